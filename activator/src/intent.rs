@@ -1,0 +1,110 @@
+//! The compiled intent of one host: what a backend hands to the builder of the host closure.
+//!
+//! The builder checks it and turns it into a [`crate::manifest::Manifest`]. Nothing is flattened yet: a unit still
+//! has its text and drop-ins, a file still has its inline text.
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::{Group, OnConflict, Package, User};
+
+/// Everything a host should have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Intent {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The host's name.
+    pub host: String,
+    /// The base it was compiled for, `ubuntu`.
+    pub base: String,
+    /// The host's Nix system.
+    pub system: String,
+    /// The activator binary that runs on the host, a store path to the file.
+    pub activator: String,
+    /// The package profile, a store path, or nothing where no package is named.
+    pub profile: Option<String>,
+    /// The packages of the profile.
+    pub packages: Vec<Package>,
+    /// Groups to create.
+    pub groups: Vec<Group>,
+    /// Users to create.
+    pub users: Vec<User>,
+    /// Directories to create.
+    pub directories: Vec<Directory>,
+    /// Files to write.
+    pub files: Vec<File>,
+    /// systemd units.
+    pub units: Vec<Unit>,
+}
+
+/// A directory that should exist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Directory {
+    /// Absolute path.
+    pub path: String,
+    /// Octal permission bits, `0755`.
+    pub mode: String,
+    /// Owner by name.
+    pub owner: String,
+    /// Group by name.
+    pub group: String,
+}
+
+/// A file that should exist with exactly this content. One of `text` and `source` is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct File {
+    /// Absolute path.
+    pub path: String,
+    /// The content itself.
+    pub text: Option<String>,
+    /// A regular file in the Nix store that holds the content.
+    pub source: Option<String>,
+    /// Octal permission bits, `0644`.
+    pub mode: String,
+    /// Owner by name.
+    pub owner: String,
+    /// Group by name.
+    pub group: String,
+    /// Units to restart when the file changes.
+    pub restart_units: Vec<String>,
+    /// Units to reload when the file changes.
+    pub reload_units: Vec<String>,
+    /// A command that must accept the new content first; `%s` stands for the staged file.
+    pub validate: Option<Vec<String>>,
+    /// What to do about a file that stands there already and is not ours.
+    pub on_conflict: OnConflict,
+}
+
+/// A systemd unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Unit {
+    /// Name with suffix, `web.service`.
+    pub name: String,
+    /// The unit file; nothing where the unit is the distribution's and only drop-ins are added.
+    pub text: Option<String>,
+    /// Files under `<name>.d/`.
+    pub drop_ins: Vec<DropIn>,
+    /// Whether the links of its `[Install]` section exist; nothing for a unit of the distribution.
+    pub enabled: Option<bool>,
+    /// Restart it when its files change.
+    pub restart_if_changed: bool,
+    /// Reload it when its files change, instead of restarting.
+    pub reload_if_changed: bool,
+    /// Stop it when it is no longer managed.
+    pub stop_if_removed: bool,
+    /// What to do about a unit file that stands there already and is not ours.
+    pub on_conflict: OnConflict,
+}
+
+/// One drop-in of a unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DropIn {
+    /// File name, ending in `.conf`.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+}

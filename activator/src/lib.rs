@@ -1,0 +1,21 @@
+//! What crosses every wall of NixFleet, and the engine that changes a host.
+//!
+//! The contract types come first: each JSON document that passes between Nix, the command line and a host is a
+//! versioned type here, so that both sides compile against one definition.
+//!
+//! - [`fleet`]: the inventory as `nixfleet.fleet` evaluates it
+//! - [`intent`]: what a backend hands to the builder of a host closure
+//! - [`manifest`]: what the builder writes, and a host converges to
+//! - [`plan`]: what would change on a host, step by step
+//! - [`report`]: what became of it
+//! - [`problem`]: the one shape of an error
+
+pub mod fleet;
+pub mod intent;
+pub mod manifest;
+pub mod plan;
+pub mod problem;
+pub mod report;
+
+/// The version of every JSON document this build reads and writes. A reader refuses any other number.
+pub const SCHEMA: u32 = 1;

@@ -1,0 +1,3 @@
+//! `nixfleet-activate`: builds host closures and activates them.
+
+fn main() {}

@@ -1,0 +1,168 @@
+//! The manifest: what a host converges to, as it stands in `manifest.json` of its closure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything a host should have, flattened: units are entries under `/etc/systemd/system`, enablement is links.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The host's name.
+    pub host: String,
+    /// The base it was compiled for, `ubuntu`.
+    pub base: String,
+    /// The host's Nix system.
+    pub system: String,
+    /// Packages of the profile, sorted by name.
+    pub packages: Vec<Package>,
+    /// Groups, sorted by name.
+    pub groups: Vec<Group>,
+    /// Users, sorted by name.
+    pub users: Vec<User>,
+    /// Managed paths and what should stand there. A `BTreeMap` keeps parents before children.
+    pub entries: BTreeMap<String, Entry>,
+    /// Units by name.
+    pub units: BTreeMap<String, Unit>,
+}
+
+/// A package of the host's profile.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Package {
+    /// Name without version.
+    pub name: String,
+    /// Version, empty where the package states none.
+    pub version: String,
+    /// Its store path.
+    pub path: String,
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// Numeric id; the host chooses where none is given.
+    pub gid: Option<u32>,
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct User {
+    /// Name.
+    pub name: String,
+    /// Numeric id; the host chooses where none is given.
+    pub uid: Option<u32>,
+    /// Primary group, which exists or is created first.
+    pub group: String,
+    /// Further groups. Membership in groups that are not named is left alone.
+    pub extra_groups: Vec<String>,
+    /// Home directory.
+    pub home: String,
+    /// Create the home directory when the user is created.
+    pub create_home: bool,
+    /// Login shell.
+    pub shell: String,
+    /// Take the id from the range of system users.
+    pub system: bool,
+    /// The comment field.
+    pub description: String,
+}
+
+/// What should stand at a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind", deny_unknown_fields)]
+pub enum Entry {
+    /// A directory; its content is not managed by this entry.
+    Directory(Access),
+    /// A regular file.
+    File(FileEntry),
+    /// A symbolic link, owned by root.
+    Link {
+        /// What it points at, as written.
+        target: String,
+    },
+}
+
+/// Who may do what with a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Access {
+    /// Octal permission bits, `0640`.
+    pub mode: String,
+    /// Owner by name.
+    pub owner: String,
+    /// Group by name.
+    pub group: String,
+}
+
+/// A regular file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileEntry {
+    /// Where the content stands: `files/<sha256>` inside the closure, or an absolute store path.
+    pub source: String,
+    /// SHA-256 of the content, hexadecimal.
+    pub sha256: String,
+    /// Length of the content in bytes.
+    pub size: u64,
+    /// Mode, owner, group.
+    #[serde(flatten)]
+    pub access: Access,
+    /// Units to restart when the file changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart_units: Vec<String>,
+    /// Units to reload when the file changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reload_units: Vec<String>,
+    /// A command that must accept the staged file; `%s` stands for its path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate: Option<Vec<String>>,
+    /// What to do about a file that stands there already and is not ours.
+    #[serde(default)]
+    pub on_conflict: OnConflict,
+}
+
+/// What to do about something that NixFleet does not own at a path it should manage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnConflict {
+    /// Refuse in the plan, unless it is already exactly what is wanted.
+    #[default]
+    Fail,
+    /// Take it over: replace it, and remove it when management ends. A copy is kept.
+    Adopt,
+    /// Replace it, and put it back as it was when management ends.
+    Backup,
+}
+
+/// A systemd unit of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Unit {
+    /// The entries that make up the unit: its file and its drop-ins.
+    pub files: Vec<String>,
+    /// Whether it is enabled; nothing for a unit of the distribution.
+    pub enabled: Option<bool>,
+    /// What to do with a running unit whose files changed.
+    pub on_change: OnChange,
+    /// Stop it when it is no longer managed.
+    pub stop_if_removed: bool,
+}
+
+/// What to do with a running unit whose files changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnChange {
+    /// Restart it.
+    Restart,
+    /// Reload it.
+    Reload,
+    /// Leave it running as it is.
+    Nothing,
+}

@@ -1,0 +1,247 @@
+//! A plan: what would change on a host, step by step, in the order it would happen.
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::{Access, OnConflict, Package, User};
+use crate::problem::Problem;
+
+/// What an apply would do to a host. Computing it changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The host's name, from the manifest.
+    pub host: String,
+    /// Identifies the manifest, the state and what was observed on the host; an apply that finds another one refuses.
+    pub fingerprint: String,
+    /// The generation in force, if any.
+    pub current: Option<Generation>,
+    /// The closure that would be in force afterwards.
+    pub target: String,
+    /// Differences between the package profiles.
+    pub packages: PackageChanges,
+    /// What would be done, in order. Empty: the host is as it should be.
+    pub steps: Vec<Step>,
+    /// What on the host is not as the last apply left it.
+    pub drift: Vec<Drift>,
+    /// Reasons why an apply would refuse before touching anything.
+    pub problems: Vec<Problem>,
+}
+
+/// A generation of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Generation {
+    /// Its number, from 1.
+    pub number: u64,
+    /// Its closure.
+    pub closure: String,
+}
+
+/// Differences between two package profiles, each list sorted by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackageChanges {
+    /// Only in the new one.
+    pub added: Vec<Package>,
+    /// Only in the old one.
+    pub removed: Vec<Package>,
+    /// In both, from different store paths: old, new.
+    pub changed: Vec<(Package, Package)>,
+}
+
+/// The smallest thing that is done, and undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "step")]
+pub enum Step {
+    /// Create a group.
+    CreateGroup {
+        /// Name.
+        name: String,
+        /// Numeric id, if one is asked for.
+        gid: Option<u32>,
+    },
+    /// Create a user.
+    CreateUser {
+        /// The user.
+        user: User,
+    },
+    /// Bring an existing user in line, or enable a disabled one again.
+    ModifyUser {
+        /// The user as it should be.
+        user: User,
+        /// What differs, each `field: old → new`.
+        changes: Vec<String>,
+    },
+    /// Lock the account and take its shell; the user and its id stay.
+    DisableUser {
+        /// Name.
+        name: String,
+    },
+    /// Stop a unit that is no longer managed.
+    StopUnit {
+        /// Unit name.
+        unit: String,
+        /// Why, for people.
+        why: String,
+    },
+    /// Create a directory.
+    CreateDirectory {
+        /// Path.
+        path: String,
+        /// Mode, owner, group.
+        access: Access,
+        /// Not asked for itself, but a parent of a managed path.
+        implicit: bool,
+    },
+    /// Create a file or replace its content, mode and owner.
+    WriteFile {
+        /// Path.
+        path: String,
+        /// What stands there now.
+        before: Option<FileView>,
+        /// What will stand there.
+        after: FileView,
+        /// What becomes of content that is not ours.
+        keep: Keep,
+    },
+    /// Create a link or point it elsewhere.
+    WriteLink {
+        /// Path.
+        path: String,
+        /// What it points at now.
+        before: Option<String>,
+        /// What it will point at.
+        target: String,
+        /// What becomes of something there that is not ours.
+        keep: Keep,
+    },
+    /// Change mode or owner only.
+    ChangeAccess {
+        /// Path.
+        path: String,
+        /// Mode, owner, group now.
+        before: Access,
+        /// Mode, owner, group afterwards.
+        after: Access,
+    },
+    /// Start managing something that stands there already exactly as wanted. Nothing on disk changes but the state.
+    Own {
+        /// Path.
+        path: String,
+        /// What becomes of it when management ends.
+        keep: Keep,
+    },
+    /// Remove a file or link of ours.
+    Remove {
+        /// Path.
+        path: String,
+        /// What stands there now, if it is a file.
+        before: Option<FileView>,
+        /// [`Keep::Copy`] where it was edited by hand.
+        keep: Keep,
+    },
+    /// Put back what stood at a path before it was managed.
+    Restore {
+        /// Path.
+        path: String,
+        /// What stands there now, if it is a file.
+        before: Option<FileView>,
+        /// [`Keep::Copy`] where it was edited by hand.
+        keep: Keep,
+    },
+    /// Remove a directory that NixFleet created; it stays if it is not empty.
+    RemoveDirectory {
+        /// Path.
+        path: String,
+    },
+    /// Stop managing a path without touching it.
+    Release {
+        /// Path.
+        path: String,
+        /// Why it is left alone, for people.
+        why: String,
+    },
+    /// Make systemd read its unit files again.
+    DaemonReload,
+    /// Switch the profile to the new generation.
+    SwitchProfile {
+        /// Generation number now.
+        from: Option<u64>,
+        /// Generation number afterwards.
+        to: u64,
+    },
+    /// Restart a unit.
+    RestartUnit {
+        /// Unit name.
+        unit: String,
+        /// Why, for people.
+        why: String,
+    },
+    /// Reload a unit.
+    ReloadUnit {
+        /// Unit name.
+        unit: String,
+        /// Why, for people.
+        why: String,
+    },
+    /// Start a unit.
+    StartUnit {
+        /// Unit name.
+        unit: String,
+        /// Why, for people.
+        why: String,
+    },
+}
+
+/// What becomes of the content that a step replaces or removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// It is ours, unchanged since the last apply: nothing is kept.
+    Nothing,
+    /// It is a hand edit, or adopted: a copy stays on the host.
+    Copy,
+    /// It stood there before management: it is kept and put back when management ends.
+    Original,
+}
+
+impl From<OnConflict> for Keep {
+    fn from(on_conflict: OnConflict) -> Self {
+        match on_conflict {
+            OnConflict::Adopt => Self::Copy,
+            OnConflict::Backup | OnConflict::Fail => Self::Original,
+        }
+    }
+}
+
+/// A file as a plan shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileView {
+    /// SHA-256 of the content, hexadecimal; nothing where it is no regular file.
+    pub sha256: Option<String>,
+    /// Length in bytes.
+    pub size: u64,
+    /// Mode, owner, group.
+    pub access: Access,
+    /// The content, where it is text of at most [`FileView::TEXT_LIMIT`] bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl FileView {
+    /// The longest content that travels in a plan, in bytes.
+    pub const TEXT_LIMIT: u64 = 256 * 1024;
+}
+
+/// Something that is not as the last apply left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// A path, a unit or a user.
+    pub subject: String,
+    /// What differs, for people: `content edited`, `mode 0644 → 0600`, `missing`, `not running`.
+    pub what: String,
+}

@@ -1,0 +1,225 @@
+//! The one shape of an error: what happened, where, why, and what to do, under a stable code.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A stable error code. The reference page of each is generated from [`Code::meaning`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Code {
+    /// The command line or its environment is wrong.
+    #[serde(rename = "NF-101")]
+    Usage,
+    /// No flake was found, or the flake has no `nixfleet` output.
+    #[serde(rename = "NF-102")]
+    NoFleet,
+    /// A selector names an unknown host, tag, role or base, or selects nothing.
+    #[serde(rename = "NF-103")]
+    Selection,
+    /// Nix could not evaluate the flake.
+    #[serde(rename = "NF-201")]
+    Evaluation,
+    /// Nix could not build a host closure.
+    #[serde(rename = "NF-202")]
+    Build,
+    /// The intent or manifest of a host is not valid.
+    #[serde(rename = "NF-203")]
+    InvalidManifest,
+    /// The host did not answer.
+    #[serde(rename = "NF-301")]
+    Unreachable,
+    /// The host refused our key or user.
+    #[serde(rename = "NF-302")]
+    SshAuth,
+    /// The host key is unknown or differs from the pinned one.
+    #[serde(rename = "NF-303")]
+    HostKey,
+    /// The SSH user may not become root without a password.
+    #[serde(rename = "NF-304")]
+    NoSudo,
+    /// The host has no Nix.
+    #[serde(rename = "NF-305")]
+    NoNix,
+    /// The closure could not be copied to the host.
+    #[serde(rename = "NF-306")]
+    Copy,
+    /// The host answered with something that is no report of ours.
+    #[serde(rename = "NF-307")]
+    BadAnswer,
+    /// Another run holds the lock of the host.
+    #[serde(rename = "NF-401")]
+    Locked,
+    /// A path that NixFleet does not own stands where a managed one should go.
+    #[serde(rename = "NF-402")]
+    Conflict,
+    /// The host changed between plan and apply.
+    #[serde(rename = "NF-403")]
+    PlanOutdated,
+    /// The state on the host cannot be read, or was written by a newer NixFleet.
+    #[serde(rename = "NF-404")]
+    State,
+    /// A file, directory or link on the host could not be read or written.
+    #[serde(rename = "NF-405")]
+    HostFile,
+    /// A unit did not reach the state it should have.
+    #[serde(rename = "NF-406")]
+    Unit,
+    /// A user or group could not be created or changed.
+    #[serde(rename = "NF-407")]
+    Account,
+    /// The validation command of a file refused its new content.
+    #[serde(rename = "NF-408")]
+    Validation,
+    /// The generation asked for does not exist.
+    #[serde(rename = "NF-409")]
+    NoGeneration,
+    /// A path could not be managed safely: a parent is a link, or others may write to it.
+    #[serde(rename = "NF-410")]
+    UnsafePath,
+    /// The disk of the host is full.
+    #[serde(rename = "NF-411")]
+    DiskFull,
+    /// A transaction was left open and could not be recovered.
+    #[serde(rename = "NF-412")]
+    Recovery,
+}
+
+impl Code {
+    /// Every code, in the order of the reference.
+    pub const ALL: [Self; 25] = [
+        Self::Usage,
+        Self::NoFleet,
+        Self::Selection,
+        Self::Evaluation,
+        Self::Build,
+        Self::InvalidManifest,
+        Self::Unreachable,
+        Self::SshAuth,
+        Self::HostKey,
+        Self::NoSudo,
+        Self::NoNix,
+        Self::Copy,
+        Self::BadAnswer,
+        Self::Locked,
+        Self::Conflict,
+        Self::PlanOutdated,
+        Self::State,
+        Self::HostFile,
+        Self::Unit,
+        Self::Account,
+        Self::Validation,
+        Self::NoGeneration,
+        Self::UnsafePath,
+        Self::DiskFull,
+        Self::Recovery,
+    ];
+
+    /// The code as it is printed, `NF-101`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.describe().0
+    }
+
+    /// One sentence on what the code means, for the reference.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        self.describe().1
+    }
+
+    const fn describe(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Usage => ("NF-101", "The command line or its environment is wrong."),
+            Self::NoFleet => ("NF-102", "No flake was found, or the flake has no `nixfleet` output."),
+            Self::Selection => ("NF-103", "A selector names something unknown, or selects no host."),
+            Self::Evaluation => ("NF-201", "Nix could not evaluate the flake."),
+            Self::Build => ("NF-202", "Nix could not build a host closure."),
+            Self::InvalidManifest => ("NF-203", "The intent or manifest of a host is not valid."),
+            Self::Unreachable => ("NF-301", "The host did not answer in time."),
+            Self::SshAuth => ("NF-302", "The host refused the SSH user or key."),
+            Self::HostKey => ("NF-303", "The host key is unknown or differs from the pinned one."),
+            Self::NoSudo => ("NF-304", "The SSH user may not become root without a password."),
+            Self::NoNix => ("NF-305", "The host has no Nix."),
+            Self::Copy => ("NF-306", "The closure could not be copied to the host."),
+            Self::BadAnswer => ("NF-307", "The host answered with something that is no report of NixFleet."),
+            Self::Locked => ("NF-401", "Another run holds the lock of the host."),
+            Self::Conflict => ("NF-402", "Something that NixFleet does not own stands at a managed path."),
+            Self::PlanOutdated => ("NF-403", "The host changed between plan and apply."),
+            Self::State => ("NF-404", "The state on the host cannot be read, or a newer NixFleet wrote it."),
+            Self::HostFile => ("NF-405", "A path on the host could not be read or written."),
+            Self::Unit => ("NF-406", "A unit did not reach the state it should have."),
+            Self::Account => ("NF-407", "A user or group could not be created or changed."),
+            Self::Validation => ("NF-408", "The validation command of a file refused its new content."),
+            Self::NoGeneration => ("NF-409", "The generation asked for does not exist on the host."),
+            Self::UnsafePath => ("NF-410", "A path cannot be managed safely."),
+            Self::DiskFull => ("NF-411", "The disk of the host is full."),
+            Self::Recovery => ("NF-412", "An interrupted transaction could not be recovered."),
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An expected error: everything a person needs to understand and mend it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// The stable code.
+    pub code: Code,
+    /// What happened, one sentence without a full stop.
+    pub what: String,
+    /// The path, unit, option or host it happened at.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The cause, often the words of the system or of a host tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem that so far says only what happened.
+    pub fn new(code: Code, what: impl Into<String>) -> Self {
+        Self { code, what: what.into(), location: None, why: None, help: None }
+    }
+
+    /// Says where it happened.
+    #[must_use]
+    pub fn at(mut self, location: impl fmt::Display) -> Self {
+        self.location = Some(location.to_string());
+        self
+    }
+
+    /// Says why it happened.
+    #[must_use]
+    pub fn because(mut self, why: impl fmt::Display) -> Self {
+        self.why = Some(why.to_string());
+        self
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// What happened, where, why, and what to do, in that order, one line each.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}", self.code, self.what)?;
+        for (label, text) in [("where", &self.location), ("why", &self.why), ("help", &self.help)] {
+            if let Some(text) = text {
+                write!(f, "\n  {label}: {}", text.trim_end().replace('\n', "\n         "))?;
+            }
+        }
+        Ok(())
+    }
+}

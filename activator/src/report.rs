@@ -1,0 +1,135 @@
+//! What became of a host: outcomes, the report of an apply, and the status of a host.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Drift, Generation};
+use crate::problem::Problem;
+
+/// How a host ended, the same words everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Changed, and as it should be.
+    Ok,
+    /// Nothing had to change.
+    Unchanged,
+    /// As it should be but for something the user chose to leave out.
+    Partial,
+    /// Put off: outside its window, or its wave was not reached.
+    Deferred,
+    /// Refused before anything was touched.
+    Blocked,
+    /// Left out on purpose.
+    Skipped,
+    /// Something went wrong and could not be undone, or its truth is unknown.
+    Failed,
+    /// Something went wrong and the host is back as it was.
+    RolledBack,
+    /// It did not answer.
+    Unreachable,
+}
+
+impl Outcome {
+    /// The word in JSON and in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Unchanged => "unchanged",
+            Self::Partial => "partial",
+            Self::Deferred => "deferred",
+            Self::Blocked => "blocked",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::RolledBack => "rolled-back",
+            Self::Unreachable => "unreachable",
+        }
+    }
+
+    /// Whether the command may end with exit code 0.
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::Ok | Self::Unchanged)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What an apply or a rollback did to a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The host's name, from the manifest.
+    pub host: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The generation in force before.
+    pub before: Option<Generation>,
+    /// The generation in force now.
+    pub after: Option<Generation>,
+    /// How many steps were done.
+    pub steps_done: usize,
+    /// Copies of hand-edited or adopted content, as absolute paths on the host.
+    pub kept: Vec<String>,
+    /// What went wrong.
+    pub problem: Option<Problem>,
+    /// What an interrupted earlier run had left, and how it was recovered.
+    pub recovered: Option<String>,
+    /// Wall-clock time on the host, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// How a host stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The host's name from the manifest in force; nothing where it is not managed yet.
+    pub host: Option<String>,
+    /// The generation in force.
+    pub current: Option<Generation>,
+    /// Every generation that still exists, oldest first.
+    pub generations: Vec<GenerationInfo>,
+    /// What is not as the last apply left it.
+    pub drift: Vec<Drift>,
+    /// Managed units and their state.
+    pub units: Vec<UnitStatus>,
+    /// Copies of content that was replaced or removed after a hand edit, as absolute paths.
+    pub kept: Vec<String>,
+    /// An interrupted run that the next apply will recover.
+    pub interrupted: Option<String>,
+    /// Who holds the lock.
+    pub locked_by: Option<String>,
+}
+
+/// A generation as `status` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GenerationInfo {
+    /// Number and closure.
+    #[serde(flatten)]
+    pub generation: Generation,
+    /// When it was made, in seconds since 1970-01-01 UTC.
+    pub created: u64,
+}
+
+/// A unit as systemd shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitStatus {
+    /// Unit name.
+    pub unit: String,
+    /// `ActiveState`, such as `active`.
+    pub active: String,
+    /// `SubState`, such as `running`.
+    pub sub: String,
+}

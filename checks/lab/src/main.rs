@@ -1,0 +1,3 @@
+//! The lab: real systemd hosts on this machine.
+
+fn main() {}

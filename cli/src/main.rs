@@ -1,0 +1,3 @@
+//! The `nixfleet` command.
+
+fn main() {}

@@ -1,11 +1,12 @@
 //! The compiled intent of one host: what a backend hands to the builder of the host closure.
 //!
 //! The builder checks it and turns it into a [`crate::manifest::Manifest`]. Nothing is flattened yet: a unit still
-//! has its text and drop-ins, a file still has its inline text.
+//! has its text and drop-ins, a file still has its inline text. Strings are unchecked on purpose: the builder reports
+//! everything that is wrong at once, not only the first thing a parser would trip over.
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{Group, OnConflict, Package, User};
+use crate::manifest::{OnConflict, Package};
 
 /// Everything a host should have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,40 @@ pub struct Intent {
     pub files: Vec<File>,
     /// systemd units.
     pub units: Vec<Unit>,
+}
+
+/// A group that should exist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// Numeric id; the host chooses where none is given.
+    pub gid: Option<u32>,
+}
+
+/// A user that should exist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct User {
+    /// Name.
+    pub name: String,
+    /// Numeric id; the host chooses where none is given.
+    pub uid: Option<u32>,
+    /// Primary group.
+    pub group: String,
+    /// Further groups.
+    pub extra_groups: Vec<String>,
+    /// Home directory.
+    pub home: String,
+    /// Create the home directory when the user is created.
+    pub create_home: bool,
+    /// Login shell.
+    pub shell: String,
+    /// Take the id from the range of system users.
+    pub system: bool,
+    /// The comment field.
+    pub description: String,
 }
 
 /// A directory that should exist.

@@ -9,6 +9,7 @@
 //! - [`plan`]: what would change on a host, step by step
 //! - [`report`]: what became of it
 //! - [`problem`]: the one shape of an error
+//! - [`values`]: paths, modes and names that are right by construction
 
 pub mod fleet;
 pub mod intent;
@@ -16,6 +17,7 @@ pub mod manifest;
 pub mod plan;
 pub mod problem;
 pub mod report;
+pub mod values;
 
 /// The version of every JSON document this build reads and writes. A reader refuses any other number.
 pub const SCHEMA: u32 = 1;

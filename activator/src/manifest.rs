@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::values::{AbsPath, AccountName, ManagedPath, Mode, Owner, UnitName};
+
 /// Everything a host should have, flattened: units are entries under `/etc/systemd/system`, enablement is links.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -23,9 +25,9 @@ pub struct Manifest {
     /// Users, sorted by name.
     pub users: Vec<User>,
     /// Managed paths and what should stand there. A `BTreeMap` keeps parents before children.
-    pub entries: BTreeMap<String, Entry>,
+    pub entries: BTreeMap<ManagedPath, Entry>,
     /// Units by name.
-    pub units: BTreeMap<String, Unit>,
+    pub units: BTreeMap<UnitName, Unit>,
 }
 
 /// A package of the host's profile.
@@ -45,7 +47,7 @@ pub struct Package {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Group {
     /// Name.
-    pub name: String,
+    pub name: AccountName,
     /// Numeric id; the host chooses where none is given.
     pub gid: Option<u32>,
 }
@@ -55,19 +57,19 @@ pub struct Group {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
     /// Name.
-    pub name: String,
+    pub name: AccountName,
     /// Numeric id; the host chooses where none is given.
     pub uid: Option<u32>,
     /// Primary group, which exists or is created first.
-    pub group: String,
+    pub group: Owner,
     /// Further groups. Membership in groups that are not named is left alone.
-    pub extra_groups: Vec<String>,
+    pub extra_groups: Vec<Owner>,
     /// Home directory.
-    pub home: String,
+    pub home: AbsPath,
     /// Create the home directory when the user is created.
     pub create_home: bool,
     /// Login shell.
-    pub shell: String,
+    pub shell: AbsPath,
     /// Take the id from the range of system users.
     pub system: bool,
     /// The comment field.
@@ -83,10 +85,7 @@ pub enum Entry {
     /// A regular file.
     File(FileEntry),
     /// A symbolic link, owned by root.
-    Link {
-        /// What it points at, as written.
-        target: String,
-    },
+    Link(LinkEntry),
 }
 
 /// Who may do what with a path.
@@ -94,11 +93,19 @@ pub enum Entry {
 #[serde(rename_all = "camelCase")]
 pub struct Access {
     /// Octal permission bits, `0640`.
-    pub mode: String,
+    pub mode: Mode,
     /// Owner by name.
-    pub owner: String,
+    pub owner: Owner,
     /// Group by name.
-    pub group: String,
+    pub group: Owner,
+}
+
+impl Access {
+    /// What a directory gets that only exists because something managed stands in it.
+    #[must_use]
+    pub fn of_implicit_directory() -> Self {
+        Self { mode: Mode::DIRECTORY, owner: Owner::root(), group: Owner::root() }
+    }
 }
 
 /// A regular file.
@@ -116,14 +123,25 @@ pub struct FileEntry {
     pub access: Access,
     /// Units to restart when the file changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub restart_units: Vec<String>,
+    pub restart_units: Vec<UnitName>,
     /// Units to reload when the file changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reload_units: Vec<String>,
+    pub reload_units: Vec<UnitName>,
     /// A command that must accept the staged file; `%s` stands for its path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate: Option<Vec<String>>,
     /// What to do about a file that stands there already and is not ours.
+    #[serde(default)]
+    pub on_conflict: OnConflict,
+}
+
+/// A symbolic link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkEntry {
+    /// What it points at, as written.
+    pub target: String,
+    /// What to do about something that stands there already and is not ours.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
@@ -146,7 +164,13 @@ pub enum OnConflict {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Unit {
     /// The entries that make up the unit: its file and its drop-ins.
-    pub files: Vec<String>,
+    pub files: Vec<ManagedPath>,
+    /// The links of its `[Install]` section; empty unless it is enabled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<ManagedPath>,
+    /// The unit that runs where this one is a template: the instance that `DefaultInstance` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<UnitName>,
     /// Whether it is enabled; nothing for a unit of the distribution.
     pub enabled: Option<bool>,
     /// What to do with a running unit whose files changed.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest::{Access, OnConflict, Package, User};
 use crate::problem::Problem;
+use crate::values::{AccountName, ManagedPath, UnitName};
 
 /// What an apply would do to a host. Computing it changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +59,7 @@ pub enum Step {
     /// Create a group.
     CreateGroup {
         /// Name.
-        name: String,
+        name: AccountName,
         /// Numeric id, if one is asked for.
         gid: Option<u32>,
     },
@@ -77,19 +78,19 @@ pub enum Step {
     /// Lock the account and take its shell; the user and its id stay.
     DisableUser {
         /// Name.
-        name: String,
+        name: AccountName,
     },
     /// Stop a unit that is no longer managed.
     StopUnit {
         /// Unit name.
-        unit: String,
+        unit: UnitName,
         /// Why, for people.
         why: String,
     },
     /// Create a directory.
     CreateDirectory {
         /// Path.
-        path: String,
+        path: ManagedPath,
         /// Mode, owner, group.
         access: Access,
         /// Not asked for itself, but a parent of a managed path.
@@ -98,7 +99,7 @@ pub enum Step {
     /// Create a file or replace its content, mode and owner.
     WriteFile {
         /// Path.
-        path: String,
+        path: ManagedPath,
         /// What stands there now.
         before: Option<FileView>,
         /// What will stand there.
@@ -109,7 +110,7 @@ pub enum Step {
     /// Create a link or point it elsewhere.
     WriteLink {
         /// Path.
-        path: String,
+        path: ManagedPath,
         /// What it points at now.
         before: Option<String>,
         /// What it will point at.
@@ -120,7 +121,7 @@ pub enum Step {
     /// Change mode or owner only.
     ChangeAccess {
         /// Path.
-        path: String,
+        path: ManagedPath,
         /// Mode, owner, group now.
         before: Access,
         /// Mode, owner, group afterwards.
@@ -129,14 +130,14 @@ pub enum Step {
     /// Start managing something that stands there already exactly as wanted. Nothing on disk changes but the state.
     Own {
         /// Path.
-        path: String,
+        path: ManagedPath,
         /// What becomes of it when management ends.
         keep: Keep,
     },
     /// Remove a file or link of ours.
     Remove {
         /// Path.
-        path: String,
+        path: ManagedPath,
         /// What stands there now, if it is a file.
         before: Option<FileView>,
         /// [`Keep::Copy`] where it was edited by hand.
@@ -145,7 +146,7 @@ pub enum Step {
     /// Put back what stood at a path before it was managed.
     Restore {
         /// Path.
-        path: String,
+        path: ManagedPath,
         /// What stands there now, if it is a file.
         before: Option<FileView>,
         /// [`Keep::Copy`] where it was edited by hand.
@@ -154,12 +155,12 @@ pub enum Step {
     /// Remove a directory that NixFleet created; it stays if it is not empty.
     RemoveDirectory {
         /// Path.
-        path: String,
+        path: ManagedPath,
     },
     /// Stop managing a path without touching it.
     Release {
         /// Path.
-        path: String,
+        path: ManagedPath,
         /// Why it is left alone, for people.
         why: String,
     },
@@ -175,21 +176,21 @@ pub enum Step {
     /// Restart a unit.
     RestartUnit {
         /// Unit name.
-        unit: String,
+        unit: UnitName,
         /// Why, for people.
         why: String,
     },
     /// Reload a unit.
     ReloadUnit {
         /// Unit name.
-        unit: String,
+        unit: UnitName,
         /// Why, for people.
         why: String,
     },
     /// Start a unit.
     StartUnit {
         /// Unit name.
-        unit: String,
+        unit: UnitName,
         /// Why, for people.
         why: String,
     },

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Drift, Generation};
 use crate::problem::Problem;
+use crate::values::UnitName;
 
 /// How a host ended, the same words everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,7 +128,7 @@ pub struct GenerationInfo {
 #[serde(rename_all = "camelCase")]
 pub struct UnitStatus {
     /// Unit name.
-    pub unit: String,
+    pub unit: UnitName,
     /// `ActiveState`, such as `active`.
     pub active: String,
     /// `SubState`, such as `running`.

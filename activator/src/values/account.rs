@@ -1,0 +1,93 @@
+//! Names of users and groups.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Invalid, checked_string};
+
+/// The name of a user or group that `NixFleet` may create: what `useradd` of Debian and Ubuntu accepts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountName(String);
+
+checked_string!(AccountName);
+
+impl AccountName {
+    fn check(text: &str) -> Result<(), Invalid> {
+        let body = text.strip_suffix('$').unwrap_or(text);
+        let starts = body.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+        let follows =
+            body.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+        // 32 is what utmp has room for, and useradd's limit.
+        if starts && follows && text.len() <= 32 {
+            return Ok(());
+        }
+        Err(Invalid(format!(
+            "account name `{}` is not valid: it starts with a lower-case letter or `_`, goes on with lower-case \
+             letters, digits, `_` or `-`, and has at most 32 characters",
+            text.escape_debug()
+        )))
+    }
+}
+
+/// Who a path belongs to: any account name a host may have, or a number for an id without a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Owner(String);
+
+checked_string!(Owner);
+
+impl Owner {
+    /// The superuser, or its group.
+    #[must_use]
+    pub fn root() -> Self {
+        Self("root".to_owned())
+    }
+
+    /// An id that has no name on the host.
+    #[must_use]
+    pub fn from_id(id: u32) -> Self {
+        Self(id.to_string())
+    }
+
+    /// The id, where the owner is written as a number.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.0.parse().ok()
+    }
+
+    fn check(text: &str) -> Result<(), Invalid> {
+        let body = text.strip_suffix('$').unwrap_or(text);
+        let starts = body.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let follows = body.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+        if starts && follows && text.len() <= 32 {
+            return Ok(());
+        }
+        Err(Invalid(format!("owner `{}` is neither an account name nor a number", text.escape_debug())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_names_are_what_useradd_accepts() {
+        for good in ["web", "_apt", "a1-b_c", "machine$"] {
+            assert!(good.parse::<AccountName>().is_ok(), "{good}");
+        }
+        for bad in ["", "Web", "1web", "-web", "we b", "web:x", "$", "a\n", &"a".repeat(33)] {
+            assert!(bad.parse::<AccountName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_owner_may_be_any_name_of_the_host_or_a_number() {
+        for good in ["root", "Debian-exim", "1000", "www-data"] {
+            assert!(good.parse::<Owner>().is_ok(), "{good}");
+        }
+        assert_eq!("1000".parse::<Owner>().unwrap().id(), Some(1000));
+        for bad in ["", "a b", "-x", "a:b"] {
+            assert!(bad.parse::<Owner>().is_err(), "{bad}");
+        }
+    }
+}

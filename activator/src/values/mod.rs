@@ -1,0 +1,74 @@
+//! Values that are right by construction: parsed once at the edge, never checked again.
+//!
+//! Each is a string in JSON and dereferences to `str`.
+
+mod account;
+mod mode;
+mod path;
+mod unit_name;
+
+pub use account::{AccountName, Owner};
+pub use mode::Mode;
+pub use path::{AbsPath, ManagedPath};
+pub use unit_name::UnitName;
+
+/// Why a string is no value of the type asked for, one clause that names the string.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(pub String);
+
+/// Gives a tuple struct around a checked `String` everything it needs to be used like one. The type itself only
+/// brings `fn check(&str) -> Result<(), Invalid>`.
+macro_rules! checked_string {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = crate::values::Invalid;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                Self::check(&text).map(|()| Self(text))
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = crate::values::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl std::ops::Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+pub(crate) use checked_string;

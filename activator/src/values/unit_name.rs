@@ -1,0 +1,93 @@
+//! Names of systemd units.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Invalid, checked_string};
+
+/// A systemd unit name with its suffix, `web.service`, `web@.service` or `web@a.service`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UnitName(String);
+
+checked_string!(UnitName);
+
+impl UnitName {
+    /// The suffixes a unit file may have, from systemd.unit(5).
+    pub const SUFFIXES: [&str; 10] =
+        ["service", "socket", "timer", "target", "path", "mount", "automount", "swap", "slice", "device"];
+
+    fn check(text: &str) -> Result<(), Invalid> {
+        let invalid = |why: &str| Err(Invalid(format!("unit name `{}` {why}", text.escape_debug())));
+        let Some((stem, suffix)) = text.rsplit_once('.') else {
+            return invalid("has no suffix, such as .service or .timer");
+        };
+        if !Self::SUFFIXES.contains(&suffix) {
+            return invalid("has no suffix that systemd knows, such as .service or .timer");
+        }
+        // UNIT_NAME_MAX of systemd.
+        if text.len() > 255 {
+            return invalid("is longer than 255 characters");
+        }
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b":-_.\\@".contains(&b);
+        if stem.is_empty() || stem.starts_with('@') || !stem.bytes().all(allowed) {
+            return invalid("may hold only letters, digits and any of `:-_.\\@`");
+        }
+        Ok(())
+    }
+
+    /// What stands after the last dot, `service`.
+    #[must_use]
+    pub fn suffix(&self) -> &str {
+        self.0.rsplit('.').next().unwrap_or_default()
+    }
+
+    /// What stands before the last dot.
+    fn stem(&self) -> &str {
+        self.0.rsplit_once('.').map_or("", |(stem, _)| stem)
+    }
+
+    /// Whether it is a template, `web@.service`, which cannot run itself.
+    #[must_use]
+    pub fn is_template(&self) -> bool {
+        self.stem().ends_with('@')
+    }
+
+    /// The template an instance is made of: `web@.service` for `web@a.service`.
+    #[must_use]
+    pub fn template(&self) -> Option<Self> {
+        let (prefix, instance) = self.stem().split_once('@')?;
+        (!instance.is_empty()).then(|| Self(format!("{prefix}@.{}", self.suffix())))
+    }
+
+    /// The instance of a template; nothing where it is no template or the instance is no part of a unit name.
+    #[must_use]
+    pub fn instance(&self, instance: &str) -> Option<Self> {
+        self.is_template().then(|| format!("{}{instance}.{}", self.stem(), self.suffix()).parse().ok())?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_name_has_a_known_suffix_and_only_the_letters_of_systemd() {
+        for good in ["web.service", "web@.service", "web@a-b.timer", "dev-sda\\x2d1.swap", "a.b.socket"] {
+            assert!(good.parse::<UnitName>().is_ok(), "{good}");
+        }
+        for bad in
+            ["web", "web.servce", ".service", "a b.service", "a/b.service", "web.service\n", "@a.service"]
+        {
+            assert!(bad.parse::<UnitName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn instances_and_templates_know_each_other() {
+        let template: UnitName = "web@.service".parse().unwrap();
+        let instance = template.instance("a").unwrap();
+        assert_eq!(instance.as_ref(), "web@a.service");
+        assert_eq!(instance.template(), Some(template.clone()));
+        assert!(template.is_template() && template.template().is_none() && !instance.is_template());
+    }
+}

@@ -10,7 +10,13 @@
 //! - [`report`]: what became of it
 //! - [`problem`]: the one shape of an error
 //! - [`values`]: paths, modes and names that are right by construction
+//!
+//! Then what works with them:
+//!
+//! - [`build`]: the builder of a host closure
 
+pub mod build;
+pub mod digest;
 pub mod fleet;
 pub mod intent;
 pub mod manifest;

@@ -106,6 +106,14 @@ impl Access {
     pub fn of_implicit_directory() -> Self {
         Self { mode: Mode::DIRECTORY, owner: Owner::root(), group: Owner::root() }
     }
+
+    /// Whether nobody but the owner of a directory and root can replace what stands in it: neither group nor others
+    /// may write, or the directory is sticky and root's.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        let bits = self.mode.bits();
+        bits & 0o022 == 0 || (bits & 0o1000 != 0 && *self.owner == *"root")
+    }
 }
 
 /// A regular file.

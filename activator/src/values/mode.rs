@@ -16,6 +16,9 @@ impl Mode {
     /// What a directory gets that nobody asked for by itself.
     pub const DIRECTORY: Self = Self(0o755);
 
+    /// What a unit file gets.
+    pub const FILE: Self = Self(0o644);
+
     /// The permission bits of a `st_mode`.
     #[must_use]
     pub const fn from_bits(st_mode: u32) -> Self {

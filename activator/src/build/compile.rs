@@ -1,0 +1,231 @@
+//! [`Intent`] → [`Manifest`], naming everything a host would reject, not only the first thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::SCHEMA;
+use crate::intent::{self, Intent};
+use crate::manifest::{Entry, Group, Manifest, Package, User};
+use crate::problem::{Code, Problem};
+use crate::values::{AccountName, Invalid, ManagedPath};
+
+/// A manifest and the inline contents it refers to, by their digest.
+#[derive(Debug)]
+pub struct Closure<'a> {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Inline contents by SHA-256.
+    pub texts: BTreeMap<String, &'a str>,
+}
+
+/// Checks an intent and flattens it.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
+    let mut compiler = Compiler::default();
+    compiler.head(intent);
+    let groups = compiler.groups(&intent.groups);
+    let users = compiler.users(&intent.users);
+    for directory in &intent.directories {
+        compiler.directory(directory);
+    }
+    for file in &intent.files {
+        compiler.file(file);
+    }
+    let units = compiler.units(&intent.units);
+    compiler.nesting();
+    if !compiler.problems.is_empty() {
+        return Err(compiler.problems);
+    }
+    let mut packages: Vec<Package> = intent.packages.clone();
+    packages.sort();
+    packages.dedup();
+    let manifest = Manifest {
+        schema: SCHEMA,
+        host: intent.host.clone(),
+        base: intent.base.clone(),
+        system: intent.system.clone(),
+        packages,
+        groups,
+        users,
+        entries: compiler.entries,
+        units,
+    };
+    Ok(Closure { manifest, texts: compiler.texts })
+}
+
+/// Collects entries, contents and problems.
+#[derive(Default)]
+pub(super) struct Compiler<'a> {
+    pub(super) problems: Vec<Problem>,
+    pub(super) entries: BTreeMap<ManagedPath, Entry>,
+    /// The option that asked for each entry, to name both sides of a clash.
+    pub(super) origins: BTreeMap<ManagedPath, String>,
+    pub(super) texts: BTreeMap<String, &'a str>,
+}
+
+impl Compiler<'_> {
+    /// Records that something at an option is not valid.
+    pub(super) fn reject(&mut self, option: impl Display, what: impl Into<String>, help: &str) {
+        let problem = Problem::new(Code::InvalidManifest, what).at(option);
+        self.problems.push(if help.is_empty() { problem } else { problem.help(help) });
+    }
+
+    /// Parses a value, or records why it is not valid.
+    pub(super) fn parse<T: FromStr<Err = Invalid>>(&mut self, option: impl Display, text: &str) -> Option<T> {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(Invalid(why)) => {
+                self.reject(option, capitalised(&why), "");
+                None
+            }
+        }
+    }
+
+    fn head(&mut self, intent: &Intent) {
+        if intent.base != "ubuntu" {
+            self.reject("base", format!("Base `{}` has no host closure", intent.base), "use base \"ubuntu\"");
+        }
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        if intent.host.is_empty() || !intent.host.bytes().all(allowed) {
+            let what = format!("Host name `{}` is not valid", intent.host.escape_debug());
+            self.reject("hosts", what, "use letters, digits, `-`, `_` and `.`");
+        }
+        if !Path::new(&intent.activator).is_file() {
+            let what = format!("The activator {} is no file", intent.activator);
+            self.reject("activator", what, "name the program itself, `${package}/bin/nixfleet-activate`");
+        }
+        if let Some(profile) = intent.profile.as_ref().filter(|profile| !Path::new(profile).is_dir()) {
+            self.reject("nixfleet.packages", format!("The package profile {profile} is no directory"), "");
+        }
+        for package in &intent.packages {
+            if !package.path.starts_with('/') {
+                let what = format!("Package `{}` has no absolute path", package.name);
+                self.reject("nixfleet.packages", what, "");
+            }
+        }
+    }
+
+    fn groups(&mut self, groups: &[intent::Group]) -> Vec<Group> {
+        let mut seen = Unique::default();
+        let mut valid = Vec::new();
+        for group in groups {
+            let option = format!("nixfleet.groups.{}", group.name);
+            seen.check(self, &option, &group.name, group.gid);
+            if let Some(name) = self.parse::<AccountName>(&option, &group.name) {
+                valid.push(Group { name, gid: group.gid });
+            }
+        }
+        valid.sort_by(|a, b| a.name.cmp(&b.name));
+        valid
+    }
+
+    fn users(&mut self, users: &[intent::User]) -> Vec<User> {
+        let mut seen = Unique::default();
+        let mut valid = Vec::new();
+        for user in users {
+            let option = format!("nixfleet.users.{}", user.name);
+            seen.check(self, &option, &user.name, user.uid);
+            valid.extend(self.user(&option, user));
+        }
+        valid.sort_by(|a, b| a.name.cmp(&b.name));
+        valid
+    }
+
+    fn user(&mut self, option: &str, user: &intent::User) -> Option<User> {
+        if user.description.contains(|c: char| c == ':' || c.is_control()) {
+            let what = "The description has a `:` or a control character, which /etc/passwd cannot hold";
+            self.reject(format!("{option}.description"), what, "");
+        }
+        let name = self.parse(option, &user.name);
+        let group = self.parse(format!("{option}.group"), &user.group);
+        let extra: Vec<_> = user
+            .extra_groups
+            .iter()
+            .map(|extra| self.parse(format!("{option}.extraGroups"), extra))
+            .collect();
+        let home = self.account_path(&format!("{option}.home"), &user.home);
+        let shell = self.account_path(&format!("{option}.shell"), &user.shell);
+        let mut extra_groups: Vec<_> = extra.into_iter().collect::<Option<_>>()?;
+        extra_groups.sort();
+        extra_groups.dedup();
+        Some(User {
+            name: name?,
+            uid: user.uid,
+            group: group?,
+            extra_groups,
+            home: home?,
+            create_home: user.create_home,
+            shell: shell?,
+            system: user.system,
+            description: user.description.clone(),
+        })
+    }
+
+    fn account_path<T: FromStr<Err = Invalid>>(&mut self, option: &str, text: &str) -> Option<T> {
+        if text.contains(':') {
+            self.reject(option, format!("Path `{text}` has a `:`, which /etc/passwd cannot hold"), "");
+        }
+        self.parse(option, text)
+    }
+
+    /// No file or link may be the parent of another entry, and no directory with content may be open to others.
+    fn nesting(&mut self) {
+        let mut clashes = Vec::new();
+        for path in self.entries.keys() {
+            for above in path.ancestors() {
+                let (Some(entry), Some(option)) = (self.entries.get(&above), self.origins.get(&above)) else {
+                    continue;
+                };
+                let what = match entry {
+                    Entry::Directory(access) if access.is_closed() => continue,
+                    Entry::Directory(access) => format!(
+                        "Directory {above} has mode {}, so others could replace {path} inside it",
+                        access.mode
+                    ),
+                    Entry::File(_) => format!("File {above} cannot also be the directory of {path}"),
+                    Entry::Link(_) => format!("Link {above} cannot also be the directory of {path}"),
+                };
+                clashes.push((format!("{option}, {}", self.origins[path]), what));
+            }
+        }
+        for (options, what) in clashes {
+            self.reject(options, what, "");
+        }
+    }
+}
+
+/// Names and ids that may appear once.
+#[derive(Default)]
+struct Unique<'a> {
+    names: BTreeSet<&'a str>,
+    ids: BTreeMap<u32, &'a str>,
+}
+
+impl<'a> Unique<'a> {
+    fn check(&mut self, compiler: &mut Compiler<'_>, option: &str, name: &'a str, id: Option<u32>) {
+        if !self.names.insert(name) {
+            compiler.reject(option, format!("`{name}` is defined twice"), "");
+        }
+        let Some(id) = id else { return };
+        // The highest value stands for "no id" in chown(2).
+        if id == 0 || id == u32::MAX {
+            compiler.reject(
+                option,
+                format!("`{name}` cannot have the id {id}"),
+                "leave the id out, or choose another",
+            );
+        }
+        if let Some(other) = self.ids.insert(id, name) {
+            compiler.reject(option, format!("`{name}` has the id {id}, which `{other}` has too"), "");
+        }
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,116 @@
+//! Directories and files of an intent → entries of a manifest.
+
+use std::fs;
+use std::path::Path;
+
+use super::compile::Compiler;
+use crate::digest;
+use crate::intent::{Directory, File};
+use crate::manifest::{Access, Entry, FileEntry};
+use crate::values::ManagedPath;
+
+impl<'a> Compiler<'a> {
+    pub(super) fn directory(&mut self, directory: &Directory) {
+        let option = format!("nixfleet.directories.{:?}", directory.path);
+        let path = self.parse(&option, &directory.path);
+        let access = self.access(&option, &directory.mode, &directory.owner, &directory.group);
+        if let (Some(path), Some(access)) = (path, access) {
+            self.insert(option, path, Entry::Directory(access));
+        }
+    }
+
+    pub(super) fn file(&mut self, file: &'a File) {
+        let option = format!("nixfleet.files.{:?}", file.path);
+        let path = self.parse(&option, &file.path);
+        let access = self.access(&option, &file.mode, &file.owner, &file.group);
+        let content = self.content(&option, file);
+        let mut units = |field: &str, names: &[String]| {
+            names.iter().filter_map(|name| self.parse(format!("{option}.{field}"), name)).collect()
+        };
+        let restart_units = units("restartUnits", &file.restart_units);
+        let reload_units = units("reloadUnits", &file.reload_units);
+        if let Some(argv) = &file.validate
+            && (argv.first().is_none_or(String::is_empty) || !argv.iter().any(|word| word.contains("%s")))
+        {
+            let what = "The validation command names no program, or has no %s for the staged file";
+            self.reject(format!("{option}.validate"), what, "write it as [ \"visudo\" \"-cf\" \"%s\" ]");
+        }
+        let (Some(path), Some(access), Some(content)) = (path, access, content) else { return };
+        let entry = FileEntry {
+            source: content.source,
+            sha256: content.sha256,
+            size: content.size,
+            access,
+            restart_units,
+            reload_units,
+            validate: file.validate.clone(),
+            on_conflict: file.on_conflict,
+        };
+        self.insert(option, path, Entry::File(entry));
+    }
+
+    /// Adds an entry, or records that the path is asked for twice.
+    pub(super) fn insert(&mut self, option: String, path: ManagedPath, entry: Entry) {
+        if let Some(other) = self.origins.get(&path) {
+            let what = format!("{path} is managed twice");
+            let options = format!("{other}, {option}");
+            self.reject(options, what, "remove one of the two");
+            return;
+        }
+        self.origins.insert(path.clone(), option);
+        self.entries.insert(path, entry);
+    }
+
+    /// The content of inline text, kept to be written into the closure.
+    pub(super) fn inline(&mut self, text: &'a str) -> Content {
+        let sha256 = digest::of(text);
+        self.texts.insert(sha256.clone(), text);
+        Content { source: format!("files/{sha256}"), sha256, size: text.len() as u64 }
+    }
+
+    fn access(&mut self, option: &str, mode: &str, owner: &str, group: &str) -> Option<Access> {
+        let mode = self.parse(format!("{option}.mode"), mode);
+        let owner = self.parse(format!("{option}.owner"), owner);
+        let group = self.parse(format!("{option}.group"), group);
+        Some(Access { mode: mode?, owner: owner?, group: group? })
+    }
+
+    fn content(&mut self, option: &str, file: &'a File) -> Option<Content> {
+        match (&file.text, &file.source) {
+            (Some(text), None) => Some(self.inline(text)),
+            (None, Some(source)) => self.source(&format!("{option}.source"), source),
+            _ => {
+                self.reject(option, "Exactly one of `text` and `source` must be given", "");
+                None
+            }
+        }
+    }
+
+    fn source(&mut self, option: &str, source: &str) -> Option<Content> {
+        let path = Path::new(source);
+        let read = || {
+            if !path.is_absolute() {
+                return Err("it is not absolute".to_owned());
+            }
+            let file = fs::File::open(path).map_err(|error| error.to_string())?;
+            if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+                return Err("it is no regular file".to_owned());
+            }
+            digest::of_reader(file).map_err(|error| error.to_string())
+        };
+        match read() {
+            Ok((sha256, size)) => Some(Content { source: source.to_owned(), sha256, size }),
+            Err(why) => {
+                self.reject(option, format!("Source {source} cannot be used: {why}"), "");
+                None
+            }
+        }
+    }
+}
+
+/// Where content stands, and what identifies it.
+pub(super) struct Content {
+    pub(super) source: String,
+    pub(super) sha256: String,
+    pub(super) size: u64,
+}

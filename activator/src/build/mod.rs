@@ -1,0 +1,78 @@
+//! The builder of a host closure: `nixfleet-activate build` is the builder of its derivation.
+//!
+//! - [`parse`]: JSON → [`Intent`], naming every element that does not fit
+//! - [`compile`]: [`Intent`] → [`crate::manifest::Manifest`], naming everything a host would reject
+//! - [`install`]: the `[Install]` section of a unit → the links that enable it
+
+pub mod compile;
+mod entries;
+pub mod install;
+pub mod parse;
+mod units;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::build::compile::{Closure, compile};
+use crate::intent::Intent;
+use crate::problem::{Code, Problem};
+
+/// What Nix hands to a builder with structured attributes, as far as it matters here.
+#[derive(Deserialize)]
+struct Attributes {
+    intent: Value,
+    outputs: BTreeMap<String, PathBuf>,
+}
+
+/// Builds the closure that a `.attrs.json` file asks for.
+///
+/// # Errors
+/// Everything that is wrong with the intent, or the one thing that kept the closure from being written.
+pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
+    let bytes = fs::read(attributes).map_err(|error| vec![cannot("read", attributes, &error)])?;
+    let attributes: Attributes = serde_json::from_slice(&bytes).map_err(|error| {
+        vec![
+            Problem::new(Code::InvalidManifest, "The attributes of the derivation do not fit")
+                .at(attributes.display())
+                .because(error),
+        ]
+    })?;
+    let intent = parse::intent(attributes.intent)?;
+    let closure = compile(&intent)?;
+    let Some(out) = attributes.outputs.get("out") else {
+        return Err(vec![Problem::new(Code::InvalidManifest, "The derivation has no output `out`")]);
+    };
+    write(out, &intent, &closure).map_err(|problem| vec![problem])
+}
+
+/// Writes a closure: the manifest, inline contents by digest, the package profile and the activator.
+fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Problem> {
+    let files = out.join("files");
+    fs::create_dir_all(&files).map_err(|error| cannot("create", &files, &error))?;
+    for (digest, text) in &closure.texts {
+        let file = files.join(digest);
+        fs::write(&file, text).map_err(|error| cannot("write", &file, &error))?;
+    }
+    let manifest = out.join("manifest.json");
+    let mut json = serde_json::to_vec(&closure.manifest)
+        .map_err(|error| Problem::new(Code::InvalidManifest, "The manifest is no JSON").because(error))?;
+    json.push(b'\n');
+    fs::write(&manifest, json).map_err(|error| cannot("write", &manifest, &error))?;
+    let links = [("sw", intent.profile.as_ref()), ("activate", Some(&intent.activator))];
+    for (name, target) in links {
+        if let Some(target) = target {
+            let link = out.join(name);
+            symlink(target, &link).map_err(|error| cannot("link", &link, &error))?;
+        }
+    }
+    Ok(())
+}
+
+fn cannot(verb: &str, path: &Path, error: &std::io::Error) -> Problem {
+    Problem::new(Code::InvalidManifest, format!("Failed to {verb} {}", path.display())).because(error)
+}

@@ -1,0 +1,59 @@
+//! JSON → [`Intent`], naming every element that does not fit.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::SCHEMA;
+use crate::intent::{Directory, File, Group, Intent, Unit, User};
+use crate::manifest::Package;
+use crate::problem::{Code, Problem};
+
+/// Reads an intent.
+///
+/// # Errors
+/// Each element of a list that does not have the right shape, or else the first thing that is wrong.
+pub fn intent(value: Value) -> Result<Intent, Vec<Problem>> {
+    let schema = value.get("schema").cloned().unwrap_or(Value::Null);
+    if schema != SCHEMA {
+        return Err(vec![wrong_schema("intent", &schema)]);
+    }
+    let mut problems = Vec::new();
+    elements::<Package>(&value, "packages", "name", &mut problems);
+    elements::<Group>(&value, "groups", "name", &mut problems);
+    elements::<User>(&value, "users", "name", &mut problems);
+    elements::<Directory>(&value, "directories", "path", &mut problems);
+    elements::<File>(&value, "files", "path", &mut problems);
+    elements::<Unit>(&value, "units", "name", &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    serde_json::from_value(value).map_err(|error| vec![misshapen("intent", error)])
+}
+
+/// The problem of a document whose `schema` is not the one this build reads.
+#[must_use]
+pub fn wrong_schema(document: &str, found: &Value) -> Problem {
+    Problem::new(
+        Code::InvalidManifest,
+        format!("The {document} has a schema that this activator cannot read"),
+    )
+    .at("schema")
+    .because(format!("it is {found}, and {SCHEMA} is expected"))
+    .help("use the NixFleet modules and the activator of one and the same release")
+}
+
+fn elements<T: DeserializeOwned>(value: &Value, list: &str, key: &str, problems: &mut Vec<Problem>) {
+    for (index, element) in value.get(list).and_then(Value::as_array).into_iter().flatten().enumerate() {
+        if let Err(error) = T::deserialize(element) {
+            let at = match element.get(key).and_then(Value::as_str) {
+                Some(name) => format!("intent.{list}[{index}], {key} {name:?}"),
+                None => format!("intent.{list}[{index}]"),
+            };
+            problems.push(misshapen(&at, error));
+        }
+    }
+}
+
+fn misshapen(at: &str, error: serde_json::Error) -> Problem {
+    Problem::new(Code::InvalidManifest, "The intent does not have the right shape").at(at).because(error)
+}

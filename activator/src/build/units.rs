@@ -1,0 +1,131 @@
+//! Units of an intent → entries under `/etc/systemd/system` and units of a manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::compile::Compiler;
+use super::install::Install;
+use crate::intent;
+use crate::manifest::{Access, Entry, FileEntry, LinkEntry, OnChange, OnConflict, Unit};
+use crate::values::{ManagedPath, Mode, Owner, UnitName};
+
+/// Where the administrator's units stand, from systemd.unit(5).
+const DIRECTORY: &str = "/etc/systemd/system";
+
+impl<'a> Compiler<'a> {
+    pub(super) fn units(&mut self, units: &'a [intent::Unit]) -> BTreeMap<UnitName, Unit> {
+        let enabled: BTreeSet<&str> =
+            units.iter().filter(|unit| unit.enabled == Some(true)).map(|unit| unit.name.as_str()).collect();
+        let mut valid = BTreeMap::new();
+        for unit in units {
+            let option = format!("nixfleet.systemd.units.{:?}", unit.name);
+            let Some(name) = self.parse::<UnitName>(&option, &unit.name) else { continue };
+            let compiled = self.unit(&option, &name, unit, &enabled);
+            valid.insert(name, compiled);
+        }
+        valid
+    }
+
+    fn unit(
+        &mut self,
+        option: &str,
+        name: &UnitName,
+        unit: &'a intent::Unit,
+        enabled: &BTreeSet<&str>,
+    ) -> Unit {
+        let mut files = Vec::new();
+        let mut install = Install::default();
+        match &unit.text {
+            Some(text) => {
+                files.extend(self.unit_file(option, &format!("{DIRECTORY}/{name}"), text, unit.on_conflict));
+                if unit.enabled == Some(true) {
+                    install = self.install(option, name, text, enabled);
+                }
+            }
+            None if unit.enabled.is_some() => self.reject(
+                format!("{option}.enabled"),
+                format!("Unit {name} has no text, so its enablement belongs to the distribution"),
+                "leave `enabled` out, or give the unit a text",
+            ),
+            None if unit.drop_ins.is_empty() => {
+                self.reject(option, format!("Unit {name} has neither text nor drop-ins"), "");
+            }
+            None => {}
+        }
+        for drop_in in &unit.drop_ins {
+            let option = format!("{option}.dropIns.{:?}", drop_in.name);
+            let stem = drop_in.name.strip_suffix(".conf").unwrap_or_default();
+            if stem.is_empty() || drop_in.name.contains('/') {
+                let what = format!("Drop-in name `{}` is not valid", drop_in.name.escape_debug());
+                self.reject(option, what, "use a plain file name that ends in .conf, such as 10-limits.conf");
+                continue;
+            }
+            let path = format!("{DIRECTORY}/{name}.d/{}", drop_in.name);
+            files.extend(self.unit_file(&option, &path, &drop_in.text, unit.on_conflict));
+        }
+        let links = install.links.iter().filter_map(|(path, target)| {
+            let path: ManagedPath = self.parse(option, &format!("{DIRECTORY}/{path}"))?;
+            let link = LinkEntry { target: target.clone(), on_conflict: unit.on_conflict };
+            self.insert(format!("{option}.enabled"), path.clone(), Entry::Link(link));
+            Some(path)
+        });
+        Unit {
+            files,
+            links: links.collect(),
+            instance: install.instance,
+            enabled: unit.text.as_ref().map(|_| unit.enabled == Some(true)),
+            on_change: match (unit.reload_if_changed, unit.restart_if_changed) {
+                (true, _) => OnChange::Reload,
+                (false, true) => OnChange::Restart,
+                (false, false) => OnChange::Nothing,
+            },
+            stop_if_removed: unit.stop_if_removed,
+        }
+    }
+
+    fn unit_file(
+        &mut self,
+        option: &str,
+        path: &str,
+        text: &'a str,
+        on_conflict: OnConflict,
+    ) -> Option<ManagedPath> {
+        let path: ManagedPath = self.parse(option, path)?;
+        let content = self.inline(text);
+        let entry = FileEntry {
+            source: content.source,
+            sha256: content.sha256,
+            size: content.size,
+            access: Access { mode: Mode::FILE, owner: Owner::root(), group: Owner::root() },
+            restart_units: Vec::new(),
+            reload_units: Vec::new(),
+            validate: None,
+            on_conflict,
+        };
+        self.insert(option.to_owned(), path.clone(), Entry::File(entry));
+        Some(path)
+    }
+
+    /// The links that enable a unit; an enabled unit without any is a mistake.
+    fn install(&mut self, option: &str, name: &UnitName, text: &str, enabled: &BTreeSet<&str>) -> Install {
+        let parsed = Install::parse(name, text, |also| enabled.contains(also.as_ref() as &str));
+        match parsed {
+            Ok(install) => {
+                if install.links.is_empty() {
+                    self.reject(
+                        format!("{option}.enabled"),
+                        format!("Unit {name} is enabled, but its [Install] section wants it nowhere"),
+                        "add a section [Install] with WantedBy=multi-user.target (timers: timers.target, sockets: \
+                         sockets.target), or set `enabled = false`",
+                    );
+                }
+                install
+            }
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    self.reject(format!("{option}.text"), mistake, "");
+                }
+                Install::default()
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! `build`: what a host would reject cannot be built, and what is built is complete.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use expect_test::expect;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// An intent with nothing in it.
+fn empty_intent() -> Value {
+    json!({
+        "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",
+        "activator": env!("CARGO_BIN_EXE_nixfleet-activate"), "profile": null,
+        "packages": [], "groups": [], "users": [], "directories": [], "files": [], "units": [],
+    })
+}
+
+fn file(path: &str, text: Option<&str>) -> Value {
+    json!({
+        "path": path, "text": text, "source": null, "mode": "0644", "owner": "root", "group": "root",
+        "restartUnits": [], "reloadUnits": [], "validate": null, "onConflict": "fail",
+    })
+}
+
+fn unit(name: &str, text: Option<&str>, enabled: Option<bool>) -> Value {
+    json!({
+        "name": name, "text": text, "dropIns": [], "enabled": enabled, "restartIfChanged": true,
+        "reloadIfChanged": false, "stopIfRemoved": true, "onConflict": "fail",
+    })
+}
+
+fn build(intent: &Value, room: &Path) -> Output {
+    let attributes = room.join("attrs.json");
+    let document =
+        json!({ "intent": intent, "outputs": { "out": room.join("out") }, "name": "nixfleet-web-1" });
+    fs::write(&attributes, document.to_string()).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_nixfleet-activate"))
+        .arg("build")
+        .env("NIX_ATTRS_JSON_FILE", attributes)
+        .output()
+        .unwrap()
+}
+
+fn refusal(intent: &Value) -> String {
+    let room = TempDir::new().unwrap();
+    let output = build(intent, room.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!room.path().join("out").exists(), "a refused build leaves nothing");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_closure_holds_manifest_contents_profile_and_activator() {
+    let room = TempDir::new().unwrap();
+    let mut intent = empty_intent();
+    intent["profile"] = json!("/usr");
+    intent["packages"] = json!([{ "name": "hello", "version": "1.0", "path": "/nix/store/x-hello" }]);
+    intent["files"] = json!([file("/etc/web.conf", Some("port = 80\n"))]);
+    let mut web = unit("web.service", Some("[Install]\nWantedBy=multi-user.target\n"), Some(true));
+    web["dropIns"] = json!([{ "name": "10-limits.conf", "text": "[Service]\n" }]);
+    intent["units"] = json!([web]);
+    let output = build(&intent, room.path());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let out = room.path().join("out");
+    assert_eq!(fs::read_link(out.join("sw")).unwrap(), Path::new("/usr"));
+    assert_eq!(
+        fs::read_link(out.join("activate")).unwrap(),
+        Path::new(env!("CARGO_BIN_EXE_nixfleet-activate"))
+    );
+    let manifest: Value = serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
+    let source = manifest["entries"]["/etc/web.conf"]["source"].as_str().unwrap();
+    assert_eq!(fs::read_to_string(out.join(source)).unwrap(), "port = 80\n");
+    expect![[r#"
+        {
+          "base": "ubuntu",
+          "entries": {
+            "/etc/systemd/system/multi-user.target.wants/web.service": {
+              "kind": "link",
+              "onConflict": "fail",
+              "target": "../web.service"
+            },
+            "/etc/systemd/system/web.service": {
+              "group": "root",
+              "kind": "file",
+              "mode": "0644",
+              "onConflict": "fail",
+              "owner": "root",
+              "sha256": "83f7c45531645efa6c9d9cade152e80620c1864608ad3349917b3998978fb238",
+              "size": 37,
+              "source": "files/83f7c45531645efa6c9d9cade152e80620c1864608ad3349917b3998978fb238"
+            },
+            "/etc/systemd/system/web.service.d/10-limits.conf": {
+              "group": "root",
+              "kind": "file",
+              "mode": "0644",
+              "onConflict": "fail",
+              "owner": "root",
+              "sha256": "40d8baaabac85ad8ac5a2ec40dd065b4ea0fb47c25ce3ddad4c290d22503c90f",
+              "size": 10,
+              "source": "files/40d8baaabac85ad8ac5a2ec40dd065b4ea0fb47c25ce3ddad4c290d22503c90f"
+            },
+            "/etc/web.conf": {
+              "group": "root",
+              "kind": "file",
+              "mode": "0644",
+              "onConflict": "fail",
+              "owner": "root",
+              "sha256": "01ea9bc79534a121a5064df3ce29bd12954dd9356c182bbee81013a15185ee1c",
+              "size": 10,
+              "source": "files/01ea9bc79534a121a5064df3ce29bd12954dd9356c182bbee81013a15185ee1c"
+            }
+          },
+          "groups": [],
+          "host": "web-1",
+          "packages": [
+            {
+              "name": "hello",
+              "path": "/nix/store/x-hello",
+              "version": "1.0"
+            }
+          ],
+          "schema": 1,
+          "system": "x86_64-linux",
+          "units": {
+            "web.service": {
+              "enabled": true,
+              "files": [
+                "/etc/systemd/system/web.service",
+                "/etc/systemd/system/web.service.d/10-limits.conf"
+              ],
+              "links": [
+                "/etc/systemd/system/multi-user.target.wants/web.service"
+              ],
+              "onChange": "restart",
+              "stopIfRemoved": true
+            }
+          },
+          "users": []
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&manifest).unwrap());
+}
+
+#[test]
+fn everything_a_host_would_reject_is_named_at_once() {
+    let mut intent = empty_intent();
+    intent["users"] = json!([{
+        "name": "Web", "uid": 0, "group": "web", "extraGroups": ["a b"], "home": "var", "createHome": false,
+        "shell": "/bin/sh", "system": true, "description": "a:b",
+    }]);
+    intent["directories"] = json!([
+        { "path": "/srv/open", "mode": "0777", "owner": "root", "group": "root" },
+        { "path": "/nix/var", "mode": "0755", "owner": "root", "group": "root" },
+    ]);
+    let mut both = file("/srv/open/a", Some("a"));
+    both["source"] = json!("/etc/passwd");
+    both["mode"] = json!("u=rw");
+    both["validate"] = json!(["visudo", "-c"]);
+    both["restartUnits"] = json!(["web"]);
+    let mut missing = file("/etc/missing", None);
+    missing["source"] = json!("/nonexistent/source");
+    intent["files"] = json!([
+        both,
+        file("/etc/../passwd", Some("")),
+        file("/etc/a", Some("")),
+        file("/etc/a", Some("")),
+        file("/etc/a/b", Some("")),
+        file("/srv/open/c", Some("")),
+        missing,
+    ]);
+    let mut nowhere = unit("nowhere.service", Some("[Service]\nExecStart=/bin/true\n"), Some(true));
+    nowhere["dropIns"] = json!([{ "name": "a/b.conf", "text": "" }, { "name": "limits", "text": "" }]);
+    intent["units"] = json!([
+        nowhere,
+        unit("web.servce", Some(""), Some(false)),
+        unit("ssh.service", None, Some(true)),
+        unit("t@.service", Some("[Install]\nWantedBy=multi-user.target\n"), Some(true)),
+    ]);
+    expect![[r#"
+        error: [NF-203] `Web` cannot have the id 0
+          where: nixfleet.users.Web
+          help: leave the id out, or choose another
+        error: [NF-203] The description has a `:` or a control character, which /etc/passwd cannot hold
+          where: nixfleet.users.Web.description
+        error: [NF-203] Account name `Web` is not valid: it starts with a lower-case letter or `_`, goes on with lower-case letters, digits, `_` or `-`, and has at most 32 characters
+          where: nixfleet.users.Web
+        error: [NF-203] Owner `a b` is neither an account name nor a number
+          where: nixfleet.users.Web.extraGroups
+        error: [NF-203] Path `var` is not absolute
+          where: nixfleet.users.Web.home
+        error: [NF-203] Path `/nix/var` lies under /nix, where nothing may be managed
+          where: nixfleet.directories."/nix/var"
+        error: [NF-203] Mode `u=rw` is not three or four octal digits, such as 0644
+          where: nixfleet.files."/srv/open/a".mode
+        error: [NF-203] Exactly one of `text` and `source` must be given
+          where: nixfleet.files."/srv/open/a"
+        error: [NF-203] Unit name `web` has no suffix, such as .service or .timer
+          where: nixfleet.files."/srv/open/a".restartUnits
+        error: [NF-203] The validation command names no program, or has no %s for the staged file
+          where: nixfleet.files."/srv/open/a".validate
+          help: write it as [ "visudo" "-cf" "%s" ]
+        error: [NF-203] Path `/etc/../passwd` is not normal: it has an empty, `.` or `..` component
+          where: nixfleet.files."/etc/../passwd"
+        error: [NF-203] /etc/a is managed twice
+          where: nixfleet.files."/etc/a", nixfleet.files."/etc/a"
+          help: remove one of the two
+        error: [NF-203] Source /nonexistent/source cannot be used: No such file or directory (os error 2)
+          where: nixfleet.files."/etc/missing".source
+        error: [NF-203] Unit nowhere.service is enabled, but its [Install] section wants it nowhere
+          where: nixfleet.systemd.units."nowhere.service".enabled
+          help: add a section [Install] with WantedBy=multi-user.target (timers: timers.target, sockets: sockets.target), or set `enabled = false`
+        error: [NF-203] Drop-in name `a/b.conf` is not valid
+          where: nixfleet.systemd.units."nowhere.service".dropIns."a/b.conf"
+          help: use a plain file name that ends in .conf, such as 10-limits.conf
+        error: [NF-203] Drop-in name `limits` is not valid
+          where: nixfleet.systemd.units."nowhere.service".dropIns."limits"
+          help: use a plain file name that ends in .conf, such as 10-limits.conf
+        error: [NF-203] Unit name `web.servce` has no suffix that systemd knows, such as .service or .timer
+          where: nixfleet.systemd.units."web.servce"
+        error: [NF-203] Unit ssh.service has no text, so its enablement belongs to the distribution
+          where: nixfleet.systemd.units."ssh.service".enabled
+          help: leave `enabled` out, or give the unit a text
+        error: [NF-203] Template t@.service cannot be enabled itself: give its [Install] section a DefaultInstance=, or define an instance of it
+          where: nixfleet.systemd.units."t@.service".text
+        error: [NF-203] File /etc/a cannot also be the directory of /etc/a/b
+          where: nixfleet.files."/etc/a", nixfleet.files."/etc/a/b"
+        error: [NF-203] Directory /srv/open has mode 0777, so others could replace /srv/open/c inside it
+          where: nixfleet.directories."/srv/open", nixfleet.files."/srv/open/c"
+    "#]].assert_eq(&refusal(&intent));
+}
+
+#[test]
+fn every_element_of_the_wrong_shape_is_named() {
+    let mut intent = empty_intent();
+    let mut extra = file("/etc/a", Some("a"));
+    extra["modus"] = json!("0644");
+    intent["files"] = json!([extra, { "path": "/etc/b" }]);
+    expect![[r#"
+        error: [NF-203] The intent does not have the right shape
+          where: intent.files[0], path "/etc/a"
+          why: unknown field `modus`, expected one of `path`, `text`, `source`, `mode`, `owner`, `group`, `restartUnits`, `reloadUnits`, `validate`, `onConflict`
+        error: [NF-203] The intent does not have the right shape
+          where: intent.files[1], path "/etc/b"
+          why: missing field `mode`
+    "#]].assert_eq(&refusal(&intent));
+
+    let mut intent = empty_intent();
+    intent["schema"] = json!(2);
+    expect![[r#"
+        error: [NF-203] The intent has a schema that this activator cannot read
+          where: schema
+          why: it is 2, and 1 is expected
+          help: use the NixFleet modules and the activator of one and the same release
+    "#]]
+    .assert_eq(&refusal(&intent));
+}

@@ -1,3 +1,89 @@
-//! The lab: real systemd hosts on this machine.
+//! Boots, shows and ends labs.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use nixfleet_lab::lab::{Lab, Plan};
+use nixfleet_lab::{reaper, supervisor};
+
+/// Real systemd hosts on this machine.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Boot the three hosts of the demo and the operator's machine, and leave them up.
+    Up {
+        /// The lab's name.
+        #[arg(default_value = "demo")]
+        lab: String,
+    },
+    /// End a lab and remove what it made.
+    Down {
+        /// The lab's name.
+        #[arg(default_value = "demo")]
+        lab: String,
+    },
+    /// Show the labs that are up.
+    List,
+    /// Open a shell on a host, or run a command there.
+    Shell {
+        /// The lab's name.
+        #[arg(long, default_value = "demo")]
+        lab: String,
+        /// The host: operator, web-1, web-2 or db-1.
+        host: String,
+        /// A command instead of a shell.
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Hold a lab: what `up` starts in the background.
+    #[command(hide = true)]
+    Hold {
+        /// End when standard input ends.
+        #[arg(long)]
+        bound: bool,
+        /// The lab's directory.
+        dir: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("nixfleet-lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Up { lab } => {
+            let begun = Instant::now();
+            Lab::boot_detached(&Plan::demo(lab))?;
+            println!("up after {:.1} s", begun.elapsed().as_secs_f64());
+        }
+        Command::Down { lab } => Lab::end(&lab)?,
+        Command::List => {
+            for lab in reaper::reap(&reaper::exclusively()?)? {
+                let hosts: Vec<_> = lab.spec.guests.iter().map(|guest| guest.name.as_str()).collect();
+                println!("{}: {}", lab.name, hosts.join(" "));
+            }
+        }
+        Command::Shell { lab, host, command } => {
+            let lab = Lab::find(&lab)?;
+            let code = lab.guest(&host)?.shell(&command)?;
+            return Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)));
+        }
+        Command::Hold { bound, dir } => supervisor::hold(&dir, bound)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,29 @@
+//! Debian packages: from where this machine itself takes them.
+
+use anyhow::{Context, Result};
+
+use crate::command::Program;
+
+/// The address of the Debian archive in this machine's own apt sources.
+///
+/// # Errors
+/// apt cannot be asked, or knows no Debian archive.
+pub fn archive() -> Result<String> {
+    let fields = "$(ORIGIN)\t$(COMPONENT)\t$(CODENAME)\t$(REPO_URI)";
+    let targets = Program::new("apt-get")
+        .args(["indextargets", "--format", fields, "Created-By: Packages"])
+        .run()?
+        .success()?;
+    let archive = targets.stdout.lines().find_map(|line| {
+        let mut columns = line.split('\t');
+        match (columns.next()?, columns.next()?, columns.next()?, columns.next()?) {
+            // `trixie`, not `trixie-updates` or `trixie-security`: those are other archives or incomplete.
+            ("Debian", "main", codename, uri) if !codename.contains('-') => Some(uri.to_owned()),
+            _ => None,
+        }
+    });
+    archive.context(
+        "This machine's apt knows no Debian archive with component `main`: \
+         the lab's hosts are made from its packages. Add one to /etc/apt and run `apt-get update`",
+    )
+}

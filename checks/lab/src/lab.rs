@@ -1,0 +1,257 @@
+//! A booted lab: hosts on a network of their own.
+
+use std::env;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{Program, wait_until};
+use crate::control::Control;
+use crate::guest::Guest;
+use crate::place::{self, Lock};
+use crate::reaper;
+use crate::recipe::Recipe;
+use crate::rootfs::{RootFs, remove_tree};
+use crate::seed::Seed;
+use crate::spec::{GuestDir, GuestSpec, Spec};
+
+/// How long a guest may take to boot. On two busy cores one of sixteen took eleven seconds.
+pub const BOOT_LIMIT: Duration = Duration::from_secs(120);
+
+/// The operator's machine.
+pub const OPERATOR: &str = "operator";
+
+/// What to boot.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    name: String,
+    hosts: Vec<(String, String)>,
+    operator: Recipe,
+}
+
+impl Plan {
+    /// A lab of this name with nothing but the operator's machine.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host() }
+    }
+
+    /// The three hosts of the demo: web-1, web-2 and db-1.
+    #[must_use]
+    pub fn demo(name: impl Into<String>) -> Self {
+        Self::new(name).host("web-1", "10.0.1.11").host("web-2", "10.0.1.12").host("db-1", "10.0.1.21")
+    }
+
+    /// Adds a host.
+    #[must_use]
+    pub fn host(mut self, name: impl Into<String>, addr: impl Into<String>) -> Self {
+        self.hosts.push((name.into(), addr.into()));
+        self
+    }
+
+    /// Takes another root for the operator's machine.
+    #[must_use]
+    pub fn operator(mut self, recipe: Recipe) -> Self {
+        self.operator = recipe;
+        self
+    }
+}
+
+/// A lab that is up.
+#[derive(Debug)]
+pub struct Lab {
+    dir: PathBuf,
+    guests: Vec<Guest>,
+    /// The process that holds the lab; nothing where the lab outlives this process.
+    supervisor: Option<Child>,
+}
+
+impl Lab {
+    /// Boots a lab that ends with the value, and at the latest with this process.
+    ///
+    /// # Errors
+    /// A lab of this name is up already, the root cannot be made, or a host does not come up.
+    pub fn boot(plan: &Plan) -> Result<Self> {
+        let alone = reaper::exclusively()?;
+        let mut lab = Self::prepare(plan, &alone)?;
+        lab.supervisor = Some(lab.start(true)?);
+        drop(alone);
+        lab.wait_for_all()?;
+        Ok(lab)
+    }
+
+    /// Boots a lab that stays up until [`Lab::end`], whatever becomes of this process.
+    ///
+    /// # Errors
+    /// As for [`Lab::boot`].
+    pub fn boot_detached(plan: &Plan) -> Result<Self> {
+        let alone = reaper::exclusively()?;
+        let lab = Self::prepare(plan, &alone)?;
+        lab.start(false)?;
+        drop(alone);
+        lab.wait_for_all()?;
+        Ok(lab)
+    }
+
+    /// The lab of this name that is up.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find(name: &str) -> Result<Self> {
+        let running = reaper::reap(&reaper::exclusively()?)?;
+        let Some(lab) = running.into_iter().find(|lab| lab.name == name) else {
+            bail!("No lab called `{name}` is up. `make demo` starts the lab called `demo`");
+        };
+        let dir = place::of_lab(name);
+        let guests = guests_of(&dir, &lab.spec);
+        Ok(Self { dir, guests, supervisor: None })
+    }
+
+    /// Ends the lab of this name, if it is up.
+    ///
+    /// # Errors
+    /// It does not go away.
+    pub fn end(name: &str) -> Result<()> {
+        let dir = place::of_lab(name);
+        // Nobody but a supervisor reads this pipe; without one there is nothing to tell.
+        Control::new(&dir).order("end").ok();
+        wait_until(&format!("the lab {name} is gone"), Duration::from_secs(30), || {
+            reaper::reap(&reaper::exclusively()?)?;
+            Ok(!dir.exists())
+        })
+    }
+
+    /// The guest of this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn guest(&self, name: &str) -> Result<&Guest> {
+        let found = self.guests.iter().find(|guest| guest.name() == name);
+        found.with_context(|| {
+            let names: Vec<_> = self.guests.iter().map(Guest::name).collect();
+            format!("The lab has no host called `{name}`; it has {}", names.join(", "))
+        })
+    }
+
+    /// Every guest but the operator's machine.
+    pub fn hosts(&self) -> impl Iterator<Item = &Guest> {
+        self.guests.iter().filter(|guest| guest.name() != OPERATOR)
+    }
+
+    fn prepare(plan: &Plan, alone: &Lock) -> Result<Self> {
+        let dir = place::of_lab(&plan.name);
+        if reaper::reap(alone)?.iter().any(|lab| lab.name == plan.name) {
+            bail!("A lab called `{}` is up already", plan.name);
+        }
+        remove_tree(&dir)?;
+        let root = RootFs::of(&Recipe::host())?.path().to_path_buf();
+        let operator_root = RootFs::of(&plan.operator)?.path().to_path_buf();
+        let mut guests =
+            vec![GuestSpec { name: OPERATOR.into(), addr: "10.0.1.2".into(), root: operator_root }];
+        for (name, addr) in &plan.hosts {
+            guests.push(GuestSpec { name: name.clone(), addr: addr.clone(), root: root.clone() });
+        }
+        let spec = Spec { name: plan.name.clone(), id: fresh_id()?, guests };
+        fs::create_dir_all(&dir).with_context(|| format!("Failed to create {}", dir.display()))?;
+        // Guests' private keys lie below.
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
+            .context("Failed to close the lab's directory")?;
+        Seed::new(&dir, &spec)?.sow()?;
+        Control::new(&dir).create()?;
+        spec.write(&dir)?;
+        let guests = guests_of(&dir, &spec);
+        Ok(Self { dir, guests, supervisor: None })
+    }
+
+    fn start(&self, bound: bool) -> Result<Child> {
+        raise_inotify_limit()?;
+        let log =
+            File::create(self.dir.join("supervisor.log")).context("Failed to create the supervisor's log")?;
+        let error = log.try_clone().context("Failed to open the supervisor's log")?;
+        let mut command = Program::new("setsid")
+            .args(["unshare", "--net", "--mount"])
+            .arg(own_program()?)
+            .arg("hold")
+            .args(bound.then_some("--bound"))
+            .arg(&self.dir)
+            .into_command();
+        command.stdin(if bound { Stdio::piped() } else { Stdio::null() }).stdout(log).stderr(error);
+        let mut supervisor = command.spawn().context("Failed to start the lab's supervisor")?;
+        let lock = self.dir.join("lock");
+        wait_until("the lab's supervisor holds it", Duration::from_secs(20), || {
+            if let Some(status) = supervisor.try_wait()? {
+                bail!("The lab's supervisor ended with {status}: {}", self.log());
+            }
+            Ok(Lock::take(&lock)?.is_none())
+        })?;
+        Ok(supervisor)
+    }
+
+    fn wait_for_all(&self) -> Result<()> {
+        for guest in &self.guests {
+            let up = guest.wait_until_up(BOOT_LIMIT);
+            up.with_context(|| format!("The lab's supervisor says: {}", self.log()))?;
+        }
+        Ok(())
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("supervisor.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let Some(mut supervisor) = self.supervisor.take() else { return };
+        drop(supervisor.stdin.take());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while supervisor.try_wait().is_ok_and(|status| status.is_none()) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        supervisor.kill().ok();
+        supervisor.wait().ok();
+        let cleared = reaper::exclusively().and_then(|alone| reaper::reap(&alone));
+        if let Err(error) = cleared {
+            eprintln!("lab: {error:#}");
+        }
+    }
+}
+
+fn guests_of(dir: &Path, spec: &Spec) -> Vec<Guest> {
+    let guest = |guest: &GuestSpec| {
+        Guest::new(&guest.name, &guest.addr, GuestDir::new(dir, &guest.name), Control::new(dir))
+    };
+    spec.guests.iter().map(guest).collect()
+}
+
+/// Below about 10 hosts a machine does with the kernel's default of 128; beyond, logins hang.
+fn raise_inotify_limit() -> Result<()> {
+    let path = "/proc/sys/fs/inotify/max_user_instances";
+    let limit = fs::read_to_string(path).with_context(|| format!("Failed to read {path}"))?;
+    if limit.trim().parse::<u32>().is_ok_and(|limit| limit < 8192) {
+        fs::write(path, "8192").with_context(|| format!("Failed to write {path}; the lab needs root"))?;
+    }
+    Ok(())
+}
+
+fn fresh_id() -> Result<String> {
+    let uuid = fs::read_to_string("/proc/sys/kernel/random/uuid").context("Failed to read a random id")?;
+    Ok(uuid.chars().take(8).collect())
+}
+
+/// This crate's program: ourselves, or beside the tests' directory.
+fn own_program() -> Result<PathBuf> {
+    let here = env::current_exe().context("Failed to find this program's own path")?;
+    let beside = |dir: &Path| dir.join("nixfleet-lab");
+    let places = here.ancestors().skip(1).take(2).map(beside);
+    places.into_iter().find(|path| path.exists()).with_context(|| {
+        format!(
+            "Failed to find the program nixfleet-lab near {}; `cargo build -p nixfleet-lab` makes it",
+            here.display()
+        )
+    })
+}

@@ -1,0 +1,80 @@
+//! Where the lab keeps its things: everything below `target/lab/` of the checkout.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rustix::fs::{FlockOperation, flock};
+
+/// The checkout this program was built from.
+#[must_use]
+pub fn checkout() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// Cargo's target directory.
+#[must_use]
+pub fn target() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => checkout().join(dir),
+        None => checkout().join("target"),
+    }
+}
+
+/// The directory of everything the lab makes.
+#[must_use]
+pub fn lab() -> PathBuf {
+    target().join("lab")
+}
+
+/// The directory of one booted lab.
+#[must_use]
+pub fn of_lab(name: &str) -> PathBuf {
+    lab().join("labs").join(name)
+}
+
+/// A lock that ends with the value, or with the process that holds it.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+impl Lock {
+    /// Waits for the lock on the file at `path`, which is created if it is missing.
+    ///
+    /// # Errors
+    /// The file cannot be created or locked.
+    pub fn wait(path: &Path) -> Result<Self> {
+        let lock = Self { file: open(path)? };
+        flock(&lock.file, FlockOperation::LockExclusive)
+            .with_context(|| format!("Failed to lock {}", path.display()))?;
+        Ok(lock)
+    }
+
+    /// Takes the lock on the file at `path`, or returns nothing if someone holds it.
+    ///
+    /// # Errors
+    /// The file cannot be created or locked.
+    pub fn take(path: &Path) -> Result<Option<Self>> {
+        let lock = Self { file: open(path)? };
+        match flock(&lock.file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(lock)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("Failed to lock {}", path.display())),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("Failed to create {}", parent.display()))?;
+    }
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .with_context(|| format!("Failed to open {}", path.display()))
+}

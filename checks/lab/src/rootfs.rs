@@ -1,0 +1,116 @@
+//! Root filesystems of the lab: made once by mmdebstrap, kept below `target/lab/roots/`, never written to again.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::apt;
+use crate::command::Program;
+use crate::place::{self, Lock};
+use crate::recipe::{Recipe, SUITE};
+
+/// A root filesystem, ready to be the lower layer of hosts.
+#[derive(Clone, Debug)]
+pub struct RootFs {
+    path: PathBuf,
+}
+
+impl RootFs {
+    /// The root made by `recipe`: the one kept from an earlier run, or else a new one.
+    ///
+    /// # Errors
+    /// mmdebstrap or a command of the recipe fails, or a file cannot be written.
+    pub fn of(recipe: &Recipe) -> Result<Self> {
+        let roots = place::lab().join("roots");
+        let path = roots.join(format!("{}-{}", recipe.name, recipe.digest()));
+        let _lock = Lock::wait(&roots.join(format!("{}.lock", recipe.name)))?;
+        if path.exists() {
+            return Ok(Self { path });
+        }
+        let begun = Instant::now();
+        eprintln!("lab: making the {} root filesystem (once, about half a minute)", recipe.name);
+        let unfinished = roots.join(format!("{}.unfinished", recipe.name));
+        remove_tree(&unfinished)?;
+        bootstrap(recipe, &unfinished)?;
+        finish(recipe, &unfinished)?;
+        fs::rename(&unfinished, &path).with_context(|| format!("Failed to rename to {}", path.display()))?;
+        eprintln!("lab: made in {:.0} s", begun.elapsed().as_secs_f64());
+        Ok(Self { path })
+    }
+
+    /// The root's directory on this machine.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn bootstrap(recipe: &Recipe, root: &Path) -> Result<()> {
+    Program::new("mmdebstrap")
+        .args(["--variant=minbase", "--mode=root", "--quiet"])
+        .arg(format!("--include={}", recipe.packages.join(",")))
+        .arg(SUITE)
+        .arg(root)
+        .arg(apt::archive()?)
+        .limit(Duration::from_secs(600))
+        .run()?
+        .success()
+        .context("Failed to make a Debian root filesystem")?;
+    Ok(())
+}
+
+fn finish(recipe: &Recipe, root: &Path) -> Result<()> {
+    for (path, mode, text) in &recipe.files {
+        let path = root.join(path);
+        make_parent(&path)?;
+        fs::write(&path, text).with_context(|| format!("Failed to write {}", path.display()))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(*mode))
+            .with_context(|| format!("Failed to set the mode of {}", path.display()))?;
+    }
+    for (path, target) in &recipe.links {
+        let path = root.join(path);
+        make_parent(&path)?;
+        if fs::symlink_metadata(&path).is_ok() {
+            fs::remove_file(&path).with_context(|| format!("Failed to remove {}", path.display()))?;
+        }
+        symlink(target, &path).with_context(|| format!("Failed to link {}", path.display()))?;
+    }
+    for command in &recipe.commands {
+        // Nix wants /proc; the mount ends with the command.
+        let inside = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
+        Program::new("unshare")
+            .args(["--mount", "sh", "-c", inside])
+            .arg(root)
+            .args(*command)
+            .run()?
+            .success()?;
+    }
+    for path in &recipe.removed {
+        let path = root.join(path);
+        if fs::symlink_metadata(&path).is_ok() {
+            fs::remove_file(&path).with_context(|| format!("Failed to remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn make_parent(path: &Path) -> Result<()> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    fs::create_dir_all(parent).with_context(|| format!("Failed to create {}", parent.display()))
+}
+
+/// Removes a directory and all below it; one that is missing is fine.
+///
+/// # Errors
+/// Something in it cannot be removed.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("Failed to remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

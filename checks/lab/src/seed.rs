@@ -1,0 +1,170 @@
+//! What is placed in the layer of each guest before its first boot: its name, its address, its keys.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::command::Program;
+use crate::lab::OPERATOR;
+use crate::operator;
+use crate::recipe::DEPLOY_UID;
+use crate::spec::{GuestDir, GuestSpec, Spec};
+
+/// The files of a lab's guests before their first boot.
+#[derive(Debug)]
+pub struct Seed<'a> {
+    dir: &'a Path,
+    spec: &'a Spec,
+    key: PathBuf,
+}
+
+impl<'a> Seed<'a> {
+    /// For the lab in `dir`; makes the operator's key pair.
+    ///
+    /// # Errors
+    /// The key cannot be made.
+    pub fn new(dir: &'a Path, spec: &'a Spec) -> Result<Self> {
+        let key = dir.join("id_ed25519");
+        make_key(&key, "operator")?;
+        Ok(Self { dir, spec, key })
+    }
+
+    /// Places everything.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn sow(&self) -> Result<()> {
+        let public = read(&self.key.with_extension("pub"))?;
+        let mut known_hosts = String::new();
+        for guest in &self.spec.guests {
+            let layer = Layer::create(&GuestDir::new(self.dir, &guest.name), &guest.root)?;
+            self.network(&layer, guest)?;
+            let host_key = self.host_key(&layer, guest)?;
+            writeln!(known_hosts, "{},{} {host_key}", guest.name, guest.addr)?;
+            if guest.name != OPERATOR {
+                layer.place("home/deploy/.ssh/authorized_keys", &public, 0o600, DEPLOY_UID)?;
+            }
+        }
+        for guest in self.spec.guests.iter().filter(|guest| guest.name == OPERATOR) {
+            let layer = Layer::create(&GuestDir::new(self.dir, &guest.name), &guest.root)?;
+            operator::sow(&layer, &read(&self.key)?, &known_hosts)?;
+        }
+        Ok(())
+    }
+
+    fn network(&self, layer: &Layer, guest: &GuestSpec) -> Result<()> {
+        let mut hosts = "127.0.0.1 localhost\n".to_owned();
+        for other in &self.spec.guests {
+            writeln!(hosts, "{} {}", other.addr, other.name)?;
+        }
+        let network =
+            format!("[Match]\nName=host0\n\n[Network]\nAddress={}/24\nLinkLocalAddressing=no\n", guest.addr);
+        layer.place("etc/hosts", hosts.as_bytes(), 0o644, 0)?;
+        layer.place("etc/hostname", format!("{}\n", guest.name).as_bytes(), 0o644, 0)?;
+        layer.place("etc/systemd/network/10-lab.network", network.as_bytes(), 0o644, 0)?;
+        let id = fs::read_to_string("/proc/sys/kernel/random/uuid").context("Failed to read a random id")?;
+        layer.place("etc/machine-id", id.replace('-', "").as_bytes(), 0o444, 0)
+    }
+
+    fn host_key(&self, layer: &Layer, guest: &GuestSpec) -> Result<String> {
+        let key = self.dir.join("guests").join(&guest.name).join("host_key");
+        make_key(&key, &guest.name)?;
+        let public = read(&key.with_extension("pub"))?;
+        layer.place("etc/ssh/ssh_host_ed25519_key", &read(&key)?, 0o600, 0)?;
+        layer.place("etc/ssh/ssh_host_ed25519_key.pub", &public, 0o644, 0)?;
+        let public = String::from_utf8_lossy(&public).into_owned();
+        Ok(public.split(' ').take(2).collect::<Vec<_>>().join(" ").trim_end().to_owned())
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("Failed to read {}", path.display()))
+}
+
+fn make_key(path: &Path, comment: &str) -> Result<()> {
+    let quiet = ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"];
+    Program::new("ssh-keygen").args(quiet).arg(path).run()?.success()?;
+    Ok(())
+}
+
+/// The upper layer of a guest that is not booted yet.
+#[derive(Debug)]
+pub struct Layer {
+    upper: PathBuf,
+    root: PathBuf,
+}
+
+impl Layer {
+    /// The layer of the guest in `dir` above `root`.
+    ///
+    /// # Errors
+    /// Its directories cannot be created.
+    pub fn create(dir: &GuestDir, root: &Path) -> Result<Self> {
+        for path in [dir.upper(), dir.work(), dir.merged()] {
+            fs::create_dir_all(&path).with_context(|| format!("Failed to create {}", path.display()))?;
+        }
+        Ok(Self { upper: dir.upper(), root: root.to_path_buf() })
+    }
+
+    /// Where `path`, without its leading slash, lies in this layer; its parents exist afterwards.
+    ///
+    /// # Errors
+    /// A parent cannot be created.
+    pub fn path(&self, path: &str, owner: u32) -> Result<PathBuf> {
+        let mut below = PathBuf::new();
+        for part in Path::new(path).parent().into_iter().flat_map(Path::components) {
+            below.push(part);
+            self.directory(&below, owner)?;
+        }
+        Ok(self.upper.join(path))
+    }
+
+    /// Creates a file; parents that the root lacks get the same owner.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn place(&self, path: &str, bytes: &[u8], mode: u32, owner: u32) -> Result<()> {
+        let path = self.path(path, owner)?;
+        let placed = fs::write(&path, bytes)
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(mode)))
+            .and_then(|()| chown(&path, Some(owner), Some(owner)));
+        placed.with_context(|| format!("Failed to place {}", path.display()))
+    }
+
+    /// Creates a link.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub fn link(&self, path: &str, target: &str) -> Result<()> {
+        let path = self.path(path, 0)?;
+        symlink(target, &path).with_context(|| format!("Failed to link {}", path.display()))
+    }
+
+    /// The text that the root below has at `path`.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn text_below(&self, path: &str) -> Result<String> {
+        let path = self.root.join(path);
+        fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))
+    }
+
+    /// The overlay shows mode and owner of the upper directory, so they are taken from the lower one.
+    fn directory(&self, path: &Path, owner: u32) -> Result<()> {
+        let (upper, lower) = (self.upper.join(path), self.root.join(path));
+        if upper.exists() {
+            return Ok(());
+        }
+        let (mode, owner, group) = match fs::metadata(&lower) {
+            Ok(lower) => (lower.mode(), lower.uid(), lower.gid()),
+            Err(_) => (0o755, owner, owner),
+        };
+        let created = fs::create_dir(&upper)
+            .and_then(|()| fs::set_permissions(&upper, fs::Permissions::from_mode(mode)))
+            .and_then(|()| chown(&upper, Some(owner), Some(group)));
+        created.with_context(|| format!("Failed to create {}", upper.display()))
+    }
+}

@@ -1,0 +1,207 @@
+//! The process that holds a lab. It owns the lab's network and mount namespaces, so the kernel removes bridge, links
+//! and mounts when it ends, however it ends; its hosts die with it. What is left then are a control group and files,
+//! which it removes itself on an orderly end, and [`crate::reaper`] otherwise.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, stdin};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use anyhow::{Context, Result};
+use rustix::mount::{MountFlags, mount};
+
+use crate::cgroup::Cgroup;
+use crate::command::Program;
+use crate::control::Control;
+use crate::place::Lock;
+use crate::reaper;
+use crate::spec::{GuestDir, GuestSpec, Spec};
+
+/// The exit code with which `systemd-nspawn --keep-unit` says that the guest asked for a reboot.
+const REBOOT: i32 = 133;
+
+/// What ends or changes a lab from outside, one word per line in its `control` pipe.
+enum Order {
+    Start(String),
+    Cut(String),
+    End,
+}
+
+/// Holds the lab in `dir` until it is told to end or, with `bound`, until standard input ends, which it does when
+/// the parent dies.
+///
+/// # Errors
+/// The lab cannot be set up or cleared away.
+pub fn hold(dir: &Path, bound: bool) -> Result<()> {
+    let _lock = Lock::wait(&dir.join("lock"))?;
+    let spec = Spec::read(dir)?;
+    let cgroup = Cgroup::of_lab(&spec.id)?;
+    cgroup.create()?;
+    let own = cgroup.child("supervisor");
+    own.create()?;
+    own.join()?;
+    prepare_namespaces()?;
+
+    let (orders, inbox) = mpsc::channel();
+    listen(dir, &orders)?;
+    if bound {
+        end_with_parent(orders);
+    }
+    let starters: Vec<_> = spec.guests.iter().map(|guest| keep_running(dir, &spec, guest, &cgroup)).collect();
+    for order in inbox {
+        match order {
+            Order::End => break,
+            Order::Cut(name) => cgroup.child(&name).kill()?,
+            Order::Start(name) => {
+                for (_, starter) in starters.iter().filter(|(guest, _)| *guest == name) {
+                    starter.send(()).context("The guest's thread ended")?;
+                }
+            }
+        }
+    }
+    for guest in &spec.guests {
+        cgroup.child(&guest.name).kill()?;
+    }
+    reaper::clear(dir, &spec, true)
+}
+
+/// A private `/run` for what nspawn notes there, and the lab's bridge.
+fn prepare_namespaces() -> Result<()> {
+    mount("tmpfs", "/run", "tmpfs", MountFlags::empty(), None).context("Failed to mount a private /run")?;
+    let batch =
+        "link set lo up\nlink add lab0 type bridge\naddr add 10.0.1.1/24 dev lab0\nlink set lab0 up\n";
+    Program::new("ip").args(["-batch", "-"]).input(batch).run()?.success()?;
+    Ok(())
+}
+
+fn listen(dir: &Path, orders: &Sender<Order>) -> Result<()> {
+    let pipe = Control::new(dir).listen()?;
+    let orders = orders.clone();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            let order = match line.split_once(' ') {
+                Some(("start", name)) => Order::Start(name.to_owned()),
+                Some(("cut", name)) => Order::Cut(name.to_owned()),
+                _ => Order::End,
+            };
+            if orders.send(order).is_err() {
+                break;
+            }
+        }
+    });
+    Ok(())
+}
+
+fn end_with_parent(orders: Sender<Order>) {
+    thread::spawn(move || {
+        stdin().read_to_end(&mut Vec::new()).ok();
+        orders.send(Order::End).ok();
+    });
+}
+
+/// Boots the guest, boots it again whenever it asks for a reboot, and otherwise when it is told to. The thread that
+/// starts nspawn has to live on: nspawn is killed when it ends.
+fn keep_running(dir: &Path, spec: &Spec, guest: &GuestSpec, cgroup: &Cgroup) -> (String, Sender<()>) {
+    let name = guest.name.clone();
+    let (starter, start) = mpsc::channel();
+    let boot = Boot {
+        machine: format!("{}-{}", spec.id, guest.name),
+        guest: guest.clone(),
+        dir: GuestDir::new(dir, &guest.name),
+        cgroup: cgroup.child(&guest.name),
+    };
+    thread::spawn(move || {
+        if let Err(error) = boot.run(&start) {
+            eprintln!("{}: {error:#}", boot.guest.name);
+        }
+    });
+    (name, starter)
+}
+
+struct Boot {
+    machine: String,
+    guest: GuestSpec,
+    dir: GuestDir,
+    cgroup: Cgroup,
+}
+
+impl Boot {
+    fn run(&self, start: &Receiver<()>) -> Result<()> {
+        self.mount_root()?;
+        for number in 1.. {
+            let code = self.once(number)?;
+            if code != Some(REBOOT) {
+                eprintln!("{}: down with exit code {code:?}", self.guest.name);
+                if start.recv().is_err() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mount_root(&self) -> Result<()> {
+        let options = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            escaped(&self.guest.root),
+            escaped(&self.dir.upper()),
+            escaped(&self.dir.work())
+        );
+        let options = std::ffi::CString::new(options).context("A path contains a zero byte")?;
+        mount("overlay", self.dir.merged(), "overlay", MountFlags::empty(), options.as_c_str())
+            .with_context(|| format!("Failed to mount the root of {}", self.guest.name))
+    }
+
+    /// Runs the guest from power-on to power-off.
+    fn once(&self, number: u32) -> Result<Option<i32>> {
+        let cgroup = self.cgroup.child(&format!("boot-{number}"));
+        cgroup.create()?;
+        let pid_file = self.dir.nspawn();
+        let mut child = self.nspawn(&cgroup)?.spawn().context("Failed to start systemd-nspawn")?;
+        fs::write(&pid_file, child.id().to_string())
+            .with_context(|| format!("Failed to write {}", pid_file.display()))?;
+        let status = child.wait().context("Failed to wait for systemd-nspawn")?;
+        fs::remove_file(&pid_file).with_context(|| format!("Failed to remove {}", pid_file.display()))?;
+        cgroup.kill()?;
+        cgroup.remove()?;
+        Ok(status.code())
+    }
+
+    fn nspawn(&self, cgroup: &Cgroup) -> Result<Command> {
+        let console = File::options().append(true).create(true).open(self.dir.console());
+        let console = console.context("Failed to open the console's log")?;
+        let error = console.try_clone().context("Failed to open the console's log")?;
+        // A process enters its control group before it becomes nspawn, which makes more of them below.
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])
+            .arg(cgroup.entrance())
+            .args(["setpriv", "--pdeathsig", "KILL", "systemd-nspawn"])
+            .args(["--boot", "--keep-unit", "--register=no", "--console=pipe"])
+            .args(["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--network-bridge=lab0"])
+            .arg(format!("--machine={}", self.machine))
+            .arg(format!("--hostname={}", self.guest.name))
+            .arg("--directory")
+            .arg(self.dir.merged())
+            .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
+            .stdin(Stdio::null())
+            .stdout(console)
+            .stderr(error);
+        Ok(command)
+    }
+}
+
+/// A path as an option of an overlay mount, in which `:` and `,` separate.
+fn escaped(path: &Path) -> String {
+    let path: PathBuf = path.into();
+    let mut escaped = String::new();
+    for letter in path.to_string_lossy().chars() {
+        if matches!(letter, '\\' | ':' | ',') {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}

@@ -1,0 +1,132 @@
+# Users and groups as Debian's tools will create them.
+{ lib, types }:
+let
+  inherit (types) problem;
+
+  # The groups that every Debian and Ubuntu has: group.master of the package base-passwd, and those of systemd.
+  distribution = lib.genAttrs [
+    "root"
+    "daemon"
+    "bin"
+    "sys"
+    "adm"
+    "tty"
+    "disk"
+    "lp"
+    "mail"
+    "news"
+    "uucp"
+    "man"
+    "proxy"
+    "kmem"
+    "dialout"
+    "fax"
+    "voice"
+    "cdrom"
+    "floppy"
+    "tape"
+    "sudo"
+    "audio"
+    "dip"
+    "www-data"
+    "backup"
+    "operator"
+    "list"
+    "irc"
+    "src"
+    "shadow"
+    "utmp"
+    "video"
+    "sasl"
+    "plugdev"
+    "staff"
+    "games"
+    "users"
+    "nogroup"
+    "systemd-journal"
+    "systemd-network"
+  ] (_: { });
+
+  # root is the distribution's; only its SSH keys can be declared.
+  managed = users: removeAttrs users [ "root" ];
+
+  # A user whose group has its own name brings the group along.
+  own = users: lib.filterAttrs (name: user: user.group == name) (managed users);
+
+  declared = intent: lib.mapAttrs (_: _: { gid = null; }) (own intent.users) // intent.groups;
+
+  definitionOf =
+    option: name:
+    let
+      def = lib.findFirst (d: d.value ? ${name}) (lib.head option.definitionsWithLocations) option.definitionsWithLocations;
+    in
+    {
+      inherit (def) file;
+      parent = def.value;
+      attr = name;
+    };
+
+  unknownGroups =
+    intent: options: name: user:
+    let
+      exists = group: distribution ? ${group} || declared intent ? ${group};
+      ofField =
+        field: group:
+        problem.make {
+          loc = [
+            "nixfleet"
+            "users"
+            name
+            field
+          ];
+          def = definitionOf options.nixfleet.users name;
+          what = "user ${name} is to be in the group ${group}, which does not exist";
+          why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has";
+          example = "nixfleet.groups.${group} = { };";
+        };
+    in
+    map (ofField "group") (lib.filter (group: !exists group) [ user.group ])
+    ++ map (ofField "extraGroups") (lib.filter (group: !exists group) user.extraGroups);
+
+  # Two names for one id would be one account for the kernel.
+  sameId =
+    option: field: accounts:
+    let
+      numbered = lib.filterAttrs (_: account: account.${field} != null) accounts;
+      groups = lib.groupBy (name: toString numbered.${name}.${field}) (lib.attrNames numbered);
+      twice = lib.filterAttrs (_: names: lib.length names > 1) groups;
+    in
+    lib.mapAttrsToList (
+      id: names:
+      problem.make {
+        loc = option.loc ++ [
+          (lib.last names)
+          field
+        ];
+        def = definitionOf option (lib.last names);
+        what = "${lib.concatStringsSep " and " names} have the same ${field}, ${id}";
+        why = "they would be one account";
+        example = "${lib.showOption (option.loc ++ [ (lib.last names) ])} = { };";
+      }
+    ) twice;
+in
+{
+  problems =
+    { intent, options }:
+    lib.concatLists (lib.mapAttrsToList (unknownGroups intent options) (managed intent.users))
+    ++ sameId options.nixfleet.users "uid" intent.users
+    ++ sameId options.nixfleet.groups "gid" intent.groups;
+
+  groups =
+    intent:
+    lib.mapAttrsToList (name: group: {
+      inherit name;
+      inherit (group) gid;
+    }) (declared intent);
+
+  users =
+    intent:
+    lib.mapAttrsToList (name: user: removeAttrs user [ "openssh" ] // { inherit name; }) (
+      managed intent.users
+    );
+}

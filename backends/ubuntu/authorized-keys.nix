@@ -1,0 +1,50 @@
+# SSH keys of users: a file per user under /etc/ssh, which only root can change, beside the user's own authorized_keys.
+{ lib }:
+users:
+let
+  withKeys = lib.filterAttrs (_: user: user.openssh.authorizedKeys != [ ]) users;
+
+  file = text: {
+    inherit text;
+    source = null;
+    mode = "0644";
+    owner = "root";
+    group = "root";
+    restartUnits = [ ];
+    reloadUnits = [ ];
+    validate = null;
+    onConflict = "fail";
+  };
+
+  keysOf =
+    name: user:
+    lib.nameValuePair "/etc/ssh/nixfleet-keys/${name}" (
+      file (lib.concatMapStrings (key: "${key}\n") user.openssh.authorizedKeys)
+    );
+in
+if withKeys == { } then
+  {
+    files = { };
+    directories = { };
+  }
+else
+  {
+    directories."/etc/ssh/nixfleet-keys" = {
+      mode = "0755";
+      owner = "root";
+      group = "root";
+    };
+    files = lib.mapAttrs' keysOf withKeys // {
+      "/etc/ssh/sshd_config.d/60-nixfleet.conf" =
+        file "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2 /etc/ssh/nixfleet-keys/%u\n"
+        // {
+          reloadUnits = [ "ssh.service" ];
+          validate = [
+            "/usr/sbin/sshd"
+            "-t"
+            "-f"
+            "%s"
+          ];
+        };
+    };
+  }

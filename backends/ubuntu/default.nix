@@ -1,0 +1,78 @@
+# The backend for Ubuntu and Debian: intent → the Intent document → host closure.
+{ lib, types }:
+let
+  accounts = import ./accounts.nix { inherit lib types; };
+  authorizedKeys = import ./authorized-keys.nix { inherit lib; };
+  loginPath = import ./login-path.nix;
+  packageProfile = import ./package-profile.nix { inherit lib; };
+  paths = import ./paths.nix { inherit lib types; };
+
+  # What the backend adds to the files and directories that modules declare.
+  additions = intent: [
+    (loginPath intent.packages)
+    (authorizedKeys intent.users)
+  ];
+
+  named = lib.mapAttrsToList (name: value: value // { inherit name; });
+  at = lib.mapAttrsToList (path: value: value // { inherit path; });
+
+  fileDocument =
+    file:
+    file
+    // {
+      source = if file.source == null then null else "${file.source}";
+      mode = fourDigits file.mode;
+    };
+  fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;
+
+  unitDocument = unit: {
+    inherit (unit)
+      name
+      text
+      enabled
+      restartIfChanged
+      reloadIfChanged
+      stopIfRemoved
+      onConflict
+      ;
+    dropIns = map (dropIn: { inherit (dropIn) name text; }) (named unit.dropIns);
+  };
+in
+{
+  # Mistakes that only show when everything a host has is seen together.
+  problems =
+    { intent, options }:
+    accounts.problems { inherit intent options; }
+    ++ paths.problems {
+      inherit intent options;
+      added = additions intent;
+    };
+
+  # The Intent document, the input of `nixfleet-activate build` (activator/src/intent.rs).
+  document =
+    {
+      host,
+      intent,
+      activator,
+    }:
+    let
+      added = additions intent;
+      files = lib.foldl' (all: more: all // more.files) intent.files added;
+      directories = lib.foldl' (all: more: all // more.directories) intent.directories added;
+    in
+    {
+      schema = 1;
+      host = host.name;
+      inherit (host) base system;
+      inherit activator;
+      profile = packageProfile.build host.name intent.packages;
+      packages = map packageProfile.entry intent.packages;
+      groups = accounts.groups intent;
+      users = accounts.users intent;
+      directories = map (directory: directory // { mode = fourDigits directory.mode; }) (at directories);
+      files = map fileDocument (at files);
+      units = map unitDocument (named intent.units);
+    };
+
+  closure = import ./closure.nix;
+}

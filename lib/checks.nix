@@ -1,0 +1,11 @@
+# What `nix flake check` builds: every host closure. Building one validates it.
+fleet: closures:
+let
+  inherit (fleet) lib;
+in
+lib.genAttrs fleet.systems (
+  system:
+  lib.mapAttrs' (
+    name: closure: lib.nameValuePair "nixfleet-${name}" closure.toplevelFor.${system}
+  ) closures
+)

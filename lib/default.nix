@@ -1,0 +1,52 @@
+# The public Nix API. `mkFleet` is what a flake calls; it is made of the smaller functions beside it, which are public too.
+#
+# `nixpkgs` is used where the caller names no other: its `lib`, and `legacyPackages` for the packages that a module names.
+# `packages.<system>` are NixFleet's own programs; nothing of them is forced before a host closure is.
+{ nixpkgs, packages }:
+let
+  backends = import ../backends;
+in
+rec {
+  # Fleet modules to the inventory and, lazily, the intent of each host.
+  evalFleet = import ./eval-fleet.nix {
+    inherit
+      backends
+      checked
+      evalHost
+      packages
+      ;
+    defaultNixpkgs = nixpkgs;
+  };
+
+  # One host's modules to its intent.
+  evalHost = import ./eval-host.nix;
+
+  # A value of a fleet, or all its mistakes thrown as one text.
+  checked = import ./checked.nix;
+
+  # The inventory as plain data, what the command line reads.
+  fleetData = import ./fleet-data.nix;
+
+  # The host closures.
+  hosts = import ./hosts.nix;
+
+  # `nix run .#plan` and so on.
+  apps = import ./apps.nix;
+
+  # What `nix flake check` builds.
+  checks = import ./checks.nix;
+
+  # A fleet to flake outputs.
+  mkFleet = import ./mk-fleet.nix {
+    inherit
+      apps
+      checks
+      evalFleet
+      fleetData
+      hosts
+      ;
+  };
+
+  # The option types, for options of your own that gather mistakes the same way: `types { inherit (nixpkgs) lib; }`.
+  types = import ./types;
+}

@@ -1,0 +1,196 @@
+# Fleet modules to the inventory and, lazily, the intent of each host.
+{
+  backends,
+  checked,
+  defaultNixpkgs,
+  evalHost,
+  packages,
+}:
+{
+  inputs ? { },
+  nixpkgs ? null,
+  modules,
+}:
+let
+  nixpkgs' = if nixpkgs == null then defaultNixpkgs else nixpkgs;
+  inherit (nixpkgs') lib;
+
+  types = import ./types { inherit lib; };
+  inherit (types) problem;
+
+  evaluated = lib.evalModules {
+    class = "nixfleetFleet";
+    specialArgs = { inherit inputs; };
+    modules =
+      lib.attrValues (import ./inventory { inherit lib types; })
+      ++ [ { _module.freeformType = types.strangers; } ]
+      ++ modules;
+  };
+  inherit (evaluated) config options;
+
+  # Definitions of a host, for problems that no single option has.
+  definitionOf =
+    name:
+    let
+      defs = lib.filter (def: def.value ? ${name}) options.hosts.definitionsWithLocations;
+    in
+    {
+      inherit (lib.head defs) file;
+      parent = (lib.head defs).value;
+      attr = name;
+    };
+
+  complete =
+    name: host:
+    let
+      inherit (config) defaults;
+      or' = value: default: if value == null then default else value;
+    in
+    {
+      inherit name;
+      inherit (host) addr modules;
+      base = or' host.base defaults.base;
+      system = or' host.system defaults.system;
+      ssh = {
+        user = or' host.ssh.user defaults.ssh.user;
+        port = or' host.ssh.port defaults.ssh.port;
+        inherit (host.ssh) hostKey;
+      };
+      tags = lib.unique (defaults.tags ++ host.tags);
+      roles = lib.unique (defaults.roles ++ host.roles);
+    };
+  hosts = lib.mapAttrs complete config.hosts;
+
+  roleNames = lib.attrNames config.roles;
+
+  unknownRoles =
+    name: host:
+    map (
+      role:
+      let
+        guess = problem.suggest roleNames role;
+        known = lib.filter (candidate: problem.suggest [ candidate ] role != "") roleNames;
+        right = lib.head (known ++ roleNames ++ [ role ]);
+      in
+      problem.make {
+        loc = [
+          "hosts"
+          name
+          "roles"
+        ];
+        def = definitionOf name;
+        what = "host ${name} has the role ${builtins.toJSON role}, which does not exist";
+        why = "the roles of this fleet are: ${problem.names roleNames}${
+          lib.optionalString (guess != "") ". ${guess}"
+        }";
+        example =
+          if roleNames == [ ] then
+            "roles.${role} = ./roles/${role}.nix;"
+          else
+            "hosts.${name}.roles = [ ${builtins.toJSON right} ];";
+      }
+    ) (lib.filter (role: !(config.roles ? ${role})) host.roles);
+
+  noBackend =
+    name: host:
+    lib.optional (!(backends ? ${host.base})) (
+      problem.make {
+        loc = [
+          "hosts"
+          name
+          "base"
+        ];
+        def = definitionOf name;
+        what = "host ${name} has the base ${builtins.toJSON host.base}, which NixFleet cannot build yet";
+        why = "this version has a backend for: ${problem.names (lib.attrNames backends)}";
+        example = "hosts.${name}.base = \"ubuntu\";";
+      }
+    );
+
+  sameAddress =
+    let
+      place = host: "${host.addr} port ${toString host.ssh.port}";
+      groups = lib.groupBy place (lib.attrValues hosts);
+      twice = lib.filterAttrs (_: group: lib.length group > 1) groups;
+    in
+    lib.mapAttrsToList (
+      where: group:
+      let
+        names = map (host: host.name) group;
+        last = lib.last names;
+      in
+      problem.make {
+        loc = [
+          "hosts"
+          last
+          "addr"
+        ];
+        def = definitionOf last;
+        what = "the hosts ${lib.concatStringsSep " and " names} have the same address, ${where}";
+        why = "each host needs an address of its own, or what is meant for one would be done to another";
+        example = "hosts.${last}.addr = \"…\";";
+      }
+    ) twice;
+
+  fieldProblems = types.optionProblems options;
+
+  fleet = {
+    inherit
+      config
+      hosts
+      inputs
+      lib
+      types
+      ;
+    nixpkgs = nixpkgs';
+    backends = lib.mapAttrs (_: backend: backend { inherit lib types; }) backends;
+
+    problems =
+      fieldProblems
+      ++ types.strangerProblems options (config._strangers or [ ])
+      ++ lib.concatLists (lib.mapAttrsToList unknownRoles hosts)
+      ++ lib.concatLists (lib.mapAttrsToList noBackend hosts)
+      # A placeholder stands for a missing address, and would be found twice.
+      ++ lib.optionals (fieldProblems == [ ]) sameAddress;
+
+    # One list of modules for all hosts, so that their options are declared once.
+    intentModules = [
+      { _module.freeformType = types.strangers; }
+    ]
+    ++ lib.attrValues (import ../modules { inherit lib types; });
+
+    intents = lib.mapAttrs (name: _: evalHost { inherit fleet name; }) hosts;
+
+    # What modules get as `hosts`: the inventory, and each host's configuration.
+    arguments = lib.mapAttrs (
+      name: host: removeAttrs host [ "modules" ] // { inherit (fleet.intents.${name}) config; }
+    ) hosts;
+
+    checked = checked fleet;
+
+    # The activator's binary for a system.
+    activator =
+      system:
+      let
+        given = config.activator.${system} or null;
+      in
+      if given == null then
+        "${packages.${system}.nixfleet-activate}/bin/nixfleet-activate"
+      else if builtins.isPath given then
+        "${builtins.path {
+          path = given;
+          name = "nixfleet-activate";
+        }}"
+      else
+        "${given}";
+
+    # The folder of the command line for a system.
+    cli = system: "${config.cli.${system} or packages.${system}.nixfleet}";
+
+    # Where closures can be built and the command line can run.
+    systems = lib.unique (
+      lib.attrNames packages ++ lib.attrNames config.activator ++ lib.attrNames config.cli
+    );
+  };
+in
+fleet

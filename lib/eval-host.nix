@@ -1,0 +1,49 @@
+# One host's modules to its intent: `evalHost { fleet; name; }`, with `fleet` from evalFleet.
+#
+# Gives { config; options; intent; problems; }. Nothing of `intent` may be used before `problems` is known to be empty:
+# placeholders stand in it for what is wrong.
+{ fleet, name }:
+let
+  inherit (fleet) lib types;
+  host = fleet.hosts.${name};
+
+  evaluated = lib.evalModules {
+    class = "nixfleetHost";
+    specialArgs = {
+      inherit name;
+      inherit (fleet) inputs;
+      hosts = fleet.arguments;
+      host = fleet.arguments.${name};
+      pkgs = fleet.nixpkgs.legacyPackages.${host.system};
+    };
+    modules = fleet.intentModules ++ map roleModule knownRoles ++ host.modules;
+  };
+  inherit (evaluated) config options;
+
+  knownRoles = lib.filter (role: fleet.config.roles ? ${role}) host.roles;
+  roleModule = role: fleet.config.roles.${role};
+
+  # Each family once, for its values and for its mistakes.
+  resolved = lib.mapAttrs (_: types.resolveOption) {
+    inherit (options.nixfleet)
+      packages
+      files
+      directories
+      users
+      groups
+      ;
+    inherit (options.nixfleet.systemd) units;
+  };
+  intent = lib.mapAttrs (_: result: result.value) resolved;
+
+  problems =
+    lib.concatMap (result: result.problems) (lib.attrValues resolved)
+    ++ types.strangerProblems options (config._strangers or [ ])
+    ++ lib.optionals (fleet.backends ? ${host.base}) (
+      fleet.backends.${host.base}.problems { inherit intent options; }
+    );
+in
+{
+  inherit config options intent;
+  problems = map (problem: problem // { host = name; }) problems;
+}

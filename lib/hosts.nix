@@ -1,0 +1,41 @@
+# The host closures: `nixfleet.hosts.<name>`.
+fleet:
+let
+  inherit (fleet) lib;
+
+  ofHost =
+    name: host:
+    let
+      inherit (fleet.intents.${name}) intent;
+
+      # Evaluated once, whatever the build system.
+      document = fleet.checked [ name ] (
+        fleet.backends.${host.base}.document {
+          inherit host intent;
+          activator = fleet.activator host.system;
+        }
+      );
+
+      toplevelFor = lib.genAttrs fleet.systems (
+        buildSystem:
+        fleet.backends.${host.base}.closure {
+          inherit document buildSystem;
+          builder = fleet.activator buildSystem;
+        }
+      );
+    in
+    {
+      # The intent as the backend hands it to the builder.
+      intent = document;
+
+      # The closure, built on the host's own system. The manifest in it does not depend on what builds it, so
+      # `toplevelFor.<system>` builds the same host on another, such as an operator's own.
+      toplevel =
+        toplevelFor.${host.system} or (throw (
+          "[NF-201] there is no activator for ${host.system}, the system of host ${name}\n"
+          + "write: activator.${host.system} = ./nixfleet-activate;"
+        ));
+      inherit toplevelFor;
+    };
+in
+lib.mapAttrs ofHost (fleet.checked [ ] fleet.hosts)

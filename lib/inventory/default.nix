@@ -1,0 +1,11 @@
+# The options of fleet modules: the inventory.
+{ lib, types }:
+let
+  args = { inherit lib types; };
+in
+{
+  hosts = import ./hosts.nix args;
+  roles = import ./roles.nix args;
+  defaults = import ./defaults.nix args;
+  programs = import ./programs.nix args;
+}

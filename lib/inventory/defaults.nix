@@ -1,0 +1,50 @@
+# `defaults`: what holds for each host that does not say otherwise.
+{ lib, types }:
+let
+  inherit (lib) mkOption;
+in
+{
+  _file = ./defaults.nix;
+
+  options.defaults = {
+    base = mkOption {
+      type = types.oneOf [
+        "ubuntu"
+        "nixos"
+      ];
+      default = "ubuntu";
+      example = "ubuntu";
+      description = "The base of hosts that name none.";
+    };
+    system = mkOption {
+      type = types.system;
+      default = "x86_64-linux";
+      example = "aarch64-linux";
+      description = "The Nix system of hosts that name none.";
+    };
+    ssh.user = mkOption {
+      type = types.loginName;
+      default = "root";
+      example = "deploy";
+      description = "The SSH user of hosts that name none.";
+    };
+    ssh.port = mkOption {
+      type = types.port;
+      default = 22;
+      example = 2222;
+      description = "The SSH port of hosts that name none.";
+    };
+    tags = mkOption {
+      type = types.listOf types.label;
+      default = [ ];
+      example = [ "prod" ];
+      description = "Tags of every host.";
+    };
+    roles = mkOption {
+      type = types.listOf types.label;
+      default = [ ];
+      example = [ "base" ];
+      description = "Roles of every host.";
+    };
+  };
+}

@@ -1,0 +1,122 @@
+# `hosts.<name>`: the machines of the fleet.
+{ lib, types }:
+let
+  inherit (lib) mkOption;
+
+  ssh = types.record {
+    description = "a set with user, port and hostKey";
+    fields = {
+      user = mkOption {
+        type = types.nullOr types.loginName;
+        default = null;
+        defaultText = "the fleet's `defaults.ssh.user`";
+        example = "deploy";
+        description = "The user that `ssh` logs in as: root, or one that may run `sudo` without a password.";
+      };
+      port = mkOption {
+        type = types.nullOr types.port;
+        default = null;
+        defaultText = "the fleet's `defaults.ssh.port`";
+        example = 2222;
+        description = "The TCP port of the SSH server.";
+      };
+      hostKey = mkOption {
+        type = types.nullOr types.publicKey;
+        default = null;
+        example = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy";
+        description = ''
+          The public key of the host, as in `known_hosts` without the host. When given, no other key is accepted.
+          Otherwise your own `known_hosts` decides.
+        '';
+      };
+    };
+  };
+
+  host = types.record {
+    description = "a set that describes a host";
+    fields = {
+      base = mkOption {
+        type = types.nullOr (
+          types.oneOf [
+            "ubuntu"
+            "nixos"
+          ]
+        );
+        default = null;
+        defaultText = "the fleet's `defaults.base`";
+        example = "ubuntu";
+        description = ''
+          What runs on the host: `ubuntu` for Ubuntu and Debian. The distribution stays; NixFleet manages what you declare.
+        '';
+      };
+      system = mkOption {
+        type = types.nullOr types.system;
+        default = null;
+        defaultText = "the fleet's `defaults.system`";
+        example = "aarch64-linux";
+        description = "The Nix system of the host, which decides what its packages are built for.";
+      };
+      addr = mkOption {
+        type = types.address;
+        example = "10.0.1.11";
+        defaultText = "none, it must be given";
+        description = "Where SSH reaches the host: a name or an address.";
+      };
+      ssh = mkOption {
+        type = ssh;
+        default = {
+          user = null;
+          port = null;
+          hostKey = null;
+        };
+        example = {
+          user = "deploy";
+        };
+        description = "How SSH reaches the host. Your own `ssh` configuration applies on top.";
+      };
+      tags = mkOption {
+        type = types.listOf types.label;
+        default = [ ];
+        example = [
+          "web"
+          "prod"
+        ];
+        description = "Free labels, selected with `--tag` and, in `--on`, with `@tag`. Those of `defaults.tags` are added.";
+      };
+      roles = mkOption {
+        type = types.listOf types.label;
+        default = [ ];
+        example = [ "web" ];
+        description = "The roles that the host plays, by name in `roles`. Those of `defaults.roles` are added.";
+      };
+      modules = mkOption {
+        type = types.modules;
+        default = [ ];
+        example = [ ./hosts/web-1.nix ];
+        description = "Intent modules for this host alone.";
+      };
+    };
+  };
+in
+{
+  _file = ./hosts.nix;
+
+  options.hosts = mkOption {
+    type = types.entries {
+      description = "a set of hosts";
+      placeholder = "name";
+      key = types.hostName;
+      keyExample = "web-1";
+      element = host;
+    };
+    default = { };
+    example = {
+      web-1 = {
+        addr = "10.0.1.11";
+        tags = [ "prod" ];
+        roles = [ "web" ];
+      };
+    };
+    description = "The hosts of the fleet by name.";
+  };
+}

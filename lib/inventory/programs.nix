@@ -1,0 +1,37 @@
+# `activator` and `cli`: NixFleet's own programs, where they should not be built.
+{ lib, types }:
+let
+  bySystem =
+    element:
+    types.entries {
+      description = "a set of programs by Nix system";
+      placeholder = "system";
+      key = types.system;
+      keyExample = "x86_64-linux";
+      inherit element;
+    };
+in
+{
+  _file = ./programs.nix;
+
+  options.activator = lib.mkOption {
+    type = bySystem types.fileSource;
+    default = { };
+    defaultText = "`nixfleet-activate` of NixFleet's own packages";
+    example = lib.literalExpression "{ x86_64-linux = ./prebuilt/nixfleet-activate; }";
+    description = ''
+      The statically linked activator for each Nix system: a file. It builds the host closures, and runs on the hosts.
+    '';
+  };
+
+  options.cli = lib.mkOption {
+    type = bySystem types.fileSource;
+    default = { };
+    defaultText = "`nixfleet` of NixFleet's own packages";
+    example = lib.literalExpression "{ x86_64-linux = ./prebuilt; }";
+    description = ''
+      The command line for each Nix system, for `nix run .#plan` and so on: a folder with `bin/nixfleet` and its links
+      `bin/nixfleet-plan`, `bin/nixfleet-apply` and so on.
+    '';
+  };
+}

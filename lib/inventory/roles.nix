@@ -1,0 +1,23 @@
+# `roles.<name>`: what a kind of host has.
+{ lib, types }:
+{
+  _file = ./roles.nix;
+
+  options.roles = lib.mkOption {
+    type = types.entries {
+      description = "a set of modules";
+      placeholder = "name";
+      key = types.label;
+      keyExample = "web";
+      element = types.module;
+    };
+    default = { };
+    example = {
+      web = ./roles/web.nix;
+    };
+    description = ''
+      Intent modules by role name. A host has what its roles say, and its own modules may add to that or change it with
+      `lib.mkForce`.
+    '';
+  };
+}

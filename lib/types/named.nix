@@ -1,0 +1,134 @@
+# The words of this field as types: ports, paths, modes, names.
+{ lib, scalar }:
+let
+  inherit (scalar) matching;
+
+  # No empty, "." or ".." part and no slash at the end, so that one place has one name.
+  isNormal =
+    value:
+    builtins.isString value
+    && builtins.match "(/[^/\n]+)+" value != null
+    && builtins.match ".*/\\.\\.?(/.*)?" value == null;
+in
+{
+  port = scalar.intBetween 1 65535 "a port";
+
+  # uid_t and gid_t, without the value that means "no change".
+  id = scalar.intBetween 0 4294967294 "a number";
+
+  mode = matching {
+    name = "mode";
+    description = "an octal mode in quotes such as \"0644\"";
+    regex = "0?[0-7]{3}|[0-7]{4}";
+    placeholder = "0644";
+  };
+
+  path = scalar.scalar {
+    name = "path";
+    description = "an absolute path in quotes, without \"..\" and without a slash at the end";
+    accepts = isNormal;
+    placeholder = "/nonexistent";
+  };
+
+  # Where NixFleet may write: not in the Nix store and not in the kernel's filesystems.
+  managedPath = scalar.scalar {
+    name = "managedPath";
+    description = "an absolute path in quotes, without \"..\", without a slash at the end, and outside /nix, /proc, /sys and /dev";
+    accepts =
+      value: isNormal value && builtins.match "/(nix|proc|sys|dev)(/.*)?" value == null;
+    placeholder = "/nonexistent";
+  };
+
+  hostName = matching {
+    name = "hostName";
+    description = "a host name of letters, digits and hyphens";
+    regex = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+    placeholder = "host";
+  };
+
+  # What ssh takes as a host; a leading hyphen would be an option of ssh.
+  address = matching {
+    name = "address";
+    description = "a host name or an IP address";
+    regex = "[A-Za-z0-9_:][A-Za-z0-9._:%-]*";
+    placeholder = "localhost";
+  };
+
+  # Tags, roles and hosts stand in selectors such as 'web-* and @prod'.
+  label = matching {
+    name = "label";
+    description = "a word of letters, digits, \".\", \"_\" and \"-\"";
+    regex = "[A-Za-z0-9][A-Za-z0-9._-]*";
+    placeholder = "label";
+  };
+
+  # The rule of Debian's adduser, which useradd accepts too.
+  accountName = matching {
+    name = "accountName";
+    description = "a name of small letters, digits, \"_\" and \"-\", at most 32 long";
+    regex = "[a-z_][a-z0-9_-]{0,31}";
+    placeholder = "nobody";
+  };
+
+  # Who logs in by ssh may also come from a directory service: DOMAIN\user is not supported, user@domain is.
+  loginName = matching {
+    name = "loginName";
+    description = "a user name";
+    regex = "[A-Za-z_][A-Za-z0-9_.@-]*";
+    placeholder = "root";
+  };
+
+  system = matching {
+    name = "system";
+    description = "a Linux system of Nix such as \"x86_64-linux\"";
+    regex = "[a-z0-9_]+-linux";
+    placeholder = "x86_64-linux";
+  };
+
+  # As in known_hosts and authorized_keys: type, base64, perhaps a comment.
+  publicKey = matching {
+    name = "publicKey";
+    description = "a public key such as \"ssh-ed25519 AAAA… comment\"";
+    regex = "[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?";
+    placeholder = "";
+  };
+
+  # systemd.unit(5): the characters of a unit name, and the types that a host's administrator writes.
+  unitName = matching {
+    name = "unitName";
+    description = "a unit name with its suffix (.service, .socket, .timer, .target, .path, .mount, .automount, .swap or .slice)";
+    regex = "[A-Za-z0-9:_.@\\-]+\\.(service|socket|timer|target|path|mount|automount|swap|slice)";
+    placeholder = "none.service";
+  };
+
+  dropInName = matching {
+    name = "dropInName";
+    description = "a file name that ends in \".conf\"";
+    regex = "[A-Za-z0-9:_.@-]+\\.conf";
+    placeholder = "none.conf";
+  };
+
+  onConflict = scalar.oneOf [
+    "fail"
+    "adopt"
+    "backup"
+  ];
+
+  onConflictDescription = noun: ''
+    What to do when a ${noun} that NixFleet does not own stands there already. `fail`: say so in the plan and change
+    nothing, unless it is exactly the wanted one. `adopt`: take it over for good; a copy is kept. `backup`: replace it,
+    and put it back as it was when this ${noun} is no longer declared.
+  '';
+
+  # A file that is in the store, or that Nix copies there.
+  fileSource = scalar.scalar {
+    name = "fileSource";
+    description = "a path to a file, or a string with a store path";
+    accepts =
+      value:
+      builtins.isPath value
+      || lib.isDerivation value
+      || (builtins.isString value && lib.hasPrefix builtins.storeDir value);
+    placeholder = null;
+  };
+}

@@ -1,0 +1,146 @@
+# A mistake in a fleet as a value, and how a list of them reads.
+#
+# A problem is { what; option; file; line; why; example; }: the sentence that says what is wrong, the option path, where
+# the definition stands (line is null where Nix does not know it), the reason or null, and a corrected example.
+{ lib }:
+let
+  inherit (builtins)
+    concatStringsSep
+    isAttrs
+    isBool
+    isFloat
+    isFunction
+    isInt
+    isList
+    isPath
+    isString
+    stringLength
+    substring
+    toJSON
+    unsafeGetAttrPos
+    ;
+
+  shorten = text: if stringLength text > 60 then "${substring 0 57 text}..." else text;
+
+  # Where a definition stands: the line of its attribute where Nix knows it, the module's file otherwise.
+  position =
+    def:
+    let
+      found = if def ? parent then unsafeGetAttrPos def.attr def.parent else null;
+    in
+    if found == null then
+      {
+        inherit (def) file;
+        line = null;
+      }
+    else
+      { inherit (found) file line; };
+in
+rec {
+  # A value in words, for "must be …, but is …".
+  describe =
+    value:
+    if isString value then
+      "the string ${shorten (toJSON (builtins.unsafeDiscardStringContext value))}"
+    else if isInt value || isFloat value then
+      "the number ${toJSON value}"
+    else if isBool value then
+      "the boolean ${lib.boolToString value}"
+    else if isPath value then
+      "the path ${shorten (toString value)}"
+    else if isList value then
+      "a list of ${toString (builtins.length value)}"
+    else if value == null then
+      "null"
+    else if lib.isDerivation value then
+      "a package"
+    else if isFunction value then
+      "a function"
+    else if isAttrs value then
+      "a set with the names ${shorten (concatStringsSep ", " (lib.attrNames value))}"
+    else
+      "something else";
+
+  # What a person would write to set an option.
+  assign =
+    loc: value:
+    let
+      written =
+        if value._type or null == "literalExpression" then
+          value.text
+        else
+          lib.generators.toPretty { multiline = false; } value;
+    in
+    "${lib.showOption loc} = ${written};";
+
+  make =
+    {
+      loc,
+      def,
+      what,
+      why ? null,
+      ...
+    }@problem:
+    {
+      inherit what why;
+      option = lib.showOption loc;
+      inherit (position def) file line;
+    }
+    // lib.optionalAttrs (problem ? example) { inherit (problem) example; };
+
+  # "…, did you mean x?" for a name that is not among the known ones, or an empty string.
+  suggest =
+    known: name:
+    let
+      near = lib.filter (candidate: lib.strings.levenshteinAtMost 2 name candidate) known;
+      closest = lib.sort (a: b: lib.strings.levenshtein name a < lib.strings.levenshtein name b) near;
+    in
+    lib.optionalString (closest != [ ]) "Did you mean ${lib.head closest}?";
+
+  # A list of names for a sentence.
+  names =
+    list:
+    if list == [ ] then
+      "none"
+    else if lib.length list > 12 then
+      "${concatStringsSep ", " (lib.take 12 list)} and ${toString (lib.length list - 12)} more"
+    else
+      concatStringsSep ", " list;
+
+  # All problems of a fleet as the one text that is thrown. `root` is the user's flake: paths below it are shown relative
+  # to it. A problem that several hosts share, because it stands in a role, is shown once.
+  render =
+    { root, problems }:
+    let
+      identity =
+        p: builtins.unsafeDiscardStringContext "${p.file}:${toString p.line}:${p.option}:${p.what}";
+      groups = lib.groupBy identity problems;
+      ordered = lib.unique (map identity problems);
+      relative = file: if root == null then file else lib.removePrefix "${root}/" file;
+      showOne =
+        index: key:
+        let
+          same = groups.${key};
+          p = lib.head same;
+          hosts = lib.unique (lib.catAttrs "host" same);
+          lines = [
+            "${toString index}. ${p.what}"
+            "   where: ${p.option}, in ${relative p.file}${
+              lib.optionalString (p.line != null) ":${toString p.line}"
+            }"
+          ]
+          ++ lib.optional (
+            hosts != [ ]
+          ) "   ${if lib.length hosts == 1 then "host" else "hosts"}: ${names hosts}"
+          ++ lib.optional (p.why or null != null) "   why: ${p.why}"
+          ++ lib.optional (
+            p ? example
+          ) "   write: ${lib.replaceStrings [ "\n" ] [ "\n          " ] p.example}";
+        in
+        concatStringsSep "\n" lines;
+      count = lib.length ordered;
+    in
+    "[NF-201] ${toString count} ${if count == 1 then "mistake" else "mistakes"} in the fleet\n\n"
+    + concatStringsSep "\n\n" (lib.imap1 showOne ordered)
+    + "\n";
+}

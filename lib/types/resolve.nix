@@ -1,0 +1,27 @@
+# From evaluated options to their values and problems.
+{ lib, problem }:
+let
+  # { value; problems; } of one option.
+  resolveOption =
+    option:
+    let
+      result = option.type.resolve option.loc option.definitionsWithLocations;
+    in
+    if result.problems == [ ] then
+      result
+    else
+      result
+      // {
+        problems = map (p: { example = problem.assign option.loc option.example; } // p) result.problems;
+      };
+in
+{
+  inherit resolveOption;
+
+  # The problems of all options in a tree that are of a type of ours. Others, in users' own modules, throw by themselves.
+  optionProblems =
+    options:
+    lib.concatMap (option: if option.type ? resolve then (resolveOption option).problems else [ ]) (
+      lib.collect lib.isOption (removeAttrs options [ "_module" ])
+    );
+}

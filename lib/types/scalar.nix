@@ -1,0 +1,243 @@
+# Types of single values, and lists of them.
+#
+# Every type here is an ordinary option type of nixpkgs' module system that never throws, with one function more:
+# `resolve loc definitions` gives { value; problems; }. So all mistakes of a fleet can be told at once, where the module
+# system's own types end the evaluation at the first. A wrong value is replaced by the type's placeholder, so that the
+# rest can still be looked at; nothing made from it ever leaves, since the problems are thrown first.
+{ lib, problem }:
+let
+  inherit (builtins)
+    head
+    isAttrs
+    isBool
+    isInt
+    isList
+    isString
+    tail
+    ;
+
+  none = [ ];
+in
+rec {
+  # Turns `resolve` into an option type.
+  fromResolve =
+    {
+      name,
+      description,
+      resolve,
+      getSubOptions ? (_: { }),
+      nestedTypes ? { },
+    }:
+    lib.mkOptionType {
+      inherit
+        name
+        description
+        getSubOptions
+        nestedTypes
+        ;
+      merge = loc: defs: (resolve loc defs).value;
+    }
+    // {
+      inherit resolve;
+    };
+
+  mustBe =
+    loc: def: description:
+    problem.make {
+      inherit loc def;
+      what = "${lib.showOption loc} must be ${description}, but is ${problem.describe def.value}";
+    };
+
+  # `accepts` says whether a value is right, `description` completes "must be …".
+  scalar =
+    {
+      name,
+      description,
+      accepts,
+      placeholder,
+    }:
+    let
+      resolve =
+        loc: defs:
+        let
+          wrong = lib.filter (def: !accepts def.value) defs;
+          values = lib.unique (map (def: def.value) defs);
+        in
+        if tail defs == none && accepts (head defs).value then
+          {
+            inherit (head defs) value;
+            problems = none;
+          }
+        else if wrong != none then
+          {
+            value = placeholder;
+            problems = map (def: mustBe loc def description) wrong;
+          }
+        else
+          {
+            value = head values;
+            problems = lib.optional (tail values != none) (disagreement loc defs);
+          };
+    in
+    fromResolve { inherit name description resolve; }
+    // {
+      inherit accepts placeholder;
+    };
+
+  disagreement =
+    loc: defs:
+    problem.make {
+      inherit loc;
+      def = lib.last defs;
+      what = "${lib.showOption loc} has ${toString (lib.length defs)} different values";
+      why = "it is defined in ${lib.concatStringsSep " and in " (lib.unique (map (def: def.file) defs))}; say which one wins";
+      example = "${lib.showOption loc} = lib.mkForce ${
+        lib.generators.toPretty { multiline = false; } (head defs).value
+      };";
+    };
+
+  # A string that a regular expression matches whole.
+  matching =
+    {
+      name,
+      description,
+      regex,
+      placeholder,
+    }:
+    scalar {
+      inherit name description placeholder;
+      accepts = value: isString value && builtins.match regex value != null;
+    };
+
+  bool = scalar {
+    name = "bool";
+    description = "true or false";
+    accepts = isBool;
+    placeholder = false;
+  };
+
+  string = scalar {
+    name = "string";
+    description = "a string";
+    accepts = isString;
+    placeholder = "";
+  };
+
+  # A string of one line, for fields of files where a line break would start another entry.
+  line = scalar {
+    name = "line";
+    description = "a string of one line";
+    accepts = value: isString value && !lib.hasInfix "\n" value;
+    placeholder = "";
+  };
+
+  intBetween =
+    low: high: noun:
+    scalar {
+      name = "intBetween";
+      description = "${noun} from ${toString low} to ${toString high}";
+      accepts = value: isInt value && value >= low && value <= high;
+      placeholder = low;
+    };
+
+  oneOf =
+    values:
+    scalar {
+      name = "oneOf";
+      description = "one of ${lib.concatMapStringsSep ", " builtins.toJSON values}";
+      accepts = value: isString value && lib.elem value values;
+      placeholder = head values;
+    };
+
+  # Text that several modules may add to; their parts become paragraphs of lines.
+  text = fromResolve {
+    name = "text";
+    description = "a string";
+    resolve =
+      loc: defs:
+      let
+        wrong = lib.filter (def: !isString def.value) defs;
+      in
+      if wrong != none then
+        {
+          value = "";
+          problems = map (def: mustBe loc def "a string") wrong;
+        }
+      else if tail defs == none then
+        {
+          inherit (head defs) value;
+          problems = none;
+        }
+      else
+        {
+          value = lib.concatMapStringsSep "\n" (def: def.value) defs;
+          problems = none;
+        };
+  };
+
+  nullOr =
+    type:
+    fromResolve {
+      name = "nullOr";
+      description = "null or ${type.description}";
+      getSubOptions = type.getSubOptions;
+      nestedTypes.elemType = type;
+      resolve =
+        loc: defs:
+        let
+          given = lib.filter (def: def.value != null) defs;
+        in
+        if tail defs == none && (head defs).value != null then
+          type.resolve loc defs
+        else if given == none then
+          {
+            value = null;
+            problems = none;
+          }
+        else
+          type.resolve loc given;
+    };
+
+  # Lists of several modules are joined.
+  listOf =
+    element:
+    fromResolve {
+      name = "listOf";
+      description = "a list, each element ${element.description}";
+      nestedTypes.elemType = element;
+      resolve =
+        loc: defs:
+        let
+          ofOne =
+            def:
+            if !isList def.value then
+              [ (mustBe loc def "a list, each element ${element.description}") ]
+            else
+              map (
+                value:
+                problem.make {
+                  inherit loc def;
+                  what = "each element of ${lib.showOption loc} must be ${element.description}, but one is ${problem.describe value}";
+                }
+              ) (lib.filter (value: !element.accepts value) def.value);
+          problems = lib.concatMap ofOne defs;
+        in
+        {
+          value =
+            if problems != none then
+              none
+            else if tail defs == none then
+              (head defs).value
+            else
+              lib.concatMap (def: def.value) defs;
+          inherit problems;
+        };
+    };
+
+  package = scalar {
+    name = "package";
+    description = "a package";
+    accepts = value: isAttrs value && value.type or null == "derivation";
+    placeholder = null;
+  };
+}

@@ -1,0 +1,68 @@
+# The sections of a systemd unit: free names to settings.
+{
+  lib,
+  scalar,
+  record,
+}:
+let
+  # A line break would start another setting.
+  single =
+    value:
+    lib.isString value && !lib.hasInfix "\n" value
+    || lib.isInt value
+    || lib.isBool value
+    || builtins.isPath value
+    || lib.isDerivation value;
+  accepts = value: single value || (lib.isList value && lib.all single value);
+  description = "a string of one line, a number, a boolean, or a list of them for a setting that repeats";
+
+  word = scalar.matching {
+    name = "word";
+    description = "a word of letters, digits and \"-\"";
+    regex = "[A-Za-z][A-Za-z0-9-]*";
+    placeholder = "X-None";
+  };
+
+  # Lists of several modules are joined; of anything else there is one.
+  setting = scalar.fromResolve {
+    name = "setting";
+    inherit description;
+    resolve =
+      loc: defs:
+      let
+        wrong = lib.filter (def: !accepts def.value) defs;
+        lists = lib.all (def: lib.isList def.value) defs;
+        values = lib.unique (map (def: def.value) defs);
+      in
+      if wrong != [ ] then
+        {
+          value = "";
+          problems = map (def: scalar.mustBe loc def description) wrong;
+        }
+      else if lists then
+        {
+          value = lib.concatMap (def: def.value) defs;
+          problems = [ ];
+        }
+      else
+        {
+          value = lib.head values;
+          problems = lib.optional (lib.tail values != [ ]) (scalar.disagreement loc defs);
+        };
+  };
+in
+{
+  sections = record.entries {
+    description = "a set of sections";
+    placeholder = "section";
+    key = word;
+    keyExample = "Service";
+    element = record.entries {
+      description = "a set of settings";
+      placeholder = "setting";
+      key = word;
+      keyExample = "ExecStart";
+      element = setting;
+    };
+  };
+}

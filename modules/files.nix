@@ -1,0 +1,136 @@
+# `nixfleet.files.<path>`: files with exactly this content, mode and owner.
+{ lib, types }:
+let
+  inherit (lib) mkOption;
+
+  checkContent =
+    {
+      loc,
+      value,
+      def,
+    }:
+    let
+      given = lib.count (content: content != null) [
+        value.text
+        value.source
+      ];
+      mistake =
+        what: why: example:
+        types.problem.make {
+          inherit
+            loc
+            def
+            what
+            why
+            example
+            ;
+        };
+      here = lib.showOption loc;
+    in
+    lib.optional (given == 0) (
+      mistake "${here} has neither text nor source" "a file needs its content" "${here}.text = \"…\";"
+    )
+    ++ lib.optional (given == 2) (
+      mistake "${here} has both text and source" "only one of them can be its content"
+        "${here} = { source = ./file; };"
+    )
+    ++ lib.optional (value.validate != null && !lib.any (lib.hasInfix "%s") value.validate) (
+      mistake "${here}.validate does not say where the file stands"
+        "one of its words must contain %s, which stands for the new file"
+        "${here}.validate = [ \"/usr/sbin/visudo\" \"-cf\" \"%s\" ];"
+    );
+
+  file = types.record {
+    description = "a set that describes a file";
+    check = checkContent;
+    fields = {
+      text = mkOption {
+        type = types.nullOr types.text;
+        default = null;
+        example = "listen = 8080\n";
+        description = "The content. What several modules say is joined by line breaks.";
+      };
+      source = mkOption {
+        type = types.nullOr types.fileSource;
+        default = null;
+        example = lib.literalExpression "./nginx.conf";
+        description = "A file that holds the content: a path beside the module, or a file in the Nix store.";
+      };
+      mode = mkOption {
+        type = types.mode;
+        default = "0644";
+        example = "0640";
+        description = "Octal permission bits.";
+      };
+      owner = mkOption {
+        type = types.accountName;
+        default = "root";
+        example = "web";
+        description = "The owner by name.";
+      };
+      group = mkOption {
+        type = types.accountName;
+        default = "root";
+        example = "web";
+        description = "The group by name.";
+      };
+      restartUnits = mkOption {
+        type = types.listOf types.unitName;
+        default = [ ];
+        example = [ "web.service" ];
+        description = "Units to restart when the file changes, if they run. They may be the distribution's.";
+      };
+      reloadUnits = mkOption {
+        type = types.listOf types.unitName;
+        default = [ ];
+        example = [ "nginx.service" ];
+        description = "Units to reload when the file changes, if they run.";
+      };
+      validate = mkOption {
+        type = types.nullOr (types.listOf types.line);
+        default = null;
+        example = [
+          "/usr/sbin/visudo"
+          "-cf"
+          "%s"
+        ];
+        description = ''
+          A command that must accept the new content before anything changes on the host, word by word and without a
+          shell; `%s` stands for the new file.
+        '';
+      };
+      onConflict = mkOption {
+        type = types.onConflict;
+        default = "fail";
+        example = "backup";
+        description = types.onConflictDescription "file";
+      };
+    };
+  };
+in
+{
+  _file = ./files.nix;
+
+  options.nixfleet.files = mkOption {
+    type = types.entries {
+      description = "a set of files by path";
+      placeholder = "path";
+      key = types.managedPath;
+      keyExample = "/etc/app.conf";
+      element = file;
+    };
+    default = { };
+    example = {
+      "/etc/app.conf" = {
+        text = "listen = 8080\n";
+        mode = "0640";
+        group = "app";
+        restartUnits = [ "app.service" ];
+      };
+    };
+    description = ''
+      Files on the host, by absolute path. They are regular files, replaced in one step, and go when they are no longer
+      declared. Parent directories that do not exist are created.
+    '';
+  };
+}

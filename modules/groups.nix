@@ -1,0 +1,32 @@
+# `nixfleet.groups.<name>`.
+{ lib, types }:
+{
+  _file = ./groups.nix;
+
+  options.nixfleet.groups = lib.mkOption {
+    type = types.entries {
+      description = "a set of groups";
+      placeholder = "name";
+      key = types.accountName;
+      keyExample = "app";
+      element = types.record {
+        description = "a set with gid";
+        fields.gid = lib.mkOption {
+          type = types.nullOr types.id;
+          default = null;
+          defaultText = "chosen by the host";
+          example = 990;
+          description = "The numeric id.";
+        };
+      };
+    };
+    default = { };
+    example = {
+      app = { };
+    };
+    description = ''
+      Groups on the host. One that exists already is taken as it is. Groups are never removed, so that their ids are never
+      used again.
+    '';
+  };
+}

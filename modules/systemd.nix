@@ -1,0 +1,183 @@
+# `nixfleet.systemd.units.<name>`: systemd units of every type, and drop-ins for units of the distribution.
+{ lib, types }:
+let
+  inherit (lib) mkOption;
+
+  unitText = import ./unit-text.nix { inherit lib; };
+
+  content = {
+    text = mkOption {
+      type = types.nullOr types.text;
+      default = null;
+      example = "[Service]\nExecStart=/usr/bin/app\n";
+      description = "The text as it stands in the file.";
+    };
+    sections = mkOption {
+      type = types.sections;
+      default = { };
+      example = {
+        Unit.Description = "The application";
+        Service.ExecStart = "/usr/bin/app --port 8080";
+        Install.WantedBy = "multi-user.target";
+      };
+      description = ''
+        The sections and their settings, with systemd's own names. A list repeats the setting; an empty string first in it
+        clears what was set before.
+      '';
+    };
+  };
+
+  completeContent =
+    value: if value.sections == { } then value else value // { text = unitText value.sections; };
+
+  bothGiven =
+    loc: def:
+    types.problem.make {
+      inherit loc def;
+      what = "${lib.showOption loc} has both text and sections";
+      why = "only one of them can be its content";
+      example = "${lib.showOption loc} = { sections = { … }; };";
+    };
+
+  dropIn = types.record {
+    description = "a set with text or sections";
+    fields = content;
+    complete = _: completeContent;
+    check =
+      {
+        loc,
+        value,
+        def,
+      }:
+      lib.optional (value.text != null && value.sections != { }) (bothGiven loc def)
+      ++ lib.optional (value.text == null && value.sections == { }) (
+        types.problem.make {
+          inherit loc def;
+          what = "${lib.showOption loc} has neither text nor sections";
+          why = "a drop-in needs its content";
+          example = "${lib.showOption loc}.sections.Service.MemoryMax = \"1G\";";
+        }
+      );
+  };
+
+  checkUnit =
+    {
+      loc,
+      value,
+      def,
+    }:
+    let
+      here = lib.showOption loc;
+      own = value.text != null || value.sections != { };
+    in
+    lib.optional (value.text != null && value.sections != { }) (bothGiven loc def)
+    ++ lib.optional (!own && value.dropIns == { }) (
+      types.problem.make {
+        inherit loc def;
+        what = "${here} has neither text nor sections nor drop-ins";
+        why = "a unit needs its content; a unit of the distribution needs at least one drop-in";
+        example = "${here}.sections.Service.ExecStart = \"/usr/bin/app\";";
+      }
+    )
+    ++ lib.optional (!own && value.enabled != null) (
+      types.problem.make {
+        loc = loc ++ [ "enabled" ];
+        inherit def;
+        what = "${here}.enabled is given for a unit of the distribution";
+        why = "this unit has drop-ins only, so whether it is enabled is the distribution's matter";
+        example = "${here} = { dropIns = { … }; };";
+      }
+    );
+
+  unit = types.record {
+    description = "a set that describes a unit";
+    check = checkUnit;
+    complete =
+      _: value:
+      let
+        full = completeContent value;
+      in
+      full
+      // {
+        enabled = if full.text == null || value.enabled != null then value.enabled else true;
+      };
+    fields = content // {
+      dropIns = mkOption {
+        type = types.entries {
+          description = "a set of drop-ins by file name";
+          placeholder = "file";
+          key = types.dropInName;
+          keyExample = "10-limits.conf";
+          element = dropIn;
+        };
+        default = { };
+        example = {
+          "10-limits.conf".sections.Service.MemoryMax = "1G";
+        };
+        description = ''
+          Files in `/etc/systemd/system/<unit>.d`, which change single settings of a unit. With drop-ins alone the unit
+          itself stays the distribution's.
+        '';
+      };
+      enabled = mkOption {
+        type = types.nullOr types.bool;
+        default = null;
+        defaultText = "true for a unit with text or sections";
+        example = false;
+        description = ''
+          Whether the unit starts at boot, by the links that its `[Install]` section asks for, and now. Cannot be said of
+          a unit that has drop-ins only.
+        '';
+      };
+      restartIfChanged = mkOption {
+        type = types.bool;
+        default = true;
+        example = false;
+        description = "Restart the unit when its files change, if it runs.";
+      };
+      reloadIfChanged = mkOption {
+        type = types.bool;
+        default = false;
+        example = true;
+        description = "Reload the unit when its files change, instead of restarting it.";
+      };
+      stopIfRemoved = mkOption {
+        type = types.bool;
+        default = true;
+        example = false;
+        description = "Stop the unit when it is no longer declared.";
+      };
+      onConflict = mkOption {
+        type = types.onConflict;
+        default = "fail";
+        example = "backup";
+        description = types.onConflictDescription "unit file";
+      };
+    };
+  };
+in
+{
+  _file = ./systemd.nix;
+
+  options.nixfleet.systemd.units = mkOption {
+    type = types.entries {
+      description = "a set of units by name";
+      placeholder = "name";
+      key = types.unitName;
+      keyExample = "app.service";
+      element = unit;
+    };
+    default = { };
+    example = {
+      "app.service".sections = {
+        Unit.Description = "The application";
+        Service.ExecStart = "/usr/bin/app --port 8080";
+        Install.WantedBy = "multi-user.target";
+      };
+    };
+    description = ''
+      systemd units: services, sockets, timers, targets, paths, mounts, slices. Units that change are restarted, and no
+      others. A unit that is activated by another, such as the service of a timer, has no `[Install]` section.
+    '';
+  };
+}

@@ -1,0 +1,137 @@
+# `nixfleet.users.<name>`: accounts for services and for people.
+{ lib, types }:
+let
+  inherit (lib) mkOption;
+
+  # What depends on the name, or on whether the account is a service's.
+  complete =
+    name: user:
+    user
+    // {
+      group = if user.group == null then name else user.group;
+      home =
+        if user.home != null then
+          user.home
+        else if user.system then
+          "/var/lib/${name}"
+        else
+          "/home/${name}";
+      createHome = if user.createHome == null then !user.system else user.createHome;
+      shell =
+        if user.shell != null then
+          user.shell
+        else if user.system then
+          "/usr/sbin/nologin"
+        else
+          "/bin/bash";
+    };
+
+  openssh = types.record {
+    description = "a set with authorizedKeys";
+    fields.authorizedKeys = mkOption {
+      type = types.listOf types.publicKey;
+      default = [ ];
+      example = [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada"
+      ];
+      description = "Public keys that may log in as this user, beside those in the user's own `authorized_keys`.";
+    };
+  };
+
+  user = types.record {
+    description = "a set that describes a user";
+    inherit complete;
+    fields = {
+      uid = mkOption {
+        type = types.nullOr types.id;
+        default = null;
+        defaultText = "chosen by the host";
+        example = 990;
+        description = "The numeric id.";
+      };
+      group = mkOption {
+        type = types.nullOr types.accountName;
+        default = null;
+        defaultText = "a group with the name of the user, which is created too";
+        example = "www-data";
+        description = "The primary group.";
+      };
+      extraGroups = mkOption {
+        type = types.listOf types.accountName;
+        default = [ ];
+        example = [ "adm" ];
+        description = "Further groups. Memberships in other groups, given by hand, are left alone.";
+      };
+      home = mkOption {
+        type = types.nullOr types.path;
+        default = null;
+        defaultText = "`/var/lib/<name>` for a system user, `/home/<name>` for others";
+        example = "/srv/app";
+        description = "The home directory.";
+      };
+      createHome = mkOption {
+        type = types.nullOr types.bool;
+        default = null;
+        defaultText = "true for a user that is no system user";
+        example = true;
+        description = "Whether to create the home directory together with the user.";
+      };
+      shell = mkOption {
+        type = types.nullOr types.path;
+        default = null;
+        defaultText = "`/usr/sbin/nologin` for a system user, `/bin/bash` for others";
+        example = "/bin/sh";
+        description = "The login shell.";
+      };
+      system = mkOption {
+        type = types.bool;
+        default = true;
+        example = false;
+        description = "Whether the account is for a service, with an id from the range of system users.";
+      };
+      description = mkOption {
+        type = types.line;
+        default = "";
+        example = "Ada Lovelace";
+        description = "The comment field, often a person's full name.";
+      };
+      openssh = mkOption {
+        type = openssh;
+        default = {
+          authorizedKeys = [ ];
+        };
+        example = {
+          authorizedKeys = [
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada"
+          ];
+        };
+        description = "How the user may log in by SSH.";
+      };
+    };
+  };
+in
+{
+  _file = ./users.nix;
+
+  options.nixfleet.users = mkOption {
+    type = types.entries {
+      description = "a set of users";
+      placeholder = "name";
+      key = types.accountName;
+      keyExample = "app";
+      element = user;
+    };
+    default = { };
+    example = {
+      app = { };
+      ada = {
+        system = false;
+        extraGroups = [ "sudo" ];
+      };
+    };
+    description = ''
+      Users on the host. A user that is no longer declared is disabled, never deleted, so that no file falls into strange
+      hands when an id is used again. The account `root` is left as it is, except for its SSH keys.
+    '';
+  };
+}

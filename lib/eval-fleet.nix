@@ -168,21 +168,23 @@ let
 
     checked = checked fleet;
 
-    # The activator's binary for a system.
+    # The activator's binary for a system. Out of a source tree only the file itself is taken, so that hosts get nothing
+    # else of it; what a derivation built stays where it is.
     activator =
       system:
       let
-        given = config.activator.${system} or null;
+        given =
+          config.activator.${system}
+            or "${packages.${system}.nixfleet-activate}/bin/nixfleet-activate";
+        isBuilt = lib.any (origin: origin ? outputs) (lib.attrValues (builtins.getContext "${given}"));
       in
-      if given == null then
-        "${packages.${system}.nixfleet-activate}/bin/nixfleet-activate"
-      else if builtins.isPath given then
+      if builtins.isString given && isBuilt then
+        given
+      else
         "${builtins.path {
           path = given;
           name = "nixfleet-activate";
-        }}"
-      else
-        "${given}";
+        }}";
 
     # The folder of the command line for a system.
     cli = system: "${config.cli.${system} or packages.${system}.nixfleet}";

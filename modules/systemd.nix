@@ -30,6 +30,8 @@ let
   completeContent =
     value: if value.sections == { } then value else value // { text = unitText value.sections; };
 
+  isInstallable = text: lib.hasInfix "\n[Install]" "\n${text}";
+
   bothGiven =
     loc: def:
     types.problem.make {
@@ -99,7 +101,8 @@ let
       in
       full
       // {
-        enabled = if full.text == null || value.enabled != null then value.enabled else true;
+        enabled =
+          if full.text == null || value.enabled != null then value.enabled else isInstallable full.text;
       };
     fields = content // {
       dropIns = mkOption {
@@ -122,7 +125,7 @@ let
       enabled = mkOption {
         type = types.nullOr types.bool;
         default = null;
-        defaultText = "true for a unit with text or sections";
+        defaultText = "true for a unit with an `[Install]` section";
         example = false;
         description = ''
           Whether the unit starts at boot, by the links that its `[Install]` section asks for, and now. Cannot be said of

@@ -127,7 +127,7 @@ in
     accepts =
       value:
       builtins.isPath value
-      || lib.isDerivation value
+      || (builtins.isAttrs value && value ? outPath)
       || (builtins.isString value && lib.hasPrefix builtins.storeDir value);
     placeholder = null;
   };

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::command::{Program, wait_until};
 use crate::control::Control;
 use crate::guest::Guest;
+use crate::operator::Operator;
 use crate::place::{self, Lock};
 use crate::reaper;
 use crate::recipe::Recipe;
@@ -135,6 +136,14 @@ impl Lab {
             let names: Vec<_> = self.guests.iter().map(Guest::name).collect();
             format!("The lab has no host called `{name}`; it has {}", names.join(", "))
         })
+    }
+
+    /// Who types commands on the operator's machine.
+    ///
+    /// # Errors
+    /// The lab has no such machine.
+    pub fn operator(&self) -> Result<Operator<'_>> {
+        Ok(Operator::new(self.guest(OPERATOR)?))
     }
 
     /// Every guest but the operator's machine.

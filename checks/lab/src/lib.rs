@@ -1,19 +1,26 @@
 //! The lab: real systemd hosts on this machine, booted from a Debian root in containers on a network of their own.
 //!
-//! [`lab::Lab`] boots one, [`guest::Guest`] is one of its hosts, [`operator`] is the machine commands are typed on.
+//! [`lab::Lab`] boots one, [`guest::Guest`] is one of its hosts, [`operator::Operator`] types commands on one of them.
 
 pub mod apt;
+pub mod binaries;
 pub mod cgroup;
+pub mod checkout;
 pub mod command;
 pub mod control;
 pub mod files;
 pub mod guest;
 pub mod lab;
+pub mod nix_tests;
 pub mod operator;
 pub mod place;
 pub mod reaper;
 pub mod recipe;
 pub mod rootfs;
 pub mod seed;
+pub mod snapshot;
 pub mod spec;
+pub mod suite;
 pub mod supervisor;
+pub mod tally;
+pub mod unit;

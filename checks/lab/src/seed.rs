@@ -143,6 +143,12 @@ impl Layer {
         symlink(target, &path).with_context(|| format!("Failed to link {}", path.display()))
     }
 
+    /// The root filesystem below.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The text that the root below has at `path`.
     ///
     /// # Errors

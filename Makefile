@@ -1,0 +1,37 @@
+# Everything here works from a fresh clone on a Debian machine, as root, with a Rust toolchain.
+# What the machine lacks is installed from its own package sources; all that is made lies below target/.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down shell test lint bench clean
+
+LAB = cargo run --quiet --package nixfleet-lab --
+HOST ?= operator
+
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: prepare ## Boot three hosts and watch NixFleet run them; leaves them up
+	@$(LAB) demo
+
+shell: ## Open a shell on a host of the demo: make shell HOST=web-1 (operator, web-1, web-2, db-1)
+	@$(LAB) shell $(HOST)
+
+demo-down: ## End the demo and remove its hosts
+	@$(LAB) down
+
+test: prepare ## Run every test, on real hosts too; ends with how many passed and failed
+	@$(LAB) test
+
+lint: prepare ## Check formatting and style only
+	@$(LAB) test --only lint
+
+bench: prepare ## Measure against Ansible, bare SSH and the hand-written minimum
+	@$(LAB) bench
+
+clean: ## End every lab and remove all that was made
+	@$(LAB) down --all
+	@cargo clean --quiet
+
+.PHONY: prepare
+prepare:
+	@checks/lab/prepare.sh

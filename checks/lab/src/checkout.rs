@@ -1,0 +1,55 @@
+//! The checkout, copied as a user would clone it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::command::Program;
+use crate::place;
+use crate::seed::Layer;
+
+/// Copies every file below `prefix` that git tracks or would offer to add to `dest` of a guest's layer, owned by
+/// `owner`. The prefix is a directory with its slash, or empty.
+///
+/// # Errors
+/// git cannot list them, or one cannot be copied.
+pub fn copy(layer: &Layer, prefix: &str, dest: &str, owner: u32) -> Result<()> {
+    let from = place::checkout();
+    for path in files()? {
+        let Some(below) = path.strip_prefix(prefix) else { continue };
+        let source = from.join(&path);
+        // Deleted, but git does not know yet.
+        let Ok(metadata) = fs::symlink_metadata(&source) else { continue };
+        let dest = format!("{dest}/{below}");
+        if metadata.is_symlink() {
+            let target =
+                fs::read_link(&source).with_context(|| format!("Failed to read {}", source.display()))?;
+            layer.link(&dest, &target.to_string_lossy())?;
+        } else {
+            let bytes = fs::read(&source).with_context(|| format!("Failed to read {}", source.display()))?;
+            let mode = if metadata.mode() & 0o100 == 0 { 0o644 } else { 0o755 };
+            layer.place(&dest, &bytes, mode, owner)?;
+        }
+    }
+    Ok(())
+}
+
+/// Relative paths. A directory with a repository of its own, which git lists with a slash at its end, is left out.
+fn files() -> Result<Vec<String>> {
+    let listed = Program::new("git")
+        .args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .dir(place::checkout())
+        .run()?
+        .success()
+        .context("The lab copies the files that git lists")?;
+    let paths: std::collections::BTreeSet<_> = listed.stdout.split('\0').collect();
+    Ok(paths.into_iter().filter(|path| !path.is_empty() && !path.ends_with('/')).map(str::to_owned).collect())
+}
+
+/// Where a file of the checkout lies on this machine.
+#[must_use]
+pub fn path(relative: &str) -> PathBuf {
+    place::checkout().join(relative)
+}

@@ -1,0 +1,59 @@
+//! All that a test compares to say "the host is as it was".
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use crate::guest::Guest;
+
+/// Every path of a host that NixFleet could touch, its units and its accounts, each with all there is to know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    entries: BTreeMap<String, String>,
+}
+
+/// Prints one line per thing: a key, a tab, what there is to know.
+///
+/// Left out is what moves by itself: `/etc/.pwd.lock` is touched by whoever reads accounts with a lock, and of units
+/// only those count that a transient scope of a login or a timer of the distribution does not come and go with.
+const SURVEY: &str = r#"
+for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles; do
+  [ -e "$dir" ] || continue
+  find "$dir" -printf '%p\t%y %m %u:%g %l\n'
+  find "$dir" -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 content\t\1/'
+done
+find /nix/store -mindepth 1 -maxdepth 1 -printf 'store %p\t\n'
+getent passwd | sed 's/^/user /; s/:/\t/'
+systemctl list-units --all --plain --no-legend --type service,socket,timer,target |
+  awk '$1 !~ /^(user@|user-runtime-dir@|run-|session-|nix-daemon|systemd-|apt-|man-db|e2scrub|fstrim)/ { print "unit " $1 "\t" $3 "/" $4 }'
+"#;
+
+impl Snapshot {
+    /// Of a guest as it stands.
+    ///
+    /// # Errors
+    /// The guest is down.
+    pub fn take(guest: &Guest) -> Result<Self> {
+        let survey = guest.ask(SURVEY)?;
+        let entries = survey.lines().filter_map(|line| line.split_once('\t'));
+        Ok(Self { entries: entries.map(|(key, value)| (key.to_owned(), value.to_owned())).collect() })
+    }
+
+    /// What differs in `later`, a line each; empty if nothing does.
+    #[must_use]
+    pub fn difference(&self, later: &Self) -> String {
+        let mut difference = String::new();
+        for (key, value) in &self.entries {
+            match later.entries.get(key) {
+                None => writeln!(difference, "- {key}: {value}").ok(),
+                Some(now) if now != value => writeln!(difference, "~ {key}: {value} → {now}").ok(),
+                Some(_) => None,
+            };
+        }
+        for (key, value) in later.entries.iter().filter(|(key, _)| !self.entries.contains_key(*key)) {
+            writeln!(difference, "+ {key}: {value}").ok();
+        }
+        difference
+    }
+}

@@ -1,0 +1,115 @@
+//! All checks of the project in order, each counted.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::nix_tests;
+use crate::place;
+use crate::tally::Tally;
+
+/// A part of the suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Formatting and style.
+    Lint,
+    /// Tests of the Rust crates that touch nothing but temporary files.
+    Unit,
+    /// Tests of the Nix code, evaluated in the lab.
+    Nix,
+    /// Tests on real hosts.
+    Lab,
+}
+
+/// Runs the parts, all of them even after a failure, and prints the tally last.
+///
+/// # Errors
+/// A program cannot be started, which is more than a check that fails.
+pub fn run(parts: &[Part]) -> Result<Tally> {
+    let mut total = Tally::default();
+    for part in parts {
+        let begun = Instant::now();
+        let tally = match part {
+            Part::Lint => lint()?,
+            Part::Unit => unit()?,
+            Part::Nix => nix_tests::run()?,
+            Part::Lab => lab()?,
+        };
+        println!("── {part:?}: {tally} in {:.0} s\n", begun.elapsed().as_secs_f64());
+        total += tally;
+    }
+    println!("{total}");
+    Ok(total)
+}
+
+fn lint() -> Result<Tally> {
+    let mut tally = Tally::default();
+    for (name, command) in [
+        ("formatting", vec!["cargo", "fmt", "--all", "--check"]),
+        (
+            "clippy",
+            vec![
+                "cargo",
+                "clippy",
+                "--quiet",
+                "--locked",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
+        ("documentation", vec!["cargo", "doc", "--quiet", "--locked", "--workspace", "--no-deps"]),
+        ("shell scripts", vec!["sh", "-c", "git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck"]),
+    ] {
+        let (passed, _) = show(&command)?;
+        println!("lint: {name} … {}", if passed { "ok" } else { "FAILED" });
+        tally += Tally::one(passed);
+    }
+    Ok(tally)
+}
+
+fn unit() -> Result<Tally> {
+    cargo_test(&["--workspace"])
+}
+
+fn lab() -> Result<Tally> {
+    // These targets are left out of a plain `cargo test`, which needs neither root nor a lab.
+    cargo_test(&["--package", "nixfleet-lab", "--test", "*", "--", "--test-threads=2"])
+}
+
+fn cargo_test(arguments: &[&str]) -> Result<Tally> {
+    let command = [&["cargo", "test", "--quiet", "--locked", "--no-fail-fast"], arguments].concat();
+    let (passed, mut tally) = show(&command)?;
+    if !passed && tally.failed == 0 {
+        // It did not compile, or a test took the whole process down.
+        tally += Tally::one(false);
+    }
+    Ok(tally)
+}
+
+/// Runs a command with its output on ours, and counts what its lines count.
+fn show(command: &[&str]) -> Result<(bool, Tally)> {
+    let mut child = Command::new(command[0])
+        .args(&command[1..])
+        .current_dir(place::checkout())
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("Failed to start `{}`", command.join(" ")))?;
+    let mut tally = Tally::default();
+    for line in BufReader::new(child.stdout.take().context("Standard output is missing")?).lines() {
+        let line = line.context("Failed to read what a check prints")?;
+        println!("{line}");
+        if let Some(counted) = Tally::of_line(&line) {
+            tally += counted;
+        }
+    }
+    let status = child.wait().with_context(|| format!("Failed to wait for `{}`", command.join(" ")))?;
+    Ok((status.success(), tally))
+}

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use nixfleet_lab::lab::{Lab, Plan};
+use nixfleet_lab::suite::{self, Part};
 use nixfleet_lab::{reaper, supervisor};
 
 /// Real systemd hosts on this machine.
@@ -29,6 +30,15 @@ enum Command {
         /// The lab's name.
         #[arg(default_value = "demo")]
         lab: String,
+        /// Every lab that is up.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Run checks, and print how many passed and failed.
+    Test {
+        /// Only these parts.
+        #[arg(long, value_enum, value_delimiter = ',', default_values = ["lint", "unit", "nix", "lab"])]
+        only: Vec<Part>,
     },
     /// Show the labs that are up.
     List,
@@ -71,7 +81,14 @@ fn run(command: Command) -> Result<ExitCode> {
             Lab::boot_detached(&Plan::demo(lab))?;
             println!("up after {:.1} s", begun.elapsed().as_secs_f64());
         }
-        Command::Down { lab } => Lab::end(&lab)?,
+        Command::Down { lab, all: false } => Lab::end(&lab)?,
+        Command::Down { all: true, .. } => {
+            let running = reaper::reap(&reaper::exclusively()?)?;
+            running.iter().try_for_each(|lab| Lab::end(&lab.name))?;
+        }
+        Command::Test { only } => {
+            return Ok(if suite::run(&only)?.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::List => {
             for lab in reaper::reap(&reaper::exclusively()?)? {
                 let hosts: Vec<_> = lab.spec.guests.iter().map(|guest| guest.name.as_str()).collect();

@@ -11,11 +11,11 @@ let
     hosts = "List the hosts of the inventory";
   };
 in
-lib.genAttrs fleet.systems (
-  system:
+lib.mapAttrs (
+  _: cli:
   lib.mapAttrs (name: description: {
     type = "app";
-    program = "${fleet.cli system}/bin/nixfleet-${name}";
+    program = "${cli}/bin/nixfleet-${name}";
     meta = { inherit description; };
   }) subcommands
-)
+) fleet.clis

@@ -3,9 +3,9 @@ fleet: closures:
 let
   inherit (fleet) lib;
 in
-lib.genAttrs fleet.systems (
-  system:
+lib.mapAttrs (
+  system: _:
   lib.mapAttrs' (
     name: closure: lib.nameValuePair "nixfleet-${name}" closure.toplevelFor.${system}
   ) closures
-)
+) fleet.activators

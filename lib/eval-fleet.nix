@@ -168,31 +168,28 @@ let
 
     checked = checked fleet;
 
-    # The activator's binary for a system. Out of a source tree only the file itself is taken, so that hosts get nothing
-    # else of it; what a derivation built stays where it is.
-    activator =
-      system:
-      let
-        given =
-          config.activator.${system}
-            or "${packages.${system}.nixfleet-activate}/bin/nixfleet-activate";
-        isBuilt = lib.any (origin: origin ? outputs) (lib.attrValues (builtins.getContext "${given}"));
-      in
-      if builtins.isString given && isBuilt then
-        given
-      else
-        "${builtins.path {
-          path = given;
-          name = "nixfleet-activate";
-        }}";
+    # The activator's binary by system, for systems that have one. Out of a source tree only the file itself is taken, so
+    # that hosts get nothing else of it; what a derivation built stays where it is.
+    activators =
+      lib.mapAttrs (
+        _: package: "${package.nixfleet-activate}/bin/nixfleet-activate"
+      ) packages
+      // lib.mapAttrs (
+        _: given:
+        let
+          origins = lib.attrValues (builtins.getContext "${given}");
+        in
+        if builtins.isString given && lib.any (origin: origin ? outputs) origins then
+          given
+        else
+          "${builtins.path {
+            path = given;
+            name = "nixfleet-activate";
+          }}"
+      ) config.activator;
 
-    # The folder of the command line for a system.
-    cli = system: "${config.cli.${system} or packages.${system}.nixfleet}";
-
-    # Where closures can be built and the command line can run.
-    systems = lib.unique (
-      lib.attrNames packages ++ lib.attrNames config.activator ++ lib.attrNames config.cli
-    );
+    # The folder of the command line by system.
+    clis = lib.mapAttrs (_: package: package.nixfleet) packages // config.cli;
   };
 in
 fleet

@@ -12,17 +12,14 @@ let
       document = fleet.checked [ name ] (
         fleet.backends.${host.base}.document {
           inherit host intent;
-          activator = fleet.activator host.system;
+          activator = fleet.activators.${host.system} or (throw (noActivator name host.system));
         }
       );
 
-      toplevelFor = lib.genAttrs fleet.systems (
-        buildSystem:
-        fleet.backends.${host.base}.closure {
-          inherit document buildSystem;
-          builder = fleet.activator buildSystem;
-        }
-      );
+      toplevelFor = lib.mapAttrs (
+        buildSystem: builder:
+        fleet.backends.${host.base}.closure { inherit document buildSystem builder; }
+      ) fleet.activators;
     in
     {
       # The intent as the backend hands it to the builder.
@@ -30,12 +27,13 @@ let
 
       # The closure, built on the host's own system. The manifest in it does not depend on what builds it, so
       # `toplevelFor.<system>` builds the same host on another, such as an operator's own.
-      toplevel =
-        toplevelFor.${host.system} or (throw (
-          "[NF-201] there is no activator for ${host.system}, the system of host ${name}\n"
-          + "write: activator.${host.system} = ./nixfleet-activate;"
-        ));
+      toplevel = toplevelFor.${host.system} or (throw (noActivator name host.system));
       inherit toplevelFor;
     };
+
+  noActivator =
+    name: system:
+    "[NF-201] there is no activator for ${system}, the system of host ${name}\n"
+    + "write: activator.${system} = ./nixfleet-activate;";
 in
 lib.mapAttrs ofHost (fleet.checked [ ] fleet.hosts)

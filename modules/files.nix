@@ -10,10 +10,6 @@ let
       def,
     }:
     let
-      given = lib.count (content: content != null) [
-        value.text
-        value.source
-      ];
       mistake =
         what: why: example:
         types.problem.make {
@@ -27,18 +23,21 @@ let
         };
       here = lib.showOption loc;
     in
-    lib.optional (given == 0) (
-      mistake "${here} has neither text nor source" "a file needs its content" "${here}.text = \"…\";"
-    )
-    ++ lib.optional (given == 2) (
-      mistake "${here} has both text and source" "only one of them can be its content"
-        "${here} = { source = ./file; };"
-    )
-    ++ lib.optional (value.validate != null && !lib.any (lib.hasInfix "%s") value.validate) (
-      mistake "${here}.validate does not say where the file stands"
-        "one of its words must contain %s, which stands for the new file"
-        "${here}.validate = [ \"/usr/sbin/visudo\" \"-cf\" \"%s\" ];"
-    );
+    if (value.text == null) != (value.source == null) && value.validate == null then
+      [ ]
+    else
+      lib.optional (value.text == null && value.source == null) (
+        mistake "${here} has neither text nor source" "a file needs its content" "${here}.text = \"…\";"
+      )
+      ++ lib.optional (value.text != null && value.source != null) (
+        mistake "${here} has both text and source" "only one of them can be its content"
+          "${here} = { source = ./file; };"
+      )
+      ++ lib.optional (value.validate != null && !lib.any (lib.hasInfix "%s") value.validate) (
+        mistake "${here}.validate does not say where the file stands"
+          "one of its words must contain %s, which stands for the new file"
+          "${here}.validate = [ \"/usr/sbin/visudo\" \"-cf\" \"%s\" ];"
+      );
 
   file = types.record {
     description = "a set that describes a file";

@@ -12,8 +12,11 @@
 let
   inherit (builtins)
     attrNames
+    attrValues
     concatLists
+    concatMap
     head
+    intersectAttrs
     isAttrs
     mapAttrs
     tail
@@ -47,51 +50,56 @@ let
       }
     ) fields;
 
-  # What stands for a field nobody set. A field without a default is required.
-  absent =
-    field:
-    if field ? default then
-      {
-        value = field.default;
-        problems = none;
-      }
-    else
-      null;
-
+  # A field without a default is required.
   missing =
     loc: name: field: def:
     let
       path = loc ++ [ name ];
     in
     {
-      value = field.type.placeholder or null;
+      value = field.type.placeholder;
       problems = [
         (problem.make {
           loc = path;
           inherit def;
           what = "${lib.showOption loc} has no ${name}";
-          why = "${name} must be given: ${field.summary or field.description}";
+          why = field.description;
           example = problem.assign path field.example;
         })
       ];
     };
 
   unknown =
-    loc: names: def: name:
-    let
-      guess = problem.suggest names name;
-    in
-    problem.make {
-      loc = loc ++ [ name ];
-      def = def // {
+    loc: names: def:
+    map (
+      name:
+      let
+        guess = problem.suggest names name;
+      in
+      problem.make {
+        loc = loc ++ [ name ];
+        def = def // {
+          parent = def.value;
+          attr = name;
+        };
+        what = "the option ${lib.showOption (loc ++ [ name ])} does not exist";
+        why = "${lib.showOption loc} has ${problem.names names}${
+          lib.optionalString (guess != "") ". ${guess}"
+        }";
+      }
+    ) (attrNames (removeAttrs def.value names));
+
+  # The values of a set as definitions of their own.
+  located =
+    def:
+    mapAttrs (name: value: [
+      {
+        inherit (def) file;
+        inherit value;
         parent = def.value;
         attr = name;
-      };
-      what = "the option ${lib.showOption (loc ++ [ name ])} does not exist";
-      why = "${lib.showOption loc} has ${problem.names names}${
-        lib.optionalString (guess != "") ". ${guess}"
-      }";
-    };
+      }
+    ]) def.value;
 in
 rec {
   inherit settle;
@@ -107,72 +115,63 @@ rec {
     }:
     let
       names = attrNames fields;
-      absents = mapAttrs (_: absent) fields;
+      defaults = mapAttrs (_: field: field.default) (lib.filterAttrs (_: field: field ? default) fields);
+      required = lib.filter (name: !(defaults ? ${name})) names;
 
+      # What the definitions say of a field; mkIf may leave none.
       resolveField =
-        loc: name: field: defs:
+        loc: name: defs:
         let
+          field = fields.${name};
           path = loc ++ [ name ];
           settled = settle path defs;
           result = field.type.resolve path settled;
         in
         if settled == none then
-          null
+          if field ? default then
+            {
+              value = field.default;
+              problems = none;
+            }
+          else
+            missing loc name field (head defs)
         else if result.problems == none then
           result
         else
           result // { problems = map (withExample path field) result.problems; };
 
+      # Hardly anything is defined twice, so one definition does not pay for grouping many.
+      byField =
+        sets:
+        if tail sets == none then
+          intersectAttrs fields (located (head sets))
+        else
+          intersectAttrs fields (lib.zipAttrsWith (_: concatLists) (map located sets));
+
       resolve =
         loc: defs:
         let
-          sets = if tail defs == none && isAttrs (head defs).value then defs else lib.filter isSet defs;
-          isSet = def: isAttrs def.value;
-          definitionsOf =
-            name:
-            lib.concatMap (
-              def:
-              if def.value ? ${name} then
-                [
-                  {
-                    inherit (def) file;
-                    value = def.value.${name};
-                    parent = def.value;
-                    attr = name;
-                  }
-                ]
-              else
-                none
-            ) sets;
-          results = mapAttrs (
-            name: field:
-            let
-              found = definitionsOf name;
-              result = if found == none then null else resolveField loc name field found;
-            in
-            if result != null then
-              result
-            else if absents.${name} != null then
-              absents.${name}
+          sets = lib.filter (def: isAttrs def.value) defs;
+          strange = lib.filter (def: !isAttrs def.value) defs;
+
+          given = if sets == none then { } else mapAttrs (resolveField loc) (byField sets);
+          absent = lib.filter (name: !(given ? ${name})) required;
+          results =
+            if absent == none then
+              given
             else
-              missing loc name field (head defs)
-          ) fields;
-          plain = mapAttrs (_: result: result.value) results;
-          value = if complete == null then plain else complete (lib.last loc) plain;
-          strangers = lib.concatMap (
-            def: map (unknown loc names def) (attrNames (removeAttrs def.value names))
-          ) sets;
-          notSets =
-            if sets == defs then none else map (def: mustBe loc def description) (lib.filter (d: !isSet d) defs);
+              given // lib.genAttrs absent (name: missing loc name fields.${name} (head defs));
+
+          plain = defaults // mapAttrs (_: result: result.value) results;
         in
         {
-          inherit value;
+          value = if complete == null then plain else complete (lib.last loc) plain;
           problems =
-            concatLists (map (name: results.${name}.problems) names)
-            ++ strangers
-            ++ notSets
+            concatMap (result: result.problems) (attrValues results)
+            ++ concatMap (unknown loc names) sets
+            ++ map (def: mustBe loc def description) strange
             ++ (
-              if check == null || notSets != none then
+              if check == null || strange != none then
                 none
               else
                 check {
@@ -221,30 +220,26 @@ rec {
         else
           result // { problems = [ (wrongKey loc (head defs) name) ]; };
 
-      located =
-        def:
-        mapAttrs (name: value: {
-          inherit (def) file;
-          inherit value;
-          parent = def.value;
-          attr = name;
-        }) def.value;
-
       resolve =
         loc: defs:
         let
           sets = lib.filter (def: isAttrs def.value) defs;
           byName =
-            if sets != none && tail sets == none then
-              mapAttrs (name: def: resolveEntry loc name [ def ]) (located (head sets))
+            if sets == none then
+              { }
+            else if tail sets == none then
+              located (head sets)
             else
-              lib.zipAttrsWith (resolveEntry loc) (map located sets);
-          results = lib.filterAttrs (_: result: result != null) byName;
-          notSets = map (def: mustBe loc def description) (lib.filter (def: !isAttrs def.value) defs);
+              lib.zipAttrsWith (_: concatLists) (map located sets);
+          all = mapAttrs (resolveEntry loc) byName;
+          results = removeAttrs all (lib.filter (name: all.${name} == null) (attrNames all));
+          strange = lib.filter (def: !isAttrs def.value) defs;
         in
         {
           value = mapAttrs (_: result: result.value) results;
-          problems = concatLists (map (name: results.${name}.problems) (attrNames results)) ++ notSets;
+          problems =
+            concatMap (result: result.problems) (attrValues results)
+            ++ map (def: mustBe loc def description) strange;
         };
     in
     fromResolve {

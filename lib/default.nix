@@ -21,8 +21,11 @@ rec {
   # One host's modules to its intent.
   evalHost = import ./eval-host.nix;
 
+  # Every mistake of a fleet and its hosts as one text, or null where there is none.
+  report = import ./report.nix;
+
   # A value of a fleet, or all its mistakes thrown as one text.
-  checked = import ./checked.nix;
+  checked = import ./checked.nix { inherit report; };
 
   # The inventory as plain data, what the command line reads.
   fleetData = import ./fleet-data.nix;
@@ -46,7 +49,4 @@ rec {
       hosts
       ;
   };
-
-  # The option types, for options of your own that gather mistakes the same way: `types { inherit (nixpkgs) lib; }`.
-  types = import ./types;
 }

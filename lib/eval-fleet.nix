@@ -68,9 +68,7 @@ let
     map (
       role:
       let
-        guess = problem.suggest roleNames role;
-        known = lib.filter (candidate: problem.suggest [ candidate ] role != "") roleNames;
-        right = lib.head (known ++ roleNames ++ [ role ]);
+        guess = problem.guess roleNames role;
       in
       problem.make {
         loc = [
@@ -80,14 +78,12 @@ let
         ];
         def = definitionOf name;
         what = "host ${name} has the role ${builtins.toJSON role}, which does not exist";
-        why = "the roles of this fleet are: ${problem.names roleNames}${
-          lib.optionalString (guess != "") ". ${guess}"
-        }";
+        why = "the roles of this fleet are: ${problem.names roleNames}";
         example =
-          if roleNames == [ ] then
+          if guess == null then
             "roles.${role} = ./roles/${role}.nix;"
           else
-            "hosts.${name}.roles = [ ${builtins.toJSON right} ];";
+            "hosts.${name}.roles = [ ${builtins.toJSON guess} ];";
       }
     ) (lib.filter (role: !(config.roles ? ${role})) host.roles);
 
@@ -110,7 +106,12 @@ let
   sameAddress =
     let
       place = host: "${host.addr} port ${toString host.ssh.port}";
-      groups = lib.groupBy place (lib.attrValues hosts);
+      # A placeholder stands for an address that is missing or wrong.
+      wrong = map (p: p.option) fieldProblems;
+      addressed = lib.filter (
+        host: !lib.elem (lib.showOption [ "hosts" host.name "addr" ]) wrong
+      ) (lib.attrValues hosts);
+      groups = lib.groupBy place addressed;
       twice = lib.filterAttrs (_: group: lib.length group > 1) groups;
     in
     lib.mapAttrsToList (
@@ -150,8 +151,7 @@ let
       ++ types.strangerProblems options (config._strangers or [ ])
       ++ lib.concatLists (lib.mapAttrsToList unknownRoles hosts)
       ++ lib.concatLists (lib.mapAttrsToList noBackend hosts)
-      # A placeholder stands for a missing address, and would be found twice.
-      ++ lib.optionals (fieldProblems == [ ]) sameAddress;
+      ++ sameAddress;
 
     # One list of modules for all hosts, so that their options are declared once.
     intentModules = [

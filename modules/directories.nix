@@ -36,6 +36,7 @@ in
       placeholder = "path";
       key = types.managedPath;
       keyExample = "/var/lib/app";
+      correct = types.correctPath;
       element = directory;
     };
     default = { };

@@ -116,6 +116,7 @@ in
       placeholder = "path";
       key = types.managedPath;
       keyExample = "/etc/app.conf";
+      correct = types.correctPath;
       element = file;
     };
     default = { };

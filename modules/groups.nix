@@ -9,6 +9,7 @@
       placeholder = "name";
       key = types.accountName;
       keyExample = "app";
+      correct = lib.toLower;
       element = types.record {
         description = "a set with gid";
         fields.gid = lib.mkOption {

@@ -111,6 +111,7 @@ let
           placeholder = "file";
           key = types.dropInName;
           keyExample = "10-limits.conf";
+          correct = name: "${name}.conf";
           element = dropIn;
         };
         default = { };
@@ -168,6 +169,7 @@ in
       placeholder = "name";
       key = types.unitName;
       keyExample = "app.service";
+      correct = name: "${name}.service";
       element = unit;
     };
     default = { };

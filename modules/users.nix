@@ -119,6 +119,7 @@ in
       placeholder = "name";
       key = types.accountName;
       keyExample = "app";
+      correct = lib.toLower;
       element = user;
     };
     default = { };

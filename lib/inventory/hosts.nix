@@ -92,7 +92,7 @@ let
       modules = mkOption {
         type = types.modules;
         default = [ ];
-        example = [ ./hosts/web-1.nix ];
+        example = lib.literalExpression "[ ./hosts/web-1.nix ]";
         description = "Intent modules for this host alone.";
       };
     };
@@ -107,6 +107,7 @@ in
       placeholder = "name";
       key = types.hostName;
       keyExample = "web-1";
+      correct = lib.replaceStrings [ "_" "." ] [ "-" "-" ];
       element = host;
     };
     default = { };

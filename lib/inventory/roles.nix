@@ -12,9 +12,7 @@
       element = types.module;
     };
     default = { };
-    example = {
-      web = ./roles/web.nix;
-    };
+    example = lib.literalExpression "{ web = ./roles/web.nix; }";
     description = ''
       Intent modules by role name. A host has what its roles say, and its own modules may add to that or change it with
       `lib.mkForce`.

@@ -2,7 +2,12 @@
 { lib, scalar }:
 let
   description = "a module: a path, a set or a function";
-  accepts = value: builtins.isPath value || builtins.isAttrs value || lib.isFunction value;
+  accepts =
+    value:
+    builtins.isPath value
+    || builtins.isAttrs value
+    || lib.isFunction value
+    || (lib.isString value && lib.hasPrefix "/" value);
   located = def: lib.setDefaultModuleLocation def.file def.value;
 in
 {

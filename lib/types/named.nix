@@ -39,6 +39,9 @@ in
     placeholder = "/nonexistent";
   };
 
+  # A path that was probably meant.
+  correctPath = name: "/${lib.removeSuffix "/" (lib.removePrefix "/" name)}";
+
   hostName = matching {
     name = "hostName";
     description = "a host name of letters, digits and hyphens";

@@ -56,6 +56,8 @@ rec {
       "a package"
     else if isFunction value then
       "a function"
+    else if value == { } then
+      "an empty set"
     else if isAttrs value then
       "a set with the names ${shorten (concatStringsSep ", " (lib.attrNames value))}"
     else
@@ -88,14 +90,23 @@ rec {
     }
     // lib.optionalAttrs (problem ? example) { inherit (problem) example; };
 
-  # "…, did you mean x?" for a name that is not among the known ones, or an empty string.
-  suggest =
+  # The known name that a wrong one was probably meant to be, or null.
+  guess =
     known: name:
     let
-      near = lib.filter (candidate: lib.strings.levenshteinAtMost 2 name candidate) known;
-      closest = lib.sort (a: b: lib.strings.levenshtein name a < lib.strings.levenshtein name b) near;
+      distance = lib.strings.levenshtein name;
+      near = lib.filter (lib.strings.levenshteinAtMost 2 name) known;
+      closest = lib.sort (a: b: distance a < distance b) near;
     in
-    lib.optionalString (closest != [ ]) "Did you mean ${lib.head closest}?";
+    if closest == [ ] then null else lib.head closest;
+
+  # The same path with its last name guessed right.
+  rename =
+    loc: guessed:
+    if guessed == null then
+      "one of these names, or nothing"
+    else
+      "${lib.showOption (lib.init loc ++ [ guessed ])} = …;";
 
   # A list of names for a sentence.
   names =

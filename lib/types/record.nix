@@ -74,7 +74,7 @@ let
     map (
       name:
       let
-        guess = problem.suggest names name;
+        guess = problem.guess names name;
       in
       problem.make {
         loc = loc ++ [ name ];
@@ -83,9 +83,8 @@ let
           attr = name;
         };
         what = "the option ${lib.showOption (loc ++ [ name ])} does not exist";
-        why = "${lib.showOption loc} has ${problem.names names}${
-          lib.optionalString (guess != "") ". ${guess}"
-        }";
+        why = "${lib.showOption loc} can have ${problem.names names}";
+        example = problem.rename (loc ++ [ name ]) guess;
       }
     ) (attrNames (removeAttrs def.value names));
 
@@ -155,7 +154,7 @@ rec {
           strange = lib.filter (def: !isAttrs def.value) defs;
 
           given = if sets == none then { } else mapAttrs (resolveField loc) (byField sets);
-          absent = lib.filter (name: !(given ? ${name})) required;
+          absent = if sets == none then required else lib.filter (name: !(given ? ${name})) required;
           results =
             if absent == none then
               given
@@ -167,7 +166,7 @@ rec {
         {
           value = if complete == null then plain else complete (lib.last loc) plain;
           problems =
-            concatMap (result: result.problems) (attrValues results)
+            concatMap (result: result.problems) (attrValues (if sets == none then { } else results))
             ++ concatMap (unknown loc names) sets
             ++ map (def: mustBe loc def description) strange
             ++ (
@@ -188,13 +187,15 @@ rec {
       getSubOptions = prefix: subOptions prefix fields;
     };
 
-  # A collection of records by name. `key` is the type of the names, `keyExample` a right one for the error message.
+  # A collection of records by name. `key` is the type of the names. A wrong name is shown corrected, by `correct` where
+  # that makes it a right one, as `keyExample` otherwise.
   entries =
     {
       description,
       placeholder,
       key,
       keyExample,
+      correct ? (_: keyExample),
       element,
     }:
     let
@@ -204,7 +205,12 @@ rec {
           loc = loc ++ [ name ];
           inherit def;
           what = "the name in ${lib.showOption (loc ++ [ name ])} must be ${key.description}";
-          example = "${lib.showOption (loc ++ [ keyExample ])} = { … };";
+          example =
+            let
+              corrected = correct name;
+              right = if key.accepts corrected then corrected else keyExample;
+            in
+            "${lib.showOption (loc ++ [ right ])} = …;";
         };
 
       resolveEntry =
@@ -218,7 +224,7 @@ rec {
         else if key.accepts name then
           result
         else
-          result // { problems = [ (wrongKey loc (head defs) name) ]; };
+          result // { problems = [ (wrongKey loc (head defs) name) ] ++ result.problems; };
 
       resolve =
         loc: defs:

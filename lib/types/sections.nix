@@ -37,7 +37,9 @@ let
       if wrong != [ ] then
         {
           value = "";
-          problems = map (def: scalar.mustBe loc def description) wrong;
+          problems = map (
+            def: scalar.mustBe loc def description // { example = "${lib.showOption loc} = \"…\";"; }
+          ) wrong;
         }
       else if lists then
         {

@@ -14,14 +14,12 @@ let
     let
       name = lib.last loc;
       parent = lib.init loc;
-      guess = problem.suggest known name;
     in
     problem.make {
       inherit loc def;
       what = "the option ${lib.showOption loc} does not exist";
-      why = "${if parent == [ ] then "here" else lib.showOption parent} can have ${problem.names known}${
-        lib.optionalString (guess != "") ". ${guess}"
-      }";
+      why = "${if parent == [ ] then "a module here" else lib.showOption parent} can have ${problem.names known}";
+      example = problem.rename loc (problem.guess known name);
     };
 in
 {

@@ -1,0 +1,29 @@
+# The activator as a package. Called with `pkgsStatic`, since it runs on hosts that have none of its libraries.
+{ lib, rustPlatform }:
+rustPlatform.buildRustPackage {
+  pname = "nixfleet-activate";
+  inherit ((lib.importTOML ../Cargo.toml).workspace.package) version;
+  src = lib.fileset.toSource {
+    root = ../.;
+    fileset = lib.fileset.unions [
+      ../Cargo.lock
+      ../Cargo.toml
+      ../activator
+      ../checks/lab
+      ../cli
+    ];
+  };
+  cargoLock.lockFile = ../Cargo.lock;
+  cargoBuildFlags = [
+    "--package"
+    "nixfleet-activate"
+  ];
+  # The tests want real hosts: `make test`.
+  doCheck = false;
+  meta = {
+    description = "Builds and activates NixFleet host closures";
+    license = lib.licenses.mit;
+    mainProgram = "nixfleet-activate";
+    platforms = lib.platforms.linux;
+  };
+}

@@ -1,0 +1,35 @@
+# The command line as a package, with a link for each subcommand that a flake offers as an app.
+{ lib, rustPlatform }:
+rustPlatform.buildRustPackage {
+  pname = "nixfleet";
+  inherit ((lib.importTOML ../Cargo.toml).workspace.package) version;
+  src = lib.fileset.toSource {
+    root = ../.;
+    fileset = lib.fileset.unions [
+      ../Cargo.lock
+      ../Cargo.toml
+      ../activator
+      ../checks/lab
+      ../cli
+    ];
+  };
+  cargoLock.lockFile = ../Cargo.lock;
+  cargoBuildFlags = [
+    "--package"
+    "nixfleet"
+  ];
+  # The tests want real hosts: `make test`.
+  doCheck = false;
+  subcommands = lib.attrNames (import ../lib/subcommands.nix);
+  postInstall = ''
+    for subcommand in $subcommands; do
+      ln -s nixfleet "$out/bin/nixfleet-$subcommand"
+    done
+  '';
+  meta = {
+    description = "One inventory, one command for fleets of Ubuntu, Debian and NixOS servers";
+    license = lib.licenses.mit;
+    mainProgram = "nixfleet";
+    platforms = lib.platforms.unix;
+  };
+}

@@ -1,0 +1,9 @@
+# The subcommands that a flake offers as `nix run .#plan` and so on.
+{
+  plan = "Show what would change on the hosts";
+  apply = "Change the hosts";
+  rollback = "Return hosts to an earlier generation";
+  status = "Show what the hosts have, and what differs from it";
+  run = "Run a command on the hosts";
+  hosts = "List the hosts of the inventory";
+}

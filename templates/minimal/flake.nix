@@ -1,0 +1,17 @@
+# A fleet, described once and converged with one command.
+#
+#   nix run .#plan      shows what would change, and changes nothing
+#   nix run .#apply     changes it, after asking
+{
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
+  inputs.nixfleet.url = "github:nixfleet/nixfleet";
+  inputs.nixfleet.inputs.nixpkgs.follows = "nixpkgs";
+
+  outputs =
+    { nixfleet, nixpkgs, ... }@inputs:
+    nixfleet.lib.mkFleet {
+      # Every module gets the inputs as an argument.
+      inherit inputs nixpkgs;
+      modules = [ ./fleet.nix ];
+    };
+}

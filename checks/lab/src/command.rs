@@ -63,6 +63,7 @@ impl fmt::Display for Finished {
 #[derive(Debug)]
 pub struct Program {
     command: Command,
+    name: Option<String>,
     input: Option<Vec<u8>>,
     limit: Duration,
 }
@@ -71,7 +72,7 @@ impl Program {
     /// `program` without arguments, with a limit of one minute and no input.
     #[must_use]
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(program), input: None, limit: Duration::from_secs(60) }
+        Self { command: Command::new(program), name: None, input: None, limit: Duration::from_secs(60) }
     }
 
     /// Adds one argument.
@@ -123,6 +124,13 @@ impl Program {
         self
     }
 
+    /// What messages call it; its command line otherwise.
+    #[must_use]
+    pub fn called(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Ends it after this long.
     #[must_use]
     pub const fn limit(mut self, limit: Duration) -> Self {
@@ -135,7 +143,7 @@ impl Program {
     /// # Errors
     /// It cannot be started, or the time limit passes. An exit code other than 0 is no error here.
     pub fn run(mut self) -> Result<Finished> {
-        let shown = shown(&self.command);
+        let shown = self.shown();
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         self.command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
         let begun = Instant::now();
@@ -165,12 +173,20 @@ impl Program {
     /// # Errors
     /// It cannot be started, or the time limit passes.
     pub fn run_here(mut self) -> Result<i32> {
-        let shown = shown(&self.command);
+        let shown = self.shown();
         let mut child = self.command.spawn().with_context(|| format!("Failed to start `{shown}`"))?;
         match wait(&mut child, Instant::now().checked_add(self.limit)) {
             Some(status) => Ok(code(status)),
             None => bail!("`{shown}` did not end within {:?}", self.limit),
         }
+    }
+
+    fn shown(&self) -> String {
+        if let Some(name) = &self.name {
+            return name.clone();
+        }
+        let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
+        words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
     }
 
     /// The command, to be spawned by someone who keeps it running.
@@ -218,11 +234,6 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
 fn text(bytes: &Receiver<Vec<u8>>) -> String {
     let bytes = bytes.recv_timeout(Duration::from_secs(5)).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn shown(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
 /// Waits until `condition` holds, looking again every few milliseconds.

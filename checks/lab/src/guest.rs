@@ -57,7 +57,7 @@ impl Guest {
     /// # Errors
     /// The guest is down, or the script does not end within a minute.
     pub fn sh(&self, script: &str) -> Result<Finished> {
-        self.program("sh")?.args(["-c", script]).run()
+        self.program("sh")?.args(["-c", script]).called(format!("{}# {script}", self.name)).run()
     }
 
     /// Runs a shell script that has to succeed, and returns what it printed, without the line end.
@@ -65,8 +65,7 @@ impl Guest {
     /// # Errors
     /// As for [`Self::sh`], or the script fails.
     pub fn ask(&self, script: &str) -> Result<String> {
-        let finished = self.sh(script)?.success();
-        Ok(finished.with_context(|| format!("On {}", self.name))?.line().to_owned())
+        Ok(self.sh(script)?.success()?.line().to_owned())
     }
 
     /// Opens a login shell in it on this terminal, or runs `command` there, and returns the exit code.

@@ -47,6 +47,13 @@ impl Plan {
         Self::new(name).host("web-1", "10.0.1.11").host("web-2", "10.0.1.12").host("db-1", "10.0.1.21")
     }
 
+    /// The same, named after the test that runs.
+    #[must_use]
+    pub fn of_test() -> Self {
+        let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
+        Self::demo(format!("{}-{test}", std::process::id()))
+    }
+
     /// Adds a host.
     #[must_use]
     pub fn host(mut self, name: impl Into<String>, addr: impl Into<String>) -> Self {

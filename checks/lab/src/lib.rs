@@ -11,6 +11,7 @@ pub mod control;
 pub mod files;
 pub mod guest;
 pub mod lab;
+pub mod manual;
 pub mod nix_tests;
 pub mod operator;
 pub mod place;

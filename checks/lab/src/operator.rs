@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::binaries::Binaries;
 use crate::checkout;
@@ -86,7 +86,7 @@ impl<'a> Operator<'a> {
     pub fn typed(&self, line: &str) -> Result<Program> {
         let login = ["--user", "ada", "--", "env", "HOME=/home/ada", "USER=ada", "LOGNAME=ada", "sh", "-c"];
         let script = format!("cd /home/ada/fleet\n{line}");
-        Ok(self.guest.program("runuser")?.args(login).arg(script).limit(LIMIT))
+        Ok(self.guest.program("runuser")?.args(login).arg(script).called(line).limit(LIMIT))
     }
 
     /// Runs what `ada` types; the exit code is the last command's.
@@ -120,6 +120,36 @@ impl<'a> Operator<'a> {
             1 => files.write(&path, text.replace(from, to)),
             count => bail!("{path} has `{from}` {count} times, not once"),
         }
+    }
+
+    /// A `flake.lock` for flakes with the inputs that users write: without a network, `nixpkgs` and `nixfleet` are
+    /// found in `/srv`.
+    ///
+    /// # Errors
+    /// Nix cannot hash them.
+    pub fn offline_lock(&self) -> Result<String> {
+        let locked = |name: &str| -> Result<Value> {
+            let path = format!("/srv/{name}");
+            let hash = self.types(&format!("nix hash path {path}"))?.success()?;
+            Ok(json!({ "type": "path", "path": path, "narHash": hash.line() }))
+        };
+        let lock = json!({
+            "version": 7,
+            "root": "root",
+            "nodes": {
+                "root": { "inputs": { "nixpkgs": "nixpkgs", "nixfleet": "nixfleet" } },
+                "nixpkgs": {
+                    "locked": locked("nixpkgs")?,
+                    "original": { "type": "github", "owner": "NixOS", "repo": "nixpkgs", "ref": "nixos-unstable" },
+                },
+                "nixfleet": {
+                    "inputs": { "nixpkgs": ["nixpkgs"] },
+                    "locked": locked("nixfleet")?,
+                    "original": { "type": "github", "owner": "nixfleet", "repo": "nixfleet" },
+                },
+            },
+        });
+        serde_json::to_string_pretty(&lock).context("Failed to write a lock file")
     }
 
     /// Puts the fleet back as the checkout has it.

@@ -1,0 +1,96 @@
+//! What a page of documentation tells its reader to write and to type.
+//!
+//! A fenced block in `nix`, below a line that begins with the name of a file in backticks, is that file. The lines of a
+//! fenced `console` block that begin with `$ ` are typed, in order, in the folder of those files; other lines show
+//! what a reader sees. The lines of a fenced `sh` block are typed in a clone of this repository.
+
+/// One thing a page tells its reader to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Instruction {
+    /// Write a file.
+    Write {
+        /// Its path in the folder.
+        path: String,
+        /// Its content.
+        text: String,
+    },
+    /// Type a line in the folder.
+    Type(String),
+    /// Type a line in a clone of this repository.
+    TypeInClone(String),
+}
+
+/// Everything that `page`, in Markdown, tells its reader to do, in order.
+#[must_use]
+pub fn instructions(page: &str) -> Vec<Instruction> {
+    let mut instructions = Vec::new();
+    let mut file = None;
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some(language) = line.strip_prefix("```") else {
+            if !line.trim().is_empty() {
+                file = line
+                    .strip_prefix('`')
+                    .and_then(|rest| rest.split_once('`'))
+                    .map(|(name, _)| name.to_owned());
+            }
+            continue;
+        };
+        let block: Vec<_> = lines.by_ref().take_while(|line| !line.starts_with("```")).collect();
+        match (language, file.take()) {
+            ("nix", Some(path)) => {
+                let text = block.join("\n") + "\n";
+                instructions.push(Instruction::Write { path, text });
+            }
+            ("console", _) => {
+                let typed = block.iter().filter_map(|line| line.strip_prefix("$ "));
+                instructions.extend(typed.map(|line| Instruction::Type(line.to_owned())));
+            }
+            ("sh", _) => {
+                let typed = block.iter().filter(|line| !line.is_empty());
+                instructions.extend(typed.map(|line| Instruction::TypeInClone((*line).to_owned())));
+            }
+            _ => {}
+        }
+    }
+    instructions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Instruction, instructions};
+
+    #[test]
+    fn files_and_lines_come_in_order() {
+        let page = "\
+`fleet.nix`, the inventory:
+
+```nix
+{ }
+```
+
+Then:
+
+```console
+$ nixfleet plan
+web-1: nothing to do
+$ nixfleet hosts
+```
+```sh
+make demo    # see it run
+```
+";
+        let expected = [
+            Instruction::Write { path: "fleet.nix".into(), text: "{ }\n".into() },
+            Instruction::Type("nixfleet plan".into()),
+            Instruction::Type("nixfleet hosts".into()),
+            Instruction::TypeInClone("make demo    # see it run".into()),
+        ];
+        assert_eq!(instructions(page), expected);
+    }
+
+    #[test]
+    fn a_block_that_is_no_file_and_no_command_tells_nothing() {
+        assert_eq!(instructions("Such as:\n\n```nix\n{ }\n```\n\n```json\n{}\n```\n"), []);
+    }
+}

@@ -1,0 +1,283 @@
+//! What goes wrong in a user's day: each gives an error that says what, where, why and what to do, and leaves the
+//! hosts as they were.
+
+mod stage;
+
+use nixfleet_lab::command::Finished;
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::Lab;
+use serde_json::Value;
+use stage::{applies, assert_as_before, assert_says, converged, fresh, outcomes, outcomes_of, snapshots};
+
+/// `apply` of web-1 ends this way, with this code, and a problem that has something to say in each of its parts.
+#[track_caller]
+fn assert_refused(finished: &Finished, document: &Value, outcome: &str, code: &str) {
+    assert_eq!(finished.code, 2, "{finished}");
+    assert_eq!(outcomes(document), outcomes_of([("web-1", outcome)]), "{finished}");
+    let problem = &document["hosts"][0]["problem"];
+    assert_eq!(problem["code"], code, "{finished}");
+    for part in ["what", "help"] {
+        assert!(
+            problem[part].as_str().is_some_and(|text| !text.trim().is_empty()),
+            "no `{part}` in {problem:#}"
+        );
+    }
+}
+
+fn apply_web_1(lab: &Lab) -> (Finished, Value) {
+    lab.operator().unwrap().types_for_json("nixfleet apply --yes --json --host web-1").unwrap()
+}
+
+/// Types a line that has to be refused before any host is asked anything.
+#[track_caller]
+fn assert_refused_at_home(lab: &Lab, line: &str, sayings: &[&str]) {
+    let before = snapshots(lab);
+    let sessions: Vec<_> = lab.hosts().map(|host| host.ssh_sessions().unwrap()).collect();
+    let finished = lab.operator().unwrap().types(line).unwrap();
+    assert_says(&finished, 1, sayings);
+    assert!(!finished.stderr.contains("panicked"), "{finished}");
+    assert_eq!(lab.hosts().map(|host| host.ssh_sessions().unwrap()).collect::<Vec<_>>(), sessions);
+    assert_as_before(&before);
+}
+
+#[test]
+fn an_unknown_host_is_refused_and_the_nearest_name_suggested() {
+    assert_refused_at_home(&fresh(), "nixfleet apply --yes --host wbe-1", &["NF-103", "wbe-1", "web-1"]);
+}
+
+#[test]
+fn an_unknown_tag_is_refused() {
+    assert_refused_at_home(&fresh(), "nixfleet apply --yes --tag europe", &["NF-103", "europe", "prod"]);
+}
+
+#[test]
+fn a_selection_of_nothing_is_refused() {
+    assert_refused_at_home(&fresh(), "nixfleet apply --yes --on '@web and @db'", &["NF-103", "@web and @db"]);
+}
+
+#[test]
+fn a_folder_without_a_flake_is_refused() {
+    assert_refused_at_home(&fresh(), "cd / && nixfleet plan", &["NF-102", "flake.nix"]);
+}
+
+#[test]
+fn a_broken_flake_is_refused_with_the_users_line() {
+    let lab = fresh();
+    lab.operator().unwrap().edits("fleet.nix", "hosts.web-2 = {", "hosts.web-2 = = {").unwrap();
+    assert_refused_at_home(&lab, "nixfleet apply --yes", &["NF-201", "fleet.nix:15", "syntax error"]);
+}
+
+#[test]
+fn an_evaluation_error_shows_the_users_own_file_and_line_and_no_wall_of_trace() {
+    let lab = fresh();
+    let edited = "text = \"port = ${toString prot}\\n\";";
+    lab.operator().unwrap().edits("roles/db.nix", "text = \"port = ${toString port}\\n\";", edited).unwrap();
+    assert_refused_at_home(
+        &lab,
+        "nixfleet apply --yes",
+        &["NF-201", "roles/db.nix:22", "undefined variable 'prot'"],
+    );
+    let finished = lab.operator().unwrap().types("nixfleet plan").unwrap();
+    assert!(finished.stderr.lines().count() < 25, "a wall of text:\n{finished}");
+}
+
+#[test]
+fn all_mistakes_of_a_fleet_are_told_at_once() {
+    let lab = fresh();
+    let operator = lab.operator().unwrap();
+    operator.edits("fleet.nix", "roles = [ \"db\" ];", "roles = [ \"dbb\" ];").unwrap();
+    operator.edits("fleet.nix", "addr = \"web-2\";", "addr = \"web-1\";").unwrap();
+    operator.edits("roles/web.nix", "nixfleet.files.\"/etc/motd\"", "nixfleet.files.\"etc/motd\"").unwrap();
+    let sayings = ["NF-201", "dbb", "web-1", "etc/motd", "fleet.nix", "roles/web.nix"];
+    assert_refused_at_home(&lab, "nixfleet apply --yes", &sayings);
+}
+
+#[test]
+fn a_failed_build_is_told_with_the_end_of_its_log() {
+    let lab = fresh();
+    let broken = "(derivation { name = \"broken-1.0\"; system = \"x86_64-linux\"; \
+                  builder = \"${pkgs.busybox}/bin/sh\"; args = [ \"-c\" \"echo no such header >&2; exit 3\" ]; })";
+    let with = format!("nixfleet.packages = [ {broken} ");
+    lab.operator().unwrap().edits("roles/web.nix", "nixfleet.packages = [ ", &with).unwrap();
+    assert_refused_at_home(&lab, "nixfleet apply --yes", &["NF-202", "broken-1.0", "no such header"]);
+}
+
+#[test]
+fn a_host_without_nix_is_left_alone() {
+    let lab = fresh();
+    let web = lab.guest("web-1").unwrap();
+    web.ask("systemctl stop nix-daemon.socket nix-daemon.service; rm /usr/bin/nix* /usr/sbin/nix-daemon -f")
+        .unwrap();
+    let before = snapshots(&lab);
+    let (finished, document) = apply_web_1(&lab);
+    assert_refused(&finished, &document, "blocked", "NF-305");
+    assert_as_before(&before);
+}
+
+#[test]
+fn a_wrong_ssh_key_is_told_apart_from_a_host_that_is_down() {
+    let lab = fresh();
+    lab.guest("web-1").unwrap().ask(": > /home/deploy/.ssh/authorized_keys").unwrap();
+    let before = snapshots(&lab);
+    let (finished, document) = apply_web_1(&lab);
+    assert_refused(&finished, &document, "unreachable", "NF-302");
+    assert_as_before(&before);
+}
+
+#[test]
+fn a_changed_host_key_is_not_trusted() {
+    let lab = fresh();
+    let web = lab.guest("web-1").unwrap();
+    web.ask("rm /etc/ssh/ssh_host_ed25519_key* && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key")
+        .unwrap();
+    let before = snapshots(&lab);
+    let sessions = web.ssh_sessions().unwrap();
+    let (finished, document) = apply_web_1(&lab);
+    assert_refused(&finished, &document, "unreachable", "NF-303");
+    assert_eq!(web.ssh_sessions().unwrap(), sessions);
+    assert_as_before(&before);
+}
+
+#[test]
+fn a_host_key_pinned_in_the_inventory_is_the_only_one_trusted() {
+    let lab = fresh();
+    let operator = lab.operator().unwrap();
+    operator.types("rm ~/.ssh/known_hosts").unwrap().success().unwrap();
+    let key = lab.guest("web-1").unwrap().ask("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").unwrap();
+    let pinned = format!("addr = \"web-1\";\n    ssh.hostKey = \"{key}\";");
+    operator.edits("fleet.nix", "addr = \"web-1\";", &pinned).unwrap();
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+
+    let other = lab.guest("db-1").unwrap().ask("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").unwrap();
+    operator.edits("fleet.nix", &key, &other).unwrap();
+    let before = snapshots(&lab);
+    let (finished, document) = apply_web_1(&lab);
+    assert_refused(&finished, &document, "unreachable", "NF-303");
+    assert_as_before(&before);
+}
+
+#[test]
+fn a_user_without_sudo_is_told_so() {
+    let lab = fresh();
+    lab.guest("web-1").unwrap().ask("rm /etc/sudoers.d/deploy").unwrap();
+    let before = snapshots(&lab);
+    let (finished, document) = apply_web_1(&lab);
+    assert_refused(&finished, &document, "blocked", "NF-304");
+    assert_as_before(&before);
+}
+
+/// Makes `dir` of a guest a file system of its own with its present content and no room for more.
+fn fill(host: &Guest, dir: &str) {
+    let script = format!(
+        "set -e; mkdir /run/small; mount -t tmpfs -o size=64m tmpfs /run/small; cp -a {dir}/. /run/small/; \
+         mount --bind /run/small {dir}; \
+         dd if=/dev/zero of={dir}/filler bs=4096 2>/dev/null || true; ! dd if=/dev/zero of={dir}/more bs=4096 count=1"
+    );
+    host.ask(&script).unwrap();
+}
+
+#[test]
+fn a_store_without_room_takes_no_closure_and_the_host_stays() {
+    let lab = fresh();
+    let web = lab.guest("web-1").unwrap();
+    fill(web, "/nix");
+    let before = snapshots(&lab);
+    let (finished, document) = apply_web_1(&lab);
+    assert_refused(&finished, &document, "failed", "NF-306");
+    assert!(finished.stdout.contains("No space left on device"), "{finished}");
+    assert_as_before(&before);
+}
+
+#[test]
+fn a_full_disk_is_noticed_before_anything_of_the_host_has_changed() {
+    let lab = converged();
+    let web = lab.guest("web-1").unwrap();
+    let service = web.unit("web.service").unwrap();
+    let operator = lab.operator().unwrap();
+    // Arrives before the disk is full, so that only the activation is left to fail.
+    operator.edits("roles/web.nix", "message = \"hello\"", "message = \"bigger\"").unwrap();
+    operator.types("nix build --no-link --print-out-paths .#nixfleet.hosts.web-1.toplevel > path").unwrap();
+    operator
+        .types("nix copy --no-check-sigs --to ssh-ng://deploy@web-1 $(cat path)")
+        .unwrap()
+        .success()
+        .unwrap();
+    fill(web, "/srv");
+    let before = snapshots(&lab);
+    let (finished, document) = apply_web_1(&lab);
+    assert_eq!(finished.code, 2, "{finished}");
+    let host = &document["hosts"][0];
+    assert!(["failed", "rolled-back"].contains(&host["outcome"].as_str().unwrap()), "{finished}");
+    assert!(finished.stdout.contains("NF-411"), "{finished}");
+    assert_as_before(&before);
+    assert_eq!(web.unit("web.service").unwrap(), service);
+}
+
+#[test]
+fn a_second_apply_at_the_same_time_is_refused_and_names_the_first() {
+    let lab = converged();
+    let web = lab.guest("web-1").unwrap();
+    let operator = lab.operator().unwrap();
+    // The first one has the lock while it waits, in the validation of a file, for someone to write into a pipe.
+    web.ask("mkfifo /run/gate").unwrap();
+    let text = "text = \"This is ${name}, a web server.\\n\";";
+    let gated = "text = \"new\\n\";\n    validate = [ \"/usr/bin/head\" \"-c1\" \"/run/gate\" \"%s\" ];";
+    operator.edits("roles/web.nix", text, gated).unwrap();
+
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| operator.types("nixfleet apply --yes --json --host web-1").unwrap());
+        let waits = || Ok(web.sh("pgrep --exact head")?.ok());
+        let limit = std::time::Duration::from_secs(30);
+        nixfleet_lab::command::wait_until("the first apply validates", limit, waits).unwrap();
+        operator.edits("roles/web.nix", gated, text).unwrap();
+        let second = apply_web_1(&lab);
+        web.ask("echo on > /run/gate").unwrap();
+        (first.join().unwrap(), second)
+    });
+
+    assert_refused(&second.0, &second.1, "blocked", "NF-401");
+    assert!(second.0.stdout.contains("ada@operator"), "the holder is not named: {}", second.0);
+    assert!(first.ok(), "{first}");
+}
+
+#[test]
+fn what_stands_in_the_way_is_neither_overwritten_nor_half_applied() {
+    let lab = fresh();
+    let web = lab.guest("web-1").unwrap();
+    web.ask("mkdir -p /etc/web && echo mine > /etc/web/httpd.conf").unwrap();
+    let before = snapshots(&lab);
+    let (finished, document) = apply_web_1(&lab);
+    assert_eq!(finished.code, 2, "{finished}");
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "blocked")]));
+    assert!(
+        finished.stdout.contains("NF-402") && finished.stdout.contains("/etc/web/httpd.conf"),
+        "{finished}"
+    );
+    assert_as_before(&before);
+}
+
+#[test]
+fn a_unit_that_does_not_start_takes_the_host_back() {
+    let lab = converged();
+    let operator = lab.operator().unwrap();
+    operator.edits("roles/web.nix", "httpd -f -p", "httpd -f --no-such-flag -p").unwrap();
+    operator
+        .edits(
+            "roles/web.nix",
+            "      User = \"web\";\n      Restart",
+            "      Type = \"notify\";\n      User = \"web\";\n      Restart",
+        )
+        .unwrap();
+
+    let (finished, document) = apply_web_1(&lab);
+
+    assert_eq!(finished.code, 2, "{finished}");
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "rolled-back")]), "{finished}");
+    assert!(finished.stdout.contains("NF-406") && finished.stdout.contains("web.service"), "{finished}");
+    let web = lab.guest("web-1").unwrap();
+    assert_eq!(web.unit("web.service").unwrap().active, "active");
+    let profile = web.ask("readlink /nix/var/nix/profiles/nixfleet/system").unwrap();
+    assert_eq!(profile, "system-1-link");
+    let page = operator.types("curl --silent --max-time 5 http://web-1:8080/").unwrap();
+    assert_eq!(page.line(), "hello from web-1, whose database is db-1");
+}

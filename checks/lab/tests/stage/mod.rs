@@ -1,0 +1,76 @@
+//! What several stories begin with or look at.
+
+// Each test program takes a part of it.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+
+use nixfleet_lab::command::Finished;
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::{Lab, Plan};
+use nixfleet_lab::snapshot::Snapshot;
+use serde_json::Value;
+
+/// Three hosts that NixFleet never saw, and the operator with the demo's fleet.
+pub fn fresh() -> Lab {
+    Lab::boot(&Plan::of_test()).unwrap()
+}
+
+/// Three hosts that have what the demo's fleet says.
+pub fn converged() -> Lab {
+    let lab = fresh();
+    assert_eq!(applies(&lab, ""), outcomes_of([("db-1", "ok"), ("web-1", "ok"), ("web-2", "ok")]));
+    lab
+}
+
+/// Applies without questions and returns how each host ended; the exit code has to be 0.
+pub fn applies(lab: &Lab, targets: &str) -> BTreeMap<String, String> {
+    let operator = lab.operator().unwrap();
+    let (finished, document) =
+        operator.types_for_json(&format!("nixfleet apply --yes --json {targets}")).unwrap();
+    assert!(finished.ok(), "{finished}");
+    outcomes(&document)
+}
+
+/// How each host of a document ended.
+pub fn outcomes(document: &Value) -> BTreeMap<String, String> {
+    let hosts = document["hosts"].as_array().unwrap().iter();
+    hosts
+        .map(|host| (host["host"].as_str().unwrap().into(), host["outcome"].as_str().unwrap().into()))
+        .collect()
+}
+
+/// Outcomes, as written in a test.
+pub fn outcomes_of<const N: usize>(outcomes: [(&str, &str); N]) -> BTreeMap<String, String> {
+    outcomes.into_iter().map(|(host, outcome)| (host.to_owned(), outcome.to_owned())).collect()
+}
+
+/// What `ada` typed ended with this exit code and said each of these things.
+#[track_caller]
+pub fn assert_says(finished: &Finished, code: i32, sayings: &[&str]) {
+    assert_eq!(finished.code, code, "{finished}");
+    let said = format!("{}{}", finished.stdout, finished.stderr);
+    for saying in sayings {
+        assert!(said.contains(saying), "nothing says `{saying}`:\n{finished}");
+    }
+}
+
+/// Everything of every host, to be compared later.
+pub fn snapshots(lab: &Lab) -> Vec<(&Guest, Snapshot)> {
+    lab.hosts().map(|host| (host, Snapshot::take(host).unwrap())).collect()
+}
+
+/// No host differs from its snapshot.
+#[track_caller]
+pub fn assert_as_before(snapshots: &[(&Guest, Snapshot)]) {
+    for (host, before) in snapshots {
+        let difference = before.difference(&Snapshot::take(host).unwrap());
+        assert!(difference.is_empty(), "{} is not as it was:\n{difference}", host.name());
+    }
+}
+
+/// The number of the generation in force on a host.
+pub fn generation(host: &Guest) -> u64 {
+    let link = host.ask("readlink /nix/var/nix/profiles/nixfleet/system").unwrap();
+    link.trim_start_matches("system-").trim_end_matches("-link").parse().unwrap()
+}

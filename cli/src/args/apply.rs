@@ -1,0 +1,30 @@
+//! `nixfleet apply`.
+
+use std::path::PathBuf;
+
+use super::TargetArgs;
+
+/// Flags of `apply`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nixfleet apply                          plan every host, ask, then change them in parallel
+  nixfleet apply --tag web --yes          without the question, for scripts
+  nixfleet apply --host web-1 --dry-run   the same as plan
+  nixfleet apply --plan today.plan        exactly what was planned, or nothing")]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    pub targets: TargetArgs,
+
+    /// Do not ask before changing hosts
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// Only show the plan
+    #[arg(long, conflicts_with = "plan")]
+    pub dry_run: bool,
+
+    /// Apply a plan saved by `plan --out`; refused where a host has changed since
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+}

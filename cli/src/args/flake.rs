@@ -1,0 +1,49 @@
+//! Which flake, and what is passed through to Nix.
+
+/// Where the fleet is described.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Flake")]
+pub struct FlakeArgs {
+    /// The flake that describes the fleet [default: the nearest flake.nix upwards from here]
+    #[arg(long, env = "NIXFLEET_FLAKE", value_name = "REF", hide_env_values = true)]
+    pub flake: Option<String>,
+
+    /// Use another flake for an input, as in `nix build --override-input`
+    #[arg(long, num_args = 2, value_names = ["INPUT", "FLAKE"], action = clap::ArgAction::Append)]
+    pub override_input: Vec<String>,
+
+    /// Set an option of Nix, as in `nix build --option`
+    #[arg(long, num_args = 2, value_names = ["NAME", "VALUE"], action = clap::ArgAction::Append)]
+    pub option: Vec<String>,
+}
+
+impl FlakeArgs {
+    /// The flags for Nix itself.
+    pub fn passed_to_nix(&self) -> Vec<String> {
+        let pairs = |flag: &str, values: &[String]| -> Vec<String> {
+            values
+                .chunks(2)
+                .flat_map(|pair| [flag.to_owned()].into_iter().chain(pair.iter().cloned()))
+                .collect()
+        };
+        [pairs("--override-input", &self.override_input), pairs("--option", &self.option)].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_reach_nix_as_they_were_given() {
+        let args = FlakeArgs {
+            flake: None,
+            override_input: ["nixpkgs", "path:/a", "lib", "path:/b"].map(String::from).to_vec(),
+            option: ["cores", "2"].map(String::from).to_vec(),
+        };
+        assert_eq!(
+            args.passed_to_nix().join(" "),
+            "--override-input nixpkgs path:/a --override-input lib path:/b --option cores 2"
+        );
+    }
+}

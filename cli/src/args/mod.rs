@@ -1,0 +1,114 @@
+//! The command line: one file per subcommand, its flags, its help and its examples.
+
+mod apply;
+mod flake;
+mod hosts;
+mod plan;
+mod rollback;
+mod run;
+mod status;
+mod targets;
+
+use clap::{Parser, Subcommand};
+
+pub use apply::ApplyArgs;
+pub use flake::FlakeArgs;
+pub use hosts::HostsArgs;
+pub use plan::PlanArgs;
+pub use rollback::{Destination, RollbackArgs};
+pub use run::RunArgs;
+pub use status::StatusArgs;
+#[cfg(test)]
+pub use targets::base;
+pub use targets::{SelectionArgs, TargetArgs};
+
+/// One inventory, one command for fleets of Ubuntu, Debian and NixOS hosts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nixfleet",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    every host is ok or unchanged
+  1    the command line, the flake or the inventory is wrong; nothing was touched
+  2    some host failed, was rolled back, was blocked, or could not be reached
+  3    the plan has changes (only with `plan --exit-code`)
+  130  interrupted; hosts that had begun were left to finish";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what would change on each host, and change nothing
+    Plan(PlanArgs),
+    /// Bring hosts to what the flake describes
+    Apply(ApplyArgs),
+    /// Show how each host stands: generation, drift, units
+    Status(StatusArgs),
+    /// Put hosts back to an earlier generation
+    Rollback(RollbackArgs),
+    /// Run a command on hosts
+    Run(RunArgs),
+    /// List the hosts of the inventory
+    Hosts(HostsArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell to complete in
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man {
+        /// The directory they go to
+        directory: std::path::PathBuf,
+    },
+    /// Write the reference pages of the command line and of the errors
+    #[command(hide = true)]
+    Docs {
+        /// The directory they go to
+        #[arg(default_value = "docs/reference")]
+        directory: std::path::PathBuf,
+    },
+}
+
+impl Command {
+    /// The subcommand as it is typed, and as the JSON document names it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Plan(_) => "plan",
+            Self::Apply(_) => "apply",
+            Self::Status(_) => "status",
+            Self::Rollback(_) => "rollback",
+            Self::Run(_) => "run",
+            Self::Hosts(_) => "hosts",
+            Self::Completions { .. } => "completions",
+            Self::Man { .. } => "man",
+            Self::Docs { .. } => "docs",
+        }
+    }
+}
+
+/// How results are shown, the same for every subcommand.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Print one JSON document on standard output, and nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Show more: whole traces of Nix, whole error texts of hosts
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}

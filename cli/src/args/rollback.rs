@@ -1,0 +1,57 @@
+//! `nixfleet rollback`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::TargetArgs;
+
+/// Flags of `rollback`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nixfleet rollback --host web-1          back to the generation before the present one
+  nixfleet rollback --host web-1 --to 3   to generation 3")]
+pub struct RollbackArgs {
+    #[command(flatten)]
+    pub targets: TargetArgs,
+
+    /// The generation to go to: its number, or `previous`
+    #[arg(long, value_name = "N|previous", default_value = "previous")]
+    pub to: Destination,
+
+    /// Do not ask before changing hosts
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Where a rollback goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The newest generation that is older than the present one.
+    Previous,
+    /// A generation by its number.
+    Number(u64),
+}
+
+impl FromStr for Destination {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "previous" => Ok(Self::Previous),
+            _ => match word.parse() {
+                Ok(number) if number > 0 => Ok(Self::Number(number)),
+                _ => Err("expected the number of a generation, from 1, or `previous`".to_owned()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Previous => f.write_str("previous"),
+            Self::Number(number) => write!(f, "{number}"),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Which hosts: the same flags for every subcommand.
+
+use std::num::NonZeroUsize;
+
+use nixfleet_activate::fleet::Base;
+
+use super::FlakeArgs;
+
+/// Selectors. Several of one kind add up; different kinds narrow each other down; none at all means every host.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Targets")]
+pub struct SelectionArgs {
+    /// A host by name, or several by a pattern such as 'web-*'
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
+
+    /// Hosts that carry a tag
+    #[arg(long = "tag", visible_alias = "group", value_name = "TAG")]
+    pub tag: Vec<String>,
+
+    /// Hosts that play a role
+    #[arg(long, value_name = "ROLE")]
+    pub role: Vec<String>,
+
+    /// Hosts that run this base
+    #[arg(long, value_name = "BASE", value_parser = base)]
+    pub base: Vec<Base>,
+
+    /// An expression: names or patterns, @TAG, role:NAME, base:NAME, with and, or, not and parentheses, for
+    /// example 'web-* and @prod and not @canary'
+    #[arg(long, value_name = "EXPRESSION")]
+    pub on: Vec<String>,
+}
+
+/// Hosts, and how many at once.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TargetArgs {
+    #[command(flatten)]
+    pub flake: FlakeArgs,
+
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+
+    /// How many hosts to work on at once
+    #[arg(long, value_name = "N", default_value = "16", help_heading = "Targets")]
+    pub parallel: NonZeroUsize,
+
+    /// Seconds to wait for a host to accept a connection
+    #[arg(long, value_name = "SECONDS", default_value = "10", help_heading = "Targets")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub connect_timeout: u64,
+}
+
+/// Reads a base by the word that the inventory uses.
+pub fn base(word: &str) -> Result<Base, String> {
+    match word {
+        "ubuntu" => Ok(Base::Ubuntu),
+        "nixos" => Ok(Base::Nixos),
+        _ => Err("expected ubuntu or nixos".to_owned()),
+    }
+}

@@ -1,0 +1,43 @@
+//! The question before hosts are changed.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use nixfleet_activate::problem::{Code, Problem};
+
+use super::Context;
+
+/// Whether a person can be asked, or need not be.
+///
+/// # Errors
+/// Nobody can be asked, and `--yes` is missing.
+pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
+    let refuse = |why: &str| {
+        let command = context.name;
+        Err(Problem::new(Code::Usage, "nobody can be asked whether to change the hosts")
+            .because(why)
+            .help(format!("add --yes: nixfleet {command} --yes; or look first: nixfleet plan")))
+    };
+    match yes {
+        true => Ok(()),
+        false if context.output.json => refuse("--json asks no questions"),
+        false if !std::io::stdin().is_terminal() => refuse("standard input is no terminal"),
+        false => Ok(()),
+    }
+}
+
+/// Asks. Anything but yes means no.
+///
+/// # Errors
+/// Standard input or error are broken.
+pub async fn ask(question: String) -> anyhow::Result<bool> {
+    // Reading a terminal blocks; the runtime has but one thread, which must stay free for Ctrl-C.
+    tokio::task::spawn_blocking(move || {
+        let mut terminal = anstream::stderr();
+        write!(terminal, "{question} [y/N] ")?;
+        terminal.flush()?;
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    })
+    .await?
+}

@@ -1,0 +1,90 @@
+//! One file per subcommand, and the steps they share.
+
+mod apply;
+mod completions;
+mod confirm;
+mod hosts;
+mod plan;
+mod planning;
+mod reference;
+mod rollback;
+mod run;
+mod status;
+mod targets;
+
+use std::time::Instant;
+
+pub use planning::HostPlan;
+
+use crate::args::{Command, OutputArgs};
+use crate::document::{Document, HostResult};
+use crate::exit::Exit;
+use crate::interrupt::Interrupt;
+use crate::render::{self, Progress};
+
+/// What every subcommand works with.
+#[derive(Clone)]
+pub struct Context {
+    /// The subcommand's name.
+    name: &'static str,
+    /// How results are shown.
+    output: OutputArgs,
+    /// The user's wish to stop.
+    interrupt: Interrupt,
+    /// Where progress is shown.
+    progress: Progress,
+    /// When the command began.
+    began: Instant,
+}
+
+impl Context {
+    /// The context of one run of the program.
+    pub fn new(name: &'static str, output: OutputArgs, interrupt: Interrupt) -> Self {
+        Self { name, output, interrupt, progress: Progress::new(), began: Instant::now() }
+    }
+
+    /// Prints for people; a program that reads JSON gets nothing but its document.
+    fn show(&self, text: &str) {
+        if !self.output.json {
+            self.progress.suspend(|| render::out(text));
+        }
+    }
+
+    /// Ends a command that came as far as its hosts: prints the document, or the last line.
+    fn finish(&self, results: Vec<HostResult>) -> anyhow::Result<Exit> {
+        let exit = Exit::of(&results, self.interrupt.is_wanted());
+        if self.output.json {
+            print_json(&Document::of(self.name, results))?;
+        } else {
+            render::out(&format!("{}\n", render::tally(&results, self.began.elapsed())));
+        }
+        Ok(exit)
+    }
+}
+
+/// Prints one JSON document on standard output.
+///
+/// # Errors
+/// Only a bug.
+pub fn print_json(document: &Document) -> anyhow::Result<()> {
+    render::out(&format!("{}\n", serde_json::to_string(document)?));
+    Ok(())
+}
+
+/// Runs a subcommand.
+///
+/// # Errors
+/// A [`nixfleet_activate::problem::Problem`] where the command came to no host; anything else is a bug.
+pub async fn execute(command: &Command, context: &Context) -> anyhow::Result<Exit> {
+    match command {
+        Command::Plan(args) => plan::execute(args, context).await,
+        Command::Apply(args) => apply::execute(args, context).await,
+        Command::Status(args) => status::execute(args, context).await,
+        Command::Rollback(args) => rollback::execute(args, context).await,
+        Command::Run(args) => run::execute(args, context).await,
+        Command::Hosts(args) => hosts::execute(args, context).await,
+        Command::Completions { shell } => completions::completions(*shell),
+        Command::Man { directory } => completions::man(directory),
+        Command::Docs { directory } => reference::write(directory),
+    }
+}

@@ -1,0 +1,49 @@
+//! `nixfleet plan`.
+
+use super::{Context, planning, targets};
+use crate::args::PlanArgs;
+use crate::document::HostResult;
+use crate::exit::Exit;
+use crate::render;
+use crate::saved::SavedPlan;
+
+/// Shows what would change. Changes nothing.
+///
+/// # Errors
+/// The command came to no host.
+pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit> {
+    let (nix, hosts) = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+    let sessions = targets::sessions(hosts, args.targets.connect_timeout)?;
+    let closures = match planning::build(&nix, &sessions, args.targets.parallel, context).await? {
+        Ok(closures) => closures,
+        Err(results) => {
+            context.show(&render::results(&results));
+            return context.finish(results);
+        }
+    };
+    let plans = planning::ask(sessions, &closures, args.targets.parallel, context).await?;
+    show(&plans, context);
+    let results: Vec<HostResult> = plans.iter().map(planning::HostPlan::result).collect();
+    if let Some(file) = &args.out {
+        SavedPlan::of(&plans)?.write(file)?;
+    }
+    let changes = plans.iter().any(planning::HostPlan::is_to_change);
+    if !changes && results.iter().all(|result| result.outcome.is_good()) {
+        context.show("Nothing to change.\n");
+    }
+    match context.finish(results)? {
+        Exit::Good if args.exit_code && changes => Ok(Exit::Changes),
+        exit => Ok(exit),
+    }
+}
+
+/// Shows every plan, and why there is none.
+pub fn show(plans: &[planning::HostPlan], context: &Context) {
+    let shown: Vec<_> = plans.iter().filter_map(planning::HostPlan::plan).collect();
+    context.show(&render::plans(&shown, context.output.verbose));
+    let without: Vec<HostResult> =
+        plans.iter().filter(|plan| plan.plan().is_none()).map(planning::HostPlan::result).collect();
+    if !without.is_empty() {
+        context.show(&format!("{}\n", render::results(&without)));
+    }
+}

@@ -1,0 +1,127 @@
+//! The reference pages of the command line and of the errors, generated from their definitions.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::{Arg, Command, CommandFactory};
+use nixfleet_activate::problem::Code;
+
+use crate::args::Cli;
+use crate::exit::Exit;
+
+/// The command that writes the pages, as run from the root of the repository.
+const WRITTEN_BY: &str = "cargo run -p nixfleet -- docs";
+
+/// Writes both pages.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn write(directory: &Path) -> anyhow::Result<Exit> {
+    std::fs::create_dir_all(directory)?;
+    std::fs::write(directory.join("cli.md"), command_line())?;
+    std::fs::write(directory.join("errors.md"), errors())?;
+    Ok(Exit::Good)
+}
+
+fn command_line() -> String {
+    let mut page = format!("# Command line\n\nWritten by `{WRITTEN_BY}`.\n");
+    let mut root = Cli::command();
+    root.build();
+    let _ = writeln!(page, "\n{}", about(&root));
+    if let Some(exit_codes) = root.get_after_long_help() {
+        let _ = writeln!(page, "\n```text\n{exit_codes}\n```");
+    }
+    for command in root.get_subcommands().filter(|each| !each.is_hide_set() && each.get_name() != "help") {
+        subcommand(&mut page, command);
+    }
+    page
+}
+
+fn about(command: &Command) -> String {
+    command.get_about().map(ToString::to_string).unwrap_or_default()
+}
+
+fn subcommand(page: &mut String, command: &Command) {
+    let mut usage = command.clone();
+    let usage = usage.render_usage().to_string().replace("Usage: ", "");
+    let _ =
+        writeln!(page, "\n## nixfleet {}\n\n{}\n\n```text\n{usage}\n```", command.get_name(), about(command));
+    if let Some(examples) = command.get_after_help() {
+        let _ = writeln!(page, "\n```text\n{examples}\n```");
+    }
+    let mut headings: Vec<&str> = Vec::new();
+    for argument in visible(command) {
+        let heading = argument.get_help_heading().unwrap_or("Options");
+        if !headings.contains(&heading) {
+            headings.push(heading);
+        }
+    }
+    for heading in headings {
+        let _ = writeln!(page, "\n{heading}:\n");
+        for argument in
+            visible(command).filter(|each| each.get_help_heading().unwrap_or("Options") == heading)
+        {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(page, "- `{}`: {help}{}", spelling(argument), notes(argument));
+        }
+    }
+}
+
+fn visible(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_arguments().filter(|argument| !argument.is_hide_set() && argument.get_id() != "help")
+}
+
+/// `-y, --yes`, `--tag, --group <TAG>`.
+fn spelling(argument: &Arg) -> String {
+    let short = argument.get_short().map(|letter| format!("-{letter}"));
+    let long = argument.get_long_and_visible_aliases().unwrap_or_default();
+    let flags: Vec<String> = short.into_iter().chain(long.iter().map(|word| format!("--{word}"))).collect();
+    let names = argument.get_value_names().unwrap_or_default();
+    let takes_values = argument.get_action().takes_values();
+    let values: Vec<String> = names.iter().filter(|_| takes_values).map(|name| format!("<{name}>")).collect();
+    [flags.join(", "), values.join(" ")]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn notes(argument: &Arg) -> String {
+    let values = argument.get_default_values().iter().map(|value| value.to_string_lossy());
+    let default: Vec<_> = values.filter(|_| argument.get_action().takes_values()).collect();
+    let default =
+        if default.is_empty() { String::new() } else { format!(" (default: `{}`)", default.join(" ")) };
+    let variable = argument.get_env().map(|name| format!(" (environment: `{}`)", name.to_string_lossy()));
+    format!("{default}{}", variable.unwrap_or_default())
+}
+
+fn errors() -> String {
+    let mut page = format!(
+        "# Errors\n\nWritten by `{WRITTEN_BY}`.\n\n\
+         Each error says what happened, where, why, and what to do, under a code that keeps its meaning. Codes from 100 \
+         are about the command line and the inventory, from 200 about Nix, from 300 about the way to a host, from 400 \
+         about the host itself.\n\n| code | meaning |\n| --- | --- |\n"
+    );
+    for code in Code::ALL {
+        let _ = writeln!(page, "| {code} | {} |", code.meaning());
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The committed page, from the root of the repository.
+    fn committed(page: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference").join(page);
+        std::fs::read_to_string(path).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_committed_pages_are_what_the_definitions_say() {
+        for (page, text) in [("cli.md", command_line()), ("errors.md", errors())] {
+            assert!(committed(page) == text, "docs/reference/{page} is out of date: {WRITTEN_BY}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `nixfleet run`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::Outcome;
+use tokio::sync::mpsc::{Receiver, channel};
+
+use super::{Context, targets};
+use crate::args::RunArgs;
+use crate::document::{HostResult, Ran};
+use crate::exit::Exit;
+use crate::orchestrate::each;
+use crate::process::OUTPUT_LIMIT;
+use crate::remote::{self, Line, Stream};
+use crate::render::{self, HOST_COLOURS, clean, paint};
+
+/// How many lines may wait to be printed before the hosts are slowed down.
+const WAITING: usize = 1024;
+
+/// Runs a command on the hosts and shows what it says, as it says it.
+///
+/// # Errors
+/// The command came to no host.
+pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> {
+    let words = words(args)?;
+    let (_, hosts) = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+    let sessions = targets::sessions(hosts, args.targets.connect_timeout)?;
+    context.interrupt.hosts_are_changing();
+    let (sender, receiver) = channel(WAITING);
+    let ran = async {
+        let sender = sender;
+        each(sessions, args.targets.parallel, &context.interrupt, |session| {
+            let (words, sudo, sender) = (words.clone(), args.sudo, sender.clone());
+            let limit = Duration::from_secs(args.timeout);
+            async move { remote::run(&session, &words, sudo, limit, sender).await }
+        })
+        .await
+    };
+    let (ran, mut said) = tokio::join!(ran, listen(receiver, &names, context.output.json));
+    let results: Vec<HostResult> = names
+        .into_iter()
+        .zip(ran?)
+        .map(|(name, ran)| result(&name, ran, said.remove(&name).unwrap_or_default()))
+        .collect();
+    if !context.output.json {
+        for problem in results.iter().filter_map(|result| result.problem.as_ref()) {
+            render::err(format_args!("error: {}", clean(&problem.to_string())));
+        }
+        summary(&results);
+    }
+    context.finish(results)
+}
+
+fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
+    match (args.shell, args.command.as_slice()) {
+        (false, words) => Ok(words.to_vec()),
+        (true, [script]) => Ok(vec!["sh".to_owned(), "-c".to_owned(), script.clone()]),
+        (true, words) => Err(Problem::new(Code::Usage, "--shell takes one argument")
+            .because(format!("there are {}", words.len()))
+            .help(format!("quote it: nixfleet run --shell -- '{}'", words.join(" ")))),
+    }
+}
+
+/// Prints lines in the order in which they arrive, or collects them by host: standard output and error.
+async fn listen(mut lines: Receiver<Line>, names: &[String], collect: bool) -> BTreeMap<String, [String; 2]> {
+    let width = names.iter().map(String::len).max().unwrap_or_default();
+    let colours: BTreeMap<&str, _> =
+        names.iter().map(String::as_str).zip(HOST_COLOURS.iter().copied().cycle()).collect();
+    let mut said: BTreeMap<String, [String; 2]> = BTreeMap::new();
+    while let Some(Line { host, stream, text }) = lines.recv().await {
+        if collect {
+            let texts = said.entry(host).or_default();
+            let text_of = &mut texts[usize::from(stream == Stream::Stderr)];
+            if (text_of.len() + text.len()) as u64 <= OUTPUT_LIMIT {
+                text_of.push_str(&text);
+                text_of.push('\n');
+            }
+            continue;
+        }
+        let colour = colours.get(host.as_str()).copied().unwrap_or_default();
+        let line = format!("{} {}", paint(colour, format_args!("{host:<width$} |")), clean(&text));
+        match stream {
+            Stream::Stdout => render::out(&format!("{line}\n")),
+            Stream::Stderr => render::err(line),
+        }
+    }
+    said
+}
+
+fn result(
+    name: &str,
+    ran: Option<Result<remote::Finished, Problem>>,
+    [stdout, stderr]: [String; 2],
+) -> HostResult {
+    match ran {
+        None => HostResult::new(name, Outcome::Skipped),
+        Some(Err(problem)) => HostResult::failed(name, problem),
+        Some(Ok(finished)) => {
+            let outcome = if finished.exit == 0 { Outcome::Ok } else { Outcome::Failed };
+            let run = Some(Ran { exit_code: finished.exit, stdout, stderr });
+            HostResult { run, ..HostResult::new(name, outcome) }
+        }
+    }
+}
+
+/// Names the hosts by exit code, where some failed.
+fn summary(results: &[HostResult]) {
+    let mut by_code: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
+    for result in results {
+        if let Some(ran) = result.run.as_ref().filter(|ran| ran.exit_code != 0) {
+            by_code.entry(ran.exit_code).or_default().push(&result.host);
+        }
+    }
+    for (code, hosts) in by_code {
+        render::err(format_args!("exit code {code}: {}", hosts.join(", ")));
+    }
+}

@@ -1,0 +1,33 @@
+//! New file contents, read from the closure on this machine: a host that does not have the closure yet cannot show
+//! them in its plan.
+
+use std::path::Path;
+
+use nixfleet_activate::manifest::{Entry, FileEntry, Manifest};
+use nixfleet_activate::plan::{FileView, Plan, Step};
+
+use crate::remote::Wanted;
+
+/// Fills in the new text of every file of which the plan does not have it. A content that is no text, or cannot be
+/// read, stays out; so does one that is not what the manifest wants.
+pub fn fill_in(plan: &mut Plan, wanted: &Wanted) {
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(&wanted.manifest) else { return };
+    for step in &mut plan.steps {
+        if let Step::WriteFile { path, after, .. } = step
+            && after.text.is_none()
+            && let Some(Entry::File(entry)) = manifest.entries.get(path)
+            && after.sha256.as_ref() == Some(&entry.sha256)
+        {
+            after.text = text(entry, Path::new(&wanted.closure.path));
+        }
+    }
+}
+
+fn text(entry: &FileEntry, closure: &Path) -> Option<String> {
+    if entry.size > FileView::TEXT_LIMIT {
+        return None;
+    }
+    // Joining an absolute path gives that path.
+    let bytes = std::fs::read(closure.join(&entry.source)).ok()?;
+    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+}

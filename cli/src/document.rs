@@ -1,0 +1,101 @@
+//! The JSON document of a command: one, on standard output, and nothing else there.
+
+use nixfleet_activate::SCHEMA;
+use nixfleet_activate::fleet;
+use nixfleet_activate::plan::Plan;
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::{Outcome, Report, Status};
+use serde::Serialize;
+
+/// Everything a command has to say.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    /// Always [`SCHEMA`].
+    schema: u32,
+    /// The subcommand.
+    command: &'static str,
+    /// One entry for every selected host, by name.
+    hosts: Vec<HostResult>,
+    /// Why no host was reached at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+}
+
+impl Document {
+    /// The document of a command that came as far as its hosts.
+    pub const fn of(command: &'static str, hosts: Vec<HostResult>) -> Self {
+        Self { schema: SCHEMA, command, hosts, problem: None }
+    }
+
+    /// The document of a command that did not.
+    pub const fn failed(command: &'static str, problem: Problem) -> Self {
+        Self { schema: SCHEMA, command, hosts: Vec::new(), problem: Some(problem) }
+    }
+}
+
+/// What a command has to say of one host.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostResult {
+    /// Its name.
+    pub host: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// `plan`, `apply`: what would change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// `apply`, `rollback`: what changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+    /// `status`: how it stands; missing where it is not managed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// `run`: how the command ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Ran>,
+    /// `hosts`: the host as the inventory has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<fleet::Host>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// What a command did on a host.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ran {
+    /// Its exit code.
+    pub exit_code: i32,
+    /// What it wrote on standard output.
+    pub stdout: String,
+    /// What it wrote on standard error.
+    pub stderr: String,
+}
+
+impl HostResult {
+    /// A result that so far has only an outcome.
+    pub fn new(host: impl Into<String>, outcome: Outcome) -> Self {
+        let host = host.into();
+        Self {
+            host,
+            outcome,
+            plan: None,
+            report: None,
+            status: None,
+            run: None,
+            inventory: None,
+            problem: None,
+        }
+    }
+
+    /// The result of a host that a problem ended.
+    pub fn failed(host: impl Into<String>, problem: Problem) -> Self {
+        Self {
+            outcome: crate::exit::outcome_of(&problem),
+            problem: Some(problem),
+            ..Self::new(host, Outcome::Failed)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Ctrl-C: at once where no host is being changed; otherwise no new host is begun, and a second one leaves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::render;
+
+/// Whether the user wants to stop. Clones share the wish.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt {
+    wanted: Arc<AtomicBool>,
+    changing: Arc<AtomicBool>,
+}
+
+impl Interrupt {
+    /// From now on hosts are being changed: the first Ctrl-C lets those finish that have begun.
+    pub fn hosts_are_changing(&self) {
+        self.changing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no further host should be begun.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Ends when everything should be dropped as it is.
+    pub async fn leave(&self) {
+        let (Ok(mut interrupts), Ok(mut terminations)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return std::future::pending().await;
+        };
+        either(&mut interrupts, &mut terminations).await;
+        self.wanted.store(true, Ordering::Relaxed);
+        if self.changing.load(Ordering::Relaxed) {
+            render::err("\ninterrupted: no further host is begun; waiting for those that have begun");
+            render::err("(again: leave now; they go on by themselves)");
+            either(&mut interrupts, &mut terminations).await;
+        }
+    }
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}

@@ -1,0 +1,226 @@
+//! The language of `--on`: `web-* and @prod and not (role:db or base:nixos)`.
+//!
+//! `not` binds tighter than `and`, `and` tighter than `or`.
+
+use std::fmt;
+
+/// A parsed selection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expression {
+    /// Hosts of which one property matches.
+    Term(Term),
+    /// Hosts that the inner expression leaves out.
+    Not(Box<Self>),
+    /// Hosts in both.
+    And(Box<Self>, Box<Self>),
+    /// Hosts in either.
+    Or(Box<Self>, Box<Self>),
+}
+
+/// One word of a selection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Which property is looked at.
+    pub kind: Kind,
+    /// What it should be: a literal or a glob.
+    pub pattern: String,
+}
+
+/// The properties that can be selected by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The host's name.
+    Host,
+    /// One of its tags.
+    Tag,
+    /// One of its roles.
+    Role,
+    /// Its base.
+    Base,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host => "host",
+            Self::Tag => "tag",
+            Self::Role => "role",
+            Self::Base => "base",
+        })
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Term(Term { kind: Kind::Host, pattern }) => f.write_str(pattern),
+            Self::Term(Term { kind: Kind::Tag, pattern }) => write!(f, "@{pattern}"),
+            Self::Term(Term { kind, pattern }) => write!(f, "{kind}:{pattern}"),
+            Self::Not(inner) => write!(f, "not ({inner})"),
+            Self::And(left, right) => write!(f, "({left}) and ({right})"),
+            Self::Or(left, right) => write!(f, "({left}) or ({right})"),
+        }
+    }
+}
+
+/// How deep parentheses and `not` may nest, so that no input exhausts the stack.
+const DEPTH_LIMIT: usize = 100;
+
+/// Reads an expression. The error says in words what stands where something else should.
+pub fn parse(text: &str) -> Result<Expression, String> {
+    let tokens = tokens(text);
+    let mut parser = Parser { tokens: &tokens, depth: 0 };
+    let expression = parser.or()?;
+    match parser.tokens {
+        [] => Ok(expression),
+        [rest, ..] => Err(format!("expected `and` or `or`, found `{rest}`")),
+    }
+}
+
+fn tokens(text: &str) -> Vec<&str> {
+    text.split_whitespace()
+        .flat_map(|word| word.split_inclusive(['(', ')']))
+        .flat_map(|piece| match piece.strip_suffix(['(', ')']) {
+            Some(word) => [word, &piece[word.len()..]],
+            None => [piece, ""],
+        })
+        .filter(|token| !token.is_empty())
+        .collect()
+}
+
+struct Parser<'a> {
+    tokens: &'a [&'a str],
+    depth: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn or(&mut self) -> Result<Expression, String> {
+        let mut left = self.and()?;
+        while self.take("or") {
+            left = Expression::Or(Box::new(left), Box::new(self.and()?));
+        }
+        Ok(left)
+    }
+
+    fn and(&mut self) -> Result<Expression, String> {
+        let mut left = self.not()?;
+        while self.take("and") {
+            left = Expression::And(Box::new(left), Box::new(self.not()?));
+        }
+        Ok(left)
+    }
+
+    fn not(&mut self) -> Result<Expression, String> {
+        if self.depth >= DEPTH_LIMIT {
+            return Err(format!("it nests deeper than {DEPTH_LIMIT} levels"));
+        }
+        self.depth += 1;
+        let inner = if self.take("not") {
+            Expression::Not(Box::new(self.not()?))
+        } else if self.take("(") {
+            let inner = self.or()?;
+            if !self.take(")") {
+                return Err(format!("expected `)`, found {}", self.found()));
+            }
+            inner
+        } else {
+            Expression::Term(self.term()?)
+        };
+        self.depth -= 1;
+        Ok(inner)
+    }
+
+    fn term(&mut self) -> Result<Term, String> {
+        let expected = || format!("expected a host, @tag, role:NAME or base:NAME, found {}", self.found());
+        let word: &'a str = match self.tokens {
+            [word @ ("and" | "or" | ")"), ..] => return Err(format!("expected a host before `{word}`")),
+            [word, ..] => word,
+            [] => return Err(expected()),
+        };
+        let (kind, pattern) = match (word.strip_prefix('@'), word.split_once(':')) {
+            (Some(tag), _) => (Kind::Tag, tag),
+            (None, Some(("role", role))) => (Kind::Role, role),
+            (None, Some(("base", base))) => (Kind::Base, base),
+            (None, Some(("tag" | "group", tag))) => (Kind::Tag, tag),
+            (None, Some(("host", host))) => (Kind::Host, host),
+            (None, Some((unknown, _))) => return Err(format!("`{unknown}:` is none of role: and base:")),
+            (None, None) => (Kind::Host, word),
+        };
+        if pattern.is_empty() {
+            return Err(expected());
+        }
+        self.tokens = &self.tokens[1..];
+        Ok(Term { kind, pattern: pattern.to_owned() })
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        let found = self.tokens.first() == Some(&word);
+        if found {
+            self.tokens = &self.tokens[1..];
+        }
+        found
+    }
+
+    fn found(&self) -> String {
+        self.tokens.first().map_or_else(|| "the end".to_owned(), |token| format!("`{token}`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(text: &str) -> String {
+        parse(text).map_or_else(|error| format!("error: {error}"), |expression| expression.to_string())
+    }
+
+    #[test]
+    fn not_binds_tighter_than_and_and_and_tighter_than_or() {
+        assert_eq!(shown("a or not b and @c"), "(a) or ((not (b)) and (@c))");
+        assert_eq!(shown("(a or not b)and(@c)"), "((a) or (not (b))) and (@c)");
+        assert_eq!(shown("web-* and role:db or base:nixos"), "((web-*) and (role:db)) or (base:nixos)");
+        assert_eq!(shown("host:a and tag:b"), "(a) and (@b)");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let expected = "expected a host, @tag, role:NAME or base:NAME, found";
+        assert_eq!(shown(""), format!("error: {expected} the end"));
+        assert_eq!(shown("a and"), format!("error: {expected} the end"));
+        assert_eq!(shown("@"), format!("error: {expected} `@`"));
+        assert_eq!(shown("and a"), "error: expected a host before `and`");
+        assert_eq!(shown("(a or b"), "error: expected `)`, found the end");
+        assert_eq!(shown("a b"), "error: expected `and` or `or`, found `b`");
+        assert_eq!(shown("a )"), "error: expected `and` or `or`, found `)`");
+        assert_eq!(shown("env:prod"), "error: `env:` is none of role: and base:");
+        assert_eq!(shown(&"(".repeat(5000)), "error: it nests deeper than 100 levels");
+        assert_eq!(shown(&"not ".repeat(5000)), "error: it nests deeper than 100 levels");
+    }
+
+    fn expressions() -> impl Strategy<Value = Expression> {
+        let kind = prop_oneof![Just(Kind::Host), Just(Kind::Tag), Just(Kind::Role), Just(Kind::Base)];
+        let term = (kind, "[a-z][a-z0-9*-]{0,5}")
+            .prop_filter("no word of the language", |(_, word)| !matches!(&**word, "and" | "or" | "not"))
+            .prop_map(|(kind, pattern)| Expression::Term(Term { kind, pattern }));
+        term.prop_recursive(5, 40, 2, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(|inner| Expression::Not(Box::new(inner))),
+                (inner.clone(), inner.clone()).prop_map(|(l, r)| Expression::And(Box::new(l), Box::new(r))),
+                (inner.clone(), inner).prop_map(|(l, r)| Expression::Or(Box::new(l), Box::new(r))),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_reads_back_as_the_same(expression in expressions()) {
+            prop_assert_eq!(parse(&expression.to_string()), Ok(expression));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "[a-z@:() *-]{0,60}") {
+            let _ = parse(&text);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! From selector flags to hosts.
+
+use std::collections::BTreeSet;
+
+use globset::{Glob, GlobMatcher};
+use nixfleet_activate::fleet::{Base, Fleet, Host};
+use nixfleet_activate::problem::{Code, Problem};
+
+use super::expression::{Expression, Kind, Term, parse};
+use crate::args::SelectionArgs;
+
+/// The hosts that the flags select, by name. Several flags of one kind add up, different kinds narrow each other
+/// down, no flag at all selects every host.
+///
+/// # Errors
+/// A name, tag or role that the fleet does not have, a malformed pattern or expression, or an empty selection.
+pub fn select(fleet: &Fleet, args: &SelectionArgs) -> Result<Vec<Host>, Problem> {
+    if fleet.hosts.is_empty() {
+        return Err(Problem::new(Code::Selection, "the fleet has no hosts").at("nixfleet.fleet").help(
+            "add one to the fleet module: hosts.web-1 = { base = \"ubuntu\"; addr = \"10.0.1.11\"; };",
+        ));
+    }
+    let terms = |kind, patterns: &[String]| -> Vec<Expression> {
+        patterns.iter().map(|pattern| Expression::Term(Term { kind, pattern: pattern.clone() })).collect()
+    };
+    let bases: Vec<String> = args.base.iter().map(|base| base_word(*base).to_owned()).collect();
+    let written = args.on.iter().map(|text| parse(text).map_err(|error| malformed(text, error)));
+    let kinds = [
+        terms(Kind::Host, &args.host),
+        terms(Kind::Tag, &args.tag),
+        terms(Kind::Role, &args.role),
+        terms(Kind::Base, &bases),
+        written.collect::<Result<_, _>>()?,
+    ];
+
+    let mut selected: Vec<&Host> = fleet.hosts.values().collect();
+    for expressions in kinds.iter().filter(|expressions| !expressions.is_empty()) {
+        let matchers =
+            expressions.iter().map(|each| Matcher::new(fleet, each)).collect::<Result<Vec<_>, _>>()?;
+        selected.retain(|host| matchers.iter().any(|matcher| matcher.matches(host)));
+    }
+    if selected.is_empty() {
+        return Err(Problem::new(Code::Selection, "the selection is empty")
+            .at(kinds.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            .because(format!("none of the {} hosts of the fleet matches", fleet.hosts.len()))
+            .help("see all hosts with their tags and roles: nixfleet hosts"));
+    }
+    Ok(selected.into_iter().cloned().collect())
+}
+
+const fn base_word(base: Base) -> &'static str {
+    match base {
+        Base::Ubuntu => "ubuntu",
+        Base::Nixos => "nixos",
+    }
+}
+
+/// The words that a term of this kind is compared with.
+fn words(host: &Host, kind: Kind) -> Vec<&str> {
+    match kind {
+        Kind::Host => vec![&host.name],
+        Kind::Tag => host.tags.iter().map(String::as_str).collect(),
+        Kind::Role => host.roles.iter().map(String::as_str).collect(),
+        Kind::Base => vec![base_word(host.base)],
+    }
+}
+
+/// An expression whose every word is known to mean something in this fleet.
+enum Matcher {
+    Term(Kind, GlobMatcher),
+    Not(Box<Self>),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
+}
+
+impl Matcher {
+    fn new(fleet: &Fleet, expression: &Expression) -> Result<Self, Problem> {
+        let boxed = |inner| Self::new(fleet, inner).map(Box::new);
+        Ok(match expression {
+            Expression::Term(term) => Self::Term(term.kind, pattern(fleet, term)?),
+            Expression::Not(inner) => Self::Not(boxed(inner)?),
+            Expression::And(left, right) => Self::And(boxed(left)?, boxed(right)?),
+            Expression::Or(left, right) => Self::Or(boxed(left)?, boxed(right)?),
+        })
+    }
+
+    fn matches(&self, host: &Host) -> bool {
+        match self {
+            Self::Term(kind, glob) => words(host, *kind).into_iter().any(|word| glob.is_match(word)),
+            Self::Not(inner) => !inner.matches(host),
+            Self::And(left, right) => left.matches(host) && right.matches(host),
+            Self::Or(left, right) => left.matches(host) || right.matches(host),
+        }
+    }
+}
+
+/// Compiles the pattern of a term, and refuses one that matches nothing in the whole fleet.
+fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
+    let Term { kind, pattern } = term;
+    let glob = Glob::new(pattern).map_err(|error| malformed(pattern, error.kind()))?.compile_matcher();
+    let known: BTreeSet<&str> = fleet.hosts.values().flat_map(|host| words(host, *kind)).collect();
+    if known.iter().any(|word| glob.is_match(word)) {
+        return Ok(glob);
+    }
+    let known_bases = ["ubuntu", "nixos"];
+    if *kind == Kind::Base && known_bases.contains(&pattern.as_str()) {
+        return Ok(glob);
+    }
+    let what = if pattern.contains(['*', '?', '[', '{']) {
+        format!("no {kind} matches `{pattern}`")
+    } else {
+        format!("unknown {kind} `{pattern}`")
+    };
+    Err(Problem::new(Code::Selection, what).help(suggestion(*kind, pattern, &known)))
+}
+
+/// How alike two words must be to be suggested, on the scale of Jaro and Winkler from 0 to 1.
+const NEAR: f64 = 0.75;
+/// How many words are listed at most.
+const LISTED: usize = 8;
+
+fn suggestion(kind: Kind, wanted: &str, known: &BTreeSet<&str>) -> String {
+    let likeness = |word: &str| strsim::jaro_winkler(wanted, word);
+    let mut near: Vec<&str> = known.iter().copied().filter(|word| likeness(word) >= NEAR).collect();
+    near.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
+    near.truncate(3);
+    if !near.is_empty() {
+        return format!("did you mean {}?", near.join(" or "));
+    }
+    if known.is_empty() {
+        return format!("no host of the fleet has a {kind}");
+    }
+    let listed: Vec<&str> = known.iter().copied().take(LISTED).collect();
+    let more =
+        if known.len() > LISTED { format!(" and {} more", known.len() - LISTED) } else { String::new() };
+    format!("the fleet has {kind} {}{more}; see all: nixfleet hosts", listed.join(", "))
+}
+
+fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::Selection, "a selector cannot be read")
+        .at(text)
+        .because(why)
+        .help("for example: --on 'web-* and @prod and not @canary'")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use nixfleet_activate::fleet::Ssh;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn host(name: &str, base: Base, tags: &[&str], roles: &[&str]) -> (String, Host) {
+        let owned = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+        let host = Host {
+            name: name.into(),
+            base,
+            system: "x86_64-linux".into(),
+            addr: format!("{name}.example.org"),
+            ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
+            tags: owned(tags),
+            roles: owned(roles),
+        };
+        (name.to_owned(), host)
+    }
+
+    fn fleet() -> Fleet {
+        let hosts = BTreeMap::from([
+            host("web-1", Base::Ubuntu, &["prod", "canary"], &["nginx"]),
+            host("web-2", Base::Ubuntu, &["prod"], &["nginx"]),
+            host("web-3", Base::Ubuntu, &["staging"], &["nginx"]),
+            host("db-1", Base::Nixos, &["prod"], &["postgres", "backup"]),
+        ]);
+        Fleet { schema: 1, hosts }
+    }
+
+    /// Selects with flags written as on the command line.
+    fn on(line: &str) -> String {
+        let mut args = SelectionArgs::default();
+        for word in shlex::split(line).unwrap() {
+            let (flag, value) = word.split_once('=').unwrap();
+            match flag {
+                "host" => args.host.push(value.into()),
+                "tag" => args.tag.push(value.into()),
+                "role" => args.role.push(value.into()),
+                "base" => args.base.push(crate::args::base(value).unwrap()),
+                _ => args.on.push(value.into()),
+            }
+        }
+        match select(&fleet(), &args) {
+            Ok(hosts) => hosts.into_iter().map(|host| host.name).collect::<Vec<_>>().join(" "),
+            Err(problem) => problem.to_string(),
+        }
+    }
+
+    #[test]
+    fn no_flag_selects_every_host() {
+        assert_eq!(on(""), "db-1 web-1 web-2 web-3");
+    }
+
+    #[test]
+    fn flags_of_one_kind_add_up_and_kinds_narrow_each_other_down() {
+        assert_eq!(on("host=web-1 host=db-1"), "db-1 web-1");
+        assert_eq!(on("tag=canary tag=staging"), "web-1 web-3");
+        assert_eq!(on("host='web-*' tag=prod"), "web-1 web-2");
+        assert_eq!(on("tag=prod base=nixos role=backup"), "db-1");
+    }
+
+    #[test]
+    fn an_expression_selects_as_it_reads() {
+        assert_eq!(on("on='web-* and @prod and not @canary'"), "web-2");
+        assert_eq!(on("on='not (role:nginx or base:ubuntu)'"), "db-1");
+        assert_eq!(on("on='@staging or web-1' on=db-1"), "db-1 web-1 web-3");
+        assert_eq!(on("on='web-[12]' tag=canary"), "web-1");
+    }
+
+    #[test]
+    fn an_unknown_word_is_refused_with_what_it_may_have_meant() {
+        expect_test::expect![[r"
+            [NF-103] unknown host `wbe-1`
+              help: did you mean web-1 or web-2 or web-3?"]]
+        .assert_eq(&on("host=wbe-1"));
+        expect_test::expect![[r"
+            [NF-103] unknown tag `europe`
+              help: the fleet has tag canary, prod, staging; see all: nixfleet hosts"]]
+        .assert_eq(&on("on='web-* and not @europe'"));
+        expect_test::expect![[r"
+            [NF-103] no host matches `mail-*`
+              help: the fleet has host db-1, web-1, web-2, web-3; see all: nixfleet hosts"]]
+        .assert_eq(&on("host=web-1 host='mail-*'"));
+    }
+
+    #[test]
+    fn an_empty_selection_is_refused() {
+        expect_test::expect![[r"
+            [NF-103] the selection is empty
+              where: db-1, @staging
+              why: none of the 4 hosts of the fleet matches
+              help: see all hosts with their tags and roles: nixfleet hosts"]]
+        .assert_eq(&on("host=db-1 tag=staging"));
+        expect_test::expect![[r"
+            [NF-103] a selector cannot be read
+              where: web-1 and
+              why: expected a host, @tag, role:NAME or base:NAME, found the end
+              help: for example: --on 'web-* and @prod and not @canary'"]]
+        .assert_eq(&on("on='web-1 and'"));
+        expect_test::expect![[r"
+            [NF-103] a selector cannot be read
+              where: web-[1
+              why: unclosed character class; missing ']'
+              help: for example: --on 'web-* and @prod and not @canary'"]]
+        .assert_eq(&on("host='web-[1'"));
+    }
+
+    proptest! {
+        #[test]
+        fn and_or_not_are_those_of_sets(a in "(web|db)-[1*]", b in "@(prod|canary|staging)") {
+            let names = |text: String| -> BTreeSet<String> {
+                let args = SelectionArgs { on: vec![text], ..SelectionArgs::default() };
+                select(&fleet(), &args).map(|hosts| hosts.into_iter().map(|host| host.name).collect())
+                    .unwrap_or_default()
+            };
+            let all: BTreeSet<String> = fleet().hosts.into_keys().collect();
+            let (left, right) = (names(a.clone()), names(b.clone()));
+            prop_assert_eq!(names(format!("{a} and {b}")), &left & &right);
+            prop_assert_eq!(names(format!("{a} or {b}")), &left | &right);
+            prop_assert_eq!(names(format!("not {a}")), &all - &left);
+            prop_assert_eq!(names(format!("not ({a} or {b})")), names(format!("not {a} and not {b}")));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! One build for the whole selection.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use nixfleet_activate::fleet::Host;
+use nixfleet_activate::problem::{Code, Problem};
+use serde::Deserialize;
+
+use super::{Nix, failure, no_result};
+
+/// The built closure of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closure {
+    /// Its store path.
+    pub path: String,
+}
+
+/// What became of a build: every host is in one of the two.
+#[derive(Debug, Default)]
+pub struct Built {
+    /// Closures by host.
+    pub closures: BTreeMap<String, Closure>,
+    /// Why there is none, by host.
+    pub failed: BTreeMap<String, Problem>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Realised {
+    drv_path: String,
+    outputs: BTreeMap<String, String>,
+}
+
+impl Nix {
+    /// Builds the closures of these hosts in one call of Nix, as far as they can be built.
+    ///
+    /// # Errors
+    /// The evaluation of a host fails, or a build fails in a way that belongs to no host.
+    pub async fn build(&self, hosts: &[Host]) -> Result<Built, Problem> {
+        let derivations = self.derivations(hosts).await?;
+        let installables: String = derivations.values().map(|path| format!("{path}^out\n")).collect();
+        let mut invocation = self
+            .invocation(&["build", "--json", "--no-link", "--keep-going", "--stdin"])
+            .stdin(vec![installables.into_bytes().into()]);
+        invocation.show_stderr = self.verbose;
+        let output = invocation.run().await.map_err(|error| no_result(Code::Build, &error))?;
+        let stderr = output.stderr_text();
+        if !output.status.success() {
+            return failure::attribute(&stderr, &derivations);
+        }
+        let realised: Vec<Realised> = serde_json::from_slice(&output.stdout).map_err(|error| {
+            Problem::new(Code::Build, "`nix build` did not say what it built").because(error)
+        })?;
+        let outputs: BTreeMap<&str, &str> = realised
+            .iter()
+            .filter_map(|each| Some((each.drv_path.as_str(), each.outputs.get("out")?.as_str())))
+            .collect();
+        let closure = |(host, derivation): (&String, &String)| {
+            let path = outputs.get(derivation.as_str()).ok_or_else(|| {
+                Problem::new(Code::Build, "`nix build` did not build everything").at(derivation)
+            })?;
+            Ok((host.clone(), Closure { path: (*path).to_owned() }))
+        };
+        Ok(Built {
+            closures: derivations.iter().map(closure).collect::<Result<_, _>>()?,
+            failed: BTreeMap::new(),
+        })
+    }
+}
+
+impl Closure {
+    /// The manifest as the builder wrote it.
+    ///
+    /// # Errors
+    /// The closure is gone, or is none of ours.
+    pub fn manifest(&self) -> Result<Vec<u8>, Problem> {
+        let path = PathBuf::from(&self.path).join("manifest.json");
+        std::fs::read(&path).map_err(|error| self.unreadable(&path, &error))
+    }
+
+    /// The activator that the host runs: its path, equal here and there.
+    ///
+    /// # Errors
+    /// The closure is gone, or is none of ours.
+    pub fn activator(&self) -> Result<PathBuf, Problem> {
+        let path = PathBuf::from(&self.path).join("activate");
+        std::fs::read_link(&path).map_err(|error| self.unreadable(&path, &error))
+    }
+
+    fn unreadable(&self, path: &std::path::Path, error: &std::io::Error) -> Problem {
+        Problem::new(Code::Build, "the host closure cannot be read on this machine")
+            .at(path.display())
+            .because(error)
+            .help(format!("build it again: nix-store --realise {}", self.path))
+    }
+}

@@ -1,0 +1,129 @@
+//! Evaluation: the inventory, and the derivations of the selected hosts.
+
+use std::collections::BTreeMap;
+
+use nixfleet_activate::SCHEMA;
+use nixfleet_activate::fleet::{Fleet, Host};
+use nixfleet_activate::problem::{Code, Problem};
+use serde::Deserialize;
+
+use super::{Nix, no_result, trace};
+use crate::render;
+
+impl Nix {
+    /// The inventory. Touches no package, so it is cheap.
+    ///
+    /// # Errors
+    /// The flake cannot be evaluated, has no `nixfleet` output, or one of another schema.
+    pub async fn fleet(&self) -> Result<Fleet, Problem> {
+        let json = self.evaluate("nixfleet.fleet", None).await?;
+        let read = |why: serde_json::Error| {
+            Problem::new(Code::Evaluation, "the inventory is not what this nixfleet reads")
+                .at("nixfleet.fleet")
+                .because(why)
+                .help("use the nixfleet of the flake's own input: nix run .#plan")
+        };
+        let Schema { schema } = serde_json::from_slice(&json).map_err(read)?;
+        if schema != SCHEMA {
+            return Err(Problem::new(Code::Evaluation, "the inventory has another schema")
+                .at("nixfleet.fleet")
+                .because(format!("the flake writes schema {schema}, this nixfleet reads {SCHEMA}"))
+                .help("use the nixfleet of the flake's own input: nix run .#plan"));
+        }
+        serde_json::from_slice(&json).map_err(read)
+    }
+
+    /// The derivations of the closures of these hosts, all in one evaluation: separate installables would each
+    /// evaluate the flake again where the Git tree is dirty.
+    ///
+    /// # Errors
+    /// A host cannot be evaluated.
+    pub(super) async fn derivations(&self, hosts: &[Host]) -> Result<BTreeMap<String, String>, Problem> {
+        let json = self.evaluate("nixfleet.hosts", Some(&derivations_of(hosts))).await?;
+        serde_json::from_slice(&json).map_err(|error| {
+            Problem::new(Code::Evaluation, "Nix named no derivations").at("nixfleet.hosts").because(error)
+        })
+    }
+
+    async fn evaluate(&self, attribute: &str, apply: Option<&str>) -> Result<Vec<u8>, Problem> {
+        let mut invocation = self.invocation(&["eval", "--json"]).args([self.fragment(attribute)]);
+        if let Some(function) = apply {
+            invocation = invocation.args(["--apply", function]);
+        }
+        let output = invocation.run().await.map_err(|failure| no_result(Code::Evaluation, &failure))?;
+        let stderr = output.stderr_text();
+        if output.status.success() {
+            self.show_warnings(&stderr);
+            return Ok(output.stdout);
+        }
+        if self.verbose {
+            render::err(stderr.trim_end());
+        }
+        Err(trace::distil(&stderr, &self.flake))
+    }
+}
+
+#[derive(Deserialize)]
+struct Schema {
+    schema: u32,
+}
+
+/// The function that Nix applies to `nixfleet.hosts`. A manifest is the same on every machine, so one for a foreign
+/// system is built by this machine's own builder.
+fn derivations_of(hosts: &[Host]) -> String {
+    let here = local_system();
+    let pairs: Vec<String> = hosts
+        .iter()
+        .map(|host| {
+            let name = nix_string(&host.name);
+            let closure = if host.system == here {
+                "toplevel".to_owned()
+            } else {
+                format!("toplevelFor.{}", nix_string(&here))
+            };
+            format!("{name} = hosts.{name}.{closure}.drvPath;")
+        })
+        .collect();
+    format!("hosts: {{ {} }}", pairs.join(" "))
+}
+
+/// The Nix system of this machine.
+fn local_system() -> String {
+    let os = match std::env::consts::OS {
+        "macos" => "darwin",
+        os => os,
+    };
+    format!("{}-{os}", std::env::consts::ARCH)
+}
+
+/// A string literal of the Nix language.
+fn nix_string(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "\\${"))
+}
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_activate::fleet::{Base, Ssh};
+
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_and_foreign_systems_are_built_here() {
+        let host = |name: &str, system: &str| Host {
+            name: name.into(),
+            base: Base::Ubuntu,
+            system: system.into(),
+            addr: "a".into(),
+            ssh: Ssh { user: "root".into(), port: 22, host_key: None },
+            tags: vec![],
+            roles: vec![],
+        };
+        let here = local_system();
+        assert_eq!(
+            derivations_of(&[host("web-1", &here), host("x\"${y}", "riscv64-linux")]),
+            format!(
+                r#"hosts: {{ "web-1" = hosts."web-1".toplevel.drvPath; "x\"\${{y}}" = hosts."x\"\${{y}}".toplevelFor."{here}".drvPath; }}"#
+            )
+        );
+    }
+}

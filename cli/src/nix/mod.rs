@@ -1,0 +1,78 @@
+//! Nix: the evaluation of the fleet, the build of its closures, their copy to a host, and what Nix says about errors.
+
+mod build;
+mod copy;
+mod eval;
+mod failure;
+mod trace;
+
+use std::time::Duration;
+
+use nixfleet_activate::problem::{Code, Problem};
+
+use crate::args::FlakeArgs;
+use crate::flake::Flake;
+use crate::process::{self, Invocation};
+use crate::render;
+
+pub use build::{Built, Closure};
+pub use copy::copy;
+
+/// How long an evaluation or a build may take.
+const LIMIT: Duration = Duration::from_secs(6 * 3600);
+
+/// Nix, as the user wants it called for one flake.
+#[derive(Clone, Debug)]
+pub struct Nix {
+    /// The flake of the fleet.
+    pub flake: Flake,
+    /// Flags passed through: overridden inputs, options.
+    passed: Vec<String>,
+    /// Show whatever Nix says.
+    verbose: bool,
+}
+
+impl Nix {
+    /// Nix for this flake.
+    pub fn new(flake: Flake, args: &FlakeArgs, verbose: bool) -> Self {
+        Self { flake, passed: args.passed_to_nix(), verbose }
+    }
+
+    /// A subcommand of `nix` with the flags that every one needs.
+    fn invocation(&self, subcommand: &[&str]) -> Invocation {
+        let mut invocation = Invocation::new("nix", LIMIT)
+            .args(["--extra-experimental-features", "nix-command flakes", "--no-warn-dirty"])
+            .args(subcommand)
+            .args(&self.passed);
+        if self.verbose {
+            invocation = invocation.args(["--show-trace", "--print-build-logs"]);
+        }
+        invocation
+    }
+
+    fn fragment(&self, attribute: &str) -> String {
+        format!("{}#{attribute}", self.flake.reference)
+    }
+
+    /// Passes on what the user's own code and Nix want to be seen even where all went well.
+    fn show_warnings(&self, stderr: &str) {
+        for line in stderr.lines().filter(|line| self.verbose || is_for_the_user(line)) {
+            render::err(line);
+        }
+    }
+}
+
+fn is_for_the_user(line: &str) -> bool {
+    line.starts_with("trace: ") || line.starts_with("warning: ") || line.starts_with("evaluation warning: ")
+}
+
+/// Why Nix gave no result at all.
+fn no_result(code: Code, failure: &process::Failure) -> Problem {
+    match failure {
+        process::Failure::Start(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Problem::new(Code::Usage, "this machine has no `nix`")
+                .help("install it: https://nixos.org/download")
+        }
+        failure => Problem::new(code, "`nix` did not come to an end").because(failure),
+    }
+}

@@ -1,0 +1,101 @@
+use expect_test::expect;
+
+use super::*;
+
+/// What a user is told, where a file of their flake has this content and Nix 2.26.3 says this.
+fn distilled(file: &str, content: &str, stderr: &str) -> String {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join(file), content).unwrap();
+    let flake = Flake { reference: "/fleet".into(), directory: Some(root.path().to_owned()) };
+    distil(stderr, &flake).to_string()
+}
+
+#[test]
+fn the_users_own_line_is_shown() {
+    let fleet = "{\n  schema = 1;\n  hosts = { a = { tags = (import ./roles.nix).web; }; };\n}\n";
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: fleet.nix:3:26
+          why: attribute 'web' missing
+                 Did you mean db?
+         
+                 3 |   hosts = { a = { tags = (import ./roles.nix).web; }; };
+                   |                          ^
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled("fleet.nix", fleet, include_str!("../../tests/nix/eval-attribute.txt")));
+    let fleet = "{\n  hosts.web-1.addr = adress;\n}\n";
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: fleet.nix:2:22
+          why: undefined variable 'adress'
+         
+                 2 |   hosts.web-1.addr = adress;
+                   |                      ^
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled("fleet.nix", fleet, include_str!("../../tests/nix/eval-undefined.txt")));
+}
+
+#[test]
+fn a_file_that_is_broken_off_is_named() {
+    let fleet = "{\n  hosts = {\n}\n\n";
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: fleet.nix:4:1
+          why: syntax error, unexpected end of file, expecting ';'
+         
+                 4 |
+                   | ^
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled("fleet.nix", fleet, include_str!("../../tests/nix/eval-syntax.txt")));
+}
+
+#[test]
+fn a_list_of_problems_is_shown_whole() {
+    let said = include_str!("../../tests/nix/eval-problems.txt");
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: /fleet
+          why: the fleet has 2 problems:
+         
+                 1. hosts.web-1.addr is missing
+                      in fleet.nix
+                      write: hosts.web-1.addr = "10.0.1.11";
+         
+                 2. hosts.web-2.roles names the unknown role "ngnix"
+                      error: did you mean nginx?
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled("fleet.nix", "{ }", said));
+}
+
+#[test]
+fn a_file_that_git_does_not_know_is_explained() {
+    let said = include_str!("../../tests/nix/eval-untracked.txt");
+    expect![[r#"
+        [NF-201] Nix does not see a file of the flake
+          where: hosts.nix
+          why: path '/nix/store/mp7myiw0f871762nz5qfdi72b70midsn-source/hosts.nix' does not exist
+                 in a Git checkout Nix sees only the files that Git knows
+          help: git add hosts.nix"#]]
+    .assert_eq(&distilled("hosts.nix", "{ }", said));
+}
+
+#[test]
+fn a_flake_without_a_fleet_is_told_apart() {
+    let said = include_str!("../../tests/nix/eval-no-output.txt");
+    expect![[r#"
+        [NF-102] the flake has no `nixfleet` output
+          where: /fleet
+          why: flake 'git+file:///root/t5' does not provide attribute 'packages.x86_64-linux.nothing.fleet', 'legacyPackages.x86_64-linux.nothing.fleet' or 'nothing.fleet'
+          help: let its outputs come from nixfleet.lib.mkFleet { … }"#]].assert_eq(&distilled("flake.nix", "{ }", said));
+}
+
+#[test]
+fn a_line_of_another_tree_is_not_taken_for_the_users() {
+    let said = include_str!("../../tests/nix/eval-undefined.txt");
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: /fleet
+          why: undefined variable 'adress'
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled("fleet.nix", "{\n  another = line;\n}\n", said));
+}

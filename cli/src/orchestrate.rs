@@ -1,0 +1,69 @@
+//! Many hosts at once, a few at a time.
+
+use std::future::Future;
+use std::num::NonZeroUsize;
+
+use tokio::task::JoinSet;
+
+use crate::interrupt::Interrupt;
+
+/// Works on every item, on at most `parallel` at a time. The results are in the order of the items; nothing stands
+/// for an item that was not begun because the user interrupted.
+///
+/// # Errors
+/// The work on an item panicked.
+pub async fn each<I, T, W, F>(
+    items: Vec<I>,
+    parallel: NonZeroUsize,
+    interrupt: &Interrupt,
+    work: W,
+) -> anyhow::Result<Vec<Option<T>>>
+where
+    T: Send + 'static,
+    W: Fn(I) -> F,
+    F: Future<Output = T> + Send + 'static,
+{
+    let mut results: Vec<Option<T>> = Vec::new();
+    results.resize_with(items.len(), || None);
+    let mut waiting = items.into_iter().enumerate();
+    let mut running = JoinSet::new();
+    loop {
+        while running.len() < parallel.get()
+            && !interrupt.is_wanted()
+            && let Some((index, item)) = waiting.next()
+        {
+            let work = work(item);
+            running.spawn(async move { (index, work.await) });
+        }
+        let Some(finished) = running.join_next().await else { return Ok(results) };
+        let (index, result) = finished?;
+        results[index] = Some(result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_than_allowed_at_once_and_results_in_order() {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let work = |item: u64| {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(20 - item)).await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                item
+            }
+        };
+        let parallel = NonZeroUsize::new(3).unwrap();
+        let results = each((0..20).collect(), parallel, &Interrupt::default(), work).await.unwrap();
+        assert_eq!(results, (0..20).map(Some).collect::<Vec<_>>());
+        assert_eq!(most.load(Ordering::SeqCst), 3);
+    }
+}

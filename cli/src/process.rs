@@ -1,0 +1,186 @@
+//! The one runner for other programs: bounded in time and output, its input written while its output is read.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+
+/// The most that is read from one stream of one program, in bytes.
+pub const OUTPUT_LIMIT: u64 = 64 << 20;
+
+/// A program to run, and its limits.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Its name, searched in `PATH`.
+    pub program: &'static str,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Environment variables on top of ours.
+    pub env: Vec<(&'static str, OsString)>,
+    /// What it reads on standard input, piece by piece; pieces may be shared between programs.
+    pub stdin: Vec<Arc<[u8]>>,
+    /// How long it may take.
+    pub limit: Duration,
+    /// Pass its standard error on to ours while it runs.
+    pub show_stderr: bool,
+}
+
+impl Invocation {
+    /// A program without arguments, input or further environment.
+    pub fn new(program: &'static str, limit: Duration) -> Self {
+        Self { program, args: Vec::new(), env: Vec::new(), stdin: Vec::new(), limit, show_stderr: false }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.env.push((name, value.into()));
+        self
+    }
+
+    /// Sets standard input.
+    #[must_use]
+    pub fn stdin(mut self, pieces: Vec<Arc<[u8]>>) -> Self {
+        self.stdin = pieces;
+        self
+    }
+
+    /// The command, in a process group of its own: a Ctrl-C of the user reaches us, and we decide what ends. It is
+    /// killed when its handle is dropped.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(self.program);
+        command
+            .args(&self.args)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
+            .stdout(Stdio::piped())
+            .stderr(if self.show_stderr { Stdio::inherit() } else { Stdio::piped() })
+            .process_group(0)
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// It cannot be started, takes longer than its limit, or says more than [`OUTPUT_LIMIT`].
+    pub async fn run(self) -> Result<Output, Failure> {
+        let mut child = self.command().spawn().map_err(Failure::Start)?;
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let write = async {
+            if let Some(mut pipe) = stdin {
+                for piece in &self.stdin {
+                    // A program that does not want its input closes the pipe; its exit code says why.
+                    let _ = pipe.write_all(piece).await;
+                }
+            }
+        };
+        let finish = async {
+            let ((), stdout, stderr) = tokio::join!(write, read(stdout), read(stderr));
+            let status = child.wait().await.map_err(Failure::Start)?;
+            Ok(Output { status, stdout: stdout?, stderr: stderr? })
+        };
+        match tokio::time::timeout(self.limit, finish).await {
+            Ok(result) => result,
+            Err(_) => Err(Failure::TimedOut(self.limit)),
+        }
+    }
+}
+
+async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        stream.take(OUTPUT_LIMIT + 1).read_to_end(&mut bytes).await.map_err(Failure::Start)?;
+    }
+    if bytes.len() as u64 > OUTPUT_LIMIT { Err(Failure::TooMuch) } else { Ok(bytes) }
+}
+
+/// What a program left.
+#[derive(Debug)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote on standard output.
+    pub stdout: Vec<u8>,
+    /// What it wrote on standard error; empty where that was shown.
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Standard error as text.
+    pub fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+}
+
+/// Why a program has no result.
+#[derive(Debug)]
+pub enum Failure {
+    /// It could not be started or waited for.
+    Start(io::Error),
+    /// It took longer than it may.
+    TimedOut(Duration),
+    /// It said more than [`OUTPUT_LIMIT`].
+    TooMuch,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Start(error) => write!(f, "{error}"),
+            Self::TimedOut(limit) => write!(f, "no end after {} seconds", limit.as_secs()),
+            Self::TooMuch => write!(f, "more than {} MiB of output", OUTPUT_LIMIT >> 20),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> Invocation {
+        Invocation::new("sh", limit).args(["-c", script])
+    }
+
+    #[tokio::test]
+    async fn large_input_and_output_pass_at_the_same_time() {
+        let input = vec![b'x'; 3 << 20];
+        let output =
+            shell("cat", Duration::from_secs(20)).stdin(vec![input.clone().into()]).run().await.unwrap();
+        assert!(output.status.success());
+        assert_eq!(output.stdout, input);
+    }
+
+    #[tokio::test]
+    async fn a_program_that_never_ends_is_given_up() {
+        let error = shell("sleep 60", Duration::from_millis(50)).run().await.unwrap_err();
+        assert!(matches!(error, Failure::TimedOut(_)));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_never_stops_talking_is_given_up() {
+        let error = shell("exec cat /dev/zero", Duration::from_secs(60)).run().await.unwrap_err();
+        assert!(matches!(error, Failure::TooMuch));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ignores_its_input_still_ends() {
+        let output = shell("exit 3", Duration::from_secs(20))
+            .stdin(vec![vec![0; 3 << 20].into()])
+            .run()
+            .await
+            .unwrap();
+        assert_eq!(output.status.code(), Some(3));
+    }
+}

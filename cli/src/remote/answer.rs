@@ -1,0 +1,223 @@
+//! What a host answers. It is not trusted: bounded by the runner, parsed here, shown only without control characters.
+
+use nixfleet_activate::SCHEMA;
+use nixfleet_activate::fleet::Host;
+use nixfleet_activate::problem::{Code, Problem};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::process::Output;
+use crate::render::clean;
+
+/// The mark at the start of the line of facts.
+const MARK: &str = "\n@nixfleet ";
+/// How many bytes of an error text are shown.
+const EXCERPT: usize = 2000;
+
+/// The answer to one of our scripts.
+#[derive(Debug)]
+pub struct Answer {
+    host: Host,
+    /// The activator of the generation in force, if there is one.
+    pub activator: Option<String>,
+    /// Where `nix-daemon` is, if the host has Nix.
+    pub daemon: Option<String>,
+    /// What followed the facts.
+    document: String,
+    stderr: String,
+    exit: Option<i32>,
+}
+
+/// A document that says in place of an answer why there is none.
+#[derive(Deserialize)]
+struct Refusal {
+    problem: Problem,
+}
+
+#[derive(Deserialize)]
+struct Schema {
+    schema: u32,
+}
+
+impl Answer {
+    /// Reads the facts, and keeps the rest for [`Self::document`].
+    ///
+    /// # Errors
+    /// There are no facts: whatever ran on the host was not our script.
+    pub fn read(host: &Host, output: Output) -> Result<Self, Problem> {
+        let stderr = output.stderr_text();
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let facts = stdout.split_once(MARK).and_then(|(_, rest)| {
+            let (facts, document) = rest.split_once('\n')?;
+            let (activator, daemon) = facts.split_once(' ')?;
+            Some((activator, daemon, document))
+        });
+        let Some((activator, daemon, document)) = facts else {
+            let why = if stderr.trim().is_empty() { &stdout } else { stderr.as_str() };
+            return Err(bad_answer(host, "the host did not run the script it was sent", why)
+                .help(format!("the login shell of {} must be able to run sh -c", host.ssh.user)));
+        };
+        let known = |word: &str| (word != "none").then(|| word.to_owned());
+        // The path of the daemon becomes part of a URL and of a command line on the host itself.
+        let plain = |word: &str| {
+            word.starts_with('/') && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._+-".contains(c))
+        };
+        Ok(Self {
+            host: host.clone(),
+            activator: known(activator),
+            daemon: known(daemon).filter(|word| plain(word)),
+            document: document.trim().to_owned(),
+            stderr,
+            exit: output.status.code(),
+        })
+    }
+
+    /// Whether the script ended with 0.
+    pub fn succeeded(&self) -> bool {
+        self.exit == Some(0)
+    }
+
+    /// Reads the document behind the facts.
+    ///
+    /// # Errors
+    /// The host says why it refuses, `sudo` does, or the document cannot be read.
+    pub fn document<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.document.is_empty() {
+            return Err(self.refusal());
+        }
+        if let Ok(Refusal { problem }) = serde_json::from_str(&self.document)
+            && serde_json::from_str::<T>(&self.document).is_err()
+        {
+            return Err(problem);
+        }
+        let unreadable = |why: &str| bad_answer(&self.host, "the host answered something unexpected", why);
+        match serde_json::from_str(&self.document) {
+            Ok(Schema { schema }) if schema != SCHEMA => {
+                Err(unreadable(&format!("schema {schema}, where this nixfleet reads {SCHEMA}"))
+                    .help("another nixfleet manages this host; use that one, or apply with this one"))
+            }
+            Ok(_) => serde_json::from_str(&self.document).map_err(|error| unreadable(&error.to_string())),
+            Err(error) => Err(unreadable(&format!("{error}\n{}{}", self.document, self.stderr))),
+        }
+    }
+
+    /// Why there is no document.
+    pub fn refusal(&self) -> Problem {
+        let host = &self.host;
+        let line =
+            self.stderr.lines().find(|line| line.contains("sudo:") || line.contains("sudo: not found"));
+        if let Some(line) = line {
+            let user = &host.ssh.user;
+            return Problem::new(Code::NoSudo, "the SSH user may not become root")
+                .at(format!("{} (user {user})", host.name))
+                .because(clean(line.trim()))
+                .help(format!("on the host, in /etc/sudoers.d/nixfleet: {user} ALL=(ALL) NOPASSWD: ALL"));
+        }
+        if self.stderr.contains("No space left on device") {
+            return Problem::new(Code::DiskFull, "the disk of the host is full")
+                .at(&host.name)
+                .because(excerpt(&self.stderr))
+                .help(format!("see what fills it: nixfleet run --host {} -- df -h", host.name));
+        }
+        let exit = self.exit.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+        bad_answer(host, &format!("the host gave no answer, but {exit}"), &self.stderr)
+    }
+}
+
+fn bad_answer(host: &Host, what: &str, why: &str) -> Problem {
+    let problem = Problem::new(Code::BadAnswer, what).at(&host.name);
+    if why.trim().is_empty() { problem } else { problem.because(excerpt(why)) }
+}
+
+/// The end of a text, where programs say what went wrong.
+fn excerpt(text: &str) -> String {
+    let text = clean(text.trim());
+    match text.char_indices().rev().nth(EXCERPT) {
+        Some((start, _)) => format!("…{}", &text[start..]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use nixfleet_activate::fleet::{Base, Ssh};
+    use nixfleet_activate::report::Status;
+
+    use super::*;
+
+    fn answer(stdout: &str, stderr: &str, exit: i32) -> Result<Answer, Problem> {
+        let host = Host {
+            name: "web-1".into(),
+            base: Base::Ubuntu,
+            system: "x86_64-linux".into(),
+            addr: "10.0.1.11".into(),
+            ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
+            tags: vec![],
+            roles: vec![],
+        };
+        let status = ExitStatus::from_raw(exit << 8);
+        Answer::read(&host, Output { status, stdout: stdout.into(), stderr: stderr.into() })
+    }
+
+    fn refused(stdout: &str, stderr: &str, exit: i32) -> String {
+        answer(stdout, stderr, exit)
+            .and_then(|answer| answer.document::<Status>().map(drop))
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn noise_of_the_login_shell_is_not_part_of_the_answer() {
+        let answer =
+            answer("Welcome!\n{}\n\n@nixfleet none /usr/bin/nix-daemon\n{\"a\":1}\n", "", 0).unwrap();
+        assert_eq!(
+            (answer.activator.as_deref(), answer.daemon.as_deref()),
+            (None, Some("/usr/bin/nix-daemon"))
+        );
+        assert_eq!(answer.document::<serde_json::Value>().unwrap_err().code, Code::BadAnswer);
+    }
+
+    #[test]
+    fn a_daemon_path_that_could_be_more_than_a_path_is_not_believed() {
+        let answer = answer("\n@nixfleet none /bin/nix-daemon&x=$(reboot)\n", "", 0).unwrap();
+        assert_eq!(answer.daemon, None);
+    }
+
+    #[test]
+    fn each_refusal_says_what_to_do() {
+        expect_test::expect![[r#"
+            [NF-304] the SSH user may not become root
+              where: web-1 (user deploy)
+              why: sudo: a password is required
+              help: on the host, in /etc/sudoers.d/nixfleet: deploy ALL=(ALL) NOPASSWD: ALL"#]]
+        .assert_eq(&refused("\n@nixfleet none none\n", "sudo: a password is required\n", 1));
+        expect_test::expect![[r#"
+            [NF-307] the host did not run the script it was sent
+              where: web-1
+              why: This account is currently not available.
+              help: the login shell of deploy must be able to run sh -c"#]]
+        .assert_eq(&refused("This account is currently not available.\n", "", 1));
+        expect_test::expect![[r#"
+            [NF-307] the host answered something unexpected
+              where: web-1
+              why: schema 7, where this nixfleet reads 1
+              help: another nixfleet manages this host; use that one, or apply with this one"#]]
+        .assert_eq(&refused("\n@nixfleet none none\n{\"schema\": 7}\n", "", 0));
+        expect_test::expect![[r#"
+            [NF-404] the state cannot be read
+              where: /var/lib/nixfleet/state.json"#]]
+        .assert_eq(&refused(
+            "\n@nixfleet a b\n{\"schema\":1,\"problem\":{\"code\":\"NF-404\",\"what\":\"the state cannot be read\",\"where\":\"/var/lib/nixfleet/state.json\"}}",
+            "",
+            2,
+        ));
+        expect_test::expect![[r#"
+            [NF-307] the host gave no answer, but exit code 139
+              where: web-1
+              why: Segmentation fault␛[31m"#]]
+        .assert_eq(&refused("\n@nixfleet a b\n", "Segmentation fault\u{1b}[31m\n", 139));
+    }
+}

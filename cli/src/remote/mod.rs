@@ -1,0 +1,49 @@
+//! What is done on a host, one step per file: each is one SSH exec of a small fixed script.
+
+mod answer;
+mod apply;
+mod plan;
+mod rollback;
+mod run;
+mod status;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nixfleet_activate::problem::Problem;
+
+use crate::ssh::Session;
+
+pub use apply::apply;
+pub use plan::{Activators, Planned, Wanted, plan};
+pub use rollback::rollback;
+pub use run::{Finished, Line, Stream, run};
+pub use status::status;
+
+use answer::Answer;
+
+/// How long a host may look at itself.
+const LOOK: Duration = Duration::from_secs(300);
+/// How long a host may take to change.
+const CHANGE: Duration = Duration::from_secs(3600);
+
+const PRELUDE: &str = include_str!("scripts/prelude.sh");
+
+/// Runs one of the scripts behind the prelude.
+async fn ask(
+    session: &Session,
+    script: &str,
+    arguments: &[&str],
+    stdin: Vec<Arc<[u8]>>,
+    limit: Duration,
+) -> Result<Answer, Problem> {
+    let output = session.script(&format!("{PRELUDE}\n{script}"), arguments, stdin, limit).await?;
+    Answer::read(session.host(), output)
+}
+
+/// Who asks for a change, for the host to remember: `user@machine`.
+pub fn operator() -> String {
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let machine = rustix::system::uname();
+    format!("{}@{}", user.as_deref().unwrap_or("unknown"), machine.nodename().to_string_lossy())
+}

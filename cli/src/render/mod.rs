@@ -1,0 +1,20 @@
+//! What people see. Results go to standard output, progress and questions to standard error.
+
+mod clean;
+mod diff;
+mod plan;
+mod print;
+mod progress;
+mod status;
+mod style;
+mod summary;
+mod table;
+
+pub use clean::clean;
+pub use plan::plans;
+pub use print::{err, out};
+pub use progress::Progress;
+pub use status::statuses;
+pub use style::{HOST_COLOURS, paint};
+pub use summary::{results, tally};
+pub use table::table;

@@ -1,0 +1,260 @@
+//! Plans: per host what would change, in the words of the trade.
+
+use std::fmt::Write as _;
+
+use nixfleet_activate::manifest::{Access, Package};
+use nixfleet_activate::plan::{FileView, Keep, Plan, Step};
+
+use super::clean;
+use super::diff::diff;
+use super::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
+
+/// The plans of all hosts. Hosts whose plans read the same are shown together.
+pub fn plans(plans: &[&Plan], verbose: bool) -> String {
+    let mut groups: Vec<(String, Vec<&Plan>)> = Vec::new();
+    for plan in plans.iter().filter(|plan| is_worth_showing(plan)) {
+        let body = body(plan, verbose);
+        match groups.iter_mut().find(|(known, _)| *known == body) {
+            Some((_, members)) => members.push(plan),
+            None => groups.push((body, vec![plan])),
+        }
+    }
+    groups.iter().map(|(body, members)| format!("{}\n{body}\n", heading(members))).collect()
+}
+
+fn is_worth_showing(plan: &Plan) -> bool {
+    !plan.steps.is_empty() || !plan.problems.is_empty() || !plan.drift.is_empty()
+}
+
+fn heading(members: &[&Plan]) -> String {
+    let names: Vec<String> = members.iter().map(|plan| paint(BOLD, clean(&plan.host))).collect();
+    let mut steps: Vec<String> = members.iter().map(|plan| generations(plan)).collect();
+    steps.dedup();
+    let generations =
+        if steps.len() == 1 { steps.concat() } else { "each to its next generation".to_owned() };
+    format!("{}  {}", names.join(", "), paint(DIM, generations))
+}
+
+fn generations(plan: &Plan) -> String {
+    let switch = plan.steps.iter().find_map(|step| match step {
+        Step::SwitchProfile { from, to } => Some((*from, *to)),
+        _ => None,
+    });
+    match (switch, &plan.current) {
+        (Some((Some(from), to)), _) => format!("generation {from} → {to}"),
+        (Some((None, to)), _) => format!("first generation, {to}"),
+        (None, Some(current)) => format!("stays at generation {}", current.number),
+        (None, None) => "not managed yet".to_owned(),
+    }
+}
+
+/// Everything below the heading, in sections.
+fn body(plan: &Plan, verbose: bool) -> String {
+    let section = |of: fn(&Step) -> bool| -> Vec<String> {
+        plan.steps.iter().filter(|step| of(step)).flat_map(|step| lines(step, verbose)).collect()
+    };
+    let drift = plan
+        .drift
+        .iter()
+        .map(|drift| format!("{} {}: {}", paint(YELLOW, "!"), clean(&drift.subject), clean(&drift.what)));
+    let problems = plan.problems.iter().map(|problem| {
+        format!("{} {}", paint(RED, "✗"), clean(&problem.to_string()).replace('\n', "\n    "))
+    });
+    let sections = [
+        ("packages", packages(plan)),
+        ("users", section(is_account)),
+        ("files", section(is_path)),
+        ("units", section(is_unit)),
+        ("changed by hand since the last apply", drift.collect()),
+        ("in the way", problems.collect()),
+    ];
+    let mut text = String::new();
+    for (title, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
+        let _ = writeln!(text, "  {title}");
+        for line in lines {
+            let _ = writeln!(text, "    {line}");
+        }
+    }
+    text
+}
+
+const fn is_account(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::CreateGroup { .. }
+            | Step::CreateUser { .. }
+            | Step::ModifyUser { .. }
+            | Step::DisableUser { .. }
+    )
+}
+
+const fn is_unit(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::StopUnit { .. } | Step::RestartUnit { .. } | Step::ReloadUnit { .. } | Step::StartUnit { .. }
+    )
+}
+
+const fn is_path(step: &Step) -> bool {
+    !is_account(step) && !is_unit(step) && !matches!(step, Step::DaemonReload | Step::SwitchProfile { .. })
+}
+
+fn packages(plan: &Plan) -> Vec<String> {
+    let named = |package: &Package| clean(format!("{} {}", package.name, package.version).trim());
+    let added = plan.packages.added.iter().map(|each| come(named(each)));
+    let removed = plan.packages.removed.iter().map(|each| go(named(each)));
+    let changed = plan.packages.changed.iter().map(|(old, new)| {
+        let versions = if old.version == new.version {
+            format!("{} rebuilt", new.version)
+        } else {
+            format!("{} → {}", old.version, new.version)
+        };
+        change(clean(&format!("{} {versions}", new.name)))
+    });
+    added.chain(removed).chain(changed).collect()
+}
+
+fn come(text: impl std::fmt::Display) -> String {
+    format!("{} {text}", paint(GREEN, "+"))
+}
+
+fn go(text: impl std::fmt::Display) -> String {
+    format!("{} {text}", paint(RED, "-"))
+}
+
+fn change(text: impl std::fmt::Display) -> String {
+    format!("{} {text}", paint(YELLOW, "~"))
+}
+
+/// A step as one line, or as one line and a diff.
+fn lines(step: &Step, verbose: bool) -> Vec<String> {
+    let line = match step {
+        Step::WriteFile { path, before, after, keep } => {
+            return file(path, before.as_ref(), Some(after), *keep, verbose);
+        }
+        Step::Remove { path, before, keep } => {
+            let mut lines = file(path, before.as_ref(), None, *keep, verbose);
+            lines.truncate(if verbose { usize::MAX } else { 1 });
+            return lines;
+        }
+        Step::CreateGroup { name, gid } => come(format!("group {name}{}", id(*gid))),
+        Step::CreateUser { user } => {
+            let kind = if user.system { "system user" } else { "user" };
+            come(format!(
+                "{kind} {}{}, group {}, home {}, shell {}",
+                user.name,
+                id(user.uid),
+                user.group,
+                user.home,
+                user.shell
+            ))
+        }
+        Step::ModifyUser { user, changes } => {
+            change(format!("user {}: {}", user.name, clean(&changes.join(", "))))
+        }
+        Step::DisableUser { name } => go(format!("user {name} is locked; the account and its id stay")),
+        Step::CreateDirectory { path, access, implicit } => {
+            let why = if *implicit { ", needed by what stands in it" } else { "" };
+            come(format!("{path}/  {}{}", shown(access), paint(DIM, why)))
+        }
+        Step::WriteLink { path, before: None, target, keep } => {
+            come(format!("{path} → {}{}", clean(target), kept(*keep)))
+        }
+        Step::WriteLink { path, before: Some(before), target, keep } => {
+            change(format!("{path} → {}  was {}{}", clean(target), clean(before), kept(*keep)))
+        }
+        Step::ChangeAccess { path, before, after } => {
+            change(format!("{path}  {}", access_change(before, after)))
+        }
+        Step::Own { path, .. } => {
+            format!("{} {path}  {}", paint(DIM, "="), paint(DIM, "is as wanted already; managed from now on"))
+        }
+        Step::Restore { path, keep, .. } => {
+            change(format!("{path}  what stood there before management comes back{}", kept(*keep)))
+        }
+        Step::RemoveDirectory { path } => go(format!("{path}/  {}", paint(DIM, "unless it holds something"))),
+        Step::Release { path, why } => {
+            format!("{} {path}  {}", paint(DIM, "="), paint(DIM, format_args!("left alone: {}", clean(why))))
+        }
+        Step::StopUnit { unit, why } => unit_line(go("stop   "), unit, why),
+        Step::RestartUnit { unit, why } => unit_line(change("restart"), unit, why),
+        Step::ReloadUnit { unit, why } => unit_line(change("reload "), unit, why),
+        Step::StartUnit { unit, why } => unit_line(come("start  "), unit, why),
+        Step::DaemonReload | Step::SwitchProfile { .. } => return Vec::new(),
+    };
+    vec![line]
+}
+
+fn unit_line(action: String, unit: &str, why: &str) -> String {
+    format!("{action} {unit}  {}", paint(DIM, clean(why)))
+}
+
+fn id(id: Option<u32>) -> String {
+    id.map_or_else(String::new, |id| format!(" (id {id})"))
+}
+
+fn shown(access: &Access) -> String {
+    format!("{} {}:{}", access.mode, access.owner, access.group)
+}
+
+/// What differs between two accesses; nothing where nothing does.
+fn access_change(before: &Access, after: &Access) -> String {
+    let mut parts = Vec::new();
+    if before.mode != after.mode {
+        parts.push(format!("mode {} → {}", before.mode, after.mode));
+    }
+    if (&before.owner, &before.group) != (&after.owner, &after.group) {
+        parts.push(format!("owner {}:{} → {}:{}", before.owner, before.group, after.owner, after.group));
+    }
+    parts.join(", ")
+}
+
+fn kept(keep: Keep) -> String {
+    match keep {
+        Keep::Nothing => String::new(),
+        Keep::Copy => paint(YELLOW, "  not as the last apply left it: a copy is kept"),
+        Keep::Original => paint(YELLOW, "  what stands there is kept, and comes back when management ends"),
+    }
+}
+
+fn file(
+    path: &str,
+    before: Option<&FileView>,
+    after: Option<&FileView>,
+    keep: Keep,
+    all: bool,
+) -> Vec<String> {
+    let head = match (before, after) {
+        (None, Some(after)) => come(format!("{path}  {}", shown(&after.access))),
+        (Some(before), Some(after)) => {
+            change(format!("{path}  {}", access_change(&before.access, &after.access)))
+        }
+        (_, None) => go(path),
+    };
+    let mut lines = vec![format!("{}{}", head.trim_end(), kept(keep))];
+    if let (Some(before), Some(after)) = (before, after)
+        && before.sha256 == after.sha256
+    {
+        return lines;
+    }
+    // A side that is not there is empty; a side whose text is not known has no diff.
+    let text = |side: Option<&FileView>| side.map_or(Some(String::new()), |view| view.text.clone());
+    match (text(before), text(after)) {
+        (Some(before), Some(after)) => lines.extend(diff(&before, &after, all)),
+        _ => lines.push(paint(DIM, format_args!("no text, or too long to show: {}", sizes(before, after)))),
+    }
+    let mut lines = lines.into_iter();
+    let head = lines.next();
+    head.into_iter().chain(lines.map(|line| format!("    {line}"))).collect()
+}
+
+fn sizes(before: Option<&FileView>, after: Option<&FileView>) -> String {
+    let size = |view: Option<&FileView>| {
+        view.map_or_else(|| "nothing".to_owned(), |view| format!("{} bytes", view.size))
+    };
+    format!("{} → {}", size(before), size(after))
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

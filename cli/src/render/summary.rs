@@ -1,0 +1,75 @@
+//! What became of the hosts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use nixfleet_activate::plan::Generation;
+
+use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
+use super::{clean, table};
+use crate::document::HostResult;
+
+/// A table of outcomes, then every problem in full and every kept copy.
+pub fn results(results: &[HostResult]) -> String {
+    let rows = results.iter().map(|result| {
+        let first =
+            result.problem.as_ref().map(|problem| format!("[{}] {}", problem.code, clean(&problem.what)));
+        vec![
+            result.host.clone(),
+            paint(outcome_style(result.outcome), result.outcome),
+            generations(result),
+            first.unwrap_or_default(),
+        ]
+    });
+    let mut text = table(&["host", "outcome", "generation", ""], rows);
+    for result in results {
+        let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
+        let kept = result.report.iter().flat_map(|report| &report.kept);
+        let notes: Vec<String> = result
+            .problem
+            .iter()
+            .map(|problem| clean(&problem.to_string()))
+            .chain(recovered.map(|what| format!("recovered: {}", clean(what))))
+            .chain(kept.map(|path| paint(YELLOW, format_args!("kept a copy: {}", clean(path)))))
+            .collect();
+        if !notes.is_empty() {
+            let notes = notes.join("\n").replace('\n', "\n  ");
+            text.push_str(&format!("\n{}\n  {notes}\n", paint(BOLD, &result.host)));
+        }
+    }
+    text
+}
+
+fn generations(result: &HostResult) -> String {
+    let number = |generation: &Option<Generation>| {
+        generation.as_ref().map_or_else(|| "none".to_owned(), |generation| generation.number.to_string())
+    };
+    match (&result.report, &result.plan) {
+        (Some(report), _) if report.before == report.after => number(&report.after),
+        (Some(report), _) => format!("{} → {}", number(&report.before), number(&report.after)),
+        (None, Some(plan)) => number(&plan.current),
+        (None, None) => "-".to_owned(),
+    }
+}
+
+/// The last line: how many hosts ended how, and how long it took.
+pub fn tally(results: &[HostResult], took: Duration) -> String {
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for result in results {
+        *counts.entry(result.outcome).or_default() += 1;
+    }
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(outcome, count)| paint(outcome_style(*outcome), format_args!("{count} {outcome}")))
+        .collect();
+    format!(
+        "{}: {} {}",
+        hosts(results.len()),
+        parts.join(", "),
+        paint(DIM, format_args!("in {:.1} s", took.as_secs_f64()))
+    )
+}
+
+fn hosts(count: usize) -> String {
+    if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") }
+}

@@ -1,0 +1,33 @@
+//! The one table printer.
+
+use comfy_table::{Cell, ContentArrangement, Row, Table, presets};
+
+use super::style::{BOLD, paint};
+
+/// A table with a heading row; the cells may carry styles.
+pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(heading.iter().map(|word| Cell::new(paint(BOLD, word))));
+    table.add_rows(rows.into_iter().map(Row::from));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn columns_align_and_lines_have_no_tail() {
+        let rows = [["web-1", "10.0.1.11", ""], ["a-longer-name", "x", "y"]];
+        let text = super::table(&["host", "address", "tags"], rows.map(|row| row.map(String::from).to_vec()));
+        let plain = anstream::adapter::strip_str(&text).to_string();
+        expect_test::expect![[r"
+            host           address    tags
+            web-1          10.0.1.11
+            a-longer-name  x          y
+        "]]
+        .assert_eq(&plain);
+    }
+}

@@ -1,0 +1,113 @@
+//! A saved plan: the closures and what each host said, so that exactly this can be applied later.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nixfleet_activate::SCHEMA;
+use nixfleet_activate::fleet::Host;
+use nixfleet_activate::plan::Plan;
+use nixfleet_activate::problem::{Code, Problem};
+use serde::{Deserialize, Serialize};
+
+use crate::command::HostPlan;
+use crate::nix::Closure;
+
+/// What `plan --out` writes and `apply --plan` reads.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SavedPlan {
+    schema: u32,
+    hosts: Vec<SavedHost>,
+}
+
+/// One host of a saved plan.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SavedHost {
+    host: Host,
+    closure: String,
+    plan: Plan,
+}
+
+impl SavedPlan {
+    /// The plan of all hosts.
+    ///
+    /// # Errors
+    /// A host has no plan: what is not known cannot be applied exactly.
+    pub fn of(plans: &[HostPlan]) -> Result<Self, Problem> {
+        let hosts = plans.iter().map(|each| {
+            let plan = each.plan().ok_or_else(|| {
+                Problem::new(Code::Usage, "the plan is not saved")
+                    .at(each.name())
+                    .because("there is no plan for this host")
+                    .help("leave the host out with --on, or mend it first")
+            })?;
+            Ok(SavedHost {
+                host: each.session.host().clone(),
+                closure: each.closure.path.clone(),
+                plan: plan.clone(),
+            })
+        });
+        Ok(Self { schema: SCHEMA, hosts: hosts.collect::<Result<_, Problem>>()? })
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Problem> {
+        let failed = |why: String| {
+            Problem::new(Code::Usage, "the plan cannot be saved").at(path.display()).because(why)
+        };
+        let json = serde_json::to_vec_pretty(self).map_err(|error| failed(error.to_string()))?;
+        std::fs::write(path, json).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// The file is no plan of this nixfleet, or a closure is no longer in the store.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        let failed = |why: String| {
+            Problem::new(Code::Usage, "the saved plan cannot be read")
+                .at(path.display())
+                .because(why)
+                .help("make a new one: nixfleet plan --out FILE")
+        };
+        let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+        let saved: Self = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
+        if saved.schema != SCHEMA {
+            return Err(failed(format!("it has schema {}, this nixfleet reads {SCHEMA}", saved.schema)));
+        }
+        match saved.hosts.iter().find(|host| !Path::new(&host.closure).exists()) {
+            Some(gone) => {
+                Err(Problem::new(Code::PlanOutdated, "a closure of the saved plan is gone from the store")
+                    .at(&gone.closure)
+                    .help("make a new one: nixfleet plan --out FILE"))
+            }
+            None => Ok(saved),
+        }
+    }
+
+    /// The hosts of the plan.
+    pub fn hosts(&self) -> Vec<Host> {
+        self.hosts.iter().map(|saved| saved.host.clone()).collect()
+    }
+
+    /// Their closures.
+    pub fn closures(&self) -> BTreeMap<String, Closure> {
+        let closure = |saved: &SavedHost| (saved.host.name.clone(), Closure { path: saved.closure.clone() });
+        self.hosts.iter().map(closure).collect()
+    }
+
+    /// Why a host's present plan is not the saved one.
+    pub fn objection(&self, host: &str, now: &Plan) -> Option<Problem> {
+        let saved = self.hosts.iter().find(|saved| saved.host.name == host)?;
+        (saved.plan.fingerprint != now.fingerprint).then(|| {
+            Problem::new(Code::PlanOutdated, "the host has changed since the plan was saved")
+                .at(host)
+                .because("its plan now is another one than the saved one")
+                .help("look at the difference and save a new one: nixfleet plan --out FILE")
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! What `ssh` says when it cannot do its work, sorted into what a person can do about it.
+
+use nixfleet_activate::fleet::Host;
+use nixfleet_activate::problem::{Code, Problem};
+
+/// Words of OpenSSH that mean the host key is not the one expected.
+const HOST_KEY: [&str; 3] =
+    ["Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED", "host key is known for"];
+/// Words of OpenSSH that mean the host refuses us.
+const AUTH: [&str; 3] =
+    ["Permission denied (", "Too many authentication failures", "no mutual signature algorithm"];
+/// Words of OpenSSH that mean there is no connection, or no longer one.
+const GONE: [&str; 16] = [
+    "ssh: connect to host",
+    "ssh: Could not resolve hostname",
+    "kex_exchange_identification:",
+    "ssh_exchange_identification:",
+    "banner exchange",
+    "Connection timed out",
+    "Connection refused",
+    "Connection reset by",
+    "Connection closed by",
+    "Connection to ",
+    "No route to host",
+    "Network is unreachable",
+    "not responding",
+    "Broken pipe",
+    "mux_client_",
+    "Unable to negotiate",
+];
+
+/// The problem that these words of `ssh` describe, if they are words of `ssh`.
+pub fn classify(stderr: &str, host: &Host) -> Option<Problem> {
+    let line_with = |words: &[&str]| {
+        stderr.lines().map(str::trim).find(|line| words.iter().any(|word| line.contains(word)))
+    };
+    if line_with(&HOST_KEY).is_some() {
+        return Some(host_key(stderr, host));
+    }
+    if let Some(line) = line_with(&AUTH) {
+        return Some(
+            Problem::new(Code::SshAuth, "the host refused the SSH user or key")
+                .at(&host.name)
+                .because(line)
+                .help(format!("try it: {}; is the key loaded (ssh-add -l)?", attempt(host))),
+        );
+    }
+    line_with(&GONE).map(|line| unreachable(host, line))
+}
+
+fn host_key(stderr: &str, host: &Host) -> Problem {
+    let line_with = |word: &str| stderr.lines().map(str::trim).find(|line| line.contains(word));
+    let scan = format!("ssh-keyscan -p {} {}", host.ssh.port, host.addr);
+    let option = format!("hosts.{}.ssh.hostKey", host.name);
+    let changed = line_with("IDENTIFICATION HAS CHANGED").is_some();
+    let (what, help) = match (changed, host.ssh.host_key.is_some()) {
+        (true, true) => (
+            "the host shows another key than the pinned one",
+            format!("only if the host was installed anew, pin its new key in {option}: {scan}"),
+        ),
+        (true, false) => (
+            "the host shows another key than the one in known_hosts",
+            format!("only if the host was installed anew, forget the old key: ssh-keygen -R {}", host.addr),
+        ),
+        (false, _) => (
+            "the host key is not known",
+            format!("compare it with the key of the host itself, then pin it in {option}: {scan}"),
+        ),
+    };
+    let shown = line_with("SHA256:")
+        .filter(|_| changed)
+        .map(|line| format!("it shows {}", line.trim_end_matches('.')));
+    let why = shown.or_else(|| line_with("host key is known for").map(ToOwned::to_owned));
+    let problem = Problem::new(Code::HostKey, what).at(&host.name).help(help);
+    problem.because(why.unwrap_or_else(|| "Host key verification failed.".to_owned()))
+}
+
+/// The host does not answer.
+pub fn unreachable(host: &Host, why: &str) -> Problem {
+    Problem::new(Code::Unreachable, "the host cannot be reached")
+        .at(format!("{} ({} port {})", host.name, host.addr, host.ssh.port))
+        .because(why.trim())
+        .help(format!("try it: {}", attempt(host)))
+}
+
+/// The connection ended in the middle of something.
+pub fn broken(host: &Host, why: &str) -> Problem {
+    let why = why.trim();
+    Problem::new(Code::Unreachable, "the connection to the host broke")
+        .at(&host.name)
+        .because(if why.is_empty() { "ssh gave no reason" } else { why })
+        .help(format!("see how it stands: nixfleet status --host {}", host.name))
+}
+
+/// The command with which a person sees for themselves.
+fn attempt(host: &Host) -> String {
+    format!("ssh -p {} {}@{} true", host.ssh.port, host.ssh.user, host.addr)
+}
+
+#[cfg(test)]
+#[path = "failure_tests.rs"]
+mod tests;

@@ -1,0 +1,180 @@
+//! The user's own `ssh`, with one shared connection per host.
+//!
+//! A master connection is opened once and kept for a minute, so that every further step on a host, and the next
+//! command, costs no new handshake. All other settings are the user's.
+
+pub mod failure;
+mod sockets;
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nixfleet_activate::fleet::Host;
+use nixfleet_activate::problem::{Code, Problem};
+use tokio::sync::OnceCell;
+
+use crate::process::{Failure, Invocation, Output};
+
+pub use sockets::Sockets;
+
+/// Seconds an idle master connection is kept.
+const PERSIST: u64 = 60;
+/// Seconds of silence after which the host is asked whether it is still there.
+const ALIVE_INTERVAL: u64 = 5;
+/// How often it is asked before it is given up.
+const ALIVE_COUNT: u64 = 3;
+/// How `ssh` ends when the connection, not the command, has failed.
+pub const SSH_FAILED: i32 = 255;
+
+/// A host, and how to talk to it.
+#[derive(Debug)]
+pub struct Session {
+    host: Host,
+    socket: PathBuf,
+    options: Vec<String>,
+    connect_timeout: u64,
+    connected: OnceCell<Result<(), Problem>>,
+}
+
+impl Session {
+    /// Prepares a session; nothing is sent yet. `connect_timeout` in seconds.
+    ///
+    /// # Errors
+    /// The pinned host key is no key, or cannot be stored.
+    pub fn new(host: Host, sockets: &Sockets, connect_timeout: u64) -> Result<Self, Problem> {
+        let socket = sockets.socket(&host);
+        let mut options = vec![
+            format!("ControlPath={}", socket.display()),
+            "BatchMode=yes".to_owned(),
+            "StrictHostKeyChecking=yes".to_owned(),
+            format!("ConnectTimeout={connect_timeout}"),
+            format!("ServerAliveInterval={ALIVE_INTERVAL}"),
+            format!("ServerAliveCountMax={ALIVE_COUNT}"),
+            "LogLevel=INFO".to_owned(),
+            format!("Port={}", host.ssh.port),
+        ];
+        if let Some(key) = &host.ssh.host_key {
+            let (known_hosts, alias) = sockets.pin(&host, key)?;
+            options.extend([
+                format!("HostKeyAlias={alias}"),
+                format!("UserKnownHostsFile={}", known_hosts.display()),
+                "GlobalKnownHostsFile=none".to_owned(),
+                "UpdateHostKeys=no".to_owned(),
+                "VerifyHostKeyDNS=no".to_owned(),
+                "CheckHostIP=no".to_owned(),
+            ]);
+        }
+        Ok(Self { host, socket, options, connect_timeout, connected: OnceCell::new() })
+    }
+
+    /// The host of this session.
+    pub const fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Opens the shared connection, unless it is open already. Tried once: whoever asks later gets the same answer.
+    ///
+    /// # Errors
+    /// The host cannot be reached, does not take our key, or shows another one.
+    pub async fn connect(&self) -> Result<(), Problem> {
+        self.connected.get_or_init(|| self.open_master()).await.clone()
+    }
+
+    async fn open_master(&self) -> Result<(), Problem> {
+        // Who holds the lock is opening this very connection; without it, a second `ssh -M` would find the socket
+        // taken and stay behind as a connection that nobody uses or ends.
+        let Some(_lock) = sockets::lock(&self.socket).await else { return Ok(()) };
+        if UnixStream::connect(&self.socket).is_ok() {
+            return Ok(());
+        }
+        // A master that was killed leaves its socket behind; `ssh` would not put a new one in its place.
+        let _ = std::fs::remove_file(&self.socket);
+        let patience = Duration::from_secs(self.connect_timeout + ALIVE_INTERVAL * ALIVE_COUNT);
+        let invocation = Invocation::new("ssh", patience)
+            .args(["-M".to_owned(), "-N".to_owned(), "-f".to_owned()])
+            .args(["-o".to_owned(), format!("ControlPersist={PERSIST}")])
+            .args(self.arguments("ControlMaster=yes"))
+            .args(["--".to_owned(), self.destination()]);
+        let output = self.run(invocation).await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let stderr = output.stderr_text();
+        Err(failure::classify(&stderr, &self.host)
+            .unwrap_or_else(|| failure::unreachable(&self.host, &stderr)))
+    }
+
+    /// Runs a shell script of ours on the host, with arguments and standard input.
+    ///
+    /// # Errors
+    /// The connection fails or a limit is exceeded. What the script itself says is in the output.
+    pub async fn script(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        stdin: Vec<Arc<[u8]>>,
+        limit: Duration,
+    ) -> Result<Output, Problem> {
+        self.connect().await?;
+        let words = ["sh", "-c", script, "nixfleet"].into_iter().chain(arguments.iter().copied());
+        let output = self.run(self.command(words, limit)?.stdin(stdin)).await?;
+        if output.status.code() == Some(SSH_FAILED) {
+            let stderr = output.stderr_text();
+            return Err(failure::classify(&stderr, &self.host)
+                .unwrap_or_else(|| failure::broken(&self.host, &stderr)));
+        }
+        Ok(output)
+    }
+
+    /// A command on the host, its words quoted for the shell that sshd starts there.
+    ///
+    /// # Errors
+    /// A word holds a NUL byte.
+    pub fn command<'a>(
+        &self,
+        words: impl IntoIterator<Item = &'a str>,
+        limit: Duration,
+    ) -> Result<Invocation, Problem> {
+        let line = shlex::try_join(words).map_err(|error| {
+            Problem::new(Code::Usage, "the command cannot be sent to the host").because(error)
+        })?;
+        Ok(Invocation::new("ssh", limit).args(self.arguments("ControlMaster=no")).args([
+            "-T".to_owned(),
+            "--".to_owned(),
+            self.destination(),
+            line,
+        ]))
+    }
+
+    /// Our options as `NIX_SSHOPTS`. Nix splits them at white space, of which the paths have none.
+    pub fn options_for_nix(&self) -> String {
+        self.arguments("ControlMaster=no").join(" ")
+    }
+
+    fn arguments(&self, master: &str) -> Vec<String> {
+        let options = self.options.iter().map(String::as_str);
+        options.chain([master]).flat_map(|option| ["-o".to_owned(), option.to_owned()]).collect()
+    }
+
+    fn destination(&self) -> String {
+        format!("{}@{}", self.host.ssh.user, self.host.addr)
+    }
+
+    async fn run(&self, invocation: Invocation) -> Result<Output, Problem> {
+        invocation.run().await.map_err(|error| match error {
+            Failure::Start(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Problem::new(Code::Usage, "this machine has no `ssh`").help("install the OpenSSH client")
+            }
+            Failure::Start(error) => failure::broken(&self.host, &error.to_string()),
+            Failure::TimedOut(_) => Problem::new(Code::Unreachable, "the host did not answer in time")
+                .at(&self.host.name)
+                .because(error)
+                .help(format!("look at the host: ssh {}", self.destination())),
+            Failure::TooMuch => Problem::new(Code::BadAnswer, "the host does not stop talking")
+                .at(&self.host.name)
+                .because(error),
+        })
+    }
+}

@@ -217,7 +217,12 @@ impl fmt::Display for Problem {
         write!(f, "[{}] {}", self.code, self.what)?;
         for (label, text) in [("where", &self.location), ("why", &self.why), ("help", &self.help)] {
             if let Some(text) = text {
-                write!(f, "\n  {label}: {}", text.trim_end().replace('\n', "\n         "))?;
+                write!(f, "\n  {label}: ")?;
+                for (index, line) in text.trim_end().lines().enumerate() {
+                    let indent = if index > 0 && !line.is_empty() { "         " } else { "" };
+                    let end = if index > 0 { "\n" } else { "" };
+                    write!(f, "{end}{indent}{line}")?;
+                }
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ fn the_users_own_line_is_shown() {
           where: fleet.nix:3:26
           why: attribute 'web' missing
                  Did you mean db?
-         
+
                  3 |   hosts = { a = { tags = (import ./roles.nix).web; }; };
                    |                          ^
           help: see the whole trace of Nix with -v"#]]
@@ -28,7 +28,7 @@ fn the_users_own_line_is_shown() {
         [NF-201] Nix could not evaluate the fleet
           where: fleet.nix:2:22
           why: undefined variable 'adress'
-         
+
                  2 |   hosts.web-1.addr = adress;
                    |                      ^
           help: see the whole trace of Nix with -v"#]]
@@ -42,7 +42,7 @@ fn a_file_that_is_broken_off_is_named() {
         [NF-201] Nix could not evaluate the fleet
           where: fleet.nix:4:1
           why: syntax error, unexpected end of file, expecting ';'
-         
+
                  4 |
                    | ^
           help: see the whole trace of Nix with -v"#]]
@@ -56,11 +56,11 @@ fn a_list_of_problems_is_shown_whole() {
         [NF-201] Nix could not evaluate the fleet
           where: /fleet
           why: the fleet has 2 problems:
-         
+
                  1. hosts.web-1.addr is missing
                       in fleet.nix
                       write: hosts.web-1.addr = "10.0.1.11";
-         
+
                  2. hosts.web-2.roles names the unknown role "ngnix"
                       error: did you mean nginx?
           help: see the whole trace of Nix with -v"#]]

@@ -20,9 +20,8 @@ rustPlatform.buildRustPackage {
   ];
   # The tests want real hosts: `make test`.
   doCheck = false;
-  subcommands = lib.attrNames (import ../lib/subcommands.nix);
   postInstall = ''
-    for subcommand in $subcommands; do
+    for subcommand in ${toString (lib.attrNames (import ../lib/subcommands.nix))}; do
       ln -s nixfleet "$out/bin/nixfleet-$subcommand"
     done
   '';

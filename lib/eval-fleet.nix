@@ -141,6 +141,7 @@ let
       hosts
       inputs
       lib
+      options
       types
       ;
     nixpkgs = nixpkgs';

@@ -33,7 +33,6 @@ in
   options.nixfleet.directories = mkOption {
     type = types.entries {
       description = "a set of directories by path";
-      placeholder = "path";
       key = types.managedPath;
       keyExample = "/var/lib/app";
       correct = types.correctPath;

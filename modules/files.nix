@@ -113,7 +113,6 @@ in
   options.nixfleet.files = mkOption {
     type = types.entries {
       description = "a set of files by path";
-      placeholder = "path";
       key = types.managedPath;
       keyExample = "/etc/app.conf";
       correct = types.correctPath;

@@ -6,7 +6,6 @@
   options.nixfleet.groups = lib.mkOption {
     type = types.entries {
       description = "a set of groups";
-      placeholder = "name";
       key = types.accountName;
       keyExample = "app";
       correct = lib.toLower;

@@ -108,7 +108,6 @@ let
       dropIns = mkOption {
         type = types.entries {
           description = "a set of drop-ins by file name";
-          placeholder = "file";
           key = types.dropInName;
           keyExample = "10-limits.conf";
           correct = name: "${name}.conf";
@@ -166,7 +165,6 @@ in
   options.nixfleet.systemd.units = mkOption {
     type = types.entries {
       description = "a set of units by name";
-      placeholder = "name";
       key = types.unitName;
       keyExample = "app.service";
       correct = name: "${name}.service";

@@ -116,7 +116,6 @@ in
   options.nixfleet.users = mkOption {
     type = types.entries {
       description = "a set of users";
-      placeholder = "name";
       key = types.accountName;
       keyExample = "app";
       correct = lib.toLower;

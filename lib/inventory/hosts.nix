@@ -104,7 +104,6 @@ in
   options.hosts = mkOption {
     type = types.entries {
       description = "a set of hosts";
-      placeholder = "name";
       key = types.hostName;
       keyExample = "web-1";
       correct = lib.replaceStrings [ "_" "." ] [ "-" "-" ];

@@ -5,7 +5,6 @@ let
     element:
     types.entries {
       description = "a set of programs by Nix system";
-      placeholder = "system";
       key = types.system;
       keyExample = "x86_64-linux";
       inherit element;

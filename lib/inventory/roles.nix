@@ -6,7 +6,6 @@
   options.roles = lib.mkOption {
     type = types.entries {
       description = "a set of modules";
-      placeholder = "name";
       key = types.label;
       keyExample = "web";
       element = types.module;

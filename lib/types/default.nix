@@ -14,7 +14,7 @@ in
 // scalar
 // record
 // import ./named.nix { inherit lib scalar; }
-// import ./module.nix { inherit lib scalar; }
+// import ./module.nix { inherit lib problem scalar; }
 // import ./sections.nix { inherit lib scalar record; }
 // import ./resolve.nix { inherit lib problem; }
 // import ./strangers.nix { inherit lib problem; }

@@ -1,5 +1,9 @@
 # A module of the module system as a value, such as a role.
-{ lib, scalar }:
+{
+  lib,
+  problem,
+  scalar,
+}:
 let
   description = "a module: a path, a set or a function";
   accepts =
@@ -38,14 +42,23 @@ in
     resolve =
       loc: defs:
       let
-        right = def: lib.isList def.value && lib.all accepts def.value;
-        wrong = lib.filter (def: !right def) defs;
+        lists = lib.filter (def: lib.isList def.value) defs;
+        elements = lib.concatMap (def: map (value: def // { inherit value; }) def.value) lists;
+        wrong = lib.filter (def: !accepts def.value) elements;
       in
       {
-        value = lib.concatMap (
-          def: map (value: located (def // { inherit value; })) (if right def then def.value else [ ])
-        ) defs;
-        problems = map (def: scalar.mustBe loc def "a list of modules") wrong;
+        value = if wrong == [ ] then map located elements else [ ];
+        problems =
+          map (def: scalar.mustBe loc def "a list of modules") (
+            lib.filter (def: !lib.isList def.value) defs
+          )
+          ++ map (
+            def:
+            problem.make {
+              inherit loc def;
+              what = "each element of ${lib.showOption loc} must be ${description}, but one is ${problem.describe def.value}";
+            }
+          ) wrong;
       };
   };
 }

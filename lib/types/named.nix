@@ -11,10 +11,20 @@ let
     && builtins.match ".*/\\.\\.?(/.*)?" value == null;
 in
 {
-  port = scalar.intBetween 1 65535 "a port";
+  port = scalar.intBetween {
+    noun = "a port";
+    low = 1;
+    high = 65535;
+    placeholder = 22;
+  };
 
   # uid_t and gid_t, without the value that means "no change".
-  id = scalar.intBetween 0 4294967294 "a number";
+  id = scalar.intBetween {
+    noun = "a number";
+    low = 0;
+    high = 4294967294;
+    placeholder = null;
+  };
 
   mode = matching {
     name = "mode";

@@ -48,8 +48,10 @@ rec {
       "the boolean ${lib.boolToString value}"
     else if isPath value then
       "the path ${shorten (toString value)}"
+    else if value == [ ] then
+      "an empty list"
     else if isList value then
-      "a list of ${toString (builtins.length value)}"
+      "a list"
     else if value == null then
       "null"
     else if lib.isDerivation value then
@@ -127,7 +129,7 @@ rec {
         p: builtins.unsafeDiscardStringContext "${p.file}:${toString p.line}:${p.option}:${p.what}";
       groups = lib.groupBy identity problems;
       ordered = lib.unique (map identity problems);
-      relative = file: if root == null then file else lib.removePrefix "${root}/" file;
+      relative = text: if root == null then text else lib.replaceStrings [ "${root}/" ] [ "" ] text;
       showOne =
         index: key:
         let
@@ -136,7 +138,7 @@ rec {
           hosts = lib.unique (lib.catAttrs "host" same);
           lines = [
             "${toString index}. ${p.what}"
-            "   where: ${p.option}, in ${relative p.file}${
+            "   where: ${p.option}, in ${p.file}${
               lib.optionalString (p.line != null) ":${toString p.line}"
             }"
           ]
@@ -148,7 +150,7 @@ rec {
             p ? example
           ) "   write: ${lib.replaceStrings [ "\n" ] [ "\n          " ] p.example}";
         in
-        concatStringsSep "\n" lines;
+        relative (concatStringsSep "\n" lines);
       count = lib.length ordered;
     in
     "[NF-201] ${toString count} ${if count == 1 then "mistake" else "mistakes"} in the fleet\n\n"

@@ -32,7 +32,15 @@ let
     if tail defs == none && !isProperty (head defs).value then
       defs
     else
-      (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
+      map (relocate defs) (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
+
+  # nixpkgs keeps the file of a definition but not the attribute, whose line messages show.
+  relocate =
+    defs: final:
+    let
+      same = lib.filter (def: def.file == final.file) defs;
+    in
+    if same != none && tail same == none then head same // { inherit (final) value; } else final;
 
   withExample = loc: option: p: {
     example = problem.assign loc option.example;
@@ -192,7 +200,6 @@ rec {
   entries =
     {
       description,
-      placeholder,
       key,
       keyExample,
       correct ? (_: keyExample),
@@ -251,7 +258,7 @@ rec {
     fromResolve {
       name = "attrsOf";
       inherit description resolve;
-      getSubOptions = prefix: element.getSubOptions (prefix ++ [ "<${placeholder}>" ]);
+      getSubOptions = prefix: element.getSubOptions (prefix ++ [ "<name>" ]);
       nestedTypes.elemType = element;
     };
 }

@@ -132,12 +132,17 @@ rec {
   };
 
   intBetween =
-    low: high: noun:
+    {
+      noun,
+      low,
+      high,
+      placeholder,
+    }:
     scalar {
       name = "intBetween";
       description = "${noun} from ${toString low} to ${toString high}";
       accepts = value: isInt value && value >= low && value <= high;
-      placeholder = low;
+      inherit placeholder;
     };
 
   oneOf =

@@ -56,12 +56,10 @@ in
 {
   sections = record.entries {
     description = "a set of sections";
-    placeholder = "section";
     key = word;
     keyExample = "Service";
     element = record.entries {
       description = "a set of settings";
-      placeholder = "setting";
       key = word;
       keyExample = "ExecStart";
       element = setting;

@@ -1,0 +1,132 @@
+# Users and groups in the Intent document.
+{ document, lib, ... }:
+{
+  "a system user brings a group of its own" = {
+    expr = lib.getAttrs [ "users" "groups" ] (document [ { nixfleet.users.web = { }; } ]);
+    expected = {
+      users = [
+        {
+          name = "web";
+          uid = null;
+          group = "web";
+          extraGroups = [ ];
+          home = "/var/lib/web";
+          createHome = false;
+          shell = "/usr/sbin/nologin";
+          system = true;
+          description = "";
+        }
+      ];
+      groups = [
+        {
+          name = "web";
+          gid = null;
+        }
+      ];
+    };
+  };
+
+  "a person gets a home and a shell" = {
+    expr =
+      lib.getAttrs
+        [
+          "home"
+          "createHome"
+          "shell"
+          "system"
+        ]
+        (
+          lib.head
+            (document [
+              {
+                nixfleet.users.ada = {
+                  system = false;
+                  extraGroups = [ "sudo" ];
+                };
+              }
+            ]).users
+        );
+    expected = {
+      home = "/home/ada";
+      createHome = true;
+      shell = "/bin/bash";
+      system = false;
+    };
+  };
+
+  "a declared group keeps its id" = {
+    expr =
+      (document [
+        {
+          nixfleet.groups.web.gid = 990;
+          nixfleet.users.web = { };
+        }
+      ]).groups;
+    expected = [
+      {
+        name = "web";
+        gid = 990;
+      }
+    ];
+  };
+
+  "SSH keys stand where only root can change them" = {
+    expr =
+      let
+        intent = document [
+          {
+            nixfleet.users.root.openssh.authorizedKeys = [ "ssh-ed25519 AAAA root" ];
+            nixfleet.users.ada = {
+              system = false;
+              openssh.authorizedKeys = [
+                "ssh-ed25519 AAAA one"
+                "ssh-ed25519 BBBB two"
+              ];
+            };
+          }
+        ];
+      in
+      {
+        files = map (file: [
+          file.path
+          file.text
+          file.mode
+          file.reloadUnits
+        ]) intent.files;
+        inherit (intent) directories;
+        users = map (user: user.name) intent.users;
+      };
+    expected = {
+      directories = [
+        {
+          path = "/etc/ssh/nixfleet-keys";
+          mode = "0755";
+          owner = "root";
+          group = "root";
+        }
+      ];
+      files = [
+        [
+          "/etc/ssh/nixfleet-keys/ada"
+          "ssh-ed25519 AAAA one\nssh-ed25519 BBBB two\n"
+          "0644"
+          [ ]
+        ]
+        [
+          "/etc/ssh/nixfleet-keys/root"
+          "ssh-ed25519 AAAA root\n"
+          "0644"
+          [ ]
+        ]
+        [
+          "/etc/ssh/sshd_config.d/60-nixfleet.conf"
+          "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2 /etc/ssh/nixfleet-keys/%u\n"
+          "0644"
+          [ "ssh.service" ]
+        ]
+      ];
+      # The account root is the distribution's.
+      users = [ "ada" ];
+    };
+  };
+}

@@ -1,0 +1,62 @@
+# The tests of the Nix code: sets of { expr; expected; }, by the name of the promise they keep.
+#
+# Gives { text; failed; texts; }: the report, the names of failed tests, and the error texts as they are now.
+{ nixpkgs }:
+let
+  inherit (nixpkgs) lib;
+
+  world = import ./world.nix { inherit nixpkgs; };
+  mistakes = import ./mistakes.nix world;
+
+  suites = {
+    accounts = import ./accounts.nix world;
+    examples = import ./examples.nix world;
+    files = import ./files.nix world;
+    inventory = import ./inventory.nix world;
+    laziness = import ./laziness.nix world;
+    merging = import ./merging.nix world;
+    mistakes = mistakes.tests;
+    options = import ./options.nix world;
+    outputs = import ./outputs.nix world;
+    packages = import ./packages.nix world;
+    systemd = import ./systemd.nix world;
+  };
+
+  tests = lib.concatLists (
+    lib.mapAttrsToList (
+      suite: lib.mapAttrsToList (name: test: test // { name = "${suite}: ${name}"; })
+    ) suites
+  );
+
+  # An error that can be caught fails its own test and no other.
+  outcome =
+    test:
+    let
+      tried = builtins.tryEval (builtins.deepSeq test.expr test.expr);
+    in
+    if tried.success then tried.value else "an error, which `nix-instantiate --eval` on the test shows";
+
+  results = map (test: test // { got = outcome test; }) tests;
+  isRight = test: test.got == test.expected;
+  failed = lib.filter (test: !isRight test) results;
+
+  show =
+    value:
+    if lib.isString value then "\n${value}" else lib.generators.toPretty { multiline = true; } value;
+  line =
+    test:
+    if isRight test then
+      "ok      ${test.name}"
+    else
+      "FAILED  ${test.name}\nexpected: ${show test.expected}\ngot: ${show test.got}\n";
+in
+{
+  text = lib.concatStringsSep "\n" (
+    map line results
+    ++ [
+      "${toString (lib.length results - lib.length failed)} passed, ${toString (lib.length failed)} failed"
+    ]
+  );
+  failed = map (test: test.name) failed;
+  inherit (mistakes) texts;
+}

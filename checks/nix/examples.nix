@@ -1,0 +1,58 @@
+# What the templates and the demo say is what works.
+{
+  lib,
+  nixfleet,
+  nixpkgs,
+  ...
+}:
+let
+  outputsOf =
+    flake: inputs:
+    (import flake).outputs (
+      {
+        self.outPath = dirOf flake;
+        nixfleet.lib = nixfleet;
+        inherit nixpkgs;
+      }
+      // inputs
+    );
+
+  minimal = outputsOf ../../templates/minimal/flake.nix { };
+  demo = outputsOf ../fixtures/demo-fleet/flake.nix { prebuilt.outPath = ./.; };
+
+  intentsOf =
+    flake: nixfleet.evalFleet { modules = [ (dirOf flake + "/fleet.nix") ]; };
+  minimalFleet = intentsOf ../../templates/minimal/flake.nix;
+  demoFleet = intentsOf ../fixtures/demo-fleet/flake.nix;
+in
+{
+  "the minimal template is a fleet of one web server" = {
+    expr = {
+      mistakes = nixfleet.report minimalFleet;
+      hosts = lib.mapAttrs (_: host: host.addr) minimal.nixfleet.fleet.hosts;
+      files = lib.attrNames minimalFleet.intents.web-1.intent.files;
+      unit = minimalFleet.intents.web-1.intent.units."web.service".enabled;
+    };
+    expected = {
+      mistakes = null;
+      hosts.web-1 = "10.0.1.11";
+      files = [ "/etc/web/index.html" ];
+      unit = true;
+    };
+  };
+
+  "the demo has two roles on three hosts" = {
+    expr = {
+      mistakes = nixfleet.report demoFleet;
+      roles = lib.mapAttrs (_: host: host.roles) demo.nixfleet.fleet.hosts;
+    };
+    expected = {
+      mistakes = null;
+      roles = {
+        db-1 = [ "db" ];
+        web-1 = [ "web" ];
+        web-2 = [ "web" ];
+      };
+    };
+  };
+}

@@ -1,0 +1,110 @@
+# The inventory: what a fleet module says and what the command line reads.
+{ mkFleet, nixfleet, ... }:
+let
+  fleetOf = module: (mkFleet module).nixfleet.fleet;
+in
+{
+  "a host has the defaults" = {
+    expr = fleetOf { hosts.web-1.addr = "10.0.1.11"; };
+    expected = {
+      schema = 1;
+      hosts.web-1 = {
+        name = "web-1";
+        base = "ubuntu";
+        system = "x86_64-linux";
+        addr = "10.0.1.11";
+        ssh = {
+          user = "root";
+          port = 22;
+          hostKey = null;
+        };
+        tags = [ ];
+        roles = [ ];
+      };
+    };
+  };
+
+  "a host overrides the fleet's defaults, and adds to tags and roles" = {
+    expr =
+      (fleetOf {
+        defaults = {
+          ssh.user = "deploy";
+          ssh.port = 2222;
+          system = "aarch64-linux";
+          tags = [ "prod" ];
+          roles = [ "base" ];
+        };
+        roles.base = { };
+        roles.web = { };
+        hosts.web-1 = {
+          addr = "web-1";
+          ssh.user = "ada";
+          ssh.hostKey = "ssh-ed25519 AAAA";
+          tags = [
+            "web"
+            "prod"
+          ];
+          roles = [ "web" ];
+        };
+      }).hosts.web-1;
+    expected = {
+      name = "web-1";
+      base = "ubuntu";
+      system = "aarch64-linux";
+      addr = "web-1";
+      ssh = {
+        user = "ada";
+        port = 2222;
+        hostKey = "ssh-ed25519 AAAA";
+      };
+      tags = [
+        "prod"
+        "web"
+      ];
+      roles = [
+        "base"
+        "web"
+      ];
+    };
+  };
+
+  "the short form means the same as a module" = {
+    expr =
+      (nixfleet.mkFleet {
+        fleet = {
+          network.ssh.user = "deploy";
+          hosts.web-1.addr = "web-1";
+        };
+        hostConfigurations.web-1 = {
+          nixfleet.files."/etc/x".text = "x";
+        };
+      }).nixfleet.fleet;
+    expected = fleetOf {
+      defaults.ssh.user = "deploy";
+      hosts.web-1 = {
+        addr = "web-1";
+        modules = [ { nixfleet.files."/etc/x".text = "x"; } ];
+      };
+    };
+  };
+
+  "two hosts behind one address differ by their port" = {
+    expr = builtins.attrNames (fleetOf {
+      hosts.web-1.addr = "gate";
+      hosts.web-2.addr = "gate";
+      hosts.web-2.ssh.port = 2222;
+    }).hosts;
+    expected = [
+      "web-1"
+      "web-2"
+    ];
+  };
+
+  "a fleet without hosts is a fleet" = {
+    expr = fleetOf { };
+    expected = {
+      schema = 1;
+      hosts = { };
+    };
+  };
+}

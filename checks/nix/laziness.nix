@@ -1,0 +1,58 @@
+# What is not asked for is not evaluated.
+{
+  lib,
+  nixfleet,
+  mkFleet,
+  ...
+}:
+let
+  withoutPackages =
+    module:
+    nixfleet.mkFleet {
+      nixpkgs = {
+        inherit lib;
+        legacyPackages = throw "the package set was evaluated";
+      };
+      modules = [
+        module
+        { activator.x86_64-linux = ./laziness.nix; }
+      ];
+    };
+in
+{
+  "the inventory touches no host's modules" = {
+    expr =
+      (mkFleet {
+        hosts.web-1.addr = "web-1";
+        hosts.web-1.modules = [ (_: throw "the host's module was evaluated") ];
+      }).nixfleet.fleet.hosts.web-1.addr;
+    expected = "web-1";
+  };
+
+  "a host without packages touches no package set" = {
+    expr = lib.hasSuffix ".drv" (
+      (withoutPackages {
+        hosts.web-1.addr = "web-1";
+        hosts.web-1.modules = [ { nixfleet.files."/etc/x".text = "x"; } ];
+      }).nixfleet.hosts.web-1.toplevel.drvPath
+    );
+    expected = true;
+  };
+
+  "one host does not evaluate another" = {
+    expr =
+      (mkFleet {
+        hosts.web-1.addr = "web-1";
+        hosts.web-1.modules = [ { nixfleet.files."/etc/x".text = "x"; } ];
+        hosts.web-2.addr = "web-2";
+        hosts.web-2.modules = [ (_: throw "the other host was evaluated") ];
+      }).nixfleet.hosts.web-1.intent.host;
+    expected = "web-1";
+  };
+
+  "NixFleet's own programs are not touched where a host closure is not" = {
+    expr =
+      (nixfleet.mkFleet { modules = [ { hosts.web-1.addr = "web-1"; } ]; }).nixfleet.fleet.schema;
+    expected = 1;
+  };
+}

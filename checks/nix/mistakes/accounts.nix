@@ -1,0 +1,19 @@
+{
+  hosts.web-1.addr = "web-1";
+  hosts.web-1.modules = [
+    {
+      nixfleet.users.web = {
+        group = "wbe";
+        extraGroups = [
+          "adm"
+          "docker"
+        ];
+      };
+      nixfleet.users.Ada.system = false;
+      nixfleet.users.one.uid = 990;
+      nixfleet.users.two.uid = 990;
+      nixfleet.users.three.openssh.authorizedKeys = [ "AAAA" ];
+      nixfleet.groups.web = [ ];
+    }
+  ];
+}

@@ -1,0 +1,53 @@
+{ lib, ... }:
+{
+  hosts.web-1.addr = "web-1";
+  hosts.web-1.modules = [
+    {
+      _file = "hosts/web-1.nix";
+      nixfleet.files = {
+        "etc/relative".text = "x";
+        "/etc/../shadow".text = "x";
+        "/nix/store/x".text = "x";
+        "/etc/nothing" = { };
+        "/etc/both" = {
+          text = "x";
+          source = ./files.nix;
+        };
+        "/etc/mode" = {
+          text = "x";
+          mode = 644;
+        };
+        "/etc/units" = {
+          text = "x";
+          restartUnits = [ "web" ];
+        };
+        "/etc/sudoers.d/x" = {
+          text = "x";
+          validate = [ "visudo" ];
+        };
+        "/etc/typo" = {
+          txet = "x";
+        };
+        "/etc/twice".text = "x";
+        "/etc/systemd/system/a.service".text = "x";
+      };
+      nixfleet.directories."/etc/twice" = { };
+      nixfleet.systemd.units."a.service".text = "[Unit]\n";
+    }
+    {
+      _file = "roles/one.nix";
+      nixfleet.files."/etc/owner" = {
+        text = "x";
+        owner = "one";
+      };
+    }
+    {
+      _file = "roles/two.nix";
+      nixfleet.files."/etc/owner".owner = "two";
+      nixfleet.files."/etc/conflict" = {
+        text = lib.mkForce "x";
+        onConflict = "overwrite";
+      };
+    }
+  ];
+}

@@ -1,0 +1,30 @@
+{
+  roles.web = { };
+  roles."no spaces" = { };
+
+  rolls.db = { };
+
+  defaults.ssh.port = "22";
+
+  hosts.web-1 = {
+    addr = "10.0.1.11";
+    roles = [ "wbe" ];
+    tags = "web";
+    ssh.hostKey = "AAAA";
+  };
+  hosts.web-2 = {
+    addr = "10.0.1.11";
+    adress = "10.0.1.12";
+    roles = [ "monitoring" ];
+  };
+  hosts.web-3 = { };
+  hosts.web_4 = {
+    addr = "-oProxyCommand=true";
+    base = "debian";
+  };
+  hosts.db-1 = {
+    addr = "10.0.2.11";
+    base = "nixos";
+  };
+  hosts.db-2 = "10.0.2.12";
+}

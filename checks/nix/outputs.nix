@@ -1,0 +1,90 @@
+# What mkFleet gives to a flake.
+{
+  lib,
+  mkFleet,
+  nixfleet,
+  ...
+}:
+let
+  outputs = mkFleet {
+    cli.x86_64-linux = ./.;
+    activator.aarch64-linux = ./outputs.nix;
+    hosts.web-1.addr = "web-1";
+  };
+in
+{
+  "the schema says what the command line reads" = {
+    expr = outputs.nixfleet.schema;
+    expected = 1;
+  };
+
+  "every subcommand is an app" = {
+    expr = lib.mapAttrs (_: app: [
+      app.type
+      (lib.removePrefix "${./.}/" app.program)
+    ]) outputs.apps.x86_64-linux;
+    expected = lib.genAttrs [ "apply" "hosts" "plan" "rollback" "run" "status" ] (name: [
+      "app"
+      "bin/nixfleet-${name}"
+    ]);
+  };
+
+  "every host is a check" = {
+    expr = lib.attrNames outputs.checks.x86_64-linux;
+    expected = [ "nixfleet-web-1" ];
+  };
+
+  "a closure builds on any system there is an activator for" = {
+    expr =
+      let
+        inherit (outputs.nixfleet.hosts.web-1) toplevel toplevelFor;
+      in
+      [
+        (lib.mapAttrs (_: closure: closure.system) toplevelFor)
+        (toplevel.drvPath == toplevelFor.x86_64-linux.drvPath)
+      ];
+    expected = [
+      {
+        aarch64-linux = "aarch64-linux";
+        x86_64-linux = "x86_64-linux";
+      }
+      true
+    ];
+  };
+
+  "a fleet with a mistake gives nothing" = {
+    expr =
+      let
+        broken = nixfleet.mkFleet { modules = [ { hosts.web-1 = { }; } ]; };
+        evaluates = value: (builtins.tryEval (builtins.deepSeq value value)).success;
+      in
+      map evaluates [
+        broken.nixfleet.fleet
+        broken.nixfleet.hosts
+      ];
+    expected = [
+      false
+      false
+    ];
+  };
+
+  "a host with a mistake does not keep another from being built" = {
+    expr =
+      let
+        fleet = mkFleet {
+          hosts.good.addr = "good";
+          hosts.bad.addr = "bad";
+          hosts.bad.modules = [ { nixfleet.files."etc/x".text = "x"; } ];
+        };
+        evaluates = value: (builtins.tryEval (builtins.deepSeq value value)).success;
+      in
+      [
+        (evaluates fleet.nixfleet.hosts.good.toplevel.drvPath)
+        (evaluates fleet.nixfleet.hosts.bad.toplevel.drvPath)
+      ];
+    expected = [
+      true
+      false
+    ];
+  };
+}

@@ -1,0 +1,58 @@
+# What the tests share: the library under test, and shortcuts to evaluate one host.
+{ nixpkgs }:
+let
+  inherit (nixpkgs) lib;
+
+  nixfleet = import ../../lib {
+    inherit nixpkgs;
+    # No test builds one of these programs.
+    packages.x86_64-linux = {
+      nixfleet = throw "the command line was evaluated";
+      nixfleet-activate = throw "the activator was evaluated";
+    };
+  };
+
+  # Any file can stand for the activator where nothing is built.
+  prebuilt.activator.x86_64-linux = ./world.nix;
+
+  evalFleet =
+    module:
+    nixfleet.evalFleet {
+      modules = [
+        prebuilt
+        module
+      ];
+    };
+
+  mkFleet =
+    module:
+    nixfleet.mkFleet {
+      modules = [
+        prebuilt
+        module
+      ];
+    };
+
+  # The Intent document of a host with these modules.
+  document =
+    modules:
+    (mkFleet {
+      hosts.host = {
+        addr = "host.example.org";
+        inherit modules;
+      };
+    }).nixfleet.hosts.host.intent;
+in
+{
+  inherit
+    document
+    evalFleet
+    lib
+    mkFleet
+    nixfleet
+    nixpkgs
+    ;
+
+  # All mistakes of a fleet as one text, or null.
+  report = module: nixfleet.report (evalFleet module);
+}

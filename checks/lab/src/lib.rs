@@ -3,11 +3,13 @@
 //! [`lab::Lab`] boots one, [`guest::Guest`] is one of its hosts, [`operator::Operator`] types commands on one of them.
 
 pub mod apt;
+pub mod bench;
 pub mod binaries;
 pub mod cgroup;
 pub mod checkout;
 pub mod command;
 pub mod control;
+pub mod demo;
 pub mod files;
 pub mod guest;
 pub mod lab;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::suite::{self, Part};
-use nixfleet_lab::{reaper, supervisor};
+use nixfleet_lab::{bench, demo, reaper, supervisor};
 
 /// Real systemd hosts on this machine.
 #[derive(Parser)]
@@ -19,6 +19,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Tell the main job on three fresh hosts, and leave them up.
+    Demo,
+    /// Measure NixFleet against its peers and floors.
+    Bench,
     /// Boot the three hosts of the demo and the operator's machine, and leave them up.
     Up {
         /// The lab's name.
@@ -89,6 +93,8 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test { only } => {
             return Ok(if suite::run(&only)?.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::Demo => demo::run()?,
+        Command::Bench => bench::run()?,
         Command::List => {
             for lab in reaper::reap(&reaper::exclusively()?)? {
                 let hosts: Vec<_> = lab.spec.guests.iter().map(|guest| guest.name.as_str()).collect();

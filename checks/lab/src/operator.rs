@@ -84,9 +84,23 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// The machine is down.
     pub fn typed(&self, line: &str) -> Result<Program> {
-        let login = ["--user", "ada", "--", "env", "HOME=/home/ada", "USER=ada", "LOGNAME=ada", "sh", "-c"];
+        self.typed_with(line, "TERM=dumb")
+    }
+
+    /// The same, on this process's terminal.
+    ///
+    /// # Errors
+    /// The machine is down.
+    pub fn typed_here(&self, line: &str) -> Result<Program> {
+        let terminal = std::env::var("TERM").unwrap_or_else(|_| "dumb".to_owned());
+        self.typed_with(line, &format!("TERM={terminal}"))
+    }
+
+    fn typed_with(self, line: &str, terminal: &str) -> Result<Program> {
+        let login = ["--user", "ada", "--", "env", "HOME=/home/ada", "USER=ada", "LOGNAME=ada", terminal];
         let script = format!("cd /home/ada/fleet\n{line}");
-        Ok(self.guest.program("runuser")?.args(login).arg(script).called(line).limit(LIMIT))
+        let program = self.guest.program("runuser")?.args(login).args(["bash", "-c"]).arg(script);
+        Ok(program.called(line).limit(LIMIT))
     }
 
     /// Runs what `ada` types; the exit code is the last command's.

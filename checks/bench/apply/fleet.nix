@@ -1,0 +1,33 @@
+# What playbook.yml does with Ansible. A new `revision` changes every file.
+{ lib, ... }:
+let
+  revision = 0;
+  hosts = lib.genList (index: "host-${lib.fixedWidthNumber 2 (index + 1)}") 16;
+
+  role =
+    { name, ... }:
+    {
+      nixfleet.files = lib.listToAttrs (
+        lib.genList (
+          index:
+          lib.nameValuePair "/etc/bench/${toString (index + 1)}.conf" {
+            text = "host = ${name}\nindex = ${toString (index + 1)}\nrevision = ${toString revision}\n";
+            mode = "0640";
+          }
+        ) 20
+      );
+      nixfleet.systemd.units."bench.service".sections = {
+        Unit.Description = "Bench";
+        Service.ExecStart = "/bin/sleep infinity";
+        Install.WantedBy = "multi-user.target";
+      };
+    };
+in
+{
+  defaults.ssh.user = "deploy";
+  roles.bench = role;
+  hosts = lib.genAttrs hosts (name: {
+    addr = name;
+    roles = [ "bench" ];
+  });
+}

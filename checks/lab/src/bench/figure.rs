@@ -1,0 +1,51 @@
+//! Something measured several times.
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// What it took, run by run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figure {
+    /// What was measured.
+    pub name: String,
+    /// Seconds of each run, in order.
+    pub seconds: Vec<f64>,
+    /// The median of them.
+    pub median: f64,
+}
+
+impl Figure {
+    /// Measures `runs` times; `once` returns the seconds of one run.
+    ///
+    /// # Errors
+    /// A run fails.
+    pub fn measure(name: &str, runs: usize, mut once: impl FnMut(usize) -> Result<f64>) -> Result<Self> {
+        let mut seconds = Vec::with_capacity(runs);
+        for run in 0..runs {
+            let took = once(run)?;
+            eprintln!("bench: {name}: {took:.3} s");
+            seconds.push(took);
+        }
+        Ok(Self { name: name.to_owned(), median: median(&seconds), seconds })
+    }
+}
+
+/// The middle value; of an even number, the lower of the two.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "the median is one of the values, untouched")]
+    fn the_median_is_the_middle_one() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0]), 1.0);
+        assert_eq!(median(&[]), 0.0);
+    }
+}

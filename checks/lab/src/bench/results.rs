@@ -1,0 +1,139 @@
+//! All figures of a run, and what they say about the budgets.
+
+use std::fmt;
+use std::fs;
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::Figure;
+use crate::place;
+
+/// The figures and ratios of one run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Results {
+    /// Always 1.
+    schema: u32,
+    /// What they were measured on.
+    machine: Machine,
+    /// What was measured.
+    pub figures: Vec<Figure>,
+    /// What was to be shown.
+    pub ratios: Vec<Ratio>,
+}
+
+/// The machine, as far as it explains the figures.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Machine {
+    cpus: usize,
+    processor: String,
+    memory_mib: u64,
+    kernel: String,
+}
+
+/// One figure by another, and its budget.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ratio {
+    /// What is compared with what.
+    pub name: String,
+    /// How many times.
+    pub value: f64,
+    /// The value it must not pass; nothing where the ratio is for information.
+    pub budget: Option<Budget>,
+    /// Whether the budget is met.
+    pub met: Option<bool>,
+}
+
+/// On which side of a value a ratio has to lie.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Budget {
+    /// At most this.
+    AtMost(f64),
+    /// At least this.
+    AtLeast(f64),
+}
+
+impl Results {
+    /// Nothing measured yet.
+    ///
+    /// # Errors
+    /// The machine's facts cannot be read.
+    pub fn of_this_machine() -> Result<Self> {
+        let read = |path: &str| fs::read_to_string(path).with_context(|| format!("Failed to read {path}"));
+        let (cpuinfo, meminfo) = (read("/proc/cpuinfo")?, read("/proc/meminfo")?);
+        let value = |text: &str, key: &str| {
+            let line = text.lines().find(|line| line.starts_with(key));
+            line.and_then(|line| line.split_once(':'))
+                .map(|(_, value)| value.trim().to_owned())
+                .unwrap_or_default()
+        };
+        let kib = value(&meminfo, "MemTotal").trim_end_matches(" kB").parse::<u64>().unwrap_or_default();
+        let machine = Machine {
+            cpus: available_parallelism().context("Failed to count the processors")?.get(),
+            processor: value(&cpuinfo, "model name"),
+            memory_mib: kib / 1024,
+            kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
+        };
+        Ok(Self { schema: 1, machine, figures: Vec::new(), ratios: Vec::new() })
+    }
+
+    /// Keeps a figure and returns its median.
+    pub fn add(&mut self, figure: Figure) -> f64 {
+        let median = figure.median;
+        self.figures.push(figure);
+        median
+    }
+
+    /// Keeps a ratio.
+    pub fn compare(&mut self, name: &str, value: f64, budget: Option<Budget>) {
+        let met = budget.map(|budget| match budget {
+            Budget::AtMost(most) => value <= most,
+            Budget::AtLeast(least) => value >= least,
+        });
+        self.ratios.push(Ratio { name: name.to_owned(), value, budget, met });
+    }
+
+    /// Writes everything to `target/bench/results.json`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self) -> Result<()> {
+        let dir = place::target().join("bench");
+        fs::create_dir_all(&dir).with_context(|| format!("Failed to create {}", dir.display()))?;
+        let path = dir.join("results.json");
+        let text = serde_json::to_vec_pretty(self).context("Failed to write the results as JSON")?;
+        fs::write(&path, text).with_context(|| format!("Failed to write {}", path.display()))?;
+        println!("Written to {}", path.display());
+        Ok(())
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let machine = &self.machine;
+        writeln!(
+            f,
+            "\n{} processors ({}), {} MiB, Linux {}",
+            machine.cpus, machine.processor, machine.memory_mib, machine.kernel
+        )?;
+        writeln!(f, "\n{:<64} {:>10} {:>6}", "median of", "seconds", "runs")?;
+        for figure in &self.figures {
+            writeln!(f, "{:<64} {:>10.3} {:>6}", figure.name, figure.median, figure.seconds.len())?;
+        }
+        writeln!(f, "\n{:<64} {:>10}  budget", "ratio", "times")?;
+        for ratio in &self.ratios {
+            write!(f, "{:<64} {:>10.2}", ratio.name, ratio.value)?;
+            match ratio.budget {
+                Some(Budget::AtMost(most)) => write!(f, "  ≤ {most}")?,
+                Some(Budget::AtLeast(least)) => write!(f, "  ≥ {least}")?,
+                None => {}
+            }
+            writeln!(f, "{}", ratio.met.map_or("", |met| if met { "  met" } else { "  MISSED" }))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! The demo: the main job told on three real hosts, every command as its user types it.
+
+use std::io::{self, Write as _};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::lab::{Lab, Plan};
+
+/// The name of the demo's lab.
+pub const LAB: &str = "demo";
+
+/// Boots the lab, replacing that of an earlier demo, tells the story, and leaves the lab up.
+///
+/// # Errors
+/// The lab does not come up, or a command ends otherwise than the story has it.
+pub fn run() -> Result<()> {
+    let begun = Instant::now();
+    Lab::end(LAB)?;
+    says(
+        "Booting three Debian hosts and an operator's machine, each with its own systemd, SSH server and Nix.",
+    )?;
+    let lab = Lab::boot_detached(&Plan::demo(LAB))?;
+    says(&format!("They are up after {:.1} s. The fleet:", begun.elapsed().as_secs_f64()))?;
+    Story { lab: &lab }.tell()?;
+    says(&format!("That took {:.0} s.\n{HINTS}", begun.elapsed().as_secs_f64()))
+}
+
+/// How to go on from here.
+const HINTS: &str = "
+The hosts stay up. To look around:
+    make shell                 the operator's machine; then `su - ada`, `cd fleet`, `nixfleet status`
+    make shell HOST=web-1      one of the hosts, as root
+    make demo                  all of it once more, on fresh hosts
+To remove it all:
+    make demo-down";
+
+struct Story<'a> {
+    lab: &'a Lab,
+}
+
+impl Story<'_> {
+    fn tell(&self) -> Result<()> {
+        self.types("cat fleet.nix")?;
+        self.types("nixfleet hosts")?;
+        self.converge()?;
+        self.change()?;
+        self.drift()?;
+        self.roll_back()?;
+        self.remove_a_role()?;
+        self.lose_a_host()
+    }
+
+    fn converge(&self) -> Result<()> {
+        says("What would change? A plan reads the hosts and touches nothing.")?;
+        self.types("nixfleet plan")?;
+        says("Do it, on all hosts at once.")?;
+        self.types("nixfleet apply --yes")?;
+        self.types("curl http://web-1:8080/")?;
+        says("Once more: nothing to do, so nothing restarts, and each host costs one SSH command.")?;
+        self.types("time nixfleet apply --yes")
+    }
+
+    fn change(&self) -> Result<()> {
+        says("Change one word of a page. Only the web server restarts, only where the page is.")?;
+        self.types("sed -i 's/message = \"hello\"/message = \"good morning\"/' roles/web.nix")?;
+        self.types("nixfleet plan --host web-1")?;
+        self.types("nixfleet apply --yes")?;
+        self.types("curl http://web-1:8080/")?;
+        says("Another version of a package.")?;
+        self.types("sed -i 's/helloVersion = \"1\"/helloVersion = \"2\"/' roles/web.nix")?;
+        self.types("nixfleet plan --group web")?;
+        self.types("nixfleet apply --yes")?;
+        self.types("nixfleet run --group web -- bash -lc hello")
+    }
+
+    fn drift(&self) -> Result<()> {
+        says(
+            "Someone repairs web-2 by hand. NixFleet sees it, says it will overwrite it, and keeps a copy.",
+        )?;
+        self.types("ssh deploy@web-2 'echo \"# quick fix\" | sudo tee -a /etc/web/httpd.conf'")?;
+        self.types("nixfleet status --host web-2")?;
+        self.types("nixfleet plan --host web-2")?;
+        self.types("nixfleet apply --yes --host web-2")
+    }
+
+    fn roll_back(&self) -> Result<()> {
+        says("The old greeting was better. Back to the first generation on web-1, and forward again.")?;
+        self.types("nixfleet rollback --host web-1 --to 1 --yes")?;
+        self.types("curl http://web-1:8080/")?;
+        self.types("nixfleet apply --yes --host web-1")
+    }
+
+    fn remove_a_role(&self) -> Result<()> {
+        says("web-2 is no web server any more. What it had goes; what stood there before comes back.")?;
+        self.types("nixfleet run --host web-2 -- head -2 /etc/motd")?;
+        self.types("sed -i '/hosts.web-2/,/}/ { /roles/d }' fleet.nix")?;
+        self.types("nixfleet apply --yes --host web-2")?;
+        self.types("nixfleet run --host web-2 -- head -2 /etc/motd")
+    }
+
+    fn lose_a_host(&self) -> Result<()> {
+        says("web-2 loses power. The others converge all the same, and the exit code tells.")?;
+        self.lab.guest("web-2")?.power_cut()?;
+        self.types("sed -i 's/good morning/good evening/' roles/web.nix")?;
+        self.types_expecting("nixfleet apply --yes", 2)?;
+        self.lab.guest("web-2")?.power_on()?;
+        says("And it is back.")?;
+        self.types("nixfleet apply --yes")
+    }
+
+    fn types(&self, line: &str) -> Result<()> {
+        self.types_expecting(line, 0)
+    }
+
+    fn types_expecting(&self, line: &str, expected: i32) -> Result<()> {
+        let mut out = io::stdout();
+        writeln!(out, "\n{}ada@operator:~/fleet${} {line}", style("1;32"), style("0"))?;
+        out.flush()?;
+        let code = self.lab.operator()?.typed_here(line)?.run_here()?;
+        if code != 0 {
+            writeln!(out, "(exit code {code})")?;
+        }
+        if code != expected {
+            bail!("`{line}` ended with exit code {code}, not {expected}; the hosts stay up for a look");
+        }
+        Ok(())
+    }
+}
+
+fn says(text: &str) -> Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "\n{}{text}{}", style("1;36"), style("0"))?;
+    out.flush()?;
+    Ok(())
+}
+
+/// A terminal's code for a style, where there is a terminal that wants it.
+fn style(code: &str) -> String {
+    use std::io::IsTerminal as _;
+    if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        format!("\x1b[{code}m")
+    } else {
+        String::new()
+    }
+}

@@ -59,7 +59,8 @@ let
       tags = lib.unique (defaults.tags ++ host.tags);
       roles = lib.unique (defaults.roles ++ host.roles);
     };
-  hosts = lib.mapAttrs complete config.hosts;
+  hostsOption = types.resolveOption options.hosts;
+  hosts = lib.mapAttrs complete hostsOption.value;
 
   roleNames = lib.attrNames config.roles;
 
@@ -133,7 +134,7 @@ let
       }
     ) twice;
 
-  fieldProblems = types.optionProblems options;
+  fieldProblems = hostsOption.problems ++ types.optionProblems (removeAttrs options [ "hosts" ]);
 
   fleet = {
     inherit
@@ -154,11 +155,15 @@ let
       ++ lib.concatLists (lib.mapAttrsToList noBackend hosts)
       ++ sameAddress;
 
-    # One list of modules for all hosts, so that their options are declared once.
-    intentModules = [
-      { _module.freeformType = types.strangers; }
-    ]
-    ++ lib.attrValues (import ../modules { inherit lib types; });
+    # The options of all families as one module, made once for all hosts: the module system pays for each module again
+    # with each host.
+    intentModule = {
+      _file = ../modules;
+      config._module.freeformType = types.strangers;
+      options = lib.foldl' lib.recursiveUpdate { } (
+        lib.catAttrs "options" (lib.attrValues (import ../modules { inherit lib types; }))
+      );
+    };
 
     intents = lib.mapAttrs (name: _: evalHost { inherit fleet name; }) hosts;
 

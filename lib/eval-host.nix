@@ -16,7 +16,7 @@ let
       host = fleet.arguments.${name};
       pkgs = fleet.nixpkgs.legacyPackages.${host.system};
     };
-    modules = fleet.intentModules ++ map roleModule knownRoles ++ host.modules;
+    modules = [ fleet.intentModule ] ++ map roleModule knownRoles ++ host.modules;
   };
   inherit (evaluated) config options;
 

@@ -3,18 +3,36 @@
 let
   problem = import ./problem.nix { inherit lib; };
   scalar = import ./scalar.nix { inherit lib problem; };
-  record = import ./record.nix {
-    inherit lib problem;
-    inherit (scalar) fromResolve mustBe;
+  definitions = import ./definitions.nix { inherit lib; };
+  sets = {
+    record = import ./record.nix {
+      inherit
+        definitions
+        lib
+        problem
+        scalar
+        ;
+    };
+    entries = import ./entries.nix {
+      inherit
+        definitions
+        lib
+        problem
+        scalar
+        ;
+    };
   };
 in
 {
   inherit problem;
 }
 // scalar
-// record
+// sets
 // import ./named.nix { inherit lib scalar; }
 // import ./module.nix { inherit lib problem scalar; }
-// import ./sections.nix { inherit lib scalar record; }
+// import ./sections.nix {
+  inherit lib scalar;
+  inherit (sets) entries;
+}
 // import ./resolve.nix { inherit lib problem; }
 // import ./strangers.nix { inherit lib problem; }

@@ -5,7 +5,8 @@ let
   resolveOption =
     option:
     let
-      result = option.type.resolve option.loc option.definitionsWithLocations;
+      resolve = option.type.resolveNow or option.type.resolve;
+      result = resolve option.loc option.definitionsWithLocations;
     in
     if result.problems == [ ] then
       result

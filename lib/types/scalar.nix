@@ -155,34 +155,28 @@ rec {
     };
 
   # Text that several modules may add to; their parts become paragraphs of lines.
-  text = fromResolve {
-    name = "text";
-    description = "a string";
-    resolve =
-      loc: defs:
-      let
-        wrong = lib.filter (def: !isString def.value) defs;
-      in
-      if wrong != none then
+  text =
+    fromResolve {
+      name = "text";
+      description = "a string";
+      resolve =
+        loc: defs:
+        let
+          wrong = lib.filter (def: !isString def.value) defs;
+        in
         {
-          value = "";
+          value = if wrong == none then lib.concatMapStringsSep "\n" (def: def.value) defs else "";
           problems = map (def: mustBe loc def "a string") wrong;
-        }
-      else if tail defs == none then
-        {
-          inherit (head defs) value;
-          problems = none;
-        }
-      else
-        {
-          value = lib.concatMapStringsSep "\n" (def: def.value) defs;
-          problems = none;
         };
-  };
+    }
+    // {
+      accepts = isString;
+    };
 
   nullOr =
     type:
-    fromResolve {
+    lib.optionalAttrs (type ? accepts) { accepts = value: value == null || type.accepts value; }
+    // fromResolve {
       name = "nullOr";
       description = "null or ${type.description}";
       getSubOptions = type.getSubOptions;
@@ -206,7 +200,10 @@ rec {
   # Lists of several modules are joined.
   listOf =
     element:
-    fromResolve {
+    {
+      accepts = value: isList value && lib.all element.accepts value;
+    }
+    // fromResolve {
       name = "listOf";
       description = "a list, each element ${element.description}";
       nestedTypes.elemType = element;

@@ -2,7 +2,7 @@
 {
   lib,
   scalar,
-  record,
+  entries,
 }:
 let
   # A line break would start another setting.
@@ -51,14 +51,14 @@ let
           value = lib.head values;
           problems = lib.optional (lib.tail values != [ ]) (scalar.disagreement loc defs);
         };
-  };
+  } // { inherit accepts; };
 in
 {
-  sections = record.entries {
+  sections = entries {
     description = "a set of sections";
     key = word;
     keyExample = "Service";
-    element = record.entries {
+    element = entries {
       description = "a set of settings";
       key = word;
       keyExample = "ExecStart";

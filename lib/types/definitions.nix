@@ -1,0 +1,55 @@
+# Definitions on their way to a value. A definition is { file; value; }, with { parent; attr; } where the value stands in a
+# set, so that messages can show its line.
+{ lib }:
+let
+  inherit (builtins)
+    concatLists
+    head
+    isAttrs
+    mapAttrs
+    tail
+    ;
+
+  # nixpkgs keeps the file of a definition but not the attribute.
+  relocate =
+    defs: final:
+    let
+      same = lib.filter (def: def.file == final.file) defs;
+    in
+    if same != [ ] && tail same == [ ] then head same // { inherit (final) value; } else final;
+
+  # The values of a set as definitions of their own.
+  located =
+    def:
+    mapAttrs (name: value: [
+      {
+        inherit (def) file;
+        inherit value;
+        parent = def.value;
+        attr = name;
+      }
+    ]) def.value;
+in
+rec {
+  # Whether a value is one of mkIf, mkForce and their kind.
+  isProperty = value: isAttrs value && value ? _type;
+
+  # The definitions of one option after mkIf, mkMerge, priorities and order.
+  settle =
+    loc: defs:
+    if tail defs == [ ] && !isProperty (head defs).value then
+      defs
+    else
+      map (relocate defs) (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
+
+  # Definitions of sets as definitions by name. Hardly anything is defined twice, so one definition does not pay for
+  # grouping many.
+  byName =
+    sets:
+    if sets == [ ] then
+      { }
+    else if tail sets == [ ] then
+      located (head sets)
+    else
+      lib.zipAttrsWith (_: concatLists) (map located sets);
+}

@@ -1,0 +1,120 @@
+# A collection by name: what `attrsOf` is elsewhere, with names that have a type of their own.
+#
+# As with a record, `read` gives the collection for a value that is plainly right, and `resolveNow` is `resolve` for those
+# who need everything in it.
+{
+  lib,
+  definitions,
+  problem,
+  scalar,
+}:
+let
+  inherit (builtins)
+    all
+    attrNames
+    attrValues
+    concatMap
+    head
+    isAttrs
+    mapAttrs
+    tail
+    ;
+
+  none = [ ];
+in
+# `key` is the type of the names. A wrong name is shown corrected, by `correct` where that makes it a right one, as
+# `keyExample` otherwise.
+{
+  description,
+  key,
+  keyExample,
+  correct ? (_: keyExample),
+  element,
+}:
+let
+  wrongKey =
+    loc: def: name:
+    let
+      corrected = correct name;
+      right = if key.accepts corrected then corrected else keyExample;
+    in
+    problem.make {
+      loc = loc ++ [ name ];
+      inherit def;
+      what = "the name in ${lib.showOption (loc ++ [ name ])} must be ${key.description}";
+      example = "${lib.showOption (loc ++ [ right ])} = …;";
+    };
+
+  readElement =
+    if element ? read then
+      element.read
+    else if element ? accepts then
+      _: value: if element.accepts value then value else null
+    else
+      _: _: null;
+
+  read =
+    _: value:
+    let
+      elements = mapAttrs readElement value;
+    in
+    if
+      isAttrs value
+      && !(value ? _type)
+      && all (name: elements.${name} != null && key.accepts name) (attrNames value)
+    then
+      elements
+    else
+      null;
+
+  resolveElement =
+    readFirst: loc: name: defs:
+    let
+      direct = if tail defs == none then readFirst name (head defs).value else null;
+      path = loc ++ [ name ];
+      settled = definitions.settle path defs;
+      result =
+        if direct != null then
+          {
+            value = direct;
+            problems = none;
+          }
+        else
+          element.resolve path settled;
+    in
+    if direct == null && settled == none then
+      null
+    else if key.accepts name then
+      result
+    else
+      result // { problems = [ (wrongKey loc (head defs) name) ] ++ result.problems; };
+
+  resolveWith =
+    readFirst: loc: defs:
+    let
+      sets = lib.filter (def: isAttrs def.value) defs;
+      strange = lib.filter (def: !isAttrs def.value) defs;
+      elements = mapAttrs (resolveElement readFirst loc) (definitions.byName sets);
+      # mkIf may leave nothing of one.
+      results = removeAttrs elements (
+        lib.filter (name: elements.${name} == null) (attrNames elements)
+      );
+    in
+    {
+      value = mapAttrs (_: result: result.value) results;
+      problems =
+        concatMap (result: result.problems) (attrValues results)
+        ++ map (def: scalar.mustBe loc def description) strange;
+    };
+in
+scalar.fromResolve {
+  name = "attrsOf";
+  inherit description;
+  resolve = resolveWith (_: _: null);
+  getSubOptions = prefix: element.getSubOptions (prefix ++ [ "<name>" ]);
+  nestedTypes.elemType = element;
+}
+// {
+  inherit read;
+  resolveNow = resolveWith readElement;
+}

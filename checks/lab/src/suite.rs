@@ -98,6 +98,7 @@ fn show(command: &[&str]) -> Result<(bool, Tally)> {
         .args(&command[1..])
         .current_dir(place::checkout())
         .env("RUSTDOCFLAGS", "-D warnings")
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -46,13 +46,16 @@ pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
     Ok(())
 }
 
-/// `/srv/prebuilt`, which the fleet takes as NixFleet's own packages, and the command line on the search path.
+/// `/srv/prebuilt`, which the demo's fleet takes as NixFleet's own packages, and the command line on the search path.
+/// Fleets that say nothing of the kind get the same programs from the stand-in for nixpkgs.
 fn programs(layer: &Layer) -> Result<()> {
     let binaries = Binaries::build()?;
     for path in [binaries.nixfleet(), binaries.activate()] {
         let bytes = std::fs::read(&path).with_context(|| format!("Failed to read {}", path.display()))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        layer.place(&format!("srv/prebuilt/bin/{name}"), &bytes, 0o755, 0)?;
+        for place in ["srv/prebuilt/bin", "srv/nixpkgs/prebuilt"] {
+            layer.place(&format!("{place}/{name}"), &bytes, 0o755, 0)?;
+        }
     }
     for subcommand in ["plan", "apply", "rollback", "status", "run", "hosts"] {
         layer.link(&format!("srv/prebuilt/bin/nixfleet-{subcommand}"), "nixfleet")?;

@@ -14,15 +14,21 @@
 //! Then what works with them:
 //!
 //! - [`build`]: the builder of a host closure
+//! - [`engine`]: plan, apply, rollback, status
+//! - [`host`]: what the engine reads and changes
+//! - [`show`]: all of it for people
 
 pub mod build;
 pub mod digest;
+pub mod engine;
 pub mod fleet;
+pub mod host;
 pub mod intent;
 pub mod manifest;
 pub mod plan;
 pub mod problem;
 pub mod report;
+pub mod show;
 pub mod values;
 
 /// The version of every JSON document this build reads and writes. A reader refuses any other number.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::SCHEMA;
+use crate::problem::{Code, Problem};
 use crate::values::{AbsPath, AccountName, ManagedPath, Mode, Owner, UnitName};
 
 /// Everything a host should have, flattened: units are entries under `/etc/systemd/system`, enablement is links.
@@ -28,6 +30,34 @@ pub struct Manifest {
     pub entries: BTreeMap<ManagedPath, Entry>,
     /// Units by name.
     pub units: BTreeMap<UnitName, Unit>,
+}
+
+/// As much of a manifest as tells whether the rest can be read.
+#[derive(Deserialize)]
+struct Head {
+    schema: u32,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// [`Code::InvalidManifest`] where it has another schema, another shape, or a value that is not valid.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        let invalid = |error: serde_json::Error| {
+            Problem::new(Code::InvalidManifest, "The manifest cannot be read").because(error)
+        };
+        let head: Head = serde_json::from_slice(bytes).map_err(invalid)?;
+        if head.schema != SCHEMA {
+            return Err(Problem::new(
+                Code::InvalidManifest,
+                "The manifest has a schema this activator cannot read",
+            )
+            .because(format!("it is {}, and {SCHEMA} is expected", head.schema))
+            .help("use the activator of the closure itself"));
+        }
+        serde_json::from_slice(bytes).map_err(invalid)
+    }
 }
 
 /// A package of the host's profile.

@@ -1,8 +1,8 @@
 //! The builder of a host closure: `nixfleet-activate build` is the builder of its derivation.
 //!
-//! - [`parse`]: JSON → [`Intent`], naming every element that does not fit
-//! - [`compile`]: [`Intent`] → [`crate::manifest::Manifest`], naming everything a host would reject
-//! - [`install`]: the `[Install]` section of a unit → the links that enable it
+//! - [`parse`][]: JSON → [`Intent`], naming every element that does not fit
+//! - [`compile`][]: [`Intent`] → [`crate::manifest::Manifest`], naming everything a host would reject
+//! - [`install`][]: the `[Install]` section of a unit → the links that enable it
 
 pub mod compile;
 mod entries;
@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::build::compile::{Closure, compile};
 use crate::intent::Intent;
+use crate::manifest::Manifest;
 use crate::problem::{Code, Problem};
 
 /// What Nix hands to a builder with structured attributes, as far as it matters here.
@@ -48,6 +49,27 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
         return Err(vec![Problem::new(Code::InvalidManifest, "The derivation has no output `out`")]);
     };
     write(out, &intent, &closure).map_err(|problem| vec![problem])
+}
+
+/// Checks an intent, the attributes of a derivation, or a manifest, without building anything.
+///
+/// # Errors
+/// Everything that is wrong with an intent, or the first thing that is wrong with a manifest.
+pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
+    let bytes = fs::read(file).map_err(|error| vec![cannot("read", file, &error)])?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        vec![Problem::new(Code::InvalidManifest, "The file is no JSON").at(file.display()).because(error)]
+    })?;
+    if value.get("entries").is_some() {
+        return Manifest::parse(&bytes).map(drop).map_err(|problem| vec![problem.at(file.display())]);
+    }
+    let intent = match value {
+        Value::Object(mut attributes) if attributes.contains_key("intent") => {
+            attributes.remove("intent").unwrap_or_default()
+        }
+        intent => intent,
+    };
+    compile(&parse::intent(intent)?).map(drop)
 }
 
 /// Writes a closure: the manifest, inline contents by digest, the package profile and the activator.

@@ -43,6 +43,12 @@ impl Owner {
         Self("root".to_owned())
     }
 
+    /// The name of an account that is managed.
+    #[must_use]
+    pub fn of(name: &AccountName) -> Self {
+        Self(name.0.clone())
+    }
+
     /// An id that has no name on the host.
     #[must_use]
     pub fn from_id(id: u32) -> Self {

@@ -2,46 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use expect_test::expect;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// An intent with nothing in it.
-fn empty_intent() -> Value {
-    json!({
-        "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",
-        "activator": env!("CARGO_BIN_EXE_nixfleet-activate"), "profile": null,
-        "packages": [], "groups": [], "users": [], "directories": [], "files": [], "units": [],
-    })
-}
-
-fn file(path: &str, text: Option<&str>) -> Value {
-    json!({
-        "path": path, "text": text, "source": null, "mode": "0644", "owner": "root", "group": "root",
-        "restartUnits": [], "reloadUnits": [], "validate": null, "onConflict": "fail",
-    })
-}
-
-fn unit(name: &str, text: Option<&str>, enabled: Option<bool>) -> Value {
-    json!({
-        "name": name, "text": text, "dropIns": [], "enabled": enabled, "restartIfChanged": true,
-        "reloadIfChanged": false, "stopIfRemoved": true, "onConflict": "fail",
-    })
-}
-
-fn build(intent: &Value, room: &Path) -> Output {
-    let attributes = room.join("attrs.json");
-    let document =
-        json!({ "intent": intent, "outputs": { "out": room.join("out") }, "name": "nixfleet-web-1" });
-    fs::write(&attributes, document.to_string()).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_nixfleet-activate"))
-        .arg("build")
-        .env("NIX_ATTRS_JSON_FILE", attributes)
-        .output()
-        .unwrap()
-}
+use crate::room::{build, empty_intent, file, unit};
 
 fn refusal(intent: &Value) -> String {
     let room = TempDir::new().unwrap();

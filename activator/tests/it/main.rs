@@ -1,3 +1,7 @@
 //! The program as others use it: driven by its command line, on trees of files.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_raw_string_hashes)]
+
 mod build;
+mod generations;
+mod room;

@@ -1,0 +1,173 @@
+//! Apply and rollback: one run from the lock to the report.
+
+use std::time::Instant;
+
+use super::journal::{self, Journal, Phase};
+use super::planner::{self, Planned};
+use super::state::State;
+use super::target::{Target, Wanted};
+use super::{begin, commit, execute, stage, undo};
+use crate::SCHEMA;
+use crate::host::Host;
+use crate::host::lock::{Holder, Lock};
+use crate::host::profile::Profile;
+use crate::plan::Generation;
+use crate::problem::{Code, Problem};
+use crate::report::{Outcome, Report};
+
+/// What a host is to be brought to.
+#[derive(Clone, Debug)]
+pub enum Goal {
+    /// A closure on this machine.
+    Closure(String),
+    /// A generation of the host.
+    Generation(Wanted),
+}
+
+/// Brings a host to a goal, all or nothing. `expect` is the fingerprint of the plan somebody agreed to.
+#[must_use]
+pub fn apply(host: &Host, goal: &Goal, expect: Option<&str>, holder: Holder) -> Report {
+    let started = Instant::now();
+    let mut report = Report {
+        schema: SCHEMA,
+        host: String::new(),
+        outcome: Outcome::Blocked,
+        before: None,
+        after: None,
+        steps_done: 0,
+        kept: Vec::new(),
+        problem: None,
+        recovered: None,
+        duration_ms: 0,
+    };
+    if let Err(problem) = run(host, goal, expect, holder, &mut report) {
+        report.problem = Some(problem);
+    }
+    report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report
+}
+
+/// The outcome in the report is `blocked` until something is known to be better or worse.
+fn run(
+    host: &Host,
+    goal: &Goal,
+    expect: Option<&str>,
+    holder: Holder,
+    report: &mut Report,
+) -> Result<(), Problem> {
+    let _lock = Lock::take(host, &holder)?;
+    match recover(host) {
+        Ok(recovered) => report.recovered = recovered,
+        Err(problem) => {
+            report.outcome = Outcome::Failed;
+            return Err(problem);
+        }
+    }
+    let profile = Profile::read(host)?;
+    report.before.clone_from(&profile.current);
+    report.after.clone_from(&profile.current);
+    let target = match goal {
+        Goal::Closure(closure) => Target::of_closure(closure)?,
+        Goal::Generation(wanted) => Target::of_generation(&profile, *wanted)?,
+    };
+    report.host.clone_from(&target.manifest.host);
+    let planned = planner::plan(host, &target)?;
+    if expect.is_some_and(|expect| expect != planned.plan.fingerprint) {
+        return Err(Problem::new(Code::PlanOutdated, "The host changed between plan and apply")
+            .because("planning again gives another plan")
+            .help("look at the new plan, then apply that"));
+    }
+    if let Some(problem) = first_of(&planned.plan.problems) {
+        return Err(problem);
+    }
+    if planned.plan.steps.is_empty() {
+        report.outcome = Outcome::Unchanged;
+        return Ok(());
+    }
+    transact(host, &planned, &target, holder, report)
+}
+
+/// The first problem; it says how many more there are.
+fn first_of(problems: &[Problem]) -> Option<Problem> {
+    let (first, more) = problems.split_first()?;
+    if more.is_empty() {
+        return Some(first.clone());
+    }
+    let help = first.help.as_deref().unwrap_or_default();
+    Some(first.clone().help(format!("{help}\n({} more: see the plan)", more.len()).trim_start().to_owned()))
+}
+
+fn transact(
+    host: &Host,
+    planned: &Planned,
+    target: &Target,
+    holder: Holder,
+    report: &mut Report,
+) -> Result<(), Problem> {
+    stage::remove_stale_slots(host)?;
+    let mut journal = begin::begin(host, planned, target, holder)?;
+    host.write_record(journal::RECORD, &journal)?;
+    match execute_all(host, planned, target, &mut journal) {
+        Ok(done) => report.steps_done = done,
+        // The disk may fail in the very moment after the commit point; then there is no way back any more.
+        Err(_) if is_committed(host, &journal) => report.steps_done = journal.operations.len(),
+        Err(problem) => {
+            let undone = undo::undo(host, &journal);
+            report.outcome = if undone.is_ok() { Outcome::RolledBack } else { Outcome::Failed };
+            return Err(match undone {
+                Ok(()) => problem,
+                Err(undo) => {
+                    let why = undo.why.clone().unwrap_or_default();
+                    undo.because(format!("{problem}\nand then it could not be undone: {why}"))
+                }
+            });
+        }
+    }
+    report.outcome = Outcome::Ok;
+    report.after = Some(journal.after.clone());
+    report.kept = journal.kept();
+    // Behind the commit point a failure changes nothing about what the host has become.
+    commit::finish(host, &journal)
+}
+
+fn is_committed(host: &Host, journal: &Journal) -> bool {
+    State::read(host).is_ok_and(|(state, _)| state.transaction == journal.transaction)
+}
+
+fn execute_all(
+    host: &Host,
+    planned: &Planned,
+    target: &Target,
+    journal: &mut Journal,
+) -> Result<usize, Problem> {
+    let accounts = execute::execute_accounts(host, &planned.state, journal)?;
+    stage::stage(host, target, journal)?;
+    journal.phase = Phase::Swapping;
+    host.write_record(journal::RECORD, journal)?;
+    let rest = execute::execute(host, &planned.state, journal)?;
+    commit::commit(host, planned, target, journal)?;
+    Ok(accounts + rest)
+}
+
+/// Ends a run that was interrupted: forward where it was committed, else back. Says what was done.
+///
+/// # Errors
+/// [`Code::Recovery`] or [`Code::State`]; nothing else is done then.
+pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
+    let Some(journal) = Journal::read(host)? else { return Ok(None) };
+    let (state, _) = State::read(host)?;
+    let name = |generation: Option<&Generation>| {
+        generation.map_or_else(
+            || "no generation".to_owned(),
+            |generation| format!("generation {}", generation.number),
+        )
+    };
+    let ended = if state.transaction == journal.transaction {
+        commit::finish(host, &journal)?;
+        format!("had reached {}", name(Some(&journal.after)))
+    } else {
+        undo::undo(host, &journal)?;
+        format!("was taken back to {}", name(journal.before.as_ref()))
+    };
+    Ok(Some(format!("an interrupted run ({}) {ended}", journal.holder)))
+}

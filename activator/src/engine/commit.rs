@@ -1,0 +1,219 @@
+//! The commit point of a transaction, and what is left to do behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustix::time::ClockId;
+
+use super::begin::ORIGINALS;
+use super::journal::{self, Facts, Journal, Operation};
+use super::observe::{Found, Observed};
+use super::planner::Planned;
+use super::state::{self, FileStat, Origin, Owned, OwnedUser, State, Thing};
+use super::swap::{Places, Swapper};
+use super::target::Target;
+use super::undo::{forget_original, remove_slots};
+use crate::SCHEMA;
+use crate::host::walk::{self, Walk};
+use crate::host::{HOME, Host};
+use crate::manifest::{Access, Entry, Manifest};
+use crate::plan::{Keep, Step};
+use crate::problem::Problem;
+use crate::values::{AccountName, ManagedPath};
+
+/// How long after a change the clock of a filesystem surely shows another time, in nanoseconds: its ticks are at most
+/// 10 ms apart, or a whole second where it keeps no parts of seconds.
+const TICK: i64 = 20_000_000;
+const TICK_OF_SECONDS: i64 = 2_000_000_000;
+
+/// Replaces the state. With that the transaction counts as done.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`]; nothing is committed then.
+pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
+    let mut state = state_after(&planned.state, &planned.observed, target, journal);
+    remember_stats(host, &mut state)?;
+    host.write_record(state::RECORD, &state)
+}
+
+/// What is owned once a transaction is done.
+#[must_use]
+pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &Journal) -> State {
+    let manifest = &target.manifest;
+    let operations: BTreeMap<&ManagedPath, &Operation> = journal
+        .operations
+        .iter()
+        .filter_map(|operation| Some((path_of(&operation.step)?, operation)))
+        .collect();
+    let mut paths: BTreeMap<ManagedPath, Owned> = BTreeMap::new();
+    for (path, entry) in &manifest.entries {
+        let before = old.paths.get(path);
+        let known = before.map(|owned| owned.origin.clone());
+        let origin = known.unwrap_or_else(|| origin(entry, operations.get(path).copied()));
+        paths.insert(path.clone(), owned(entry, origin));
+    }
+    for directory in implicit_directories(old, manifest, &operations) {
+        let thing = Thing::Directory { access: access_of(&directory, old, observed), implicit: true };
+        let owned =
+            Owned { thing, origin: Origin::Created, restart_units: Vec::new(), reload_units: Vec::new() };
+        paths.insert(directory, owned);
+    }
+    State {
+        schema: SCHEMA,
+        transaction: journal.transaction,
+        host: manifest.host.clone(),
+        generation: Some(journal.after.number),
+        closure: Some(target.closure.clone()),
+        manifest: Some(target.digest.clone()),
+        packages: manifest.packages.clone(),
+        paths,
+        groups: groups_after(old, journal),
+        users: users_after(old, observed, manifest, journal),
+        units: manifest.units.clone(),
+    }
+}
+
+const fn path_of(step: &Step) -> Option<&ManagedPath> {
+    match step {
+        Step::CreateDirectory { path, .. }
+        | Step::WriteFile { path, .. }
+        | Step::WriteLink { path, .. }
+        | Step::ChangeAccess { path, .. }
+        | Step::Own { path, .. } => Some(path),
+        _ => None,
+    }
+}
+
+/// What becomes of a newly managed path when management ends.
+fn origin(entry: &Entry, operation: Option<&Operation>) -> Origin {
+    let Some(operation) = operation else { return Origin::Created };
+    match (entry, &operation.step, &operation.kept) {
+        (_, Step::ChangeAccess { before, .. }, _) => Origin::Existed { access: before.clone() },
+        (Entry::Directory(access), Step::Own { .. }, _) => Origin::Existed { access: access.clone() },
+        (
+            _,
+            Step::WriteFile { keep, .. } | Step::WriteLink { keep, .. } | Step::Own { keep, .. },
+            Some(kept),
+        ) if *keep == Keep::Original => Origin::Original { kept: kept.clone() },
+        _ => Origin::Created,
+    }
+}
+
+fn owned(entry: &Entry, origin: Origin) -> Owned {
+    let (mut restart_units, mut reload_units) = (Vec::new(), Vec::new());
+    let thing = match entry {
+        Entry::Directory(access) => Thing::Directory { access: access.clone(), implicit: false },
+        Entry::File(file) => {
+            restart_units.clone_from(&file.restart_units);
+            reload_units.clone_from(&file.reload_units);
+            Thing::File { sha256: file.sha256.clone(), access: file.access.clone(), stat: None }
+        }
+        Entry::Link(link) => Thing::Link { target: link.target.clone() },
+    };
+    Owned { thing, origin, restart_units, reload_units }
+}
+
+/// Directories of ours in which something managed stands, and that the manifest does not name.
+fn implicit_directories(
+    old: &State,
+    manifest: &Manifest,
+    operations: &BTreeMap<&ManagedPath, &Operation>,
+) -> BTreeSet<ManagedPath> {
+    let above = manifest.entries.keys().flat_map(ManagedPath::ancestors);
+    let ours = |path: &ManagedPath| {
+        let created =
+            operations.get(path).is_some_and(|made| matches!(made.step, Step::CreateDirectory { .. }));
+        let owned = old.paths.get(path).is_some_and(|owned| {
+            matches!(owned.thing, Thing::Directory { .. }) && owned.origin == Origin::Created
+        });
+        (created || owned) && !manifest.entries.contains_key(path)
+    };
+    above.filter(ours).collect()
+}
+
+fn access_of(path: &ManagedPath, old: &State, observed: &Observed) -> Access {
+    match (observed.paths.get(path), old.paths.get(path).map(|owned| &owned.thing)) {
+        (Some(Found::Directory { access, .. }), _) | (_, Some(Thing::Directory { access, .. })) => {
+            access.clone()
+        }
+        _ => Access::of_implicit_directory(),
+    }
+}
+
+fn groups_after(old: &State, journal: &Journal) -> BTreeSet<AccountName> {
+    let created = journal.operations.iter().filter_map(|operation| match &operation.step {
+        Step::CreateGroup { name, .. } => Some(name.clone()),
+        _ => None,
+    });
+    old.groups.iter().cloned().chain(created).collect()
+}
+
+fn users_after(
+    old: &State,
+    observed: &Observed,
+    manifest: &Manifest,
+    journal: &Journal,
+) -> BTreeMap<AccountName, OwnedUser> {
+    // Users that left: those created here stay known, so that they can come back.
+    let left = old.users.iter().filter(|(_, owned)| owned.created);
+    let mut users: BTreeMap<AccountName, OwnedUser> =
+        left.map(|(name, owned)| (name.clone(), OwnedUser { disabled: true, ..owned.clone() })).collect();
+    for user in &manifest.users {
+        let created = journal.operations.iter().any(
+            |operation| matches!(&operation.step, Step::CreateUser { user: made } if made.name == user.name),
+        );
+        let before = old.users.get(&user.name);
+        let member = |group: &str| {
+            let account = observed.accounts.users.get(&*user.name);
+            account.is_some_and(|account| account.groups.iter().any(|name| name == group))
+        };
+        let ours = |group: &str| before.is_some_and(|owned| owned.groups.contains(group));
+        let groups =
+            user.extra_groups.iter().filter(|group| ours(group) || !member(group)).cloned().collect();
+        let created = created || before.is_some_and(|owned| owned.created);
+        users.insert(user.name.clone(), OwnedUser { created, disabled: false, groups });
+    }
+    users
+}
+
+/// Notes what the filesystem says about each file, so that it need not be read again while that stays the same. Left
+/// out where the file is so new that a change could still get the same time.
+fn remember_stats(host: &Host, state: &mut State) -> Result<(), Problem> {
+    let now = rustix::time::clock_gettime(ClockId::Realtime);
+    let now = now.tv_sec.wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec);
+    let mut walk = Walk::new(host);
+    for (path, owned) in &mut state.paths {
+        let Thing::File { stat, .. } = &mut owned.thing else { continue };
+        let Some(directory) = walk.parent(path)? else { continue };
+        let Ok(Some(found)) = walk::look(directory.fd, path.name()) else { continue };
+        let found = FileStat::of(&found);
+        let tick = if found.ctime % 1_000_000_000 == 0 { TICK_OF_SECONDS } else { TICK };
+        let settled = now - found.ctime > tick && found.ctime > found.mtime;
+        *stat = settled.then_some(found);
+    }
+    Ok(())
+}
+
+/// Clears away what only undoing needed, and closes the journal. May be interrupted and begun again.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`]; the next run goes on.
+pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let mut swapper = Swapper::new(host);
+    for operation in &journal.operations {
+        let Facts::Slot { slot, original, .. } = &operation.facts else { continue };
+        if let Step::RemoveDirectory { path } = &operation.step {
+            swapper.clear(slot)?;
+            // Somebody put something into it at the last moment: then it stays.
+            swapper.put_back(Places { path, slot })?;
+        } else {
+            swapper.clear(slot)?;
+        }
+        if let (Step::Restore { .. }, Some(original)) = (&operation.step, original)
+            && original.starts_with(&format!("{HOME}/{ORIGINALS}/"))
+        {
+            forget_original(host, original)?;
+        }
+    }
+    remove_slots(host, journal)?;
+    host.remove_record(journal::RECORD)
+}

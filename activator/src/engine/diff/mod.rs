@@ -1,0 +1,142 @@
+//! State, manifest and observed host → steps. Pure: the same three always give the same steps.
+
+mod accounts;
+mod paths;
+mod units;
+
+pub(super) use accounts::groups_of;
+
+use std::collections::BTreeSet;
+
+use super::observe::Observed;
+use super::state::State;
+use crate::manifest::{Manifest, Package};
+use crate::plan::{Drift, PackageChanges, Step};
+use crate::problem::Problem;
+use crate::values::ManagedPath;
+
+/// What a host should become.
+#[derive(Clone, Copy, Debug)]
+pub struct Desired<'a> {
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// Its closure.
+    pub closure: &'a str,
+    /// The number of the generation, where one that exists is wanted back.
+    pub number: Option<u64>,
+}
+
+/// What would be done and why it might be refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diff {
+    /// What would be done, in order.
+    pub steps: Vec<Step>,
+    /// What is not as the last transaction left it.
+    pub drift: Vec<Drift>,
+    /// Why an apply would refuse.
+    pub problems: Vec<Problem>,
+}
+
+/// Finds the steps from a host as it stands to what it should become.
+#[must_use]
+pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
+    let mut differ = Differ {
+        state,
+        manifest: desired.manifest,
+        observed,
+        drift: Vec::new(),
+        problems: Vec::new(),
+        changed: BTreeSet::new(),
+        reload_daemon: false,
+    };
+    differ.profile();
+    let accounts = differ.accounts();
+    let paths = differ.paths();
+    let units = differ.units();
+    let reload = differ.reload_daemon.then_some(Step::DaemonReload);
+    let steps = accounts
+        .create
+        .into_iter()
+        .chain(units.stop)
+        .chain(paths.directories)
+        .chain(paths.writes)
+        .chain(paths.removals)
+        .chain(paths.directory_removals)
+        .chain(reload)
+        .chain(switch(state, desired, observed))
+        .chain(units.restart)
+        .chain(units.reload)
+        .chain(units.start)
+        .chain(accounts.disable)
+        .collect();
+    Diff { steps, drift: differ.drift, problems: differ.problems }
+}
+
+/// Where the three meet. Collects what is found on the way.
+struct Differ<'a> {
+    state: &'a State,
+    manifest: &'a Manifest,
+    observed: &'a Observed,
+    drift: Vec<Drift>,
+    problems: Vec<Problem>,
+    /// Paths whose content or access would change: they decide which units are affected.
+    changed: BTreeSet<ManagedPath>,
+    /// Something systemd reads would change.
+    reload_daemon: bool,
+}
+
+impl Differ<'_> {
+    /// The generation that the last transaction put in force should still be.
+    fn profile(&mut self) {
+        let number = self.observed.profile.current.as_ref().map(|generation| generation.number);
+        if number != self.state.generation {
+            let name =
+                |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+            let what = format!("generation {} → {}", name(self.state.generation), name(number));
+            self.drifted(&crate::host::profile::DIRECTORY, what);
+        }
+    }
+
+    fn drifted(&mut self, subject: &impl ToString, what: impl Into<String>) {
+        self.drift.push(Drift { subject: subject.to_string(), what: what.into() });
+    }
+}
+
+/// A new generation for another closure; none where it is in force already.
+fn switch(state: &State, desired: Desired<'_>, observed: &Observed) -> Option<Step> {
+    let profile = &observed.profile;
+    let current = profile.current.as_ref();
+    let from = current.map(|generation| generation.number);
+    let in_force = match desired.number {
+        Some(number) => from == Some(number),
+        None => current.is_some_and(|generation| generation.closure == desired.closure),
+    };
+    // Where only the link was moved by hand, the generation that should be in force already has its number.
+    let known = || {
+        let generation = profile.generation(state.generation?)?;
+        (generation.closure == desired.closure).then_some(generation.number)
+    };
+    let to = desired.number.or_else(known).unwrap_or_else(|| profile.next_number());
+    (!in_force).then_some(Step::SwitchProfile { from, to })
+}
+
+/// Differences between two package profiles. A package is one name; several versions of it count one by one.
+#[must_use]
+pub fn package_changes(old: &[Package], new: &[Package]) -> PackageChanges {
+    let without = |these: &[Package], those: &[Package]| -> Vec<Package> {
+        let mut rest: Vec<Package> =
+            these.iter().filter(|package| !those.contains(package)).cloned().collect();
+        rest.sort();
+        rest
+    };
+    let mut removed = without(old, new);
+    let mut changes = PackageChanges::default();
+    for package in without(new, old) {
+        match removed.iter().position(|old| old.name == package.name) {
+            Some(index) => changes.changed.push((removed.remove(index), package)),
+            None => changes.added.push(package),
+        }
+    }
+    changes.removed = removed;
+    changes
+}

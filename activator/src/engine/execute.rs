@@ -1,0 +1,198 @@
+//! Does the operations of a transaction, one after the other.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+
+use rustix::fs::{Mode as Bits, OFlags};
+
+use super::diff::groups_of;
+use super::journal::{Facts, Journal, Operation};
+use super::stage::{hand_over, ids};
+use super::state::State;
+use super::swap::{Places, Swapper};
+use crate::host::accounts::{self, Accounts, Change};
+use crate::host::systemd::{Systemd, Verb};
+use crate::host::walk::Walk;
+use crate::host::{Host, host_file, profile};
+use crate::manifest::Access;
+use crate::plan::Step;
+use crate::problem::Problem;
+use crate::values::{ManagedPath, UnitName};
+
+/// Whether an operation only concerns accounts, which come before anything is staged.
+#[must_use]
+pub const fn is_account(step: &Step) -> bool {
+    matches!(step, Step::CreateGroup { .. } | Step::CreateUser { .. } | Step::ModifyUser { .. })
+}
+
+/// Does the operations that come before staging.
+///
+/// # Errors
+/// [`crate::problem::Code::Account`].
+pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result<usize, Problem> {
+    let mut executor = Executor::new(host, state, journal);
+    let first: Vec<&Operation> =
+        journal.operations.iter().filter(|operation| is_account(&operation.step)).collect();
+    executor.all(&first)
+}
+
+/// Does all other operations. Returns how many.
+///
+/// # Errors
+/// What the first operation that fails says; nothing is undone yet.
+pub fn execute(host: &Host, state: &State, journal: &Journal) -> Result<usize, Problem> {
+    let mut executor = Executor::new(host, state, journal);
+    let rest: Vec<&Operation> =
+        journal.operations.iter().filter(|operation| !is_account(&operation.step)).collect();
+    executor.all(&rest)
+}
+
+struct Executor<'a> {
+    host: &'a Host,
+    state: &'a State,
+    journal: &'a Journal,
+    systemd: Option<Systemd>,
+    swapper: Swapper<'a>,
+    /// Directories in which names changed, to be written to the disk before anything builds on them.
+    touched: BTreeSet<String>,
+}
+
+impl<'a> Executor<'a> {
+    fn new(host: &'a Host, state: &'a State, journal: &'a Journal) -> Self {
+        let (systemd, swapper) = (Systemd::of(host), Swapper::new(host));
+        Self { host, state, journal, systemd, swapper, touched: BTreeSet::new() }
+    }
+
+    /// A thin loop. Neighbours that do the same to units go to systemd together, which knows their order.
+    fn all(&mut self, operations: &[&Operation]) -> Result<usize, Problem> {
+        let mut rest = operations;
+        while let Some((first, after)) = rest.split_first() {
+            let Some((verb, _)) = unit_job(&first.step) else {
+                self.one(first)?;
+                rest = after;
+                continue;
+            };
+            self.sync()?;
+            let jobs = rest.iter().map_while(|operation| unit_job(&operation.step));
+            let units: Vec<&UnitName> =
+                jobs.take_while(|(other, _)| *other == verb).map(|(_, unit)| unit).collect();
+            if let Some(systemd) = self.systemd {
+                systemd.job(verb, &units)?;
+            }
+            rest = &rest[units.len()..];
+        }
+        self.sync()?;
+        Ok(operations.len())
+    }
+
+    fn one(&mut self, operation: &Operation) -> Result<(), Problem> {
+        match (&operation.step, &operation.facts) {
+            (Step::CreateGroup { name, gid }, _) => accounts::create_group(self.host, name, *gid),
+            (Step::CreateUser { user }, _) => accounts::create_user(self.host, user),
+            (Step::ModifyUser { user, .. }, Facts::Account { before: Some(before) }) => {
+                let owned = self.state.users.get(&user.name);
+                let groups = groups_of(user, before, owned.map(|owned| &owned.groups));
+                let unlock = owned.is_some_and(|owned| owned.disabled) && before.locked_password;
+                accounts::modify_user(self.host, &user.name, Change::to_user(user, &groups, unlock))
+            }
+            (Step::DisableUser { name }, _) => accounts::modify_user(self.host, name, Change::disable()),
+            (
+                Step::WriteFile { path, .. }
+                | Step::WriteLink { path, .. }
+                | Step::CreateDirectory { path, .. }
+                | Step::Restore { path, .. },
+                Facts::Slot { slot, replaced, .. },
+            ) => {
+                self.touch(path, slot);
+                self.swapper.bring_in(Places { path, slot }, *replaced)
+            }
+            (Step::Remove { path, .. }, Facts::Slot { slot, replaced, .. }) => {
+                self.touch(path, slot);
+                self.swapper.take_out(Places { path, slot }, *replaced)
+            }
+            (Step::RemoveDirectory { path }, Facts::Slot { slot, .. }) => {
+                self.touch(path, slot);
+                self.swapper.take_out_if_empty(Places { path, slot })
+            }
+            (Step::ChangeAccess { path, after, .. }, _) => change_access(self.host, path, after),
+            (Step::DaemonReload, _) => {
+                self.sync()?;
+                self.systemd.map_or(Ok(()), Systemd::daemon_reload)
+            }
+            (Step::SwitchProfile { .. }, _) => {
+                self.sync()?;
+                profile::switch(self.host, &self.journal.after)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn touch(&mut self, path: &str, slot: &str) {
+        for path in [path, slot] {
+            let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+            if !self.touched.contains(directory) {
+                self.touched.insert(directory.to_owned());
+            }
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), Problem> {
+        sync_directories(self.host, &std::mem::take(&mut self.touched))
+    }
+}
+
+/// Writes directories to the disk; those that are gone meanwhile need it no more.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`].
+pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(), Problem> {
+    for directory in directories {
+        match File::open(host.path(directory)).and_then(|open| open.sync_all()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(host_file("write to the disk", directory, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What a step does to a unit, if that is what it does.
+#[must_use]
+pub const fn unit_job(step: &Step) -> Option<(Verb, &UnitName)> {
+    match step {
+        Step::StopUnit { unit, .. } => Some((Verb::Stop, unit)),
+        Step::StartUnit { unit, .. } => Some((Verb::Start, unit)),
+        Step::RestartUnit { unit, .. } => Some((Verb::Restart, unit)),
+        Step::ReloadUnit { unit, .. } => Some((Verb::Reload, unit)),
+        _ => None,
+    }
+}
+
+fn change_access(host: &Host, path: &ManagedPath, access: &Access) -> Result<(), Problem> {
+    let (uid, gid) = ids(&Accounts::read(host)?, access)?;
+    set_access(host, path, uid, gid, access.mode.bits())
+}
+
+/// Changes mode and owner of what stands at a path; a link, or nothing, is left alone.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`].
+pub fn set_access(host: &Host, path: &ManagedPath, uid: u32, gid: u32, mode: u32) -> Result<(), Problem> {
+    let mut walk = Walk::new(host);
+    let Some(directory) = walk.parent(path)? else { return Ok(()) };
+    let failed = |error| host_file("change mode and owner of", &**path, &error);
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty()) {
+        Ok(file) => {
+            // Nobody gains a right in between that they have neither before nor afterwards.
+            let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
+            let narrow = Bits::from_raw_mode(stat.st_mode & mode & 0o777);
+            rustix::fs::fchmod(&file, narrow).map_err(|errno| failed(errno.into()))?;
+            hand_over(&file, uid, gid, mode).map_err(failed)?;
+            rustix::fs::fsync(&file).map_err(|errno| failed(errno.into()))
+        }
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => Ok(()),
+        Err(errno) => Err(failed(errno.into())),
+    }
+}

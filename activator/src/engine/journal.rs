@@ -1,0 +1,162 @@
+//! The journal of an open transaction: what is being done, and everything that undoing it needs.
+//!
+//! It is on the disk before the first change and goes after the last. It never says how far a run came: undoing looks
+//! at what stands where, so that it may itself be interrupted and begun again at any time.
+
+use serde::{Deserialize, Serialize};
+
+use super::status::KEPT;
+use crate::SCHEMA;
+use crate::host::accounts::Account;
+use crate::host::lock::Holder;
+use crate::host::systemd::UnitState;
+use crate::host::{HOME, Host};
+use crate::plan::{Generation, Step};
+use crate::problem::{Code, Problem};
+use crate::values::AbsPath;
+
+/// The name of the journal under [`HOME`].
+pub const RECORD: &str = "journal.json";
+
+/// An open transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Journal {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// Its number; the state carries it once the transaction is committed.
+    pub transaction: u64,
+    /// Who runs it.
+    pub holder: Holder,
+    /// How far it can have come.
+    pub phase: Phase,
+    /// The generation in force before.
+    pub before: Option<Generation>,
+    /// The generation in force afterwards.
+    pub after: Generation,
+    /// What is done, in order.
+    pub operations: Vec<Operation>,
+}
+
+/// How far a transaction can have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Accounts may have changed and new content may be staged; nothing managed has been touched.
+    Staging,
+    /// Anything may have been done. What is staged is known by its inode.
+    Swapping,
+}
+
+/// One step and what undoing it needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// The step as planned.
+    pub step: Step,
+    /// What was there before.
+    pub facts: Facts,
+    /// Where the old content is kept beyond the transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<AbsPath>,
+}
+
+/// What undoing a step needs to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "of")]
+pub enum Facts {
+    /// Nothing.
+    Nothing,
+    /// Something takes the place of something else; the two exchange places with this slot.
+    Slot {
+        /// Holds the new thing before, the old one afterwards.
+        slot: AbsPath,
+        /// Inode of the new thing, once it is staged.
+        staged: Option<u64>,
+        /// What is replaced; nothing where nothing stands there.
+        replaced: Option<Replaced>,
+        /// The original that is put back, where that is what happens.
+        original: Option<AbsPath>,
+    },
+    /// Mode and owner before.
+    Access {
+        /// Owner.
+        uid: u32,
+        /// Group.
+        gid: u32,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// The account before; nothing where there was none.
+    Account {
+        /// As the account files had it.
+        before: Option<Account>,
+    },
+    /// The unit before.
+    Unit {
+        /// As systemd showed it.
+        before: UnitState,
+    },
+    /// The profile before.
+    Profile {
+        /// The number of a generation that is made only now.
+        begun: Option<u64>,
+    },
+}
+
+/// Tells whether something is still what was planned to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Length in bytes.
+    pub size: u64,
+    /// Time of modification, nanoseconds since 1970-01-01.
+    pub mtime: i64,
+    /// Type and permission bits.
+    pub mode: u32,
+}
+
+impl Journal {
+    /// Reads the journal of a host; nothing where no transaction is open.
+    ///
+    /// # Errors
+    /// [`Code::Recovery`] where it cannot be read.
+    pub fn read(host: &Host) -> Result<Option<Self>, Problem> {
+        let unreadable = |why: String| {
+            Problem::new(Code::Recovery, "The journal of an interrupted run cannot be read")
+                .at(format!("{HOME}/{RECORD}"))
+                .because(why)
+                .help("nothing was touched; what the run replaced stands under /var/lib/nixfleet/tx")
+        };
+        let Some(bytes) = host.read_record(RECORD).map_err(|error| unreadable(error.to_string()))? else {
+            return Ok(None);
+        };
+        let journal: Self = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        if journal.schema == SCHEMA {
+            return Ok(Some(journal));
+        }
+        Err(unreadable(format!("its schema is {}, and this activator reads {SCHEMA}", journal.schema)))
+    }
+
+    /// Copies of replaced or removed content that stay beyond the transaction, as absolute paths on the host.
+    #[must_use]
+    pub fn kept(&self) -> Vec<String> {
+        let copies = format!("{HOME}/{KEPT}/");
+        let kept = self.operations.iter().filter_map(|operation| operation.kept.as_ref());
+        kept.filter(|kept| kept.starts_with(&copies)).map(ToString::to_string).collect()
+    }
+
+    /// Whether systemd has to read its unit files again once the operations are undone.
+    #[must_use]
+    pub fn reloads_daemon(&self) -> bool {
+        self.operations.iter().any(|operation| operation.step == Step::DaemonReload)
+    }
+}
+
+/// An interrupted run that the next apply will recover, for people.
+#[must_use]
+pub fn interrupted(host: &Host) -> Option<String> {
+    match Journal::read(host) {
+        Ok(journal) => Some(journal?.holder.to_string()),
+        Err(problem) => Some(problem.what),
+    }
+}

@@ -1,0 +1,95 @@
+//! Keeps what stands at a path: by a second name where the filesystem is the same, else by a faithful copy.
+
+use std::fs::File;
+use std::io;
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode as Bits, OFlags, Stat, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::io::Errno;
+
+use crate::host::Host;
+use crate::host::walk::Directory;
+use crate::values::ManagedPath;
+
+/// Keeps a file or link under another name with all its metadata. The caller writes the directory to the disk.
+///
+/// # Errors
+/// What the kernel says; [`io::ErrorKind::NotFound`] where nothing stands there.
+pub fn keep(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
+    match rustix::fs::linkat(from.fd, name, to.fd, as_name, AtFlags::empty()) {
+        Ok(()) => Ok(()),
+        // Another filesystem, one without hard links, or a file with as many names as it may have.
+        Err(Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => copy(from, name, to, as_name),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Says beside an original which path it came from, for people who look around.
+///
+/// # Errors
+/// What the kernel says.
+pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<()> {
+    let beside = host.path(kept.rsplit_once('/').map_or("/", |(directory, _)| directory));
+    let meta = serde_json::json!({ "schema": crate::SCHEMA, "path": path });
+    std::fs::write(beside.join("meta.json"), format!("{meta}\n"))
+}
+
+fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
+    let stat = rustix::fs::statat(from.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => copy_file(from, name, to, as_name, &stat)?,
+        FileType::Symlink => {
+            let target = rustix::fs::readlinkat(from.fd, name, Vec::new())?;
+            rustix::fs::symlinkat(target, to.fd, as_name)?;
+            let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+            rustix::fs::chownat(to.fd, as_name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        _ => return Err(io::Error::other("it is neither a file nor a link")),
+    }
+    rustix::fs::utimensat(to.fd, as_name, &times(&stat), AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(())
+}
+
+fn copy_file(
+    from: Directory<'_>,
+    name: &str,
+    to: Directory<'_>,
+    as_name: &str,
+    stat: &Stat,
+) -> io::Result<()> {
+    let reading = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let writing = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut source = File::from(rustix::fs::openat(from.fd, name, reading, Bits::empty())?);
+    let mut copy = File::from(rustix::fs::openat(to.fd, as_name, writing, Bits::from_raw_mode(0o600))?);
+    io::copy(&mut source, &mut copy)?;
+    super::stage::hand_over(&copy, stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)?;
+    copy_attributes(&source, &copy)?;
+    rustix::fs::futimens(&copy, &times(stat))?;
+    copy.sync_all()
+}
+
+/// Extended attributes: access control lists, capabilities, labels.
+fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
+    let mut names = vec![0; 64 * 1024];
+    let length = match rustix::fs::flistxattr(from, &mut names[..]) {
+        Ok(length) => length,
+        Err(Errno::OPNOTSUPP) => return Ok(()),
+        Err(errno) => return Err(errno.into()),
+    };
+    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let mut value = vec![0; 64 * 1024];
+        let length = rustix::fs::fgetxattr(from, name, &mut value[..])?;
+        match rustix::fs::fsetxattr(to, name, &value[..length], XattrFlags::empty()) {
+            // The other filesystem has no such thing.
+            Ok(()) | Err(Errno::OPNOTSUPP) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+const fn times(stat: &Stat) -> Timestamps {
+    Timestamps {
+        last_access: Timespec { tv_sec: stat.st_atime, tv_nsec: stat.st_atime_nsec.cast_signed() },
+        last_modification: Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec.cast_signed() },
+    }
+}

@@ -1,0 +1,28 @@
+//! The engine: read everything, decide in memory, then change the host all or nothing.
+//!
+//! - [`state`][]: what is owned, as the last transaction left it
+//! - [`observe`][]: the host as it stands
+//! - [`target`][]: what it should become
+//! - [`diff`][]: state, target and host → steps, without touching anything
+//! - [`planner`][]: puts a plan together
+//! - [`journal`][], [`begin`][]: an open transaction and what undoing it needs
+//! - [`stage`][], [`keep`][]: everything new made ready, everything old kept
+//! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
+//! - [`apply`][]: one run from the lock to the report
+//! - [`status`][]: how a host stands
+
+pub mod apply;
+pub mod begin;
+pub mod commit;
+pub mod diff;
+pub mod execute;
+pub mod journal;
+pub mod keep;
+pub mod observe;
+pub mod planner;
+pub mod stage;
+pub mod state;
+pub mod status;
+pub mod swap;
+pub mod target;
+pub mod undo;

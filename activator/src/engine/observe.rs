@@ -1,0 +1,240 @@
+//! Reads everything of a host that a plan depends on, and changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+
+use rustix::fs::{FileType, Mode as Bits, OFlags, Stat};
+
+use super::state::{FileStat, State, Thing};
+use crate::digest;
+use crate::host::accounts::Accounts;
+use crate::host::profile::Profile;
+use crate::host::systemd::{Systemd, UnitState};
+use crate::host::walk::{self, Directory, Walk};
+use crate::host::{Host, host_file};
+use crate::manifest::{Access, Entry, Manifest};
+use crate::plan::FileView;
+use crate::problem::Problem;
+use crate::values::{ManagedPath, Mode, Owner, UnitName};
+
+/// A host as it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// What stands at each owned and each wanted path, and at the directories above wanted ones.
+    pub paths: BTreeMap<ManagedPath, Found>,
+    /// Users and groups.
+    pub accounts: Accounts,
+    /// Units that are owned, wanted or named by files; nothing where no systemd runs.
+    pub units: Option<BTreeMap<UnitName, UnitState>>,
+    /// Generations.
+    pub profile: Profile,
+}
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Missing,
+    /// A regular file.
+    File {
+        /// SHA-256 of its content.
+        sha256: String,
+        /// Length in bytes.
+        size: u64,
+        /// Mode, owner, group.
+        access: Access,
+    },
+    /// A directory.
+    Directory {
+        /// Mode, owner, group.
+        access: Access,
+        /// Nothing stands in it. Only looked at where it matters.
+        empty: bool,
+    },
+    /// A symbolic link.
+    Link {
+        /// What it points at.
+        target: String,
+    },
+    /// A device, socket or pipe.
+    Other,
+    /// It cannot be looked at safely.
+    Unreachable(Problem),
+}
+
+impl Found {
+    /// Whether this is what the last transaction left.
+    #[must_use]
+    pub fn is(&self, thing: &Thing) -> bool {
+        match (self, thing) {
+            (Self::File { sha256, access, .. }, Thing::File { sha256: left, access: was, .. }) => {
+                sha256 == left && access == was
+            }
+            (Self::Directory { access, .. }, Thing::Directory { access: was, .. }) => access == was,
+            (Self::Link { target }, Thing::Link { target: was }) => target == was,
+            _ => false,
+        }
+    }
+
+    /// How a plan shows it, if something stands there.
+    #[must_use]
+    pub fn view(&self) -> Option<FileView> {
+        let view = |sha256: Option<&String>, size: u64, access: &Access| {
+            Some(FileView { sha256: sha256.cloned(), size, access: access.clone(), text: None })
+        };
+        match self {
+            Self::File { sha256, size, access } => view(Some(sha256), *size, access),
+            Self::Directory { access, .. } => view(None, 0, access),
+            Self::Link { target } => {
+                let access =
+                    Access { mode: Mode::from_bits(0o777), owner: Owner::root(), group: Owner::root() };
+                view(None, target.len() as u64, &access)
+            }
+            Self::Missing | Self::Other | Self::Unreachable(_) => None,
+        }
+    }
+}
+
+impl Observed {
+    /// What stands at a path that was observed.
+    #[must_use]
+    pub fn found(&self, path: &ManagedPath) -> &Found {
+        self.paths.get(path).unwrap_or(&Found::Missing)
+    }
+}
+
+/// Observes a host.
+///
+/// # Errors
+/// Where something that everything depends on cannot be read: the accounts, systemd, the profile, a file's content.
+pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observed, Problem> {
+    let accounts = Accounts::read(host)?;
+    let mut wanted = directories_above(manifest.entries.keys());
+    wanted.extend(state.paths.keys().chain(manifest.entries.keys()).cloned());
+    let mut walk = Walk::new(host);
+    let mut paths = BTreeMap::new();
+    for path in wanted {
+        let looker = Looker { accounts: &accounts, state, manifest };
+        let found = match walk.parent(&path) {
+            Ok(None) => Found::Missing,
+            Ok(Some(directory)) => {
+                looker.look(directory, &path).map_err(|error| host_file("read", &*path, &error))?
+            }
+            Err(problem) => Found::Unreachable(problem),
+        };
+        paths.insert(path, found);
+    }
+    let units = Systemd::of(host).map(|systemd| systemd.show(&units_of(state, manifest))).transpose()?;
+    Ok(Observed { paths, accounts, units, profile: Profile::read(host)? })
+}
+
+/// Every directory above paths, each once.
+pub fn directories_above<'a>(paths: impl Iterator<Item = &'a ManagedPath>) -> BTreeSet<ManagedPath> {
+    let mut directories = BTreeSet::new();
+    for path in paths {
+        // The nearest first: where one is known already, so are those above it.
+        let mut above = path.parent();
+        while let Some(directory) = above.take_if(|directory| !directories.contains(directory)) {
+            above = directory.parent();
+            directories.insert(directory);
+        }
+    }
+    directories
+}
+
+/// Every unit that a plan may touch.
+fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitName> {
+    let owned = state.paths.values().flat_map(|owned| owned.restart_units.iter().chain(&owned.reload_units));
+    let wanted = manifest.entries.values().flat_map(|entry| match entry {
+        Entry::File(file) => file.restart_units.iter().chain(&file.reload_units),
+        Entry::Directory(_) | Entry::Link(_) => [].iter().chain(&[]),
+    });
+    let units = state.units.iter().chain(&manifest.units);
+    let managed = units.flat_map(|(name, unit)| [Some(name), unit.instance.as_ref()]).flatten();
+    managed.chain(owned).chain(wanted).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Looks at one path after the other.
+struct Looker<'a> {
+    accounts: &'a Accounts,
+    state: &'a State,
+    manifest: &'a Manifest,
+}
+
+impl Looker<'_> {
+    fn look(&self, directory: Directory<'_>, path: &ManagedPath) -> io::Result<Found> {
+        let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(Found::Missing) };
+        let access = Access {
+            mode: Mode::from_bits(stat.st_mode),
+            owner: self.accounts.user_of(stat.st_uid),
+            group: self.accounts.group_of(stat.st_gid),
+        };
+        Ok(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {
+                let sha256 = match self.remembered(path, &stat) {
+                    Some(sha256) => sha256,
+                    None => hash(directory, path)?,
+                };
+                Found::File { sha256, size: stat.st_size.cast_unsigned(), access }
+            }
+            FileType::Directory => {
+                let replaced = !matches!(self.manifest.entries.get(path), None | Some(Entry::Directory(_)));
+                let empty = replaced && is_empty(directory, path.name())?;
+                Found::Directory { access, empty }
+            }
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(directory.fd, path.name(), Vec::new())?;
+                Found::Link { target: target.to_string_lossy().into_owned() }
+            }
+            _ => Found::Other,
+        })
+    }
+
+    /// The digest the state remembers, where the file cannot have changed since.
+    fn remembered(&self, path: &ManagedPath, stat: &Stat) -> Option<String> {
+        match &self.state.paths.get(path)?.thing {
+            Thing::File { sha256, stat: Some(known), .. } if *known == FileStat::of(stat) => {
+                Some(sha256.clone())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl FileStat {
+    /// What identifies a file without reading it.
+    #[must_use]
+    pub fn of(stat: &Stat) -> Self {
+        let nanoseconds =
+            |seconds: i64, part: u64| seconds.wrapping_mul(1_000_000_000).wrapping_add_unsigned(part);
+        Self {
+            ino: stat.st_ino,
+            size: stat.st_size.cast_unsigned(),
+            mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+            ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+}
+
+fn hash(directory: Directory<'_>, path: &ManagedPath) -> io::Result<String> {
+    // Never wait for a writer, should a pipe have taken the place of the file meanwhile.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty())?;
+    digest::of_reader(File::from(file)).map(|(sha256, _)| sha256)
+}
+
+/// Whether nothing stands in a directory.
+///
+/// # Errors
+/// What the kernel says.
+pub fn is_empty(directory: Directory<'_>, name: &str) -> io::Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
+    for entry in rustix::fs::Dir::read_from(fd)? {
+        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

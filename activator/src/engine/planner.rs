@@ -1,0 +1,120 @@
+//! Reads everything and puts a plan together. Changes nothing.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use sha2::{Digest as _, Sha256};
+
+use super::diff::{diff, package_changes};
+use super::observe::{Observed, observe};
+use super::state::State;
+use super::target::Target;
+use crate::SCHEMA;
+use crate::host::Host;
+use crate::host::walk::Walk;
+use crate::manifest::Entry;
+use crate::plan::{FileView, Plan, Step};
+use crate::problem::Problem;
+use crate::values::ManagedPath;
+
+/// How much file content all steps of a plan may carry together, in bytes: a plan travels over the network.
+const TEXT_BUDGET: u64 = 16 * 1024 * 1024;
+
+/// A plan and what it was made of.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What is owned.
+    pub state: State,
+    /// The host as it was seen.
+    pub observed: Observed,
+}
+
+/// Plans the way of a host to a target. File contents are left out, see [`add_texts`].
+///
+/// # Errors
+/// Where the state or the host cannot be read at all.
+pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
+    let (state, state_bytes) = State::read(host)?;
+    let observed = observe(host, &state, &target.manifest)?;
+    let diff = diff(&state, target.desired(), &observed);
+    let plan = Plan {
+        schema: SCHEMA,
+        host: target.manifest.host.clone(),
+        fingerprint: fingerprint(target, &state_bytes, &diff.steps)?,
+        current: observed.profile.current.clone(),
+        target: target.closure.clone(),
+        packages: package_changes(&state.packages, &target.manifest.packages),
+        steps: diff.steps,
+        drift: diff.drift,
+        problems: diff.problems,
+    };
+    Ok(Planned { plan, state, observed })
+}
+
+/// Identifies a plan: the manifest, the state and what is to be done. Contents count through their digests.
+fn fingerprint(target: &Target, state: &[u8], steps: &[Step]) -> Result<String, Problem> {
+    let steps = serde_json::to_vec(steps).map_err(|error| {
+        Problem::new(crate::problem::Code::BadAnswer, "The plan cannot be written as JSON").because(error)
+    })?;
+    let mut hasher = Sha256::new();
+    for part in [target.digest.as_bytes(), state, &steps] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    Ok(hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
+}
+
+/// Adds the contents that people want to compare, as far as they are text, not too long, and on this machine.
+pub fn add_texts(plan: &mut Plan, host: &Host, target: &Target) {
+    let mut budget = TEXT_BUDGET;
+    let mut walk = Walk::new(host);
+    for step in &mut plan.steps {
+        match step {
+            Step::WriteFile { path, before, after, .. } => {
+                add_before(&mut walk, path, before, &mut budget);
+                if let Some(Entry::File(file)) = target.manifest.entries.get(path)
+                    && after.size <= FileView::TEXT_LIMIT.min(budget)
+                    && let Ok(source) = File::open(target.source(&file.source))
+                {
+                    after.text = text(source, after.size, &mut budget);
+                }
+            }
+            Step::Remove { path, before, .. } | Step::Restore { path, before, .. } => {
+                add_before(&mut walk, path, before, &mut budget);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn add_before(walk: &mut Walk<'_>, path: &ManagedPath, before: &mut Option<FileView>, budget: &mut u64) {
+    let Some(view) = before.as_mut().filter(|view| view.sha256.is_some()) else { return };
+    if view.size > FileView::TEXT_LIMIT.min(*budget) {
+        return;
+    }
+    let Ok(Some(directory)) = walk.parent(path) else { return };
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    if let Ok(file) = rustix::fs::openat(directory.fd, path.name(), flags, Mode::empty()) {
+        view.text = text(File::from(file), view.size, budget);
+    }
+}
+
+/// The content of a file if it is text of the expected length.
+fn text(file: File, size: u64, budget: &mut u64) -> Option<String> {
+    let mut bytes = Vec::new();
+    file.take(size + 1).read_to_end(&mut bytes).ok()?;
+    let text =
+        String::from_utf8(bytes).ok().filter(|text| text.len() as u64 == size && !text.contains('\0'))?;
+    *budget -= size;
+    Some(text)
+}
+
+/// Whether the closure of a plan is on this machine.
+#[must_use]
+pub fn is_here(closure: &str) -> bool {
+    Path::new(closure).join("manifest.json").exists()
+}

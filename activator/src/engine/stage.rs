@@ -1,0 +1,256 @@
+//! Makes everything new ready in slots, and keeps everything old, before anything managed is touched.
+//!
+//! Here a full disk, a refused content or a broken closure shows, while there is nothing to undo.
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::time::Duration;
+
+use rustix::fs::{Gid, Mode as Bits, OFlags, Uid};
+use sha2::{Digest as _, Sha256};
+
+use super::begin::ORIGINALS;
+use super::journal::{Facts, Journal, Operation};
+use super::keep;
+use super::target::Target;
+use crate::host::accounts::Accounts;
+use crate::host::walk::{self, Directory, Walk};
+use crate::host::{HOME, Host, command, host_file};
+use crate::manifest::{Access, Entry, FileEntry};
+use crate::plan::Step;
+use crate::problem::{Code, Problem};
+use crate::values::{ManagedPath, Owner};
+
+/// How long a validation command may take.
+const VALIDATION_LIMIT: Duration = Duration::from_secs(60);
+
+/// Stages everything a transaction needs and notes the inodes in its journal.
+///
+/// # Errors
+/// [`Code::HostFile`], [`Code::DiskFull`] or [`Code::Validation`].
+pub fn stage(host: &Host, target: &Target, journal: &mut Journal) -> Result<(), Problem> {
+    let accounts = Accounts::read(host)?;
+    let mut stager = Stager {
+        host,
+        target,
+        accounts,
+        slots: Walk::new(host),
+        sources: Walk::new(host),
+        directories: BTreeSet::new(),
+    };
+    for operation in &mut journal.operations {
+        stager.operation(operation)?;
+    }
+    for directory in &stager.directories {
+        let sync = || File::open(host.path(directory))?.sync_all();
+        sync().map_err(|error| host_file("write to the disk", directory, &error))?;
+    }
+    for operation in &journal.operations {
+        validate(host, target, operation)?;
+    }
+    Ok(())
+}
+
+/// The ids of an owner and a group, which exist by now.
+///
+/// # Errors
+/// [`Code::Account`].
+pub fn ids(accounts: &Accounts, access: &Access) -> Result<(u32, u32), Problem> {
+    let missing = |what: &str, owner: &Owner| {
+        Problem::new(Code::Account, format!("{what} `{owner}` does not exist on the host"))
+    };
+    let uid = accounts.uid(&access.owner).ok_or_else(|| missing("User", &access.owner))?;
+    let gid = accounts.gid(&access.group).ok_or_else(|| missing("Group", &access.group))?;
+    Ok((uid, gid))
+}
+
+struct Stager<'a> {
+    host: &'a Host,
+    target: &'a Target,
+    accounts: Accounts,
+    slots: Walk<'a>,
+    sources: Walk<'a>,
+    /// Directories that got new names in them.
+    directories: BTreeSet<String>,
+}
+
+impl Stager<'_> {
+    fn operation(&mut self, operation: &mut Operation) -> Result<(), Problem> {
+        if let Some(kept) = &operation.kept
+            && let Some(path) = path_of(&operation.step)
+        {
+            let failed = |error| host_file("keep a copy of", &**path, &error);
+            self.make_directory(kept)?;
+            let Some(from) = self.sources.parent(path)? else { return Ok(()) };
+            let Some(to) = self.slots.parent(kept)? else { return Ok(()) };
+            keep::keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
+            if kept.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
+                keep::describe(self.host, kept, path).map_err(failed)?;
+            }
+        }
+        let Facts::Slot { slot, staged, original, .. } = &mut operation.facts else { return Ok(()) };
+        let slot = slot.clone();
+        self.make_directory(&slot)?;
+        let Some(directory) = self.slots.parent(&slot)? else { return Ok(()) };
+        let name = name_of(&slot);
+        let failed = |error: io::Error| host_file("stage the new content", &*slot, &error);
+        match &operation.step {
+            Step::WriteFile { path, .. } => {
+                let Some(Entry::File(file)) = self.target.manifest.entries.get(path) else { return Ok(()) };
+                let (uid, gid) = ids(&self.accounts, &file.access)?;
+                let staged = create(directory, name).map_err(failed)?;
+                copy(self.target, file, &staged, path)?;
+                hand_over(&staged, uid, gid, file.access.mode.bits()).map_err(failed)?;
+                rustix::fs::fsync(&staged).map_err(|errno| failed(errno.into()))?;
+            }
+            Step::WriteLink { target, .. } => {
+                rustix::fs::symlinkat(&**target, directory.fd, name).map_err(|errno| failed(errno.into()))?;
+            }
+            Step::CreateDirectory { access, .. } => {
+                let (uid, gid) = ids(&self.accounts, access)?;
+                create_directory(directory, name, uid, gid, access.mode.bits()).map_err(failed)?;
+            }
+            Step::Restore { .. } => {
+                let Some(original) = original else { return Ok(()) };
+                let from = self.sources.parent(original)?.ok_or_else(|| lost(original))?;
+                keep::keep(from, name_of(original), directory, name).map_err(failed)?;
+            }
+            _ => return Ok(()),
+        }
+        *staged = walk::look(directory.fd, name).map_err(failed)?.map(|stat| stat.st_ino);
+        Ok(())
+    }
+
+    /// Makes the directory of a slot or a kept copy, for root alone, if it is one of ours.
+    fn make_directory(&mut self, path: &str) -> Result<(), Problem> {
+        let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+        if !self.directories.insert(directory.to_owned()) || !directory.starts_with(HOME) {
+            return Ok(());
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(self.host.path(directory))
+            .map_err(|error| host_file("create the directory", directory, &error))?;
+        // The names of the new directories must be on the disk too.
+        for above in directory.match_indices('/').map(|(at, _)| &directory[..at]) {
+            if above.starts_with(HOME) {
+                self.directories.insert(above.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn path_of(step: &Step) -> Option<&ManagedPath> {
+    match step {
+        Step::WriteFile { path, .. }
+        | Step::WriteLink { path, .. }
+        | Step::Remove { path, .. }
+        | Step::Restore { path, .. }
+        | Step::Own { path, .. } => Some(path),
+        _ => None,
+    }
+}
+
+fn create(directory: Directory<'_>, name: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(directory.fd, name, flags, Bits::from_raw_mode(0o600))?)
+}
+
+fn create_directory(directory: Directory<'_>, name: &str, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
+    rustix::fs::mkdirat(directory.fd, name, Bits::from_raw_mode(0o700))?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
+    hand_over(&directory, uid, gid, mode)?;
+    Ok(rustix::fs::fsync(directory)?)
+}
+
+/// Gives a file its owner and then its mode: a change of owner clears set-id bits.
+///
+/// # Errors
+/// What the kernel says.
+pub fn hand_over(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
+    rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    Ok(rustix::fs::fchmod(&file, Bits::from_raw_mode(mode))?)
+}
+
+/// Copies the content of a file from the closure, and makes sure that it is what the manifest says.
+fn copy(target: &Target, file: &FileEntry, to: &OwnedFd, path: &ManagedPath) -> Result<(), Problem> {
+    let source = target.source(&file.source);
+    let mut from = File::open(&source).map_err(|error| host_file("read", &source, &error))?;
+    let mut to = File::from(to.try_clone().map_err(|error| host_file("stage", &**path, &error))?);
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => {
+                hasher.update(&chunk[..count]);
+                to.write_all(&chunk[..count])
+                    .map_err(|error| host_file("stage the content of", &**path, &error))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(host_file("read", &source, &error)),
+        }
+    }
+    let digest = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    if digest == file.sha256 {
+        return Ok(());
+    }
+    Err(Problem::new(Code::HostFile, "A file of the closure is not what its manifest says")
+        .at(source.display())
+        .because(format!("its SHA-256 is {digest}"))
+        .help("the store of the host is damaged: run `nix-store --verify --check-contents --repair` there"))
+}
+
+/// Asks the validation command of a file about the staged content.
+fn validate(host: &Host, target: &Target, operation: &Operation) -> Result<(), Problem> {
+    let (Step::WriteFile { path, .. }, Facts::Slot { slot, .. }) = (&operation.step, &operation.facts) else {
+        return Ok(());
+    };
+    let Some(Entry::File(FileEntry { validate: Some(argv), .. })) = target.manifest.entries.get(path) else {
+        return Ok(());
+    };
+    let staged = host.path(slot).to_string_lossy().into_owned();
+    let argv: Vec<String> = argv.iter().map(|word| word.replace("%s", &staged)).collect();
+    let refused =
+        Problem::new(Code::Validation, format!("The command `{}` refused the new content", argv[0])).at(path);
+    match command::run(&argv, VALIDATION_LIMIT) {
+        Ok(finished) if finished.success() => Ok(()),
+        Ok(finished) if finished.stderr.trim().is_empty() && !finished.stdout.trim().is_empty() => {
+            Err(refused.because(finished.stdout.trim()))
+        }
+        Ok(finished) => Err(refused.because(finished.why())),
+        Err(error) => {
+            Err(refused.because(error).help("install the command on the host, or change `validate`"))
+        }
+    }
+}
+
+fn lost(original: &str) -> Problem {
+    Problem::new(Code::HostFile, "The original that should be put back is gone")
+        .at(original)
+        .help("put it back from a backup, or leave the path under management")
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// Removes slots that no open transaction knows: what a crash left before its journal was written.
+///
+/// # Errors
+/// [`Code::HostFile`].
+pub fn remove_stale_slots(host: &Host) -> Result<(), Problem> {
+    let slots = host.path(HOME).join(super::begin::SLOTS);
+    match fs::remove_dir_all(&slots) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(host_file("remove", format!("{HOME}/{}", super::begin::SLOTS), &error))
+        }
+        _ => Ok(()),
+    }
+}

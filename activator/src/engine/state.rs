@@ -1,0 +1,221 @@
+//! What `NixFleet` owns on a host and how the last transaction left it: `state.json`.
+//!
+//! Its replacement is the commit point of a transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::SCHEMA;
+use crate::host::{HOME, Host};
+use crate::manifest::{Access, Package, Unit};
+use crate::problem::{Code, Problem};
+use crate::values::{AbsPath, AccountName, ManagedPath, Owner, UnitName};
+
+/// The name of the state under [`HOME`].
+pub const RECORD: &str = "state.json";
+
+/// What is owned on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// The transaction that wrote it, from 1; tells a recovery on which side of the commit point a run ended.
+    pub transaction: u64,
+    /// The host's name, from the manifest.
+    pub host: String,
+    /// The generation in force; nothing before the first.
+    pub generation: Option<u64>,
+    /// Its closure.
+    pub closure: Option<String>,
+    /// SHA-256 of its manifest as it stands in the closure.
+    pub manifest: Option<String>,
+    /// Packages of its profile.
+    pub packages: Vec<Package>,
+    /// Every path that is owned, implicit directories too.
+    pub paths: BTreeMap<ManagedPath, Owned>,
+    /// Groups that were created.
+    pub groups: BTreeSet<AccountName>,
+    /// Users that are managed or were created.
+    pub users: BTreeMap<AccountName, OwnedUser>,
+    /// Units that are managed.
+    pub units: BTreeMap<UnitName, Unit>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            schema: SCHEMA,
+            transaction: 0,
+            host: String::new(),
+            generation: None,
+            closure: None,
+            manifest: None,
+            packages: Vec::new(),
+            paths: BTreeMap::new(),
+            groups: BTreeSet::new(),
+            users: BTreeMap::new(),
+            units: BTreeMap::new(),
+        }
+    }
+}
+
+/// A path that is owned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owned {
+    /// How the last transaction left it.
+    #[serde(flatten)]
+    pub thing: Thing,
+    /// What becomes of it when management ends.
+    #[serde(default, skip_serializing_if = "Origin::is_created")]
+    pub origin: Origin,
+    /// Units to restart when it goes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart_units: Vec<UnitName>,
+    /// Units to reload when it goes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reload_units: Vec<UnitName>,
+}
+
+/// What stands at an owned path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+pub enum Thing {
+    /// A directory.
+    Directory {
+        /// Mode, owner, group.
+        access: Access,
+        /// Only there because something managed stands in it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        implicit: bool,
+    },
+    /// A regular file.
+    File {
+        /// SHA-256 of its content.
+        sha256: String,
+        /// Mode, owner, group.
+        access: Access,
+        /// What the filesystem says about a file with that content.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stat: Option<FileStat>,
+    },
+    /// A symbolic link.
+    Link {
+        /// What it points at.
+        target: String,
+    },
+}
+
+/// Tells without reading whether a file can have changed: any write changes the time of change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStat {
+    /// Inode number.
+    pub ino: u64,
+    /// Length in bytes.
+    pub size: u64,
+    /// Time of modification, nanoseconds since 1970-01-01.
+    pub mtime: i64,
+    /// Time of change, nanoseconds since 1970-01-01.
+    pub ctime: i64,
+}
+
+/// What stood at a path before it was managed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "was")]
+pub enum Origin {
+    /// Nothing, or something that was adopted: it goes when management ends.
+    #[default]
+    Created,
+    /// Something that is kept, to be put back.
+    Original {
+        /// Where it is kept.
+        kept: AbsPath,
+    },
+    /// A directory, which stays and gets its mode and owner back.
+    Existed {
+        /// Mode, owner, group before.
+        access: Access,
+    },
+}
+
+impl Origin {
+    const fn is_created(&self) -> bool {
+        matches!(self, Self::Created)
+    }
+}
+
+/// A user that is managed, or was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnedUser {
+    /// It was created here; otherwise it existed before and is never disabled.
+    pub created: bool,
+    /// It left the manifest and was disabled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+    /// Memberships that were added here.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<Owner>,
+}
+
+impl State {
+    /// Reads the state of a host; the default where nothing was ever applied. Also gives its bytes.
+    ///
+    /// # Errors
+    /// [`Code::State`] where it cannot be read, or a newer `NixFleet` wrote it.
+    pub fn read(host: &Host) -> Result<(Self, Vec<u8>), Problem> {
+        let at = format!("{HOME}/{RECORD}");
+        let bytes = host.read_record(RECORD).map_err(|error| unreadable(&at, &error.to_string()))?;
+        match bytes {
+            None => Ok((Self::default(), Vec::new())),
+            Some(bytes) => Ok((Self::parse(&bytes)?, bytes)),
+        }
+    }
+
+    /// Parses a state.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        let at = format!("{HOME}/{RECORD}");
+        let value: Value =
+            serde_json::from_slice(bytes).map_err(|error| unreadable(&at, &error.to_string()))?;
+        match value.get("schema").and_then(Value::as_u64) {
+            Some(schema) if schema == u64::from(SCHEMA) => {}
+            Some(schema) if schema > u64::from(SCHEMA) => {
+                return Err(Problem::new(Code::State, "A newer NixFleet wrote the state of the host")
+                    .at(at)
+                    .because(format!("its schema is {schema}, and this activator reads {SCHEMA}"))
+                    .help("apply with the newer NixFleet; nothing was touched"));
+            }
+            _ => return Err(unreadable(&at, "it has no schema")),
+        }
+        serde_json::from_value(value).map_err(|error| unreadable(&at, &error.to_string()))
+    }
+}
+
+fn unreadable(at: &str, why: &str) -> Problem {
+    Problem::new(Code::State, "The state of the host cannot be read").at(at).because(why).help(
+        "nothing was touched. Put the file back from a backup. Without one, move it away: everything managed then \
+         counts as foreign, and needs onConflict = \"adopt\" in one apply",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_cannot_be_trusted_is_refused() {
+        let code = |bytes: &[u8]| State::parse(bytes).unwrap_err();
+        for bytes in [&b""[..], b"{", b"{}", b"{\"schema\":1}", b"[]", b"{\"schema\":0}"] {
+            assert_eq!(code(bytes).code, Code::State);
+        }
+        assert!(code(b"{\"schema\":2}").what.contains("newer"));
+        let state = serde_json::to_vec(&State::default()).unwrap();
+        assert_eq!(State::parse(&state).unwrap(), State::default());
+    }
+}

@@ -1,0 +1,89 @@
+//! How a host stands. Changes nothing.
+
+use std::fs;
+use std::path::Path;
+
+use super::planner;
+use super::state::State;
+use super::target::Target;
+use crate::SCHEMA;
+use crate::host::lock::Lock;
+use crate::host::profile::Profile;
+use crate::host::{HOME, Host};
+use crate::plan::{Drift, Generation};
+use crate::problem::Problem;
+use crate::report::{Status, UnitStatus};
+
+/// Where copies of replaced content are kept, under [`HOME`].
+pub const KEPT: &str = "kept";
+
+/// Looks at a host.
+///
+/// # Errors
+/// Where the state or the host cannot be read at all.
+pub fn status(host: &Host) -> Result<Status, Problem> {
+    let (state, _) = State::read(host)?;
+    let profile = Profile::read(host)?;
+    let mut status = Status {
+        schema: SCHEMA,
+        host: state.closure.is_some().then(|| state.host.clone()),
+        current: in_force(&state).or_else(|| profile.current.clone()),
+        generations: profile.generations,
+        drift: Vec::new(),
+        units: Vec::new(),
+        kept: kept(host),
+        interrupted: super::journal::interrupted(host),
+        locked_by: Lock::holder(host),
+    };
+    let Some(closure) = &state.closure else { return Ok(status) };
+    match Target::of_closure(closure) {
+        Ok(target) => {
+            let planned = planner::plan(host, &Target { number: state.generation, ..target })?;
+            status.drift = planned.plan.drift;
+            let managed = |unit: &&_| planned.state.units.contains_key(*unit);
+            let observed = planned.observed.units.iter().flatten();
+            status.units = observed
+                .filter(|(unit, _)| {
+                    managed(unit) || unit.template().is_some_and(|template| managed(&&template))
+                })
+                .map(|(unit, state)| UnitStatus {
+                    unit: unit.clone(),
+                    active: state.active.clone(),
+                    sub: state.sub.clone(),
+                })
+                .collect();
+        }
+        Err(problem) => {
+            let why = problem.why.unwrap_or(problem.what);
+            status
+                .drift
+                .push(Drift { subject: closure.clone(), what: format!("closure cannot be read: {why}") });
+        }
+    }
+    Ok(status)
+}
+
+fn in_force(state: &State) -> Option<Generation> {
+    Some(Generation { number: state.generation?, closure: state.closure.clone()? })
+}
+
+/// Copies that are kept, as absolute paths on the host, sorted.
+#[must_use]
+pub fn kept(host: &Host) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(&host.path(HOME).join(KEPT), &format!("{HOME}/{KEPT}"), &mut found);
+    found.sort();
+    found
+}
+
+fn collect(directory: &Path, shown: &str, found: &mut Vec<String>) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let path = format!("{shown}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect(&entry.path(), &path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Puts one thing in the place of another in a single step of the kernel, and back.
+//!
+//! Every function may be called again after it was interrupted anywhere: it looks at what stands where.
+
+use std::io;
+
+use rustix::fs::{AtFlags, RenameFlags, Stat};
+use rustix::io::Errno;
+
+use super::journal::Replaced;
+use crate::host::walk::{self, Directory, Walk};
+use crate::host::{Host, host_file};
+use crate::problem::{Code, Problem};
+
+/// Two walks, since destinations and slots lie in different directories and each stays open.
+pub struct Swapper<'h> {
+    destinations: Walk<'h>,
+    slots: Walk<'h>,
+}
+
+/// A destination and its slot.
+#[derive(Clone, Copy)]
+pub struct Places<'a> {
+    /// Where it should stand.
+    pub path: &'a str,
+    /// Where it is made ready.
+    pub slot: &'a str,
+}
+
+impl<'h> Swapper<'h> {
+    /// A swapper for a host.
+    #[must_use]
+    pub const fn new(host: &'h Host) -> Self {
+        Self { destinations: Walk::new(host), slots: Walk::new(host) }
+    }
+
+    /// Brings what is staged to its destination; what stood there is in the slot afterwards.
+    ///
+    /// # Errors
+    /// [`Code::PlanOutdated`] where something else stood there than was planned to be replaced.
+    pub fn bring_in(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
+        let pair = self.pair(places)?;
+        let flags = if replaced.is_some() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+        pair.rename_in(flags)?;
+        // Looked at afterwards, when nobody else can reach it any more; undoing puts it back as it is.
+        let old = pair.in_slot()?.map(|stat| Replaced::of(&stat));
+        if old == replaced { Ok(()) } else { Err(outdated(places.path)) }
+    }
+
+    /// Takes what stands at a destination into the slot.
+    ///
+    /// # Errors
+    /// [`Code::PlanOutdated`] as for [`Swapper::bring_in`].
+    pub fn take_out(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
+        let pair = self.pair(places)?;
+        if pair.at_destination()?.is_none() {
+            return Ok(());
+        }
+        pair.rename_out(RenameFlags::NOREPLACE)?;
+        let old = pair.in_slot()?.map(|stat| Replaced::of(&stat));
+        if old == replaced { Ok(()) } else { Err(outdated(places.path)) }
+    }
+
+    /// Takes a directory into the slot if nothing stands in it.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn take_out_if_empty(&mut self, places: Places<'_>) -> Result<(), Problem> {
+        let pair = self.pair(places)?;
+        let failed = |error| host_file("look into the directory", places.path, &error);
+        let Some(stat) = pair.at_destination()? else { return Ok(()) };
+        let directory = stat.st_mode & 0o170_000 == 0o040_000;
+        if !directory || !super::observe::is_empty(pair.destination, pair.name).map_err(failed)? {
+            return Ok(());
+        }
+        pair.rename_out(RenameFlags::NOREPLACE)
+    }
+
+    /// Undoes [`Swapper::bring_in`].
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), Problem> {
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
+        if !pair.was_brought_in(staged)? {
+            return Ok(());
+        }
+        if pair.in_slot()?.is_some() {
+            pair.rename_in(RenameFlags::EXCHANGE)
+        } else {
+            pair.rename_out(RenameFlags::NOREPLACE)
+        }
+    }
+
+    /// Undoes [`Swapper::take_out`].
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn put_back(&mut self, places: Places<'_>) -> Result<(), Problem> {
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
+        if pair.in_slot()?.is_none() {
+            return Ok(());
+        }
+        let occupied = pair.at_destination()?.is_some();
+        pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
+    }
+
+    /// Removes a directory that was brought in, unless somebody has put something into it meanwhile.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn remove_created(&mut self, places: Places<'_>, staged: u64) -> Result<(), Problem> {
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
+        if !pair.was_brought_in(staged)? {
+            return Ok(());
+        }
+        remove_directory(pair.destination, pair.name)
+            .map_err(|error| host_file("remove", places.path, &error))
+    }
+
+    /// Empties a slot: what is in it has served.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn clear(&mut self, slot: &str) -> Result<(), Problem> {
+        let failed = |error| host_file("remove", slot, &error);
+        let Some(directory) = self.slots.parent(slot)? else { return Ok(()) };
+        let Some(stat) = walk::look(directory.fd, name_of(slot)).map_err(failed)? else { return Ok(()) };
+        if stat.st_mode & 0o170_000 == 0o040_000 {
+            return remove_directory(directory, name_of(slot)).map_err(failed);
+        }
+        match rustix::fs::unlinkat(directory.fd, name_of(slot), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(failed(errno.into())),
+        }
+    }
+
+    fn pair<'a>(&'a mut self, places: Places<'a>) -> Result<Pair<'a>, Problem> {
+        let path = places.path;
+        self.pair_if_there(places)?.ok_or_else(|| outdated(path))
+    }
+
+    /// Nothing where one of the two directories does not exist.
+    fn pair_if_there<'a>(&'a mut self, places: Places<'a>) -> Result<Option<Pair<'a>>, Problem> {
+        let destination = self.destinations.parent(places.path)?;
+        let slot = self.slots.parent(places.slot)?;
+        Ok(destination.zip(slot).map(|(destination, slot)| Pair {
+            destination,
+            slot,
+            places,
+            name: name_of(places.path),
+            slot_name: name_of(places.slot),
+        }))
+    }
+}
+
+/// A destination and its slot with their directories open.
+struct Pair<'a> {
+    destination: Directory<'a>,
+    slot: Directory<'a>,
+    places: Places<'a>,
+    name: &'a str,
+    slot_name: &'a str,
+}
+
+impl Pair<'_> {
+    fn at_destination(&self) -> Result<Option<Stat>, Problem> {
+        walk::look(self.destination.fd, self.name)
+            .map_err(|error| host_file("look at", self.places.path, &error))
+    }
+
+    fn in_slot(&self) -> Result<Option<Stat>, Problem> {
+        walk::look(self.slot.fd, self.slot_name)
+            .map_err(|error| host_file("look at", self.places.slot, &error))
+    }
+
+    /// Whether what was staged, known by its inode, has left the slot and stands at the destination.
+    fn was_brought_in(&self, staged: u64) -> Result<bool, Problem> {
+        let is_staged = |stat: Stat| stat.st_ino == staged;
+        Ok(!self.in_slot()?.is_some_and(is_staged) && self.at_destination()?.is_some_and(is_staged))
+    }
+
+    fn rename_in(&self, flags: RenameFlags) -> Result<(), Problem> {
+        rustix::fs::renameat_with(self.slot.fd, self.slot_name, self.destination.fd, self.name, flags)
+            .map_err(|errno| self.refused(errno))
+    }
+
+    fn rename_out(&self, flags: RenameFlags) -> Result<(), Problem> {
+        rustix::fs::renameat_with(self.destination.fd, self.name, self.slot.fd, self.slot_name, flags)
+            .map_err(|errno| self.refused(errno))
+    }
+
+    fn refused(&self, errno: Errno) -> Problem {
+        match errno {
+            Errno::NOENT | Errno::EXIST => outdated(self.places.path),
+            errno => host_file("replace", self.places.path, &errno.into()),
+        }
+    }
+}
+
+/// Removes a directory; one that is not empty, or gone, stays as it is.
+fn remove_directory(directory: Directory<'_>, name: &str) -> io::Result<()> {
+    match rustix::fs::unlinkat(directory.fd, name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+fn outdated(path: &str) -> Problem {
+    Problem::new(Code::PlanOutdated, "The host changed while the apply ran")
+        .at(path)
+        .because("somebody else changed or moved what stands there")
+        .help("plan again")
+}

@@ -1,0 +1,121 @@
+//! What a host should converge to: a manifest and the closure it belongs to.
+
+use std::path::{Path, PathBuf};
+
+use super::diff::Desired;
+use crate::digest;
+use crate::host::profile::Profile;
+use crate::host::record::read_limited;
+use crate::manifest::Manifest;
+use crate::plan::Generation;
+use crate::problem::{Code, Problem};
+
+/// A manifest, its bytes, and its closure.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// SHA-256 of the manifest as it was read.
+    pub digest: String,
+    /// The closure.
+    pub closure: String,
+    /// The number of the generation, where one that exists is wanted back.
+    pub number: Option<u64>,
+}
+
+impl Target {
+    /// Reads the manifest of a closure that is on this machine.
+    ///
+    /// # Errors
+    /// [`Code::InvalidManifest`].
+    pub fn of_closure(closure: &str) -> Result<Self, Problem> {
+        let path = Path::new(closure).join("manifest.json");
+        let absent = |why: String| {
+            Problem::new(Code::InvalidManifest, "The closure has no manifest that can be read")
+                .at(path.display())
+                .because(why)
+                .help("copy the closure to the host first, `nixfleet apply` does")
+        };
+        match read_limited(&path) {
+            Ok(Some(bytes)) => {
+                Self::of_manifest(&bytes, closure).map_err(|problem| problem.at(path.display()))
+            }
+            Ok(None) => Err(absent("there is no such file".to_owned())),
+            Err(error) => Err(absent(error.to_string())),
+        }
+    }
+
+    /// Takes a manifest whose closure may be elsewhere.
+    ///
+    /// # Errors
+    /// [`Code::InvalidManifest`].
+    pub fn of_manifest(bytes: &[u8], closure: &str) -> Result<Self, Problem> {
+        let manifest = Manifest::parse(bytes)?;
+        Ok(Self { manifest, digest: digest::of(bytes), closure: closure.to_owned(), number: None })
+    }
+
+    /// Reads a generation of the host again.
+    ///
+    /// # Errors
+    /// [`Code::NoGeneration`] where it does not exist, listing those that do; [`Code::InvalidManifest`].
+    pub fn of_generation(profile: &Profile, wanted: Wanted) -> Result<Self, Problem> {
+        let current = profile.current.as_ref().map_or(u64::MAX, |generation| generation.number);
+        let mut generations = profile.generations.iter().map(|info| &info.generation);
+        let found = match wanted {
+            Wanted::Number(number) => profile.generation(number),
+            Wanted::Previous => generations.rfind(|generation| generation.number < current),
+        };
+        let generation: &Generation = found.ok_or_else(|| no_generation(profile, wanted))?;
+        let target = Self::of_closure(&generation.closure)?;
+        Ok(Self { number: Some(generation.number), ..target })
+    }
+
+    /// As the pure part of the engine takes it.
+    #[must_use]
+    pub fn desired(&self) -> Desired<'_> {
+        Desired { manifest: &self.manifest, closure: &self.closure, number: self.number }
+    }
+
+    /// Where the content of a file stands, by the source its manifest entry names.
+    #[must_use]
+    pub fn source(&self, source: &str) -> PathBuf {
+        Path::new(&self.closure).join(source)
+    }
+}
+
+/// A generation to go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// By number.
+    Number(u64),
+    /// The one before the one in force.
+    Previous,
+}
+
+impl std::str::FromStr for Wanted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "previous" => Ok(Self::Previous),
+            number => {
+                number.parse().map(Self::Number).map_err(|_| "a number or `previous` is expected".to_owned())
+            }
+        }
+    }
+}
+
+fn no_generation(profile: &Profile, wanted: Wanted) -> Problem {
+    let numbers: Vec<String> =
+        profile.generations.iter().map(|info| info.generation.number.to_string()).collect();
+    let what = match wanted {
+        Wanted::Number(number) => format!("Generation {number} does not exist on the host"),
+        Wanted::Previous => "There is no generation before the one in force".to_owned(),
+    };
+    let problem = Problem::new(Code::NoGeneration, what).at(crate::host::profile::DIRECTORY);
+    if numbers.is_empty() {
+        problem.help("apply a first generation")
+    } else {
+        problem.help(format!("name one that exists: {}", numbers.join(", ")))
+    }
+}

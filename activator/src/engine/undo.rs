@@ -1,0 +1,251 @@
+//! Undoes a transaction, as far as it came, by looking at what stands where. May be interrupted and begun again.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+
+use super::begin::{ORIGINALS, SLOTS};
+use super::execute::{set_access, sync_directories, unit_job};
+use super::journal::{self, Facts, Journal, Operation, Phase};
+use super::state::{self, State};
+use super::swap::{Places, Swapper};
+use crate::host::accounts::{self, Accounts, Change};
+use crate::host::systemd::{Systemd, UnitState, Verb};
+use crate::host::{HOME, Host, host_file, profile};
+use crate::manifest::User;
+use crate::plan::Step;
+use crate::problem::{Code, Problem};
+use crate::values::UnitName;
+
+/// Undoes everything and closes the journal. All is tried, whatever fails on the way.
+///
+/// # Errors
+/// [`Code::Recovery`] with what failed first; the journal stays, and the next run tries again.
+pub fn undo(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let mut undoer = Undoer {
+        host,
+        journal,
+        systemd: Systemd::of(host),
+        swapper: Swapper::new(host),
+        touched: BTreeSet::new(),
+        failures: Vec::new(),
+    };
+    undoer.all();
+    if undoer.failures.is_empty() {
+        let closed = remember_accounts(host, journal).and_then(|()| close(host, journal));
+        undoer.failures.extend(closed.err());
+    }
+    match undoer.failures.into_iter().next() {
+        None => Ok(()),
+        Some(problem) => {
+            Err(Problem::new(Code::Recovery, "The host could not be brought back to how it was")
+                .at(problem.location.clone().unwrap_or_default())
+                .because(&problem)
+                .help("mend the cause, then apply again: recovery goes on where it stopped"))
+        }
+    }
+}
+
+struct Undoer<'a> {
+    host: &'a Host,
+    journal: &'a Journal,
+    systemd: Option<Systemd>,
+    swapper: Swapper<'a>,
+    touched: BTreeSet<String>,
+    failures: Vec<Problem>,
+}
+
+impl Undoer<'_> {
+    fn all(&mut self) {
+        let swapping = self.journal.phase == Phase::Swapping;
+        if swapping {
+            self.stop_started();
+        }
+        for operation in self.journal.operations.iter().rev() {
+            if let Err(problem) = self.one(operation, swapping) {
+                self.failures.push(problem);
+            }
+        }
+        let synced = sync_directories(self.host, &self.touched);
+        self.failures.extend(synced.err());
+        if swapping {
+            self.bring_units_back();
+        }
+    }
+
+    fn one(&mut self, operation: &Operation, swapping: bool) -> Result<(), Problem> {
+        match (&operation.step, &operation.facts) {
+            (Step::CreateUser { user }, Facts::Account { before: None }) => {
+                let exists = Accounts::read(self.host)?.users.contains_key(&*user.name);
+                if exists { accounts::modify_user(self.host, &user.name, Change::disable()) } else { Ok(()) }
+            }
+            (
+                Step::ModifyUser { user: User { name, .. }, .. } | Step::DisableUser { name },
+                Facts::Account { before },
+            ) => {
+                let accounts = Accounts::read(self.host)?;
+                match (before, accounts.users.get(&**name)) {
+                    (Some(before), Some(now)) if now != before => {
+                        accounts::modify_user(self.host, name, Change::back(before, now))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            (_, Facts::Slot { slot, staged, .. }) if swapping => self.slot(&operation.step, slot, *staged),
+            (Step::ChangeAccess { path, .. }, Facts::Access { uid, gid, mode }) if swapping => {
+                set_access(self.host, path, *uid, *gid, *mode)
+            }
+            (Step::SwitchProfile { .. }, Facts::Profile { begun }) if swapping => {
+                profile::switch_back(self.host, self.journal.before.as_ref(), *begun)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn slot(&mut self, step: &Step, slot: &str, staged: Option<u64>) -> Result<(), Problem> {
+        let (Step::WriteFile { path, .. }
+        | Step::WriteLink { path, .. }
+        | Step::CreateDirectory { path, .. }
+        | Step::Restore { path, .. }
+        | Step::Remove { path, .. }
+        | Step::RemoveDirectory { path }) = step
+        else {
+            return Ok(());
+        };
+        let places = Places { path, slot };
+        for path in [&**path, slot] {
+            self.touched.insert(path.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned());
+        }
+        let Some(staged) = staged else { return self.swapper.put_back(places) };
+        if matches!(step, Step::CreateDirectory { .. }) {
+            self.swapper.remove_created(places, staged)?;
+        }
+        self.swapper.bring_back(places, staged)
+    }
+
+    /// Units and how they were, each once.
+    fn units(&self) -> Vec<(Verb, &UnitName, &UnitState)> {
+        let operations = self.journal.operations.iter();
+        let units = operations.filter_map(|operation| match (unit_job(&operation.step), &operation.facts) {
+            (Some((verb, unit)), Facts::Unit { before }) => Some((verb, unit, before)),
+            _ => None,
+        });
+        units.collect()
+    }
+
+    fn now(&mut self, systemd: Systemd) -> std::collections::BTreeMap<UnitName, UnitState> {
+        let names: Vec<&UnitName> = self.units().into_iter().map(|(_, unit, _)| unit).collect();
+        systemd.show(&names).unwrap_or_else(|problem| {
+            self.failures.push(problem);
+            std::collections::BTreeMap::default()
+        })
+    }
+
+    /// Stops what was started, while its unit file still stands.
+    fn stop_started(&mut self) {
+        let Some(systemd) = self.systemd else { return };
+        let now = self.now(systemd);
+        let up = |unit: &UnitName| now.get(unit).is_some_and(|state| state.is_up() || state.is_failed());
+        let units: Vec<&UnitName> = self
+            .units()
+            .into_iter()
+            .filter(|(_, unit, before)| !before.is_up() && up(unit))
+            .map(|(_, unit, _)| unit)
+            .collect();
+        let stopped = systemd.job(Verb::Stop, &units);
+        for unit in units {
+            systemd.reset_failed(unit);
+        }
+        self.failures.extend(stopped.err());
+    }
+
+    /// Starts again, with the old files, what ran before and was stopped or started anew meanwhile.
+    fn bring_units_back(&mut self) {
+        let Some(systemd) = self.systemd else { return };
+        if self.journal.reloads_daemon() {
+            self.failures.extend(systemd.daemon_reload().err());
+        }
+        let now = self.now(systemd);
+        let mut jobs: Vec<(Verb, UnitName)> = Vec::new();
+        for (verb, unit, before) in self.units().into_iter().filter(|(_, _, before)| before.is_up()) {
+            let same = now.get(unit).filter(|state| state.is_up() && state.invocation == before.invocation);
+            match (same, verb) {
+                (Some(_), Verb::Reload) => jobs.push((Verb::Reload, unit.clone())),
+                (Some(_), _) => {}
+                (None, _) => {
+                    systemd.reset_failed(unit);
+                    jobs.push((Verb::Restart, unit.clone()));
+                }
+            }
+        }
+        for verb in [Verb::Restart, Verb::Reload] {
+            let units: Vec<&UnitName> =
+                jobs.iter().filter(|(job, _)| *job == verb).map(|(_, unit)| unit).collect();
+            self.failures.extend(systemd.job(verb, &units).err());
+        }
+    }
+}
+
+/// Accounts are never deleted, so the state has to know of those that were created all the same.
+fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let (mut state, _) = State::read(host)?;
+    let accounts = Accounts::read(host)?;
+    let before = state.clone();
+    for operation in &journal.operations {
+        match &operation.step {
+            Step::CreateUser { user } if accounts.users.contains_key(&*user.name) => {
+                let owned = state.users.entry(user.name.clone()).or_default();
+                (owned.created, owned.disabled) = (true, true);
+            }
+            Step::CreateGroup { name, .. } if accounts.groups.contains_key(&**name) => {
+                state.groups.insert(name.clone());
+            }
+            _ => {}
+        }
+    }
+    if state == before { Ok(()) } else { host.write_record(state::RECORD, &state) }
+}
+
+/// Removes slots and copies that nobody needs, then the journal.
+fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let mut swapper = Swapper::new(host);
+    for operation in &journal.operations {
+        if let Facts::Slot { slot, .. } = &operation.facts {
+            swapper.clear(slot)?;
+        }
+        if let Some(kept) = &operation.kept {
+            swapper.clear(kept)?;
+            if kept.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
+                forget_original(host, kept)?;
+            }
+        }
+    }
+    remove_slots(host, journal)?;
+    host.remove_record(journal::RECORD)
+}
+
+/// Removes the directory of an original.
+///
+/// # Errors
+/// [`Code::HostFile`].
+pub fn forget_original(host: &Host, kept: &str) -> Result<(), Problem> {
+    let directory = kept.rsplit_once('/').map_or(kept, |(directory, _)| directory);
+    match fs::remove_dir_all(host.path(directory)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(host_file("remove", directory, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the directory of the slots of a transaction; what somebody put into a directory that goes stays there.
+///
+/// # Errors
+/// [`Code::HostFile`].
+pub fn remove_slots(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let slots = format!("{HOME}/{SLOTS}/{}", journal.transaction);
+    match fs::remove_dir(host.path(&slots)) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
+            Err(host_file("remove", slots, &error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,290 @@
+//! Users and groups: read from the files of the host, changed by its own tools.
+//!
+//! The files are read, not the name service: the activator is linked statically, and only local accounts are managed.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Host, command, host_file};
+use crate::manifest::User;
+use crate::problem::{Code, Problem};
+use crate::values::Owner;
+
+/// Far more than the tools need, but they wait for the lock of the account files.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The shell of a disabled user.
+pub const NO_LOGIN: &str = "/usr/sbin/nologin";
+
+/// A user as the account files have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Numeric id.
+    pub uid: u32,
+    /// Primary group.
+    pub gid: u32,
+    /// Comment field.
+    pub description: String,
+    /// Home directory.
+    pub home: String,
+    /// Login shell.
+    pub shell: String,
+    /// Groups that list it as a member, sorted.
+    pub groups: Vec<String>,
+    /// The day it expires, as in shadow(5); empty for never.
+    pub expires: String,
+    /// Whether a password is set but locked, so that unlocking gives it back.
+    pub locked_password: bool,
+}
+
+/// All users and groups of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Users by name.
+    pub users: BTreeMap<String, Account>,
+    /// Ids of groups by name.
+    pub groups: BTreeMap<String, u32>,
+    user_names: BTreeMap<u32, String>,
+    group_names: BTreeMap<u32, String>,
+}
+
+impl Accounts {
+    /// Reads the account files of a host; what is missing is empty.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn read(host: &Host) -> Result<Self, Problem> {
+        let read = |path: &str| match fs::read(host.path(path)) {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(host_file("read", path, &error)),
+        };
+        Ok(Self::parse(&read("/etc/passwd")?, &read("/etc/group")?, &read("/etc/shadow")?))
+    }
+
+    /// Parses passwd(5), group(5) and shadow(5). Lines that do not fit are left out.
+    #[must_use]
+    pub fn parse(passwd: &str, group: &str, shadow: &str) -> Self {
+        let mut accounts = Self::default();
+        for fields in passwd.lines().map(fields) {
+            let [name, _, uid, gid, description, home, shell] = fields[..] else { continue };
+            let (Ok(uid), Ok(gid)) = (uid.parse(), gid.parse()) else { continue };
+            let [description, home, shell] = [description, home, shell].map(str::to_owned);
+            let account = Account {
+                uid,
+                gid,
+                description,
+                home,
+                shell,
+                groups: Vec::new(),
+                expires: String::new(),
+                locked_password: false,
+            };
+            accounts.user_names.entry(uid).or_insert_with(|| name.to_owned());
+            accounts.users.insert(name.to_owned(), account);
+        }
+        for fields in group.lines().map(fields) {
+            let [name, _, gid, members] = fields[..] else { continue };
+            let Ok(gid) = gid.parse() else { continue };
+            accounts.group_names.entry(gid).or_insert_with(|| name.to_owned());
+            accounts.groups.insert(name.to_owned(), gid);
+            for member in members.split(',') {
+                if let Some(account) = accounts.users.get_mut(member) {
+                    account.groups.push(name.to_owned());
+                }
+            }
+        }
+        for fields in shadow.lines().map(fields) {
+            let [name, password, _, _, _, _, _, expires, _] = fields[..] else { continue };
+            if let Some(account) = accounts.users.get_mut(name) {
+                expires.clone_into(&mut account.expires);
+                account.locked_password = password.len() > 1 && password.starts_with('!') && password != "!!";
+            }
+        }
+        for account in accounts.users.values_mut() {
+            account.groups.sort();
+        }
+        accounts
+    }
+
+    /// The name of a user id, or the id itself.
+    #[must_use]
+    pub fn user_of(&self, uid: u32) -> Owner {
+        self.user_names.get(&uid).and_then(|name| name.parse().ok()).unwrap_or_else(|| Owner::from_id(uid))
+    }
+
+    /// The name of a group id, or the id itself.
+    #[must_use]
+    pub fn group_of(&self, gid: u32) -> Owner {
+        self.group_names.get(&gid).and_then(|name| name.parse().ok()).unwrap_or_else(|| Owner::from_id(gid))
+    }
+
+    /// The id of a user, given by name or number.
+    #[must_use]
+    pub fn uid(&self, owner: &Owner) -> Option<u32> {
+        self.users.get(&**owner).map(|account| account.uid).or_else(|| owner.id())
+    }
+
+    /// The id of a group, given by name or number.
+    #[must_use]
+    pub fn gid(&self, owner: &Owner) -> Option<u32> {
+        self.groups.get(&**owner).copied().or_else(|| owner.id())
+    }
+}
+
+fn fields(line: &str) -> Vec<&str> {
+    line.split(':').collect()
+}
+
+/// What changes a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    arguments: Vec<OsString>,
+}
+
+impl Change {
+    /// Everything a manifest says about a user, with the full list of further groups.
+    #[must_use]
+    pub fn to_user(user: &User, groups: &[String], unlock: bool) -> Self {
+        let mut change = Self::default()
+            .option("--gid", &user.group)
+            .option("--home", &user.home)
+            .option("--shell", &user.shell)
+            .option("--comment", &user.description)
+            .option("--groups", &groups.join(","))
+            .option("--expiredate", "");
+        if unlock {
+            change.arguments.push("--unlock".into());
+        }
+        change
+    }
+
+    /// Back to what the account files had, from what they have now.
+    #[must_use]
+    pub fn back(before: &Account, now: &Account) -> Self {
+        let mut change = Self::default()
+            .option("--gid", &before.gid.to_string())
+            .option("--home", &before.home)
+            .option("--shell", &before.shell)
+            .option("--comment", &before.description)
+            .option("--groups", &before.groups.join(","))
+            .option("--expiredate", &expiry(&before.expires));
+        match (before.locked_password, now.locked_password) {
+            (false, true) => change.arguments.push("--unlock".into()),
+            (true, false) => change.arguments.push("--lock".into()),
+            _ => {}
+        }
+        change
+    }
+
+    /// No login any more: password locked, account expired, no shell.
+    #[must_use]
+    pub fn disable() -> Self {
+        let mut change = Self::default().option("--expiredate", "1").option("--shell", NO_LOGIN);
+        change.arguments.push("--lock".into());
+        change
+    }
+
+    fn option(mut self, name: &str, value: &str) -> Self {
+        self.arguments.extend([name.into(), value.into()]);
+        self
+    }
+}
+
+/// usermod(8) takes a date, shadow(5) has days since 1970-01-01; usermod reads a plain number as such days too.
+fn expiry(days: &str) -> String {
+    if days.parse::<u32>().is_ok() { days.to_owned() } else { String::new() }
+}
+
+/// Creates a group.
+///
+/// # Errors
+/// [`Code::Account`].
+pub fn create_group(host: &Host, name: &str, gid: Option<u32>) -> Result<(), Problem> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    match gid {
+        Some(gid) => arguments.extend(["--gid".into(), gid.to_string().into()]),
+        None => arguments.push("--system".into()),
+    }
+    run(host, "groupadd", arguments, name)
+}
+
+/// Creates a user whose groups exist.
+///
+/// # Errors
+/// [`Code::Account`].
+pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
+    let groups: Vec<&str> = user.extra_groups.iter().map(|group| &**group).collect();
+    let mut arguments: Vec<OsString> = vec![
+        "--gid".into(),
+        user.group.to_string().into(),
+        "--home-dir".into(),
+        user.home.to_string().into(),
+        if user.create_home { "--create-home" } else { "--no-create-home" }.into(),
+        "--shell".into(),
+        user.shell.to_string().into(),
+        "--comment".into(),
+        user.description.clone().into(),
+        "--groups".into(),
+        groups.join(",").into(),
+    ];
+    if user.system {
+        arguments.push("--system".into());
+    }
+    if let Some(uid) = user.uid {
+        arguments.extend(["--uid".into(), uid.to_string().into()]);
+    }
+    run(host, "useradd", arguments, &user.name)
+}
+
+/// Changes a user.
+///
+/// # Errors
+/// [`Code::Account`].
+pub fn modify_user(host: &Host, name: &str, change: Change) -> Result<(), Problem> {
+    run(host, "usermod", change.arguments, name)
+}
+
+fn run(host: &Host, tool: &str, arguments: Vec<OsString>, name: &str) -> Result<(), Problem> {
+    let mut argv: Vec<OsString> = vec![tool.into()];
+    if !host.is_machine() {
+        argv.extend(["--prefix".into(), host.root().into()]);
+    }
+    argv.extend(arguments);
+    argv.push(name.into());
+    let what =
+        || Problem::new(Code::Account, format!("{tool} failed for `{name}`")).at("/etc/passwd, /etc/group");
+    match command::run(&argv, LIMIT) {
+        Ok(finished) if finished.success() => Ok(()),
+        Ok(finished) => Err(what().because(finished.why())),
+        Err(error) => Err(what().because(error).help("install the package `passwd` on the host")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_files_are_read_with_all_their_oddities() {
+        let accounts = Accounts::parse(
+            "root:x:0:0:root:/root:/bin/bash\n# comment\nweb:x:999:998:Web:/srv:/bin/sh\ntoor:x:0:0::/:/bin/sh\nbad\n",
+            "root:x:0:\nwww:x:33:web,ghost\nadm:x:4:web\nweb:x:998:\n",
+            "root:*:1:0:9:7:::\nweb:!$y$x:1:0:9:7::1:\n",
+        );
+        let web = &accounts.users["web"];
+        assert_eq!((web.uid, web.gid, web.expires.as_str(), web.locked_password), (999, 998, "1", true));
+        assert_eq!(web.groups, ["adm", "www"]);
+        assert_eq!(*accounts.user_of(0), *"root");
+        assert_eq!(*accounts.user_of(4711), *"4711");
+        assert_eq!(accounts.gid(&"www".parse().unwrap()), Some(33));
+        assert_eq!(accounts.uid(&"1234".parse().unwrap()), Some(1234));
+        assert_eq!(accounts.uid(&"ghost".parse().unwrap()), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! The runner of host tools: no shell, a clean environment, bounded output, a time limit.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Where host tools are looked for.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How much of each output stream is kept, in bytes: enough for `systemctl show` of thousands of units.
+const LIMIT: u64 = 4 * 1024 * 1024;
+
+/// How long output may still come after the tool has ended: a child of it may hold the pipe.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// How a tool ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its exit status; nothing where it was ended for taking too long.
+    pub status: Option<ExitStatus>,
+    /// Standard output, at most [`LIMIT`] bytes.
+    pub stdout: String,
+    /// Standard error, at most [`LIMIT`] bytes.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// Whether it ended with exit code 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+
+    /// Why it failed: its last words, or how it ended.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let words: Vec<&str> = self.stderr.trim().lines().rev().take(10).collect();
+        match self.status {
+            None => "it took too long and was ended".to_owned(),
+            Some(status) if words.is_empty() => format!("it ended with {status} and no message"),
+            Some(_) => words.into_iter().rev().collect::<Vec<_>>().join("\n"),
+        }
+    }
+}
+
+/// Runs a tool and waits for it.
+///
+/// # Errors
+/// Where it could not be started.
+pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished> {
+    let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", PATH)
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let stdout = child.stdout.take().map(drain);
+    let stderr = child.stderr.take().map(drain);
+    let deadline = Instant::now() + limit;
+    // Short first, since most tools end within a few milliseconds.
+    let mut pause = Duration::from_micros(500);
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            break None;
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    };
+    Ok(Finished { status, stdout: collect(stdout), stderr: collect(stderr) })
+}
+
+fn drain(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        // A broken stream ends the output; what came so far is still worth showing.
+        let _ = stream.by_ref().take(LIMIT).read_to_end(&mut kept);
+        let _ = sender.send(kept);
+        let _ = io::copy(&mut stream, &mut io::sink());
+    });
+    receiver
+}
+
+fn collect(receiver: Option<Receiver<Vec<u8>>>) -> String {
+    let bytes = receiver.and_then(|receiver| receiver.recv_timeout(DRAIN).ok()).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_takes_too_long_is_ended() {
+        let finished = run(&["sleep", "60"], Duration::from_millis(50)).unwrap();
+        assert!(!finished.success());
+        assert_eq!(finished.why(), "it took too long and was ended");
+    }
+
+    #[test]
+    fn output_and_the_way_it_ended_are_kept() {
+        let finished = run(&["sh", "-c", "echo out; echo err >&2; exit 3"], Duration::from_secs(10)).unwrap();
+        assert_eq!((finished.stdout.as_str(), finished.why().as_str()), ("out\n", "err"));
+        assert_eq!(finished.status.and_then(|status| status.code()), Some(3));
+        assert!(run(&["/nonexistent/tool"], Duration::from_secs(1)).is_err());
+    }
+}

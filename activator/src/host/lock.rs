@@ -1,0 +1,112 @@
+//! One run at a time on a host, and who it is.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::{HOME, Host, host_file};
+use crate::problem::{Code, Problem};
+
+/// Who runs, as the lock file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Holder {
+    /// The person, `user@machine`.
+    pub who: String,
+    /// What they run, `apply` or `rollback`.
+    pub command: String,
+    /// The process on the host.
+    pub pid: u32,
+    /// Since when, in seconds since 1970-01-01 UTC.
+    pub since: u64,
+}
+
+impl Holder {
+    /// This very process.
+    #[must_use]
+    pub fn current(who: &str, command: &str) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+        Self { who: who.to_owned(), command: command.to_owned(), pid: std::process::id(), since }
+    }
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let now = Self::current("", "").since;
+        write!(
+            f,
+            "{} runs {} (process {}) since {} s",
+            self.who,
+            self.command,
+            self.pid,
+            now.saturating_sub(self.since)
+        )
+    }
+}
+
+/// The lock; dropped, or when the process ends in any way, it is free again.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "an open file holds the lock")] File);
+
+impl Lock {
+    /// Takes the lock without waiting.
+    ///
+    /// # Errors
+    /// [`Code::Locked`], naming the holder, or [`Code::HostFile`].
+    pub fn take(host: &Host, holder: &Holder) -> Result<Self, Problem> {
+        host.create_home()?;
+        let path = host.path(HOME).join("lock");
+        let failed = |error| host_file("lock", format!("{HOME}/lock"), &error);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(held(&read_holder(&mut file))),
+            Err(errno) => return Err(failed(errno.into())),
+        }
+        let write = || {
+            file.set_len(0)?;
+            file.rewind()?;
+            file.write_all(&serde_json::to_vec(holder)?)
+        };
+        let mut write = write;
+        write().map_err(failed)?;
+        Ok(Self(file))
+    }
+
+    /// Who holds the lock, if anyone does. Changes nothing.
+    #[must_use]
+    pub fn holder(host: &Host) -> Option<String> {
+        let mut file = File::open(host.path(HOME).join("lock")).ok()?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => None,
+            Err(_) => Some(read_holder(&mut file)),
+        }
+    }
+}
+
+fn read_holder(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    let holder = file.rewind().and_then(|()| file.take(64 * 1024).read_to_end(&mut bytes)).ok();
+    holder
+        .and_then(|_| serde_json::from_slice::<Holder>(&bytes).ok())
+        .map_or_else(|| "a run that has not said who it is".to_owned(), |holder| holder.to_string())
+}
+
+fn held(holder: &str) -> Problem {
+    Problem::new(Code::Locked, "Another run holds the lock of the host")
+        .at(format!("{HOME}/lock"))
+        .because(holder)
+        .help("wait until it has ended; the lock frees itself with the process")
+}

@@ -1,0 +1,138 @@
+//! Generations: numbered links to closures, and the link to the one in force.
+//!
+//! The layout is that of Nix profiles, `system` → `system-7-link` → closure, so that Nix keeps the closures alive.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use super::{Host, host_file};
+use crate::plan::Generation;
+use crate::problem::Problem;
+use crate::report::GenerationInfo;
+
+/// Where the profile stands.
+pub const DIRECTORY: &str = "/nix/var/nix/profiles/nixfleet";
+/// The link to the generation in force.
+const CURRENT: &str = "system";
+
+/// The generations of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// The one in force.
+    pub current: Option<Generation>,
+    /// All of them, oldest first.
+    pub generations: Vec<GenerationInfo>,
+}
+
+impl Profile {
+    /// Reads the generations of a host.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::HostFile`].
+    pub fn read(host: &Host) -> Result<Self, Problem> {
+        let directory = host.path(DIRECTORY);
+        let failed = |error| host_file("read the profile", DIRECTORY, &error);
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut generations = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let Some(number) = number_of(Path::new(&entry.file_name())) else { continue };
+            let closure = fs::read_link(entry.path()).map_err(failed)?;
+            let made = fs::symlink_metadata(entry.path()).and_then(|metadata| metadata.modified());
+            let created = made.map_err(failed)?.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let closure = closure.to_string_lossy().into_owned();
+            generations.push(GenerationInfo { generation: Generation { number, closure }, created });
+        }
+        generations.sort_by_key(|info| info.generation.number);
+        let number = match fs::read_link(directory.join(CURRENT)) {
+            Ok(target) => number_of(&target),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        };
+        let current = number.and_then(|number| {
+            generations.iter().map(|info| &info.generation).find(|generation| generation.number == number)
+        });
+        Ok(Self { current: current.cloned(), generations })
+    }
+
+    /// A generation by its number.
+    #[must_use]
+    pub fn generation(&self, number: u64) -> Option<&Generation> {
+        self.generations.iter().map(|info| &info.generation).find(|generation| generation.number == number)
+    }
+
+    /// The number a new generation gets.
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.generations.last().map_or(0, |info| info.generation.number) + 1
+    }
+}
+
+/// Puts a generation in force, making its link if it is not there. Done twice it changes nothing.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
+pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
+    let directory = host.path(DIRECTORY);
+    let link = link_name(generation.number);
+    let switch = || {
+        fs::create_dir_all(&directory)?;
+        if fs::read_link(directory.join(&link)).is_err() {
+            replace(&directory, &link, Path::new(&generation.closure))?;
+        }
+        replace(&directory, CURRENT, Path::new(&link))
+    };
+    switch().map_err(|error| host_file("switch the profile", DIRECTORY, &error))
+}
+
+/// Puts the generation in force that was before, and forgets one that was only begun.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
+pub fn switch_back(host: &Host, before: Option<&Generation>, begun: Option<u64>) -> Result<(), Problem> {
+    let directory = host.path(DIRECTORY);
+    if !directory.exists() {
+        return Ok(());
+    }
+    let switch = || {
+        match before {
+            Some(generation) => replace(&directory, CURRENT, Path::new(&link_name(generation.number)))?,
+            None => remove(&directory.join(CURRENT))?,
+        }
+        if let Some(number) = begun {
+            remove(&directory.join(link_name(number)))?;
+        }
+        File::open(&directory)?.sync_all()
+    };
+    switch().map_err(|error| host_file("switch the profile back", DIRECTORY, &error))
+}
+
+fn replace(directory: &Path, name: &str, target: &Path) -> io::Result<()> {
+    let temporary: PathBuf = directory.join(format!(".{name}.new"));
+    remove(&temporary)?;
+    symlink(target, &temporary)?;
+    fs::rename(&temporary, directory.join(name))?;
+    File::open(directory)?.sync_all()
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn link_name(number: u64) -> String {
+    format!("{CURRENT}-{number}-link")
+}
+
+fn number_of(link: &Path) -> Option<u64> {
+    link.file_name()?.to_str()?.strip_prefix(CURRENT)?.strip_prefix('-')?.strip_suffix("-link")?.parse().ok()
+}

@@ -1,0 +1,129 @@
+//! Directories opened component by component, never through a link, and only where nobody else may write.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::{Host, host_file};
+use crate::problem::{Code, Problem};
+
+/// Walks a tree. Directories stay open along the way to the last path, so paths in order cost one look each.
+pub struct Walk<'h> {
+    host: &'h Host,
+    open: Vec<Level>,
+}
+
+struct Level {
+    name: String,
+    fd: OwnedFd,
+    device: u64,
+}
+
+/// A directory that is open, and the filesystem it is on.
+#[derive(Clone, Copy)]
+pub struct Directory<'w> {
+    /// The open directory.
+    pub fd: BorrowedFd<'w>,
+    /// `st_dev`.
+    pub device: u64,
+}
+
+impl<'h> Walk<'h> {
+    /// A walk that starts at the root.
+    #[must_use]
+    pub const fn new(host: &'h Host) -> Self {
+        Self { host, open: Vec::new() }
+    }
+
+    /// Opens the directory of a path; nothing where it does not exist.
+    ///
+    /// # Errors
+    /// [`Code::UnsafePath`] where a directory above is a link, no directory, or writable by others.
+    pub fn parent(&mut self, path: &str) -> Result<Option<Directory<'_>>, Problem> {
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let depth = self.enter(parent)?;
+        let wanted = parent.split('/').filter(|name| !name.is_empty()).count();
+        if depth == wanted { self.last().map(Some) } else { Ok(None) }
+    }
+
+    /// Opens the directory of a path or the nearest directory above that exists, and says how deep that is.
+    ///
+    /// # Errors
+    /// As [`Walk::parent`].
+    pub fn nearest(&mut self, path: &str) -> Result<(Directory<'_>, usize), Problem> {
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let depth = self.enter(parent)?;
+        Ok((self.last()?, depth))
+    }
+
+    /// Goes as deep into a directory as it exists; returns the number of components that do.
+    fn enter(&mut self, directory: &str) -> Result<usize, Problem> {
+        let names: Vec<&str> = directory.split('/').filter(|name| !name.is_empty()).collect();
+        let common = self.open.iter().zip(&names).take_while(|(level, name)| level.name == **name).count();
+        self.open.truncate(common);
+        while self.open.len() < names.len() {
+            let depth = self.open.len();
+            let here = self.open.last().map_or(self.host.root_fd.as_fd(), |level| level.fd.as_fd());
+            let path = || format!("/{}", names[..=depth].join("/"));
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let fd = match rustix::fs::openat(here, names[depth], flags, Mode::empty()) {
+                Ok(fd) => fd,
+                Err(Errno::NOENT) => break,
+                Err(Errno::NOTDIR | Errno::LOOP) => return Err(no_directory(here, names[depth], &path())),
+                Err(errno) => return Err(host_file("open the directory", path(), &errno.into())),
+            };
+            let stat = rustix::fs::fstat(&fd).map_err(|errno| host_file("look at", path(), &errno.into()))?;
+            check_closed(&stat, &path())?;
+            self.open.push(Level { name: names[depth].to_owned(), fd, device: stat.st_dev });
+        }
+        Ok(self.open.len())
+    }
+
+    fn last(&self) -> Result<Directory<'_>, Problem> {
+        if let Some(level) = self.open.last() {
+            return Ok(Directory { fd: level.fd.as_fd(), device: level.device });
+        }
+        let fd = self.host.root_fd.as_fd();
+        let stat = rustix::fs::fstat(fd).map_err(|errno| host_file("look at", "/", &errno.into()))?;
+        Ok(Directory { fd, device: stat.st_dev })
+    }
+}
+
+/// Looks at a name in a directory without following it; nothing where it does not exist.
+///
+/// # Errors
+/// What the kernel says.
+pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn no_directory(here: BorrowedFd<'_>, name: &str, path: &str) -> Problem {
+    let link = look(here, name).ok().flatten().is_some_and(|stat| stat.st_mode & 0o170_000 == 0o120_000);
+    if link {
+        Problem::new(Code::UnsafePath, "A directory on the way to a managed path is a symbolic link")
+            .at(path)
+            .help("name the real path instead: no link is followed where NixFleet writes")
+    } else {
+        Problem::new(Code::UnsafePath, "Something on the way to a managed path is no directory")
+            .at(path)
+            .help("move it away, or manage another path")
+    }
+}
+
+fn check_closed(stat: &Stat, path: &str) -> Result<(), Problem> {
+    let open = stat.st_mode & 0o022 != 0;
+    let sticky_of_root = stat.st_mode & 0o1000 != 0 && stat.st_uid == 0;
+    if !open || sticky_of_root {
+        return Ok(());
+    }
+    Err(Problem::new(Code::UnsafePath, "Others may write to a directory on the way to a managed path")
+        .at(path)
+        .because(format!("its mode is {:04o}", stat.st_mode & 0o7777))
+        .help(format!("take the right away with `chmod go-w {path}`, or manage another path")))
+}

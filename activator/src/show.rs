@@ -1,0 +1,194 @@
+//! Plans, reports and states for people: plain lines, nothing that a program should read.
+
+use std::fmt::Write as _;
+
+use crate::engine::state::{Origin, State, Thing};
+use crate::plan::{Drift, Generation, Keep, Plan, Step};
+use crate::report::{Report, Status};
+
+/// A plan, one line for each step.
+#[must_use]
+pub fn plan(plan: &Plan) -> String {
+    let mut text = String::new();
+    line(&mut text, &format!("{}: {} → {}", plan.host, generation(plan.current.as_ref()), plan.target));
+    for package in &plan.packages.added {
+        line(&mut text, &format!("  package + {} {}", package.name, package.version));
+    }
+    for package in &plan.packages.removed {
+        line(&mut text, &format!("  package - {} {}", package.name, package.version));
+    }
+    for (old, new) in &plan.packages.changed {
+        line(&mut text, &format!("  package ~ {} {} → {}", new.name, old.version, new.version));
+    }
+    for step in &plan.steps {
+        line(&mut text, &format!("  {}", describe(step)));
+    }
+    drift(&mut text, &plan.drift);
+    for problem in &plan.problems {
+        line(&mut text, &problem.to_string());
+    }
+    if plan.steps.is_empty() && plan.problems.is_empty() {
+        line(&mut text, "  nothing to do");
+    }
+    text
+}
+
+/// One step in a few words.
+#[must_use]
+pub fn describe(step: &Step) -> String {
+    let keeping = |keep: &Keep| match keep {
+        Keep::Nothing => "",
+        Keep::Copy => ", a copy is kept",
+        Keep::Original => ", the original is kept",
+    };
+    match step {
+        Step::CreateGroup { name, .. } => format!("create group {name}"),
+        Step::CreateUser { user } => format!("create user {}", user.name),
+        Step::ModifyUser { user, changes } => format!("modify user {}: {}", user.name, changes.join(", ")),
+        Step::DisableUser { name } => format!("disable user {name}"),
+        Step::StopUnit { unit, why } => format!("stop {unit}: {why}"),
+        Step::CreateDirectory { path, access, .. } => {
+            format!("create directory {path} {} {}:{}", access.mode, access.owner, access.group)
+        }
+        Step::WriteFile { path, before, after, keep } => {
+            let verb = if before.is_some() { "replace" } else { "create" };
+            let access = &after.access;
+            format!(
+                "{verb} {path} {} {}:{}, {} bytes{}",
+                access.mode,
+                access.owner,
+                access.group,
+                after.size,
+                keeping(keep)
+            )
+        }
+        Step::WriteLink { path, target, keep, .. } => format!("link {path} → {target}{}", keeping(keep)),
+        Step::ChangeAccess { path, before, after } => format!(
+            "change {path} {} {}:{} → {} {}:{}",
+            before.mode, before.owner, before.group, after.mode, after.owner, after.group
+        ),
+        Step::Own { path, .. } => format!("own {path}, which is as wanted already"),
+        Step::Remove { path, keep, .. } => format!("remove {path}{}", keeping(keep)),
+        Step::Restore { path, keep, .. } => format!("restore the original of {path}{}", keeping(keep)),
+        Step::RemoveDirectory { path } => format!("remove directory {path} if it is empty"),
+        Step::Release { path, why } => format!("release {path}: {why}"),
+        Step::DaemonReload => "reload systemd's unit files".to_owned(),
+        Step::SwitchProfile { from, to } => {
+            let from = from.map_or_else(|| "none".to_owned(), |number| number.to_string());
+            format!("switch the profile: generation {from} → {to}")
+        }
+        Step::RestartUnit { unit, why } => format!("restart {unit}: {why}"),
+        Step::ReloadUnit { unit, why } => format!("reload {unit}: {why}"),
+        Step::StartUnit { unit, why } => format!("start {unit}: {why}"),
+    }
+}
+
+/// What became of an apply.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    let mut text = String::new();
+    if let Some(recovered) = &report.recovered {
+        line(&mut text, &format!("recovered: {recovered}"));
+    }
+    let after = generation(report.after.as_ref());
+    let host = if report.host.is_empty() { "this host" } else { &report.host };
+    line(
+        &mut text,
+        &format!(
+            "{host}: {}, {after}, {} steps in {} ms",
+            report.outcome, report.steps_done, report.duration_ms
+        ),
+    );
+    for kept in &report.kept {
+        line(&mut text, &format!("  kept {kept}"));
+    }
+    text
+}
+
+/// How a host stands.
+#[must_use]
+pub fn status(status: &Status) -> String {
+    let mut text = String::new();
+    let host = status.host.as_deref().unwrap_or("not managed yet");
+    line(&mut text, &format!("{host}: {}", generation(status.current.as_ref())));
+    let current = status.current.as_ref().map(|generation| generation.number);
+    for info in &status.generations {
+        let mark = if current == Some(info.generation.number) { "*" } else { " " };
+        line(&mut text, &format!("{mark} generation {} {}", info.generation.number, info.generation.closure));
+    }
+    drift(&mut text, &status.drift);
+    for unit in &status.units {
+        line(&mut text, &format!("  unit {} {} ({})", unit.unit, unit.active, unit.sub));
+    }
+    for kept in &status.kept {
+        line(&mut text, &format!("  kept {kept}"));
+    }
+    if let Some(interrupted) = &status.interrupted {
+        line(&mut text, &format!("  interrupted: {interrupted}; the next apply recovers it"));
+    }
+    if let Some(holder) = &status.locked_by {
+        line(&mut text, &format!("  locked: {holder}"));
+    }
+    text
+}
+
+/// Everything that is owned.
+#[must_use]
+pub fn inspect(state: &State) -> String {
+    let mut text = String::new();
+    for (path, owned) in &state.paths {
+        let thing = match &owned.thing {
+            Thing::Directory { access, implicit } => {
+                let implicit = if *implicit { ", implicit" } else { "" };
+                format!("directory {} {}:{}{implicit}", access.mode, access.owner, access.group)
+            }
+            Thing::File { access, sha256, .. } => {
+                format!("file {} {}:{} {sha256}", access.mode, access.owner, access.group)
+            }
+            Thing::Link { target } => format!("link → {target}"),
+        };
+        let origin = match &owned.origin {
+            Origin::Created => String::new(),
+            Origin::Original { kept } => format!(", its original is at {kept}"),
+            Origin::Existed { access } => {
+                format!(", was {} {}:{} before", access.mode, access.owner, access.group)
+            }
+        };
+        line(&mut text, &format!("{path}: {thing}{origin}"));
+    }
+    for group in &state.groups {
+        line(&mut text, &format!("group {group}: created here"));
+    }
+    for (name, user) in &state.users {
+        let created = if user.created { "created here" } else { "existed before" };
+        let disabled = if user.disabled { ", disabled" } else { "" };
+        line(&mut text, &format!("user {name}: {created}{disabled}"));
+    }
+    for (name, unit) in &state.units {
+        let enabled = match unit.enabled {
+            Some(true) => "enabled",
+            Some(false) => "not enabled",
+            None => "of the distribution",
+        };
+        line(&mut text, &format!("unit {name}: {enabled}"));
+    }
+    text
+}
+
+fn drift(text: &mut String, drift: &[Drift]) {
+    for drift in drift {
+        line(text, &format!("  drift {}: {}", drift.subject, drift.what));
+    }
+}
+
+fn generation(generation: Option<&Generation>) -> String {
+    generation
+        .map_or_else(|| "no generation".to_owned(), |generation| format!("generation {}", generation.number))
+}
+
+/// Adds a line. Names on a host may hold control characters; none of them reaches a terminal.
+fn line(text: &mut String, line: &str) {
+    let printable: String = line.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{printable}");
+}

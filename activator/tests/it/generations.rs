@@ -1,0 +1,303 @@
+//! Three generations: what is created, changed and removed, and the way back.
+
+use std::fs;
+
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use crate::room::{Room, directory, file, unit, with};
+
+const WEB: &str = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n";
+
+fn first() -> Value {
+    json!({
+        "packages": [{ "name": "hello", "version": "1.0", "path": "/nix/store/a-hello" }],
+        "directories": [directory("/var/lib/web", "0750")],
+        "files": [
+            with(file("/etc/web/web.conf", Some("port = 80\n")), "restartUnits", json!(["web.service"])),
+            file("/etc/web/old.conf", Some("old\n")),
+        ],
+        "units": [unit("web.service", Some(WEB), Some(true))],
+    })
+}
+
+fn second() -> Value {
+    json!({
+        "packages": [{ "name": "hello", "version": "2.0", "path": "/nix/store/b-hello" }],
+        "directories": [directory("/var/lib/web", "0700")],
+        "files": [
+            with(
+                with(file("/etc/web/web.conf", Some("port = 8080\n")), "restartUnits", json!(["web.service"])),
+                "mode",
+                "0600",
+            ),
+            file("/etc/web/new.conf", Some("new\n")),
+        ],
+        "units": [unit("web.service", Some(WEB), Some(true))],
+    })
+}
+
+#[test]
+fn three_generations_create_change_and_remove() {
+    let room = Room::new();
+    let before = room.tree("/etc");
+    let (one, two, three) =
+        (room.closure("1", &first()), room.closure("2", &second()), room.closure("3", &json!({})));
+
+    expect![[r#"
+        web-1: no generation → /1/out
+          package + hello 1.0
+          create directory /etc/systemd 0755 root:root
+          create directory /etc/systemd/system 0755 root:root
+          create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
+          create directory /etc/web 0755 root:root
+          create directory /var/lib/web 0750 root:root
+          link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
+          create /etc/systemd/system/web.service 0644 root:root, 67 bytes
+          create /etc/web/old.conf 0644 root:root, 4 bytes
+          create /etc/web/web.conf 0644 root:root, 10 bytes
+          reload systemd's unit files
+          switch the profile: generation none → 1
+          start web.service: newly enabled
+    "#]]
+    .assert_eq(&room.plan_text(&one));
+    assert_eq!(room.tree("/etc"), before, "a plan changes nothing");
+    assert!(!room.path("/var/lib/nixfleet").exists(), "a plan changes nothing");
+    let report = room.applied(&one, "ok");
+    assert_eq!(report["after"]["number"], 1);
+    assert_eq!(room.read("/etc/web/web.conf"), "port = 80\n");
+    assert_eq!(room.plan(&one)["steps"], json!([]));
+    assert_eq!(room.applied(&one, "unchanged")["after"]["number"], 1);
+
+    expect![[r#"
+        web-1: generation 1 → /2/out
+          package ~ hello 1.0 → 2.0
+          change /var/lib/web 0750 root:root → 0700 root:root
+          create /etc/web/new.conf 0644 root:root, 4 bytes
+          replace /etc/web/web.conf 0600 root:root, 12 bytes
+          remove /etc/web/old.conf
+          switch the profile: generation 1 → 2
+          restart web.service: /etc/web/web.conf changed
+    "#]]
+    .assert_eq(&room.plan_text(&two));
+    room.applied(&two, "ok");
+    assert_eq!(room.read("/etc/web/web.conf"), "port = 8080\n");
+    assert!(!room.path("/etc/web/old.conf").exists());
+    let second_tree = room.tree("/");
+
+    expect![[r#"
+        web-1: generation 2 → /3/out
+          package - hello 2.0
+          stop web.service: no longer managed
+          remove /etc/systemd/system/multi-user.target.wants/web.service
+          remove /etc/systemd/system/web.service
+          remove /etc/web/new.conf
+          remove /etc/web/web.conf
+          remove directory /var/lib/web if it is empty
+          remove directory /etc/web if it is empty
+          remove directory /etc/systemd/system/multi-user.target.wants if it is empty
+          remove directory /etc/systemd/system if it is empty
+          remove directory /etc/systemd if it is empty
+          reload systemd's unit files
+          switch the profile: generation 2 → 3
+    "#]]
+    .assert_eq(&room.plan_text(&three));
+    room.applied(&three, "ok");
+    assert_eq!(room.tree("/etc"), before, "everything of ours is gone, everything else is untouched");
+    assert!(!room.path("/var/lib/web").exists());
+
+    let report = room.rollback("previous");
+    assert_eq!((&report["outcome"], &report["after"]["number"]), (&json!("ok"), &json!(2)), "{report:#}");
+    let comparable = |tree: &str| {
+        let lines = tree.lines().filter(|line| !line.starts_with("/nix/"));
+        // Files are written anew, so only their times differ.
+        lines
+            .map(|line| {
+                line.split(' ').enumerate().filter(|(at, _)| *at != 2).map(|(_, word)| word).collect()
+            })
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(comparable(&room.tree("/")), comparable(&second_tree));
+    let status = room.status();
+    assert_eq!(status["current"]["number"], 2);
+    assert_eq!(status["generations"].as_array().unwrap().len(), 3);
+    assert_eq!(status["drift"], json!([]));
+}
+
+#[test]
+fn what_stood_there_before_comes_back_byte_for_byte() {
+    let room = Room::new();
+    room.write("/etc/motd", "welcome\n");
+    room.chmod("/etc/motd", 0o600);
+    room.write("/etc/issue", "same\n");
+    fs::create_dir(room.path("/srv")).unwrap();
+    room.chmod("/srv", 0o711);
+    std::os::unix::fs::symlink("../run/resolv.conf", room.path("/etc/resolv.conf")).unwrap();
+    let before = room.tree("/etc");
+    let one = room.closure(
+        "1",
+        &json!({
+            "directories": [directory("/srv", "0755")],
+            "files": [
+                with(file("/etc/motd", Some("managed\n")), "onConflict", "backup"),
+                file("/etc/issue", Some("same\n")),
+                with(file("/etc/resolv.conf", Some("nameserver 1.1.1.1\n")), "onConflict", "backup"),
+            ],
+        }),
+    );
+    expect![[r#"
+        web-1: no generation → /1/out
+          change /srv 0711 root:root → 0755 root:root
+          own /etc/issue, which is as wanted already
+          replace /etc/motd 0644 root:root, 8 bytes, the original is kept
+          replace /etc/resolv.conf 0644 root:root, 19 bytes, the original is kept
+          switch the profile: generation none → 1
+    "#]]
+    .assert_eq(&room.plan_text(&one));
+    room.applied(&one, "ok");
+    assert_eq!(room.read("/etc/motd"), "managed\n");
+    let two = room.closure("2", &json!({ "files": [file("/etc/issue", Some("changed\n"))] }));
+    room.applied(&two, "ok");
+    assert_eq!(room.read("/etc/issue"), "changed\n");
+    let three = room.closure("3", &json!({}));
+    room.applied(&three, "ok");
+    assert_eq!(room.tree("/etc"), before);
+    assert!(room.tree("/").contains("/srv 40711\n"));
+    assert_eq!(fs::read_dir(room.path("/var/lib/nixfleet/originals")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_conflict_is_refused_with_the_line_to_add() {
+    let room = Room::new();
+    room.write("/etc/motd", "welcome\n");
+    room.write("/etc/systemd/system/web.service.d/a.conf", "[Service]\n");
+    fs::create_dir(room.path("/etc/dir")).unwrap();
+    room.write("/etc/open/x", "");
+    room.chmod("/etc/open", 0o777);
+    let web = with(unit("web.service", None, None), "dropIns", json!([{ "name": "a.conf", "text": "" }]));
+    let one = room.closure(
+        "1",
+        &json!({
+            "files": [
+                file("/etc/motd", Some("managed\n")),
+                file("/etc/dir", Some("")),
+                file("/etc/open/x", Some("")),
+                with(file("/etc/owner", Some("")), "owner", "nobody-here"),
+            ],
+            "units": [web],
+        }),
+    );
+    let before = room.tree("/");
+    expect![[r#"
+        web-1: no generation → /1/out
+          create /etc/owner 0644 nobody-here:root, 0 bytes
+          switch the profile: generation none → 1
+        [NF-402] The path should become a file or link, but cannot
+          where: /etc/dir
+          why: a directory stands there
+          help: move it away by hand, or manage another path
+        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
+          where: /etc/motd
+          help: add the line: nixfleet.files."/etc/motd".onConflict = "backup";  # or "adopt"
+        [NF-410] Others may write to a directory on the way to a managed path
+          where: /etc/open
+          why: its mode is 0777
+          help: take the right away with `chmod go-w /etc/open`, or manage another path
+        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
+          where: /etc/systemd/system/web.service.d/a.conf
+          help: add the line: nixfleet.systemd.units."web.service".onConflict = "backup";  # or "adopt"
+        [NF-407] User `nobody-here` owns a managed path, but does not exist on the host
+          where: /etc/owner
+          help: define it under nixfleet.users or nixfleet.groups, or name one that exists
+    "#]]
+    .assert_eq(&room.plan_text(&one));
+    let report = room.applied(&one, "blocked");
+    assert_eq!(report["problem"]["code"], "NF-402");
+    assert_eq!(room.run(&["apply", "--closure", &one]).status.code(), Some(2));
+    let kept =
+        |tree: String| tree.lines().filter(|line| !line.contains("nixfleet")).collect::<Vec<_>>().join("\n");
+    assert_eq!(kept(room.tree("/")), kept(before), "nothing is touched");
+}
+
+#[test]
+fn a_hand_edit_is_shown_and_kept() {
+    let room = Room::new();
+    let one = room.closure("1", &first());
+    room.applied(&one, "ok");
+    room.write("/etc/web/web.conf", "port = 81 # by hand\n");
+    room.chmod("/etc/web/old.conf", 0o600);
+    fs::remove_file(room.path("/etc/systemd/system/multi-user.target.wants/web.service")).unwrap();
+    expect![[r#"
+        web-1: generation 1 → /1/out
+          link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
+          change /etc/web/old.conf 0600 root:root → 0644 root:root
+          replace /etc/web/web.conf 0644 root:root, 10 bytes, a copy is kept
+          reload systemd's unit files
+          restart web.service: /etc/web/web.conf changed
+          drift /etc/systemd/system/multi-user.target.wants/web.service: missing
+          drift /etc/web/old.conf: mode 0644 → 0600
+          drift /etc/web/web.conf: content edited
+    "#]]
+    .assert_eq(&room.plan_text(&one));
+    assert_eq!(room.status()["drift"].as_array().unwrap().len(), 3);
+
+    let report = room.applied(&one, "ok");
+    assert_eq!(report["after"]["number"], 1, "repairing makes no new generation");
+    let kept = "/var/lib/nixfleet/kept/1/etc/web/web.conf";
+    assert_eq!((&report["kept"], &room.status()["kept"]), (&json!([kept]), &json!([kept])));
+    assert_eq!(room.read(kept), "port = 81 # by hand\n");
+    assert_eq!(room.read("/etc/web/web.conf"), "port = 80\n");
+    assert_eq!(room.status()["drift"], json!([]));
+
+    room.write("/etc/web/web.conf", "again\n");
+    let report = room.applied(&room.closure("3", &json!({})), "ok");
+    assert_eq!(report["kept"], json!(["/var/lib/nixfleet/kept/2/etc/web/web.conf"]));
+    assert!(!room.path("/etc/web").exists());
+}
+
+#[test]
+fn adopting_takes_over_for_good_and_keeps_a_copy() {
+    let room = Room::new();
+    room.write("/etc/motd", "welcome\n");
+    let motd = with(file("/etc/motd", Some("managed\n")), "onConflict", "adopt");
+    let report = room.applied(&room.closure("1", &json!({ "files": [motd] })), "ok");
+    assert_eq!(report["kept"], json!(["/var/lib/nixfleet/kept/1/etc/motd"]));
+    assert_eq!(room.read("/var/lib/nixfleet/kept/1/etc/motd"), "welcome\n");
+    room.applied(&room.closure("2", &json!({})), "ok");
+    assert!(!room.path("/etc/motd").exists());
+}
+
+#[test]
+fn a_path_of_ours_may_change_its_type() {
+    let room = Room::new();
+    let one = room.closure(
+        "1",
+        &json!({ "files": [file("/etc/a", Some("a"))], "directories": [directory("/etc/b", "0755")] }),
+    );
+    let two = room.closure(
+        "2",
+        &json!({ "files": [file("/etc/b", Some("b"))], "directories": [directory("/etc/a", "0700")] }),
+    );
+    room.applied(&one, "ok");
+    room.applied(&two, "ok");
+    assert!(room.path("/etc/a").is_dir());
+    assert_eq!(room.read("/etc/b"), "b");
+    room.write("/etc/a/by-hand", "");
+    let report = room.applied(&one, "blocked");
+    assert_eq!(report["problem"]["why"], "the directory there is not empty");
+}
+
+#[test]
+fn a_generation_that_does_not_exist_is_refused_and_the_others_are_named() {
+    let room = Room::new();
+    assert_eq!(room.rollback("previous")["problem"]["code"], "NF-409");
+    room.applied(&room.closure("1", &first()), "ok");
+    room.applied(&room.closure("2", &second()), "ok");
+    let report = room.rollback("7");
+    assert_eq!((&report["outcome"], &report["problem"]["code"]), (&json!("blocked"), &json!("NF-409")));
+    assert_eq!(report["problem"]["help"], "name one that exists: 1, 2");
+    assert_eq!(room.rollback("1")["after"]["number"], 1);
+    assert_eq!(room.read("/etc/web/web.conf"), "port = 80\n");
+    assert_eq!(room.rollback("2")["after"]["number"], 2);
+    assert_eq!(room.read("/etc/web/web.conf"), "port = 8080\n");
+}

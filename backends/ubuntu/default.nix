@@ -13,21 +13,28 @@ let
     (authorizedKeys intent.users)
   ];
 
-  named = lib.mapAttrsToList (name: value: value // { inherit name; });
-  at = lib.mapAttrsToList (path: value: value // { inherit path; });
+  fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;
+
+  directoryDocument =
+    path: directory:
+    directory
+    // {
+      inherit path;
+      mode = fourDigits directory.mode;
+    };
 
   fileDocument =
-    file:
+    path: file:
     file
     // {
+      inherit path;
       source = if file.source == null then null else "${file.source}";
       mode = fourDigits file.mode;
     };
-  fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;
 
-  unitDocument = unit: {
+  unitDocument = name: unit: {
+    inherit name;
     inherit (unit)
-      name
       text
       enabled
       restartIfChanged
@@ -35,7 +42,10 @@ let
       stopIfRemoved
       onConflict
       ;
-    dropIns = map (dropIn: { inherit (dropIn) name text; }) (named unit.dropIns);
+    dropIns = lib.mapAttrsToList (name: dropIn: {
+      inherit name;
+      inherit (dropIn) text;
+    }) unit.dropIns;
   };
 in
 {
@@ -69,9 +79,9 @@ in
       packages = map packageProfile.entry intent.packages;
       groups = accounts.groups intent;
       users = accounts.users intent;
-      directories = map (directory: directory // { mode = fourDigits directory.mode; }) (at directories);
-      files = map fileDocument (at files);
-      units = map unitDocument (named intent.units);
+      directories = lib.mapAttrsToList directoryDocument directories;
+      files = lib.mapAttrsToList fileDocument files;
+      units = lib.mapAttrsToList unitDocument intent.units;
     };
 
   closure = import ./closure.nix;

@@ -116,5 +116,17 @@ scalar.fromResolve {
 }
 // {
   inherit read;
-  resolveNow = resolveWith readElement;
+  # Most collections come from one definition without a mistake; others are read element by element.
+  resolveNow =
+    loc: defs:
+    let
+      whole = if tail defs == none then read null (head defs).value else null;
+    in
+    if whole != null then
+      {
+        value = whole;
+        problems = none;
+      }
+    else
+      resolveWith readElement loc defs;
 }

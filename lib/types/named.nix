@@ -7,8 +7,15 @@ let
   isNormal =
     value:
     builtins.isString value
-    && builtins.match "(/[^/\n]+)+" value != null
-    && builtins.match ".*/\\.\\.?(/.*)?" value == null;
+    && builtins.match "(/([^/.\n][^/\n]*|\\.[^/.\n][^/\n]*|\\.\\.[^/\n]+))+" value != null;
+
+  # By their first letters, since a regular expression for each file of each host is felt.
+  foreign = {
+    "/nix" = true;
+    "/pro" = true;
+    "/sys" = true;
+    "/dev" = true;
+  };
 in
 {
   port = scalar.intBetween {
@@ -45,7 +52,12 @@ in
     name = "managedPath";
     description = "an absolute path in quotes, without \"..\", without a slash at the end, and outside /nix, /proc, /sys and /dev";
     accepts =
-      value: isNormal value && builtins.match "/(nix|proc|sys|dev)(/.*)?" value == null;
+      value:
+      isNormal value
+      && (
+        !(foreign ? ${builtins.substring 0 4 value})
+        || builtins.match "/(nix|proc|sys|dev)(/.*)?" value == null
+      );
     placeholder = "/nonexistent";
   };
 

@@ -1,7 +1,12 @@
 # The tests of the Nix code: sets of { expr; expected; }, by the name of the promise they keep.
 #
-# Gives { text; failed; texts; }: the report, the names of failed tests, and the error texts as they are now.
-{ nixpkgs }:
+# Gives { text; failed; texts; built; }: the report, the names of failed tests, the error texts as they are now, and the
+# closure that an `activator` builds. The suite that looks into that closure runs where it is given.
+{
+  nixpkgs,
+  activator ? null,
+  closure ? null,
+}:
 let
   inherit (nixpkgs) lib;
 
@@ -20,6 +25,9 @@ let
     outputs = import ./outputs.nix world;
     packages = import ./packages.nix world;
     systemd = import ./systemd.nix world;
+  }
+  // lib.optionalAttrs (closure != null) {
+    closures = import ./closures.nix (world // { inherit closure; });
   };
 
   tests = lib.concatLists (
@@ -59,4 +67,8 @@ in
   );
   failed = map (test: test.name) failed;
   inherit (mistakes) texts;
+  built =
+    (world.nixfleet.mkFleet {
+      modules = [ (import ./everything.nix { activator = /. + activator; }) ];
+    }).nixfleet.hosts.host.toplevel;
 }

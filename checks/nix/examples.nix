@@ -24,6 +24,18 @@ let
     flake: nixfleet.evalFleet { modules = [ (dirOf flake + "/fleet.nix") ]; };
   minimalFleet = intentsOf ../../templates/minimal/flake.nix;
   demoFleet = intentsOf ../fixtures/demo-fleet/flake.nix;
+
+  # The README's blocks of Nix, in their order: flake.nix, fleet.nix, roles/web.nix.
+  blocks = map (block: lib.head (lib.splitString "\n```" block)) (
+    lib.tail (lib.splitString "```nix\n" (builtins.readFile ../../README.md))
+  );
+  written = map (block: import (builtins.toFile "block.nix" block)) blocks;
+  readme = nixfleet.evalFleet {
+    modules = [
+      (removeAttrs (lib.elemAt written 1) [ "roles" ])
+      { roles.web = lib.elemAt written 2; }
+    ];
+  };
 in
 {
   "the minimal template is a fleet of one web server" = {
@@ -38,6 +50,26 @@ in
       hosts.web-1 = "10.0.1.11";
       files = [ "/etc/web/index.html" ];
       unit = true;
+    };
+  };
+
+  "the README's fleet is a fleet of one web server" = {
+    expr = {
+      blocks = lib.length blocks;
+      mistakes = nixfleet.report readme;
+      hosts = lib.mapAttrs (_: host: host.roles) readme.hosts;
+      units = lib.attrNames readme.intents.web-1.intent.units;
+      flake = lib.attrNames (lib.head written).inputs;
+    };
+    expected = {
+      blocks = 3;
+      mistakes = null;
+      hosts.web-1 = [ "web" ];
+      units = [ "web.service" ];
+      flake = [
+        "nixfleet"
+        "nixpkgs"
+      ];
     };
   };
 

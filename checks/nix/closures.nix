@@ -1,0 +1,68 @@
+# The closure of the host in everything.nix, which was built before.
+{ lib, closure, ... }:
+let
+  # Nix remembers the store paths in a text that it reads, and JSON cannot.
+  text = builtins.unsafeDiscardStringContext (builtins.readFile "${closure}/manifest.json");
+  manifest = builtins.fromJSON text;
+in
+{
+  "the builder takes what every option says" = {
+    expr = {
+      entries = lib.mapAttrs (_: entry: entry.kind) manifest.entries;
+      units = lib.mapAttrs (_: unit: unit.enabled) manifest.units;
+      users = map (user: user.name) manifest.users;
+      groups = map (group: "${group.name} ${toString group.gid}") manifest.groups;
+      packages = map (package: package.name) manifest.packages;
+    };
+    expected = {
+      entries = {
+        "/etc/app.conf" = "file";
+        "/etc/app.nix" = "file";
+        "/etc/host" = "file";
+        "/etc/profile.d/nixfleet.sh" = "file";
+        "/etc/ssh/nixfleet-keys" = "directory";
+        "/etc/ssh/nixfleet-keys/app" = "file";
+        "/etc/ssh/sshd_config.d/60-nixfleet.conf" = "file";
+        "/etc/systemd/system/app.path" = "file";
+        "/etc/systemd/system/app.service" = "file";
+        "/etc/systemd/system/app.socket" = "file";
+        "/etc/systemd/system/app.target" = "file";
+        "/etc/systemd/system/app.timer" = "file";
+        "/etc/systemd/system/application.service" = "link";
+        "/etc/systemd/system/multi-user.target.wants/app.service" = "link";
+        "/etc/systemd/system/sockets.target.wants/app.socket" = "link";
+        "/etc/systemd/system/ssh.service.d/10-limits.conf" = "file";
+        "/etc/systemd/system/ssh.service.d/20-text.conf" = "file";
+        "/etc/systemd/system/timers.target.wants/app.timer" = "link";
+        "/srv/app" = "directory";
+      };
+      units = {
+        "app.path" = false;
+        "app.service" = true;
+        "app.socket" = true;
+        "app.target" = false;
+        "app.timer" = true;
+        "ssh.service" = null;
+      };
+      users = [ "app" ];
+      groups = [ "app 990" ];
+      packages = [ "hello" ];
+    };
+  };
+
+  "a file from the store has its own content" = {
+    expr =
+      builtins.hashFile "sha256" ./everything.nix == manifest.entries."/etc/app.nix".sha256;
+    expected = true;
+  };
+
+  "the closure brings the profile and the activator" = {
+    expr = lib.sort lib.lessThan (lib.attrNames (builtins.readDir closure));
+    expected = [
+      "activate"
+      "files"
+      "manifest.json"
+      "sw"
+    ];
+  };
+}

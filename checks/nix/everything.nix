@@ -1,0 +1,99 @@
+# A fleet that uses every option once. Its host is built for real, so that the builder is known to take all of it.
+{ activator }:
+{
+  activator.x86_64-linux = activator;
+  cli.x86_64-linux = ./.;
+
+  defaults = {
+    base = "ubuntu";
+    system = "x86_64-linux";
+    ssh.user = "deploy";
+    ssh.port = 2222;
+    tags = [ "prod" ];
+    roles = [ "everything" ];
+  };
+
+  hosts.host = {
+    base = "ubuntu";
+    system = "x86_64-linux";
+    addr = "host.example.org";
+    ssh = {
+      user = "ada";
+      port = 22;
+      hostKey = "ssh-ed25519 AAAA";
+    };
+    tags = [ "web" ];
+    roles = [ "everything" ];
+    modules = [ { nixfleet.files."/etc/host".text = "host"; } ];
+  };
+
+  roles.everything =
+    { pkgs, ... }:
+    {
+      nixfleet.packages = [ pkgs.hello ];
+
+      nixfleet.groups.app.gid = 990;
+      nixfleet.users.app = {
+        uid = 990;
+        group = "app";
+        extraGroups = [ "adm" ];
+        home = "/srv/app";
+        createHome = true;
+        shell = "/bin/sh";
+        system = true;
+        description = "The application";
+        openssh.authorizedKeys = [ "ssh-ed25519 AAAA app" ];
+      };
+
+      nixfleet.directories."/srv/app" = {
+        mode = "0750";
+        owner = "app";
+        group = "app";
+      };
+
+      nixfleet.files."/etc/app.conf" = {
+        text = "listen = 8080\n";
+        mode = "640";
+        owner = "root";
+        group = "app";
+        restartUnits = [ "app.service" ];
+        reloadUnits = [ "ssh.service" ];
+        validate = [
+          "/usr/bin/test"
+          "-s"
+          "%s"
+        ];
+        onConflict = "backup";
+      };
+      nixfleet.files."/etc/app.nix".source = ./everything.nix;
+
+      nixfleet.systemd.units = {
+        "app.service" = {
+          sections = {
+            Unit.Description = "The application";
+            Service.ExecStart = "${pkgs.hello}/bin/hello";
+            Install = {
+              WantedBy = "multi-user.target";
+              Alias = "application.service";
+            };
+          };
+          enabled = true;
+          restartIfChanged = true;
+          reloadIfChanged = false;
+          stopIfRemoved = false;
+          onConflict = "adopt";
+        };
+        "app.socket".text = "[Socket]\nListenStream=8081\n\n[Install]\nWantedBy=sockets.target\n";
+        "app.timer".sections = {
+          Timer.OnCalendar = "daily";
+          Install.WantedBy = "timers.target";
+        };
+        "app.target".sections.Unit.Description = "Everything of the application";
+        "app.path".sections.Path.PathExists = "/srv/app/go";
+        "ssh.service".dropIns = {
+          "10-limits.conf".sections.Service.MemoryMax = "1G";
+          "20-text.conf".text = "[Service]\nTasksMax=100\n";
+        };
+      };
+    };
+}

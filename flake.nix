@@ -25,6 +25,11 @@
         default = self.packages.${system}.nixfleet;
       });
 
+      # The tests of the Nix code and of the rest run in the lab, on real hosts: `make test`.
+      checks = eachSystem (system: {
+        inherit (self.packages.${system}) nixfleet nixfleet-activate;
+      });
+
       templates.minimal = {
         path = ./templates/minimal;
         description = "A fleet of one web server on Ubuntu or Debian";

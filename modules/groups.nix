@@ -14,7 +14,7 @@
         fields.gid = lib.mkOption {
           type = types.nullOr types.id;
           default = null;
-          defaultText = "chosen by the host";
+          defaultText = lib.literalMD "chosen by the host";
           example = 990;
           description = "The numeric id.";
         };

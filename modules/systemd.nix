@@ -125,7 +125,7 @@ let
       enabled = mkOption {
         type = types.nullOr types.bool;
         default = null;
-        defaultText = "true for a unit with an `[Install]` section";
+        defaultText = lib.literalMD "true for a unit with an `[Install]` section";
         example = false;
         description = ''
           Whether the unit starts at boot, by the links that its `[Install]` section asks for, and now. Cannot be said of

@@ -45,14 +45,14 @@ let
       uid = mkOption {
         type = types.nullOr types.id;
         default = null;
-        defaultText = "chosen by the host";
+        defaultText = lib.literalMD "chosen by the host";
         example = 990;
         description = "The numeric id.";
       };
       group = mkOption {
         type = types.nullOr types.accountName;
         default = null;
-        defaultText = "a group with the name of the user, which is created too";
+        defaultText = lib.literalMD "a group with the name of the user, which is created too";
         example = "www-data";
         description = "The primary group.";
       };
@@ -65,21 +65,21 @@ let
       home = mkOption {
         type = types.nullOr types.path;
         default = null;
-        defaultText = "`/var/lib/<name>` for a system user, `/home/<name>` for others";
+        defaultText = lib.literalMD "`/var/lib/<name>` for a system user, `/home/<name>` for others";
         example = "/srv/app";
         description = "The home directory.";
       };
       createHome = mkOption {
         type = types.nullOr types.bool;
         default = null;
-        defaultText = "true for a user that is no system user";
+        defaultText = lib.literalMD "true for a user that is no system user";
         example = true;
         description = "Whether to create the home directory together with the user.";
       };
       shell = mkOption {
         type = types.nullOr types.path;
         default = null;
-        defaultText = "`/usr/sbin/nologin` for a system user, `/bin/bash` for others";
+        defaultText = lib.literalMD "`/usr/sbin/nologin` for a system user, `/bin/bash` for others";
         example = "/bin/sh";
         description = "The login shell.";
       };

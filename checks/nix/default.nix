@@ -1,7 +1,7 @@
 # The tests of the Nix code: sets of { expr; expected; }, by the name of the promise they keep.
 #
-# Gives { text; failed; texts; built; }: the report, the names of failed tests, the error texts as they are now, and the
-# closure that an `activator` builds. The suite that looks into that closure runs where it is given.
+# Gives { text; failed; texts; reference; built; }: the report, the names of failed tests, the error texts and the option
+# reference as they are now, and the closure that an `activator` builds. The suite that looks into that closure runs where it is given.
 {
   nixpkgs,
   activator ? null,
@@ -67,6 +67,7 @@ in
   );
   failed = map (test: test.name) failed;
   inherit (mistakes) texts;
+  reference = import ./reference.nix world;
   built =
     (world.nixfleet.mkFleet {
       modules = [ (import ./everything.nix { activator = /. + activator; }) ];

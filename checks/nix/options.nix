@@ -1,5 +1,5 @@
 # Every option says what it is.
-{ lib, evalFleet, ... }:
+{ lib, evalFleet, ... }@world:
 let
   fleet = evalFleet {
     hosts.host.addr = "host";
@@ -17,6 +17,10 @@ in
       option: lib.any (end: lib.hasSuffix end (option.description or "")) [ "." ".\n" ]
     );
     expected = [ ];
+  };
+  "the reference is what the options say, or `checks/nix/run --rewrite` is due" = {
+    expr = import ./reference.nix world;
+    expected = builtins.readFile ../../docs/reference/options.md;
   };
   "every option has a type" = {
     expr = without (option: (option.type or "unspecified") != "unspecified");

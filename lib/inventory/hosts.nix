@@ -9,14 +9,14 @@ let
       user = mkOption {
         type = types.nullOr types.loginName;
         default = null;
-        defaultText = "the fleet's `defaults.ssh.user`";
+        defaultText = lib.literalMD "the fleet's `defaults.ssh.user`";
         example = "deploy";
         description = "The user that `ssh` logs in as: root, or one that may run `sudo` without a password.";
       };
       port = mkOption {
         type = types.nullOr types.port;
         default = null;
-        defaultText = "the fleet's `defaults.ssh.port`";
+        defaultText = lib.literalMD "the fleet's `defaults.ssh.port`";
         example = 2222;
         description = "The TCP port of the SSH server.";
       };
@@ -43,7 +43,7 @@ let
           ]
         );
         default = null;
-        defaultText = "the fleet's `defaults.base`";
+        defaultText = lib.literalMD "the fleet's `defaults.base`";
         example = "ubuntu";
         description = ''
           What runs on the host: `ubuntu` for Ubuntu and Debian. The distribution stays; NixFleet manages what you declare.
@@ -52,14 +52,14 @@ let
       system = mkOption {
         type = types.nullOr types.system;
         default = null;
-        defaultText = "the fleet's `defaults.system`";
+        defaultText = lib.literalMD "the fleet's `defaults.system`";
         example = "aarch64-linux";
         description = "The Nix system of the host, which decides what its packages are built for.";
       };
       addr = mkOption {
         type = types.address;
         example = "10.0.1.11";
-        defaultText = "none, it must be given";
+        defaultText = lib.literalMD "none, it must be given";
         description = "Where SSH reaches the host: a name or an address.";
       };
       ssh = mkOption {

@@ -16,7 +16,7 @@ in
   options.activator = lib.mkOption {
     type = bySystem types.fileSource;
     default = { };
-    defaultText = "`nixfleet-activate` of NixFleet's own packages";
+    defaultText = lib.literalMD "`nixfleet-activate` of NixFleet's own packages";
     example = lib.literalExpression "{ x86_64-linux = ./prebuilt/nixfleet-activate; }";
     description = ''
       The statically linked activator for each Nix system: a file. It builds the host closures, and runs on the hosts.
@@ -26,7 +26,7 @@ in
   options.cli = lib.mkOption {
     type = bySystem types.fileSource;
     default = { };
-    defaultText = "`nixfleet` of NixFleet's own packages";
+    defaultText = lib.literalMD "`nixfleet` of NixFleet's own packages";
     example = lib.literalExpression "{ x86_64-linux = ./prebuilt; }";
     description = ''
       The command line for each Nix system, for `nix run .#plan` and so on: a folder with `bin/nixfleet` and its links

@@ -30,10 +30,7 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit
     confirm::check(args.yes, context)?;
     let plans = match planned(args, context).await? {
         Ok(plans) => plans,
-        Err(results) => {
-            context.show(&render::results(&results));
-            return context.finish(results);
-        }
+        Err((results, exit)) => return context.refuse(results, exit),
     };
     plan::show(&plans, context);
     let changing = plans.iter().filter(|plan| plan.is_to_change()).count();
@@ -52,18 +49,18 @@ pub fn question(what: &str, hosts: usize) -> String {
     format!("{what} {hosts} {}?", if hosts == 1 { "host" } else { "hosts" })
 }
 
+/// What every host has to do with it that nothing is applied at all, and how the command ends.
+type Refused = (Vec<HostResult>, Exit);
+
 /// The plans to apply, or why nothing is applied at all.
-async fn planned(
-    args: &ApplyArgs,
-    context: &Context,
-) -> anyhow::Result<Result<Vec<HostPlan>, Vec<HostResult>>> {
+async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Vec<HostPlan>, Refused>> {
     let (parallel, timeout) = (args.targets.parallel, args.targets.connect_timeout);
     let Some(file) = &args.plan else {
         let (nix, hosts) = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
         let sessions = targets::sessions(hosts, timeout)?;
         return Ok(match planning::build(&nix, &sessions, parallel, context).await? {
             Ok(closures) => Ok(planning::ask(sessions, &closures, parallel, context).await?),
-            Err(results) => Err(results),
+            Err(results) => Err((results, Exit::Refused)),
         });
     };
     let saved = SavedPlan::read(file)?;
@@ -73,7 +70,9 @@ async fn planned(
     if plans.iter().all(exact) {
         return Ok(Ok(plans));
     }
-    Ok(Err(plans.iter().map(|plan| refused(plan, &saved)).collect()))
+    let results: Vec<HostResult> = plans.iter().map(|plan| refused(plan, &saved)).collect();
+    let exit = Exit::of(&results, context.interrupt.is_wanted());
+    Ok(Err((results, exit)))
 }
 
 /// The result of a host of a saved plan that is not applied because something differs.
@@ -109,9 +108,8 @@ async fn change(
         .zip(applied)
         .map(|(settled, applied)| match applied {
             Some(Some(result)) => result,
-            Some(None) => settled,
             None if settled.outcome == Outcome::Ok => HostResult { outcome: Outcome::Skipped, ..settled },
-            None => settled,
+            Some(None) | None => settled,
         })
         .collect())
 }

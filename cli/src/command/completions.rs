@@ -6,14 +6,14 @@ use clap::CommandFactory;
 
 use crate::args::Cli;
 use crate::exit::Exit;
+use crate::render;
 
 /// Prints a completion script.
-///
-/// # Errors
-/// Never, but for symmetry with the other subcommands.
-pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<Exit> {
-    clap_complete::generate(shell, &mut Cli::command(), "nixfleet", &mut std::io::stdout());
-    Ok(Exit::Good)
+pub fn completions(shell: clap_complete::Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "nixfleet", &mut script);
+    render::out(&String::from_utf8_lossy(&script));
+    Exit::Good
 }
 
 /// Writes a manual page for each subcommand.

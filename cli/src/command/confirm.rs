@@ -17,11 +17,14 @@ pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
             .because(why)
             .help(format!("add --yes: nixfleet {command} --yes; or look first: nixfleet plan")))
     };
-    match yes {
-        true => Ok(()),
-        false if context.output.json => refuse("--json asks no questions"),
-        false if !std::io::stdin().is_terminal() => refuse("standard input is no terminal"),
-        false => Ok(()),
+    if yes {
+        Ok(())
+    } else if context.output.json {
+        refuse("--json asks no questions")
+    } else if std::io::stdin().is_terminal() {
+        Ok(())
+    } else {
+        refuse("standard input is no terminal")
     }
 }
 

@@ -53,12 +53,24 @@ impl Context {
     /// Ends a command that came as far as its hosts: prints the document, or the last line.
     fn finish(&self, results: Vec<HostResult>) -> anyhow::Result<Exit> {
         let exit = Exit::of(&results, self.interrupt.is_wanted());
+        self.print(results)?;
+        Ok(exit)
+    }
+
+    /// Ends a command that goes no further, with what each host has to do with it.
+    fn refuse(&self, results: Vec<HostResult>, exit: Exit) -> anyhow::Result<Exit> {
+        self.show(&render::results(&results));
+        self.print(results)?;
+        Ok(exit)
+    }
+
+    fn print(&self, results: Vec<HostResult>) -> anyhow::Result<()> {
         if self.output.json {
             print_json(&Document::of(self.name, results))?;
         } else {
             render::out(&format!("{}\n", render::tally(&results, self.began.elapsed())));
         }
-        Ok(exit)
+        Ok(())
     }
 }
 
@@ -83,7 +95,7 @@ pub async fn execute(command: &Command, context: &Context) -> anyhow::Result<Exi
         Command::Rollback(args) => rollback::execute(args, context).await,
         Command::Run(args) => run::execute(args, context).await,
         Command::Hosts(args) => hosts::execute(args, context).await,
-        Command::Completions { shell } => completions::completions(*shell),
+        Command::Completions { shell } => Ok(completions::completions(*shell)),
         Command::Man { directory } => completions::man(directory),
         Command::Docs { directory } => reference::write(directory),
     }

@@ -138,10 +138,9 @@ impl<'a> Parser<'a> {
             [] => return Err(expected()),
         };
         let (kind, pattern) = match (word.strip_prefix('@'), word.split_once(':')) {
-            (Some(tag), _) => (Kind::Tag, tag),
             (None, Some(("role", role))) => (Kind::Role, role),
             (None, Some(("base", base))) => (Kind::Base, base),
-            (None, Some(("tag" | "group", tag))) => (Kind::Tag, tag),
+            (Some(tag), _) | (None, Some(("tag" | "group", tag))) => (Kind::Tag, tag),
             (None, Some(("host", host))) => (Kind::Host, host),
             (None, Some((unknown, _))) => return Err(format!("`{unknown}:` is none of role: and base:")),
             (None, None) => (Kind::Host, word),

@@ -39,7 +39,8 @@ impl Nix {
     /// The evaluation of a host fails, or a build fails in a way that belongs to no host.
     pub async fn build(&self, hosts: &[Host]) -> Result<Built, Problem> {
         let derivations = self.derivations(hosts).await?;
-        let installables: String = derivations.values().map(|path| format!("{path}^out\n")).collect();
+        let installables =
+            derivations.values().map(|path| format!("{path}^out")).collect::<Vec<_>>().join("\n");
         let mut invocation = self
             .invocation(&["build", "--json", "--no-link", "--keep-going", "--stdin"])
             .stdin(vec![installables.into_bytes().into()]);

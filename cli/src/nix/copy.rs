@@ -43,11 +43,10 @@ fn failed(session: &Session, stderr: &str) -> Problem {
     let name = &session.host().name;
     let why = stderr.lines().filter(|line| !line.starts_with("copying ") && !line.starts_with("warning: "));
     let why = why.collect::<Vec<_>>().join("\n");
-    if why.contains("No space left on device") || why.contains("Disk quota exceeded") {
-        return Problem::new(Code::DiskFull, "the disk of the host is full")
-            .at(name)
-            .because(why)
-            .help(format!("make room: nixfleet run --sudo --host {name} -- nix-collect-garbage"));
-    }
-    Problem::new(Code::Copy, "the closure could not be copied to the host").at(name).because(why)
+    let help = if why.contains("No space left on device") {
+        format!("make room: nixfleet run --sudo --host {name} -- nix-collect-garbage")
+    } else {
+        format!("see the host's own words: nixfleet run --host {name} -- journalctl -u nix-daemon -n 20")
+    };
+    Problem::new(Code::Copy, "the closure could not be copied to the host").at(name).because(why).help(help)
 }

@@ -63,6 +63,9 @@ impl Nix {
 }
 
 fn is_for_the_user(line: &str) -> bool {
+    if line.starts_with("warning: creating lock file") || line.starts_with("warning: updating lock file") {
+        return false;
+    }
     line.starts_with("trace: ") || line.starts_with("warning: ") || line.starts_with("evaluation warning: ")
 }
 

@@ -44,7 +44,7 @@ impl Answer {
     ///
     /// # Errors
     /// There are no facts: whatever ran on the host was not our script.
-    pub fn read(host: &Host, output: Output) -> Result<Self, Problem> {
+    pub fn read(host: &Host, output: &Output) -> Result<Self, Problem> {
         let stderr = output.stderr_text();
         let stdout = String::from_utf8_lossy(&output.stdout);
         let facts = stdout.split_once(MARK).and_then(|(_, rest)| {
@@ -159,7 +159,7 @@ mod tests {
             roles: vec![],
         };
         let status = ExitStatus::from_raw(exit << 8);
-        Answer::read(&host, Output { status, stdout: stdout.into(), stderr: stderr.into() })
+        Answer::read(&host, &Output { status, stdout: stdout.into(), stderr: stderr.into() })
     }
 
     fn refused(stdout: &str, stderr: &str, exit: i32) -> String {

@@ -38,7 +38,7 @@ async fn ask(
     limit: Duration,
 ) -> Result<Answer, Problem> {
     let output = session.script(&format!("{PRELUDE}\n{script}"), arguments, stdin, limit).await?;
-    Answer::read(session.host(), output)
+    Answer::read(session.host(), &output)
 }
 
 /// Who asks for a change, for the host to remember: `user@machine`.

@@ -53,7 +53,7 @@ pub async fn run(
     limit: Duration,
     lines: Sender<Line>,
 ) -> Result<Finished, Problem> {
-    session.connect().await?;
+    session.verify().await?;
     let host = session.host();
     // The path is set behind sudo, which would replace it.
     let root: &[&str] = if sudo && host.ssh.user != "root" { &["sudo", "-n", "--"] } else { &[] };

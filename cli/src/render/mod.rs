@@ -18,3 +18,8 @@ pub use status::statuses;
 pub use style::{HOST_COLOURS, paint};
 pub use summary::{results, tally};
 pub use table::table;
+
+/// Text two columns further to the right, blank lines left blank.
+fn indented(text: &str) -> String {
+    text.lines().flat_map(|line| [if line.is_empty() { "" } else { "  " }, line, "\n"]).collect()
+}

@@ -19,7 +19,8 @@ pub fn plans(plans: &[&Plan], verbose: bool) -> String {
             None => groups.push((body, vec![plan])),
         }
     }
-    groups.iter().map(|(body, members)| format!("{}\n{body}\n", heading(members))).collect()
+    let shown = groups.iter().map(|(body, members)| format!("{}\n{body}\n", heading(members)));
+    shown.collect::<Vec<_>>().concat()
 }
 
 fn is_worth_showing(plan: &Plan) -> bool {
@@ -176,16 +177,16 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
         Step::Release { path, why } => {
             format!("{} {path}  {}", paint(DIM, "="), paint(DIM, format_args!("left alone: {}", clean(why))))
         }
-        Step::StopUnit { unit, why } => unit_line(go("stop   "), unit, why),
-        Step::RestartUnit { unit, why } => unit_line(change("restart"), unit, why),
-        Step::ReloadUnit { unit, why } => unit_line(change("reload "), unit, why),
-        Step::StartUnit { unit, why } => unit_line(come("start  "), unit, why),
+        Step::StopUnit { unit, why } => unit_line(&go("stop   "), unit, why),
+        Step::RestartUnit { unit, why } => unit_line(&change("restart"), unit, why),
+        Step::ReloadUnit { unit, why } => unit_line(&change("reload "), unit, why),
+        Step::StartUnit { unit, why } => unit_line(&come("start  "), unit, why),
         Step::DaemonReload | Step::SwitchProfile { .. } => return Vec::new(),
     };
     vec![line]
 }
 
-fn unit_line(action: String, unit: &str, why: &str) -> String {
+fn unit_line(action: &str, unit: &str, why: &str) -> String {
     format!("{action} {unit}  {}", paint(DIM, clean(why)))
 }
 

@@ -2,8 +2,8 @@
 
 use nixfleet_activate::report::Status;
 
-use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
-use super::{clean, table};
+use super::style::{BOLD, GREEN, RED, YELLOW, outcome_style, paint};
+use super::{clean, indented, table};
 use crate::document::HostResult;
 
 /// A table of all hosts, and below it whatever is not as it should be.
@@ -76,7 +76,5 @@ fn details(result: &HostResult, verbose: bool) -> Option<String> {
     if lines.is_empty() {
         return None;
     }
-    let lines: String =
-        lines.iter().map(|line| format!("  {}\n", clean(line).replace('\n', "\n  "))).collect();
-    Some(format!("\n{}\n{}", paint(BOLD, &result.host), paint(DIM, "").to_owned() + &lines))
+    Some(format!("\n{}\n{}", paint(BOLD, &result.host), indented(&clean(&lines.join("\n")))))
 }

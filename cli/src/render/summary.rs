@@ -1,12 +1,13 @@
 //! What became of the hosts.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use nixfleet_activate::plan::Generation;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
-use super::{clean, table};
+use super::{clean, indented, table};
 use crate::document::HostResult;
 
 /// A table of outcomes, then every problem in full and every kept copy.
@@ -33,8 +34,7 @@ pub fn results(results: &[HostResult]) -> String {
             .chain(kept.map(|path| paint(YELLOW, format_args!("kept a copy: {}", clean(path)))))
             .collect();
         if !notes.is_empty() {
-            let notes = notes.join("\n").replace('\n', "\n  ");
-            text.push_str(&format!("\n{}\n  {notes}\n", paint(BOLD, &result.host)));
+            let _ = write!(text, "\n{}\n{}", paint(BOLD, &result.host), indented(&notes.join("\n")));
         }
     }
     text

@@ -9,6 +9,7 @@ mod sockets;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nixfleet_activate::fleet::Host;
@@ -36,6 +37,8 @@ pub struct Session {
     options: Vec<String>,
     connect_timeout: u64,
     connected: OnceCell<Result<(), Problem>>,
+    /// The connection was opened by an earlier command; it may be dead without anybody having noticed.
+    inherited: AtomicBool,
 }
 
 impl Session {
@@ -66,7 +69,14 @@ impl Session {
                 "CheckHostIP=no".to_owned(),
             ]);
         }
-        Ok(Self { host, socket, options, connect_timeout, connected: OnceCell::new() })
+        Ok(Self {
+            host,
+            socket,
+            options,
+            connect_timeout,
+            connected: OnceCell::new(),
+            inherited: AtomicBool::new(false),
+        })
     }
 
     /// The host of this session.
@@ -87,6 +97,7 @@ impl Session {
         // taken and stay behind as a connection that nobody uses or ends.
         let Some(_lock) = sockets::lock(&self.socket).await else { return Ok(()) };
         if UnixStream::connect(&self.socket).is_ok() {
+            self.inherited.store(true, Ordering::Relaxed);
             return Ok(());
         }
         // A master that was killed leaves its socket behind; `ssh` would not put a new one in its place.
@@ -106,7 +117,21 @@ impl Session {
             .unwrap_or_else(|| failure::unreachable(&self.host, &stderr)))
     }
 
-    /// Runs a shell script of ours on the host, with arguments and standard input.
+    /// Makes sure of a connection that something can be sent through that must not be sent twice.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`].
+    pub async fn verify(&self) -> Result<(), Problem> {
+        self.connect().await?;
+        if self.inherited.load(Ordering::Relaxed) {
+            self.script(":", &[], Vec::new(), Duration::from_secs(self.connect_timeout)).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a shell script of ours on the host, with arguments and standard input. Where a connection of an earlier
+    /// command turns out to be dead, a new one is opened and the script is sent again: only the first script of a
+    /// command can meet that, and it changes nothing.
     ///
     /// # Errors
     /// The connection fails or a limit is exceeded. What the script itself says is in the output.
@@ -118,6 +143,29 @@ impl Session {
         limit: Duration,
     ) -> Result<Output, Problem> {
         self.connect().await?;
+        let first = self.send(script, arguments, stdin.clone(), limit).await;
+        match first {
+            Err(problem)
+                if problem.code == Code::Unreachable && self.inherited.swap(false, Ordering::Relaxed) =>
+            {
+                let _ = std::fs::remove_file(&self.socket);
+                self.open_master().await?;
+                self.send(script, arguments, stdin, limit).await
+            }
+            first => {
+                self.inherited.store(false, Ordering::Relaxed);
+                first
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        stdin: Vec<Arc<[u8]>>,
+        limit: Duration,
+    ) -> Result<Output, Problem> {
         let words = ["sh", "-c", script, "nixfleet"].into_iter().chain(arguments.iter().copied());
         let output = self.run(self.command(words, limit)?.stdin(stdin)).await?;
         if output.status.code() == Some(SSH_FAILED) {

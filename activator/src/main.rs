@@ -14,8 +14,8 @@ use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::Holder;
 use nixfleet_activate::host::record::read_limited;
 use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Report;
-use nixfleet_activate::{build, show};
+use nixfleet_activate::report::{Refusal, Report};
+use nixfleet_activate::{SCHEMA, build, show};
 use serde::Serialize;
 
 /// Builds NixFleet host closures, and brings a host to the generation a closure describes.
@@ -91,6 +91,20 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Whether standard output is for a program.
+    const fn wants_json(&self) -> bool {
+        match self {
+            Self::Build { .. } | Self::Check { .. } => false,
+            Self::Plan { common, .. }
+            | Self::Apply { common, .. }
+            | Self::Rollback { common, .. }
+            | Self::Status { common }
+            | Self::Inspect { common } => common.json,
+        }
+    }
+}
+
 #[derive(Args)]
 struct Common {
     /// The tree that stands for the host.
@@ -121,9 +135,15 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
+    let json = arguments.command.wants_json();
     match run(arguments.command) {
         Ok(code) => code,
         Err(problems) => {
+            if let Some(problem) = problems.first().filter(|_| json) {
+                let refusal = Refusal { schema: SCHEMA, problem: problem.clone() };
+                // Who does not read it still has the exit code and standard error.
+                let _ = print(&refusal, true, |_| String::new());
+            }
             for problem in &problems {
                 eprintln!("error: {problem}");
             }

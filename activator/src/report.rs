@@ -88,6 +88,16 @@ pub struct Report {
     pub duration_ms: u64,
 }
 
+/// What the activator prints in place of any other document where it cannot even begin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// Why.
+    pub problem: Problem,
+}
+
 /// How a host stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,7 +9,7 @@ use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
-use crate::command::HostPlan;
+use crate::command::{HostPlan, Planned, Way};
 use crate::nix::Closure;
 
 /// What `plan --out` writes and `apply --plan` reads.
@@ -35,18 +35,16 @@ impl SavedPlan {
     /// # Errors
     /// A host has no plan: what is not known cannot be applied exactly.
     pub fn of(plans: &[HostPlan]) -> Result<Self, Problem> {
-        let hosts = plans.iter().map(|each| {
-            let plan = each.plan().ok_or_else(|| {
-                Problem::new(Code::Usage, "the plan is not saved")
-                    .at(each.name())
-                    .because("there is no plan for this host")
-                    .help("leave the host out with --on, or mend it first")
-            })?;
-            Ok(SavedHost {
+        let hosts = plans.iter().map(|each| match &each.planned {
+            Some(Ok(Planned { plan, way: Way::Apply { closure, .. } })) => Ok(SavedHost {
                 host: each.session.host().clone(),
-                closure: each.closure.path.clone(),
+                closure: closure.path.clone(),
                 plan: plan.clone(),
-            })
+            }),
+            _ => Err(Problem::new(Code::Usage, "the plan is not saved")
+                .at(each.name())
+                .because("there is no plan for this host")
+                .help("leave the host out with --on, or mend it first")),
         });
         Ok(Self { schema: SCHEMA, hosts: hosts.collect::<Result<_, Problem>>()? })
     }

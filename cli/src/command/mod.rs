@@ -1,8 +1,10 @@
 //! One file per subcommand, and the steps they share.
 
 mod apply;
+mod change;
 mod completions;
 mod confirm;
+mod host_plan;
 mod hosts;
 mod plan;
 mod planning;
@@ -14,7 +16,7 @@ mod targets;
 
 use std::time::Instant;
 
-pub use planning::HostPlan;
+pub use host_plan::{HostPlan, Planned, Way};
 
 use crate::args::{Command, OutputArgs};
 use crate::document::{Document, HostResult};

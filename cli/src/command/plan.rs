@@ -1,5 +1,6 @@
 //! `nixfleet plan`.
 
+use super::host_plan::HostPlan;
 use super::{Context, planning, targets};
 use crate::args::PlanArgs;
 use crate::document::HostResult;
@@ -20,11 +21,11 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     };
     let plans = planning::ask(sessions, &closures, args.targets.parallel, context).await?;
     show(&plans, context);
-    let results: Vec<HostResult> = plans.iter().map(planning::HostPlan::result).collect();
+    let results: Vec<HostResult> = plans.iter().map(HostPlan::result).collect();
     if let Some(file) = &args.out {
         SavedPlan::of(&plans)?.write(file)?;
     }
-    let changes = plans.iter().any(planning::HostPlan::is_to_change);
+    let changes = plans.iter().any(HostPlan::is_to_change);
     if !changes && results.iter().all(|result| result.outcome.is_good()) {
         context.show("Nothing to change.\n");
     }
@@ -35,11 +36,11 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
 }
 
 /// Shows every plan, and why there is none.
-pub fn show(plans: &[planning::HostPlan], context: &Context) {
-    let shown: Vec<_> = plans.iter().filter_map(planning::HostPlan::plan).collect();
+pub fn show(plans: &[HostPlan], context: &Context) {
+    let shown: Vec<_> = plans.iter().filter_map(HostPlan::plan).collect();
     context.show(&render::plans(&shown, context.output.verbose));
     let without: Vec<HostResult> =
-        plans.iter().filter(|plan| plan.plan().is_none()).map(planning::HostPlan::result).collect();
+        plans.iter().filter(|plan| plan.plan().is_none()).map(HostPlan::result).collect();
     if !without.is_empty() {
         context.show(&format!("{}\n", render::results(&without)));
     }

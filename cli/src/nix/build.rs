@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Nix, failure, no_result};
 
 /// The built closure of a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Closure {
     /// Its store path.
     pub path: String,

@@ -3,6 +3,7 @@
 use nixfleet_activate::SCHEMA;
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::Refusal;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -26,12 +27,6 @@ pub struct Answer {
     document: String,
     stderr: String,
     exit: Option<i32>,
-}
-
-/// A document that says in place of an answer why there is none.
-#[derive(Deserialize)]
-struct Refusal {
-    problem: Problem,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +80,7 @@ impl Answer {
         if self.document.is_empty() {
             return Err(self.refusal());
         }
-        if let Ok(Refusal { problem }) = serde_json::from_str(&self.document)
+        if let Ok(Refusal { problem, .. }) = serde_json::from_str(&self.document)
             && serde_json::from_str::<T>(&self.document).is_err()
         {
             return Err(problem);

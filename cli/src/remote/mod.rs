@@ -15,8 +15,8 @@ use nixfleet_activate::problem::Problem;
 use crate::ssh::Session;
 
 pub use apply::apply;
-pub use plan::{Activators, Planned, Wanted, plan};
-pub use rollback::rollback;
+pub use plan::{Activators, Wanted, plan};
+pub use rollback::{plan_rollback, rollback};
 pub use run::{Finished, Line, Stream, run};
 pub use status::status;
 

@@ -32,15 +32,6 @@ impl Wanted {
     }
 }
 
-/// The plan of a host, and what an apply needs to know of it.
-#[derive(Debug)]
-pub struct Planned {
-    /// What would change.
-    pub plan: Plan,
-    /// Where `nix-daemon` is on the host.
-    pub daemon: String,
-}
-
 /// Activators read for upload, each once for all hosts.
 #[derive(Debug, Default)]
 pub struct Activators(Mutex<BTreeMap<PathBuf, Arc<[u8]>>>);
@@ -63,19 +54,23 @@ impl Activators {
     }
 }
 
-/// Asks for a plan. Where the host already runs the activator of the wanted closure this is one SSH exec; else the
+/// Asks for a plan, and where `nix-daemon` is on the host. Where the host already runs the activator of the wanted closure this is one SSH exec; else the
 /// activator is sent along in a second one, and removed again.
 ///
 /// # Errors
 /// The host cannot be reached, has no Nix, gives no root, or its activator refuses.
-pub async fn plan(session: &Session, wanted: &Wanted, activators: &Activators) -> Result<Planned, Problem> {
+pub async fn plan(
+    session: &Session,
+    wanted: &Wanted,
+    activators: &Activators,
+) -> Result<(Plan, String), Problem> {
     let activator = wanted.activator.to_string_lossy();
     let manifest = Arc::clone(&wanted.manifest);
     let arguments = [activator.as_ref(), &wanted.closure.path];
     let answer = ask(session, include_str!("scripts/plan.sh"), &arguments, vec![manifest], LOOK).await?;
     let Some(daemon) = answer.daemon.clone() else { return Err(no_nix(session)) };
     if answer.activator.as_deref() == Some(&activator) {
-        return Ok(Planned { plan: answer.document()?, daemon });
+        return Ok((answer.document()?, daemon));
     }
     if !answer.succeeded() {
         return Err(answer.refusal());
@@ -85,7 +80,7 @@ pub async fn plan(session: &Session, wanted: &Wanted, activators: &Activators) -
     let arguments = [size.as_str(), &wanted.closure.path];
     let pieces = vec![program, Arc::clone(&wanted.manifest)];
     let answer = ask(session, include_str!("scripts/upload.sh"), &arguments, pieces, LOOK).await?;
-    Ok(Planned { plan: answer.document()?, daemon })
+    Ok((answer.document()?, daemon))
 }
 
 fn no_nix(session: &Session) -> Problem {

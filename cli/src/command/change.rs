@@ -1,0 +1,98 @@
+//! Carries out plans: asks first, then changes several hosts at once. The end of `apply` and of `rollback`.
+
+use std::num::NonZeroUsize;
+
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::{Outcome, Report};
+
+use super::host_plan::{HostPlan, Planned, Way};
+use super::{Context, confirm, plan};
+use crate::document::HostResult;
+use crate::exit::Exit;
+use crate::orchestrate::each;
+use crate::render::{self, Progress};
+use crate::ssh::Session;
+use crate::{nix, remote};
+
+/// Shows the plans, asks unless told not to, carries them out, and says what became of each host.
+///
+/// # Errors
+/// Only a bug; what goes wrong on a host is in its result.
+pub async fn execute(
+    plans: Vec<HostPlan>,
+    yes: bool,
+    question: &str,
+    parallel: NonZeroUsize,
+    context: &Context,
+) -> anyhow::Result<Exit> {
+    plan::show(&plans, context);
+    let count = plans.iter().filter(|plan| plan.is_to_change()).count();
+    let hosts = if count == 1 { "host" } else { "hosts" };
+    if count > 0 && !yes && !confirm::ask(format!("{question} {count} {hosts}?")).await? {
+        render::err("nothing was changed");
+        return Ok(Exit::Refused);
+    }
+    context.interrupt.hosts_are_changing();
+    let results = carry_out(plans, parallel, context).await?;
+    context.show(&render::results(&results));
+    context.finish(results)
+}
+
+async fn carry_out(
+    plans: Vec<HostPlan>,
+    parallel: NonZeroUsize,
+    context: &Context,
+) -> anyhow::Result<Vec<HostResult>> {
+    let settled: Vec<HostResult> = plans.iter().map(HostPlan::result).collect();
+    let changed = each(plans, parallel, &context.interrupt, |plan| {
+        let progress = context.progress.clone();
+        async move {
+            let result = one(&plan, &progress).await?;
+            progress.done(plan.name(), Some(result.outcome.as_str()));
+            Some(result)
+        }
+    });
+    let changed = changed.await?;
+    Ok(settled
+        .into_iter()
+        .zip(changed)
+        .map(|(settled, changed)| match changed {
+            Some(Some(result)) => result,
+            // Not begun, because the user interrupted.
+            None if settled.outcome == Outcome::Ok => HostResult { outcome: Outcome::Skipped, ..settled },
+            Some(None) | None => settled,
+        })
+        .collect())
+}
+
+/// Changes a host, if there is something to change.
+async fn one(host: &HostPlan, progress: &Progress) -> Option<HostResult> {
+    let Some(Ok(planned)) = host.planned.as_ref().filter(|_| host.is_to_change()) else { return None };
+    let plan = Some(planned.plan.clone());
+    Some(match change(&host.session, planned, progress).await {
+        Ok(report) => HostResult {
+            plan,
+            problem: report.problem.clone(),
+            outcome: report.outcome,
+            report: Some(report),
+            ..HostResult::new(host.name(), Outcome::Failed)
+        },
+        Err(problem) => HostResult { plan, ..HostResult::failed(host.name(), problem) },
+    })
+}
+
+async fn change(session: &Session, planned: &Planned, progress: &Progress) -> Result<Report, Problem> {
+    let (name, fingerprint) = (&session.host().name, planned.plan.fingerprint.as_str());
+    match &planned.way {
+        Way::Apply { closure, daemon } => {
+            progress.doing(name, "copying");
+            nix::copy(session, closure, daemon).await?;
+            progress.doing(name, "activating");
+            remote::apply(session, closure, fingerprint).await
+        }
+        Way::Rollback(to) => {
+            progress.doing(name, "rolling back");
+            remote::rollback(session, *to, fingerprint).await
+        }
+    }
+}

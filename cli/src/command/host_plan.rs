@@ -1,0 +1,76 @@
+//! A host and its plan: what `plan` shows, and `apply` and `rollback` carry out.
+
+use std::sync::Arc;
+
+use nixfleet_activate::plan::Plan;
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::Outcome;
+
+use crate::args::Destination;
+use crate::document::HostResult;
+use crate::nix::Closure;
+use crate::ssh::Session;
+
+/// A host, and what would change on it.
+pub struct HostPlan {
+    /// How to talk to it.
+    pub session: Arc<Session>,
+    /// What would change; nothing where the user interrupted before the host was asked.
+    pub planned: Option<Result<Planned, Problem>>,
+}
+
+/// A plan, and how it is carried out.
+pub struct Planned {
+    /// What would change.
+    pub plan: Plan,
+    /// How.
+    pub way: Way,
+}
+
+/// How a plan is carried out.
+pub enum Way {
+    /// By copying a closure and activating it.
+    Apply {
+        /// The closure, in the store of this machine.
+        closure: Closure,
+        /// Where `nix-daemon` is on the host.
+        daemon: String,
+    },
+    /// By going back to a generation that is on the host.
+    Rollback(Destination),
+}
+
+impl HostPlan {
+    /// The host's name.
+    pub fn name(&self) -> &str {
+        &self.session.host().name
+    }
+
+    /// The plan, where there is one.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.plan)
+    }
+
+    /// How the host stands if it goes no further than this.
+    pub fn result(&self) -> HostResult {
+        let mut result = match &self.planned {
+            None => HostResult::new(self.name(), Outcome::Skipped),
+            Some(Err(problem)) => HostResult::failed(self.name(), problem.clone()),
+            Some(Ok(Planned { plan, .. })) => match plan.problems.first() {
+                Some(problem) => HostResult {
+                    problem: Some(problem.clone()),
+                    ..HostResult::new(self.name(), Outcome::Blocked)
+                },
+                None if plan.steps.is_empty() => HostResult::new(self.name(), Outcome::Unchanged),
+                None => HostResult::new(self.name(), Outcome::Ok),
+            },
+        };
+        result.plan = self.plan().cloned();
+        result
+    }
+
+    /// Whether carrying it out would do something.
+    pub fn is_to_change(&self) -> bool {
+        self.plan().is_some_and(|plan| plan.problems.is_empty() && !plan.steps.is_empty())
+    }
+}

@@ -113,7 +113,11 @@ fn transact(
         Err(_) if is_committed(host, &journal) => report.steps_done = journal.operations.len(),
         Err(problem) => {
             let undone = undo::undo(host, &journal);
-            report.outcome = if undone.is_ok() { Outcome::RolledBack } else { Outcome::Failed };
+            report.outcome = match undone {
+                Ok(()) if journal.has_touched() => Outcome::RolledBack,
+                Ok(()) => Outcome::Blocked,
+                Err(_) => Outcome::Failed,
+            };
             return Err(match undone {
                 Ok(()) => problem,
                 Err(undo) => {

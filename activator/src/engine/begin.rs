@@ -103,18 +103,36 @@ impl Beginner<'_> {
     fn slot(&mut self, index: usize, path: &ManagedPath) -> Result<Facts, Problem> {
         let replaced = self.stat(path)?.map(|stat| Replaced::of(&stat));
         let (directory, depth) = self.walk.nearest(path)?;
-        let slot = if directory.device == self.device {
+        let device = directory.device;
+        let slot = if device == self.device {
             format!("{HOME}/{SLOTS}/{}/{index}", self.transaction)
         } else {
-            let above: Vec<&str> = path.split('/').skip(1).take(depth).collect();
-            let above = if above.is_empty() { String::new() } else { format!("/{}", above.join("/")) };
-            format!("{above}/.nixfleet-tx-{}-{index}", self.transaction)
+            let beside = self.lasting_directory(path, device, depth)?;
+            format!("{beside}/.nixfleet-tx-{}-{index}", self.transaction)
         };
         let original = match self.planned.state.paths.get(path).map(|owned| &owned.origin) {
             Some(Origin::Original { kept }) => Some(kept.clone()),
             _ => None,
         };
         Ok(Facts::Slot { slot: own_path(slot)?, staged: None, replaced, original })
+    }
+
+    /// The nearest directory above a path that exists now, and still does when all steps are done.
+    fn lasting_directory(
+        &mut self,
+        path: &ManagedPath,
+        device: u64,
+        depth: usize,
+    ) -> Result<String, Problem> {
+        let mut above: Vec<ManagedPath> = path.ancestors().take(depth).collect();
+        while let Some(directory) = above.last() {
+            let going = Step::RemoveDirectory { path: directory.clone() };
+            if !self.planned.plan.steps.contains(&going) || self.walk.nearest(directory)?.0.device != device {
+                break;
+            }
+            above.pop();
+        }
+        Ok(above.last().map(ToString::to_string).unwrap_or_default())
     }
 
     /// Where old content goes for good. Nothing that is kept already is ever overwritten.

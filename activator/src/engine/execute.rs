@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::time::SystemTime;
 
 use rustix::fs::{Mode as Bits, OFlags};
 
@@ -10,11 +11,11 @@ use super::journal::{Facts, Journal, Operation};
 use super::stage::{hand_over, ids};
 use super::state::State;
 use super::swap::{Places, Swapper};
-use crate::host::accounts::{self, Accounts, Change};
+use crate::host::accounts::{self, Account, Accounts, Change};
 use crate::host::systemd::{Systemd, Verb};
 use crate::host::walk::Walk;
 use crate::host::{Host, host_file, profile};
-use crate::manifest::Access;
+use crate::manifest::{Access, User};
 use crate::plan::Step;
 use crate::problem::Problem;
 use crate::values::{ManagedPath, UnitName};
@@ -44,7 +45,15 @@ pub fn execute(host: &Host, state: &State, journal: &Journal) -> Result<usize, P
     let mut executor = Executor::new(host, state, journal);
     let rest: Vec<&Operation> =
         journal.operations.iter().filter(|operation| !is_account(&operation.step)).collect();
-    executor.all(&rest)
+    let done = executor.all(&rest)?;
+    let up = rest.iter().filter_map(|operation| match unit_job(&operation.step)? {
+        (Verb::Start | Verb::Restart, unit) => Some(unit),
+        _ => None,
+    });
+    if let Some(systemd) = executor.systemd {
+        systemd.stay_up(&up.collect::<Vec<_>>(), executor.units_since)?;
+    }
+    Ok(done)
 }
 
 struct Executor<'a> {
@@ -55,12 +64,15 @@ struct Executor<'a> {
     swapper: Swapper<'a>,
     /// Directories in which names changed, to be written to the disk before anything builds on them.
     touched: BTreeSet<String>,
+    /// When units were last handed to systemd.
+    units_since: SystemTime,
 }
 
 impl<'a> Executor<'a> {
     fn new(host: &'a Host, state: &'a State, journal: &'a Journal) -> Self {
         let (systemd, swapper) = (Systemd::of(host), Swapper::new(host));
-        Self { host, state, journal, systemd, swapper, touched: BTreeSet::new() }
+        let (touched, units_since) = (BTreeSet::new(), SystemTime::now());
+        Self { host, state, journal, systemd, swapper, touched, units_since }
     }
 
     /// A thin loop. Neighbours that do the same to units go to systemd together, which knows their order.
@@ -76,6 +88,7 @@ impl<'a> Executor<'a> {
             let jobs = rest.iter().map_while(|operation| unit_job(&operation.step));
             let units: Vec<&UnitName> =
                 jobs.take_while(|(other, _)| *other == verb).map(|(_, unit)| unit).collect();
+            self.units_since = SystemTime::now();
             if let Some(systemd) = self.systemd {
                 systemd.job(verb, &units)?;
             }
@@ -90,10 +103,7 @@ impl<'a> Executor<'a> {
             (Step::CreateGroup { name, gid }, _) => accounts::create_group(self.host, name, *gid),
             (Step::CreateUser { user }, _) => accounts::create_user(self.host, user),
             (Step::ModifyUser { user, .. }, Facts::Account { before: Some(before) }) => {
-                let owned = self.state.users.get(&user.name);
-                let groups = groups_of(user, before, owned.map(|owned| &owned.groups));
-                let unlock = owned.is_some_and(|owned| owned.disabled) && before.locked_password;
-                accounts::modify_user(self.host, &user.name, Change::to_user(user, &groups, unlock))
+                self.modify_user(user, before)
             }
             (Step::DisableUser { name }, _) => accounts::modify_user(self.host, name, Change::disable()),
             (
@@ -125,6 +135,23 @@ impl<'a> Executor<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn modify_user(&self, user: &User, before: &Account) -> Result<(), Problem> {
+        let owned = self.state.users.get(&user.name);
+        let gid = Accounts::read(self.host)?.gid(&user.group).unwrap_or(before.gid);
+        let was_disabled = owned.is_some_and(|owned| owned.disabled);
+        let after = Account {
+            uid: before.uid,
+            gid,
+            description: user.description.clone(),
+            home: user.home.to_string(),
+            shell: user.shell.to_string(),
+            groups: groups_of(user, before, owned.map(|owned| &owned.groups)),
+            expires: if was_disabled { String::new() } else { before.expires.clone() },
+            locked_password: before.locked_password && !was_disabled,
+        };
+        accounts::modify_user(self.host, &user.name, Change::between(before, &after))
     }
 
     fn touch(&mut self, path: &str, slot: &str) {

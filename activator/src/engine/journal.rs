@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::execute::is_account;
 use super::status::KEPT;
 use crate::SCHEMA;
 use crate::host::accounts::Account;
@@ -135,6 +136,13 @@ impl Journal {
             return Ok(Some(journal));
         }
         Err(unreadable(format!("its schema is {}, and this activator reads {SCHEMA}", journal.schema)))
+    }
+
+    /// Whether anything but the staging area can have been touched.
+    #[must_use]
+    pub fn has_touched(&self) -> bool {
+        let accounts = || self.operations.iter().any(|operation| is_account(&operation.step));
+        self.phase == Phase::Swapping || accounts()
     }
 
     /// Copies of replaced or removed content that stay beyond the transaction, as absolute paths on the host.

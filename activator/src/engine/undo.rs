@@ -86,7 +86,7 @@ impl Undoer<'_> {
                 let accounts = Accounts::read(self.host)?;
                 match (before, accounts.users.get(&**name)) {
                     (Some(before), Some(now)) if now != before => {
-                        accounts::modify_user(self.host, name, Change::back(before, now))
+                        accounts::modify_user(self.host, name, Change::between(now, before))
                     }
                     _ => Ok(()),
                 }

@@ -142,42 +142,26 @@ fn fields(line: &str) -> Vec<&str> {
     line.split(':').collect()
 }
 
-/// What changes a user.
+/// What changes a user: only what differs, since usermod(8) refuses some changes while the user is logged in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     arguments: Vec<OsString>,
 }
 
 impl Change {
-    /// Everything a manifest says about a user, with the full list of further groups.
+    /// From one state of the account files to another.
     #[must_use]
-    pub fn to_user(user: &User, groups: &[String], unlock: bool) -> Self {
+    pub fn between(from: &Account, to: &Account) -> Self {
         let mut change = Self::default()
-            .option("--gid", &user.group)
-            .option("--home", &user.home)
-            .option("--shell", &user.shell)
-            .option("--comment", &user.description)
-            .option("--groups", &groups.join(","))
-            .option("--expiredate", "");
-        if unlock {
-            change.arguments.push("--unlock".into());
-        }
-        change
-    }
-
-    /// Back to what the account files had, from what they have now.
-    #[must_use]
-    pub fn back(before: &Account, now: &Account) -> Self {
-        let mut change = Self::default()
-            .option("--gid", &before.gid.to_string())
-            .option("--home", &before.home)
-            .option("--shell", &before.shell)
-            .option("--comment", &before.description)
-            .option("--groups", &before.groups.join(","))
-            .option("--expiredate", &expiry(&before.expires));
-        match (before.locked_password, now.locked_password) {
-            (false, true) => change.arguments.push("--unlock".into()),
-            (true, false) => change.arguments.push("--lock".into()),
+            .option("--gid", &from.gid.to_string(), &to.gid.to_string())
+            .option("--home", &from.home, &to.home)
+            .option("--shell", &from.shell, &to.shell)
+            .option("--comment", &from.description, &to.description)
+            .option("--groups", &from.groups.join(","), &to.groups.join(","))
+            .option("--expiredate", &expiry(&from.expires), &expiry(&to.expires));
+        match (from.locked_password, to.locked_password) {
+            (true, false) => change.arguments.push("--unlock".into()),
+            (false, true) => change.arguments.push("--lock".into()),
             _ => {}
         }
         change
@@ -186,13 +170,14 @@ impl Change {
     /// No login any more: password locked, account expired, no shell.
     #[must_use]
     pub fn disable() -> Self {
-        let mut change = Self::default().option("--expiredate", "1").option("--shell", NO_LOGIN);
-        change.arguments.push("--lock".into());
-        change
+        let arguments = ["--lock", "--expiredate", "1", "--shell", NO_LOGIN];
+        Self { arguments: arguments.map(OsString::from).to_vec() }
     }
 
-    fn option(mut self, name: &str, value: &str) -> Self {
-        self.arguments.extend([name.into(), value.into()]);
+    fn option(mut self, name: &str, from: &str, to: &str) -> Self {
+        if from != to {
+            self.arguments.extend([name.into(), to.into()]);
+        }
         self
     }
 }
@@ -248,6 +233,9 @@ pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
 /// # Errors
 /// [`Code::Account`].
 pub fn modify_user(host: &Host, name: &str, change: Change) -> Result<(), Problem> {
+    if change == Change::default() {
+        return Ok(());
+    }
     run(host, "usermod", change.arguments, name)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ const JOB_LIMIT: Duration = Duration::from_secs(200);
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
 /// How long a unit may stay in between states after its job has ended.
 const SETTLE_LIMIT: Duration = Duration::from_secs(15);
+/// How long a service that cannot say that it is ready has to stay up to count as started.
+const FIRST_MOMENTS: Duration = Duration::from_millis(200);
 /// What is asked about each unit.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Result,ConditionResult,TriggeredBy,\
                           Triggers,InvocationID";
@@ -132,22 +134,47 @@ impl Systemd {
         if units.is_empty() {
             return Ok(());
         }
+        let since = SystemTime::now();
         let mut argv: Vec<String> =
             ["systemctl", "--no-ask-password", verb.as_str(), "--"].map(str::to_owned).to_vec();
         argv.extend(units.iter().map(ToString::to_string));
         let finished = command::run(&argv, JOB_LIMIT).map_err(|error| no_answer(&error))?;
-        let states = self.settle(units)?;
-        for unit in units {
-            let state = states.get(*unit).cloned().unwrap_or_default();
-            if let Some(why) = fault(verb, &state) {
-                return Err(failed(verb, unit, &format!("{why}{}", last_messages(unit))));
-            }
-        }
+        self.judge(verb, units, since)?;
         if finished.success() {
             return Ok(());
         }
         let names: Vec<&str> = units.iter().map(|unit| &***unit).collect();
         Err(failed(verb, &names.join(", "), &finished.why()))
+    }
+
+    /// Looks once more at services that were started and cannot say when they are ready: one that ends at once, over
+    /// a wrong configuration say, ends within moments.
+    ///
+    /// # Errors
+    /// [`Code::Unit`] for the first that did not stay up.
+    pub fn stay_up(self, units: &[&UnitName], since: SystemTime) -> Result<(), Problem> {
+        let states = self.show(units)?;
+        let mute = |unit: &&&UnitName| {
+            let service_type = states.get(**unit).map_or("", |state| &state.service_type);
+            matches!(service_type, "simple" | "exec" | "idle" | "forking")
+        };
+        let units: Vec<&UnitName> = units.iter().filter(mute).copied().collect();
+        if units.is_empty() {
+            return Ok(());
+        }
+        thread::sleep(FIRST_MOMENTS.saturating_sub(since.elapsed().unwrap_or_default()));
+        self.judge(Verb::Start, &units, since)
+    }
+
+    fn judge(self, verb: Verb, units: &[&UnitName], since: SystemTime) -> Result<(), Problem> {
+        let states = self.settle(units)?;
+        for unit in units {
+            let state = states.get(*unit).cloned().unwrap_or_default();
+            if let Some(why) = fault(verb, &state) {
+                return Err(failed(verb, unit, &format!("{why}{}", last_messages(unit, since))));
+            }
+        }
+        Ok(())
     }
 
     /// Forgets that a unit failed, so that it stands as one that was never started.
@@ -195,9 +222,11 @@ fn failed(verb: Verb, unit: &str, why: &str) -> Problem {
         .help(format!("look at `journalctl -u {unit}` on the host, correct the unit, then apply again"))
 }
 
-/// The last lines the unit wrote, each on a line of its own; empty where there are none.
-fn last_messages(unit: &str) -> String {
-    let argv = ["journalctl", "--no-pager", "-q", "-n", "10", "-o", "cat", "-u", unit];
+/// The last lines about a unit since a time, each on a line of its own; empty where there are none.
+fn last_messages(unit: &str, since: SystemTime) -> String {
+    let since = since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let since = format!("--since=@{since}");
+    let argv = ["journalctl", "--no-pager", "-q", "-n", "10", "-o", "cat", &since, "-u", unit];
     let Ok(finished) = command::run(&argv, QUERY_LIMIT) else { return String::new() };
     let printable = |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>();
     finished.stdout.lines().flat_map(|line| ["\n".to_owned(), printable(line)]).collect()

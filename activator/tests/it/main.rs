@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_raw_string_hashes)]
 
+mod accounts;
 mod build;
 mod generations;
+mod limits;
+mod recovery;
 mod room;

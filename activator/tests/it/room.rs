@@ -148,8 +148,9 @@ impl Room {
         self.json(&["status"])
     }
 
-    pub fn state(&self) -> Value {
-        self.json(&["inspect"])
+    /// What is owned, for people.
+    pub fn inspect(&self) -> String {
+        String::from_utf8(self.run(&["inspect"]).stdout).unwrap()
     }
 
     /// Everything under a path: type, mode, owner, time of change, and content. What `NixFleet` keeps for itself is

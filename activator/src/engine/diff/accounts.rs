@@ -106,7 +106,7 @@ impl Differ<'_> {
             differing.map(|(what, old, new)| format!("{what}: {old} → {new}")).collect();
         let groups = groups_of(user, account, self.state.users.get(&user.name).map(|owned| &owned.groups));
         if groups != account.groups {
-            changes.push(format!("groups: {} → {}", account.groups.join(","), groups.join(",")));
+            changes.push(format!("groups: {} → {}", listed(&account.groups), listed(&groups)));
         }
         changes
     }
@@ -133,6 +133,10 @@ impl Differ<'_> {
         let defined = self.manifest.groups.iter().any(|group| *group.name == **owner);
         defined || self.observed.accounts.gid(owner).is_some()
     }
+}
+
+fn listed(groups: &[String]) -> String {
+    if groups.is_empty() { "none".to_owned() } else { groups.join(",") }
 }
 
 /// The full list of further groups a user should have: what it has, without what was added here and is not wanted

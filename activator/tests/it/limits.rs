@@ -1,0 +1,94 @@
+//! A host that is busy, full, or spread over filesystems.
+
+use std::process::{Command, Output};
+
+use nixfleet_activate::host::Host;
+use nixfleet_activate::host::lock::{Holder, Lock};
+use serde_json::{Value, json};
+
+use crate::room::{PROGRAM, Room, file, with};
+
+#[test]
+fn a_second_run_is_refused_with_the_name_of_the_first() {
+    let room = Room::new();
+    let closure = room.closure("1", &json!({ "files": [file("/etc/a", Some("a"))] }));
+    let host = Host::open(&room.path("/")).unwrap();
+    let lock = Lock::take(&host, &Holder::current("alice@desk", "apply")).unwrap();
+    let report = room.applied(&closure, "blocked");
+    assert_eq!(report["problem"]["code"], "NF-401");
+    assert!(report["problem"]["why"].as_str().unwrap().starts_with("alice@desk runs apply (process "));
+    assert!(room.status()["lockedBy"].as_str().unwrap().starts_with("alice@desk"));
+    assert_eq!(room.plan(&closure)["steps"].as_array().unwrap().len(), 2, "planning needs no lock");
+    drop(lock);
+    room.applied(&closure, "ok");
+    assert_eq!(room.status()["lockedBy"], Value::Null);
+}
+
+/// Runs a script with filesystems of its own, `$A` being the program and `$R` the root of the room.
+fn with_filesystems(room: &Room, script: &str) -> Output {
+    let output = Command::new("unshare")
+        .args(["--mount", "--map-root-user", "sh", "-ec", script])
+        .env("A", PROGRAM)
+        .env("R", room.path("/"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    output
+}
+
+#[test]
+fn a_full_disk_is_noticed_before_anything_is_touched() {
+    let room = Room::new();
+    std::fs::create_dir(room.path("/var/lib/nixfleet")).unwrap();
+    let large = "x".repeat(1 << 20);
+    let files = json!([file("/etc/large", Some(&large)), file("/etc/small", Some("small"))]);
+    let closure = room.closure("1", &json!({ "files": files }));
+    let before = room.tree("/etc");
+    let script = format!(
+        "mount -t tmpfs -o size=256k tmpfs $R/var/lib/nixfleet
+         mount -t tmpfs -o size=256k tmpfs $R/etc
+         tar -C $R/../etc -cf - . | tar -C $R/etc -xf -
+         $A apply --root $R --json --closure {closure} || test $? = 2
+         ls $R/etc $R/var/lib/nixfleet >&2"
+    );
+    // The account files have to be on the small filesystem too.
+    let copy = room.path("/").parent().unwrap().join("etc");
+    std::fs::create_dir(&copy).unwrap();
+    for name in ["passwd", "group", "shadow"] {
+        std::fs::copy(room.path("/etc").join(name), copy.join(name)).unwrap();
+    }
+    let output = with_filesystems(&room, &script);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["outcome"], &report["problem"]["code"]),
+        (&json!("blocked"), &json!("NF-411")),
+        "{report:#}"
+    );
+    let listing = String::from_utf8(output.stderr).unwrap();
+    let names: Vec<&str> = listing.lines().filter(|line| !line.is_empty() && !line.ends_with(':')).collect();
+    assert_eq!(names, ["group", "passwd", "shadow", "lock"], "nothing is left");
+    assert_eq!(room.tree("/etc"), before);
+}
+
+#[test]
+fn a_path_on_another_filesystem_is_replaced_kept_and_restored_just_the_same() {
+    let room = Room::new();
+    std::fs::create_dir(room.path("/srv")).unwrap();
+    let backup = with(file("/srv/a", Some("managed\n")), "onConflict", "backup");
+    let one = room.closure("1", &json!({ "files": [backup, file("/srv/new/deep/b", Some("b\n"))] }));
+    let two = room.closure("2", &json!({}));
+    let script = format!(
+        "mount -t tmpfs tmpfs $R/srv
+         printf 'before\\n' >$R/srv/a; chmod 604 $R/srv/a; touch -d '2001-02-03 04:05:06.789' $R/srv/a
+         was=$(stat -c '%a %u %y' $R/srv/a)
+         $A apply --root $R --closure {one} >&2
+         test \"$(cat $R/srv/a) $(cat $R/srv/new/deep/b)\" = 'managed b'
+         printf 'by hand\\n' >$R/srv/a
+         $A apply --root $R --closure {two} >&2
+         test \"$(cat $R/srv/a)\" = before
+         test \"$(stat -c '%a %u %y' $R/srv/a)\" = \"$was\"
+         test \"$(cat $R/var/lib/nixfleet/kept/2/srv/a)\" = 'by hand'
+         test \"$(ls -A $R/srv)\" = a"
+    );
+    with_filesystems(&room, &script);
+}

@@ -1,0 +1,214 @@
+//! A run that dies: the next one ends in exactly the old or exactly the new generation.
+
+use std::path::PathBuf;
+
+use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::journal::{self, Journal, Phase};
+use nixfleet_activate::engine::target::Target;
+use nixfleet_activate::engine::{begin, commit, execute, planner, stage};
+use nixfleet_activate::host::Host;
+use nixfleet_activate::host::lock::Holder;
+use nixfleet_activate::report::Outcome;
+use serde_json::{Value, json};
+
+use crate::room::{Room, directory, file, unit, with};
+
+/// Where a run dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Death {
+    /// The journal is written, nothing is staged.
+    Begun,
+    /// All is staged, the journal does not know yet.
+    Staged,
+    /// After so many operations.
+    Done(usize),
+    /// The state is replaced, nothing is cleared away.
+    Committed,
+}
+
+fn old() -> Value {
+    json!({
+        "directories": [directory("/srv/gone", "0750"), directory("/srv/access", "0755"), directory("/srv/type", "0755")],
+        "files": [
+            file("/etc/changed", Some("old\n")),
+            file("/etc/removed", Some("removed\n")),
+            file("/etc/access", Some("access\n")),
+            file("/srv/gone/deep/file", Some("deep\n")),
+            with(file("/etc/restored", Some("managed\n")), "onConflict", "backup"),
+        ],
+        "units": [unit("web.service", Some("[Install]\nWantedBy=a.target\n"), Some(true))],
+    })
+}
+
+fn new() -> Value {
+    json!({
+        "directories": [directory("/srv/access", "0700"), directory("/srv/new", "0711")],
+        "files": [
+            file("/etc/changed", Some("new\n")),
+            file("/etc/created/file", Some("created\n")),
+            with(file("/etc/access", Some("access\n")), "mode", "0600"),
+            with(file("/etc/foreign", Some("ours\n")), "onConflict", "backup"),
+            with(file("/etc/adopted", Some("ours\n")), "onConflict", "adopt"),
+            file("/srv/type", Some("a file now\n")),
+        ],
+        "units": [unit("web.service", Some("[Install]\nWantedBy=b.target\n"), Some(true))],
+    })
+}
+
+/// A host on the old generation, and the closure of the new one.
+fn prepared() -> (Room, String) {
+    let room = Room::new();
+    room.write("/etc/restored", "was here\n");
+    room.chmod("/etc/restored", 0o604);
+    room.write("/etc/foreign", "foreign\n");
+    room.write("/etc/adopted", "adopted\n");
+    let old = room.closure("old", &old());
+    room.applied(&old, "ok");
+    room.write("/etc/changed", "by hand\n");
+    let new = room.closure("new", &new());
+    (room, new)
+}
+
+fn run_until(room: &Room, closure: &str, death: Death) {
+    let host = Host::open(&PathBuf::from(room.path("/"))).unwrap();
+    let target = Target::of_closure(closure).unwrap();
+    let planned = planner::plan(&host, &target).unwrap();
+    assert_eq!(planned.plan.problems, []);
+    let mut journal = begin::begin(&host, &planned, &target, Holder::current("me", "apply")).unwrap();
+    host.write_record(journal::RECORD, &journal).unwrap();
+    if death == Death::Begun {
+        return;
+    }
+    stage::stage(&host, &target, &mut journal).unwrap();
+    if death == Death::Staged {
+        return;
+    }
+    journal.phase = Phase::Swapping;
+    host.write_record(journal::RECORD, &journal).unwrap();
+    let count = if let Death::Done(count) = death { count } else { journal.operations.len() };
+    let operations = journal.operations.iter().take(count).cloned().collect();
+    let part = Journal { operations, ..journal.clone() };
+    execute::execute(&host, &planned.state, &part).unwrap();
+    if death == Death::Committed {
+        commit::commit(&host, &planned, &target, &journal).unwrap();
+    }
+}
+
+fn recovered(room: &Room) -> String {
+    let host = Host::open(&PathBuf::from(room.path("/"))).unwrap();
+    nixfleet_activate::engine::apply::recover(&host).unwrap().unwrap()
+}
+
+#[test]
+fn wherever_a_run_dies_the_next_one_ends_in_the_old_or_the_new_generation() {
+    let (room, closure) = prepared();
+    let operations = room.plan(&closure)["steps"].as_array().unwrap().len();
+    assert!(operations > 20, "{operations} operations make a worthwhile walk");
+    let deaths = [Death::Begun, Death::Staged].into_iter().chain((0..=operations).map(Death::Done));
+    for death in deaths {
+        let (room, closure) = prepared();
+        let before = room.tree("/");
+        let fingerprint = room.plan(&closure)["fingerprint"].clone();
+        run_until(&room, &closure, death);
+        assert!(room.status()["interrupted"].is_string());
+        let words = recovered(&room);
+        assert!(words.ends_with("was taken back to generation 1"), "{death:?}: {words}");
+        assert_eq!(room.tree("/"), before, "{death:?}");
+        assert_eq!(room.plan(&closure)["fingerprint"], fingerprint, "{death:?}");
+        assert_clean(&room);
+        room.applied(&closure, "ok");
+        assert_clean(&room);
+    }
+}
+
+#[test]
+fn a_run_that_dies_behind_the_commit_point_is_finished() {
+    let (whole, closure) = prepared();
+    whole.applied(&closure, "ok");
+    let (room, closure) = prepared();
+    run_until(&room, &closure, Death::Committed);
+    let report = room.applied(&closure, "unchanged");
+    assert!(report["recovered"].as_str().unwrap().ends_with("had reached generation 2"), "{report:#}");
+    assert_clean(&room);
+    assert_eq!(room.read("/etc/changed"), "new\n");
+    assert_eq!(room.read("/etc/restored"), "was here\n");
+    let kept = ["/var/lib/nixfleet/kept/2/etc/adopted", "/var/lib/nixfleet/kept/2/etc/changed"];
+    assert_eq!(room.status()["kept"], json!(kept));
+    assert_eq!(kept.map(|path| room.read(path)), ["adopted\n", "by hand\n"]);
+    room.applied(&room.closure("nothing", &json!({})), "ok");
+    assert_eq!(room.read("/etc/foreign"), "foreign\n");
+}
+
+#[test]
+fn a_failure_takes_everything_back() {
+    let (room, _) = prepared();
+    let before = room.tree("/");
+    let mut lists = new();
+    let refused =
+        with(file("/etc/refused", Some("x")), "validate", json!(["sh", "-c", "echo no >&2; false", "%s"]));
+    lists["files"].as_array_mut().unwrap().push(refused);
+    let report = room.applied(&room.closure("refused", &lists), "blocked");
+    assert_eq!((&report["problem"]["code"], &report["problem"]["why"]), (&json!("NF-408"), &json!("no")));
+    assert_eq!(room.tree("/"), before);
+    assert_clean(&room);
+
+    let damaged = room.closure("damaged", &new());
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(format!("{damaged}/manifest.json")).unwrap()).unwrap();
+    let source = manifest["entries"]["/etc/created/file"]["source"].as_str().unwrap();
+    std::fs::write(format!("{damaged}/{source}"), "damaged\n").unwrap();
+    let report = room.applied(&damaged, "blocked");
+    assert_eq!(report["problem"]["code"], "NF-405");
+    assert_eq!(room.tree("/"), before);
+    assert_clean(&room);
+}
+
+#[test]
+fn a_plan_that_was_not_agreed_to_is_refused() {
+    let (room, closure) = prepared();
+    let host = Host::open(&room.path("/")).unwrap();
+    let goal = Goal::Closure(closure.clone());
+    let agreed = room.plan(&closure)["fingerprint"].as_str().unwrap().to_owned();
+    room.write("/etc/access", "changed meanwhile\n");
+    let report = apply(&host, &goal, Some(&agreed), Holder::current("me", "apply"));
+    assert_eq!(report.outcome, Outcome::Blocked);
+    assert_eq!(report.problem.unwrap().code.as_str(), "NF-403");
+    room.write("/etc/access", "access\n");
+    let report = apply(&host, &goal, Some(&agreed), Holder::current("me", "apply"));
+    assert_eq!(report.outcome, Outcome::Ok, "{:?}", report.problem);
+}
+
+#[test]
+fn a_state_or_journal_that_cannot_be_read_stops_everything() {
+    let (room, closure) = prepared();
+    for (record, text, code, outcome) in [
+        ("state.json", "{", "NF-404", "blocked"),
+        ("state.json", "{\"schema\":2}", "NF-404", "blocked"),
+        ("journal.json", "{", "NF-412", "failed"),
+    ] {
+        let path = format!("/var/lib/nixfleet/{record}");
+        let intact = std::fs::read_to_string(room.path(&path)).ok();
+        room.write(&path, text);
+        let before = room.tree("/");
+        let report = room.applied(&closure, outcome);
+        assert_eq!(report["problem"]["code"], code);
+        assert_eq!(room.tree("/"), before);
+        match intact {
+            Some(intact) => room.write(&path, &intact),
+            None => std::fs::remove_file(room.path(&path)).unwrap(),
+        }
+    }
+    room.applied(&closure, "ok");
+}
+
+/// Nothing that only a transaction needs is left.
+fn assert_clean(room: &Room) {
+    let entries = std::fs::read_dir(room.path("/var/lib/nixfleet")).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| !matches!(name.as_str(), "kept" | "originals" | "lock" | "state.json"));
+    names.retain(|name| {
+        name != "tx" || std::fs::read_dir(room.path("/var/lib/nixfleet/tx")).unwrap().next().is_some()
+    });
+    assert_eq!(names, [] as [&str; 0]);
+}

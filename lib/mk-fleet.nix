@@ -24,7 +24,8 @@ let
     {
       _file = "the argument `fleet` of mkFleet";
       config = lib.optionalAttrs (fleet != null) (
-        removeAttrs fleet [ "network" ] // lib.optionalAttrs (fleet ? network) { defaults = fleet.network; }
+        removeAttrs fleet [ "network" ]
+        // lib.optionalAttrs (fleet ? network) { defaults = fleet.network; }
       );
     };
 

@@ -102,7 +102,10 @@ let
       full
       // {
         enabled =
-          if full.text == null || value.enabled != null then value.enabled else isInstallable full.text;
+          if full.text == null || value.enabled != null then
+            value.enabled
+          else
+            isInstallable full.text;
       };
     fields = content // {
       dropIns = mkOption {

@@ -55,17 +55,6 @@ let
 
   declared = intent: lib.mapAttrs (_: _: { gid = null; }) (own intent.users) // intent.groups;
 
-  definitionOf =
-    option: name:
-    let
-      def = lib.findFirst (d: d.value ? ${name}) (lib.head option.definitionsWithLocations) option.definitionsWithLocations;
-    in
-    {
-      inherit (def) file;
-      parent = def.value;
-      attr = name;
-    };
-
   unknownGroups =
     intent: options: name: user:
     let
@@ -79,13 +68,13 @@ let
             name
             field
           ];
-          def = definitionOf options.nixfleet.users name;
+          def = types.definitionOf options.nixfleet.users name;
           what = "user ${name} is to be in the group ${group}, which does not exist";
           why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has";
           example = "nixfleet.groups.${group} = { };";
         };
     in
-    map (ofField "group") (lib.filter (group: !exists group) [ user.group ])
+    lib.optional (!exists user.group) (ofField "group" user.group)
     ++ map (ofField "extraGroups") (lib.filter (group: !exists group) user.extraGroups);
 
   # Two names for one id would be one account for the kernel.
@@ -103,7 +92,7 @@ let
           (lib.last names)
           field
         ];
-        def = definitionOf option (lib.last names);
+        def = types.definitionOf option (lib.last names);
         what = "${lib.concatStringsSep " and " names} have the same ${field}, ${id}";
         why = "they would be one account";
         example = "${lib.showOption (option.loc ++ [ (lib.last names) ])} = { };";

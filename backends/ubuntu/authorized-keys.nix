@@ -2,24 +2,21 @@
 { lib }:
 users:
 let
+  addedFile = import ./added-file.nix;
+
   withKeys = lib.filterAttrs (_: user: user.openssh.authorizedKeys != [ ]) users;
 
-  file = text: {
-    inherit text;
-    source = null;
-    mode = "0644";
-    owner = "root";
-    group = "root";
-    restartUnits = [ ];
-    reloadUnits = [ ];
-    validate = null;
-    onConflict = "fail";
-  };
+  # OpenSSH's own two, then ours; %u is the user.
+  places = [
+    ".ssh/authorized_keys"
+    ".ssh/authorized_keys2"
+    "/etc/ssh/nixfleet-keys/%u"
+  ];
 
   keysOf =
     name: user:
     lib.nameValuePair "/etc/ssh/nixfleet-keys/${name}" (
-      file (lib.concatMapStrings (key: "${key}\n") user.openssh.authorizedKeys)
+      addedFile (lib.concatMapStrings (key: "${key}\n") user.openssh.authorizedKeys)
     );
 in
 if withKeys == { } then
@@ -36,7 +33,7 @@ else
     };
     files = lib.mapAttrs' keysOf withKeys // {
       "/etc/ssh/sshd_config.d/60-nixfleet.conf" =
-        file "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2 /etc/ssh/nixfleet-keys/%u\n"
+        addedFile "AuthorizedKeysFile ${lib.concatStringsSep " " places}\n"
         // {
           reloadUnits = [ "ssh.service" ];
           validate = [

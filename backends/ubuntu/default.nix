@@ -3,7 +3,7 @@
 let
   accounts = import ./accounts.nix { inherit lib types; };
   authorizedKeys = import ./authorized-keys.nix { inherit lib; };
-  loginPath = import ./login-path.nix;
+  loginPath = import ./login-path.nix { inherit lib; };
   packageProfile = import ./package-profile.nix { inherit lib; };
   paths = import ./paths.nix { inherit lib types; };
 

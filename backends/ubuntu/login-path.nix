@@ -1,21 +1,11 @@
 # Puts the packages of the profile into the PATH of login shells.
+{ lib }:
+let
+  addedFile = import ./added-file.nix;
+in
 packages: {
   directories = { };
-  files =
-    if packages == [ ] then
-      { }
-    else
-      {
-        "/etc/profile.d/nixfleet.sh" = {
-          text = builtins.readFile ./login-path.sh;
-          source = null;
-          mode = "0644";
-          owner = "root";
-          group = "root";
-          restartUnits = [ ];
-          reloadUnits = [ ];
-          validate = null;
-          onConflict = "fail";
-        };
-      };
+  files = lib.optionalAttrs (packages != [ ]) {
+    "/etc/profile.d/nixfleet.sh" = addedFile (builtins.readFile ./login-path.sh);
+  };
 }

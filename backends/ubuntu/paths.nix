@@ -13,33 +13,22 @@ let
       ) units
     );
 
-  fileDefinition =
-    options: path:
-    let
-      defs = options.nixfleet.files.definitionsWithLocations;
-      def = lib.findFirst (d: d.value ? ${path}) (lib.head defs) defs;
-    in
-    {
-      inherit (def) file;
-      parent = def.value;
-      attr = path;
-    };
-
   taken =
-    options: path: by: example:
+    options: by: example: path:
     problem.make {
       loc = [
         "nixfleet"
         "files"
         path
       ];
-      def = fileDefinition options path;
+      def = types.definitionOf options.nixfleet.files path;
       what = "${path} is declared twice, as a file and ${by}";
       why = "one place can be one thing";
       inherit example;
     };
 in
 {
+  # `added` are the files and directories that the backend adds.
   problems =
     {
       intent,
@@ -48,15 +37,14 @@ in
     }:
     let
       inherit (intent) files;
-      asDirectory = lib.attrNames (builtins.intersectAttrs intent.directories files);
-      asUnit = lib.filter (path: files ? ${path}) (unitPaths intent.units);
-      asAddition = lib.concatMap (more: lib.attrNames (builtins.intersectAttrs more.files files)) added;
+      both = more: lib.attrNames (builtins.intersectAttrs more files);
+      taken' = taken options;
     in
-    map (path: taken options path "as a directory" "nixfleet.directories.${builtins.toJSON path} = { };") asDirectory
-    ++ map (
-      path: taken options path "in nixfleet.systemd.units" "nixfleet.systemd.units.\"…\" = { … };"
-    ) asUnit
-    ++ map (
-      path: taken options path "by NixFleet itself" "nixfleet.files.\"/etc/…\" = { … };"
-    ) asAddition;
+    map (taken' "as a directory" "nixfleet.directories.\"…\" = { };") (both intent.directories)
+    ++ map (taken' "in nixfleet.systemd.units" "nixfleet.systemd.units.\"…\" = { … };") (
+      lib.filter (path: files ? ${path}) (unitPaths intent.units)
+    )
+    ++ map (taken' "by NixFleet itself" "nixfleet.files.\"/etc/…\" = { … };") (
+      lib.concatMap (more: both more.files) added
+    );
 }

@@ -25,6 +25,7 @@ let
 in
 {
   inherit problem;
+  inherit (definitions) definitionOf;
 }
 // scalar
 // sets

@@ -34,6 +34,19 @@ rec {
   # Whether a value is one of mkIf, mkForce and their kind.
   isProperty = value: isAttrs value && value ? _type;
 
+  # The definition of one entry of an evaluated option.
+  definitionOf =
+    option: name:
+    let
+      defs = option.definitionsWithLocations;
+      def = lib.findFirst (def: isAttrs def.value && def.value ? ${name}) (head defs) defs;
+    in
+    {
+      inherit (def) file;
+      parent = def.value;
+      attr = name;
+    };
+
   # The definitions of one option after mkIf, mkMerge, priorities and order.
   settle =
     loc: defs:

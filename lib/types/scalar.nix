@@ -90,7 +90,9 @@ rec {
       inherit loc;
       def = lib.last defs;
       what = "${lib.showOption loc} has ${toString (lib.length defs)} different values";
-      why = "it is defined in ${lib.concatStringsSep " and in " (lib.unique (map (def: def.file) defs))}; say which one wins";
+      why = "it is defined in ${
+        lib.concatStringsSep " and in " (lib.unique (map (def: def.file) defs))
+      }; say which one wins";
       example = "${lib.showOption loc} = lib.mkForce ${
         lib.generators.toPretty { multiline = false; } (head defs).value
       };";

@@ -18,7 +18,9 @@ let
     problem.make {
       inherit loc def;
       what = "the option ${lib.showOption loc} does not exist";
-      why = "${if parent == [ ] then "a module here" else lib.showOption parent} can have ${problem.names known}";
+      why = "${
+        if parent == [ ] then "a module here" else lib.showOption parent
+      } can have ${problem.names known}";
       example = problem.rename loc (problem.guess known name);
     };
 in

@@ -25,6 +25,6 @@ pub struct ApplyArgs {
     pub dry_run: bool,
 
     /// Apply a plan saved by `plan --out`; refused where a host has changed since
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "tag", "role", "base", "on"])]
     pub plan: Option<PathBuf>,
 }

@@ -66,7 +66,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
         ("users", section(is_account)),
         ("files", section(is_path)),
         ("units", section(is_unit)),
-        ("changed by hand since the last apply", drift.collect()),
+        ("not as the last apply left it", drift.collect()),
         ("in the way", problems.collect()),
     ];
     let mut text = String::new();
@@ -213,7 +213,7 @@ fn access_change(before: &Access, after: &Access) -> String {
 fn kept(keep: Keep) -> String {
     match keep {
         Keep::Nothing => String::new(),
-        Keep::Copy => paint(YELLOW, "  not as the last apply left it: a copy is kept"),
+        Keep::Copy => paint(YELLOW, "  edited by hand: a copy is kept"),
         Keep::Original => paint(YELLOW, "  what stands there is kept, and comes back when management ends"),
     }
 }

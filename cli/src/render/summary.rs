@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use nixfleet_activate::plan::Generation;
+use nixfleet_activate::report::Outcome;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
 use super::{clean, indented, table};
@@ -56,18 +57,22 @@ fn generations(result: &HostResult) -> String {
 pub fn tally(results: &[HostResult], took: Duration) -> String {
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
     for result in results {
-        *counts.entry(result.outcome).or_default() += 1;
+        *counts.entry((result.outcome, word(result))).or_default() += 1;
     }
     let parts: Vec<String> = counts
         .iter()
-        .map(|(outcome, count)| paint(outcome_style(*outcome), format_args!("{count} {outcome}")))
+        .map(|((outcome, word), count)| paint(outcome_style(*outcome), format_args!("{count} {word}")))
         .collect();
-    format!(
-        "{}: {} {}",
-        hosts(results.len()),
-        parts.join(", "),
-        paint(DIM, format_args!("in {:.1} s", took.as_secs_f64()))
-    )
+    let took = paint(DIM, format_args!("in {:.1} s", took.as_secs_f64()));
+    format!("{}: {} {took}", hosts(results.len()), parts.join(", "))
+}
+
+/// The outcome, but for a host that was only asked what would change: nothing on it is done yet.
+fn word(result: &HostResult) -> &'static str {
+    match (result.outcome, &result.plan, &result.report) {
+        (Outcome::Ok, Some(_), None) => "to change",
+        (outcome, ..) => outcome.as_str(),
+    }
 }
 
 fn hosts(count: usize) -> String {

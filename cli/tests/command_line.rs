@@ -1,0 +1,101 @@
+//! What the program does before it needs Nix or a host.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+/// The program in an empty directory, without terminal and without a flake from the environment.
+fn nixfleet(directory: &Path, line: &str) -> Command {
+    let mut command = Command::cargo_bin("nixfleet").unwrap();
+    command.current_dir(directory).env_remove("NIXFLEET_FLAKE").args(line.split_whitespace());
+    command
+}
+
+fn stderr(line: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let output = nixfleet(directory.path(), line).assert().code(1).stdout("").get_output().clone();
+    String::from_utf8(output.stderr).unwrap().replace(&*directory.path().to_string_lossy(), "/here")
+}
+
+#[test]
+fn a_directory_without_a_flake_is_refused() {
+    expect_test::expect![[r#"
+        error: [NF-102] no flake.nix here or in any directory above
+          where: /here
+          help: go to your fleet, or name it: --flake PATH, or NIXFLEET_FLAKE=PATH
+    "#]]
+    .assert_eq(&stderr("plan"));
+    expect_test::expect![[r#"
+        error: [NF-102] the flake does not exist
+          where: ./nowhere
+          why: No such file or directory (os error 2)
+    "#]]
+    .assert_eq(&stderr("hosts --flake ./nowhere"));
+}
+
+#[test]
+fn without_a_terminal_hosts_change_only_with_yes() {
+    expect_test::expect![[r#"
+        error: [NF-101] nobody can be asked whether to change the hosts
+          why: standard input is no terminal
+          help: add --yes: nixfleet apply --yes; or look first: nixfleet plan
+    "#]]
+    .assert_eq(&stderr("apply"));
+    assert!(stderr("rollback").contains("NF-101"));
+}
+
+#[test]
+fn a_mistyped_command_line_is_refused_with_the_right_one() {
+    assert!(stderr("aply").contains("a similar subcommand exists: 'apply'"));
+    assert!(stderr("rollback --to 0").contains("expected the number of a generation, from 1, or `previous`"));
+    assert!(stderr("plan --base debian").contains("expected ubuntu or nixos"));
+    assert!(stderr("run --host web-1").contains("<CMD>"));
+    assert!(stderr("plan --parallel 0").contains("--parallel"));
+    assert!(stderr("apply --plan f --host web-1").contains("cannot be used with"));
+}
+
+#[test]
+fn json_is_one_document_even_where_the_command_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for (line, command) in
+        [("plan --json", "plan"), ("apply --json", "apply"), ("plan --json --nonsense", "")]
+    {
+        let output = nixfleet(directory.path(), line).assert().code(1).stderr("").get_output().clone();
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["schema"], 1, "{line}");
+        assert_eq!(document["command"], command, "{line}");
+        assert_eq!(document["hosts"], Value::Array(vec![]), "{line}");
+        assert!(document["problem"]["code"].as_str().unwrap().starts_with("NF-10"), "{line}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    for line in ["--help", "--version", "help apply", "apply --help", "-h"] {
+        nixfleet(directory.path(), line).assert().code(0).stderr("");
+    }
+}
+
+#[test]
+fn a_program_named_after_a_subcommand_runs_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let link = directory.path().join("nixfleet-hosts");
+    std::os::unix::fs::symlink(assert_cmd::cargo::cargo_bin("nixfleet"), &link).unwrap();
+    let output = Command::new(link).arg("--help").assert().code(0).get_output().clone();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("Usage: nixfleet hosts"));
+}
+
+#[test]
+fn completions_and_manual_pages_are_generated() {
+    let directory = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let output =
+            nixfleet(directory.path(), &format!("completions {shell}")).assert().code(0).get_output().clone();
+        assert!(String::from_utf8(output.stdout).unwrap().contains("rollback"), "{shell}");
+    }
+    nixfleet(directory.path(), "man pages").assert().code(0);
+    let page = std::fs::read_to_string(directory.path().join("pages/nixfleet-apply.1")).unwrap();
+    assert!(page.contains("\\-\\-dry\\-run"));
+}

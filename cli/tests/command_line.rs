@@ -1,13 +1,16 @@
 //! What the program does before it needs Nix or a host.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use assert_cmd::Command;
+use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
 
 /// The program in an empty directory, without terminal and without a flake from the environment.
 fn nixfleet(directory: &Path, line: &str) -> Command {
-    let mut command = Command::cargo_bin("nixfleet").unwrap();
+    let mut command = cargo_bin_cmd!("nixfleet");
     command.current_dir(directory).env_remove("NIXFLEET_FLAKE").args(line.split_whitespace());
     command
 }
@@ -82,7 +85,7 @@ fn help_and_version_are_no_errors() {
 fn a_program_named_after_a_subcommand_runs_it() {
     let directory = tempfile::tempdir().unwrap();
     let link = directory.path().join("nixfleet-hosts");
-    std::os::unix::fs::symlink(assert_cmd::cargo::cargo_bin("nixfleet"), &link).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_nixfleet"), &link).unwrap();
     let output = Command::new(link).arg("--help").assert().code(0).get_output().clone();
     assert!(String::from_utf8(output.stdout).unwrap().contains("Usage: nixfleet hosts"));
 }

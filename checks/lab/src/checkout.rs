@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -46,6 +46,20 @@ fn files() -> Result<Vec<String>> {
         .context("The lab copies the files that git lists")?;
     let paths: std::collections::BTreeSet<_> = listed.stdout.split('\0').collect();
     Ok(paths.into_iter().filter(|path| !path.is_empty() && !path.ends_with('/')).map(str::to_owned).collect())
+}
+
+/// The shell scripts, by their relative paths: named so, or beginning with a line that names a shell.
+///
+/// # Errors
+/// git cannot list the files.
+pub fn scripts() -> Result<Vec<String>> {
+    let is_script = |path: &String| {
+        let named = Path::new(path).extension().is_some_and(|extension| extension == "sh");
+        let first =
+            || fs::read(self::path(path)).unwrap_or_default().into_iter().take_while(|byte| *byte != b'\n');
+        named || matches!(first().collect::<Vec<_>>().as_slice(), [b'#', b'!', .., b's', b'h'])
+    };
+    Ok(files()?.into_iter().filter(is_script).collect())
 }
 
 /// Where a file of the checkout lies on this machine.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::checkout;
 use crate::nix_tests;
 use crate::place;
 use crate::tally::Tally;
@@ -63,14 +64,31 @@ fn lint() -> Result<Tally> {
                 "warnings",
             ],
         ),
-        ("documentation", vec!["cargo", "doc", "--quiet", "--locked", "--workspace", "--no-deps"]),
-        ("shell scripts", vec!["sh", "-c", "git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck"]),
+        (
+            "documentation",
+            vec![
+                "cargo",
+                "doc",
+                "--quiet",
+                "--locked",
+                "--workspace",
+                "--no-deps",
+                "--document-private-items",
+            ],
+        ),
     ] {
-        let (passed, _) = show(&command)?;
-        println!("lint: {name} … {}", if passed { "ok" } else { "FAILED" });
-        tally += Tally::one(passed);
+        tally += lint_by(name, &command)?;
     }
+    let scripts = checkout::scripts()?;
+    let shellcheck = std::iter::once("shellcheck").chain(scripts.iter().map(String::as_str));
+    tally += lint_by("shell scripts", &shellcheck.collect::<Vec<_>>())?;
     Ok(tally)
+}
+
+fn lint_by(name: &str, command: &[&str]) -> Result<Tally> {
+    let (passed, _) = show(command)?;
+    println!("lint: {name} … {}", if passed { "ok" } else { "FAILED" });
+    Ok(Tally::one(passed))
 }
 
 fn unit() -> Result<Tally> {

@@ -77,6 +77,30 @@ let
     lib.optional (!exists user.group) (ofField "group" user.group)
     ++ map (ofField "extraGroups") (lib.filter (group: !exists group) user.extraGroups);
 
+  rootChanged =
+    option:
+    let
+      says =
+        def:
+        let
+          root = def.value.root or { };
+        in
+        !(root ? _type) && removeAttrs root [ "openssh" ] != { };
+    in
+    map (
+      def:
+      problem.make {
+        loc = option.loc ++ [ "root" ];
+        def = def // {
+          parent = def.value;
+          attr = "root";
+        };
+        what = "nixfleet.users.root says more than SSH keys";
+        why = "the account root belongs to the distribution, and a mistake in it locks everybody out";
+        example = "nixfleet.users.root.openssh.authorizedKeys = [ \"ssh-ed25519 AAAA…\" ];";
+      }
+    ) (lib.filter says option.definitionsWithLocations);
+
   # Two names for one id would be one account for the kernel.
   sameId =
     option: field: accounts:
@@ -103,6 +127,7 @@ in
   problems =
     { intent, options }:
     lib.concatLists (lib.mapAttrsToList (unknownGroups intent options) (managed intent.users))
+    ++ lib.optionals (intent.users ? root) (rootChanged options.nixfleet.users)
     ++ sameId options.nixfleet.users "uid" intent.users
     ++ sameId options.nixfleet.groups "gid" intent.groups;
 

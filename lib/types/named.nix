@@ -43,7 +43,7 @@ in
   path = scalar.scalar {
     name = "path";
     description = "an absolute path in quotes, without \"..\" and without a slash at the end";
-    accepts = isNormal;
+    accepts = value: value == "/" || isNormal value;
     placeholder = "/nonexistent";
   };
 

@@ -106,7 +106,7 @@ let
       inner = mapAttrs (field: readField: readField field value.${field}) (
         intersectAttrs value nested
       );
-      plain = defaults // value // inner;
+      plain = if nested == { } then defaults // value else defaults // value // inner;
       isRight =
         field:
         if judges ? ${field} then

@@ -13,6 +13,7 @@
       nixfleet.users.one.uid = 990;
       nixfleet.users.two.uid = 990;
       nixfleet.users.three.openssh.authorizedKeys = [ "AAAA" ];
+      nixfleet.users.root.shell = "/bin/zsh";
       nixfleet.groups.web = [ ];
     }
   ];

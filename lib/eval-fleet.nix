@@ -88,7 +88,10 @@ let
       );
     };
 
-    intents = lib.mapAttrs (name: _: evalHost { inherit fleet name; }) hosts;
+    evaluate = name: evalHost { inherit fleet name; };
+
+    # What is kept here lives as long as the fleet, so it is for hosts that others speak of, and for reports.
+    intents = lib.mapAttrs (name: _: fleet.evaluate name) hosts;
 
     # What modules get as `hosts`: the inventory, and each host's configuration.
     arguments = lib.mapAttrs (

@@ -6,12 +6,14 @@ let
   ofHost =
     name: host:
     let
-      inherit (fleet.intents.${name}) intent;
+      # Not out of fleet.intents, which would keep all evaluations of a large fleet in memory.
+      evaluated = fleet.evaluate name;
 
       # Evaluated once, whatever the build system.
-      document = fleet.checked [ name ] (
+      document = fleet.checked [ evaluated ] (
         fleet.backends.${host.base}.document {
-          inherit host intent;
+          inherit host;
+          inherit (evaluated) intent;
           activator = fleet.activators.${host.system} or (throw (noActivator name host.system));
         }
       );

@@ -1,7 +1,6 @@
 //! The JSON document of a command: one, on standard output, and nothing else there.
 
 use nixfleet_activate::SCHEMA;
-use nixfleet_activate::fleet;
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Outcome, Report, Status};
@@ -10,21 +9,21 @@ use serde::Serialize;
 /// Everything a command has to say.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Document {
+pub struct Document<T> {
     /// Always [`SCHEMA`].
     schema: u32,
     /// The subcommand.
     command: &'static str,
     /// One entry for every selected host, by name.
-    hosts: Vec<HostResult>,
+    hosts: Vec<T>,
     /// Why no host was reached at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
 }
 
-impl Document {
+impl<T> Document<T> {
     /// The document of a command that came as far as its hosts.
-    pub const fn of(command: &'static str, hosts: Vec<HostResult>) -> Self {
+    pub const fn of(command: &'static str, hosts: Vec<T>) -> Self {
         Self { schema: SCHEMA, command, hosts, problem: None }
     }
 
@@ -54,9 +53,6 @@ pub struct HostResult {
     /// `run`: how the command ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Ran>,
-    /// `hosts`: the host as the inventory has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub inventory: Option<fleet::Host>,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
@@ -78,16 +74,7 @@ impl HostResult {
     /// A result that so far has only an outcome.
     pub fn new(host: impl Into<String>, outcome: Outcome) -> Self {
         let host = host.into();
-        Self {
-            host,
-            outcome,
-            plan: None,
-            report: None,
-            status: None,
-            run: None,
-            inventory: None,
-            problem: None,
-        }
+        Self { host, outcome, plan: None, report: None, status: None, run: None, problem: None }
     }
 
     /// The result of a host that a problem ended.

@@ -26,7 +26,7 @@ use nixfleet_activate::problem::{Code, Problem};
 
 use args::Cli;
 use command::Context;
-use document::Document;
+use document::{Document, HostResult};
 use exit::Exit;
 use interrupt::Interrupt;
 
@@ -70,19 +70,32 @@ fn run(cli: &Cli) -> Exit {
     let result = runtime.block_on(async {
         tokio::select! {
             result = command::execute(&cli.command, &context) => result,
-            () = interrupt.leave() => Ok(Exit::Interrupted),
+            () = interrupt.leave() => Err(interrupted()),
         }
     });
     // Whatever still runs is ended with the runtime; a question that nobody answered must not hold it up.
     runtime.shutdown_background();
-    result.unwrap_or_else(|error| report(name, cli.output.json, error))
+    match result {
+        Ok(exit) => exit,
+        Err(error) if interrupt.is_wanted() => {
+            report(name, cli.output.json, error);
+            Exit::Interrupted
+        }
+        Err(error) => report(name, cli.output.json, error),
+    }
+}
+
+/// Why a command that was left at once has no result.
+fn interrupted() -> anyhow::Error {
+    let why = "hosts that were being changed go on by themselves; all others are as they were";
+    Problem::new(Code::Usage, "interrupted").because(why).into()
 }
 
 /// Says why a command came to no host. Only a bug shows more than a problem.
 fn report(command: &'static str, json: bool, error: anyhow::Error) -> Exit {
     match error.downcast::<Problem>() {
         Ok(problem) if json => {
-            if let Err(error) = command::print_json(&Document::failed(command, problem)) {
+            if let Err(error) = command::print_json(&Document::<HostResult>::failed(command, problem)) {
                 render::err(format_args!("error: {error}"));
             }
         }

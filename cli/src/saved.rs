@@ -1,6 +1,7 @@
 //! A saved plan: the closures and what each host said, so that exactly this can be applied later.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 
 use nixfleet_activate::SCHEMA;
@@ -58,7 +59,13 @@ impl SavedPlan {
             Problem::new(Code::Usage, "the plan cannot be saved").at(path.display()).because(why)
         };
         let json = serde_json::to_vec_pretty(self).map_err(|error| failed(error.to_string()))?;
-        std::fs::write(path, json).map_err(|error| failed(error.to_string()))
+        // A plan shows contents of files that not everybody on the host may read: so neither may they here.
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file =
+            tempfile::NamedTempFile::new_in(directory).map_err(|error| failed(error.to_string()))?;
+        file.write_all(&json).map_err(|error| failed(error.to_string()))?;
+        file.persist(path).map(drop).map_err(|error| failed(error.error.to_string()))
     }
 
     /// Reads one.

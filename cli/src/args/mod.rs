@@ -108,7 +108,7 @@ pub struct OutputArgs {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Show more: whole traces of Nix, whole error texts of hosts
+    /// Show more: whole diffs, whole traces of Nix, all generations and units
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }

@@ -1,12 +1,21 @@
 //! `nixfleet hosts`.
 
-use nixfleet_activate::report::Outcome;
+use nixfleet_activate::fleet::Host;
+use serde::Serialize;
 
-use super::{Context, targets};
+use super::{Context, print_json, targets};
 use crate::args::HostsArgs;
-use crate::document::HostResult;
+use crate::document::Document;
 use crate::exit::Exit;
 use crate::render;
+
+/// A host in the JSON document: the inventory's own words, under the key that every command has.
+#[derive(Serialize)]
+struct Listed {
+    host: String,
+    #[serde(flatten)]
+    inventory: Host,
+}
 
 /// Lists hosts of the inventory. No host is reached.
 ///
@@ -15,11 +24,9 @@ use crate::render;
 pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit> {
     let (_, hosts) = targets::select(&args.flake, &args.selection, context).await?;
     if context.output.json {
-        let results = hosts.into_iter().map(|host| HostResult {
-            inventory: Some(host.clone()),
-            ..HostResult::new(host.name, Outcome::Unchanged)
-        });
-        return context.finish(results.collect());
+        let listed = hosts.into_iter().map(|inventory| Listed { host: inventory.name.clone(), inventory });
+        print_json(&Document::of(context.name, listed.collect()))?;
+        return Ok(Exit::Good);
     }
     let rows = hosts.iter().map(|host| {
         let base = serde_json::to_value(host.base).unwrap_or_default();

@@ -16,6 +16,8 @@ mod targets;
 
 use std::time::Instant;
 
+use serde::Serialize;
+
 pub use host_plan::{HostPlan, Planned, Way};
 
 use crate::args::{Command, OutputArgs};
@@ -70,7 +72,10 @@ impl Context {
         if self.output.json {
             print_json(&Document::of(self.name, results))?;
         } else {
-            render::out(&format!("{}\n", render::tally(&results, self.began.elapsed())));
+            let tally = render::tally(&results, self.began.elapsed());
+            self.progress.suspend(|| {
+                if self.name == "run" { render::err(tally) } else { render::out(&format!("{tally}\n")) }
+            });
         }
         Ok(())
     }
@@ -80,7 +85,7 @@ impl Context {
 ///
 /// # Errors
 /// Only a bug.
-pub fn print_json(document: &Document) -> anyhow::Result<()> {
+pub fn print_json<T: Serialize>(document: &Document<T>) -> anyhow::Result<()> {
     render::out(&format!("{}\n", serde_json::to_string(document)?));
     Ok(())
 }

@@ -17,6 +17,9 @@ use crate::orchestrate::each;
 use crate::remote::{self, Activators, Wanted};
 use crate::ssh::Session;
 
+/// How many rounds of hosts are connected while the build runs.
+const WARM: usize = 4;
+
 /// Builds, while the connections are being opened.
 ///
 /// # Errors
@@ -30,9 +33,12 @@ pub async fn build(
 ) -> anyhow::Result<Result<BTreeMap<String, Closure>, Vec<HostResult>>> {
     let hosts: Vec<_> = sessions.iter().map(|session| session.host().clone()).collect();
     context.progress.doing("", "building");
-    // What is wrong with a connection is told when the host is asked for its plan.
+    // What is wrong with a connection is told when the host is asked for its plan. Of a large fleet only those are
+    // connected early that are asked soon.
+    let soon = parallel.get().saturating_mul(WARM);
     let connecting = tokio::spawn({
-        let (sessions, interrupt) = (sessions.to_vec(), context.interrupt.clone());
+        let (sessions, interrupt) =
+            (sessions.iter().take(soon).cloned().collect(), context.interrupt.clone());
         async move {
             let connect = |session: Arc<Session>| async move { session.connect().await.is_ok() };
             each(sessions, parallel, &interrupt, connect).await

@@ -9,6 +9,7 @@ use nixfleet_activate::problem::{Code, Problem};
 
 use super::{LOOK, ask};
 use crate::nix::Closure;
+use crate::render::clean;
 use crate::ssh::Session;
 
 /// What a host should become.
@@ -70,7 +71,7 @@ pub async fn plan(
     let answer = ask(session, include_str!("scripts/plan.sh"), &arguments, vec![manifest], LOOK).await?;
     let Some(daemon) = answer.daemon.clone() else { return Err(no_nix(session)) };
     if answer.activator.as_deref() == Some(&activator) {
-        return Ok((answer.document()?, daemon));
+        return Ok((ours(answer.document()?, session, wanted)?, daemon));
     }
     if !answer.succeeded() {
         return Err(answer.refusal());
@@ -80,7 +81,17 @@ pub async fn plan(
     let arguments = [size.as_str(), &wanted.closure.path];
     let pieces = vec![program, Arc::clone(&wanted.manifest)];
     let answer = ask(session, include_str!("scripts/upload.sh"), &arguments, pieces, LOOK).await?;
-    Ok((answer.document()?, daemon))
+    Ok((ours(answer.document()?, session, wanted)?, daemon))
+}
+
+/// Refuses a plan for another closure: what is shown must be what is applied. The host is called what we call it.
+fn ours(plan: Plan, session: &Session, wanted: &Wanted) -> Result<Plan, Problem> {
+    let name = &session.host().name;
+    if plan.target == wanted.closure.path {
+        return Ok(Plan { host: name.clone(), ..plan });
+    }
+    let why = format!("asked about {}, it answered about {}", wanted.closure.path, clean(&plan.target));
+    Err(Problem::new(Code::BadAnswer, "the host answered with another plan").at(name).because(why))
 }
 
 fn no_nix(session: &Session) -> Problem {

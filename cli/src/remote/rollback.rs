@@ -22,7 +22,8 @@ pub async fn plan_rollback(session: &Session, to: Destination) -> Result<Plan, P
             .at(name)
             .help(format!("bring it under management: nixfleet apply --host {name}")));
     }
-    answer.document()
+    let plan: Plan = answer.document()?;
+    Ok(Plan { host: session.host().name.clone(), ..plan })
 }
 
 /// Goes back, if the plan still has this fingerprint.

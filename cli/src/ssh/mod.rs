@@ -56,6 +56,11 @@ impl Session {
             format!("ServerAliveInterval={ALIVE_INTERVAL}"),
             format!("ServerAliveCountMax={ALIVE_COUNT}"),
             "LogLevel=INFO".to_owned(),
+            // What a user may have set for their own logins has no place in ours.
+            "RemoteCommand=none".to_owned(),
+            "ClearAllForwardings=yes".to_owned(),
+            "ForwardAgent=no".to_owned(),
+            "ForwardX11=no".to_owned(),
             format!("Port={}", host.ssh.port),
         ];
         if let Some(key) = &host.ssh.host_key {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::time::Duration;
 
 use rustix::fs::{Gid, Mode as Bits, OFlags, Uid};
@@ -24,6 +24,9 @@ use crate::plan::Step;
 use crate::problem::{Code, Problem};
 use crate::values::{ManagedPath, Owner};
 
+/// From this many operations on, writing a whole filesystem to the disk costs less than writing file by file.
+const MANY: usize = 100;
+
 /// How long a validation command may take.
 const VALIDATION_LIMIT: Duration = Duration::from_secs(60);
 
@@ -40,14 +43,12 @@ pub fn stage(host: &Host, target: &Target, journal: &mut Journal) -> Result<(), 
         slots: Walk::new(host),
         sources: Walk::new(host),
         directories: BTreeSet::new(),
+        at_once: journal.operations.len() > MANY,
     };
     for operation in &mut journal.operations {
         stager.operation(operation)?;
     }
-    for directory in &stager.directories {
-        let sync = || File::open(host.path(directory))?.sync_all();
-        sync().map_err(|error| host_file("write to the disk", directory, &error))?;
-    }
+    stager.sync()?;
     for operation in &journal.operations {
         validate(host, target, operation)?;
     }
@@ -75,9 +76,30 @@ struct Stager<'a> {
     sources: Walk<'a>,
     /// Directories that got new names in them.
     directories: BTreeSet<String>,
+    /// Write whole filesystems to the disk at the end, not file by file.
+    at_once: bool,
 }
 
 impl Stager<'_> {
+    /// Everything that is staged and kept is on the disk afterwards.
+    fn sync(&self) -> Result<(), Problem> {
+        let mut done = BTreeSet::new();
+        let mut sync = |directory: &String| {
+            let open = File::open(self.host.path(directory))?;
+            if !self.at_once {
+                open.sync_all()
+            } else if done.insert(open.metadata()?.dev()) {
+                Ok(rustix::fs::syncfs(&open)?)
+            } else {
+                Ok(())
+            }
+        };
+        for directory in &self.directories {
+            sync(directory).map_err(|error| host_file("write to the disk", directory, &error))?;
+        }
+        Ok(())
+    }
+
     fn operation(&mut self, operation: &mut Operation) -> Result<(), Problem> {
         if let Some(kept) = &operation.kept
             && let Some(path) = path_of(&operation.step)
@@ -104,7 +126,9 @@ impl Stager<'_> {
                 let staged = create(directory, name).map_err(failed)?;
                 copy(self.target, file, &staged, path)?;
                 hand_over(&staged, uid, gid, file.access.mode.bits()).map_err(failed)?;
-                rustix::fs::fsync(&staged).map_err(|errno| failed(errno.into()))?;
+                if !self.at_once {
+                    rustix::fs::fsync(&staged).map_err(|errno| failed(errno.into()))?;
+                }
             }
             Step::WriteLink { target, .. } => {
                 rustix::fs::symlinkat(&**target, directory.fd, name).map_err(|errno| failed(errno.into()))?;

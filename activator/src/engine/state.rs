@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::SCHEMA;
 use crate::host::{HOME, Host};
@@ -181,20 +180,25 @@ impl State {
     /// As [`State::read`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let at = format!("{HOME}/{RECORD}");
-        let value: Value =
-            serde_json::from_slice(bytes).map_err(|error| unreadable(&at, &error.to_string()))?;
-        match value.get("schema").and_then(Value::as_u64) {
-            Some(schema) if schema == u64::from(SCHEMA) => {}
-            Some(schema) if schema > u64::from(SCHEMA) => {
-                return Err(Problem::new(Code::State, "A newer NixFleet wrote the state of the host")
-                    .at(at)
-                    .because(format!("its schema is {schema}, and this activator reads {SCHEMA}"))
-                    .help("apply with the newer NixFleet; nothing was touched"));
-            }
-            _ => return Err(unreadable(&at, "it has no schema")),
+        let refused = |error: serde_json::Error| unreadable(&at, &error.to_string());
+        let head: Head = serde_json::from_slice(bytes).map_err(refused)?;
+        if head.schema > SCHEMA {
+            return Err(Problem::new(Code::State, "A newer NixFleet wrote the state of the host")
+                .at(at)
+                .because(format!("its schema is {}, and this activator reads {SCHEMA}", head.schema))
+                .help("apply with the newer NixFleet; nothing was touched"));
         }
-        serde_json::from_value(value).map_err(|error| unreadable(&at, &error.to_string()))
+        if head.schema < SCHEMA {
+            return Err(unreadable(&at, &format!("its schema is {}", head.schema)));
+        }
+        serde_json::from_slice(bytes).map_err(refused)
     }
+}
+
+/// As much of a state as tells whether the rest can be read.
+#[derive(Deserialize)]
+struct Head {
+    schema: u32,
 }
 
 fn unreadable(at: &str, why: &str) -> Problem {

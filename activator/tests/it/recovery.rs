@@ -1,7 +1,5 @@
 //! A run that dies: the next one ends in exactly the old or exactly the new generation.
 
-use std::path::PathBuf;
-
 use nixfleet_activate::engine::apply::{Goal, apply};
 use nixfleet_activate::engine::journal::{self, Journal, Phase};
 use nixfleet_activate::engine::target::Target;
@@ -70,7 +68,7 @@ fn prepared() -> (Room, String) {
 }
 
 fn run_until(room: &Room, closure: &str, death: Death) {
-    let host = Host::open(&PathBuf::from(room.path("/"))).unwrap();
+    let host = Host::open(&room.path("/")).unwrap();
     let target = Target::of_closure(closure).unwrap();
     let planned = planner::plan(&host, &target).unwrap();
     assert_eq!(planned.plan.problems, []);
@@ -95,7 +93,7 @@ fn run_until(room: &Room, closure: &str, death: Death) {
 }
 
 fn recovered(room: &Room) -> String {
-    let host = Host::open(&PathBuf::from(room.path("/"))).unwrap();
+    let host = Host::open(&room.path("/")).unwrap();
     nixfleet_activate::engine::apply::recover(&host).unwrap().unwrap()
 }
 

@@ -2,6 +2,8 @@
 
 mod accounts;
 mod paths;
+#[cfg(test)]
+mod tests;
 mod units;
 
 pub(super) use accounts::groups_of;

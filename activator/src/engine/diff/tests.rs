@@ -1,0 +1,463 @@
+//! The whole decision without a host: which steps follow from state, manifest and what was observed.
+
+use std::collections::BTreeMap;
+
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use super::{Desired, diff};
+use crate::engine::begin;
+use crate::engine::commit::state_after;
+use crate::engine::journal::{Facts, Journal, Operation, Phase};
+use crate::engine::observe::{Found, Observed};
+use crate::engine::state::State;
+use crate::engine::target::Target;
+use crate::host::accounts::Accounts;
+use crate::host::lock::Holder;
+use crate::host::systemd::UnitState;
+use crate::manifest::{Entry, Manifest};
+use crate::plan::Generation;
+use crate::report::GenerationInfo;
+use crate::values::UnitName;
+use crate::{SCHEMA, build, show};
+
+const WEB: &str = "[Service]\nExecStart=/bin/web\n[Install]\nWantedBy=multi-user.target\n";
+const TIMER: &str = "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n";
+const SOCKET: &str = "[Socket]\nListenStream=80\n[Install]\nWantedBy=sockets.target\n";
+
+fn unit(name: &str, text: &str, enabled: bool) -> Value {
+    json!({
+        "name": name, "text": text, "dropIns": [], "enabled": enabled, "restartIfChanged": true,
+        "reloadIfChanged": false, "stopIfRemoved": true, "onConflict": "fail",
+    })
+}
+
+fn file(path: &str, text: &str, restart: &[&str], reload: &[&str]) -> Value {
+    json!({
+        "path": path, "text": text, "source": null, "mode": "0644", "owner": "root", "group": "root",
+        "restartUnits": restart, "reloadUnits": reload, "validate": null, "onConflict": "fail",
+    })
+}
+
+fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
+    let intent = json!({
+        "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",
+        "activator": "/proc/self/exe", "profile": null, "packages": [], "groups": [], "users": [],
+        "directories": [], "files": files, "units": units,
+    });
+    let intent = build::parse::intent(intent).unwrap();
+    let manifest = build::compile::compile(&intent).unwrap().manifest;
+    Target { manifest, digest: closure.to_owned(), closure: closure.to_owned(), number: None }
+}
+
+/// A host in memory, on which a target is in force and its enabled units run.
+struct Simulated {
+    state: State,
+    observed: Observed,
+}
+
+impl Simulated {
+    fn new() -> Self {
+        let accounts = Accounts::parse("root:x:0:0::/root:/bin/sh\n", "root:x:0:\n", "");
+        let observed = Observed { accounts, units: Some(BTreeMap::new()), ..Observed::default() };
+        Self { state: State::default(), observed }
+    }
+
+    fn on(target: &Target) -> Self {
+        let mut host = Self::new();
+        host.apply(target);
+        host
+    }
+
+    fn apply(&mut self, target: &Target) {
+        let steps = diff(&self.state, target.desired(), &self.observed).steps;
+        let number = self.observed.profile.next_number();
+        let after = Generation { number, closure: target.closure.clone() };
+        let operation = |step| Operation { step, facts: Facts::Nothing, kept: None };
+        let journal = Journal {
+            schema: SCHEMA,
+            transaction: number,
+            holder: Holder::current("me", "apply"),
+            phase: Phase::Swapping,
+            before: None,
+            after: after.clone(),
+            operations: steps.into_iter().map(operation).collect(),
+        };
+        self.state = state_after(&self.state, &self.observed, target, &journal);
+        self.observed.profile.current = Some(after.clone());
+        self.observed.profile.generations.push(GenerationInfo { generation: after, created: 0 });
+        self.observed.paths = stands(&target.manifest);
+        for (name, unit) in &target.manifest.units {
+            let running = unit.instance.as_ref().unwrap_or(name);
+            self.unit(running, if unit.enabled == Some(true) { "active" } else { "inactive" });
+        }
+    }
+
+    fn unit(&mut self, name: &str, active: &str) -> &mut UnitState {
+        let name: UnitName = name.parse().unwrap();
+        let state = self.observed.units.as_mut().unwrap().entry(name).or_default();
+        (state.active, state.condition) = (active.to_owned(), true);
+        state
+    }
+
+    fn expect(&self, target: &Target, expected: Expect) {
+        let desired = Desired { number: None, ..target.desired() };
+        let found = diff(&self.state, desired, &self.observed);
+        let steps = found.steps.iter().map(show::describe);
+        let drift = found.drift.iter().map(|drift| format!("drift {}: {}", drift.subject, drift.what));
+        let problems = found.problems.iter().map(ToString::to_string);
+        let lines: String =
+            steps.chain(drift).chain(problems).flat_map(|line| [line, "\n".to_owned()]).collect();
+        expected.assert_eq(&lines);
+    }
+}
+
+fn stands(manifest: &Manifest) -> BTreeMap<crate::values::ManagedPath, Found> {
+    let found = manifest.entries.iter().map(|(path, entry)| {
+        let found = match entry {
+            Entry::Directory(access) => Found::Directory { access: access.clone(), empty: false },
+            Entry::File(file) => {
+                Found::File { sha256: file.sha256.clone(), size: file.size, access: file.access.clone() }
+            }
+            Entry::Link(link) => Found::Link { target: link.target.clone() },
+        };
+        (path.clone(), found)
+    });
+    let mut found: BTreeMap<_, _> = found.collect();
+    for directory in crate::engine::observe::directories_above(manifest.entries.keys()) {
+        let access = crate::manifest::Access::of_implicit_directory();
+        found.entry(directory).or_insert(Found::Directory { access, empty: false });
+    }
+    found
+}
+
+#[test]
+fn only_units_that_a_change_affects_are_touched() {
+    let units = |web: &str| [unit("web.service", web, true), unit("other.service", WEB, true)];
+    let one = target("/one", &[file("/etc/web", "1", &["web.service"], &[])], &units(WEB));
+    let mut host = Simulated::on(&one);
+    host.expect(
+        &one,
+        expect![""],
+    );
+
+    let changed_file = target("/two", &[file("/etc/web", "2", &["web.service"], &[])], &units(WEB));
+    host.expect(
+        &changed_file,
+        expect![[r#"
+            replace /etc/web 0644 root:root, 1 bytes
+            switch the profile: generation 1 → 2
+            restart web.service: /etc/web changed
+        "#]],
+    );
+    let changed_unit =
+        target("/two", &[file("/etc/web", "1", &["web.service"], &[])], &units(&format!("{WEB}\n")));
+    host.expect(
+        &changed_unit,
+        expect![[r#"
+            replace /etc/systemd/system/web.service 0644 root:root, 67 bytes
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+            restart web.service: web.service changed
+        "#]],
+    );
+    let removed_file = target("/two", &[], &units(WEB));
+    host.expect(
+        &removed_file,
+        expect![[r#"
+            remove /etc/web
+            switch the profile: generation 1 → 2
+            restart web.service: /etc/web changed
+        "#]],
+    );
+
+    host.unit("web.service", "inactive");
+    host.expect(
+        &changed_unit,
+        expect![[r#"
+            replace /etc/systemd/system/web.service 0644 root:root, 67 bytes
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+            start web.service: web.service changed
+        "#]],
+    );
+    host.unit("web.service", "failed");
+    host.expect(
+        &changed_unit,
+        expect![[r#"
+            replace /etc/systemd/system/web.service 0644 root:root, 67 bytes
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+            restart web.service: web.service changed
+        "#]],
+    );
+}
+
+#[test]
+fn a_restart_outdoes_a_reload_and_units_of_others_are_reloaded_only_if_they_run() {
+    let files = |text: &str| {
+        [
+            file("/etc/a", text, &[], &["nginx.service", "web.service"]),
+            file("/etc/b", text, &["web.service"], &["off.service"]),
+        ]
+    };
+    let one = target("/one", &files("1"), &[unit("web.service", WEB, true)]);
+    let mut host = Simulated::on(&one);
+    host.unit("nginx.service", "active");
+    host.unit("off.service", "inactive");
+    host.expect(
+        &target("/two", &files("2"), &[unit("web.service", WEB, true)]),
+        expect![[r#"
+            replace /etc/a 0644 root:root, 1 bytes
+            replace /etc/b 0644 root:root, 1 bytes
+            switch the profile: generation 1 → 2
+            restart web.service: /etc/b changed
+            reload nginx.service: /etc/a changed
+        "#]],
+    );
+}
+
+#[test]
+fn enabling_starts_disabling_stops_removing_stops() {
+    let nothing = target("/none", &[], &[]);
+    let off = target("/off", &[], &[unit("web.service", WEB, false)]);
+    let on = target("/on", &[], &[unit("web.service", WEB, true)]);
+    Simulated::on(&nothing).expect(
+        &off,
+        expect![[r#"
+            create directory /etc 0755 root:root
+            create directory /etc/systemd 0755 root:root
+            create directory /etc/systemd/system 0755 root:root
+            create /etc/systemd/system/web.service 0644 root:root, 66 bytes
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+        "#]],
+    );
+    Simulated::on(&off).expect(
+        &on,
+        expect![[r#"
+            create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
+            link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+            start web.service: newly enabled
+        "#]],
+    );
+    Simulated::on(&on).expect(
+        &off,
+        expect![[r#"
+            stop web.service: no longer enabled
+            remove /etc/systemd/system/multi-user.target.wants/web.service
+            remove directory /etc/systemd/system/multi-user.target.wants if it is empty
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+        "#]],
+    );
+    Simulated::on(&on).expect(
+        &nothing,
+        expect![[r#"
+            stop web.service: no longer managed
+            remove /etc/systemd/system/multi-user.target.wants/web.service
+            remove /etc/systemd/system/web.service
+            remove directory /etc/systemd/system/multi-user.target.wants if it is empty
+            remove directory /etc/systemd/system if it is empty
+            remove directory /etc/systemd if it is empty
+            remove directory /etc if it is empty
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+        "#]],
+    );
+    let mut by_hand = Simulated::on(&off);
+    by_hand.unit("web.service", "active");
+    by_hand.expect(
+        &off,
+        expect![""],
+    );
+    by_hand.expect(
+        &on,
+        expect![[r#"
+            create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
+            link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+        "#]],
+    );
+}
+
+#[test]
+fn a_timer_starts_but_its_service_does_not() {
+    let service = unit("job.service", "[Service]\nType=oneshot\nExecStart=/bin/job\n", false);
+    let one = target("/one", &[], &[unit("job.timer", TIMER, true), service.clone()]);
+    Simulated::new().expect(
+        &one,
+        expect![[r#"
+        create directory /etc 0755 root:root
+        create directory /etc/systemd 0755 root:root
+        create directory /etc/systemd/system 0755 root:root
+        create directory /etc/systemd/system/timers.target.wants 0755 root:root
+        create /etc/systemd/system/job.service 0644 root:root, 42 bytes
+        create /etc/systemd/system/job.timer 0644 root:root, 58 bytes
+        link /etc/systemd/system/timers.target.wants/job.timer → ../job.timer
+        reload systemd's unit files
+        switch the profile: generation none → 1
+        start job.timer: newly enabled
+    "#]],
+    );
+    let later = format!("{TIMER}\n");
+    let two = target("/two", &[], &[unit("job.timer", &later, true), service]);
+    Simulated::on(&one).expect(
+        &two,
+        expect![[r#"
+            replace /etc/systemd/system/job.timer 0644 root:root, 59 bytes
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+            restart job.timer: job.timer changed
+        "#]],
+    );
+}
+
+#[test]
+fn a_socket_restarts_together_with_its_running_service() {
+    let service = unit("web.service", "[Service]\nExecStart=/bin/web\n", false);
+    let one = target("/one", &[], &[unit("web.socket", SOCKET, true), service.clone()]);
+    let two = target("/two", &[], &[unit("web.socket", &format!("{SOCKET}\n"), true), service]);
+    let mut host = Simulated::on(&one);
+    host.unit("web.socket", "active").triggers = vec!["web.service".to_owned()];
+    host.expect(
+        &two,
+        expect![[r#"
+            replace /etc/systemd/system/web.socket 0644 root:root, 60 bytes
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+            restart web.socket: web.socket changed
+        "#]],
+    );
+    host.unit("web.service", "active").triggered_by = vec!["web.socket".to_owned()];
+    host.expect(
+        &two,
+        expect![[r#"
+            replace /etc/systemd/system/web.socket 0644 root:root, 60 bytes
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+            restart web.service: web.socket restarts
+            restart web.socket: web.socket changed
+        "#]],
+    );
+}
+
+#[test]
+fn an_enabled_unit_that_does_not_run_is_drift_unless_it_need_not_run() {
+    let names = ["down", "failed", "oneshot", "waiting", "unmet", "starting"];
+    let units: Vec<Value> = names.iter().map(|name| unit(&format!("{name}.service"), WEB, true)).collect();
+    let one = target("/one", &[], &units);
+    let mut host = Simulated::on(&one);
+    host.unit("down.service", "inactive");
+    host.unit("failed.service", "failed");
+    host.unit("oneshot.service", "inactive").service_type = "oneshot".to_owned();
+    host.unit("waiting.service", "inactive").triggered_by = vec!["waiting.socket".to_owned()];
+    host.unit("unmet.service", "inactive").condition = false;
+    host.unit("starting.service", "activating");
+    host.expect(
+        &one,
+        expect![[r#"
+        start down.service: not running
+        start failed.service: not running
+        drift down.service: not running
+        drift failed.service: failed
+    "#]],
+    );
+}
+
+#[test]
+fn a_template_runs_as_its_instances() {
+    let template = |text: &str| unit("job@.service", text, true);
+    let text = format!("{WEB}DefaultInstance=main\n");
+    let one = target("/one", &[], &[template(&text)]);
+    Simulated::new().expect(
+        &one,
+        expect![[r#"
+        create directory /etc 0755 root:root
+        create directory /etc/systemd 0755 root:root
+        create directory /etc/systemd/system 0755 root:root
+        create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
+        create /etc/systemd/system/job@.service 0644 root:root, 87 bytes
+        link /etc/systemd/system/multi-user.target.wants/job@main.service → ../job@.service
+        reload systemd's unit files
+        switch the profile: generation none → 1
+        start job@main.service: newly enabled
+    "#]],
+    );
+    let mut host = Simulated::on(&one);
+    host.unit("job@other.service", "active");
+    host.unit("job@idle.service", "inactive");
+    host.expect(
+        &target("/two", &[], &[template(&format!("{text}\n"))]),
+        expect![[r#"
+            replace /etc/systemd/system/job@.service 0644 root:root, 88 bytes
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+            restart job@main.service: job@.service changed
+            restart job@other.service: job@.service changed
+        "#]],
+    );
+    host.expect(
+        &target("/two", &[], &[]),
+        expect![[r#"
+            stop job@main.service: no longer managed
+            stop job@other.service: no longer managed
+            remove /etc/systemd/system/job@.service
+            remove /etc/systemd/system/multi-user.target.wants/job@main.service
+            remove directory /etc/systemd/system/multi-user.target.wants if it is empty
+            remove directory /etc/systemd/system if it is empty
+            remove directory /etc/systemd if it is empty
+            remove directory /etc if it is empty
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+        "#]],
+    );
+}
+
+#[test]
+fn drop_ins_of_the_distributions_unit_restart_it_when_they_come_and_go() {
+    let mut ssh = unit("ssh.service", "", false);
+    ssh["text"] = Value::Null;
+    ssh["enabled"] = Value::Null;
+    ssh["dropIns"] = json!([{ "name": "a.conf", "text": "[Service]\n" }]);
+    let one = target("/one", &[], &[ssh]);
+    let mut host = Simulated::new();
+    host.unit("ssh.service", "active");
+    host.expect(
+        &one,
+        expect![[r#"
+        create directory /etc 0755 root:root
+        create directory /etc/systemd 0755 root:root
+        create directory /etc/systemd/system 0755 root:root
+        create directory /etc/systemd/system/ssh.service.d 0755 root:root
+        create /etc/systemd/system/ssh.service.d/a.conf 0644 root:root, 10 bytes
+        reload systemd's unit files
+        switch the profile: generation none → 1
+        restart ssh.service: ssh.service.d/a.conf changed
+    "#]],
+    );
+    host.apply(&one);
+    host.unit("ssh.service", "active");
+    host.expect(
+        &target("/two", &[], &[]),
+        expect![[r#"
+            remove /etc/systemd/system/ssh.service.d/a.conf
+            remove directory /etc/systemd/system/ssh.service.d if it is empty
+            remove directory /etc/systemd/system if it is empty
+            remove directory /etc/systemd if it is empty
+            remove directory /etc if it is empty
+            reload systemd's unit files
+            switch the profile: generation 1 → 2
+            restart ssh.service: its changes are removed
+        "#]],
+    );
+}
+
+#[test]
+fn the_directory_of_slots_is_outside_what_can_be_managed() {
+    let path = format!("{}/{}/1/0", crate::host::HOME, begin::SLOTS);
+    assert!(path.parse::<crate::values::ManagedPath>().is_err());
+}

@@ -109,7 +109,8 @@ impl Guest {
     /// # Errors
     /// The guest is down.
     pub fn ssh_sessions(&self) -> Result<usize> {
-        let log = self.ask("journalctl --sync; journalctl --boot --quiet --output cat --unit ssh.service")?;
+        let log =
+            self.ask("journalctl --sync; journalctl --boot --quiet --output cat --identifier sshd-session")?;
         Ok(log.lines().filter(|line| line.starts_with("Starting session:")).count())
     }
 

@@ -15,13 +15,14 @@ pub struct Snapshot {
 
 /// Prints one line per thing: a key, a tab, what there is to know.
 ///
-/// Left out is what moves by itself: `/etc/.pwd.lock` is touched by whoever reads accounts with a lock, and of units
-/// only those count that a transient scope of a login or a timer of the distribution does not come and go with.
+/// Left out is what moves by itself: units that come and go with logins and the distribution's timers; and the lock,
+/// which names its last holder, beside the empty directory for staged files.
 const SURVEY: &str = r#"
-for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles; do
+for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles/nixfleet; do
   [ -e "$dir" ] || continue
-  find "$dir" -printf '%p\t%y %m %u:%g %l\n'
-  find "$dir" -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 content\t\1/'
+  set -- "$dir" -path /var/lib/nixfleet/lock -o -path /var/lib/nixfleet/tx -prune -o
+  find "$@" -printf '%p\t%y %m %u:%g %l\n'
+  find "$@" -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 content\t\1/'
 done
 find /nix/store -mindepth 1 -maxdepth 1 -printf 'store %p\t\n'
 getent passwd | sed 's/^/user /; s/:/\t/'

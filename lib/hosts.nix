@@ -19,8 +19,7 @@ let
       );
 
       toplevelFor = lib.mapAttrs (
-        buildSystem: builder:
-        fleet.backends.${host.base}.closure { inherit document buildSystem builder; }
+        buildSystem: builder: fleet.backends.${host.base}.closure { inherit document buildSystem builder; }
       ) fleet.activators;
     in
     {

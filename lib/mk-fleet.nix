@@ -24,8 +24,7 @@ let
     {
       _file = "the argument `fleet` of mkFleet";
       config = lib.optionalAttrs (fleet != null) (
-        removeAttrs fleet [ "network" ]
-        // lib.optionalAttrs (fleet ? network) { defaults = fleet.network; }
+        removeAttrs fleet [ "network" ] // lib.optionalAttrs (fleet ? network) { defaults = fleet.network; }
       );
     };
 

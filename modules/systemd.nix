@@ -102,10 +102,7 @@ let
       full
       // {
         enabled =
-          if full.text == null || value.enabled != null then
-            value.enabled
-          else
-            isInstallable full.text;
+          if full.text == null || value.enabled != null then value.enabled else isInstallable full.text;
       };
     fields = content // {
       dropIns = mkOption {

@@ -1,9 +1,21 @@
 # The text of a systemd unit from its sections: [Unit] first and [Install] last, as people write them.
 { lib }:
 let
-  inherit (builtins) attrNames concatStringsSep isBool isList;
+  inherit (builtins)
+    attrNames
+    concatStringsSep
+    isBool
+    isList
+    ;
 
-  rank = section: if section == "Unit" then 0 else if section == "Install" then 2 else 1;
+  rank =
+    section:
+    if section == "Unit" then
+      0
+    else if section == "Install" then
+      2
+    else
+      1;
 
   word = value: if isBool value then lib.boolToString value else "${toString value}";
 

@@ -51,8 +51,7 @@ in
   };
 
   "a file from the store has its own content" = {
-    expr =
-      builtins.hashFile "sha256" ./everything.nix == manifest.entries."/etc/app.nix".sha256;
+    expr = builtins.hashFile "sha256" ./everything.nix == manifest.entries."/etc/app.nix".sha256;
     expected = true;
   };
 

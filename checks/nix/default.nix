@@ -62,7 +62,9 @@ in
   text = lib.concatStringsSep "\n" (
     map line results
     ++ [
-      "${toString (lib.length results - lib.length failed)} passed, ${toString (lib.length failed)} failed"
+      "${
+        toString (lib.length results - lib.length failed)
+      } passed, ${toString (lib.length failed)} failed"
     ]
   );
   failed = map (test: test.name) failed;

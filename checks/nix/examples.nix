@@ -20,8 +20,7 @@ let
   minimal = outputsOf ../../templates/minimal/flake.nix { };
   demo = outputsOf ../fixtures/demo-fleet/flake.nix { prebuilt.outPath = ./.; };
 
-  intentsOf =
-    flake: nixfleet.evalFleet { modules = [ (dirOf flake + "/fleet.nix") ]; };
+  intentsOf = flake: nixfleet.evalFleet { modules = [ (dirOf flake + "/fleet.nix") ]; };
   minimalFleet = intentsOf ../../templates/minimal/flake.nix;
   demoFleet = intentsOf ../fixtures/demo-fleet/flake.nix;
 

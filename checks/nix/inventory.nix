@@ -89,11 +89,13 @@ in
   };
 
   "two hosts behind one address differ by their port" = {
-    expr = builtins.attrNames (fleetOf {
-      hosts.web-1.addr = "gate";
-      hosts.web-2.addr = "gate";
-      hosts.web-2.ssh.port = 2222;
-    }).hosts;
+    expr =
+      builtins.attrNames
+        (fleetOf {
+          hosts.web-1.addr = "gate";
+          hosts.web-2.addr = "gate";
+          hosts.web-2.ssh.port = 2222;
+        }).hosts;
     expected = [
       "web-1"
       "web-2"

@@ -51,8 +51,7 @@ in
   };
 
   "NixFleet's own programs are not touched where a host closure is not" = {
-    expr =
-      (nixfleet.mkFleet { modules = [ { hosts.web-1.addr = "web-1"; } ]; }).nixfleet.fleet.schema;
+    expr = (nixfleet.mkFleet { modules = [ { hosts.web-1.addr = "web-1"; } ]; }).nixfleet.fleet.schema;
     expected = 1;
   };
 }

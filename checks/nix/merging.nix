@@ -7,16 +7,25 @@
 }:
 let
   filesOf =
-    modules:
-    lib.listToAttrs (map (file: lib.nameValuePair file.path file) (document modules).files);
-  fieldsOf = modules: path: fields: lib.getAttrs fields (filesOf modules).${path};
+    modules: lib.listToAttrs (map (file: lib.nameValuePair file.path file) (document modules).files);
+  fieldsOf =
+    modules: path: fields:
+    lib.getAttrs fields (filesOf modules).${path};
 in
 {
   "fields of one file come from several modules" = {
-    expr = fieldsOf [
-      { nixfleet.files."/etc/x".text = "x"; }
-      { nixfleet.files."/etc/x".mode = "0600"; }
-    ] "/etc/x" [ "text" "mode" "owner" ];
+    expr =
+      fieldsOf
+        [
+          { nixfleet.files."/etc/x".text = "x"; }
+          { nixfleet.files."/etc/x".mode = "0600"; }
+        ]
+        "/etc/x"
+        [
+          "text"
+          "mode"
+          "owner"
+        ];
     expected = {
       text = "x";
       mode = "0600";
@@ -25,30 +34,38 @@ in
   };
 
   "the text of several modules is joined in order" = {
-    expr = (fieldsOf [
-      { nixfleet.files."/etc/x".text = lib.mkAfter "c"; }
-      { nixfleet.files."/etc/x".text = "b"; }
-      { nixfleet.files."/etc/x".text = lib.mkBefore "a"; }
-    ] "/etc/x" [ "text" ]).text;
+    expr =
+      (fieldsOf [
+        { nixfleet.files."/etc/x".text = lib.mkAfter "c"; }
+        { nixfleet.files."/etc/x".text = "b"; }
+        { nixfleet.files."/etc/x".text = lib.mkBefore "a"; }
+      ] "/etc/x" [ "text" ]).text;
     expected = "a\nb\nc";
   };
 
   "mkForce wins over a plain value and that over mkDefault" = {
-    expr = fieldsOf [
-      {
-        nixfleet.files."/etc/x" = {
-          text = "x";
-          mode = lib.mkForce "0600";
-          owner = lib.mkDefault "low";
-        };
-      }
-      {
-        nixfleet.files."/etc/x" = {
-          mode = "0644";
-          owner = "high";
-        };
-      }
-    ] "/etc/x" [ "mode" "owner" ];
+    expr =
+      fieldsOf
+        [
+          {
+            nixfleet.files."/etc/x" = {
+              text = "x";
+              mode = lib.mkForce "0600";
+              owner = lib.mkDefault "low";
+            };
+          }
+          {
+            nixfleet.files."/etc/x" = {
+              mode = "0644";
+              owner = "high";
+            };
+          }
+        ]
+        "/etc/x"
+        [
+          "mode"
+          "owner"
+        ];
     expected = {
       mode = "0600";
       owner = "high";
@@ -81,15 +98,16 @@ in
   };
 
   "lists of several modules are joined" = {
-    expr = (fieldsOf [
-      {
-        nixfleet.files."/etc/x" = {
-          text = "x";
-          restartUnits = lib.mkBefore [ "a.service" ];
-        };
-      }
-      { nixfleet.files."/etc/x".restartUnits = [ "b.service" ]; }
-    ] "/etc/x" [ "restartUnits" ]).restartUnits;
+    expr =
+      (fieldsOf [
+        {
+          nixfleet.files."/etc/x" = {
+            text = "x";
+            restartUnits = lib.mkBefore [ "a.service" ];
+          };
+        }
+        { nixfleet.files."/etc/x".restartUnits = [ "b.service" ]; }
+      ] "/etc/x" [ "restartUnits" ]).restartUnits;
     expected = [
       "a.service"
       "b.service"
@@ -113,29 +131,31 @@ in
   };
 
   "a module reads the configuration of its own host" = {
-    expr = (fieldsOf [
-      { nixfleet.users.web = { }; }
-      (
-        { config, ... }:
-        {
-          nixfleet.files."/etc/x".text = config.nixfleet.users.web.home;
-        }
-      )
-    ] "/etc/x" [ "text" ]).text;
+    expr =
+      (fieldsOf [
+        { nixfleet.users.web = { }; }
+        (
+          { config, ... }:
+          {
+            nixfleet.files."/etc/x".text = config.nixfleet.users.web.home;
+          }
+        )
+      ] "/etc/x" [ "text" ]).text;
     expected = "/var/lib/web";
   };
 
   "a module declares options of its own" = {
-    expr = (fieldsOf [
-      (
-        { config, lib, ... }:
-        {
-          options.site.domain = lib.mkOption { type = lib.types.str; };
-          config.nixfleet.files."/etc/domain".text = config.site.domain;
-        }
-      )
-      { site.domain = "example.org"; }
-    ] "/etc/domain" [ "text" ]).text;
+    expr =
+      (fieldsOf [
+        (
+          { config, lib, ... }:
+          {
+            options.site.domain = lib.mkOption { type = lib.types.str; };
+            config.nixfleet.files."/etc/domain".text = config.site.domain;
+          }
+        )
+        { site.domain = "example.org"; }
+      ] "/etc/domain" [ "text" ]).text;
     expected = "example.org";
   };
 
@@ -154,8 +174,9 @@ in
                   ...
                 }:
                 {
-                  nixfleet.files."/etc/x".text =
-                    "${name} ${host.addr} ${hosts.db-1.addr} ${hosts.db-1.config.nixfleet.files."/etc/port".text}";
+                  nixfleet.files."/etc/x".text = "${name} ${host.addr} ${hosts.db-1.addr} ${
+                    hosts.db-1.config.nixfleet.files."/etc/port".text
+                  }";
                 }
               )
             ];

@@ -14,7 +14,11 @@ in
 {
   "every option has a description that is a sentence" = {
     expr = without (
-      option: lib.any (end: lib.hasSuffix end (option.description or "")) [ "." ".\n" ]
+      option:
+      lib.any (end: lib.hasSuffix end (option.description or "")) [
+        "."
+        ".\n"
+      ]
     );
     expected = [ ];
   };

@@ -6,8 +6,7 @@ let
   optionsIn = options: lib.optionAttrSetToDocList (removeAttrs options [ "_module" ]);
 
   # Words such as "chosen by the host" stand as they are, a value as code.
-  default =
-    value: if value._type == "literalMD" then value.text else "`${value.text}`";
+  default = value: if value._type == "literalMD" then value.text else "`${value.text}`";
 
   entry = option: ''
     ### `${option.name}`

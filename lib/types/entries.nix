@@ -96,9 +96,7 @@ let
       strange = lib.filter (def: !isAttrs def.value) defs;
       elements = mapAttrs (resolveElement readFirst loc) (definitions.byName sets);
       # mkIf may leave nothing of one.
-      results = removeAttrs elements (
-        lib.filter (name: elements.${name} == null) (attrNames elements)
-      );
+      results = removeAttrs elements (lib.filter (name: elements.${name} == null) (attrNames elements));
     in
     {
       value = mapAttrs (_: result: result.value) results;

@@ -49,9 +49,7 @@ in
       {
         value = if wrong == [ ] then map located elements else [ ];
         problems =
-          map (def: scalar.mustBe loc def "a list of modules") (
-            lib.filter (def: !lib.isList def.value) defs
-          )
+          map (def: scalar.mustBe loc def "a list of modules") (lib.filter (def: !lib.isList def.value) defs)
           ++ map (
             def:
             problem.make {

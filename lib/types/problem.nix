@@ -138,17 +138,15 @@ rec {
           hosts = lib.unique (lib.catAttrs "host" same);
           lines = [
             "${toString index}. ${p.what}"
-            "   where: ${p.option}, in ${p.file}${
-              lib.optionalString (p.line != null) ":${toString p.line}"
-            }"
+            "   where: ${p.option}, in ${p.file}${lib.optionalString (p.line != null) ":${toString p.line}"}"
           ]
-          ++ lib.optional (
-            hosts != [ ]
-          ) "   ${if lib.length hosts == 1 then "host" else "hosts"}: ${names hosts}"
+          ++
+            lib.optional (hosts != [ ])
+              "   ${if lib.length hosts == 1 then "host" else "hosts"}: ${names hosts}"
           ++ lib.optional (p.why or null != null) "   why: ${p.why}"
-          ++ lib.optional (
-            p ? example
-          ) "   write: ${lib.replaceStrings [ "\n" ] [ "\n          " ] p.example}";
+          ++
+            lib.optional (p ? example)
+              "   write: ${lib.replaceStrings [ "\n" ] [ "\n          " ] p.example}";
         in
         relative (concatStringsSep "\n" lines);
       count = lib.length ordered;

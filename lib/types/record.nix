@@ -90,9 +90,7 @@ in
 }:
 let
   names = attrNames fields;
-  defaults = mapAttrs (_: field: field.default) (
-    lib.filterAttrs (_: field: field ? default) fields
-  );
+  defaults = mapAttrs (_: field: field.default) (lib.filterAttrs (_: field: field ? default) fields);
   required = lib.filter (name: !(defaults ? ${name})) names;
 
   # Fields of one value, which `accepts` can judge, and fields that are records or collections themselves.
@@ -103,16 +101,10 @@ let
   read =
     name: value:
     let
-      inner = mapAttrs (field: readField: readField field value.${field}) (
-        intersectAttrs value nested
-      );
+      inner = mapAttrs (field: readField: readField field value.${field}) (intersectAttrs value nested);
       plain = if nested == { } then defaults // value else defaults // value // inner;
       isRight =
-        field:
-        if judges ? ${field} then
-          judges.${field} value.${field}
-        else
-          inner.${field} or null != null;
+        field: if judges ? ${field} then judges.${field} value.${field} else inner.${field} or null != null;
     in
     if
       isAttrs value

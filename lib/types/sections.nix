@@ -24,34 +24,38 @@ let
   };
 
   # Lists of several modules are joined; of anything else there is one.
-  setting = scalar.fromResolve {
-    name = "setting";
-    inherit description;
-    resolve =
-      loc: defs:
-      let
-        wrong = lib.filter (def: !accepts def.value) defs;
-        lists = lib.all (def: lib.isList def.value) defs;
-        values = lib.unique (map (def: def.value) defs);
-      in
-      if wrong != [ ] then
-        {
-          value = "";
-          problems = map (
-            def: scalar.mustBe loc def description // { example = "${lib.showOption loc} = \"…\";"; }
-          ) wrong;
-        }
-      else if lists then
-        {
-          value = lib.concatMap (def: def.value) defs;
-          problems = [ ];
-        }
-      else
-        {
-          value = lib.head values;
-          problems = lib.optional (lib.tail values != [ ]) (scalar.disagreement loc defs);
-        };
-  } // { inherit accepts; };
+  setting =
+    scalar.fromResolve {
+      name = "setting";
+      inherit description;
+      resolve =
+        loc: defs:
+        let
+          wrong = lib.filter (def: !accepts def.value) defs;
+          lists = lib.all (def: lib.isList def.value) defs;
+          values = lib.unique (map (def: def.value) defs);
+        in
+        if wrong != [ ] then
+          {
+            value = "";
+            problems = map (
+              def: scalar.mustBe loc def description // { example = "${lib.showOption loc} = \"…\";"; }
+            ) wrong;
+          }
+        else if lists then
+          {
+            value = lib.concatMap (def: def.value) defs;
+            problems = [ ];
+          }
+        else
+          {
+            value = lib.head values;
+            problems = lib.optional (lib.tail values != [ ]) (scalar.disagreement loc defs);
+          };
+    }
+    // {
+      inherit accepts;
+    };
 in
 {
   sections = entries {

@@ -48,6 +48,15 @@ fn files() -> Result<Vec<String>> {
     Ok(paths.into_iter().filter(|path| !path.is_empty() && !path.ends_with('/')).map(str::to_owned).collect())
 }
 
+/// The Nix files, by their relative paths.
+///
+/// # Errors
+/// git cannot list them.
+pub fn nix_files() -> Result<Vec<String>> {
+    let is_nix = |path: &String| Path::new(path).extension().is_some_and(|extension| extension == "nix");
+    Ok(files()?.into_iter().filter(is_nix).collect())
+}
+
 /// The shell scripts, by their relative paths: named so, or beginning with a line that names a shell.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ pub mod files;
 pub mod guest;
 pub mod lab;
 pub mod manual;
+pub mod nix_linters;
 pub mod nix_tests;
 pub mod operator;
 pub mod place;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::checkout;
+use crate::nix_linters::NixLinters;
 use crate::nix_tests;
 use crate::place;
 use crate::tally::Tally;
@@ -80,9 +81,17 @@ fn lint() -> Result<Tally> {
         tally += lint_by(name, &command)?;
     }
     let scripts = checkout::scripts()?;
-    let shellcheck = std::iter::once("shellcheck").chain(scripts.iter().map(String::as_str));
-    tally += lint_by("shell scripts", &shellcheck.collect::<Vec<_>>())?;
+    tally += lint_by("shell scripts", &on(&["shellcheck"], &scripts))?;
+    let linters = NixLinters::install()?;
+    let nix_files = checkout::nix_files()?;
+    tally += lint_by("Nix formatting", &on(&[&linters.nixfmt(), "--check"], &nix_files))?;
+    tally += lint_by("Nix code nobody uses", &on(&[&linters.deadnix(), "--fail"], &nix_files))?;
     Ok(tally)
+}
+
+/// A command with files as its last words.
+fn on<'a>(command: &[&'a str], files: &'a [String]) -> Vec<&'a str> {
+    command.iter().copied().chain(files.iter().map(String::as_str)).collect()
 }
 
 fn lint_by(name: &str, command: &[&str]) -> Result<Tally> {

@@ -1,0 +1,57 @@
+//! The formatter and the linter of the Nix code, built from their sources: Debian has neither.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::command::Program;
+use crate::place::{self, Lock};
+
+/// Crate, version and program of each.
+const LINTERS: [(&str, &str, &str); 2] = [("nixfmt_rs", "0.5.3", "nixfmt"), ("deadnix", "1.3.1", "deadnix")];
+
+/// Where they are.
+#[derive(Clone, Debug)]
+pub struct NixLinters {
+    dir: PathBuf,
+}
+
+impl NixLinters {
+    /// Builds them, unless they are there already.
+    ///
+    /// # Errors
+    /// They cannot be fetched or do not compile.
+    pub fn install() -> Result<Self> {
+        let root = place::lab().join("tools");
+        let dir = root.join("bin");
+        let _lock = Lock::wait(&place::lab().join("tools.lock"))?;
+        for (name, version, program) in LINTERS {
+            if dir.join(program).exists() {
+                continue;
+            }
+            println!("lint: building {program} (once, about half a minute)");
+            Program::new("cargo")
+                .args(["install", "--quiet", "--locked", "--root", &root.to_string_lossy()])
+                .args(["--version", version, name])
+                .env("CARGO_TARGET_DIR", root.join("target"))
+                .limit(Duration::from_secs(600))
+                .run()?
+                .success()
+                .with_context(|| format!("Failed to build {program}"))?;
+        }
+        Ok(Self { dir })
+    }
+
+    /// The formatter.
+    #[must_use]
+    pub fn nixfmt(&self) -> String {
+        self.dir.join("nixfmt").to_string_lossy().into_owned()
+    }
+
+    /// What finds unused code.
+    #[must_use]
+    pub fn deadnix(&self) -> String {
+        self.dir.join("deadnix").to_string_lossy().into_owned()
+    }
+}

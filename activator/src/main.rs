@@ -193,12 +193,16 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints a plan. Why a host cannot be planned for is part of the plan.
 fn plan(host: &Host, target: &Target, json: bool) -> Result<(), Problem> {
-    let mut planned = planner::plan(host, target)?;
+    let mut plan = match planner::plan(host, target) {
+        Ok(planned) => planned.plan,
+        Err(problem) => planner::refused(target, problem),
+    };
     if json {
-        planner::add_texts(&mut planned.plan, host, target);
+        planner::add_texts(&mut plan, host, target);
     }
-    print(&planned.plan, json, show::plan)
+    print(&plan, json, show::plan)
 }
 
 /// Prints a report; the exit code follows what became of the host.

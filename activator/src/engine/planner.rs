@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
@@ -15,7 +14,7 @@ use crate::SCHEMA;
 use crate::host::Host;
 use crate::host::walk::Walk;
 use crate::manifest::Entry;
-use crate::plan::{FileView, Plan, Step};
+use crate::plan::{FileView, PackageChanges, Plan, Step};
 use crate::problem::Problem;
 use crate::values::ManagedPath;
 
@@ -53,6 +52,22 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         problems: diff.problems,
     };
     Ok(Planned { plan, state, observed })
+}
+
+/// The plan of a host that cannot even be looked at: nothing would be done, and why.
+#[must_use]
+pub fn refused(target: &Target, problem: Problem) -> Plan {
+    Plan {
+        schema: SCHEMA,
+        host: target.manifest.host.clone(),
+        fingerprint: String::new(),
+        current: None,
+        target: target.closure.clone(),
+        packages: PackageChanges::default(),
+        steps: Vec::new(),
+        drift: Vec::new(),
+        problems: vec![problem],
+    }
 }
 
 /// Identifies a plan: the manifest, the state and what is to be done. Contents count through their digests.
@@ -111,10 +126,4 @@ fn text(file: File, size: u64, budget: &mut u64) -> Option<String> {
         String::from_utf8(bytes).ok().filter(|text| text.len() as u64 == size && !text.contains('\0'))?;
     *budget -= size;
     Some(text)
-}
-
-/// Whether the closure of a plan is on this machine.
-#[must_use]
-pub fn is_here(closure: &str) -> bool {
-    Path::new(closure).join("manifest.json").exists()
 }

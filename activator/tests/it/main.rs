@@ -8,3 +8,4 @@ mod generations;
 mod limits;
 mod recovery;
 mod room;
+mod sequences;

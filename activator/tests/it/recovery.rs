@@ -190,6 +190,10 @@ fn a_state_or_journal_that_cannot_be_read_stops_everything() {
         let before = room.tree("/");
         let report = room.applied(&closure, outcome);
         assert_eq!(report["problem"]["code"], code);
+        if record == "state.json" {
+            let plan = room.plan(&closure);
+            assert_eq!((&plan["problems"][0]["code"], &plan["steps"]), (&json!(code), &json!([])));
+        }
         assert_eq!(room.tree("/"), before);
         match intact {
             Some(intact) => room.write(&path, &intact),

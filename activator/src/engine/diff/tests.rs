@@ -100,7 +100,7 @@ impl Simulated {
         state
     }
 
-    fn expect(&self, target: &Target, expected: Expect) {
+    fn expect(&self, target: &Target, expected: &Expect) {
         let desired = Desired { number: None, ..target.desired() };
         let found = diff(&self.state, desired, &self.observed);
         let steps = found.steps.iter().map(show::describe);
@@ -136,15 +136,12 @@ fn only_units_that_a_change_affects_are_touched() {
     let units = |web: &str| [unit("web.service", web, true), unit("other.service", WEB, true)];
     let one = target("/one", &[file("/etc/web", "1", &["web.service"], &[])], &units(WEB));
     let mut host = Simulated::on(&one);
-    host.expect(
-        &one,
-        expect![""],
-    );
+    host.expect(&one, &expect![""]);
 
     let changed_file = target("/two", &[file("/etc/web", "2", &["web.service"], &[])], &units(WEB));
     host.expect(
         &changed_file,
-        expect![[r#"
+        &expect![[r#"
             replace /etc/web 0644 root:root, 1 bytes
             switch the profile: generation 1 → 2
             restart web.service: /etc/web changed
@@ -154,7 +151,7 @@ fn only_units_that_a_change_affects_are_touched() {
         target("/two", &[file("/etc/web", "1", &["web.service"], &[])], &units(&format!("{WEB}\n")));
     host.expect(
         &changed_unit,
-        expect![[r#"
+        &expect![[r#"
             replace /etc/systemd/system/web.service 0644 root:root, 67 bytes
             reload systemd's unit files
             switch the profile: generation 1 → 2
@@ -164,7 +161,7 @@ fn only_units_that_a_change_affects_are_touched() {
     let removed_file = target("/two", &[], &units(WEB));
     host.expect(
         &removed_file,
-        expect![[r#"
+        &expect![[r#"
             remove /etc/web
             switch the profile: generation 1 → 2
             restart web.service: /etc/web changed
@@ -174,7 +171,7 @@ fn only_units_that_a_change_affects_are_touched() {
     host.unit("web.service", "inactive");
     host.expect(
         &changed_unit,
-        expect![[r#"
+        &expect![[r#"
             replace /etc/systemd/system/web.service 0644 root:root, 67 bytes
             reload systemd's unit files
             switch the profile: generation 1 → 2
@@ -184,7 +181,7 @@ fn only_units_that_a_change_affects_are_touched() {
     host.unit("web.service", "failed");
     host.expect(
         &changed_unit,
-        expect![[r#"
+        &expect![[r#"
             replace /etc/systemd/system/web.service 0644 root:root, 67 bytes
             reload systemd's unit files
             switch the profile: generation 1 → 2
@@ -207,7 +204,7 @@ fn a_restart_outdoes_a_reload_and_units_of_others_are_reloaded_only_if_they_run(
     host.unit("off.service", "inactive");
     host.expect(
         &target("/two", &files("2"), &[unit("web.service", WEB, true)]),
-        expect![[r#"
+        &expect![[r#"
             replace /etc/a 0644 root:root, 1 bytes
             replace /etc/b 0644 root:root, 1 bytes
             switch the profile: generation 1 → 2
@@ -224,7 +221,7 @@ fn enabling_starts_disabling_stops_removing_stops() {
     let on = target("/on", &[], &[unit("web.service", WEB, true)]);
     Simulated::on(&nothing).expect(
         &off,
-        expect![[r#"
+        &expect![[r#"
             create directory /etc 0755 root:root
             create directory /etc/systemd 0755 root:root
             create directory /etc/systemd/system 0755 root:root
@@ -235,7 +232,7 @@ fn enabling_starts_disabling_stops_removing_stops() {
     );
     Simulated::on(&off).expect(
         &on,
-        expect![[r#"
+        &expect![[r#"
             create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
             link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
             reload systemd's unit files
@@ -245,7 +242,7 @@ fn enabling_starts_disabling_stops_removing_stops() {
     );
     Simulated::on(&on).expect(
         &off,
-        expect![[r#"
+        &expect![[r#"
             stop web.service: no longer enabled
             remove /etc/systemd/system/multi-user.target.wants/web.service
             remove directory /etc/systemd/system/multi-user.target.wants if it is empty
@@ -255,7 +252,7 @@ fn enabling_starts_disabling_stops_removing_stops() {
     );
     Simulated::on(&on).expect(
         &nothing,
-        expect![[r#"
+        &expect![[r#"
             stop web.service: no longer managed
             remove /etc/systemd/system/multi-user.target.wants/web.service
             remove /etc/systemd/system/web.service
@@ -269,13 +266,10 @@ fn enabling_starts_disabling_stops_removing_stops() {
     );
     let mut by_hand = Simulated::on(&off);
     by_hand.unit("web.service", "active");
-    by_hand.expect(
-        &off,
-        expect![""],
-    );
+    by_hand.expect(&off, &expect![""]);
     by_hand.expect(
         &on,
-        expect![[r#"
+        &expect![[r#"
             create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
             link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
             reload systemd's unit files
@@ -290,7 +284,7 @@ fn a_timer_starts_but_its_service_does_not() {
     let one = target("/one", &[], &[unit("job.timer", TIMER, true), service.clone()]);
     Simulated::new().expect(
         &one,
-        expect![[r#"
+        &expect![[r#"
         create directory /etc 0755 root:root
         create directory /etc/systemd 0755 root:root
         create directory /etc/systemd/system 0755 root:root
@@ -307,7 +301,7 @@ fn a_timer_starts_but_its_service_does_not() {
     let two = target("/two", &[], &[unit("job.timer", &later, true), service]);
     Simulated::on(&one).expect(
         &two,
-        expect![[r#"
+        &expect![[r#"
             replace /etc/systemd/system/job.timer 0644 root:root, 59 bytes
             reload systemd's unit files
             switch the profile: generation 1 → 2
@@ -325,7 +319,7 @@ fn a_socket_restarts_together_with_its_running_service() {
     host.unit("web.socket", "active").triggers = vec!["web.service".to_owned()];
     host.expect(
         &two,
-        expect![[r#"
+        &expect![[r#"
             replace /etc/systemd/system/web.socket 0644 root:root, 60 bytes
             reload systemd's unit files
             switch the profile: generation 1 → 2
@@ -335,7 +329,7 @@ fn a_socket_restarts_together_with_its_running_service() {
     host.unit("web.service", "active").triggered_by = vec!["web.socket".to_owned()];
     host.expect(
         &two,
-        expect![[r#"
+        &expect![[r#"
             replace /etc/systemd/system/web.socket 0644 root:root, 60 bytes
             reload systemd's unit files
             switch the profile: generation 1 → 2
@@ -359,7 +353,7 @@ fn an_enabled_unit_that_does_not_run_is_drift_unless_it_need_not_run() {
     host.unit("starting.service", "activating");
     host.expect(
         &one,
-        expect![[r#"
+        &expect![[r#"
         start down.service: not running
         start failed.service: not running
         drift down.service: not running
@@ -375,7 +369,7 @@ fn a_template_runs_as_its_instances() {
     let one = target("/one", &[], &[template(&text)]);
     Simulated::new().expect(
         &one,
-        expect![[r#"
+        &expect![[r#"
         create directory /etc 0755 root:root
         create directory /etc/systemd 0755 root:root
         create directory /etc/systemd/system 0755 root:root
@@ -392,7 +386,7 @@ fn a_template_runs_as_its_instances() {
     host.unit("job@idle.service", "inactive");
     host.expect(
         &target("/two", &[], &[template(&format!("{text}\n"))]),
-        expect![[r#"
+        &expect![[r#"
             replace /etc/systemd/system/job@.service 0644 root:root, 88 bytes
             reload systemd's unit files
             switch the profile: generation 1 → 2
@@ -402,7 +396,7 @@ fn a_template_runs_as_its_instances() {
     );
     host.expect(
         &target("/two", &[], &[]),
-        expect![[r#"
+        &expect![[r#"
             stop job@main.service: no longer managed
             stop job@other.service: no longer managed
             remove /etc/systemd/system/job@.service
@@ -428,7 +422,7 @@ fn drop_ins_of_the_distributions_unit_restart_it_when_they_come_and_go() {
     host.unit("ssh.service", "active");
     host.expect(
         &one,
-        expect![[r#"
+        &expect![[r#"
         create directory /etc 0755 root:root
         create directory /etc/systemd 0755 root:root
         create directory /etc/systemd/system 0755 root:root
@@ -443,7 +437,7 @@ fn drop_ins_of_the_distributions_unit_restart_it_when_they_come_and_go() {
     host.unit("ssh.service", "active");
     host.expect(
         &target("/two", &[], &[]),
-        expect![[r#"
+        &expect![[r#"
             remove /etc/systemd/system/ssh.service.d/a.conf
             remove directory /etc/systemd/system/ssh.service.d if it is empty
             remove directory /etc/systemd/system if it is empty

@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::binaries::Binaries;
 use crate::lab::{Lab, Plan};
+use crate::recipe::Recipe;
+use crate::rootfs::RootFs;
 
 /// The name of the demo's lab.
 pub const LAB: &str = "demo";
@@ -15,8 +18,11 @@ pub const LAB: &str = "demo";
 /// # Errors
 /// The lab does not come up, or a command ends otherwise than the story has it.
 pub fn run() -> Result<()> {
-    let begun = Instant::now();
     Lab::end(LAB)?;
+    says("Building NixFleet.")?;
+    Binaries::build()?;
+    RootFs::of(&Recipe::host())?;
+    let begun = Instant::now();
     says(
         "Booting three Debian hosts and an operator's machine, each with its own systemd, SSH server and Nix.",
     )?;
@@ -47,8 +53,8 @@ impl Story<'_> {
         self.change()?;
         self.drift()?;
         self.roll_back()?;
-        self.remove_a_role()?;
-        self.lose_a_host()
+        self.lose_a_host()?;
+        self.remove_a_role()
     }
 
     fn converge(&self) -> Result<()> {
@@ -56,7 +62,7 @@ impl Story<'_> {
         self.types("nixfleet plan")?;
         says("Do it, on all hosts at once.")?;
         self.types("nixfleet apply --yes")?;
-        self.types("curl http://web-1:8080/")?;
+        self.types("curl -s http://web-1:8080/")?;
         says("Once more: nothing to do, so nothing restarts, and each host costs one SSH command.")?;
         self.types("time nixfleet apply --yes")
     }
@@ -66,7 +72,7 @@ impl Story<'_> {
         self.types("sed -i 's/message = \"hello\"/message = \"good morning\"/' roles/web.nix")?;
         self.types("nixfleet plan --host web-1")?;
         self.types("nixfleet apply --yes")?;
-        self.types("curl http://web-1:8080/")?;
+        self.types("curl -s http://web-1:8080/")?;
         says("Another version of a package.")?;
         self.types("sed -i 's/helloVersion = \"1\"/helloVersion = \"2\"/' roles/web.nix")?;
         self.types("nixfleet plan --group web")?;
@@ -87,7 +93,7 @@ impl Story<'_> {
     fn roll_back(&self) -> Result<()> {
         says("The old greeting was better. Back to the first generation on web-1, and forward again.")?;
         self.types("nixfleet rollback --host web-1 --to 1 --yes")?;
-        self.types("curl http://web-1:8080/")?;
+        self.types("curl -s http://web-1:8080/")?;
         self.types("nixfleet apply --yes --host web-1")
     }
 
@@ -103,9 +109,9 @@ impl Story<'_> {
         says("web-2 loses power. The others converge all the same, and the exit code tells.")?;
         self.lab.guest("web-2")?.power_cut()?;
         self.types("sed -i 's/good morning/good evening/' roles/web.nix")?;
-        self.types_expecting("nixfleet apply --yes", 2)?;
+        self.types_expecting("nixfleet apply --yes --connect-timeout 3", 2)?;
         self.lab.guest("web-2")?.power_on()?;
-        says("And it is back.")?;
+        says("It is back, and catches up.")?;
         self.types("nixfleet apply --yes")
     }
 

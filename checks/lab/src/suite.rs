@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::binaries::Binaries;
 use crate::checkout;
 use crate::nix_linters::NixLinters;
 use crate::nix_tests;
@@ -105,6 +106,10 @@ fn unit() -> Result<Tally> {
 }
 
 fn lab() -> Result<Tally> {
+    if let Err(error) = Binaries::build() {
+        println!("{error:#}");
+        return Ok(Tally::one(false));
+    }
     // These targets are left out of a plain `cargo test`, which needs neither root nor a lab.
     cargo_test(&["--package", "nixfleet-lab", "--test", "*", "--", "--test-threads=2"])
 }

@@ -280,7 +280,8 @@ fn one_host_down_keeps_no_other_from_converging() {
     let operator = lab.operator().unwrap();
     operator.edits("roles/web.nix", "message = \"hello\"", "message = \"onward\"").unwrap();
 
-    let (finished, document) = operator.types_for_json("nixfleet apply --yes --json").unwrap();
+    let (finished, document) =
+        operator.types_for_json("nixfleet apply --yes --json --connect-timeout 3").unwrap();
 
     assert_eq!(finished.code, 2, "{finished}");
     let expected = outcomes_of([("db-1", "unchanged"), ("web-1", "ok"), ("web-2", "unreachable")]);

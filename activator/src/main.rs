@@ -11,7 +11,7 @@ use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
 use nixfleet_activate::engine::target::{Target, Wanted};
 use nixfleet_activate::host::Host;
-use nixfleet_activate::host::lock::Holder;
+use nixfleet_activate::host::lock::{Holder, Lock};
 use nixfleet_activate::host::record::read_limited;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Refusal, Report};
@@ -195,10 +195,12 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
 
 /// Prints a plan. Why a host cannot be planned for is part of the plan.
 fn plan(host: &Host, target: &Target, json: bool) -> Result<(), Problem> {
+    let objection = Lock::objection(host);
     let mut plan = match planner::plan(host, target) {
         Ok(planned) => planned.plan,
         Err(problem) => planner::refused(target, problem),
     };
+    plan.problems.extend(objection);
     if json {
         planner::add_texts(&mut plan, host, target);
     }

@@ -85,6 +85,13 @@ impl Lock {
         Ok(Self(file))
     }
 
+    /// Why the lock cannot be taken now, if somebody holds it: what is seen of a host that is being changed may be
+    /// untrue a moment later. Changes nothing.
+    #[must_use]
+    pub fn objection(host: &Host) -> Option<Problem> {
+        Self::holder(host).map(|holder| held(&holder))
+    }
+
     /// Who holds the lock, if anyone does. Changes nothing.
     #[must_use]
     pub fn holder(host: &Host) -> Option<String> {

@@ -19,6 +19,11 @@ fn a_second_run_is_refused_with_the_name_of_the_first() {
     assert!(report["problem"]["why"].as_str().unwrap().starts_with("alice@desk runs apply (process "));
     assert!(room.status()["lockedBy"].as_str().unwrap().starts_with("alice@desk"));
     assert_eq!(room.plan(&closure)["steps"].as_array().unwrap().len(), 2, "planning needs no lock");
+    assert_eq!(
+        room.plan(&closure)["problems"][0]["code"],
+        "NF-401",
+        "but it says that it may soon be untrue"
+    );
     drop(lock);
     room.applied(&closure, "ok");
     assert_eq!(room.status()["lockedBy"], Value::Null);

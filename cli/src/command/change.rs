@@ -27,10 +27,13 @@ pub async fn execute(
 ) -> anyhow::Result<Exit> {
     plan::show(&plans, context);
     let count = plans.iter().filter(|plan| plan.is_to_change()).count();
-    let hosts = if count == 1 { "host" } else { "hosts" };
-    if count > 0 && !yes && !confirm::ask(format!("{question} {count} {hosts}?")).await? {
-        render::err("nothing was changed");
-        return Ok(Exit::Refused);
+    if count > 0 && !yes {
+        plan::show_without(&plans, context);
+        let hosts = if count == 1 { "host" } else { "hosts" };
+        if !confirm::ask(format!("{question} {count} {hosts}?")).await? {
+            render::err("nothing was changed");
+            return Ok(Exit::Refused);
+        }
     }
     context.interrupt.hosts_are_changing();
     let results = carry_out(plans, parallel, context).await?;

@@ -21,6 +21,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     };
     let plans = planning::ask(sessions, &closures, args.targets.parallel, context).await?;
     show(&plans, context);
+    show_without(&plans, context);
     let results: Vec<HostResult> = plans.iter().map(HostPlan::result).collect();
     if let Some(file) = &args.out {
         SavedPlan::of(&plans)?.write(file)?;
@@ -35,10 +36,14 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     }
 }
 
-/// Shows every plan, and why there is none.
+/// Shows every plan.
 pub fn show(plans: &[HostPlan], context: &Context) {
     let shown: Vec<_> = plans.iter().filter_map(HostPlan::plan).collect();
     context.show(&render::plans(&shown, context.output.verbose));
+}
+
+/// Shows why some hosts have no plan.
+pub fn show_without(plans: &[HostPlan], context: &Context) {
     let without: Vec<HostResult> =
         plans.iter().filter(|plan| plan.plan().is_none()).map(HostPlan::result).collect();
     if !without.is_empty() {

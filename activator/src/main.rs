@@ -145,7 +145,7 @@ fn main() -> ExitCode {
                 let _ = print(&refusal, true, |_| String::new());
             }
             for problem in &problems {
-                eprintln!("error: {problem}");
+                eprint!("{}", show::problem(problem));
             }
             ExitCode::from(USAGE)
         }
@@ -211,7 +211,7 @@ fn plan(host: &Host, target: &Target, json: bool) -> Result<(), Problem> {
 fn finish(report: &Report, json: bool) -> Result<ExitCode, Vec<Problem>> {
     print(report, json, show::report).map_err(|problem| vec![problem])?;
     if let Some(problem) = report.problem.as_ref().filter(|_| !json) {
-        eprintln!("error: {problem}");
+        eprint!("{}", show::problem(problem));
     }
     Ok(if report.outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::engine::state::{Origin, State, Thing};
 use crate::plan::{Drift, Generation, Keep, Plan, Step};
+use crate::problem::Problem;
 use crate::report::{Report, Status};
 
 /// A plan, one line for each step.
@@ -30,6 +31,14 @@ pub fn plan(plan: &Plan) -> String {
     if plan.steps.is_empty() && plan.problems.is_empty() {
         line(&mut text, "  nothing to do");
     }
+    text
+}
+
+/// A problem, as it is printed once on standard error.
+#[must_use]
+pub fn problem(problem: &Problem) -> String {
+    let mut text = String::new();
+    line(&mut text, &format!("error: {problem}"));
     text
 }
 

@@ -10,7 +10,8 @@ use crate::host::Host;
 use crate::host::walk::Directory;
 use crate::values::ManagedPath;
 
-/// Keeps a file or link under another name with all its metadata. The caller writes the directory to the disk.
+/// Keeps a file or link that is about to be replaced, under another name, with all its metadata. The caller writes the
+/// directory to the disk.
 ///
 /// # Errors
 /// What the kernel says; [`io::ErrorKind::NotFound`] where nothing stands there.
@@ -33,7 +34,11 @@ pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<()> {
     std::fs::write(beside.join("meta.json"), format!("{meta}\n"))
 }
 
-fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
+/// Copies a file or link with all its metadata. For what stays where it is: an edit in place must not reach the copy.
+///
+/// # Errors
+/// As [`keep`].
+pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     let stat = rustix::fs::statat(from.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => copy_file(from, name, to, as_name, &stat)?,

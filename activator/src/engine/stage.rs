@@ -108,7 +108,8 @@ impl Stager<'_> {
             self.make_directory(kept)?;
             let Some(from) = self.sources.parent(path)? else { return Ok(()) };
             let Some(to) = self.slots.parent(kept)? else { return Ok(()) };
-            keep::keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
+            let keep = if matches!(operation.step, Step::Own { .. }) { keep::copy } else { keep::keep };
+            keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
             if kept.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
                 keep::describe(self.host, kept, path).map_err(failed)?;
             }
@@ -245,9 +246,6 @@ fn validate(host: &Host, target: &Target, operation: &Operation) -> Result<(), P
         Problem::new(Code::Validation, format!("The command `{}` refused the new content", argv[0])).at(path);
     match command::run(&argv, VALIDATION_LIMIT) {
         Ok(finished) if finished.success() => Ok(()),
-        Ok(finished) if finished.stderr.trim().is_empty() && !finished.stdout.trim().is_empty() => {
-            Err(refused.because(finished.stdout.trim()))
-        }
         Ok(finished) => Err(refused.because(finished.why())),
         Err(error) => {
             Err(refused.because(error).help("install the command on the host, or change `validate`"))

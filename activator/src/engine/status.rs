@@ -35,6 +35,10 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         interrupted: super::journal::interrupted(host),
         locked_by: Lock::holder(host),
     };
+    if status.locked_by.is_some() {
+        // It runs, so nothing interrupted it.
+        status.interrupted = None;
+    }
     let Some(closure) = &state.closure else { return Ok(status) };
     match Target::of_closure(closure) {
         Ok(target) => {

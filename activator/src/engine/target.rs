@@ -9,6 +9,7 @@ use crate::host::record::read_limited;
 use crate::manifest::Manifest;
 use crate::plan::Generation;
 use crate::problem::{Code, Problem};
+use crate::values::AbsPath;
 
 /// A manifest, its bytes, and its closure.
 #[derive(Clone, Debug)]
@@ -29,6 +30,7 @@ impl Target {
     /// # Errors
     /// [`Code::InvalidManifest`].
     pub fn of_closure(closure: &str) -> Result<Self, Problem> {
+        check_absolute(closure)?;
         let path = Path::new(closure).join("manifest.json");
         let absent = |why: String| {
             Problem::new(Code::InvalidManifest, "The closure has no manifest that can be read")
@@ -50,6 +52,7 @@ impl Target {
     /// # Errors
     /// [`Code::InvalidManifest`].
     pub fn of_manifest(bytes: &[u8], closure: &str) -> Result<Self, Problem> {
+        check_absolute(closure)?;
         let manifest = Manifest::parse(bytes)?;
         Ok(Self { manifest, digest: digest::of(bytes), closure: closure.to_owned(), number: None })
     }
@@ -80,6 +83,16 @@ impl Target {
     #[must_use]
     pub fn source(&self, source: &str) -> PathBuf {
         Path::new(&self.closure).join(source)
+    }
+}
+
+/// The profile will point at the closure, wherever this process runs.
+fn check_absolute(closure: &str) -> Result<(), Problem> {
+    match closure.parse::<AbsPath>() {
+        Ok(_) => Ok(()),
+        Err(invalid) => {
+            Err(Problem::new(Code::Usage, "The closure is not named by its store path").because(invalid))
+        }
     }
 }
 

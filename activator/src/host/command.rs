@@ -34,10 +34,12 @@ impl Finished {
         self.status.is_some_and(|status| status.success())
     }
 
-    /// Why it failed: its last words, or how it ended.
+    /// Why it failed: its last words, at most ten lines of bounded length, or how it ended.
     #[must_use]
     pub fn why(&self) -> String {
-        let words: Vec<&str> = self.stderr.trim().lines().rev().take(10).collect();
+        let spoken = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
+        let short = |line: &str| line.chars().take(300).collect::<String>();
+        let words: Vec<String> = spoken.trim().lines().rev().take(10).map(short).collect();
         match self.status {
             None => "it took too long and was ended".to_owned(),
             Some(status) if words.is_empty() => format!("it ended with {status} and no message"),

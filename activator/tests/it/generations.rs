@@ -156,6 +156,8 @@ fn what_stood_there_before_comes_back_byte_for_byte() {
     .assert_eq(&room.plan_text(&one));
     room.applied(&one, "ok");
     assert_eq!(room.read("/etc/motd"), "managed\n");
+    // In place: what is kept must not be the very same file.
+    room.write("/etc/issue", "by hand\n");
     let two = room.closure("2", &json!({ "files": [file("/etc/issue", Some("changed\n"))] }));
     room.applied(&two, "ok");
     assert_eq!(room.read("/etc/issue"), "changed\n");

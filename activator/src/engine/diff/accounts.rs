@@ -20,7 +20,12 @@ impl Differ<'_> {
         let manifest = self.manifest;
         for group in &manifest.groups {
             match self.observed.accounts.groups.get(&*group.name) {
-                None => steps.create.push(Step::CreateGroup { name: group.name.clone(), gid: group.gid }),
+                None => {
+                    if self.in_force {
+                        self.drifted(&group.name, "missing");
+                    }
+                    steps.create.push(Step::CreateGroup { name: group.name.clone(), gid: group.gid });
+                }
                 Some(gid) if group.gid.is_some_and(|wanted| wanted != *gid) => {
                     self.other_id("groups", &group.name, *gid);
                 }
@@ -87,6 +92,9 @@ impl Differ<'_> {
             changes.push("disabled: yes → no".to_owned());
         }
         if !changes.is_empty() {
+            if self.in_force {
+                self.drifted(&user.name, changes.join(", "));
+            }
             steps.create.push(Step::ModifyUser { user: user.clone(), changes });
         }
     }

@@ -46,6 +46,7 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         state,
         manifest: desired.manifest,
         observed,
+        in_force: state.closure.as_deref() == Some(desired.closure),
         drift: Vec::new(),
         problems: Vec::new(),
         changed: BTreeSet::new(),
@@ -79,6 +80,8 @@ struct Differ<'a> {
     state: &'a State,
     manifest: &'a Manifest,
     observed: &'a Observed,
+    /// The manifest is that of the last transaction, so whatever differs has been changed since.
+    in_force: bool,
     drift: Vec<Drift>,
     problems: Vec<Problem>,
     /// Paths whose content or access would change: they decide which units are affected.

@@ -1,0 +1,136 @@
+//! The whole decision without a host: which steps follow from state, manifest and what was observed.
+
+mod units;
+
+use std::collections::BTreeMap;
+
+use expect_test::Expect;
+use serde_json::{Value, json};
+
+use super::{Desired, diff};
+use crate::engine::begin;
+use crate::engine::commit::state_after;
+use crate::engine::journal::{Facts, Journal, Operation, Phase};
+use crate::engine::observe::{Found, Observed};
+use crate::engine::state::State;
+use crate::engine::target::Target;
+use crate::host::accounts::Accounts;
+use crate::host::lock::Holder;
+use crate::host::systemd::UnitState;
+use crate::manifest::{Entry, Manifest};
+use crate::plan::Generation;
+use crate::report::GenerationInfo;
+use crate::values::UnitName;
+use crate::{SCHEMA, build, show};
+
+fn unit(name: &str, text: &str, enabled: bool) -> Value {
+    json!({
+        "name": name, "text": text, "dropIns": [], "enabled": enabled, "restartIfChanged": true,
+        "reloadIfChanged": false, "stopIfRemoved": true, "onConflict": "fail",
+    })
+}
+
+fn file(path: &str, text: &str, restart: &[&str], reload: &[&str]) -> Value {
+    json!({
+        "path": path, "text": text, "source": null, "mode": "0644", "owner": "root", "group": "root",
+        "restartUnits": restart, "reloadUnits": reload, "validate": null, "onConflict": "fail",
+    })
+}
+
+fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
+    let intent = json!({
+        "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",
+        "activator": "/proc/self/exe", "profile": null, "packages": [], "groups": [], "users": [],
+        "directories": [], "files": files, "units": units,
+    });
+    let intent = build::parse::intent(intent).unwrap();
+    let manifest = build::compile::compile(&intent).unwrap().manifest;
+    Target { manifest, digest: closure.to_owned(), closure: closure.to_owned(), number: None }
+}
+
+/// A host in memory, on which a target is in force and its enabled units run.
+struct Simulated {
+    state: State,
+    observed: Observed,
+}
+
+impl Simulated {
+    fn new() -> Self {
+        let accounts = Accounts::parse("root:x:0:0::/root:/bin/sh\n", "root:x:0:\n", "");
+        let observed = Observed { accounts, units: Some(BTreeMap::new()), ..Observed::default() };
+        Self { state: State::default(), observed }
+    }
+
+    fn on(target: &Target) -> Self {
+        let mut host = Self::new();
+        host.apply(target);
+        host
+    }
+
+    fn apply(&mut self, target: &Target) {
+        let steps = diff(&self.state, target.desired(), &self.observed).steps;
+        let number = self.observed.profile.next_number();
+        let after = Generation { number, closure: target.closure.clone() };
+        let operation = |step| Operation { step, facts: Facts::Nothing, kept: None };
+        let journal = Journal {
+            schema: SCHEMA,
+            transaction: number,
+            holder: Holder::current("me", "apply"),
+            phase: Phase::Swapping,
+            before: None,
+            after: after.clone(),
+            operations: steps.into_iter().map(operation).collect(),
+        };
+        self.state = state_after(&self.state, &self.observed, target, &journal);
+        self.observed.profile.current = Some(after.clone());
+        self.observed.profile.generations.push(GenerationInfo { generation: after, created: 0 });
+        self.observed.paths = stands(&target.manifest);
+        for (name, unit) in &target.manifest.units {
+            let running = unit.instance.as_ref().unwrap_or(name);
+            self.unit(running, if unit.enabled == Some(true) { "active" } else { "inactive" });
+        }
+    }
+
+    fn unit(&mut self, name: &str, active: &str) -> &mut UnitState {
+        let name: UnitName = name.parse().unwrap();
+        let state = self.observed.units.as_mut().unwrap().entry(name).or_default();
+        (state.active, state.condition) = (active.to_owned(), true);
+        state
+    }
+
+    fn expect(&self, target: &Target, expected: &Expect) {
+        let desired = Desired { number: None, ..target.desired() };
+        let found = diff(&self.state, desired, &self.observed);
+        let steps = found.steps.iter().map(show::describe);
+        let drift = found.drift.iter().map(|drift| format!("drift {}: {}", drift.subject, drift.what));
+        let problems = found.problems.iter().map(ToString::to_string);
+        let lines: String =
+            steps.chain(drift).chain(problems).flat_map(|line| [line, "\n".to_owned()]).collect();
+        expected.assert_eq(&lines);
+    }
+}
+
+fn stands(manifest: &Manifest) -> BTreeMap<crate::values::ManagedPath, Found> {
+    let found = manifest.entries.iter().map(|(path, entry)| {
+        let found = match entry {
+            Entry::Directory(access) => Found::Directory { access: access.clone(), empty: false },
+            Entry::File(file) => {
+                Found::File { sha256: file.sha256.clone(), size: file.size, access: file.access.clone() }
+            }
+            Entry::Link(link) => Found::Link { target: link.target.clone() },
+        };
+        (path.clone(), found)
+    });
+    let mut found: BTreeMap<_, _> = found.collect();
+    for directory in crate::engine::observe::directories_above(manifest.entries.keys()) {
+        let access = crate::manifest::Access::of_implicit_directory();
+        found.entry(directory).or_insert(Found::Directory { access, empty: false });
+    }
+    found
+}
+
+#[test]
+fn the_directory_of_slots_is_outside_what_can_be_managed() {
+    let path = format!("{}/{}/1/0", crate::host::HOME, begin::SLOTS);
+    assert!(path.parse::<crate::values::ManagedPath>().is_err());
+}

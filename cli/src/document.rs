@@ -86,3 +86,82 @@ impl HostResult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_activate::problem::Code;
+
+    use super::*;
+
+    #[test]
+    fn the_document_says_only_what_there_is_to_say() {
+        let problem = Problem::new(Code::Unreachable, "the host cannot be reached").at("web-2");
+        let results =
+            vec![HostResult::new("web-1", Outcome::Unchanged), HostResult::failed("web-2", problem)];
+        expect_test::expect![[r#"
+            {
+              "schema": 1,
+              "command": "apply",
+              "hosts": [
+                {
+                  "host": "web-1",
+                  "outcome": "unchanged"
+                },
+                {
+                  "host": "web-2",
+                  "outcome": "unreachable",
+                  "problem": {
+                    "code": "NF-301",
+                    "what": "the host cannot be reached",
+                    "where": "web-2"
+                  }
+                }
+              ]
+            }"#]]
+        .assert_eq(&pretty(&Document::of("apply", results)));
+    }
+
+    #[test]
+    fn a_command_that_came_to_no_host_says_why() {
+        let problem = Problem::new(Code::Selection, "unknown tag `europe`").help("did you mean `eu`?");
+        expect_test::expect![[r#"
+            {
+              "schema": 1,
+              "command": "plan",
+              "hosts": [],
+              "problem": {
+                "code": "NF-103",
+                "what": "unknown tag `europe`",
+                "help": "did you mean `eu`?"
+              }
+            }"#]]
+        .assert_eq(&pretty(&Document::<HostResult>::failed("plan", problem)));
+    }
+
+    #[test]
+    fn what_a_command_said_on_a_host_is_there_in_full() {
+        let run = Some(Ran { exit_code: 3, stdout: "a\n".into(), stderr: "\u{1b}[31m".into() });
+        let result = HostResult { run, ..HostResult::new("web-1", Outcome::Failed) };
+        expect_test::expect![[r#"
+            {
+              "schema": 1,
+              "command": "run",
+              "hosts": [
+                {
+                  "host": "web-1",
+                  "outcome": "failed",
+                  "run": {
+                    "exitCode": 3,
+                    "stdout": "a\n",
+                    "stderr": "\u001b[31m"
+                  }
+                }
+              ]
+            }"#]]
+        .assert_eq(&pretty(&Document::of("run", vec![result])));
+    }
+
+    fn pretty(document: &impl Serialize) -> String {
+        serde_json::to_string_pretty(document).unwrap()
+    }
+}

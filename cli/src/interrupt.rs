@@ -20,6 +20,11 @@ impl Interrupt {
         self.changing.store(true, Ordering::Relaxed);
     }
 
+    /// From now on no further host should be begun.
+    pub fn want(&self) {
+        self.wanted.store(true, Ordering::Relaxed);
+    }
+
     /// Whether no further host should be begun.
     pub fn is_wanted(&self) -> bool {
         self.wanted.load(Ordering::Relaxed)
@@ -33,7 +38,7 @@ impl Interrupt {
             return std::future::pending().await;
         };
         either(&mut interrupts, &mut terminations).await;
-        self.wanted.store(true, Ordering::Relaxed);
+        self.want();
         if self.changing.load(Ordering::Relaxed) {
             render::err("\ninterrupted: no further host is begun; waiting for those that have begun");
             render::err("(again: leave now; they go on by themselves)");

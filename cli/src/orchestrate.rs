@@ -66,4 +66,20 @@ mod tests {
         assert_eq!(results, (0..20).map(Some).collect::<Vec<_>>());
         assert_eq!(most.load(Ordering::SeqCst), 3);
     }
+
+    #[tokio::test]
+    async fn after_an_interrupt_nothing_more_is_begun() {
+        let interrupt = Interrupt::default();
+        let work = |item: u64| {
+            let interrupt = interrupt.clone();
+            async move {
+                if item == 1 {
+                    interrupt.want();
+                }
+                item
+            }
+        };
+        let results = each((0..6).collect(), NonZeroUsize::MIN, &interrupt, work).await.unwrap();
+        assert_eq!(results, [Some(0), Some(1), None, None, None, None]);
+    }
 }

@@ -78,3 +78,93 @@ fn details(result: &HostResult, verbose: bool) -> Option<String> {
     }
     Some(format!("\n{}\n{}", paint(BOLD, &result.host), indented(&clean(&lines.join("\n")))))
 }
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_activate::problem::{Code, Problem};
+    use nixfleet_activate::report::Outcome;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A managed host without a flaw, but for what is given.
+    fn host(name: &str, given: &Value) -> HostResult {
+        let mut status = json!({
+            "schema": 1, "host": name, "current": { "number": 2, "closure": "/nix/store/b" },
+            "generations": [
+                { "number": 1, "closure": "/nix/store/a", "created": 0 },
+                { "number": 2, "closure": "/nix/store/b", "created": 1 },
+            ],
+            "drift": [], "units": [{ "unit": "web.service", "active": "active", "sub": "running" }],
+            "kept": [], "interrupted": null, "lockedBy": null,
+        });
+        for (key, value) in given.as_object().unwrap() {
+            status[key] = value.clone();
+        }
+        let status = serde_json::from_value(status).unwrap();
+        HostResult { status: Some(status), ..HostResult::new(name, Outcome::Ok) }
+    }
+
+    fn shown(results: &[HostResult], verbose: bool) -> String {
+        anstream::adapter::strip_str(&statuses(results, verbose)).to_string()
+    }
+
+    #[test]
+    fn every_state_has_a_word_and_whatever_is_wrong_is_told() {
+        let failed = json!([{ "unit": "web.service", "active": "failed", "sub": "failed" }]);
+        let drift = json!([{ "subject": "/etc/web.conf", "what": "content edited" }]);
+        let unreachable =
+            Problem::new(Code::Unreachable, "the host cannot be reached").because("No route to host");
+        let results = [
+            host("good", &json!({})),
+            host("edited", &json!({ "drift": drift, "kept": ["/var/lib/nixfleet/kept/a"] })),
+            host("failing", &json!({ "units": failed })),
+            host("busy", &json!({ "lockedBy": "ada@desk, apply, since 12:00" })),
+            host("cut-off", &json!({ "interrupted": "an apply of generation 3" })),
+            HostResult::new("new", Outcome::Ok),
+            HostResult::failed("down", unreachable),
+        ];
+        expect_test::expect![[r#"
+            host     state        generation  drift  units down  kept copies
+            good     managed      2           0      0           0
+            edited   drift        2           1      0           1
+            failing  units down   2           0      1           0
+            busy     busy         2           0      0           0
+            cut-off  interrupted  2           0      0           0
+            new      unmanaged    -           -      -           -
+            down     unreachable  -           -      -           -
+
+            edited
+              drift: /etc/web.conf: content edited
+              kept: /var/lib/nixfleet/kept/a
+
+            failing
+              unit: web.service: failed (failed)
+
+            busy
+              busy: ada@desk, apply, since 12:00
+
+            cut-off
+              interrupted: an apply of generation 3; the next apply recovers it
+
+            down
+              [NF-301] the host cannot be reached
+                why: No route to host
+        "#]]
+        .assert_eq(&shown(&results, false));
+    }
+
+    #[test]
+    fn all_generations_and_units_are_shown_where_more_is_asked_for() {
+        expect_test::expect![[r#"
+            host   state    generation  drift  units down  kept copies
+            web-1  managed  2           0      0           0
+
+            web-1
+              unit: web.service: active (running)
+              generation 1: /nix/store/a
+              generation 2 (current): /nix/store/b
+        "#]]
+        .assert_eq(&shown(&[host("web-1", &json!({}))], true));
+    }
+}

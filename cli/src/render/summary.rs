@@ -78,3 +78,52 @@ fn word(result: &HostResult) -> &'static str {
 fn hosts(count: usize) -> String {
     if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") }
 }
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_activate::problem::{Code, Problem};
+    use serde_json::json;
+
+    use super::*;
+
+    fn reported(name: &str, outcome: Outcome, generations: (u64, u64)) -> HostResult {
+        let generation =
+            |number: u64| (number > 0).then(|| json!({ "number": number, "closure": "/nix/store/x" }));
+        let report = json!({
+            "schema": 1, "host": name, "outcome": outcome, "before": generation(generations.0),
+            "after": generation(generations.1), "stepsDone": 1, "kept": ["/var/lib/nixfleet/kept/web.conf"],
+            "problem": null, "recovered": null, "durationMs": 5,
+        });
+        HostResult { report: Some(serde_json::from_value(report).unwrap()), ..HostResult::new(name, outcome) }
+    }
+
+    #[test]
+    fn each_host_says_how_it_ended_and_what_to_do_about_it() {
+        let problem = Problem::new(Code::Unit, "web.service did not start")
+            .at("web.service")
+            .because("exit code 1\n\u{1b}[2Jsecond line")
+            .help("journalctl -u web.service");
+        let back = HostResult { problem: Some(problem), ..reported("web-2", Outcome::RolledBack, (2, 2)) };
+        let all = [reported("web-1", Outcome::Ok, (0, 1)), back, HostResult::new("web-3", Outcome::Skipped)];
+        let text = format!("{}{}\n", results(&all), tally(&all, Duration::from_millis(1234)));
+        expect_test::expect![[r#"
+            host   outcome      generation
+            web-1  ok           none → 1
+            web-2  rolled-back  2           [NF-406] web.service did not start
+            web-3  skipped      -
+
+            web-1
+              kept a copy: /var/lib/nixfleet/kept/web.conf
+
+            web-2
+              [NF-406] web.service did not start
+                where: web.service
+                why: exit code 1
+                       ␛[2Jsecond line
+                help: journalctl -u web.service
+              kept a copy: /var/lib/nixfleet/kept/web.conf
+            3 hosts: 1 ok, 1 skipped, 1 rolled-back in 1.2 s
+        "#]]
+        .assert_eq(&anstream::adapter::strip_str(&text).to_string());
+    }
+}

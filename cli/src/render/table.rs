@@ -8,7 +8,9 @@ use super::style::{BOLD, paint};
 pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(heading.iter().map(|word| Cell::new(paint(BOLD, word))));
+    // A style around nothing would count as a tail of the line.
+    let styled = |word: &&str| if word.is_empty() { String::new() } else { paint(BOLD, word) };
+    table.set_header(heading.iter().map(|word| Cell::new(styled(word))));
     table.add_rows(rows.into_iter().map(Row::from));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));

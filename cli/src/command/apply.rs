@@ -36,7 +36,7 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<V
         let sessions = targets::sessions(hosts, timeout)?;
         return Ok(match planning::build(&nix, &sessions, parallel, context).await? {
             Ok(closures) => Ok(planning::ask(sessions, &closures, parallel, context).await?),
-            Err(results) => Err((results, Exit::HostFailed)),
+            Err(results) => Err((results, Exit::Refused)),
         });
     };
     let saved = SavedPlan::read(file)?;

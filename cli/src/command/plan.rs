@@ -17,7 +17,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     let sessions = targets::sessions(hosts, args.targets.connect_timeout)?;
     let closures = match planning::build(&nix, &sessions, args.targets.parallel, context).await? {
         Ok(closures) => closures,
-        Err(results) => return context.refuse(results, Exit::HostFailed),
+        Err(results) => return context.refuse(results, Exit::Refused),
     };
     let plans = planning::ask(sessions, &closures, args.targets.parallel, context).await?;
     show(&plans, context);

@@ -6,6 +6,9 @@ use nixfleet_activate::problem::{Code, Problem};
 
 use crate::flake::Flake;
 
+/// How `mkFleet` begins when it tells all mistakes of a fleet at once, each with its place and its correction.
+const MISTAKES: &str = "[NF-201] ";
+
 /// Makes a problem of what Nix wrote on standard error.
 pub fn distil(stderr: &str, flake: &Flake) -> Problem {
     let message = message(stderr);
@@ -14,6 +17,12 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
             .at(&flake.reference)
             .because(message)
             .help("let its outputs come from nixfleet.lib.mkFleet { … }");
+    }
+    if let Some(mistakes) = message.strip_prefix(MISTAKES) {
+        let (what, list) = mistakes.split_once('\n').unwrap_or((mistakes, ""));
+        return Problem::new(Code::Evaluation, what)
+            .at(&flake.reference)
+            .because(list.trim_start_matches('\n'));
     }
     if let Some(path) = untracked(&message, flake) {
         return Problem::new(Code::Evaluation, "Nix does not see a file of the flake")

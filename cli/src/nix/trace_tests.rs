@@ -68,6 +68,28 @@ fn a_list_of_problems_is_shown_whole() {
 }
 
 #[test]
+fn the_mistakes_of_a_fleet_are_told_as_they_were_collected() {
+    let said = include_str!("../../tests/nix/eval-mistakes.txt");
+    expect![[r#"
+        [NF-201] 3 mistakes in the fleet
+          where: /fleet
+          why: 1. hosts.web-2.addr must be a host name or an IP address, but is the number 5
+                    where: hosts.web-2.addr, in fleet.nix:16
+                    write: hosts.web-2.addr = "10.0.1.11";
+
+                 2. the option hosts.web-2.rols does not exist
+                    where: hosts.web-2.rols, in fleet.nix:16
+                    why: hosts.web-2 can have addr, base, modules, roles, ssh, system, tags
+                    write: hosts.web-2.roles = …;
+
+                 3. the name in nixfleet.files."etc/motd" must be an absolute path in quotes, without "..", without a slash at the end, and outside /nix, /proc, /sys and /dev
+                    where: nixfleet.files."etc/motd", in roles/web.nix:51
+                    hosts: web-1, web-2
+                    write: nixfleet.files."/etc/motd" = …;"#]]
+    .assert_eq(&distilled("fleet.nix", "{ }", said));
+}
+
+#[test]
 fn a_file_that_git_does_not_know_is_explained() {
     let said = include_str!("../../tests/nix/eval-untracked.txt");
     expect![[r#"

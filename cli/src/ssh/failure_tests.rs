@@ -61,7 +61,7 @@ fn a_host_that_refuses_the_key_is_told_apart() {
     assert_eq!(classify(line, &host(None)).unwrap().code, Code::SshAuth);
 }
 
-/// What OpenSSH 9.2 writes where the key in `known_hosts` is another one.
+/// What OpenSSH 10.0 writes where the key in `known_hosts` is another one.
 const CHANGED: &str = "\
 @@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\r
 @    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r
@@ -70,11 +70,13 @@ IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!\r
 Someone could be eavesdropping on you right now (man-in-the-middle attack)!\r
 It is also possible that a host key has just been changed.\r
 The fingerprint for the ED25519 key sent by the remote host is\r
-SHA256:3sYbZOgkBnUdpCDtl2kGUTOqXk0gh7GeZIDeNVWh3Hg.\r
+SHA256:gMX1C9gs3t6/EhfU38SxHDPb0tYbtZvwVofGPPntZi8.\r
 Please contact your system administrator.\r
 Add correct host key in /home/ada/.ssh/known_hosts to get rid of this message.\r
 Offending ED25519 key in /home/ada/.ssh/known_hosts:1\r
-Host key for 10.0.1.11 has changed and you have requested strict checking.\r
+  remove with:\r
+  ssh-keygen -f '/home/ada/.ssh/known_hosts' -R 'web-1'\r
+Host key for web-1 has changed and you have requested strict checking.\r
 Host key verification failed.\r
 ";
 
@@ -83,13 +85,13 @@ fn a_changed_host_key_is_told_with_the_key_it_shows() {
     expect![[r#"
         [NF-303] the host shows another key than the one in known_hosts
           where: web-1
-          why: it shows SHA256:3sYbZOgkBnUdpCDtl2kGUTOqXk0gh7GeZIDeNVWh3Hg
+          why: it shows SHA256:gMX1C9gs3t6/EhfU38SxHDPb0tYbtZvwVofGPPntZi8
           help: only if the host was installed anew, forget the old key: ssh-keygen -R 10.0.1.11"#]]
     .assert_eq(&told(CHANGED));
     expect![[r#"
         [NF-303] the host shows another key than the pinned one
           where: web-1
-          why: it shows SHA256:3sYbZOgkBnUdpCDtl2kGUTOqXk0gh7GeZIDeNVWh3Hg
+          why: it shows SHA256:gMX1C9gs3t6/EhfU38SxHDPb0tYbtZvwVofGPPntZi8
           help: only if the host was installed anew, pin its new key in hosts.web-1.ssh.hostKey: ssh-keyscan -p 22 10.0.1.11"#]].assert_eq(&classify(CHANGED, &host(Some("ssh-ed25519 AAAA"))).unwrap().to_string());
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use nixfleet_activate::plan::Generation;
+use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::Outcome;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
@@ -24,21 +25,35 @@ pub fn results(results: &[HostResult]) -> String {
         ]
     });
     let mut text = table(&["host", "outcome", "generation", ""], rows);
+    let mut groups: Vec<(Vec<String>, Vec<&HostResult>)> = Vec::new();
     for result in results {
-        let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
-        let kept = result.report.iter().flat_map(|report| &report.kept);
-        let notes: Vec<String> = result
-            .problem
-            .iter()
-            .map(|problem| clean(&problem.to_string()))
-            .chain(recovered.map(|what| format!("recovered: {}", clean(what))))
-            .chain(kept.map(|path| paint(YELLOW, format_args!("kept a copy: {}", clean(path)))))
-            .collect();
-        if !notes.is_empty() {
-            let _ = write!(text, "\n{}\n{}", paint(BOLD, &result.host), indented(&notes.join("\n")));
+        let notes = notes(result, false);
+        match groups.iter_mut().find(|(known, _)| *known == notes) {
+            Some((_, members)) => members.push(result),
+            None => groups.push((notes, vec![result])),
         }
     }
+    for (common, members) in groups.iter().filter(|(notes, _)| !notes.is_empty()) {
+        let names: Vec<String> = members.iter().map(|result| paint(BOLD, &result.host)).collect();
+        let notes = if let [only] = members.as_slice() { &notes(only, true) } else { common };
+        let _ = write!(text, "\n{}\n{}", names.join(", "), indented(&notes.join("\n")));
+    }
     text
+}
+
+/// What there is to say of a host beyond its outcome. Without the place of a problem, hosts that stopped at the same
+/// problem read the same, and are shown together.
+fn notes(result: &HostResult, with_place: bool) -> Vec<String> {
+    let problem = result.problem.iter().map(|problem| {
+        let place = problem.location.clone().filter(|_| with_place);
+        clean(&Problem { location: place, ..problem.clone() }.to_string())
+    });
+    let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
+    let kept = result.report.iter().flat_map(|report| &report.kept);
+    problem
+        .chain(recovered.map(|what| format!("recovered: {}", clean(what))))
+        .chain(kept.map(|path| paint(YELLOW, format_args!("kept a copy: {}", clean(path)))))
+        .collect()
 }
 
 fn generations(result: &HostResult) -> String {
@@ -81,7 +96,7 @@ fn hosts(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::problem::{Code, Problem};
+    use nixfleet_activate::problem::Code;
     use serde_json::json;
 
     use super::*;
@@ -123,6 +138,27 @@ mod tests {
                 help: journalctl -u web.service
               kept a copy: /var/lib/nixfleet/kept/web.conf
             3 hosts: 1 ok, 1 skipped, 1 rolled-back in 1.2 s
+        "#]]
+        .assert_eq(&anstream::adapter::strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn hosts_that_stopped_at_the_same_problem_are_shown_together() {
+        let failed = |host: &str| {
+            let problem =
+                Problem::new(Code::Build, "Nix could not build the host closure").because("no such header");
+            HostResult::failed(host, problem.at(format!("/nix/store/x-{host}.drv")))
+        };
+        let text = results(&[failed("web-1"), HostResult::new("db-1", Outcome::Skipped), failed("web-2")]);
+        expect_test::expect![[r#"
+            host   outcome  generation
+            web-1  failed   -           [NF-202] Nix could not build the host closure
+            db-1   skipped  -
+            web-2  failed   -           [NF-202] Nix could not build the host closure
+
+            web-1, web-2
+              [NF-202] Nix could not build the host closure
+                why: no such header
         "#]]
         .assert_eq(&anstream::adapter::strip_str(&text).to_string());
     }

@@ -69,22 +69,21 @@ struct Schema {
 }
 
 /// The function that Nix applies to `nixfleet.hosts`. A manifest is the same on every machine, so one for a foreign
-/// system is built by this machine's own builder.
+/// system is built by this machine's own builder. It says each name once: it is one argument of a program, which Linux
+/// limits to 128 KiB, enough for ten thousand hosts.
 fn derivations_of(hosts: &[Host]) -> String {
     let here = local_system();
-    let pairs: Vec<String> = hosts
-        .iter()
-        .map(|host| {
-            let name = nix_string(&host.name);
-            let closure = if host.system == here {
-                "toplevel".to_owned()
-            } else {
-                format!("toplevelFor.{}", nix_string(&here))
-            };
-            format!("{name} = hosts.{name}.{closure}.drvPath;")
-        })
-        .collect();
-    format!("hosts: {{ {} }}", pairs.join(" "))
+    let names = |local: bool| -> String {
+        let chosen = hosts.iter().filter(|host| (host.system == here) == local);
+        chosen.map(|host| nix_string(&host.name)).collect::<Vec<_>>().join(" ")
+    };
+    format!(
+        "hosts: let of = closure: names: map (name: {{ inherit name; value = (closure hosts.${{name}}).drvPath; }}) \
+         names; in builtins.listToAttrs (of (host: host.toplevel) [ {} ] ++ of (host: host.toplevelFor.{}) [ {} ])",
+        names(true),
+        nix_string(&here),
+        names(false),
+    )
 }
 
 /// The Nix system of this machine.
@@ -107,9 +106,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn names_are_quoted_and_foreign_systems_are_built_here() {
-        let host = |name: &str, system: &str| Host {
+    fn host(name: &str, system: &str) -> Host {
+        Host {
             name: name.into(),
             base: Base::Ubuntu,
             system: system.into(),
@@ -117,13 +115,22 @@ mod tests {
             ssh: Ssh { user: "root".into(), port: 22, host_key: None },
             tags: vec![],
             roles: vec![],
-        };
+        }
+    }
+
+    #[test]
+    fn names_are_quoted_and_foreign_systems_are_built_here() {
         let here = local_system();
-        assert_eq!(
-            derivations_of(&[host("web-1", &here), host("x\"${y}", "riscv64-linux")]),
-            format!(
-                r#"hosts: {{ "web-1" = hosts."web-1".toplevel.drvPath; "x\"\${{y}}" = hosts."x\"\${{y}}".toplevelFor."{here}".drvPath; }}"#
-            )
-        );
+        let function = derivations_of(&[host("web-1", &here), host("x\"${y}", "riscv64-linux")]);
+        assert!(function.contains(r#"(host: host.toplevel) [ "web-1" ]"#), "{function}");
+        let foreign = format!(r#"(host: host.toplevelFor."{here}") [ "x\"\${{y}}" ]"#);
+        assert!(function.contains(&foreign), "{function}");
+    }
+
+    #[test]
+    fn ten_thousand_hosts_fit_into_one_argument() {
+        let name = |index: usize| format!("web-{index:05}");
+        let host = |index| Host { name: name(index), ..host("", &local_system()) };
+        assert!(derivations_of(&(0..10_000).map(host).collect::<Vec<_>>()).len() < 128 << 10);
     }
 }

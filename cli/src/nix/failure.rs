@@ -31,7 +31,14 @@ pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result
     }
     if built.failed.is_empty() {
         let why = errors.first().map_or(stderr.trim(), |error| error.head.as_str());
-        return Err(Problem::new(Code::Build, "Nix could not build the host closures").because(why));
+        let problem = Problem::new(Code::Build, "Nix could not build the host closures").because(why);
+        return Err(if why.contains("is required to build") {
+            problem.help(
+                "give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'",
+            )
+        } else {
+            problem.help("see all that Nix says with -v")
+        });
     }
     Ok(built)
 }
@@ -126,9 +133,10 @@ mod tests {
     fn a_failure_of_no_host_is_one_of_the_whole_build() {
         let problem =
             attribute("error: opening pseudoterminal master: No such device\n", &derivations()).unwrap_err();
-        expect_test::expect![[r"
+        expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures
-              why: opening pseudoterminal master: No such device"]]
+              why: opening pseudoterminal master: No such device
+              help: see all that Nix says with -v"#]]
         .assert_eq(&problem.to_string());
     }
 }

@@ -28,7 +28,7 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         return Problem::new(Code::Evaluation, "Nix does not see a file of the flake")
             .at(&path)
             .because(format!("{message}\nin a Git checkout Nix sees only the files that Git knows"))
-            .help(format!("git add {path}"));
+            .help(format!("git add :/{path}"));
     }
     let tree = flake.tree();
     let place = places(stderr).into_iter().rev().find_map(|place| place.in_tree(tree?));

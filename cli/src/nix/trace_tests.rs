@@ -97,7 +97,7 @@ fn a_file_that_git_does_not_know_is_explained() {
           where: hosts.nix
           why: path '/nix/store/mp7myiw0f871762nz5qfdi72b70midsn-source/hosts.nix' does not exist
                  in a Git checkout Nix sees only the files that Git knows
-          help: git add hosts.nix"#]]
+          help: git add :/hosts.nix"#]]
     .assert_eq(&distilled("hosts.nix", "{ }", said));
 }
 

@@ -17,14 +17,14 @@ pub struct ApplyArgs {
     pub targets: TargetArgs,
 
     /// Do not ask before changing hosts
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Apply")]
     pub yes: bool,
 
     /// Only show the plan
-    #[arg(long, conflicts_with = "plan")]
+    #[arg(long, help_heading = "Apply", conflicts_with = "plan")]
     pub dry_run: bool,
 
     /// Apply a plan saved by `plan --out`; refused where a host has changed since
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "tag", "role", "base", "on"])]
+    #[arg(long, help_heading = "Apply", value_name = "FILE", conflicts_with_all = ["host", "tag", "role", "base", "on"])]
     pub plan: Option<PathBuf>,
 }

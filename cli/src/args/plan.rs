@@ -11,16 +11,16 @@ Examples:
   nixfleet plan                                   every host of the fleet
   nixfleet plan --tag web --exit-code             exit 3 where something would change
   nixfleet plan --on 'web-* and not @canary'      a selection by expression
-  nixfleet plan --out today.plan                  save it for `nixfleet apply --plan today.plan`")]
+  nixfleet plan --out today.plan                  save it for: nixfleet apply --plan today.plan")]
 pub struct PlanArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
 
     /// Exit with 3 where the plan has changes
-    #[arg(long)]
+    #[arg(long, help_heading = "Plan")]
     pub exit_code: bool,
 
     /// Save the plan to a file, for `apply --plan`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Plan", value_name = "FILE")]
     pub out: Option<PathBuf>,
 }

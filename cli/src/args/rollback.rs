@@ -16,11 +16,11 @@ pub struct RollbackArgs {
     pub targets: TargetArgs,
 
     /// The generation to go to: its number, or `previous`
-    #[arg(long, value_name = "N|previous", default_value = "previous")]
+    #[arg(long, help_heading = "Rollback", value_name = "N|previous", default_value = "previous")]
     pub to: Destination,
 
     /// Do not ask before changing hosts
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Rollback")]
     pub yes: bool,
 }
 

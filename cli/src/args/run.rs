@@ -14,19 +14,19 @@ pub struct RunArgs {
     pub targets: TargetArgs,
 
     /// Run it as root, with `sudo -n`
-    #[arg(long)]
+    #[arg(long, help_heading = "Run")]
     pub sudo: bool,
 
     /// Hand the one argument to `sh -c` on the host
-    #[arg(long)]
+    #[arg(long, help_heading = "Run")]
     pub shell: bool,
 
     /// Seconds after which the command is given up
-    #[arg(long, value_name = "SECONDS", default_value = "3600")]
+    #[arg(long, help_heading = "Run", value_name = "SECONDS", default_value = "3600")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
 
     /// The command and its arguments, after `--`
-    #[arg(last = true, required = true, value_name = "CMD")]
+    #[arg(last = true, required = true, help_heading = "Run", value_name = "CMD")]
     pub command: Vec<String>,
 }

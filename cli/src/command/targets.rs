@@ -37,5 +37,6 @@ pub async fn select(
 /// There is no private place for sockets, or a pinned host key is none.
 pub fn sessions(hosts: Vec<Host>, connect_timeout: u64) -> Result<Vec<Arc<Session>>, Problem> {
     let sockets = Sockets::open()?;
-    hosts.into_iter().map(|host| Session::new(host, &sockets, connect_timeout).map(Arc::new)).collect()
+    let count = hosts.len();
+    hosts.into_iter().map(|host| Session::new(host, &sockets, count, connect_timeout).map(Arc::new)).collect()
 }

@@ -20,8 +20,12 @@ use crate::process::{Failure, Invocation, Output};
 
 pub use sockets::Sockets;
 
-/// Seconds an idle master connection is kept.
+/// Seconds an idle master connection is kept, so that the next command finds it open.
 const PERSIST: u64 = 60;
+/// The same in a large fleet, where so many idle connections would weigh on this machine.
+const PERSIST_OF_MANY: u64 = 5;
+/// From how many hosts on a fleet is large.
+const MANY: usize = 64;
 /// Seconds of silence after which the host is asked whether it is still there.
 const ALIVE_INTERVAL: u64 = 5;
 /// How often it is asked before it is given up.
@@ -36,17 +40,18 @@ pub struct Session {
     socket: PathBuf,
     options: Vec<String>,
     connect_timeout: u64,
+    persist: u64,
     connected: OnceCell<Result<(), Problem>>,
     /// The connection was opened by an earlier command; it may be dead without anybody having noticed.
     inherited: AtomicBool,
 }
 
 impl Session {
-    /// Prepares a session; nothing is sent yet. `connect_timeout` in seconds.
+    /// Prepares a session, one of `hosts` that the command has; nothing is sent yet. `connect_timeout` in seconds.
     ///
     /// # Errors
     /// The pinned host key is no key, or cannot be stored.
-    pub fn new(host: Host, sockets: &Sockets, connect_timeout: u64) -> Result<Self, Problem> {
+    pub fn new(host: Host, sockets: &Sockets, hosts: usize, connect_timeout: u64) -> Result<Self, Problem> {
         let socket = sockets.socket(&host);
         let mut options = vec![
             format!("ControlPath={}", socket.display()),
@@ -79,6 +84,7 @@ impl Session {
             socket,
             options,
             connect_timeout,
+            persist: if hosts > MANY { PERSIST_OF_MANY } else { PERSIST },
             connected: OnceCell::new(),
             inherited: AtomicBool::new(false),
         })
@@ -110,7 +116,7 @@ impl Session {
         let patience = Duration::from_secs(self.connect_timeout + ALIVE_INTERVAL * ALIVE_COUNT);
         let invocation = Invocation::new("ssh", patience)
             .args(["-M".to_owned(), "-N".to_owned(), "-f".to_owned()])
-            .args(["-o".to_owned(), format!("ControlPersist={PERSIST}")])
+            .args(["-o".to_owned(), format!("ControlPersist={}", self.persist)])
             .args(self.arguments("ControlMaster=yes"))
             .args(["--".to_owned(), self.destination()]);
         let output = self.run(invocation).await?;

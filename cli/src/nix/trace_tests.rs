@@ -107,7 +107,7 @@ fn a_flake_without_a_fleet_is_told_apart() {
     expect![[r#"
         [NF-102] the flake has no `nixfleet` output
           where: /fleet
-          why: flake 'git+file:///root/t5' does not provide attribute 'packages.x86_64-linux.nothing.fleet', 'legacyPackages.x86_64-linux.nothing.fleet' or 'nothing.fleet'
+          why: flake 'git+file:///home/ada/fleet' does not provide attribute 'packages.x86_64-linux.nothing.fleet', 'legacyPackages.x86_64-linux.nothing.fleet' or 'nothing.fleet'
           help: let its outputs come from nixfleet.lib.mkFleet { … }"#]].assert_eq(&distilled("flake.nix", "{ }", said));
 }
 

@@ -1,7 +1,7 @@
 //! The one runner for other programs: bounded in time and output, its input written while its output is read.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,12 +27,22 @@ pub struct Invocation {
     pub limit: Duration,
     /// Pass its standard error on to ours while it runs.
     pub show_stderr: bool,
+    /// It leaves a process behind, which may keep standard error open: that goes to a file, not a pipe.
+    pub detaches: bool,
 }
 
 impl Invocation {
     /// A program without arguments, input or further environment.
     pub fn new(program: &'static str, limit: Duration) -> Self {
-        Self { program, args: Vec::new(), env: Vec::new(), stdin: Vec::new(), limit, show_stderr: false }
+        Self {
+            program,
+            args: Vec::new(),
+            env: Vec::new(),
+            stdin: Vec::new(),
+            limit,
+            show_stderr: false,
+            detaches: false,
+        }
     }
 
     /// Adds arguments.
@@ -76,7 +86,12 @@ impl Invocation {
     /// # Errors
     /// It cannot be started, takes longer than its limit, or says more than [`OUTPUT_LIMIT`].
     pub async fn run(self) -> Result<Output, Failure> {
-        let mut child = self.command().spawn().map_err(Failure::Start)?;
+        let mut command = self.command();
+        let file = if self.detaches { Some(tempfile::tempfile().map_err(Failure::Start)?) } else { None };
+        if let Some(file) = &file {
+            command.stdout(Stdio::null()).stderr(file.try_clone().map_err(Failure::Start)?);
+        }
+        let mut child = command.spawn().map_err(Failure::Start)?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
             if let Some(mut pipe) = stdin {
@@ -89,7 +104,13 @@ impl Invocation {
         let finish = async {
             let ((), stdout, stderr) = tokio::join!(write, read(stdout), read(stderr));
             let status = child.wait().await.map_err(Failure::Start)?;
-            Ok(Output { status, stdout: stdout?, stderr: stderr? })
+            let mut stderr = stderr?;
+            if let Some(mut file) = file {
+                file.rewind()
+                    .and_then(|()| file.take(OUTPUT_LIMIT).read_to_end(&mut stderr))
+                    .map_err(Failure::Start)?;
+            }
+            Ok(Output { status, stdout: stdout?, stderr })
         };
         match tokio::time::timeout(self.limit, finish).await {
             Ok(result) => result,
@@ -182,5 +203,13 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(output.status.code(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_process_left_behind_holds_nobody_up() {
+        let script = "echo trouble >&2; sleep 10 & exit 255";
+        let invocation = Invocation { detaches: true, ..shell(script, Duration::from_secs(5)) };
+        let output = invocation.run().await.unwrap();
+        assert_eq!((output.status.code(), output.stderr_text().as_str()), (Some(255), "trouble\n"));
     }
 }

@@ -114,11 +114,12 @@ impl Session {
         // A master that was killed leaves its socket behind; `ssh` would not put a new one in its place.
         let _ = std::fs::remove_file(&self.socket);
         let patience = Duration::from_secs(self.connect_timeout + ALIVE_INTERVAL * ALIVE_COUNT);
-        let invocation = Invocation::new("ssh", patience)
+        let mut invocation = Invocation::new("ssh", patience)
             .args(["-M".to_owned(), "-N".to_owned(), "-f".to_owned()])
             .args(["-o".to_owned(), format!("ControlPersist={}", self.persist)])
             .args(self.arguments("ControlMaster=yes"))
             .args(["--".to_owned(), self.destination()]);
+        invocation.detaches = true;
         let output = self.run(invocation).await?;
         if output.status.success() {
             return Ok(());

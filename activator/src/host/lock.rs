@@ -51,7 +51,15 @@ impl std::fmt::Display for Holder {
 
 /// The lock; dropped, or when the process ends in any way, it is free again.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "an open file holds the lock")] File);
+pub struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would not do while a child that is just being started still has the file open. Should this
+        // fail, the lock goes with the process.
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
+}
 
 impl Lock {
     /// Takes the lock without waiting.

@@ -97,3 +97,21 @@ fn a_path_on_another_filesystem_is_replaced_kept_and_restored_just_the_same() {
     );
     with_filesystems(&room, &script);
 }
+
+#[test]
+fn a_lock_is_free_at_once_even_while_children_are_being_started() {
+    let room = Room::new();
+    let host = Host::open(&room.path("/")).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                Command::new("true").status().unwrap();
+            }
+        });
+        let refused =
+            (0..200).filter(|_| Lock::take(&host, &Holder::current("me", "apply")).is_err()).count();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(refused, 0);
+    });
+}

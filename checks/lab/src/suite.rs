@@ -129,7 +129,7 @@ fn show(command: &[&str]) -> Result<(bool, Tally)> {
     let mut child = Command::new(command[0])
         .args(&command[1..])
         .current_dir(place::checkout())
-        .env("RUSTDOCFLAGS", "-D warnings")
+        .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")
         .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

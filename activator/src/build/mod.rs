@@ -1,7 +1,7 @@
 //! The builder of a host closure: `nixfleet-activate build` is the builder of its derivation.
 //!
 //! - [`parse`][]: JSON → [`Intent`], naming every element that does not fit
-//! - [`compile`][]: [`Intent`] → [`crate::manifest::Manifest`], naming everything a host would reject
+//! - [`mod@compile`]: [`Intent`] → [`crate::manifest::Manifest`], naming everything a host would reject
 //! - [`install`][]: the `[Install]` section of a unit → the links that enable it
 
 pub mod compile;

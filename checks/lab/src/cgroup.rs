@@ -40,14 +40,16 @@ impl Cgroup {
         Self { path: self.path.join(name) }
     }
 
-    /// Creates it, and offers it the controllers of its parent, as far as those are to be had.
+    /// Creates it, and offers it the controllers of its parent, as far as those are to be had. The machine's own
+    /// settings, which the root of the hierarchy has, stay.
     ///
     /// # Errors
     /// It cannot be created.
     pub fn create(&self) -> Result<()> {
         fs::create_dir_all(&self.path)
             .with_context(|| format!("Failed to create the control group {}", self.path.display()))?;
-        if let Some(parent) = self.path.parent() {
+        if let Some(parent) = self.path.parent().filter(|parent| parent.join("cgroup.type").exists()) {
+            // The root has no `cgroup.type`.
             for controller in ["cpu", "memory", "pids", "io"] {
                 // A hierarchy shared with version 1 has few of them; guests do without.
                 fs::write(parent.join("cgroup.subtree_control"), format!("+{controller}")).ok();
@@ -69,6 +71,22 @@ impl Cgroup {
     #[must_use]
     pub fn entrance(&self) -> PathBuf {
         self.path.join("cgroup.procs")
+    }
+
+    /// Whether it exists.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// The processes in it, without those below it.
+    ///
+    /// # Errors
+    /// It does not exist.
+    pub fn processes(&self) -> Result<Vec<u32>> {
+        let path = self.entrance();
+        let ids = fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))?;
+        ids.lines().map(|id| id.parse().context("The kernel lists something that is no process id")).collect()
     }
 
     /// Kills every process in it and below, at one instant.

@@ -186,16 +186,24 @@ impl Guest {
     }
 
     /// The process id, on this machine, of the guest's first process.
-    fn leader(&self) -> Result<u32> {
+    ///
+    /// # Errors
+    /// The guest is down.
+    pub fn leader(&self) -> Result<u32> {
         let down = || format!("The host {} is down", self.name);
-        let nspawn = fs::read_to_string(self.dir.nspawn()).with_context(down)?;
-        let children =
-            fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children")).with_context(down)?;
-        let leader = children.split_whitespace().find(|pid| {
+        let launcher = fs::read_to_string(self.dir.nspawn()).with_context(down)?;
+        let nspawn = children(&launcher).into_iter().next().with_context(down)?;
+        let leader = children(&nspawn).into_iter().find(|pid| {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-            ids.is_some_and(|ids| ids.split_whitespace().skip(1).eq(["1"]))
+            // Its ids in the machine's process namespace, in that of nspawn, and in its own.
+            ids.is_some_and(|ids| ids.split_whitespace().nth(2) == Some("1"))
         });
         leader.and_then(|pid| pid.parse().ok()).with_context(down)
     }
+}
+
+fn children(pid: &str) -> Vec<String> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children.split_whitespace().map(str::to_owned).collect()
 }

@@ -41,6 +41,12 @@ impl Plan {
         Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host() }
     }
 
+    /// The lab's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The three hosts of the demo: web-1, web-2 and db-1.
     #[must_use]
     pub fn demo(name: impl Into<String>) -> Self {

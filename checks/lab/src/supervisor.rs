@@ -178,7 +178,18 @@ impl Boot {
         command
             .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])
             .arg(cgroup.entrance())
-            .args(["setpriv", "--pdeathsig", "KILL", "systemd-nspawn"])
+            // Killed with the supervisor; and as the first of its process namespace, it takes the guest along.
+            .args([
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
+                "unshare",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+            ])
+            .arg("systemd-nspawn")
             .args(["--boot", "--keep-unit", "--register=no", "--console=pipe"])
             .args(["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--network-bridge=lab0"])
             .arg(format!("--machine={}", self.machine))

@@ -104,7 +104,7 @@ fn transact(
     holder: Holder,
     report: &mut Report,
 ) -> Result<(), Problem> {
-    stage::remove_stale_slots(host)?;
+    stage::keep_stale_slots(host)?;
     let mut journal = begin::begin(host, planned, target, holder)?;
     host.write_record(journal::RECORD, &journal)?;
     match execute_all(host, planned, target, &mut journal) {

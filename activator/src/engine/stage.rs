@@ -12,9 +12,10 @@ use std::time::Duration;
 use rustix::fs::{Gid, Mode as Bits, OFlags, Uid};
 use sha2::{Digest as _, Sha256};
 
-use super::begin::ORIGINALS;
+use super::begin::{ORIGINALS, SLOTS};
 use super::journal::{Facts, Journal, Operation};
 use super::keep;
+use super::status::KEPT;
 use super::target::Target;
 use crate::host::accounts::Accounts;
 use crate::host::walk::{self, Directory, Walk};
@@ -263,15 +264,33 @@ fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// Removes slots that no open transaction knows: what a crash left before its journal was written.
+/// Moves slots that no open transaction knows to the kept copies: a directory that had to make way was not empty when
+/// the transaction ended, and what stands in it is somebody's.
 ///
 /// # Errors
 /// [`Code::HostFile`].
-pub fn remove_stale_slots(host: &Host) -> Result<(), Problem> {
-    let slots = host.path(HOME).join(super::begin::SLOTS);
-    match fs::remove_dir_all(&slots) {
+pub fn keep_stale_slots(host: &Host) -> Result<(), Problem> {
+    let home = host.path(HOME);
+    let (slots, kept) = (home.join(SLOTS), home.join(KEPT));
+    let keep = || -> io::Result<()> {
+        for stale in fs::read_dir(&slots)? {
+            let stale = stale?;
+            // What is empty goes.
+            if fs::remove_dir(stale.path()).is_ok() {
+                continue;
+            }
+            DirBuilder::new().recursive(true).mode(0o700).create(&kept)?;
+            let name =
+                |count: u32| kept.join(format!("left-{}~{count}", stale.file_name().to_string_lossy()));
+            let mut names = (1..u32::MAX).map(name);
+            let free = names.find(|name| name.symlink_metadata().is_err());
+            free.map_or(Ok(()), |free| fs::rename(stale.path(), free))?;
+        }
+        Ok(())
+    };
+    match keep() {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(host_file("remove", format!("{HOME}/{}", super::begin::SLOTS), &error))
+            Err(host_file("clear", format!("{HOME}/{SLOTS}"), &error))
         }
         _ => Ok(()),
     }

@@ -56,7 +56,7 @@ impl<'h> Swapper<'h> {
         if pair.at_destination()?.is_none() {
             return Ok(());
         }
-        pair.rename_out(RenameFlags::NOREPLACE)?;
+        pair.rename_out()?;
         let old = pair.in_slot()?.map(|stat| Replaced::of(&stat));
         if old == replaced { Ok(()) } else { Err(outdated(places.path)) }
     }
@@ -73,7 +73,11 @@ impl<'h> Swapper<'h> {
         if !directory || !super::observe::is_empty(pair.destination, pair.name).map_err(failed)? {
             return Ok(());
         }
-        pair.rename_out(RenameFlags::NOREPLACE)
+        match pair.move_out() {
+            // Something is mounted there, which is as good as content.
+            Err(Errno::BUSY) => Ok(()),
+            moved => moved.map_err(|errno| pair.refused(errno)),
+        }
     }
 
     /// Undoes [`Swapper::bring_in`].
@@ -85,11 +89,7 @@ impl<'h> Swapper<'h> {
         if !pair.was_brought_in(staged)? {
             return Ok(());
         }
-        if pair.in_slot()?.is_some() {
-            pair.rename_in(RenameFlags::EXCHANGE)
-        } else {
-            pair.rename_out(RenameFlags::NOREPLACE)
-        }
+        if pair.in_slot()?.is_some() { pair.rename_in(RenameFlags::EXCHANGE) } else { pair.rename_out() }
     }
 
     /// Undoes [`Swapper::take_out`].
@@ -105,17 +105,19 @@ impl<'h> Swapper<'h> {
         pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
     }
 
-    /// Removes a directory that was brought in, unless somebody has put something into it meanwhile.
+    /// Removes a directory that was brought in, unless somebody has put something into it meanwhile. Says whether it
+    /// is out of the way: one with content stays, if it took nobody's place.
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn remove_created(&mut self, places: Places<'_>, staged: u64) -> Result<(), Problem> {
-        let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
+    pub fn remove_created(&mut self, places: Places<'_>, staged: u64) -> Result<bool, Problem> {
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(true) };
         if !pair.was_brought_in(staged)? {
-            return Ok(());
+            return Ok(true);
         }
         remove_directory(pair.destination, pair.name)
-            .map_err(|error| host_file("remove", places.path, &error))
+            .map_err(|error| host_file("remove", places.path, &error))?;
+        Ok(pair.at_destination()?.is_none() || pair.in_slot()?.is_some())
     }
 
     /// Empties a slot: what is in it has served.
@@ -185,9 +187,13 @@ impl Pair<'_> {
             .map_err(|errno| self.refused(errno))
     }
 
-    fn rename_out(&self, flags: RenameFlags) -> Result<(), Problem> {
+    fn rename_out(&self) -> Result<(), Problem> {
+        self.move_out().map_err(|errno| self.refused(errno))
+    }
+
+    fn move_out(&self) -> Result<(), Errno> {
+        let flags = RenameFlags::NOREPLACE;
         rustix::fs::renameat_with(self.destination.fd, self.name, self.slot.fd, self.slot_name, flags)
-            .map_err(|errno| self.refused(errno))
     }
 
     fn refused(&self, errno: Errno) -> Problem {

@@ -117,8 +117,8 @@ impl Undoer<'_> {
             self.touched.insert(path.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned());
         }
         let Some(staged) = staged else { return self.swapper.put_back(places) };
-        if matches!(step, Step::CreateDirectory { .. }) {
-            self.swapper.remove_created(places, staged)?;
+        if matches!(step, Step::CreateDirectory { .. }) && !self.swapper.remove_created(places, staged)? {
+            return Ok(());
         }
         self.swapper.bring_back(places, staged)
     }

@@ -203,6 +203,21 @@ fn a_state_or_journal_that_cannot_be_read_stops_everything() {
     room.applied(&closure, "ok");
 }
 
+/// A service may have written into its new directory before the run failed.
+#[test]
+fn what_was_put_into_a_new_directory_outlives_the_failure() {
+    let room = Room::new();
+    room.applied(&room.closure("old", &json!({})), "ok");
+    let closure = room.closure("new", &json!({ "directories": [directory("/srv/web", "0750")] }));
+    run_until(&room, &closure, Death::Done(2));
+    room.write("/srv/web/data", "precious\n");
+    recovered(&room);
+    assert_eq!(room.read("/srv/web/data"), "precious\n");
+    room.applied(&closure, "ok");
+    room.applied(&room.closure("nothing", &json!({})), "ok");
+    assert_eq!(room.read("/srv/web/data"), "precious\n");
+}
+
 /// Nothing that only a transaction needs is left.
 fn assert_clean(room: &Room) {
     let entries = std::fs::read_dir(room.path("/var/lib/nixfleet")).unwrap();

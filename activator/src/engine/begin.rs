@@ -1,7 +1,5 @@
 //! A plan → the journal of a transaction that is about to begin.
 
-use std::os::unix::fs::MetadataExt as _;
-
 use rustix::fs::Stat;
 
 use super::journal::{Facts, Journal, Operation, Phase, Replaced};
@@ -10,14 +8,14 @@ use super::state::{FileStat, Origin};
 use super::status::KEPT;
 use super::target::Target;
 use crate::host::lock::Holder;
-use crate::host::walk::{self, Walk};
+use crate::host::walk::{self, Directory, Place, Walk};
 use crate::host::{HOME, Host, host_file};
 use crate::plan::{Generation, Keep, Step};
 use crate::problem::{Code, Problem};
 use crate::values::{AbsPath, ManagedPath};
 use crate::{SCHEMA, digest};
 
-/// Where slots are, under [`HOME`], where the filesystem is the same as the destination's.
+/// Where slots are, under [`HOME`], where the filesystem and the mount are those of the destination.
 pub const SLOTS: &str = "tx";
 /// Where originals are, under [`HOME`].
 pub const ORIGINALS: &str = "originals";
@@ -35,8 +33,9 @@ pub fn begin(host: &Host, planned: &Planned, target: &Target, holder: Holder) ->
     });
     let current = before.as_ref().map(|generation| generation.number);
     let number = number.or(current).unwrap_or_else(|| planned.observed.profile.next_number());
-    let device = host.path(HOME).metadata().map_err(|error| host_file("look at", HOME, &error))?.dev();
-    let mut beginner = Beginner { host, planned, transaction, number, device, walk: Walk::new(host) };
+    let mut walk = Walk::new(host);
+    let home = place(HOME, walk.nearest(&format!("{HOME}/{SLOTS}"))?.0)?;
+    let mut beginner = Beginner { host, planned, transaction, number, home, walk };
     let steps = planned.plan.steps.iter().enumerate();
     let operations = steps.map(|(index, step)| beginner.operation(index, step)).collect::<Result<_, _>>()?;
     let after = Generation { number, closure: target.closure.clone() };
@@ -48,8 +47,8 @@ struct Beginner<'a> {
     planned: &'a Planned,
     transaction: u64,
     number: u64,
-    /// The filesystem of [`HOME`].
-    device: u64,
+    /// Where [`HOME`] is.
+    home: Place,
     walk: Walk<'a>,
 }
 
@@ -103,11 +102,11 @@ impl Beginner<'_> {
     fn slot(&mut self, index: usize, path: &ManagedPath) -> Result<Facts, Problem> {
         let replaced = self.stat(path)?.map(|stat| Replaced::of(&stat));
         let (directory, depth) = self.walk.nearest(path)?;
-        let device = directory.device;
-        let slot = if device == self.device {
+        let here = place(path, directory)?;
+        let slot = if here == self.home {
             format!("{HOME}/{SLOTS}/{}/{index}", self.transaction)
         } else {
-            let beside = self.lasting_directory(path, device, depth)?;
+            let beside = self.lasting_directory(path, here, depth)?;
             format!("{beside}/.nixfleet-tx-{}-{index}", self.transaction)
         };
         let original = match self.planned.state.paths.get(path).map(|owned| &owned.origin) {
@@ -121,18 +120,19 @@ impl Beginner<'_> {
     fn lasting_directory(
         &mut self,
         path: &ManagedPath,
-        device: u64,
+        here: Place,
         depth: usize,
     ) -> Result<String, Problem> {
-        let mut above: Vec<ManagedPath> = path.ancestors().take(depth).collect();
-        while let Some(directory) = above.last() {
+        let mut existing: Vec<ManagedPath> = path.ancestors().take(depth).collect();
+        while let Some(directory) = existing.last() {
             let going = Step::RemoveDirectory { path: directory.clone() };
-            if !self.planned.plan.steps.contains(&going) || self.walk.nearest(directory)?.0.device != device {
+            let above = self.walk.nearest(directory)?.0;
+            if !self.planned.plan.steps.contains(&going) || place(directory, above)? != here {
                 break;
             }
-            above.pop();
+            existing.pop();
         }
-        Ok(above.last().map(ToString::to_string).unwrap_or_default())
+        Ok(existing.last().map(ToString::to_string).unwrap_or_default())
     }
 
     /// Where old content goes for good. Nothing that is kept already is ever overwritten.
@@ -163,6 +163,10 @@ impl Replaced {
         let FileStat { size, mtime, .. } = FileStat::of(stat);
         Self { size, mtime, mode: stat.st_mode }
     }
+}
+
+fn place(path: &str, directory: Directory<'_>) -> Result<Place, Problem> {
+    directory.place().map_err(|error| host_file("look at the filesystem of", path, &error))
 }
 
 fn own_path(path: String) -> Result<AbsPath, Problem> {

@@ -6,13 +6,14 @@ use std::io::Read as _;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
+use super::begin::SLOTS;
 use super::diff::{diff, package_changes};
 use super::observe::{Observed, observe};
 use super::state::State;
 use super::target::Target;
 use crate::SCHEMA;
-use crate::host::Host;
 use crate::host::walk::Walk;
+use crate::host::{HOME, Host};
 use crate::manifest::Entry;
 use crate::plan::{FileView, PackageChanges, Plan, Step};
 use crate::problem::Problem;
@@ -49,9 +50,16 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         packages: package_changes(&state.packages, &target.manifest.packages),
         steps: diff.steps,
         drift: diff.drift,
-        problems: diff.problems,
+        problems: diff.problems.into_iter().chain(home_objection(host)).collect(),
     };
     Ok(Planned { plan, state, observed })
+}
+
+/// Why what a transaction needs could not be kept safely, if so.
+fn home_objection(host: &Host) -> Option<Problem> {
+    let inside = format!("{HOME}/{SLOTS}");
+    let problem = Walk::new(host).parent(&inside).err()?;
+    Some(problem.help(format!("{HOME} and all above must be real directories that root alone may write to")))
 }
 
 /// The plan of a host that cannot even be looked at: nothing would be done, and why.

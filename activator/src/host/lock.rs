@@ -3,7 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -11,6 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{HOME, Host, host_file};
 use crate::problem::{Code, Problem};
+
+/// How long a look at the lock surely takes, and how many of them are waited for.
+const GLANCE: Duration = Duration::from_millis(5);
+const LOOKERS: u32 = 10;
 
 /// Who runs, as the lock file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +67,7 @@ impl Drop for Lock {
 }
 
 impl Lock {
-    /// Takes the lock without waiting.
+    /// Takes the lock without waiting for another run.
     ///
     /// # Errors
     /// [`Code::Locked`], naming the holder, or [`Code::HostFile`].
@@ -78,10 +83,18 @@ impl Lock {
             .mode(0o600)
             .open(path)
             .map_err(failed)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(held(&read_holder(&mut file))),
-            Err(errno) => return Err(failed(errno.into())),
+        let mut tries = 0;
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                // Who only looks has it for a moment, see [`Self::holder`].
+                Err(Errno::WOULDBLOCK) if tries < LOOKERS => {
+                    tries += 1;
+                    thread::sleep(GLANCE);
+                }
+                Err(Errno::WOULDBLOCK) => return Err(held(&read_holder(&mut file))),
+                Err(errno) => return Err(failed(errno.into())),
+            }
         }
         let write = || {
             file.set_len(0)?;

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, StatxFlags};
 use rustix::io::Errno;
 
 use super::{Host, host_file};
@@ -18,16 +18,33 @@ pub struct Walk<'h> {
 struct Level {
     name: String,
     fd: OwnedFd,
-    device: u64,
 }
 
-/// A directory that is open, and the filesystem it is on.
+/// A directory that is open.
 #[derive(Clone, Copy)]
 pub struct Directory<'w> {
     /// The open directory.
     pub fd: BorrowedFd<'w>,
-    /// `st_dev`.
-    pub device: u64,
+}
+
+/// A filesystem and the mount that leads to it: the kernel renames nothing from one mount to another, be they of the
+/// same filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    device: (u32, u32),
+    /// Zero before Linux 5.8, which does not tell.
+    mount: u64,
+}
+
+impl Directory<'_> {
+    /// Where it is.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn place(self) -> io::Result<Place> {
+        let stat = rustix::fs::statx(self.fd, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
+        Ok(Place { device: (stat.stx_dev_major, stat.stx_dev_minor), mount: stat.stx_mnt_id })
+    }
 }
 
 impl<'h> Walk<'h> {
@@ -45,7 +62,7 @@ impl<'h> Walk<'h> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let depth = self.enter(parent)?;
         let wanted = parent.split('/').filter(|name| !name.is_empty()).count();
-        if depth == wanted { self.last().map(Some) } else { Ok(None) }
+        Ok((depth == wanted).then(|| self.last()))
     }
 
     /// Opens the directory of a path or the nearest directory above that exists, and says how deep that is.
@@ -55,7 +72,7 @@ impl<'h> Walk<'h> {
     pub fn nearest(&mut self, path: &str) -> Result<(Directory<'_>, usize), Problem> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let depth = self.enter(parent)?;
-        Ok((self.last()?, depth))
+        Ok((self.last(), depth))
     }
 
     /// Goes as deep into a directory as it exists; returns the number of components that do.
@@ -76,18 +93,13 @@ impl<'h> Walk<'h> {
             };
             let stat = rustix::fs::fstat(&fd).map_err(|errno| host_file("look at", path(), &errno.into()))?;
             check_closed(&stat, &path())?;
-            self.open.push(Level { name: names[depth].to_owned(), fd, device: stat.st_dev });
+            self.open.push(Level { name: names[depth].to_owned(), fd });
         }
         Ok(self.open.len())
     }
 
-    fn last(&self) -> Result<Directory<'_>, Problem> {
-        if let Some(level) = self.open.last() {
-            return Ok(Directory { fd: level.fd.as_fd(), device: level.device });
-        }
-        let fd = self.host.root_fd.as_fd();
-        let stat = rustix::fs::fstat(fd).map_err(|errno| host_file("look at", "/", &errno.into()))?;
-        Ok(Directory { fd, device: stat.st_dev })
+    fn last(&self) -> Directory<'_> {
+        Directory { fd: self.open.last().map_or(self.host.root_fd.as_fd(), |level| level.fd.as_fd()) }
     }
 }
 

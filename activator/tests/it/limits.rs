@@ -1,12 +1,14 @@
 //! A host that is busy, full, or spread over filesystems.
 
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{Holder, Lock};
 use serde_json::{Value, json};
 
-use crate::room::{PROGRAM, Room, file, with};
+use crate::room::{PROGRAM, Room, directory, file, with};
 
 #[test]
 fn a_second_run_is_refused_with_the_name_of_the_first() {
@@ -102,16 +104,70 @@ fn a_path_on_another_filesystem_is_replaced_kept_and_restored_just_the_same() {
 fn a_lock_is_free_at_once_even_while_children_are_being_started() {
     let room = Room::new();
     let host = Host::open(&room.path("/")).unwrap();
-    let done = std::sync::atomic::AtomicBool::new(false);
+    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            while !done.load(Ordering::Relaxed) {
                 Command::new("true").status().unwrap();
             }
         });
         let refused =
             (0..200).filter(|_| Lock::take(&host, &Holder::current("me", "apply")).is_err()).count();
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        done.store(true, Ordering::Relaxed);
         assert_eq!(refused, 0);
+    });
+}
+
+#[test]
+fn a_second_mount_of_the_same_filesystem_is_one_of_its_own() {
+    let room = Room::new();
+    room.write("/data/keep", "x");
+    room.write("/srv/.hidden", "");
+    let files = json!([file("/srv/a", Some("a\n")), file("/srv/b/c", Some("c\n"))]);
+    let lists = json!({ "directories": [directory("/srv/d", "0750")], "files": files });
+    let (all, nothing) = (room.closure("all", &lists), room.closure("nothing", &json!({})));
+    let script = format!(
+        "mount --bind $R/data $R/srv
+         $A apply --root $R --closure {all}
+         cat $R/data/a $R/data/b/c
+         # A mount point cannot be moved, and is not empty of meaning either.
+         mount -t tmpfs tmpfs $R/srv/d
+         $A apply --root $R --closure {nothing}
+         ls -A $R/data"
+    );
+    let output = with_filesystems(&room, &script);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("a\nc\n") && shown.ends_with("d\nkeep\n"), "{shown}");
+}
+
+#[test]
+fn records_behind_a_link_are_refused_before_anything_is_begun() {
+    let room = Room::new();
+    std::fs::create_dir(room.path("/data")).unwrap();
+    std::os::unix::fs::symlink("../../data", room.path("/var/lib/nixfleet")).unwrap();
+    let closure = room.closure("1", &json!({ "files": [file("/etc/a", Some("a\n"))] }));
+    assert_eq!(room.plan(&closure)["problems"][0]["code"], "NF-410");
+    for _ in 0..2 {
+        let report = room.applied(&closure, "blocked");
+        assert_eq!(report["problem"]["code"], "NF-410");
+    }
+    assert!(!room.path("/data/journal.json").exists());
+}
+
+/// Looking takes the lock for a moment, to see whether it is free.
+#[test]
+fn whoever_only_looks_keeps_nobody_from_the_lock() {
+    let room = Room::new();
+    let host = Host::open(&room.path("/")).unwrap();
+    let holder = Holder::current("me", "apply");
+    drop(Lock::take(&host, &holder).unwrap());
+    let look = std::fs::File::open(room.path("/var/lib/nixfleet/lock")).unwrap();
+    rustix::fs::flock(&look, rustix::fs::FlockOperation::NonBlockingLockShared).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(8));
+            drop(look);
+        });
+        assert!(Lock::take(&host, &holder).is_ok());
     });
 }

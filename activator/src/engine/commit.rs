@@ -52,7 +52,11 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
         paths.insert(path.clone(), owned(entry, origin));
     }
     for directory in implicit_directories(old, manifest, &operations) {
-        let thing = Thing::Directory { access: access_of(&directory, old, observed), implicit: true };
+        let access = match operations.get(&directory).map(|operation| &operation.step) {
+            Some(Step::ChangeAccess { after, .. }) => after.clone(),
+            _ => access_of(&directory, old, observed),
+        };
+        let thing = Thing::Directory { access, implicit: true };
         let owned =
             Owned { thing, origin: Origin::Created, restart_units: Vec::new(), reload_units: Vec::new() };
         paths.insert(directory, owned);

@@ -6,7 +6,7 @@ use std::io;
 
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat};
 
-use super::state::{FileStat, State, Thing};
+use super::state::{FileStat, Origin, State, Thing};
 use crate::digest;
 use crate::host::accounts::Accounts;
 use crate::host::profile::Profile;
@@ -180,7 +180,9 @@ impl Looker<'_> {
             }
             FileType::Directory => {
                 let replaced = !matches!(self.manifest.entries.get(path), None | Some(Entry::Directory(_)));
-                let empty = replaced && is_empty(directory, path.name())?;
+                let owned = self.state.paths.get(path);
+                let original = owned.is_some_and(|owned| matches!(owned.origin, Origin::Original { .. }));
+                let empty = (replaced || original) && is_empty(directory, path.name())?;
                 Found::Directory { access, empty }
             }
             FileType::Symlink => {

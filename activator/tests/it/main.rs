@@ -4,6 +4,7 @@
 
 mod accounts;
 mod build;
+mod directories;
 mod generations;
 mod limits;
 mod recovery;

@@ -52,14 +52,26 @@ impl Differ<'_> {
     }
 
     fn implicit_directory(&mut self, path: &ManagedPath, steps: &mut PathSteps) {
-        if *self.observed.found(path) != Found::Missing {
+        let (found, owned) = (self.observed.found(path), self.state.paths.get(path));
+        let access = Access::of_implicit_directory();
+        // Ours, and asked for by itself until now: it gets what it would have got without that.
+        if let Found::Directory { access: before, .. } = found
+            && let Some(Owned { thing: Thing::Directory { implicit: false, .. }, origin, .. }) = owned
+            && owned.is_some_and(|owned| found.is(&owned.thing))
+            && *origin == Origin::Created
+            && *before != access
+        {
+            let before = before.clone();
+            steps.directories.push(Step::ChangeAccess { path: path.clone(), before, after: access });
+            return;
+        }
+        if *found != Found::Missing {
             // Whatever else is wrong with it shows at the paths inside.
             return;
         }
-        if self.state.paths.contains_key(path) {
+        if owned.is_some() {
             self.drifted(path, "missing");
         }
-        let access = Access::of_implicit_directory();
         steps.directories.push(Step::CreateDirectory { path: path.clone(), access, implicit: true });
     }
 
@@ -115,8 +127,8 @@ impl Differ<'_> {
                 Keep::Nothing
             }
             (Found::Directory { empty, .. }, owned) => {
-                let ours =
-                    owned.is_some_and(|owned| found.is(&owned.thing) && owned.origin == Origin::Created);
+                let existed = |owned: &Owned| matches!(owned.origin, Origin::Existed { .. });
+                let ours = owned.is_some_and(|owned| found.is(&owned.thing) && !existed(owned));
                 if !(ours && *empty) {
                     let why =
                         if ours { "the directory there is not empty" } else { "a directory stands there" };
@@ -192,6 +204,14 @@ impl Differ<'_> {
                 Origin::Existed { access: was },
             ) if access == left && access != was => {
                 Step::ChangeAccess { path: path.clone(), before: access.clone(), after: was.clone() }
+            }
+            (Found::Directory { empty: true, .. }, Thing::Directory { .. }, Origin::Original { .. }) => {
+                self.touch(path);
+                let (path, before) = (path.clone(), found.view());
+                return steps.directory_removals.push(Step::Restore { path, before, keep: Keep::Nothing });
+            }
+            (Found::Directory { .. }, Thing::Directory { .. }, Origin::Original { kept }) => {
+                release(&format!("the directory is not empty; what stood there before is {kept}"))
             }
             (Found::Directory { .. }, Thing::Directory { .. }, _) => {
                 release("it was there before it was managed")

@@ -1,5 +1,7 @@
 //! Unified diffs of file contents.
 
+use std::time::Duration;
+
 use similar::{ChangeTag, TextDiff};
 
 use super::clean;
@@ -8,9 +10,13 @@ use super::style::{DIM, GREEN, RED, paint};
 /// How many lines of one diff are shown, unless all are asked for.
 const SHOWN: usize = 60;
 
+/// How long the shortest diff is searched for; then a longer one will do. Long texts that have little in common would
+/// take minutes, and a host chooses what it sends.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// The lines of a unified diff, without file names, one string each.
 pub fn diff(before: &str, after: &str, all: bool) -> Vec<String> {
-    let diff = TextDiff::from_lines(before, after);
+    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(before, after);
     let mut lines = Vec::new();
     for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
         lines.push(paint(DIM, hunk.header()));
@@ -37,6 +43,8 @@ pub fn diff(before: &str, after: &str, all: bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     fn plain(before: &str, after: &str, all: bool) -> String {
@@ -65,6 +73,14 @@ mod tests {
             +a␛[31m
             \ no newline at the end"]]
         .assert_eq(&plain("a\n", "a\u{1b}[31m", false));
+    }
+
+    #[test]
+    fn long_texts_without_a_line_in_common_hold_nobody_up() {
+        let numbered = |from: u32| (from..from + 40_000).map(|line| format!("{line}\n")).collect::<String>();
+        let began = Instant::now();
+        assert!(!diff(&numbered(100_000), &numbered(200_000), false).is_empty());
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
 
     #[test]

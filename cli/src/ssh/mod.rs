@@ -63,6 +63,8 @@ impl Session {
             "LogLevel=INFO".to_owned(),
             // What a user may have set for their own logins has no place in ours.
             "RemoteCommand=none".to_owned(),
+            // A terminal in between would change the bytes of a copy.
+            "RequestTTY=no".to_owned(),
             "ClearAllForwardings=yes".to_owned(),
             "ForwardAgent=no".to_owned(),
             "ForwardX11=no".to_owned(),

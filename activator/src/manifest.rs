@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::SCHEMA;
 use crate::problem::{Code, Problem};
-use crate::values::{AbsPath, AccountName, ManagedPath, Mode, Owner, UnitName};
+use crate::values::{AbsPath, AccountName, ManagedPath, Mode, Owner, Source, UnitName};
 
 /// Everything a host should have, flattened: units are entries under `/etc/systemd/system`, enablement is links.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +151,7 @@ impl Access {
 #[serde(rename_all = "camelCase")]
 pub struct FileEntry {
     /// Where the content stands: `files/<sha256>` inside the closure, or an absolute store path.
-    pub source: String,
+    pub source: Source,
     /// SHA-256 of the content, hexadecimal.
     pub sha256: String,
     /// Length of the content in bytes.

@@ -28,6 +28,6 @@ fn text(entry: &FileEntry, closure: &Path) -> Option<String> {
         return None;
     }
     // Joining an absolute path gives that path.
-    let bytes = std::fs::read(closure.join(&entry.source)).ok()?;
+    let bytes = std::fs::read(closure.join(&*entry.source)).ok()?;
     String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }

@@ -7,7 +7,7 @@ use super::compile::Compiler;
 use crate::digest;
 use crate::intent::{Directory, File};
 use crate::manifest::{Access, Entry, FileEntry};
-use crate::values::ManagedPath;
+use crate::values::{Invalid, ManagedPath, Source};
 
 impl<'a> Compiler<'a> {
     pub(super) fn directory(&mut self, directory: &Directory) {
@@ -65,7 +65,7 @@ impl<'a> Compiler<'a> {
     pub(super) fn inline(&mut self, text: &'a str) -> Content {
         let sha256 = digest::of(text);
         self.texts.insert(sha256.clone(), text);
-        Content { source: format!("files/{sha256}"), sha256, size: text.len() as u64 }
+        Content { source: Source::of_text(&sha256), sha256, size: text.len() as u64 }
     }
 
     fn access(&mut self, option: &str, mode: &str, owner: &str, group: &str) -> Option<Access> {
@@ -96,10 +96,12 @@ impl<'a> Compiler<'a> {
             if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
                 return Err("it is no regular file".to_owned());
             }
-            digest::of_reader(file).map_err(|error| error.to_string())
+            let source = source.parse().map_err(|invalid: Invalid| invalid.to_string())?;
+            let (sha256, size) = digest::of_reader(file).map_err(|error| error.to_string())?;
+            Ok(Content { source, sha256, size })
         };
         match read() {
-            Ok((sha256, size)) => Some(Content { source: source.to_owned(), sha256, size }),
+            Ok(content) => Some(content),
             Err(why) => {
                 self.reject(option, format!("Source {source} cannot be used: {why}"), "");
                 None
@@ -110,7 +112,7 @@ impl<'a> Compiler<'a> {
 
 /// Where content stands, and what identifies it.
 pub(super) struct Content {
-    pub(super) source: String,
+    pub(super) source: Source,
     pub(super) sha256: String,
     pub(super) size: u64,
 }

@@ -106,8 +106,9 @@ fn transact(
 ) -> Result<(), Problem> {
     stage::keep_stale_slots(host)?;
     let mut journal = begin::begin(host, planned, target, holder)?;
-    host.write_record(journal::RECORD, &journal)?;
-    match execute_all(host, planned, target, &mut journal) {
+    // It can fail when the journal stands already, and only may not be on the disk: then that is undone, too.
+    let begun = host.write_record(journal::RECORD, &journal);
+    match begun.and_then(|()| execute_all(host, planned, target, &mut journal)) {
         Ok(done) => report.steps_done = done,
         // The disk may fail in the very moment after the commit point; then there is no way back any more.
         Err(_) if is_committed(host, &journal) => report.steps_done = journal.operations.len(),

@@ -14,7 +14,7 @@ use super::target::Target;
 use super::undo::{forget_original, remove_slots};
 use crate::SCHEMA;
 use crate::host::walk::{self, Walk};
-use crate::host::{HOME, Host};
+use crate::host::{HOME, Host, profile};
 use crate::manifest::{Access, Entry, Manifest};
 use crate::plan::{Keep, Step};
 use crate::problem::Problem;
@@ -218,6 +218,7 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
             forget_original(host, original)?;
         }
     }
+    profile::tidy(host)?;
     remove_slots(host, journal)?;
     host.remove_record(journal::RECORD)
 }

@@ -1,7 +1,6 @@
 //! Does the operations of a transaction, one after the other.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::time::SystemTime;
 
 use rustix::fs::{Mode as Bits, OFlags};
@@ -12,6 +11,7 @@ use super::stage::{hand_over, ids};
 use super::state::State;
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Account, Accounts, Change};
+use crate::host::disk;
 use crate::host::systemd::{Systemd, Verb};
 use crate::host::walk::Walk;
 use crate::host::{Host, host_file, profile};
@@ -174,7 +174,7 @@ impl<'a> Executor<'a> {
 /// [`crate::problem::Code::HostFile`].
 pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(), Problem> {
     for directory in directories {
-        match File::open(host.path(directory)).and_then(|open| open.sync_all()) {
+        match disk::sync_directory(&host.path(directory)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(host_file("write to the disk", directory, &error));
             }
@@ -214,10 +214,9 @@ pub fn set_access(host: &Host, path: &ManagedPath, uid: u32, gid: u32, mode: u32
         Ok(file) => {
             // Nobody gains a right in between that they have neither before nor afterwards.
             let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
-            let narrow = Bits::from_raw_mode(stat.st_mode & mode & 0o777);
-            rustix::fs::fchmod(&file, narrow).map_err(|errno| failed(errno.into()))?;
+            disk::change_mode(&file, stat.st_mode & mode & 0o777).map_err(|errno| failed(errno.into()))?;
             hand_over(&file, uid, gid, mode).map_err(failed)?;
-            rustix::fs::fsync(&file).map_err(|errno| failed(errno.into()))
+            disk::sync(&file).map_err(|errno| failed(errno.into()))
         }
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => Ok(()),
         Err(errno) => Err(failed(errno.into())),

@@ -1,12 +1,16 @@
 //! Keeps what stands at a path: by a second name where the filesystem is the same, else by a faithful copy.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode as Bits, OFlags, Stat, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode as Bits, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 
 use crate::host::Host;
+use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::Directory;
 use crate::values::ManagedPath;
 
@@ -16,7 +20,7 @@ use crate::values::ManagedPath;
 /// # Errors
 /// What the kernel says; [`io::ErrorKind::NotFound`] where nothing stands there.
 pub fn keep(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
-    match rustix::fs::linkat(from.fd, name, to.fd, as_name, AtFlags::empty()) {
+    match disk::link(from.fd, name, to.fd, as_name) {
         Ok(()) => Ok(()),
         // Another filesystem, one without hard links, or a file with as many names as it may have.
         Err(Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => copy(from, name, to, as_name),
@@ -31,7 +35,8 @@ pub fn keep(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -
 pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<()> {
     let beside = host.path(kept.rsplit_once('/').map_or("/", |(directory, _)| directory));
     let meta = serde_json::json!({ "schema": crate::SCHEMA, "path": path });
-    std::fs::write(beside.join("meta.json"), format!("{meta}\n"))
+    let file = disk::open(CWD, beside.join("meta.json"), Opening::Emptied)?;
+    Writer(&file).write_all(format!("{meta}\n").as_bytes())
 }
 
 /// Copies a file or link with all its metadata. For what stays where it is: an edit in place must not reach the copy.
@@ -44,14 +49,12 @@ pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -
         FileType::RegularFile => copy_file(from, name, to, as_name, &stat)?,
         FileType::Symlink => {
             let target = rustix::fs::readlinkat(from.fd, name, Vec::new())?;
-            rustix::fs::symlinkat(target, to.fd, as_name)?;
-            let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
-            rustix::fs::chownat(to.fd, as_name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+            disk::symlink(Path::new(OsStr::from_bytes(target.as_bytes())), to.fd, as_name)?;
+            disk::change_link_owner(to.fd, as_name, stat.st_uid, stat.st_gid)?;
         }
         _ => return Err(io::Error::other("it is neither a file nor a link")),
     }
-    rustix::fs::utimensat(to.fd, as_name, &times(&stat), AtFlags::SYMLINK_NOFOLLOW)?;
-    Ok(())
+    Ok(disk::change_times(to.fd, as_name, &times(&stat))?)
 }
 
 fn copy_file(
@@ -62,14 +65,13 @@ fn copy_file(
     stat: &Stat,
 ) -> io::Result<()> {
     let reading = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let writing = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut source = File::from(rustix::fs::openat(from.fd, name, reading, Bits::empty())?);
-    let mut copy = File::from(rustix::fs::openat(to.fd, as_name, writing, Bits::from_raw_mode(0o600))?);
-    io::copy(&mut source, &mut copy)?;
+    let copy = disk::open(to.fd, as_name, Opening::New)?;
+    io::copy(&mut source, &mut Writer(&copy))?;
     super::stage::hand_over(&copy, stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)?;
     copy_attributes(&source, &copy)?;
-    rustix::fs::futimens(&copy, &times(stat))?;
-    copy.sync_all()
+    disk::change_times(to.fd, as_name, &times(stat))?;
+    Ok(disk::sync(&copy)?)
 }
 
 /// Extended attributes: access control lists, capabilities, labels.
@@ -83,7 +85,7 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
     for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
         let mut value = vec![0; 64 * 1024];
         let length = rustix::fs::fgetxattr(from, name, &mut value[..])?;
-        match rustix::fs::fsetxattr(to, name, &value[..length], XattrFlags::empty()) {
+        match disk::set_attribute(to, name, &value[..length]) {
             // The other filesystem has no such thing.
             Ok(()) | Err(Errno::OPNOTSUPP) => {}
             Err(errno) => return Err(errno.into()),

@@ -3,13 +3,14 @@
 //! Here a full disk, a refused content or a broken closure shows, while there is nothing to undo.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{Gid, Mode as Bits, OFlags, Uid};
+use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags};
 use sha2::{Digest as _, Sha256};
 
 use super::begin::{ORIGINALS, SLOTS};
@@ -18,6 +19,7 @@ use super::keep;
 use super::status::KEPT;
 use super::target::Target;
 use crate::host::accounts::Accounts;
+use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{HOME, Host, command, host_file};
 use crate::manifest::{Access, Entry, FileEntry};
@@ -88,9 +90,9 @@ impl Stager<'_> {
         let mut sync = |directory: &String| {
             let open = File::open(self.host.path(directory))?;
             if !self.at_once {
-                open.sync_all()
+                Ok(disk::sync(&open)?)
             } else if done.insert(open.metadata()?.dev()) {
-                Ok(rustix::fs::syncfs(&open)?)
+                Ok(disk::sync_filesystem(&open)?)
             } else {
                 Ok(())
             }
@@ -125,15 +127,16 @@ impl Stager<'_> {
             Step::WriteFile { path, .. } => {
                 let Some(Entry::File(file)) = self.target.manifest.entries.get(path) else { return Ok(()) };
                 let (uid, gid) = ids(&self.accounts, &file.access)?;
-                let staged = create(directory, name).map_err(failed)?;
+                let staged = disk::open(directory.fd, name, Opening::New).map_err(failed)?;
                 copy(self.target, file, &staged, path)?;
                 hand_over(&staged, uid, gid, file.access.mode.bits()).map_err(failed)?;
                 if !self.at_once {
-                    rustix::fs::fsync(&staged).map_err(|errno| failed(errno.into()))?;
+                    disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
                 }
             }
             Step::WriteLink { target, .. } => {
-                rustix::fs::symlinkat(&**target, directory.fd, name).map_err(|errno| failed(errno.into()))?;
+                disk::symlink(Path::new(&**target), directory.fd, name)
+                    .map_err(|errno| failed(errno.into()))?;
             }
             Step::CreateDirectory { access, .. } => {
                 let (uid, gid) = ids(&self.accounts, access)?;
@@ -156,10 +159,7 @@ impl Stager<'_> {
         if !self.directories.insert(directory.to_owned()) || !directory.starts_with(HOME) {
             return Ok(());
         }
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(self.host.path(directory))
+        disk::make_directories(&self.host.path(directory), 0o700)
             .map_err(|error| host_file("create the directory", directory, &error))?;
         // The names of the new directories must be on the disk too.
         for above in directory.match_indices('/').map(|(at, _)| &directory[..at]) {
@@ -182,17 +182,12 @@ const fn path_of(step: &Step) -> Option<&ManagedPath> {
     }
 }
 
-fn create(directory: Directory<'_>, name: &str) -> io::Result<OwnedFd> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(directory.fd, name, flags, Bits::from_raw_mode(0o600))?)
-}
-
 fn create_directory(directory: Directory<'_>, name: &str, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
-    rustix::fs::mkdirat(directory.fd, name, Bits::from_raw_mode(0o700))?;
+    disk::make_directory(directory.fd, name, 0o700)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let directory = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
     hand_over(&directory, uid, gid, mode)?;
-    Ok(rustix::fs::fsync(directory)?)
+    Ok(disk::sync(directory)?)
 }
 
 /// Gives a file its owner and then its mode: a change of owner clears set-id bits.
@@ -200,15 +195,14 @@ fn create_directory(directory: Directory<'_>, name: &str, uid: u32, gid: u32, mo
 /// # Errors
 /// What the kernel says.
 pub fn hand_over(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
-    rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
-    Ok(rustix::fs::fchmod(&file, Bits::from_raw_mode(mode))?)
+    disk::change_owner(&file, uid, gid)?;
+    Ok(disk::change_mode(&file, mode)?)
 }
 
 /// Copies the content of a file from the closure, and makes sure that it is what the manifest says.
-fn copy(target: &Target, file: &FileEntry, to: &OwnedFd, path: &ManagedPath) -> Result<(), Problem> {
+fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Result<(), Problem> {
     let source = target.source(&file.source);
     let mut from = File::open(&source).map_err(|error| host_file("read", &source, &error))?;
-    let mut to = File::from(to.try_clone().map_err(|error| host_file("stage", &**path, &error))?);
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 64 * 1024];
     loop {
@@ -216,7 +210,8 @@ fn copy(target: &Target, file: &FileEntry, to: &OwnedFd, path: &ManagedPath) -> 
             Ok(0) => break,
             Ok(count) => {
                 hasher.update(&chunk[..count]);
-                to.write_all(&chunk[..count])
+                Writer(to)
+                    .write_all(&chunk[..count])
                     .map_err(|error| host_file("stage the content of", &**path, &error))?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -276,15 +271,17 @@ pub fn keep_stale_slots(host: &Host) -> Result<(), Problem> {
         for stale in fs::read_dir(&slots)? {
             let stale = stale?;
             // What is empty goes.
-            if fs::remove_dir(stale.path()).is_ok() {
+            if disk::remove_directory(CWD, stale.path()).is_ok() {
                 continue;
             }
-            DirBuilder::new().recursive(true).mode(0o700).create(&kept)?;
+            disk::make_directories(&kept, 0o700)?;
             let name =
                 |count: u32| kept.join(format!("left-{}~{count}", stale.file_name().to_string_lossy()));
             let mut names = (1..u32::MAX).map(name);
             let free = names.find(|name| name.symlink_metadata().is_err());
-            free.map_or(Ok(()), |free| fs::rename(stale.path(), free))?;
+            if let Some(free) = free {
+                disk::rename(CWD, stale.path(), CWD, free, RenameFlags::empty())?;
+            }
         }
         Ok(())
     };

@@ -4,10 +4,11 @@
 
 use std::io;
 
-use rustix::fs::{AtFlags, RenameFlags, Stat};
+use rustix::fs::{RenameFlags, Stat};
 use rustix::io::Errno;
 
 use super::journal::Replaced;
+use crate::host::disk;
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, host_file};
 use crate::problem::{Code, Problem};
@@ -85,6 +86,10 @@ impl<'h> Swapper<'h> {
     /// # Errors
     /// [`Code::HostFile`].
     pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), Problem> {
+        // Before the way to the destination is looked at: whoever made that unsafe need not keep us from ending.
+        if self.slot_holds(places.slot)? == Some(staged) {
+            return Ok(());
+        }
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
         if !pair.was_brought_in(staged)? {
             return Ok(());
@@ -97,10 +102,10 @@ impl<'h> Swapper<'h> {
     /// # Errors
     /// [`Code::HostFile`].
     pub fn put_back(&mut self, places: Places<'_>) -> Result<(), Problem> {
-        let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        if pair.in_slot()?.is_none() {
+        if self.slot_holds(places.slot)?.is_none() {
             return Ok(());
         }
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
         let occupied = pair.at_destination()?.is_some();
         pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
     }
@@ -111,6 +116,9 @@ impl<'h> Swapper<'h> {
     /// # Errors
     /// [`Code::HostFile`].
     pub fn remove_created(&mut self, places: Places<'_>, staged: u64) -> Result<bool, Problem> {
+        if self.slot_holds(places.slot)? == Some(staged) {
+            return Ok(true);
+        }
         let Some(pair) = self.pair_if_there(places)? else { return Ok(true) };
         if !pair.was_brought_in(staged)? {
             return Ok(true);
@@ -131,10 +139,17 @@ impl<'h> Swapper<'h> {
         if stat.st_mode & 0o170_000 == 0o040_000 {
             return remove_directory(directory, name_of(slot)).map_err(failed);
         }
-        match rustix::fs::unlinkat(directory.fd, name_of(slot), AtFlags::empty()) {
+        match disk::unlink(directory.fd, name_of(slot)) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(failed(errno.into())),
         }
+    }
+
+    /// The inode in a slot, if there is one.
+    fn slot_holds(&mut self, slot: &str) -> Result<Option<u64>, Problem> {
+        let Some(directory) = self.slots.parent(slot)? else { return Ok(None) };
+        let found = walk::look(directory.fd, name_of(slot));
+        Ok(found.map_err(|error| host_file("look at", slot, &error))?.map(|stat| stat.st_ino))
     }
 
     fn pair<'a>(&'a mut self, places: Places<'a>) -> Result<Pair<'a>, Problem> {
@@ -183,7 +198,7 @@ impl Pair<'_> {
     }
 
     fn rename_in(&self, flags: RenameFlags) -> Result<(), Problem> {
-        rustix::fs::renameat_with(self.slot.fd, self.slot_name, self.destination.fd, self.name, flags)
+        disk::rename(self.slot.fd, self.slot_name, self.destination.fd, self.name, flags)
             .map_err(|errno| self.refused(errno))
     }
 
@@ -193,7 +208,7 @@ impl Pair<'_> {
 
     fn move_out(&self) -> Result<(), Errno> {
         let flags = RenameFlags::NOREPLACE;
-        rustix::fs::renameat_with(self.destination.fd, self.name, self.slot.fd, self.slot_name, flags)
+        disk::rename(self.destination.fd, self.name, self.slot.fd, self.slot_name, flags)
     }
 
     fn refused(&self, errno: Errno) -> Problem {
@@ -206,7 +221,7 @@ impl Pair<'_> {
 
 /// Removes a directory; one that is not empty, or gone, stays as it is.
 fn remove_directory(directory: Directory<'_>, name: &str) -> io::Result<()> {
-    match rustix::fs::unlinkat(directory.fd, name, AtFlags::REMOVEDIR) {
+    match disk::remove_directory(directory.fd, name) {
         Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
         Err(errno) => Err(errno.into()),
     }

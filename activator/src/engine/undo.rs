@@ -1,8 +1,10 @@
 //! Undoes a transaction, as far as it came, by looking at what stands where. May be interrupted and begun again.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
 
 use super::begin::{ORIGINALS, SLOTS};
 use super::execute::{set_access, sync_directories, unit_job};
@@ -10,6 +12,7 @@ use super::journal::{self, Facts, Journal, Operation, Phase};
 use super::state::{self, State};
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Accounts, Change};
+use crate::host::disk;
 use crate::host::systemd::{Systemd, UnitState, Verb};
 use crate::host::{HOME, Host, host_file, profile};
 use crate::manifest::User;
@@ -230,7 +233,7 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
 /// [`Code::HostFile`].
 pub fn forget_original(host: &Host, kept: &str) -> Result<(), Problem> {
     let directory = kept.rsplit_once('/').map_or(kept, |(directory, _)| directory);
-    match fs::remove_dir_all(host.path(directory)) {
+    match disk::remove_tree(&host.path(directory)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(host_file("remove", directory, &error)),
         _ => Ok(()),
     }
@@ -242,10 +245,8 @@ pub fn forget_original(host: &Host, kept: &str) -> Result<(), Problem> {
 /// [`Code::HostFile`].
 pub fn remove_slots(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let slots = format!("{HOME}/{SLOTS}/{}", journal.transaction);
-    match fs::remove_dir(host.path(&slots)) {
-        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
-            Err(host_file("remove", slots, &error))
-        }
-        _ => Ok(()),
+    match disk::remove_directory(CWD, host.path(&slots)) {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+        Err(errno) => Err(host_file("remove", slots, &errno.into())),
     }
 }

@@ -7,6 +7,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::CWD;
+
+use super::fault::{self, Change, Subject};
+
 /// Where host tools are looked for.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -54,6 +58,7 @@ impl Finished {
 /// Where it could not be started.
 pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    fault::point(Change::Run, &[Subject::In(CWD, program.as_ref().as_ref())])?;
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()

@@ -1,15 +1,15 @@
 //! One run at a time on a host, and who it is.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{CWD, FlockOperation};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::disk::{self, Opening, Writer};
 use super::{HOME, Host, host_file};
 use crate::problem::{Code, Problem};
 
@@ -75,14 +75,7 @@ impl Lock {
         host.create_home()?;
         let path = host.path(HOME).join("lock");
         let failed = |error| host_file("lock", format!("{HOME}/lock"), &error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
+        let mut file = disk::open(CWD, path, Opening::Lasting).map_err(failed)?;
         let mut tries = 0;
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -97,12 +90,13 @@ impl Lock {
             }
         }
         let write = || {
-            file.set_len(0)?;
+            disk::truncate(&file)?;
             file.rewind()?;
-            file.write_all(&serde_json::to_vec(holder)?)
+            Writer(&file).write_all(&serde_json::to_vec(holder)?)
         };
         let mut write = write;
         write().map_err(failed)?;
+        host.remove_unfinished()?;
         Ok(Self(file))
     }
 

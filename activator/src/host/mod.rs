@@ -2,6 +2,7 @@
 //!
 //! Every path is resolved under a root directory, so the very same code converges a real host and a tree of files.
 //!
+//! - [`disk`][]: every call that changes a file
 //! - [`walk`][]: directories opened without following links, and the check that nobody else may write to them
 //! - [`record`][]: documents of our own, written all or nothing
 //! - [`accounts`][]: users and groups
@@ -12,6 +13,10 @@
 
 pub mod accounts;
 pub mod command;
+pub mod disk;
+mod fault;
+#[cfg(feature = "fault-injection")]
+pub mod injection;
 pub mod lock;
 pub mod profile;
 pub mod record;

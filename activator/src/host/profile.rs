@@ -2,13 +2,15 @@
 //!
 //! The layout is that of Nix profiles, `system` → `system-7-link` → closure, so that Nix keeps the closures alive.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::{Host, host_file};
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+
+use super::{Host, disk, host_file};
 use crate::plan::Generation;
 use crate::problem::Problem;
 use crate::report::GenerationInfo;
@@ -75,7 +77,8 @@ impl Profile {
     }
 }
 
-/// Puts a generation in force, making its link if it is not there. Done twice it changes nothing.
+/// Puts a generation in force, making its link if it is not there. Done twice it changes nothing. The link as it was
+/// stays beside it until [`tidy`], so that going back takes no room on a full disk.
 ///
 /// # Errors
 /// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
@@ -83,11 +86,17 @@ pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     let link = link_name(generation.number);
     let switch = || {
-        fs::create_dir_all(&directory)?;
+        disk::make_directories(&directory, 0o755)?;
         if fs::read_link(directory.join(&link)).is_err() {
             replace(&directory, &link, Path::new(&generation.closure))?;
         }
-        replace(&directory, CURRENT, Path::new(&link))
+        if !points_to(&directory.join(CURRENT), &link) {
+            let beside = make_beside(&directory, CURRENT, Path::new(&link))?;
+            let exists = directory.join(CURRENT).is_symlink();
+            let flags = if exists { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+            disk::rename(CWD, &beside, CWD, directory.join(CURRENT), flags)?;
+        }
+        disk::sync_directory(&directory)
     };
     switch().map_err(|error| host_file("switch the profile", DIRECTORY, &error))
 }
@@ -101,31 +110,68 @@ pub fn switch_back(host: &Host, before: Option<&Generation>, begun: Option<u64>)
     if !directory.exists() {
         return Ok(());
     }
+    let (current, beside) = (directory.join(CURRENT), beside(&directory, CURRENT));
     let switch = || {
-        match before {
-            Some(generation) => replace(&directory, CURRENT, Path::new(&link_name(generation.number)))?,
-            None => remove(&directory.join(CURRENT))?,
+        match before.map(|generation| link_name(generation.number)) {
+            Some(link) if !points_to(&current, &link) => {
+                if !points_to(&beside, &link) {
+                    make_beside(&directory, CURRENT, Path::new(&link))?;
+                }
+                disk::rename(CWD, &beside, CWD, &current, RenameFlags::empty())?;
+            }
+            Some(_) => {}
+            None => remove(&current)?,
         }
+        remove(&beside)?;
         if let Some(number) = begun {
-            remove(&directory.join(link_name(number)))?;
+            let link = link_name(number);
+            remove(&directory.join(&link))?;
+            remove(&self::beside(&directory, &link))?;
         }
-        File::open(&directory)?.sync_all()
+        disk::sync_directory(&directory)
     };
     switch().map_err(|error| host_file("switch the profile back", DIRECTORY, &error))
 }
 
+/// Forgets what the profile was before it was switched.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`].
+pub fn tidy(host: &Host) -> Result<(), Problem> {
+    remove(&beside(&host.path(DIRECTORY), CURRENT))
+        .map_err(|error| host_file("tidy the profile", DIRECTORY, &error))
+}
+
 fn replace(directory: &Path, name: &str, target: &Path) -> io::Result<()> {
-    let temporary: PathBuf = directory.join(format!(".{name}.new"));
-    remove(&temporary)?;
-    symlink(target, &temporary)?;
-    fs::rename(&temporary, directory.join(name))?;
-    File::open(directory)?.sync_all()
+    let beside = make_beside(directory, name, target)?;
+    disk::rename(CWD, &beside, CWD, directory.join(name), RenameFlags::empty())?;
+    disk::sync_directory(directory)
+}
+
+/// Makes a link ready under another name.
+fn make_beside(directory: &Path, name: &str, target: &Path) -> io::Result<PathBuf> {
+    let beside = beside(directory, name);
+    remove(&beside)?;
+    disk::symlink(target, CWD, &beside)?;
+    Ok(beside)
+}
+
+fn beside(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!(".{name}.new"))
+}
+
+fn points_to(link: &Path, target: &str) -> bool {
+    fs::read_link(link).is_ok_and(|found| found == Path::new(target))
 }
 
 fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    // Asked first: what is not there can be removed even where nothing can be written.
+    if !path.is_symlink() && !path.exists() {
+        return Ok(());
+    }
+    match disk::unlink(CWD, path) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
 }
 

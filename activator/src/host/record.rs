@@ -1,17 +1,22 @@
 //! Documents of our own under [`super::HOME`], written all or nothing and to the disk.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
 use serde::Serialize;
 
+use super::disk::{self, Opening, Writer};
 use super::{HOME, Host, host_file};
 use crate::problem::Problem;
 
 /// The largest document that is read, in bytes: some 300,000 managed paths.
 const LIMIT: u64 = 256 * 1024 * 1024;
+
+/// Ends the name of a document that is being written.
+const UNFINISHED: &str = "new";
 
 impl Host {
     /// Creates [`HOME`] for root alone, if it is not there.
@@ -20,14 +25,8 @@ impl Host {
     /// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
     pub fn create_home(&self) -> Result<(), Problem> {
         let home = self.path(HOME);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(home.parent().unwrap_or(&home))
-            .and_then(|()| match DirBuilder::new().mode(0o700).create(&home) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-                other => other,
-            })
+        disk::make_directories(home.parent().unwrap_or(&home), 0o755)
+            .and_then(|()| disk::make_directories(&home, 0o700))
             .map_err(|error| host_file("create the directory", HOME, &error))
     }
 
@@ -45,23 +44,38 @@ impl Host {
     /// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
     pub fn write_record(&self, name: &str, document: &impl Serialize) -> Result<(), Problem> {
         let home = self.path(HOME);
-        let temporary = home.join(format!("{name}.new"));
+        let temporary = home.join(format!("{name}.{UNFINISHED}"));
         let write = || {
             let mut bytes = serde_json::to_vec(document)?;
             bytes.push(b'\n');
-            let options =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary);
-            let mut file = options?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, home.join(name))?;
-            File::open(&home)?.sync_all()
+            let file = disk::open(CWD, &temporary, Opening::Emptied)?;
+            Writer(&file).write_all(&bytes)?;
+            disk::sync(&file)?;
+            disk::rename(CWD, &temporary, CWD, home.join(name), RenameFlags::empty())?;
+            disk::sync_directory(&home)
         };
         write().map_err(|error: io::Error| {
             // Best effort: what counts is the error itself.
-            let _ = fs::remove_file(&temporary);
+            let _ = disk::unlink(CWD, &temporary);
             host_file("write", format!("{HOME}/{name}"), &error)
         })
+    }
+
+    /// Removes documents that a run did not come to finish; only for who holds the lock.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::HostFile`].
+    pub fn remove_unfinished(&self) -> Result<(), Problem> {
+        let remove = || {
+            for entry in fs::read_dir(self.path(HOME))? {
+                let path = entry?.path();
+                if path.extension().is_some_and(|extension| extension == UNFINISHED) && path.is_file() {
+                    disk::unlink(CWD, path)?;
+                }
+            }
+            Ok(())
+        };
+        remove().map_err(|error: io::Error| host_file("clear away unfinished documents in", HOME, &error))
     }
 
     /// Removes a document of [`HOME`]; afterwards that is on the disk.
@@ -70,9 +84,9 @@ impl Host {
     /// [`crate::problem::Code::HostFile`].
     pub fn remove_record(&self, name: &str) -> Result<(), Problem> {
         let home = self.path(HOME);
-        let remove = || match fs::remove_file(home.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => File::open(&home)?.sync_all(),
+        let remove = || match disk::unlink(CWD, home.join(name)) {
+            Ok(()) | Err(Errno::NOENT) => disk::sync_directory(&home),
+            Err(errno) => Err(errno.into()),
         };
         remove().map_err(|error| host_file("remove", format!("{HOME}/{name}"), &error))
     }

@@ -5,11 +5,13 @@
 mod account;
 mod mode;
 mod path;
+mod source;
 mod unit_name;
 
 pub use account::{AccountName, Owner};
 pub use mode::Mode;
 pub use path::{AbsPath, ManagedPath};
+pub use source::Source;
 pub use unit_name::UnitName;
 
 /// Why a string is no value of the type asked for, one clause that names the string.

@@ -4,9 +4,15 @@
 
 mod accounts;
 mod build;
+mod damage;
 mod directories;
 mod generations;
+mod ledger;
 mod limits;
+mod one_door;
 mod recovery;
 mod room;
 mod sequences;
+mod stand;
+mod tricks;
+mod walk;

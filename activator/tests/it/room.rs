@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use nixfleet_activate::host::injection::FAULT;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -61,7 +62,8 @@ pub struct Room {
 
 impl Room {
     pub fn new() -> Self {
-        let room = TempDir::new().unwrap();
+        // In memory, where there is such a place: nothing here is to survive, and much is written to the disk.
+        let room = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
         let etc = room.path().join("root/etc");
         fs::create_dir_all(&etc).unwrap();
         fs::create_dir_all(room.path().join("root/var/lib")).unwrap();
@@ -109,6 +111,13 @@ impl Room {
     pub fn run(&self, arguments: &[&str]) -> Output {
         let root = self.path("/");
         Command::new(PROGRAM).args(arguments).arg("--root").arg(root).output().unwrap()
+    }
+
+    /// Runs the program until it is killed before the given change, or has ended before.
+    pub fn run_killed(&self, arguments: &[&str], change: usize) -> Output {
+        let root = self.path("/");
+        let fault = format!("kill {change}");
+        Command::new(PROGRAM).args(arguments).arg("--root").arg(root).env(FAULT, fault).output().unwrap()
     }
 
     fn json(&self, arguments: &[&str]) -> Value {

@@ -1,15 +1,21 @@
-//! Any sequence of generations and hand edits: what is applied is in force, and in the end everything is as it was.
+//! Any sequence of generations, deaths and hand edits: what is applied is in force, what stood there before is never lost,
+//! and in the end everything is as it was.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::state::{Origin, State, Thing};
+use nixfleet_activate::engine::status::status;
 use nixfleet_activate::engine::target::Wanted;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::Holder;
 use nixfleet_activate::report::{Outcome, Report};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
+use crate::ledger;
 use crate::room::{Room, directory, file, with};
 
 /// Files that may be managed; the first three stand there before.
@@ -22,6 +28,10 @@ type Generation = (Vec<Option<(u8, bool)>>, bool);
 #[derive(Clone, Debug)]
 enum Move {
     Apply(Generation),
+    /// Apply, and roll back to where it was.
+    ThereAndBack(Generation),
+    /// Apply, die at a change, die again in the recovery, recover.
+    Die(Generation, usize, usize),
     RollBack,
     Edit(usize),
     Delete(usize),
@@ -34,7 +44,9 @@ fn generation() -> impl Strategy<Value = Generation> {
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let one = prop_oneof![
-        4 => generation().prop_map(Move::Apply),
+        3 => generation().prop_map(Move::Apply),
+        2 => (generation(), 1..220_usize, 1..80_usize).prop_map(|(to, first, second)| Move::Die(to, first, second)),
+        1 => generation().prop_map(Move::ThereAndBack),
         1 => Just(Move::RollBack),
         1 => (0..FILES.len()).prop_map(Move::Edit),
         1 => (0..FILES.len()).prop_map(Move::Delete),
@@ -65,61 +77,183 @@ fn is_managed(room: &Room, path: &str) -> bool {
     room.inspect().lines().any(|line| line.starts_with(&format!("{path}: file")))
 }
 
-fn play(moves: &[Move]) -> Result<(), TestCaseError> {
-    let room = Room::new();
-    for path in &FILES[..STANDING] {
-        room.write(path, &format!("stood at {path}\n"));
-        room.chmod(path, 0o604);
-    }
-    let outside = |room: &Room| {
-        let tree = room.tree("/");
-        tree.lines()
-            .filter(|line| !line.starts_with("/nix") && !line.starts_with("/var/lib/nixfleet"))
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+/// Everything that is not `NixFleet`'s own.
+fn outside(room: &Room) -> Vec<String> {
+    let tree = room.tree("/");
+    let own = |line: &&str| line.starts_with("/nix") || line.starts_with("/var/lib/nixfleet");
+    tree.lines().filter(|line| !own(line)).map(str::to_owned).collect()
+}
+
+/// As [`outside`], without times: what was rewritten has new ones.
+fn timeless(room: &Room) -> Vec<String> {
+    let untimed = |line: String| match line.splitn(4, ' ').collect::<Vec<_>>()[..] {
+        [path, mode, _, content] if content.starts_with('"') => format!("{path} {mode} {content}"),
+        _ => line,
     };
-    let before = outside(&room);
-    let host = Host::open(&room.path("/")).unwrap();
-    for (index, step) in moves.iter().enumerate() {
-        match step {
-            Move::Apply(generation) => {
-                let closure = room.closure(&index.to_string(), &lists(generation));
-                let report = run(&host, &Goal::Closure(closure.clone()));
-                prop_assert!(report.outcome.is_good(), "{:?}", report.problem);
-                let again = run(&host, &Goal::Closure(closure));
-                prop_assert_eq!(again.outcome, Outcome::Unchanged, "applying twice is applying once");
-                for (path, wanted) in FILES.iter().zip(&generation.0) {
-                    if let Some((content, _)) = wanted {
-                        prop_assert_eq!(room.read(path), format!("content {content}\n"));
-                    }
-                }
-            }
-            Move::RollBack => {
-                let report = run(&host, &Goal::Generation(Wanted::Previous));
-                let nowhere =
-                    report.problem.as_ref().is_some_and(|problem| problem.code.as_str() == "NF-409");
-                prop_assert!(report.outcome.is_good() || nowhere, "{:?}", report.problem);
-            }
-            // Only what is managed: the rest is not ours to bring back.
-            Move::Edit(index) if is_managed(&room, FILES[*index]) => room.write(FILES[*index], "by hand\n"),
-            Move::Delete(index) if is_managed(&room, FILES[*index]) => {
-                let _ = fs::remove_file(room.path(FILES[*index]));
-            }
-            Move::Edit(_) | Move::Delete(_) => {}
-        }
+    outside(room).into_iter().map(untimed).collect()
+}
+
+/// Each file that stood there before stands there still, or is kept as it was.
+fn check_originals(room: &Room) -> Result<(), TestCaseError> {
+    let (state, _) = State::read(&Host::open(&room.path("/")).unwrap()).unwrap();
+    for path in &FILES[..STANDING] {
+        let place = match state.paths.get(*path).map(|owned| &owned.origin) {
+            None => (*path).to_owned(),
+            Some(Origin::Original { kept }) => kept.to_string(),
+            Some(other) => return Err(TestCaseError::fail(format!("{path} came from {other:?}"))),
+        };
+        prop_assert_eq!(room.read(&place), format!("stood at {path}\n"), "{} is lost", path);
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&room.path(&place).metadata().unwrap().permissions());
+        prop_assert_eq!(mode & 0o7777, 0o604);
     }
-    let report = run(&host, &Goal::Closure(room.closure("nothing", &json!({}))));
-    prop_assert!(report.outcome.is_good(), "{:?}", report.problem);
-    prop_assert_eq!(outside(&room), before, "what stood there is back, what we made is gone");
-    prop_assert_eq!(room.inspect(), "");
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn every_sequence_ends_where_it_began(moves in moves()) {
-        play(&moves)?;
+/// What the state says is what stands there.
+fn check_owned(room: &Room, host: &Host) -> Result<(), TestCaseError> {
+    let (state, _) = State::read(host).unwrap();
+    for (path, owned) in &state.paths {
+        let found = room.path(path).symlink_metadata();
+        let fits = found.is_ok_and(|found| match owned.thing {
+            Thing::Directory { .. } => found.is_dir(),
+            Thing::File { .. } => found.is_file(),
+            Thing::Link { .. } => found.is_symlink(),
+        });
+        prop_assert!(fits, "{} is owned, but something else stands there", path);
     }
+    prop_assert_eq!(&status(host).unwrap().drift, &[], "nothing differs from the state");
+    Ok(())
+}
+
+/// A host in the middle of a sequence.
+struct Play {
+    room: Room,
+    host: Host,
+    /// Hand edits were made since the last run that came to its end.
+    edited: bool,
+}
+
+impl Play {
+    fn new() -> Self {
+        let room = Room::new();
+        for path in &FILES[..STANDING] {
+            room.write(path, &format!("stood at {path}\n"));
+            room.chmod(path, 0o604);
+        }
+        let host = Host::open(&room.path("/")).unwrap();
+        Self { room, host, edited: false }
+    }
+
+    fn apply(&mut self, closure: &str, generation: &Generation) -> Result<(), TestCaseError> {
+        let report = run(&self.host, &Goal::Closure(closure.to_owned()));
+        prop_assert!(report.outcome.is_good(), "{:?}", report.problem);
+        let again = run(&self.host, &Goal::Closure(closure.to_owned()));
+        prop_assert_eq!(again.outcome, Outcome::Unchanged, "applying twice is applying once");
+        for (path, wanted) in FILES.iter().zip(&generation.0) {
+            if let Some((content, _)) = wanted {
+                prop_assert_eq!(self.room.read(path), format!("content {content}\n"));
+            }
+        }
+        self.edited = false;
+        check_owned(&self.room, &self.host)
+    }
+
+    fn roll_back(&mut self) -> Result<(), TestCaseError> {
+        let report = run(&self.host, &Goal::Generation(Wanted::Previous));
+        let nowhere = report.problem.as_ref().is_some_and(|problem| problem.code.as_str() == "NF-409");
+        prop_assert!(report.outcome.is_good() || nowhere, "{:?}", report.problem);
+        self.edited &= nowhere;
+        Ok(())
+    }
+
+    fn there_and_back(&mut self, closure: &str, generation: &Generation) -> Result<(), TestCaseError> {
+        let current = State::read(&self.host).unwrap().0.generation;
+        let before = timeless(&self.room);
+        let comparable = !self.edited && current.is_some();
+        self.apply(closure, generation)?;
+        if comparable {
+            let report = run(&self.host, &Goal::Generation(Wanted::Number(current.unwrap())));
+            prop_assert!(report.outcome.is_good(), "{:?}", report.problem);
+            prop_assert_eq!(timeless(&self.room), before, "rolling back an apply changes nothing");
+        }
+        Ok(())
+    }
+
+    fn die(&mut self, closure: &str, first: usize, second: usize) -> Result<(), TestCaseError> {
+        let before = timeless(&self.room);
+        let output = self.room.run_killed(&["apply", "--closure", closure], first);
+        let survived = output.status.success();
+        self.room.run_killed(&["rollback", "--to", "99"], second);
+        self.room.run(&["rollback", "--to", "99"]);
+        let current = State::read(&self.host).unwrap().0.closure;
+        if current.as_deref() == Some(closure) {
+            self.edited = false;
+            return check_owned(&self.room, &self.host);
+        }
+        prop_assert!(!survived, "an apply that succeeded is in force");
+        prop_assert_eq!(timeless(&self.room), before, "what died before its commit never was");
+        Ok(())
+    }
+}
+
+fn play(moves: &[Move]) -> Result<(), TestCaseError> {
+    let mut play = Play::new();
+    let before = outside(&play.room);
+    for (index, step) in moves.iter().enumerate() {
+        let closure = |generation| play.room.closure(&index.to_string(), &lists(generation));
+        match step {
+            Move::Apply(generation) => play.apply(&closure(generation), generation)?,
+            Move::ThereAndBack(generation) => play.there_and_back(&closure(generation), generation)?,
+            Move::Die(generation, first, second) => play.die(&closure(generation), *first, *second)?,
+            Move::RollBack => play.roll_back()?,
+            // Only what is managed: the rest is not ours to bring back.
+            Move::Edit(index) if is_managed(&play.room, FILES[*index]) => {
+                play.room.write(FILES[*index], "by hand\n");
+                play.edited = true;
+            }
+            Move::Delete(index) if is_managed(&play.room, FILES[*index]) => {
+                let _ = fs::remove_file(play.room.path(FILES[*index]));
+                play.edited = true;
+            }
+            Move::Edit(_) | Move::Delete(_) => {}
+        }
+        check_originals(&play.room)?;
+    }
+    let report = run(&play.host, &Goal::Closure(play.room.closure("nothing", &json!({}))));
+    prop_assert!(report.outcome.is_good(), "{:?}", report.problem);
+    prop_assert_eq!(outside(&play.room), before, "what stood there is back, what we made is gone");
+    prop_assert_eq!(play.room.inspect(), "");
+    Ok(())
+}
+
+/// How many sequences are tried; with `NIXFLEET_SOAK`, as many as fit into so many seconds.
+const SEQUENCES: u32 = 48;
+
+#[test]
+fn every_sequence_ends_where_it_began() {
+    let config = ProptestConfig { cases: SEQUENCES, failure_persistence: None, ..ProptestConfig::default() };
+    let soak =
+        std::env::var("NIXFLEET_SOAK").ok().map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
+    let begun = Instant::now();
+    let mut tried = 0;
+    loop {
+        if let Err(failure) = TestRunner::new(config.clone()).run(&moves(), |moves| play(&moves)) {
+            panic!("{failure}");
+        }
+        tried += SEQUENCES;
+        if soak.is_none_or(|soak| begun.elapsed() >= soak) {
+            break;
+        }
+    }
+    if soak.is_some() {
+        println!("{tried} sequences in {:.0} s, 0 failures", begun.elapsed().as_secs_f64());
+        return;
+    }
+    ledger::record(
+        "All or nothing",
+        "sequences::every_sequence_ends_where_it_began",
+        &format!("{tried} random sequences of generations, roll-backs, deaths and hand edits"),
+        &[],
+    );
 }

@@ -1,0 +1,142 @@
+//! Stops a run at a chosen change, as a power cut, a full disk or a broken one would. Only in builds for tests.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use rustix::process::{Signal, getpid, kill_process};
+
+use super::fault::{Change, Subject};
+
+/// The variable that says what happens and where: `kill 17` at the 17th change, see [`Kind`] for the words.
+pub const FAULT: &str = "NIXFLEET_FAULT";
+/// The variable that names a file which gets a line for each change: its number, what it is, its paths.
+pub const LOG: &str = "NIXFLEET_FAULT_LOG";
+
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+static FAULT_OF_THIS_RUN: OnceLock<Option<Fault>> = OnceLock::new();
+
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// `kill`: the process is gone before the change.
+    Kill,
+    /// `torn`: it is gone after half of what it writes there.
+    Torn,
+    /// `enospc`: the disk has no room for this one change.
+    NoSpace,
+    /// `full`: from there on it has room for nothing new.
+    Full,
+    /// `eio`: this one change fails.
+    Broken,
+    /// `dead`: from there on all changes fail.
+    Dead,
+}
+
+struct Fault {
+    kind: Kind,
+    at: u64,
+}
+
+impl Fault {
+    fn of_environment() -> Option<Self> {
+        let text = std::env::var(FAULT).ok()?;
+        let (word, at) = text.split_once(' ')?;
+        let kind = match word {
+            "kill" => Kind::Kill,
+            "torn" => Kind::Torn,
+            "enospc" => Kind::NoSpace,
+            "full" => Kind::Full,
+            "eio" => Kind::Broken,
+            "dead" => Kind::Dead,
+            _ => return None,
+        };
+        Some(Self { kind, at: at.parse().ok()? })
+    }
+
+    fn hits(&self, number: u64, change: Change) -> bool {
+        match self.kind {
+            Kind::Kill | Kind::Torn | Kind::NoSpace | Kind::Broken => number == self.at,
+            Kind::Full => number >= self.at && takes_room(change),
+            Kind::Dead => number >= self.at,
+        }
+    }
+}
+
+/// What a full disk refuses; the rest it still does.
+const fn takes_room(change: Change) -> bool {
+    matches!(
+        change,
+        Change::Create
+            | Change::Write
+            | Change::Link
+            | Change::Symlink
+            | Change::MakeDirectory
+            | Change::Attribute
+            | Change::Run
+    )
+}
+
+pub(super) fn point(change: Change, subjects: &[Subject<'_>]) -> Result<(), Errno> {
+    match reached(change, subjects) {
+        None => Ok(()),
+        Some(Kind::Kill | Kind::Torn) => Err(die()),
+        Some(Kind::NoSpace | Kind::Full) => Err(Errno::NOSPC),
+        Some(Kind::Broken | Kind::Dead) => Err(Errno::IO),
+    }
+}
+
+pub(super) fn writing(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+    let Some(kind) = reached(Change::Write, &[Subject::Fd(file.as_fd())]) else { return Ok(()) };
+    if !matches!(kind, Kind::Kill | Kind::Dead) {
+        file.write_all(&bytes[..bytes.len() / 2])?;
+    }
+    Err(match kind {
+        Kind::Kill | Kind::Torn => die(),
+        Kind::NoSpace | Kind::Full => Errno::NOSPC,
+        Kind::Broken | Kind::Dead => Errno::IO,
+    }
+    .into())
+}
+
+/// Counts a change, and says what happens at it.
+fn reached(change: Change, subjects: &[Subject<'_>]) -> Option<Kind> {
+    let number = CHANGES.fetch_add(1, Ordering::SeqCst) + 1;
+    if let Some(log) = std::env::var_os(LOG) {
+        let paths: Vec<String> =
+            subjects.iter().map(|subject| path_of(*subject).display().to_string()).collect();
+        let line = format!("{number}\t{change:?}\t{}\n", paths.join("\t"));
+        // A log that cannot be written shows as one that is too short.
+        let _ = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(log)
+            .and_then(|mut log| log.write_all(line.as_bytes()));
+    }
+    let fault = FAULT_OF_THIS_RUN.get_or_init(Fault::of_environment).as_ref()?;
+    fault.hits(number, change).then_some(fault.kind)
+}
+
+/// Ends the process as nothing that it could answer to.
+fn die() -> Errno {
+    let _ = kill_process(getpid(), Signal::KILL);
+    Errno::IO
+}
+
+fn path_of(subject: Subject<'_>) -> PathBuf {
+    let open = |fd: BorrowedFd<'_>| {
+        if fd.as_raw_fd() == CWD.as_raw_fd() {
+            return PathBuf::new();
+        }
+        std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap_or_default()
+    };
+    match subject {
+        Subject::Fd(fd) => open(fd),
+        Subject::In(fd, name) => open(fd).join(name),
+    }
+}

@@ -1,0 +1,81 @@
+//! Every change of a host goes through one module, so that the walk over all changes misses none.
+
+use std::path::Path;
+
+/// What changes files, in the words of the libraries in use.
+const CHANGES: [&str; 43] = [
+    "renameat",
+    "fs::rename",
+    "linkat(",
+    "hard_link",
+    "mkdirat",
+    "fs::create_dir",
+    "DirBuilder",
+    "fs::remove_",
+    "fchmod",
+    "chmodat",
+    "fchown",
+    "chownat",
+    "lchown",
+    "set_permissions",
+    "utimensat",
+    "futimens",
+    "set_times",
+    "set_modified",
+    "setxattr",
+    "removexattr",
+    "fsync",
+    "syncfs",
+    "fdatasync",
+    "sync_all",
+    "sync_data",
+    "ftruncate",
+    "set_len",
+    "fallocate",
+    "fs::write",
+    "fs::copy",
+    "File::create",
+    "OpenOptions",
+    "OFlags::CREATE",
+    "OFlags::WRONLY",
+    "OFlags::RDWR",
+    "OFlags::TRUNC",
+    "OFlags::APPEND",
+    "mknodat",
+    "copy_file_range",
+    "sendfile",
+    "unix::fs::symlink",
+    "fs::chown",
+    "NamedTempFile",
+];
+
+/// The module itself, and what never changes a host: the builder of closures, and what only tests have.
+const ALLOWED: [&str; 3] = ["host/disk.rs", "host/injection.rs", "build/mod.rs"];
+
+#[test]
+fn every_change_of_a_host_goes_through_one_module() {
+    let sources = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+    let mut found = Vec::new();
+    search(sources, sources, &mut found);
+    assert_eq!(found, [] as [String; 0], "call it through host::disk, where tests can stop a run");
+}
+
+fn search(root: &Path, directory: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            search(root, &path, found);
+        } else if !ALLOWED.contains(&name.as_str()) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
+            for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim().starts_with("//"))
+            {
+                let bare = line.replace("readlinkat(", "");
+                if let Some(change) = CHANGES.iter().find(|change| bare.contains(**change)) {
+                    found.push(format!("{name}:{}: {change}", number + 1));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Something goes wrong at every single change that three transactions make, one run for each change and each way to go
+//! wrong. Whatever it was, the host ends in exactly the old or exactly the new generation.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Output;
+
+use rustix::fs::XattrFlags;
+use serde_json::{Value, json};
+
+use crate::ledger;
+use crate::room::{directory, file, unit, with};
+use crate::stand::{Stand, differences, with_own_mounts};
+
+/// A run that only ends what an earlier one left open: the generation does not exist.
+const RECOVER: [&str; 3] = ["rollback", "--to", "99"];
+
+/// An access control list: the owner reads and writes, root (once more) reads, all others read.
+const ACL: &[u8] = &[
+    2, 0, 0, 0, // version
+    1, 0, 6, 0, 255, 255, 255, 255, // owner
+    2, 0, 4, 0, 0, 0, 0, 0, // user 0
+    4, 0, 4, 0, 255, 255, 255, 255, // group
+    16, 0, 4, 0, 255, 255, 255, 255, // mask
+    32, 0, 4, 0, 255, 255, 255, 255, // others
+];
+
+type Tree = BTreeMap<String, String>;
+
+/// From one state of a host to a closure.
+struct Transaction {
+    /// The name under which the host before is saved.
+    from: &'static str,
+    closure: String,
+    before: Tree,
+    after: Tree,
+    /// How many changes a run makes.
+    changes: usize,
+}
+
+impl Transaction {
+    fn measure(stand: &Stand, from: &'static str, closure: &str) -> Self {
+        stand.load(from);
+        let before = stand.tree();
+        let changes = stand.changes(&["apply", "--closure", closure]).len();
+        let after = stand.tree();
+        assert!(changes > 50 && before != after, "{changes} changes");
+        Self { from, closure: closure.to_owned(), before, after, changes }
+    }
+}
+
+fn one() -> Value {
+    json!({
+        "directories": [
+            directory("/srv/gone", "0750"), directory("/etc/access.d", "0755"), directory("/etc/type", "0755"),
+            directory("/opt/stood", "0711"),
+        ],
+        "files": [
+            file("/etc/changed", Some("one\n")),
+            file("/etc/removed", Some("removed\n")),
+            file("/etc/access", Some("access\n")),
+            file("/srv/gone/deep/file", Some("deep\n")),
+            file("/srv/changed", Some("one\n")),
+            with(file("/etc/restored", Some("managed\n")), "onConflict", "backup"),
+            with(file("/srv/restored", Some("managed\n")), "onConflict", "backup"),
+            with(file("/etc/same", Some("as it is\n")), "onConflict", "backup"),
+        ],
+        "units": [unit("web.service", Some("[Install]\nWantedBy=a.target\n"), Some(true))],
+    })
+}
+
+fn two() -> Value {
+    json!({
+        "directories": [directory("/etc/access.d", "0700"), directory("/srv/new", "0711")],
+        "files": [
+            file("/etc/changed", Some("two\n")),
+            file("/etc/created/file", Some("created\n")),
+            with(file("/etc/access", Some("access\n")), "mode", "0600"),
+            with(file("/etc/foreign", Some("ours\n")), "onConflict", "backup"),
+            with(file("/etc/adopted", Some("ours\n")), "onConflict", "adopt"),
+            file("/etc/type", Some("a file now\n")),
+            with(file("/srv/changed", Some("two\n")), "mode", "0640"),
+            with(file("/srv/foreign", Some("ours\n")), "onConflict", "backup"),
+        ],
+        "units": [unit("web.service", Some("[Install]\nWantedBy=b.target\n"), Some(true))],
+    })
+}
+
+/// Create, change, remove: what a host goes through.
+fn transactions(stand: &Stand) -> [Transaction; 3] {
+    stand.install();
+    for path in ["/etc/restored", "/etc/foreign", "/etc/adopted", "/srv/restored", "/srv/foreign"] {
+        stand.write(path, &format!("stood at {path}\n"), 0o604);
+    }
+    stand.write("/etc/same", "as it is\n", 0o644);
+    std::fs::create_dir_all(stand.path("/opt/stood")).unwrap();
+    for path in ["/etc/restored", "/srv/restored", "/srv/foreign"] {
+        let path = stand.path(path);
+        rustix::fs::setxattr(&path, c"system.posix_acl_access", ACL, XattrFlags::empty()).unwrap();
+    }
+    stand.save("bare");
+    let [one, two, nothing] = [("one", one()), ("two", two()), ("nothing", json!({}))]
+        .map(|(name, lists)| stand.closure(name, &lists));
+    let create = Transaction::measure(stand, "bare", &one);
+    for path in ["/etc/changed", "/srv/changed"] {
+        stand.write(path, "by hand\n", 0o644);
+    }
+    stand.save("edited");
+    let change = Transaction::measure(stand, "edited", &two);
+    stand.write("/srv/changed", "by hand again\n", 0o640);
+    stand.save("full");
+    let remove = Transaction::measure(stand, "full", &nothing);
+    [create, change, remove]
+}
+
+/// Where a host ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Old,
+    New,
+}
+
+struct Walker<'s> {
+    stand: &'s Stand,
+    failures: Vec<String>,
+    ends: [usize; 2],
+}
+
+impl<'s> Walker<'s> {
+    const fn new(stand: &'s Stand) -> Self {
+        Self { stand, failures: Vec::new(), ends: [0, 0] }
+    }
+
+    /// The run that fails.
+    fn fail(&self, transaction: &Transaction, kind: &str, at: usize) -> Output {
+        self.stand.load(transaction.from);
+        self.stand.run(&["apply", "--closure", &transaction.closure], Some((kind, at)))
+    }
+
+    /// Ends what is open, and looks.
+    fn recover(&mut self, transaction: &Transaction, trial: &str) -> Option<End> {
+        let output = self.stand.run(&RECOVER, None);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let problem = &report["problem"];
+        if problem["code"] != "NF-409" {
+            self.failures.push(format!("{trial}: recovery says {problem} {output:?}"));
+        }
+        let tree = self.stand.tree();
+        let old = differences(&tree, &transaction.before);
+        let new = differences(&tree, &transaction.after);
+        let end = match (old.is_empty(), new.is_empty()) {
+            (true, _) => End::Old,
+            (_, true) => End::New,
+            _ => {
+                self.failures
+                    .push(format!("{trial}: neither old {old:?} nor new but for {} paths", new.len()));
+                return None;
+            }
+        };
+        self.ends[end as usize] += 1;
+        Some(end)
+    }
+
+    /// After whatever happened an apply brings the new generation.
+    fn apply_at_last(&mut self, transaction: &Transaction, trial: &str) {
+        let output = self.stand.run(&["apply", "--closure", &transaction.closure], None);
+        let different = differences(&self.stand.tree(), &transaction.after);
+        if !output.status.success() || !different.is_empty() {
+            self.failures.push(format!("{trial}: the next apply gives {different:?} {output:?}"));
+        }
+    }
+
+    /// The process is gone at a change.
+    fn death(&mut self, transaction: &Transaction, kind: &str, at: usize) {
+        let trial = format!("{kind} at change {at} from {}", transaction.from);
+        let output = self.fail(transaction, kind, at);
+        if output.status.signal() != Some(9) {
+            self.failures.push(format!("{trial}: it lives {output:?}"));
+        }
+        if self.recover(transaction, &trial) == Some(End::Old) {
+            self.apply_at_last(transaction, &trial);
+        }
+    }
+
+    /// A change fails; the run itself has to put things right, unless it cannot change anything any more.
+    fn error(&mut self, transaction: &Transaction, kind: &str, at: usize) {
+        let trial = format!("{kind} at change {at} from {}", transaction.from);
+        let output = self.fail(transaction, kind, at);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let outcome = report["outcome"].as_str().unwrap_or("none").to_owned();
+        let old_at_once = differences(&self.stand.tree(), &transaction.before).is_empty();
+        let promised = match outcome.as_str() {
+            "ok" => Some(End::New),
+            "rolled-back" | "blocked" if old_at_once => Some(End::Old),
+            "blocked" | "rolled-back" | "failed" if kind == "dead" => None,
+            _ => {
+                let different = differences(&self.stand.tree(), &transaction.before);
+                self.failures
+                    .push(format!("{trial}: it ended {outcome} {different:?} {}", report["problem"]));
+                None
+            }
+        };
+        let end = self.recover(transaction, &trial);
+        if promised.is_some() && end.is_some() && end != promised {
+            self.failures.push(format!("{trial}: it said {outcome} and ended {end:?}"));
+        }
+        if end == Some(End::Old) {
+            self.apply_at_last(transaction, &trial);
+        }
+    }
+
+    fn ledger(&self, test: &str, promise: &str, what: &str) {
+        let [old, new] = self.ends;
+        let tried = format!("{} {what}: {old} ended old, {new} new", old + new);
+        ledger::record(promise, test, &tried, &self.failures);
+    }
+}
+
+const ALL_OR_NOTHING: &str = "All or nothing";
+
+fn walk(test: &str, what: &str, trial: impl Fn(&mut Walker<'_>, &Transaction, usize)) {
+    with_own_mounts(test, |stand| {
+        let transactions = transactions(stand);
+        let mut walker = Walker::new(stand);
+        for transaction in &transactions {
+            for at in 1..=transaction.changes {
+                trial(&mut walker, transaction, at);
+            }
+        }
+        walker.ledger(test, ALL_OR_NOTHING, what);
+    });
+}
+
+#[test]
+fn killed_before_any_change() {
+    walk("walk::killed_before_any_change", "points to kill the process at", |walker, transaction, at| {
+        walker.death(transaction, "kill", at);
+    });
+}
+
+#[test]
+fn killed_in_the_middle_of_any_change() {
+    walk(
+        "walk::killed_in_the_middle_of_any_change",
+        "points to kill the process at, writes half done",
+        |walker, transaction, at| walker.death(transaction, "torn", at),
+    );
+}
+
+#[test]
+fn no_room_for_any_one_change() {
+    walk("walk::no_room_for_any_one_change", "changes refused with ENOSPC", |walker, transaction, at| {
+        walker.error(transaction, "enospc", at);
+    });
+}
+
+#[test]
+fn a_disk_full_from_any_change_on() {
+    walk(
+        "walk::a_disk_full_from_any_change_on",
+        "points from which the disk stays full",
+        |walker, transaction, at| walker.error(transaction, "full", at),
+    );
+}
+
+#[test]
+fn any_one_change_broken() {
+    walk("walk::any_one_change_broken", "changes refused with EIO", |walker, transaction, at| {
+        walker.error(transaction, "eio", at);
+    });
+}
+
+#[test]
+fn a_disk_dead_from_any_change_on() {
+    walk(
+        "walk::a_disk_dead_from_any_change_on",
+        "points from which every change is refused with EIO",
+        |walker, transaction, at| walker.error(transaction, "dead", at),
+    );
+}
+
+#[test]
+fn killed_again_during_the_recovery() {
+    let test = "walk::killed_again_during_the_recovery";
+    with_own_mounts(test, |stand| {
+        let transactions = transactions(stand);
+        let mut walker = Walker::new(stand);
+        for transaction in &transactions {
+            for first in (1..=transaction.changes).step_by(9) {
+                walker.fail(transaction, "kill", first);
+                let recovery = stand.changes(&RECOVER).len();
+                for second in (1 + first % 5..=recovery).step_by(5) {
+                    walker.fail(transaction, "kill", first);
+                    stand.run(&RECOVER, Some(("kill", second)));
+                    let trial = format!("killed at {first}, then at {second} from {}", transaction.from);
+                    walker.recover(transaction, &trial);
+                }
+            }
+        }
+        walker.ledger(test, ALL_OR_NOTHING, "pairs of a kill and a kill in the recovery");
+    });
+}

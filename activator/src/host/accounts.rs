@@ -250,7 +250,13 @@ fn run(host: &Host, tool: &str, arguments: Vec<OsString>, name: &str) -> Result<
         || Problem::new(Code::Account, format!("{tool} failed for `{name}`")).at("/etc/passwd, /etc/group");
     match command::run(&argv, LIMIT) {
         Ok(finished) if finished.success() => Ok(()),
-        Ok(finished) => Err(what().because(finished.why())),
+        Ok(finished) => {
+            let problem = what().because(finished.why());
+            let busy = finished.stderr.contains("currently used by process");
+            let help =
+                format!("stop what runs as `{name}` on the host, see `pgrep -u {name} -a`, then apply again");
+            Err(if busy { problem.help(help) } else { problem })
+        }
         Err(error) => Err(what().because(error).help("install the package `passwd` on the host")),
     }
 }

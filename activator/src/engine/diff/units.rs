@@ -161,7 +161,7 @@ impl Differ<'_> {
                 .map_or_else(|| owned.map(|owned| &owned.reload_units), |file| Some(&file.reload_units));
             let why = format!("{} changed", short(&path));
             for (units, on_change) in [(restart, OnChange::Restart), (reload, OnChange::Reload)] {
-                for unit in units.into_iter().flatten() {
+                for unit in units.into_iter().flatten().flat_map(|unit| self.instances(unit)) {
                     let observed = self.observed_state(unit, self.state.units.contains_key(unit));
                     if observed.is_up() || observed.is_failed() {
                         Self::react(unit, on_change, &observed, false, &why, fates);
@@ -169,6 +169,15 @@ impl Differ<'_> {
                 }
             }
         }
+    }
+
+    /// The unit itself, or all instances of a template.
+    fn instances<'u>(&'u self, unit: &'u UnitName) -> Vec<&'u UnitName> {
+        if !unit.is_template() {
+            return vec![unit];
+        }
+        let known = self.observed.units.iter().flat_map(BTreeMap::keys);
+        known.filter(|instance| instance.template().as_ref() == Some(unit)).collect()
     }
 
     /// A socket cannot be restarted while its service runs, so the service goes with it.

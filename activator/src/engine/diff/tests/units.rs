@@ -327,3 +327,19 @@ fn drop_ins_of_the_distributions_unit_restart_it_when_they_come_and_go() {
         "#]],
     );
 }
+
+#[test]
+fn a_file_that_names_a_template_affects_its_running_instances() {
+    let conf = |text: &str| [file("/etc/job", text, &["job@.service"], &[])];
+    let mut host = Simulated::on(&target("/one", &conf("1"), &[]));
+    host.unit("job@a.service", "active");
+    host.unit("job@b.service", "inactive");
+    host.expect(
+        &target("/two", &conf("2"), &[]),
+        &expect![[r#"
+            replace /etc/job 0644 root:root, 1 bytes
+            switch the profile: generation 1 → 2
+            restart job@a.service: /etc/job changed
+        "#]],
+    );
+}

@@ -26,7 +26,7 @@ rustPlatform.buildRustPackage {
     done
   '';
   meta = {
-    description = "One inventory, one command for fleets of Ubuntu, Debian and NixOS servers";
+    description = "One inventory, one command for fleets of Ubuntu and Debian servers";
     license = lib.licenses.mit;
     mainProgram = "nixfleet";
     platforms = lib.platforms.unix;

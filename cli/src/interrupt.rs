@@ -20,6 +20,11 @@ impl Interrupt {
         self.changing.store(true, Ordering::Relaxed);
     }
 
+    /// Whether hosts are being changed.
+    pub fn finds_hosts_changing(&self) -> bool {
+        self.changing.load(Ordering::Relaxed)
+    }
+
     /// From now on no further host should be begun.
     pub fn want(&self) {
         self.wanted.store(true, Ordering::Relaxed);
@@ -39,7 +44,7 @@ impl Interrupt {
         };
         either(&mut interrupts, &mut terminations).await;
         self.want();
-        if self.changing.load(Ordering::Relaxed) {
+        if self.finds_hosts_changing() {
             render::err("\ninterrupted: no further host is begun; waiting for those that have begun");
             render::err("(again: leave now; they go on by themselves)");
             either(&mut interrupts, &mut terminations).await;

@@ -16,6 +16,7 @@ mod remote;
 mod render;
 mod saved;
 mod ssh;
+mod tip;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             report("", true, problem.into()).into()
         }
         Err(error) => {
+            let error = tip::with(error);
             // A reader that went away is no reason to fail.
             let _ = error.print();
             if error.use_stderr() { Exit::Refused } else { Exit::Good }.into()
@@ -70,7 +72,7 @@ fn run(cli: &Cli) -> Exit {
     let result = runtime.block_on(async {
         tokio::select! {
             result = command::execute(&cli.command, &context) => result,
-            () = interrupt.leave() => Err(interrupted()),
+            () = interrupt.leave() => Err(interrupted(&interrupt)),
         }
     });
     // Whatever still runs is ended with the runtime; a question that nobody answered must not hold it up.
@@ -86,8 +88,14 @@ fn run(cli: &Cli) -> Exit {
 }
 
 /// Why a command that was left at once has no result.
-fn interrupted() -> anyhow::Error {
-    let why = "hosts that were being changed go on by themselves; all others are as they were";
+fn interrupted(interrupt: &Interrupt) -> anyhow::Error {
+    let why = if interrupt.finds_hosts_changing() {
+        "hosts that were being changed go on by themselves; all others are as they were"
+    } else {
+        "no host was changed"
+    };
+    // The terminal has just shown ^C, with no line end.
+    render::err("");
     Problem::new(Code::Usage, "interrupted").because(why).into()
 }
 

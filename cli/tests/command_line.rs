@@ -52,7 +52,10 @@ fn without_a_terminal_hosts_change_only_with_yes() {
 fn a_mistyped_command_line_is_refused_with_the_right_one() {
     assert!(stderr("aply").contains("a similar subcommand exists: 'apply'"));
     assert!(stderr("rollback --to 0").contains("expected the number of a generation, from 1, or `previous`"));
-    assert!(stderr("plan --base debian").contains("expected ubuntu or nixos"));
+    assert!(stderr("plan --base debian").contains("expected ubuntu, which is Debian's too, or nixos"));
+    assert!(stderr("plan web-1").contains("tip: to name a host: --host web-1"));
+    assert!(stderr("apply --limit web-1").contains("--host NAME, --tag TAG"));
+    assert!(stderr("run uptime").contains("tip: the command stands after `--`: nixfleet run -- uptime"));
     assert!(stderr("run --host web-1").contains("<CMD>"));
     assert!(stderr("plan --parallel 0").contains("--parallel"));
     assert!(stderr("apply --plan f --host web-1").contains("cannot be used with"));

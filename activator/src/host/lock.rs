@@ -45,7 +45,7 @@ impl std::fmt::Display for Holder {
         let now = Self::current("", "").since;
         write!(
             f,
-            "{} runs {} (process {}) since {} s",
+            "{} has been running {} (process {}) for {} s",
             self.who,
             self.command,
             self.pid,

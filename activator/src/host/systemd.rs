@@ -226,9 +226,10 @@ fn failed(verb: Verb, unit: &str, why: &str) -> Problem {
 fn last_messages(unit: &str, since: SystemTime) -> String {
     let since = since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let since = format!("--since=@{since}");
-    let argv = ["journalctl", "--no-pager", "-q", "-n", "10", "-o", "cat", &since, "-u", unit];
+    let argv = ["journalctl", "--no-pager", "-q", "-n", "20", "-o", "cat", &since, "-u", unit];
     let Ok(finished) = command::run(&argv, QUERY_LIMIT) else { return String::new() };
-    let printable = |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>();
+    let printable =
+        |line: &str| line.replace('\t', "  ").chars().filter(|c| !c.is_control()).collect::<String>();
     finished.stdout.lines().flat_map(|line| ["\n".to_owned(), printable(line)]).collect()
 }
 

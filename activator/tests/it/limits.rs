@@ -18,7 +18,9 @@ fn a_second_run_is_refused_with_the_name_of_the_first() {
     let lock = Lock::take(&host, &Holder::current("alice@desk", "apply")).unwrap();
     let report = room.applied(&closure, "blocked");
     assert_eq!(report["problem"]["code"], "NF-401");
-    assert!(report["problem"]["why"].as_str().unwrap().starts_with("alice@desk runs apply (process "));
+    assert!(
+        report["problem"]["why"].as_str().unwrap().starts_with("alice@desk has been running apply (process ")
+    );
     assert!(room.status()["lockedBy"].as_str().unwrap().starts_with("alice@desk"));
     assert_eq!(room.plan(&closure)["steps"].as_array().unwrap().len(), 2, "planning needs no lock");
     assert_eq!(

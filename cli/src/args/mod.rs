@@ -22,7 +22,7 @@ pub use status::StatusArgs;
 pub use targets::base;
 pub use targets::{SelectionArgs, TargetArgs};
 
-/// One inventory, one command for fleets of Ubuntu, Debian and NixOS hosts.
+/// One inventory, one command for fleets of Ubuntu and Debian hosts.
 #[derive(Debug, Parser)]
 #[command(
     name = "nixfleet",

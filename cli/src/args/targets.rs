@@ -56,6 +56,6 @@ pub fn base(word: &str) -> Result<Base, String> {
     match word {
         "ubuntu" => Ok(Base::Ubuntu),
         "nixos" => Ok(Base::Nixos),
-        _ => Err("expected ubuntu or nixos".to_owned()),
+        _ => Err("expected ubuntu, which is Debian's too, or nixos".to_owned()),
     }
 }

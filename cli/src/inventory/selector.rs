@@ -120,7 +120,10 @@ const NEAR: f64 = 0.75;
 const LISTED: usize = 8;
 
 fn suggestion(kind: Kind, wanted: &str, known: &BTreeSet<&str>) -> String {
-    let likeness = |word: &str| strsim::jaro_winkler(wanted, word);
+    // Two letters that changed places are one slip, of which the scale thinks little in a short word.
+    let likeness = |word: &str| {
+        if strsim::osa_distance(wanted, word) == 1 { 1.0 } else { strsim::jaro_winkler(wanted, word) }
+    };
     let mut near: Vec<&str> = known.iter().copied().filter(|word| likeness(word) >= NEAR).collect();
     near.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
     near.truncate(3);
@@ -133,7 +136,7 @@ fn suggestion(kind: Kind, wanted: &str, known: &BTreeSet<&str>) -> String {
     let listed: Vec<&str> = known.iter().copied().take(LISTED).collect();
     let more =
         if known.len() > LISTED { format!(" and {} more", known.len() - LISTED) } else { String::new() };
-    format!("the fleet has {kind} {}{more}; see all: nixfleet hosts", listed.join(", "))
+    format!("the fleet has: {}{more}; see all: nixfleet hosts", listed.join(", "))
 }
 
 fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {
@@ -224,12 +227,16 @@ mod tests {
         .assert_eq(&on("host=wbe-1"));
         expect_test::expect![[r"
             [NF-103] unknown tag `europe`
-              help: the fleet has tag canary, prod, staging; see all: nixfleet hosts"]]
+              help: the fleet has: canary, prod, staging; see all: nixfleet hosts"]]
         .assert_eq(&on("on='web-* and not @europe'"));
         expect_test::expect![[r"
             [NF-103] no host matches `mail-*`
-              help: the fleet has host db-1, web-1, web-2, web-3; see all: nixfleet hosts"]]
+              help: the fleet has: db-1, web-1, web-2, web-3; see all: nixfleet hosts"]]
         .assert_eq(&on("host=web-1 host='mail-*'"));
+        expect_test::expect![[r"
+            [NF-103] unknown tag `rpod`
+              help: did you mean prod?"]]
+        .assert_eq(&on("tag=rpod"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How hosts stand.
 
+use nixfleet_activate::plan::Drift;
 use nixfleet_activate::report::Status;
 
 use super::style::{BOLD, GREEN, RED, YELLOW, outcome_style, paint};
@@ -17,7 +18,7 @@ pub fn statuses(results: &[HostResult], verbose: bool) -> String {
             result.host.clone(),
             state(result),
             generation.map_or_else(|| "-".to_owned(), |generation| generation.number.to_string()),
-            count(|status| status.drift.len()),
+            count(|status| drift(status).len()),
             count(|status| not_running(status).count()),
             count(|status| status.kept.len()),
         ]
@@ -41,6 +42,11 @@ fn state(result: &HostResult) -> String {
     paint(style, word)
 }
 
+/// What is not as the last run left it. While one is at work that is no news.
+fn drift(status: &Status) -> &[Drift] {
+    if status.locked_by.is_some() { &[] } else { &status.drift }
+}
+
 /// Managed units that have failed. A timer's service, say, is rightly inactive; units that should run and do not are
 /// drift already.
 fn not_running(status: &Status) -> impl Iterator<Item = &nixfleet_activate::report::UnitStatus> {
@@ -57,7 +63,7 @@ fn details(result: &HostResult, verbose: bool) -> Option<String> {
             status.interrupted.iter().map(|what| format!("interrupted: {what}; the next apply recovers it"));
         lines.extend(interrupted);
         lines.extend(status.locked_by.iter().map(|who| format!("busy: {who}")));
-        lines.extend(status.drift.iter().map(|drift| format!("drift: {}: {}", drift.subject, drift.what)));
+        lines.extend(drift(status).iter().map(|drift| format!("drift: {}: {}", drift.subject, drift.what)));
         lines.extend(
             not_running(status).map(|unit| format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)),
         );
@@ -119,7 +125,7 @@ mod tests {
             host("good", &json!({})),
             host("edited", &json!({ "drift": drift, "kept": ["/var/lib/nixfleet/kept/a"] })),
             host("failing", &json!({ "units": failed })),
-            host("busy", &json!({ "lockedBy": "ada@desk, apply, since 12:00" })),
+            host("busy", &json!({ "drift": drift, "lockedBy": "ada@desk has been running apply for 8 s" })),
             host("cut-off", &json!({ "interrupted": "an apply of generation 3" })),
             HostResult::new("new", Outcome::Ok),
             HostResult::failed("down", unreachable),
@@ -142,7 +148,7 @@ mod tests {
               unit: web.service: failed (failed)
 
             busy
-              busy: ada@desk, apply, since 12:00
+              busy: ada@desk has been running apply for 8 s
 
             cut-off
               interrupted: an apply of generation 3; the next apply recovers it

@@ -135,6 +135,12 @@ impl Systemd {
             return Ok(());
         }
         let since = SystemTime::now();
+        if matches!(verb, Verb::Start | Verb::Restart) {
+            // A unit that failed too often of late would not be started even once it is right.
+            for unit in units {
+                self.reset_failed(unit);
+            }
+        }
         let mut argv: Vec<String> =
             ["systemctl", "--no-ask-password", verb.as_str(), "--"].map(str::to_owned).to_vec();
         argv.extend(units.iter().map(ToString::to_string));
@@ -163,7 +169,8 @@ impl Systemd {
             return Ok(());
         }
         thread::sleep(FIRST_MOMENTS.saturating_sub(since.elapsed().unwrap_or_default()));
-        self.judge(Verb::Start, &units, since)
+        self.judge(Verb::Start, &units, since)?;
+        never_ended(&units, since)
     }
 
     fn judge(self, verb: Verb, units: &[&UnitName], since: SystemTime) -> Result<(), Problem> {
@@ -200,6 +207,20 @@ impl Systemd {
             pause = (pause * 2).min(Duration::from_millis(500));
         }
     }
+}
+
+/// A service that ends and is started again over and over is up at many an instant. Systemd counts those starts, anew
+/// with each that was asked for.
+fn never_ended(units: &[&UnitName], since: SystemTime) -> Result<(), Problem> {
+    for unit in units.iter().filter(|unit| !unit.is_template()) {
+        let argv = ["systemctl", "show", "--value", "--property=NRestarts", "--", unit].map(str::to_owned);
+        let restarts = query(&argv)?.stdout.trim().parse().unwrap_or(0_u32);
+        if restarts > 0 {
+            let why = format!("it ended, and systemd started it again{}", last_messages(unit, since));
+            return Err(failed(Verb::Start, unit, &why));
+        }
+    }
+    Ok(())
 }
 
 /// Why a unit is not where it should be after a job.

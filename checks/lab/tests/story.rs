@@ -10,10 +10,9 @@ use stage::{
 
 /// The web server's answer, asked for by the operator.
 fn page(lab: &nixfleet_lab::lab::Lab, host: &str) -> String {
-    let asked = lab
-        .operator()
-        .unwrap()
-        .types(&format!("curl --silent --show-error --max-time 5 http://{host}:8080/"));
+    let asked = lab.operator().unwrap().types(&format!(
+        "curl --silent --show-error --retry 5 --retry-connrefused --max-time 5 http://{host}:8080/"
+    ));
     asked.unwrap().success().unwrap().line().to_owned()
 }
 
@@ -221,6 +220,28 @@ fn a_hand_edit_shows_as_drift_and_is_kept_when_overwritten() {
     let host = document["hosts"].as_array().unwrap().iter().find(|host| host["host"] == "web-1").unwrap();
     let kept = host["report"]["kept"][0].as_str().unwrap_or_else(|| panic!("no copy is named in {host}"));
     assert_eq!(files.text(kept).unwrap(), edited);
+}
+
+#[test]
+fn a_service_that_keeps_ending_goes_back_and_its_correction_is_not_held_against_it() {
+    let lab = converged();
+    let web = lab.guest("web-1").unwrap();
+    let operator = lab.operator().unwrap();
+    let right = "httpd -f -p ${toString port} -c /etc/web/httpd.conf\";";
+    let wrong = "sh -c 'sleep 0.05; exit 1'\"; RestartSec = 0;";
+
+    // More often than systemd lets a unit be started in ten seconds.
+    for _ in 0..6 {
+        operator.edits("roles/web.nix", right, wrong).unwrap();
+        let (finished, document) =
+            operator.types_for_json("nixfleet apply --yes --json --host web-1").unwrap();
+        assert_eq!(outcomes(&document), outcomes_of([("web-1", "rolled-back")]), "{finished}");
+        assert_eq!(page(&lab, "web-1"), "hello from web-1, whose database is db-1");
+        assert_eq!(generation(web), 1);
+        operator.edits("roles/web.nix", wrong, right).unwrap();
+    }
+    operator.edits("roles/web.nix", "message = \"hello\"", "message = \"good morning\"").unwrap();
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::env::consts::ARCH;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::command::Program;
 use crate::place;
@@ -21,20 +21,23 @@ impl Binaries {
     /// # Errors
     /// They do not compile.
     pub fn build() -> Result<Self> {
-        // The GNU target is there with every toolchain; musl's has to be installed.
-        let target = format!("{ARCH}-unknown-linux-gnu");
-        Program::new("cargo")
-            .args(["build", "--quiet", "--release", "--locked"])
-            .args(["--package", "nixfleet", "--package", "nixfleet-activate"])
-            .args(["--target", &target])
-            .env("RUSTFLAGS", "-C target-feature=+crt-static")
-            .env("CARGO_TARGET_DIR", place::target())
-            .dir(place::checkout())
-            .limit(Duration::from_secs(900))
-            .run()?
-            .success()
-            .context("Failed to build the programs under test")?;
-        Ok(Self { dir: place::target().join(target).join("release") })
+        cargo().arg("--quiet").run()?.success().context("Failed to build the programs under test")?;
+        Ok(Self::built())
+    }
+
+    /// The same for someone who watches: with cargo's progress on our own terminal.
+    ///
+    /// # Errors
+    /// They do not compile.
+    pub fn build_here() -> Result<Self> {
+        match cargo().run_here()? {
+            0 => Ok(Self::built()),
+            _ => bail!("Failed to build the programs; cargo says why above"),
+        }
+    }
+
+    fn built() -> Self {
+        Self { dir: place::target().join(target()).join("release") }
     }
 
     /// The command line.
@@ -52,4 +55,20 @@ impl Binaries {
     fn path(&self, name: &str) -> PathBuf {
         Path::new(&self.dir).join(name)
     }
+}
+
+/// The GNU target is there with every toolchain; musl's has to be installed.
+fn target() -> String {
+    format!("{ARCH}-unknown-linux-gnu")
+}
+
+fn cargo() -> Program {
+    Program::new("cargo")
+        .args(["build", "--release", "--locked"])
+        .args(["--package", "nixfleet", "--package", "nixfleet-activate"])
+        .args(["--target", &target()])
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env("CARGO_TARGET_DIR", place::target())
+        .dir(place::checkout())
+        .limit(Duration::from_secs(900))
 }

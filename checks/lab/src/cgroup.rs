@@ -107,7 +107,21 @@ impl Cgroup {
     /// Processes in it do not go away.
     pub fn remove(&self) -> Result<()> {
         let what = format!("the control group {} is empty", self.path.display());
-        wait_until(&what, Duration::from_secs(10), || Ok(remove(&self.path)))
+        wait_until(&what, Duration::from_secs(10), || Ok(remove(&self.path)))?;
+        if let Some(shadow) = self.shadow() {
+            remove(&shadow);
+        }
+        Ok(())
+    }
+
+    /// The empty group of the same name that systemd-nspawn makes where version 1 has a hierarchy for systemd.
+    #[must_use]
+    pub fn shadow(&self) -> Option<PathBuf> {
+        let below = self.path.strip_prefix(unified().ok()?).ok()?;
+        let hierarchy = mounted(|kind, options| {
+            kind == "cgroup" && options.split(',').any(|option| option == "name=systemd")
+        });
+        Some(hierarchy.ok()??.join(below))
     }
 }
 
@@ -124,14 +138,18 @@ fn remove(path: &Path) -> bool {
 
 /// Where the unified hierarchy is mounted: alone at `/sys/fs/cgroup`, or below it beside version 1.
 fn unified() -> Result<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").context("Failed to read /proc/self/mounts")?;
-    let found = mounts.lines().find_map(|line| {
-        let mut fields = line.split(' ');
-        let (_, path, kind) = (fields.next()?, fields.next()?, fields.next()?);
-        (kind == "cgroup2").then(|| PathBuf::from(path))
-    });
-    let Some(path) = found else {
+    let Some(path) = mounted(|kind, _| kind == "cgroup2")? else {
         bail!("This machine has no cgroup2 hierarchy mounted, which systemd in the lab's hosts needs");
     };
     Ok(path)
+}
+
+/// Where the first filesystem of the wanted kind and options is mounted.
+fn mounted(wanted: impl Fn(&str, &str) -> bool) -> Result<Option<PathBuf>> {
+    let mounts = fs::read_to_string("/proc/self/mounts").context("Failed to read /proc/self/mounts")?;
+    Ok(mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (path, kind, options) = (fields.next()?, fields.next()?, fields.next()?);
+        wanted(kind, options).then(|| PathBuf::from(path))
+    }))
 }

@@ -19,8 +19,8 @@ pub const LAB: &str = "demo";
 /// The lab does not come up, or a command ends otherwise than the story has it.
 pub fn run() -> Result<()> {
     Lab::end(LAB)?;
-    says("Building NixFleet.")?;
-    Binaries::build()?;
+    says("Building NixFleet: a minute or two the first time.")?;
+    Binaries::build_here()?;
     RootFs::of(&Recipe::host())?;
     let begun = Instant::now();
     says(
@@ -35,7 +35,7 @@ pub fn run() -> Result<()> {
 /// How to go on from here.
 const HINTS: &str = "
 The hosts stay up. To look around:
-    make shell                 the operator's machine; then `su - ada`, `cd fleet`, `nixfleet status`
+    make shell                 the operator's machine, where the fleet is: try `nixfleet status`
     make shell HOST=web-1      one of the hosts, as root
     make demo                  all of it once more, on fresh hosts
 To remove it all:
@@ -51,6 +51,7 @@ impl Story<'_> {
         self.types("nixfleet hosts")?;
         self.converge()?;
         self.change()?;
+        self.break_a_service()?;
         self.drift()?;
         self.roll_back()?;
         self.lose_a_host()?;
@@ -58,9 +59,9 @@ impl Story<'_> {
     }
 
     fn converge(&self) -> Result<()> {
-        says("What would change? A plan reads the hosts and touches nothing.")?;
-        self.types("nixfleet plan")?;
-        says("Do it, on all hosts at once.")?;
+        says("What would change on web-1? A plan reads the host and touches nothing.")?;
+        self.types("nixfleet plan --host web-1")?;
+        says("The same for all hosts, and then do it, on all of them at once.")?;
         self.types("nixfleet apply --yes")?;
         self.types("curl -s http://web-1:8080/")?;
         says("Once more: nothing to do, so nothing restarts, and each host costs one SSH command.")?;
@@ -78,6 +79,20 @@ impl Story<'_> {
         self.types("nixfleet plan --group web")?;
         self.types("nixfleet apply --yes")?;
         self.types("nixfleet run --group web -- bash -lc hello")
+    }
+
+    fn break_a_service(&self) -> Result<()> {
+        says(
+            "A mistake: the user web may not listen on port 80. The service fails, so all goes back, the page too.",
+        )?;
+        self.types("sed -i 's/port = 8080/port = 80/; s/good morning/good night/' roles/web.nix")?;
+        self.types_expecting("nixfleet apply --yes", 2)?;
+        says(
+            "The old page is still served, by the old service. Undo the mistake, and nothing is left to do.",
+        )?;
+        self.types("curl -s http://web-1:8080/")?;
+        self.types("sed -i 's/port = 80;/port = 8080;/; s/good night/good morning/' roles/web.nix")?;
+        self.types("nixfleet plan")
     }
 
     fn drift(&self) -> Result<()> {
@@ -99,10 +114,10 @@ impl Story<'_> {
 
     fn remove_a_role(&self) -> Result<()> {
         says("web-2 is no web server any more. What it had goes; what stood there before comes back.")?;
-        self.types("nixfleet run --host web-2 -- head -2 /etc/motd")?;
+        self.types("nixfleet run --host web-2 -- head -3 /etc/motd")?;
         self.types("sed -i '/hosts.web-2/,/}/ { /roles/d }' fleet.nix")?;
         self.types("nixfleet apply --yes --host web-2")?;
-        self.types("nixfleet run --host web-2 -- head -2 /etc/motd")
+        self.types("nixfleet run --host web-2 -- head -3 /etc/motd")
     }
 
     fn lose_a_host(&self) -> Result<()> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use nixfleet_lab::lab::{Lab, Plan};
+use nixfleet_lab::lab::{Lab, OPERATOR, Plan};
 use nixfleet_lab::suite::{self, Part};
 use nixfleet_lab::{bench, demo, reaper, supervisor};
 
@@ -46,7 +46,7 @@ enum Command {
     },
     /// Show the labs that are up.
     List,
-    /// Open a shell on a host, or run a command there.
+    /// Open a shell on a host, or run a command there: as root, but the shell on the operator's machine is the operator's.
     Shell {
         /// The lab's name.
         #[arg(long, default_value = "demo")]
@@ -85,7 +85,12 @@ fn run(command: Command) -> Result<ExitCode> {
             Lab::boot_detached(&Plan::demo(lab))?;
             println!("up after {:.1} s", begun.elapsed().as_secs_f64());
         }
-        Command::Down { lab, all: false } => Lab::end(&lab)?,
+        Command::Down { lab, all: false } => {
+            Lab::end(&lab)?;
+            println!(
+                "The lab {lab} is gone. Its root filesystem stays for the next one; `make clean` removes that too."
+            );
+        }
         Command::Down { all: true, .. } => {
             let running = reaper::reap(&reaper::exclusively()?)?;
             running.iter().try_for_each(|lab| Lab::end(&lab.name))?;
@@ -103,7 +108,11 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Shell { lab, host, command } => {
             let lab = Lab::find(&lab)?;
-            let code = lab.guest(&host)?.shell(&command)?;
+            let code = if host == OPERATOR && command.is_empty() {
+                lab.operator()?.shell()?
+            } else {
+                lab.guest(&host)?.shell(&command)?
+            };
             return Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)));
         }
         Command::Hold { bound, dir } => supervisor::hold(&dir, bound)?,

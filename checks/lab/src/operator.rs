@@ -99,6 +99,14 @@ impl<'a> Operator<'a> {
         self.typed_with(line, &format!("TERM={terminal}"))
     }
 
+    /// Opens a shell of `ada` in the fleet on our own terminal, and returns its exit code.
+    ///
+    /// # Errors
+    /// The operator's machine is down.
+    pub fn shell(self) -> Result<i32> {
+        self.typed_here("exec bash --login")?.limit(Duration::MAX).run_here()
+    }
+
     fn typed_with(self, line: &str, terminal: &str) -> Result<Program> {
         let login = ["--user", "ada", "--", "env", "HOME=/home/ada", "USER=ada", "LOGNAME=ada", terminal];
         let script = format!("cd /home/ada/fleet\n{line}");

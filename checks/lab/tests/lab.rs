@@ -42,6 +42,7 @@ fn a_lab_whose_supervisor_is_killed_is_removed_by_the_next_one_that_looks() {
     assert!(running.iter().all(|lab| lab.name != plan.name()));
     assert!(!dir.exists());
     assert!(!cgroup.exists());
+    assert!(cgroup.shadow().is_none_or(|shadow| !shadow.exists()));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! - [`manifest`]: what the builder writes, and a host converges to
 //! - [`plan`]: what would change on a host, step by step
 //! - [`report`]: what became of it
+//! - [`run`]: one run, what it says meanwhile, and how the last one ended
 //! - [`problem`]: the one shape of an error
 //! - [`values`]: paths, modes and names that are right by construction
 //!
@@ -15,9 +16,11 @@
 //!
 //! - [`build`]: the builder of a host closure
 //! - [`engine`]: plan, apply, rollback, status
+//! - [`attend`]: a change in a unit of its own, and following it
 //! - [`host`]: what the engine reads and changes
 //! - [`show`]: all of it for people
 
+pub mod attend;
 pub mod build;
 pub mod digest;
 pub mod engine;
@@ -28,6 +31,7 @@ pub mod manifest;
 pub mod plan;
 pub mod problem;
 pub mod report;
+pub mod run;
 pub mod show;
 pub mod values;
 

@@ -3,18 +3,23 @@
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use nixfleet_activate::attend;
 use nixfleet_activate::engine::apply::{Goal, apply};
-use nixfleet_activate::engine::planner;
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
 use nixfleet_activate::engine::target::{Target, Wanted};
+use nixfleet_activate::engine::undo::Moment;
+use nixfleet_activate::engine::{planner, recover};
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{Holder, Lock};
 use nixfleet_activate::host::record::read_limited;
+use nixfleet_activate::host::transcript::Line;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Refusal, Report};
+use nixfleet_activate::run::RunId;
 use nixfleet_activate::{SCHEMA, build, show};
 use serde::Serialize;
 
@@ -61,7 +66,7 @@ enum Command {
         #[arg(long, value_name = "FINGERPRINT")]
         expect: Option<String>,
         #[command(flatten)]
-        by: By,
+        run: RunArgs,
     },
     /// Go back to a generation of the host, all or nothing.
     Rollback {
@@ -77,7 +82,34 @@ enum Command {
         #[arg(long, value_name = "FINGERPRINT")]
         expect: Option<String>,
         #[command(flatten)]
-        by: By,
+        run: RunArgs,
+    },
+    /// Follow a run that was begun over another connection, to its report.
+    Follow {
+        #[command(flatten)]
+        common: Common,
+        /// The run.
+        #[arg(long, value_name = "RUN")]
+        run: RunId,
+    },
+    /// Confirm a run that waits for it, from a connection made since.
+    Confirm {
+        #[command(flatten)]
+        common: Common,
+        /// The run.
+        #[arg(long, value_name = "RUN")]
+        run: RunId,
+    },
+    /// Put the host right where a run was interrupted. Changes nothing otherwise.
+    Recover {
+        #[command(flatten)]
+        common: Common,
+        /// The host is booting: units are left to systemd.
+        #[arg(long)]
+        boot: bool,
+        /// The run that has just ended, well or not.
+        #[arg(long, value_name = "RUN", conflicts_with = "boot")]
+        behind: Option<RunId>,
     },
     /// Show how the host stands. Changes nothing.
     Status {
@@ -99,6 +131,9 @@ impl Command {
             Self::Plan { common, .. }
             | Self::Apply { common, .. }
             | Self::Rollback { common, .. }
+            | Self::Follow { common, .. }
+            | Self::Confirm { common, .. }
+            | Self::Recover { common, .. }
             | Self::Status { common }
             | Self::Inspect { common } => common.json,
         }
@@ -116,10 +151,19 @@ struct Common {
 }
 
 #[derive(Args)]
-struct By {
+struct RunArgs {
     /// Who runs this, for the lock and for whoever finds it held.
     #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
     by: String,
+    /// Undo everything unless it is confirmed within this time.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    confirm_timeout: Option<u64>,
+    /// The name of the run; one is drawn otherwise.
+    #[arg(long, value_name = "RUN")]
+    run: Option<RunId>,
+    /// This process is in a unit of its own already.
+    #[arg(long, hide = true, requires = "run")]
+    in_unit: bool,
 }
 
 /// The exit codes.
@@ -165,10 +209,8 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             };
             plan(&host, &target.map_err(one)?, common.json).map_err(one)?;
         }
-        Command::Apply { common, closure, expect, by } => {
-            let host = Host::open(&common.root).map_err(one)?;
-            let holder = Holder::current(&by.by, "apply");
-            return finish(&apply(&host, &Goal::Closure(closure), expect.as_deref(), holder), common.json);
+        Command::Apply { common, closure, expect, run } => {
+            return change(&common, &Goal::Closure(closure), expect.as_deref(), &run, "apply").map_err(one);
         }
         Command::Rollback { common, to, plan: true, .. } => {
             let host = Host::open(&common.root).map_err(one)?;
@@ -176,10 +218,22 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let target = Target::of_generation(&profile, to).map_err(one)?;
             plan(&host, &target, common.json).map_err(one)?;
         }
-        Command::Rollback { common, to, expect, by, .. } => {
+        Command::Rollback { common, to, expect, run, .. } => {
+            return change(&common, &Goal::Generation(to), expect.as_deref(), &run, "rollback").map_err(one);
+        }
+        Command::Follow { common, run } => {
             let host = Host::open(&common.root).map_err(one)?;
-            let holder = Holder::current(&by.by, "rollback");
-            return finish(&apply(&host, &Goal::Generation(to), expect.as_deref(), holder), common.json);
+            let report = attend::follow(&host, &run, |line| notice(line, common.json)).map_err(one)?;
+            return finish(&report, common.json).map_err(one);
+        }
+        Command::Confirm { common, run } => {
+            let host = Host::open(&common.root).map_err(one)?;
+            attend::confirm(&host, &run).map_err(one)?;
+            print(&Done { schema: SCHEMA }, common.json, |_| String::new()).map_err(one)?;
+        }
+        Command::Recover { common, boot, behind } => {
+            let host = Host::open(&common.root).map_err(one)?;
+            recover(&host, boot, behind.as_ref(), common.json).map_err(one)?;
         }
         Command::Status { common } => {
             let status = status(&Host::open(&common.root).map_err(one)?).map_err(one)?;
@@ -207,9 +261,70 @@ fn plan(host: &Host, target: &Target, json: bool) -> Result<(), Problem> {
     print(&plan, json, show::plan)
 }
 
+/// Changes the host, on a real one in a unit of its own.
+fn change(
+    common: &Common,
+    goal: &Goal,
+    expect: Option<&str>,
+    asked: &RunArgs,
+    command: &str,
+) -> Result<ExitCode, Problem> {
+    let host = Host::open(&common.root)?;
+    let units = attend::has_units(&host);
+    if !units && asked.confirm_timeout.is_some() {
+        return Err(Problem::new(Code::Usage, "Nobody could confirm this change")
+            .because(
+                "systemd does not run here, so it would not survive the connection it was asked for over",
+            )
+            .help("leave out --confirm-timeout"));
+    }
+    let run = asked.run.clone().unwrap_or_else(RunId::draw);
+    if units && !asked.in_unit {
+        let named =
+            if asked.run.is_none() { vec!["--run".into(), run.to_string().into()] } else { Vec::new() };
+        let arguments = std::env::args_os().skip(1).chain(named).chain(["--in-unit".into()]);
+        let report = attend::in_a_unit(&host, &run, arguments, |line| notice(line, common.json))?;
+        return finish(&report, common.json);
+    }
+    let holder = Holder::current(&asked.by, command);
+    if asked.in_unit {
+        let limit = asked.confirm_timeout.map(Duration::from_secs);
+        // Whoever follows prints the report; how the host fared is no failure of the unit.
+        return attend::carry_out(&host, goal, expect, holder, &run, limit).map(|()| ExitCode::SUCCESS);
+    }
+    finish(&apply(&host, goal, expect, holder), common.json)
+}
+
+/// Puts the host right at boot, behind a run, or because somebody asks for it.
+fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Result<(), Problem> {
+    if let Some(run) = behind {
+        // systemd says how the run ended; where it ended well, it has reported itself.
+        let well = std::env::var("SERVICE_RESULT").is_ok_and(|result| result == "success");
+        return if well { Ok(()) } else { recover::stand_in(host, run) };
+    }
+    let moment = if boot { Moment::Booting } else { Moment::Running };
+    match recover::recover_alone(host, moment)? {
+        Some(report) => print(&report, json, show::report),
+        None => print(&Done { schema: SCHEMA }, json, |_| "nothing to recover\n".to_owned()),
+    }
+}
+
+/// What is printed where there is nothing to say but that it is done.
+#[derive(Serialize)]
+struct Done {
+    schema: u32,
+}
+
+/// Hands on what a run says before its report. Who does not read it misses nothing that the report does not say.
+fn notice(line: &Line, json: bool) {
+    if let Line::Notice(notice) = line {
+        let _ = print(notice, json, show::notice);
+    }
+}
+
 /// Prints a report; the exit code follows what became of the host.
-fn finish(report: &Report, json: bool) -> Result<ExitCode, Vec<Problem>> {
-    print(report, json, show::report).map_err(|problem| vec![problem])?;
+fn finish(report: &Report, json: bool) -> Result<ExitCode, Problem> {
+    print(report, json, show::report)?;
     if let Some(problem) = report.problem.as_ref().filter(|_| !json) {
         eprint!("{}", show::problem(problem));
     }

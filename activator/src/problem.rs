@@ -83,11 +83,20 @@ pub enum Code {
     /// A transaction was left open and could not be recovered.
     #[serde(rename = "NF-412")]
     Recovery,
+    /// Nobody confirmed in time over a new connection; the host went back by itself.
+    #[serde(rename = "NF-413")]
+    Unconfirmed,
+    /// A run ended before it had done its work.
+    #[serde(rename = "NF-414")]
+    Interrupted,
+    /// The host knows nothing of a run that was asked about.
+    #[serde(rename = "NF-415")]
+    NoRun,
 }
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
@@ -113,6 +122,9 @@ impl Code {
         Self::UnsafePath,
         Self::DiskFull,
         Self::Recovery,
+        Self::Unconfirmed,
+        Self::Interrupted,
+        Self::NoRun,
     ];
 
     /// The code as it is printed, `NF-101`.
@@ -154,6 +166,9 @@ impl Code {
             Self::UnsafePath => ("NF-410", "A path cannot be managed safely."),
             Self::DiskFull => ("NF-411", "The disk of the host is full."),
             Self::Recovery => ("NF-412", "An interrupted transaction could not be recovered."),
+            Self::Unconfirmed => ("NF-413", "Nobody confirmed the change in time over a new connection."),
+            Self::Interrupted => ("NF-414", "A run on the host ended before it had done its work."),
+            Self::NoRun => ("NF-415", "The host knows nothing of the run that was asked about."),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Drift, Generation};
 use crate::problem::Problem;
+use crate::run::LastRun;
 use crate::values::UnitName;
 
 /// How a host ended, the same words everywhere.
@@ -120,6 +121,9 @@ pub struct Status {
     pub interrupted: Option<String>,
     /// Who holds the lock.
     pub locked_by: Option<String>,
+    /// The last run that ended, and what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LastRun>,
 }
 
 /// A generation as `status` lists it.

@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use crate::engine::state::{Origin, State, Thing};
+use crate::host::lock::Holder;
 use crate::plan::{Drift, Generation, Keep, Plan, Step};
 use crate::problem::Problem;
 use crate::report::{Report, Status};
+use crate::run::{AwaitingConfirm, LastRun, Notice};
 
 /// A plan, one line for each step.
 #[must_use]
@@ -114,6 +116,29 @@ pub fn report(report: &Report) -> String {
     text
 }
 
+/// That a run waits to be confirmed.
+#[must_use]
+pub fn notice(notice: &Notice) -> String {
+    let AwaitingConfirm { run, seconds } = &notice.awaiting_confirm;
+    format!("done, and undone again unless it is confirmed within {seconds} s: confirm --run {run}\n")
+}
+
+/// How the last run ended, in one line.
+#[must_use]
+pub fn last(last: &LastRun) -> String {
+    let Holder { who, command, since, .. } = &last.holder;
+    let after = generation(last.report.after.as_ref());
+    let problem =
+        last.report.problem.as_ref().map(|problem| format!(": [{}] {}", problem.code, problem.what));
+    let ago = Holder::current("", "").since.saturating_sub(last.ended);
+    let took = last.ended.saturating_sub(*since);
+    format!(
+        "{command} by {who}, ended {ago} s ago after {took} s: {}, {after}{}",
+        last.report.outcome,
+        problem.unwrap_or_default()
+    )
+}
+
 /// How a host stands.
 #[must_use]
 pub fn status(status: &Status) -> String {
@@ -137,6 +162,9 @@ pub fn status(status: &Status) -> String {
     }
     if let Some(holder) = &status.locked_by {
         line(&mut text, &format!("  locked: {holder}"));
+    }
+    if let Some(run) = &status.last {
+        line(&mut text, &format!("  last run: {}", last(run)));
     }
     text
 }

@@ -6,11 +6,13 @@ let
   loginPath = import ./login-path.nix { inherit lib; };
   packageProfile = import ./package-profile.nix { inherit lib; };
   paths = import ./paths.nix { inherit lib types; };
+  recovery = import ./recovery.nix;
 
   # What the backend adds to the files and directories that modules declare.
-  additions = intent: [
+  additions = intent: activator: [
     (loginPath intent.packages)
     (authorizedKeys intent.users)
+    (recovery activator)
   ];
 
   fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;
@@ -55,7 +57,8 @@ in
     accounts.problems { inherit intent options; }
     ++ paths.problems {
       inherit intent options;
-      added = additions intent;
+      # The paths alone matter here.
+      added = additions intent null;
     };
 
   # The Intent document, the input of `nixfleet-activate build` (activator/src/intent.rs).
@@ -66,7 +69,7 @@ in
       activator,
     }:
     let
-      added = additions intent;
+      added = additions intent activator;
       files = lib.foldl' (all: more: all // more.files) intent.files added;
       directories = lib.foldl' (all: more: all // more.directories) intent.directories added;
     in

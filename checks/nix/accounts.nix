@@ -1,5 +1,10 @@
 # Users and groups in the Intent document.
-{ document, lib, ... }:
+{
+  declaredFiles,
+  document,
+  lib,
+  ...
+}:
 {
   "a system user brings a group of its own" = {
     expr = lib.getAttrs [ "users" "groups" ] (document [ { nixfleet.users.web = { }; } ]);
@@ -92,7 +97,7 @@
           file.text
           file.mode
           file.reloadUnits
-        ]) intent.files;
+        ]) (declaredFiles intent);
         inherit (intent) directories;
         users = map (user: user.name) intent.users;
       };

@@ -30,9 +30,11 @@ in
         "/etc/systemd/system/app.timer" = "file";
         "/etc/systemd/system/application.service" = "link";
         "/etc/systemd/system/multi-user.target.wants/app.service" = "link";
+        "/etc/systemd/system/nixfleet-recover.service" = "file";
         "/etc/systemd/system/sockets.target.wants/app.socket" = "link";
         "/etc/systemd/system/ssh.service.d/10-limits.conf" = "file";
         "/etc/systemd/system/ssh.service.d/20-text.conf" = "file";
+        "/etc/systemd/system/sysinit.target.d/nixfleet-recover.conf" = "file";
         "/etc/systemd/system/timers.target.wants/app.timer" = "link";
         "/srv/app" = "directory";
       };

@@ -1,8 +1,13 @@
 # Files and directories in the Intent document.
-{ document, lib, ... }:
+{
+  declaredFiles,
+  document,
+  lib,
+  ...
+}:
 {
   "a file has the defaults" = {
-    expr = (document [ { nixfleet.files."/etc/x".text = "x"; } ]).files;
+    expr = declaredFiles (document [ { nixfleet.files."/etc/x".text = "x"; } ]);
     expected = [
       {
         path = "/etc/x";
@@ -22,7 +27,7 @@
   "a source comes from the store" = {
     expr =
       let
-        file = lib.head (document [ { nixfleet.files."/etc/x".source = ./files.nix; } ]).files;
+        file = lib.head (declaredFiles (document [ { nixfleet.files."/etc/x".source = ./files.nix; } ]));
       in
       [
         (lib.hasPrefix builtins.storeDir file.source)
@@ -38,8 +43,8 @@
 
   "a mode has four digits" = {
     expr =
-      map (file: file.mode)
-        (document [
+      map (file: file.mode) (
+        declaredFiles (document [
           {
             nixfleet.files."/etc/a" = {
               text = "";
@@ -50,10 +55,19 @@
               mode = "4755";
             };
           }
-        ]).files;
+        ])
+      );
     expected = [
       "0600"
       "4755"
+    ];
+  };
+
+  "every host puts itself right at boot" = {
+    expr = map (file: file.path) (document [ ]).files;
+    expected = [
+      "/etc/systemd/system/nixfleet-recover.service"
+      "/etc/systemd/system/sysinit.target.d/nixfleet-recover.conf"
     ];
   };
 

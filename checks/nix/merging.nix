@@ -1,5 +1,6 @@
 # Roles and host modules add to each other, by the rules of the module system.
 {
+  declaredFiles,
   document,
   lib,
   mkFleet,
@@ -7,7 +8,10 @@
 }:
 let
   filesOf =
-    modules: lib.listToAttrs (map (file: lib.nameValuePair file.path file) (document modules).files);
+    modules:
+    lib.listToAttrs (
+      map (file: lib.nameValuePair file.path file) (declaredFiles (document modules))
+    );
   fieldsOf =
     modules: path: fields:
     lib.getAttrs fields (filesOf modules).${path};
@@ -187,7 +191,7 @@ in
           };
         };
       in
-      (lib.head fleet.nixfleet.hosts.web-1.intent.files).text;
+      (lib.head (declaredFiles fleet.nixfleet.hosts.web-1.intent)).text;
     expected = "web-1 web-1 db-1.example.org 5432";
   };
 }

@@ -1,5 +1,10 @@
 # Packages in the Intent document.
-{ document, lib, ... }:
+{
+  declaredFiles,
+  document,
+  lib,
+  ...
+}:
 let
   intent = document [ ({ pkgs, ... }: { nixfleet.packages = [ pkgs.hello ]; }) ];
 in
@@ -25,7 +30,7 @@ in
   "packages make a profile, which login shells find" = {
     expr = [
       (lib.hasSuffix "-nixfleet-host-packages" intent.profile)
-      (map (file: file.path) intent.files)
+      (map (file: file.path) (declaredFiles intent))
     ];
     expected = [
       true
@@ -34,7 +39,9 @@ in
   };
 
   "a host without packages has no profile" = {
-    expr = lib.getAttrs [ "profile" "packages" "files" ] (document [ ]);
+    expr = lib.getAttrs [ "profile" "packages" ] (document [ ]) // {
+      files = declaredFiles (document [ ]);
+    };
     expected = {
       profile = null;
       packages = [ ];

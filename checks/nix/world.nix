@@ -42,9 +42,13 @@ let
         inherit modules;
       };
     }).nixfleet.hosts.host.intent;
+
+  # The files of an Intent document, but those that every host gets.
+  declaredFiles = intent: lib.filter (file: !lib.hasInfix "nixfleet-recover" file.path) intent.files;
 in
 {
   inherit
+    declaredFiles
     document
     evalFleet
     lib

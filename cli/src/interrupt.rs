@@ -46,7 +46,7 @@ impl Interrupt {
         self.want();
         if self.finds_hosts_changing() {
             render::err("\ninterrupted: no further host is begun; waiting for those that have begun");
-            render::err("(again: leave now; they go on by themselves)");
+            render::err("(again: leave now; they go on by themselves, and back where nobody confirms)");
             either(&mut interrupts, &mut terminations).await;
         }
     }

@@ -6,8 +6,9 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
+use tokio::sync::mpsc::UnboundedSender;
 
 /// The most that is read from one stream of one program, in bytes.
 pub const OUTPUT_LIMIT: u64 = 64 << 20;
@@ -27,6 +28,8 @@ pub struct Invocation {
     pub limit: Duration,
     /// Pass its standard error on to ours while it runs.
     pub show_stderr: bool,
+    /// Gets every line of standard output as it comes, beside the whole in the end.
+    pub lines: Option<UnboundedSender<Vec<u8>>>,
     /// It leaves a process behind, which may keep standard error open: that goes to a file, not a pipe.
     pub detaches: bool,
 }
@@ -41,6 +44,7 @@ impl Invocation {
             stdin: Vec::new(),
             limit,
             show_stderr: false,
+            lines: None,
             detaches: false,
         }
     }
@@ -102,7 +106,7 @@ impl Invocation {
             }
         };
         let finish = async {
-            let ((), stdout, stderr) = tokio::join!(write, read(stdout), read(stderr));
+            let ((), stdout, stderr) = tokio::join!(write, read(stdout, self.lines), read(stderr, None));
             let status = child.wait().await.map_err(Failure::Start)?;
             let mut stderr = stderr?;
             if let Some(mut file) = file {
@@ -119,12 +123,29 @@ impl Invocation {
     }
 }
 
-async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Failure> {
+async fn read(
+    stream: Option<impl AsyncRead + Unpin>,
+    lines: Option<UnboundedSender<Vec<u8>>>,
+) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    if let Some(stream) = stream {
-        stream.take(OUTPUT_LIMIT + 1).read_to_end(&mut bytes).await.map_err(Failure::Start)?;
+    let Some(stream) = stream else { return Ok(bytes) };
+    let mut stream = stream.take(OUTPUT_LIMIT + 1);
+    let Some(lines) = lines else {
+        stream.read_to_end(&mut bytes).await.map_err(Failure::Start)?;
+        return if bytes.len() as u64 > OUTPUT_LIMIT { Err(Failure::TooMuch) } else { Ok(bytes) };
+    };
+    let mut reader = BufReader::new(stream);
+    loop {
+        let begin = bytes.len();
+        if reader.read_until(b'\n', &mut bytes).await.map_err(Failure::Start)? == 0 {
+            return Ok(bytes);
+        }
+        if bytes.len() as u64 > OUTPUT_LIMIT {
+            return Err(Failure::TooMuch);
+        }
+        // Nobody may be interested any more; the whole is still wanted.
+        let _ = lines.send(bytes[begin..].to_vec());
     }
-    if bytes.len() as u64 > OUTPUT_LIMIT { Err(Failure::TooMuch) } else { Ok(bytes) }
 }
 
 /// What a program left.

@@ -6,12 +6,13 @@ use super::journal::{self, Journal, Phase};
 use super::planner::{self, Planned};
 use super::state::State;
 use super::target::{Target, Wanted};
-use super::{begin, commit, execute, stage, undo};
+use super::undo::Moment;
+use super::window::Window;
+use super::{begin, commit, execute, recover, stage, undo};
 use crate::SCHEMA;
 use crate::host::Host;
 use crate::host::lock::{Holder, Lock};
-use crate::host::profile::Profile;
-use crate::plan::Generation;
+use crate::host::profile::{self, Profile};
 use crate::problem::{Code, Problem};
 use crate::report::{Outcome, Report};
 
@@ -27,6 +28,18 @@ pub enum Goal {
 /// Brings a host to a goal, all or nothing. `expect` is the fingerprint of the plan somebody agreed to.
 #[must_use]
 pub fn apply(host: &Host, goal: &Goal, expect: Option<&str>, holder: Holder) -> Report {
+    apply_within(host, goal, expect, holder, None)
+}
+
+/// The same, and undoes it where nobody confirms within the window.
+#[must_use]
+pub fn apply_within(
+    host: &Host,
+    goal: &Goal,
+    expect: Option<&str>,
+    holder: Holder,
+    window: Option<Window<'_>>,
+) -> Report {
     let started = Instant::now();
     let mut report = Report {
         schema: SCHEMA,
@@ -40,10 +53,17 @@ pub fn apply(host: &Host, goal: &Goal, expect: Option<&str>, holder: Holder) -> 
         recovered: None,
         duration_ms: 0,
     };
-    if let Err(problem) = run(host, goal, expect, holder, &mut report) {
+    let lock = match Lock::take(host, &holder) {
+        Ok(lock) => lock,
+        Err(problem) => return Report { problem: Some(problem), ..report },
+    };
+    let last = holder.clone();
+    if let Err(problem) = run(host, goal, expect, holder, window, &mut report) {
         report.problem = Some(problem);
     }
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    recover::remember(host, last, &report);
+    drop(lock);
     report
 }
 
@@ -53,10 +73,10 @@ fn run(
     goal: &Goal,
     expect: Option<&str>,
     holder: Holder,
+    window: Option<Window<'_>>,
     report: &mut Report,
 ) -> Result<(), Problem> {
-    let _lock = Lock::take(host, &holder)?;
-    match recover(host) {
+    match recover::recover(host) {
         Ok(recovered) => report.recovered = recovered,
         Err(problem) => {
             report.outcome = Outcome::Failed;
@@ -84,7 +104,7 @@ fn run(
         report.outcome = Outcome::Unchanged;
         return Ok(());
     }
-    transact(host, &planned, &target, holder, report)
+    transact(host, &planned, &target, holder, window, report)
 }
 
 /// The first problem; it says how many more there are.
@@ -102,18 +122,20 @@ fn transact(
     planned: &Planned,
     target: &Target,
     holder: Holder,
+    window: Option<Window<'_>>,
     report: &mut Report,
 ) -> Result<(), Problem> {
     stage::keep_stale_slots(host)?;
     let mut journal = begin::begin(host, planned, target, holder)?;
+    profile::pin(host, &target.closure)?;
     // It can fail when the journal stands already, and only may not be on the disk: then that is undone, too.
     let begun = host.write_record(journal::RECORD, &journal);
-    match begun.and_then(|()| execute_all(host, planned, target, &mut journal)) {
+    match begun.and_then(|()| execute_all(host, planned, target, window, &mut journal)) {
         Ok(done) => report.steps_done = done,
         // The disk may fail in the very moment after the commit point; then there is no way back any more.
         Err(_) if is_committed(host, &journal) => report.steps_done = journal.operations.len(),
         Err(problem) => {
-            let undone = undo::undo(host, &journal);
+            let undone = undo::undo(host, &journal, Moment::Running);
             report.outcome = match undone {
                 Ok(()) if journal.has_touched() => Outcome::RolledBack,
                 Ok(()) => Outcome::Blocked,
@@ -143,36 +165,20 @@ fn execute_all(
     host: &Host,
     planned: &Planned,
     target: &Target,
+    window: Option<Window<'_>>,
     journal: &mut Journal,
 ) -> Result<usize, Problem> {
     let accounts = execute::execute_accounts(host, &planned.state, journal)?;
     stage::stage(host, target, journal)?;
     journal.phase = Phase::Swapping;
     host.write_record(journal::RECORD, journal)?;
-    let rest = execute::execute(host, &planned.state, journal)?;
+    let (rest, units_since) = execute::execute(host, &planned.state, journal)?;
+    // The new connection is on its way while the units show that they stay up.
+    let window = window.map(|window| window.open().map(|deadline| (window, deadline))).transpose()?;
+    execute::stay_up(host, journal, units_since)?;
+    if let Some((window, deadline)) = window {
+        window.wait(deadline)?;
+    }
     commit::commit(host, planned, target, journal)?;
     Ok(accounts + rest)
-}
-
-/// Ends a run that was interrupted: forward where it was committed, else back. Says what was done.
-///
-/// # Errors
-/// [`Code::Recovery`] or [`Code::State`]; nothing else is done then.
-pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
-    let Some(journal) = Journal::read(host)? else { return Ok(None) };
-    let (state, _) = State::read(host)?;
-    let name = |generation: Option<&Generation>| {
-        generation.map_or_else(
-            || "no generation".to_owned(),
-            |generation| format!("generation {}", generation.number),
-        )
-    };
-    let ended = if state.transaction == journal.transaction {
-        commit::finish(host, &journal)?;
-        format!("had reached {}", name(Some(&journal.after)))
-    } else {
-        undo::undo(host, &journal)?;
-        format!("was taken back to {}", name(journal.before.as_ref()))
-    };
-    Ok(Some(format!("an interrupted run ({}) {ended}", journal.holder)))
 }

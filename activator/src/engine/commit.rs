@@ -220,5 +220,6 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     }
     profile::tidy(host)?;
     remove_slots(host, journal)?;
-    host.remove_record(journal::RECORD)
+    host.remove_record(journal::RECORD)?;
+    profile::unpin(host)
 }

@@ -37,23 +37,28 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
     executor.all(&first)
 }
 
-/// Does all other operations. Returns how many.
+/// Does all other operations. Returns how many, and when units were last handed to systemd.
 ///
 /// # Errors
 /// What the first operation that fails says; nothing is undone yet.
-pub fn execute(host: &Host, state: &State, journal: &Journal) -> Result<usize, Problem> {
+pub fn execute(host: &Host, state: &State, journal: &Journal) -> Result<(usize, SystemTime), Problem> {
     let mut executor = Executor::new(host, state, journal);
     let rest: Vec<&Operation> =
         journal.operations.iter().filter(|operation| !is_account(&operation.step)).collect();
     let done = executor.all(&rest)?;
-    let up = rest.iter().filter_map(|operation| match unit_job(&operation.step)? {
+    Ok((done, executor.units_since))
+}
+
+/// Looks once more at what was started.
+///
+/// # Errors
+/// [`crate::problem::Code::Unit`] for the first unit that did not stay up.
+pub fn stay_up(host: &Host, journal: &Journal, since: SystemTime) -> Result<(), Problem> {
+    let up = journal.operations.iter().filter_map(|operation| match unit_job(&operation.step)? {
         (Verb::Start | Verb::Restart, unit) => Some(unit),
         _ => None,
     });
-    if let Some(systemd) = executor.systemd {
-        systemd.stay_up(&up.collect::<Vec<_>>(), executor.units_since)?;
-    }
-    Ok(done)
+    Systemd::of(host).map_or(Ok(()), |systemd| systemd.stay_up(&up.collect::<Vec<_>>(), since))
 }
 
 struct Executor<'a> {

@@ -8,7 +8,9 @@
 //! - [`journal`][], [`begin`][]: an open transaction and what undoing it needs
 //! - [`stage`][], [`keep`][]: everything new made ready, everything old kept
 //! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
+//! - [`window`][]: a change that has to be confirmed
 //! - [`apply`][]: one run from the lock to the report
+//! - [`recover`][]: what an interrupted run left
 //! - [`status`][]: how a host stands
 
 pub mod apply;
@@ -20,9 +22,11 @@ pub mod journal;
 pub mod keep;
 pub mod observe;
 pub mod planner;
+pub mod recover;
 pub mod stage;
 pub mod state;
 pub mod status;
 pub mod swap;
 pub mod target;
 pub mod undo;
+pub mod window;

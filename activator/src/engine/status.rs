@@ -13,6 +13,7 @@ use crate::host::{HOME, Host};
 use crate::plan::{Drift, Generation};
 use crate::problem::Problem;
 use crate::report::{Status, UnitStatus};
+use crate::run::LastRun;
 
 /// Where copies of replaced content are kept, under [`HOME`].
 pub const KEPT: &str = "kept";
@@ -34,6 +35,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         kept: kept(host),
         interrupted: super::journal::interrupted(host),
         locked_by: Lock::holder(host),
+        last: last_run(host),
     };
     if status.locked_by.is_some() {
         // It runs, so nothing interrupted it.
@@ -65,6 +67,13 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         }
     }
     Ok(status)
+}
+
+/// The last run, as far as it is known: what is only told must not keep anything else from being told.
+#[must_use]
+pub fn last_run(host: &Host) -> Option<LastRun> {
+    let bytes = host.read_record(LastRun::RECORD).ok()??;
+    serde_json::from_slice(&bytes).ok().filter(|last: &LastRun| last.schema == SCHEMA)
 }
 
 fn in_force(state: &State) -> Option<Generation> {

@@ -20,14 +20,25 @@ use crate::plan::Step;
 use crate::problem::{Code, Problem};
 use crate::values::UnitName;
 
+/// When something is undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// On a running host.
+    Running,
+    /// While the host boots, before any managed unit has started. What runs follows from enablement then, not from
+    /// what ran before; and waiting for a unit would wait for ever, since it waits for us.
+    Booting,
+}
+
 /// Undoes everything and closes the journal. All is tried, whatever fails on the way.
 ///
 /// # Errors
 /// [`Code::Recovery`] with what failed first; the journal stays, and the next run tries again.
-pub fn undo(host: &Host, journal: &Journal) -> Result<(), Problem> {
+pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<(), Problem> {
     let mut undoer = Undoer {
         host,
         journal,
+        moment,
         systemd: Systemd::of(host),
         swapper: Swapper::new(host),
         touched: BTreeSet::new(),
@@ -52,6 +63,7 @@ pub fn undo(host: &Host, journal: &Journal) -> Result<(), Problem> {
 struct Undoer<'a> {
     host: &'a Host,
     journal: &'a Journal,
+    moment: Moment,
     systemd: Option<Systemd>,
     swapper: Swapper<'a>,
     touched: BTreeSet<String>,
@@ -61,8 +73,10 @@ struct Undoer<'a> {
 impl Undoer<'_> {
     fn all(&mut self) {
         let swapping = self.journal.phase == Phase::Swapping;
-        if swapping {
-            self.stop_started();
+        match self.moment {
+            Moment::Running if swapping => self.stop_started(),
+            Moment::Booting if swapping => self.call_off(),
+            _ => {}
         }
         for operation in self.journal.operations.iter().rev() {
             if let Err(problem) = self.one(operation, swapping) {
@@ -71,8 +85,10 @@ impl Undoer<'_> {
         }
         let synced = sync_directories(self.host, &self.touched);
         self.failures.extend(synced.err());
-        if swapping {
-            self.bring_units_back();
+        match self.moment {
+            Moment::Running if swapping => self.bring_units_back(),
+            Moment::Booting if swapping => self.boot_on(),
+            _ => {}
         }
     }
 
@@ -162,6 +178,21 @@ impl Undoer<'_> {
         self.failures.extend(stopped.err());
     }
 
+    /// Takes the units of the change out of what systemd is about to start.
+    fn call_off(&mut self) {
+        let Some(systemd) = self.systemd else { return };
+        let units: Vec<&UnitName> = self.units().into_iter().map(|(_, unit, _)| unit).collect();
+        // A unit that systemd does not know need not be called off; it takes the others all the same.
+        let _ = systemd.queue(Verb::Stop, &units);
+    }
+
+    /// Has systemd decide again, with the old files, what this boot starts.
+    fn boot_on(&mut self) {
+        let Some(systemd) = self.systemd else { return };
+        let decided = systemd.daemon_reload().and_then(|()| systemd.boot_on());
+        self.failures.extend(decided.err());
+    }
+
     /// Starts again, with the old files, what ran before and was stopped or started anew meanwhile.
     fn bring_units_back(&mut self) {
         let Some(systemd) = self.systemd else { return };
@@ -224,7 +255,8 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
         }
     }
     remove_slots(host, journal)?;
-    host.remove_record(journal::RECORD)
+    host.remove_record(journal::RECORD)?;
+    profile::unpin(host)
 }
 
 /// Removes the directory of an original.

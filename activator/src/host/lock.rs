@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::disk::{self, Opening, Writer};
 use super::{HOME, Host, host_file};
 use crate::problem::{Code, Problem};
+use crate::run::RunId;
 
 /// How long a look at the lock surely takes, and how many of them are waited for.
 const GLANCE: Duration = Duration::from_millis(5);
@@ -29,6 +30,9 @@ pub struct Holder {
     pub pid: u32,
     /// Since when, in seconds since 1970-01-01 UTC.
     pub since: u64,
+    /// The name of the run, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
 }
 
 impl Holder {
@@ -36,7 +40,15 @@ impl Holder {
     #[must_use]
     pub fn current(who: &str, command: &str) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-        Self { who: who.to_owned(), command: command.to_owned(), pid: std::process::id(), since }
+        let (who, command) = (who.to_owned(), command.to_owned());
+        Self { who, command, pid: std::process::id(), since, run: None }
+    }
+
+    /// The same, as a run of this name.
+    #[must_use]
+    pub fn of_run(mut self, run: RunId) -> Self {
+        self.run = Some(run);
+        self
     }
 }
 

@@ -9,6 +9,8 @@
 //! - [`systemd`][]: units
 //! - [`profile`][]: generations
 //! - [`lock`][]: one run at a time
+//! - [`transcript`][]: what a run says while it lasts
+//! - [`transient`][]: a unit of its own for a run
 //! - [`command`][]: the runner of host tools
 
 pub mod accounts;
@@ -21,6 +23,8 @@ pub mod lock;
 pub mod profile;
 pub mod record;
 pub mod systemd;
+pub mod transcript;
+pub mod transient;
 pub mod walk;
 
 use std::io;

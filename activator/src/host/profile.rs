@@ -20,6 +20,11 @@ pub const DIRECTORY: &str = "/nix/var/nix/profiles/nixfleet";
 /// The link to the generation in force.
 const CURRENT: &str = "system";
 
+/// Where Nix looks for further roots, links to what it keeps alive.
+const ROOTS: &str = "/nix/var/nix/gcroots";
+/// The root of the closure of an open transaction.
+const PINNED: &str = "nixfleet-transaction";
+
 /// The generations of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
@@ -140,6 +145,28 @@ pub fn switch_back(host: &Host, before: Option<&Generation>, begun: Option<u64>)
 pub fn tidy(host: &Host) -> Result<(), Problem> {
     remove(&beside(&host.path(DIRECTORY), CURRENT))
         .map_err(|error| host_file("tidy the profile", DIRECTORY, &error))
+}
+
+/// Keeps a closure alive, and with it the activator that recovers the host, before a generation refers to it.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
+pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
+    let roots = host.path(ROOTS);
+    // Without Nix nothing is ever collected.
+    if !roots.is_dir() {
+        return Ok(());
+    }
+    replace(&roots, PINNED, Path::new(closure))
+        .map_err(|error| host_file("pin the closure in", ROOTS, &error))
+}
+
+/// Undoes [`pin`].
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`].
+pub fn unpin(host: &Host) -> Result<(), Problem> {
+    remove(&host.path(ROOTS).join(PINNED)).map_err(|error| host_file("unpin the closure in", ROOTS, &error))
 }
 
 fn replace(directory: &Path, name: &str, target: &Path) -> io::Result<()> {

@@ -153,6 +153,28 @@ impl Systemd {
         Err(failed(verb, &names.join(", "), &finished.why()))
     }
 
+    /// Does one thing to several units without waiting for it.
+    ///
+    /// # Errors
+    /// [`Code::Unit`] where systemd does not take the job.
+    pub fn queue(self, verb: Verb, units: &[&UnitName]) -> Result<(), Problem> {
+        if units.is_empty() {
+            return Ok(());
+        }
+        let mut argv: Vec<String> =
+            ["systemctl", "--no-block", verb.as_str(), "--"].map(str::to_owned).to_vec();
+        argv.extend(units.iter().map(ToString::to_string));
+        query(&argv).map(drop)
+    }
+
+    /// Has systemd look anew at what a booting host should start, without waiting for it.
+    ///
+    /// # Errors
+    /// [`Code::Unit`] where systemd does not answer.
+    pub fn boot_on(self) -> Result<(), Problem> {
+        query(&["systemctl", "--no-block", "start", "default.target"].map(str::to_owned)).map(drop)
+    }
+
     /// Looks once more at services that were started and cannot say when they are ready: one that ends at once, over
     /// a wrong configuration say, ends within moments.
     ///

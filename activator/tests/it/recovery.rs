@@ -94,7 +94,7 @@ fn run_until(room: &Room, closure: &str, death: Death) {
 
 fn recovered(room: &Room) -> String {
     let host = Host::open(&room.path("/")).unwrap();
-    nixfleet_activate::engine::apply::recover(&host).unwrap().unwrap()
+    nixfleet_activate::engine::recover::recover(&host).unwrap().unwrap()
 }
 
 #[test]

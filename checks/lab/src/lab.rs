@@ -67,6 +67,13 @@ impl Plan {
         self
     }
 
+    /// Leaves out every other host.
+    #[must_use]
+    pub fn only(mut self, name: &str) -> Self {
+        self.hosts.retain(|(host, _)| host == name);
+        self
+    }
+
     /// Takes another root for the operator's machine.
     #[must_use]
     pub fn operator(mut self, recipe: Recipe) -> Self {

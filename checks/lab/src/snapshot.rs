@@ -15,19 +15,19 @@ pub struct Snapshot {
 
 /// Prints one line per thing: a key, a tab, what there is to know.
 ///
-/// Left out is what moves by itself: units that come and go with logins and the distribution's timers; and the lock,
-/// which names its last holder, beside the empty directory for staged files.
+/// Left out is what moves by itself: units that come and go with logins, runs and the distribution's timers; and the lock
+/// and the note of the last run, which name who ran, beside the empty directory for staged files.
 const SURVEY: &str = r#"
 for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles/nixfleet; do
   [ -e "$dir" ] || continue
-  set -- "$dir" -path /var/lib/nixfleet/lock -o -path /var/lib/nixfleet/tx -prune -o
+  set -- "$dir" -path /var/lib/nixfleet/lock -o -path /var/lib/nixfleet/last.json -o -path /var/lib/nixfleet/tx -prune -o
   find "$@" -printf '%p\t%y %m %u:%g %l\n'
   find "$@" -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 content\t\1/'
 done
 find /nix/store -mindepth 1 -maxdepth 1 -printf 'store %p\t\n'
 getent passwd | sed 's/^/user /; s/:/\t/'
 systemctl list-units --all --plain --no-legend --type service,socket,timer,target |
-  awk '$1 !~ /^(user@|user-runtime-dir@|run-|session-|nix-daemon|systemd-|apt-|man-db|e2scrub|fstrim)/ { print "unit " $1 "\t" $3 "/" $4 }'
+  awk '$1 !~ /^(user@|user-runtime-dir@|run-|session-|nix-daemon|nixfleet-run-|systemd-|apt-|man-db|e2scrub|fstrim)/ { print "unit " $1 "\t" $3 "/" $4 }'
 "#;
 
 impl Snapshot {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::TargetArgs;
+use super::{TargetArgs, WindowArgs};
 
 /// Flags of `apply`.
 #[derive(Clone, Debug, clap::Args)]
@@ -15,6 +15,9 @@ Examples:
 pub struct ApplyArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
+
+    #[command(flatten)]
+    pub window: WindowArgs,
 
     /// Do not ask before changing hosts
     #[arg(short, long, help_heading = "Apply")]

@@ -8,6 +8,7 @@ mod rollback;
 mod run;
 mod status;
 mod targets;
+mod window;
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +22,7 @@ pub use status::StatusArgs;
 #[cfg(test)]
 pub use targets::base;
 pub use targets::{SelectionArgs, TargetArgs};
+pub use window::WindowArgs;
 
 /// One inventory, one command for fleets of Ubuntu and Debian hosts.
 #[derive(Debug, Parser)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::TargetArgs;
+use super::{TargetArgs, WindowArgs};
 
 /// Flags of `rollback`.
 #[derive(Clone, Debug, clap::Args)]
@@ -14,6 +14,9 @@ Examples:
 pub struct RollbackArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
+
+    #[command(flatten)]
+    pub window: WindowArgs,
 
     /// The generation to go to: its number, or `previous`
     #[arg(long, help_heading = "Rollback", value_name = "N|previous", default_value = "previous")]

@@ -2,6 +2,7 @@
 
 use nixfleet_activate::report::Outcome;
 
+use super::change::Manner;
 use super::host_plan::HostPlan;
 use super::{Context, change, confirm, plan, planning, targets};
 use crate::args::{ApplyArgs, PlanArgs};
@@ -20,7 +21,11 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit
     }
     confirm::check(args.yes, context)?;
     match planned(args, context).await? {
-        Ok(plans) => change::execute(plans, args.yes, "Apply to", args.targets.parallel, context).await,
+        Ok(plans) => {
+            let (parallel, confirm) = (args.targets.parallel, args.window.seconds());
+            let manner = Manner { yes: args.yes, parallel, confirm };
+            change::execute(plans, "Apply to", manner, context).await
+        }
         Err((results, exit)) => context.refuse(results, exit),
     }
 }

@@ -14,20 +14,30 @@ use crate::render::{self, Progress};
 use crate::ssh::Session;
 use crate::{nix, remote};
 
+/// How plans are carried out.
+#[derive(Clone, Copy)]
+pub struct Manner {
+    /// Without asking first.
+    pub yes: bool,
+    /// On how many hosts at once.
+    pub parallel: NonZeroUsize,
+    /// Within how many seconds each host has to be reached over a new connection, if it has to.
+    pub confirm: Option<u64>,
+}
+
 /// Shows the plans, asks unless told not to, carries them out, and says what became of each host.
 ///
 /// # Errors
 /// Only a bug; what goes wrong on a host is in its result.
 pub async fn execute(
     plans: Vec<HostPlan>,
-    yes: bool,
     question: &str,
-    parallel: NonZeroUsize,
+    manner: Manner,
     context: &Context,
 ) -> anyhow::Result<Exit> {
     plan::show(&plans, context);
     let count = plans.iter().filter(|plan| plan.is_to_change()).count();
-    if count > 0 && !yes {
+    if count > 0 && !manner.yes {
         plan::show_without(&plans, context);
         let hosts = if count == 1 { "host" } else { "hosts" };
         if !confirm::ask(format!("{question} {count} {hosts}?")).await? {
@@ -36,21 +46,21 @@ pub async fn execute(
         }
     }
     context.interrupt.hosts_are_changing();
-    let results = carry_out(plans, parallel, context).await?;
+    let results = carry_out(plans, manner, context).await?;
     context.show(&render::results(&results));
     context.finish(results)
 }
 
 async fn carry_out(
     plans: Vec<HostPlan>,
-    parallel: NonZeroUsize,
+    manner: Manner,
     context: &Context,
 ) -> anyhow::Result<Vec<HostResult>> {
     let settled: Vec<HostResult> = plans.iter().map(HostPlan::result).collect();
-    let changed = each(plans, parallel, &context.interrupt, |plan| {
+    let changed = each(plans, manner.parallel, &context.interrupt, |plan| {
         let progress = context.progress.clone();
         async move {
-            let result = one(&plan, &progress).await?;
+            let result = one(&plan, manner.confirm, &progress).await?;
             progress.done(plan.name(), Some(result.outcome.as_str()));
             Some(result)
         }
@@ -69,10 +79,10 @@ async fn carry_out(
 }
 
 /// Changes a host, if there is something to change.
-async fn one(host: &HostPlan, progress: &Progress) -> Option<HostResult> {
+async fn one(host: &HostPlan, confirm: Option<u64>, progress: &Progress) -> Option<HostResult> {
     let Some(Ok(planned)) = host.planned.as_ref().filter(|_| host.is_to_change()) else { return None };
     let plan = Some(planned.plan.clone());
-    Some(match change(&host.session, planned, progress).await {
+    Some(match change(&host.session, planned, confirm, progress).await {
         Ok(report) => HostResult {
             plan,
             problem: report.problem.clone(),
@@ -84,18 +94,23 @@ async fn one(host: &HostPlan, progress: &Progress) -> Option<HostResult> {
     })
 }
 
-async fn change(session: &Session, planned: &Planned, progress: &Progress) -> Result<Report, Problem> {
+async fn change(
+    session: &Session,
+    planned: &Planned,
+    confirm: Option<u64>,
+    progress: &Progress,
+) -> Result<Report, Problem> {
     let (name, fingerprint) = (&session.host().name, planned.plan.fingerprint.as_str());
     match &planned.way {
         Way::Apply { closure, daemon } => {
             progress.doing(name, "copying");
             nix::copy(session, closure, daemon).await?;
             progress.doing(name, "activating");
-            remote::apply(session, closure, fingerprint).await
+            remote::apply(session, closure, fingerprint, confirm).await
         }
-        Way::Rollback(to) => {
+        Way::Rollback { to, activator } => {
             progress.doing(name, "rolling back");
-            remote::rollback(session, *to, fingerprint).await
+            remote::rollback(session, *to, activator, fingerprint, confirm).await
         }
     }
 }

@@ -37,7 +37,12 @@ pub enum Way {
         daemon: String,
     },
     /// By going back to a generation that is on the host.
-    Rollback(Destination),
+    Rollback {
+        /// Which.
+        to: Destination,
+        /// The activator on the host that has planned it.
+        activator: String,
+    },
 }
 
 impl HostPlan {

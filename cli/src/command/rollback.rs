@@ -1,5 +1,6 @@
 //! `nixfleet rollback`.
 
+use super::change::Manner;
 use super::host_plan::{HostPlan, Planned, Way};
 use super::{Context, change, confirm, targets};
 use crate::args::RollbackArgs;
@@ -23,10 +24,11 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
             progress.doing(name, "planning");
             let plan = remote::plan_rollback(&session, to).await;
             progress.done(name, None);
-            plan.map(|plan| Planned { plan, way: Way::Rollback(to) })
+            plan.map(|(plan, activator)| Planned { plan, way: Way::Rollback { to, activator } })
         }
     });
     let planned = planned.await?;
     let plans = sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned });
-    change::execute(plans.collect(), args.yes, "Roll back", parallel, context).await
+    let manner = Manner { yes: args.yes, parallel, confirm: args.window.seconds() };
+    change::execute(plans.collect(), "Roll back", manner, context).await
 }

@@ -3,7 +3,8 @@
 use nixfleet_activate::SCHEMA;
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Refusal;
+use nixfleet_activate::report::{Refusal, Report};
+use nixfleet_activate::run::Notice;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -93,6 +94,21 @@ impl Answer {
             }
             Ok(_) => serde_json::from_str(&self.document).map_err(|error| unreadable(&error.to_string())),
             Err(error) => Err(unreadable(&format!("{error}\n{}{}", self.document, self.stderr))),
+        }
+    }
+
+    /// Reads the report behind whatever a run has said before it.
+    ///
+    /// # Errors
+    /// As for [`Self::document`].
+    pub fn report(mut self) -> Result<Report, Problem> {
+        self.document = self.document.lines().next_back().unwrap_or_default().to_owned();
+        match serde_json::from_str::<Notice>(&self.document) {
+            // The activator went away in the middle, and with it the rest; the run has not.
+            Ok(_) => Err(Problem::new(Code::Unreachable, "the host stopped talking while it was changing")
+                .at(&self.host.name)
+                .because(excerpt(&self.stderr))),
+            Err(_) => self.document(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod apply;
+mod change;
 mod plan;
 mod rollback;
 mod run;

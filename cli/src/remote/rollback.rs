@@ -3,37 +3,46 @@
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Report;
+use nixfleet_activate::run::RunId;
 
-use super::apply::unknown_truth;
-use super::{CHANGE, LOOK, ask, operator};
+use super::change::Change;
+use super::{LOOK, ask, operator};
 use crate::args::Destination;
 use crate::ssh::Session;
 
-/// Asks what going back would change. Nothing on the host changes by that.
+/// Asks what going back would change, and which activator says so. Nothing on the host changes by that.
 ///
 /// # Errors
 /// The host cannot be reached, is not managed, has no such generation, or its activator refuses.
-pub async fn plan_rollback(session: &Session, to: Destination) -> Result<Plan, Problem> {
+pub async fn plan_rollback(session: &Session, to: Destination) -> Result<(Plan, String), Problem> {
     let script = include_str!("scripts/plan-rollback.sh");
     let answer = ask(session, script, &[&to.to_string()], Vec::new(), LOOK).await?;
-    if answer.activator.is_none() {
+    let Some(activator) = answer.activator.clone() else {
         let name = &session.host().name;
         return Err(Problem::new(Code::NoGeneration, "the host is not managed yet")
             .at(name)
             .help(format!("bring it under management: nixfleet apply --host {name}")));
-    }
+    };
     let plan: Plan = answer.document()?;
-    Ok(Plan { host: session.host().name.clone(), ..plan })
+    Ok((Plan { host: session.host().name.clone(), ..plan }, activator))
 }
 
-/// Goes back, if the plan still has this fingerprint.
+/// Goes back, if the plan still has this fingerprint. `activator` is the one that planned it, `confirm` as for
+/// [`super::apply()`].
 ///
 /// # Errors
-/// There is no report: the connection broke, or the host refused before it began.
-pub async fn rollback(session: &Session, to: Destination, fingerprint: &str) -> Result<Report, Problem> {
-    let arguments = [&to.to_string(), fingerprint, &operator()];
-    match ask(session, include_str!("scripts/rollback.sh"), &arguments, Vec::new(), CHANGE).await {
-        Ok(answer) => answer.document(),
-        Err(problem) => Err(unknown_truth(session, problem)),
-    }
+/// There is no report: the host refused before it began, or it is not to be found any more.
+pub async fn rollback(
+    session: &Session,
+    to: Destination,
+    activator: &str,
+    fingerprint: &str,
+    confirm: Option<u64>,
+) -> Result<Report, Problem> {
+    let run = RunId::draw();
+    let change = Change { session, program: activator, run: &run, confirm };
+    let (to, who) = (to.to_string(), operator());
+    let window = confirm.map(|seconds| format!("--confirm-timeout={seconds}"));
+    let arguments = [to.as_str(), fingerprint, &who, &run, activator].into_iter().chain(window.as_deref());
+    change.carry_out(include_str!("scripts/rollback.sh"), &arguments.collect::<Vec<_>>()).await
 }

@@ -2,6 +2,7 @@
 
 use nixfleet_activate::plan::Drift;
 use nixfleet_activate::report::Status;
+use nixfleet_activate::show;
 
 use super::style::{BOLD, GREEN, RED, YELLOW, outcome_style, paint};
 use super::{clean, indented, table};
@@ -63,6 +64,8 @@ fn details(result: &HostResult, verbose: bool) -> Option<String> {
             status.interrupted.iter().map(|what| format!("interrupted: {what}; the next apply recovers it"));
         lines.extend(interrupted);
         lines.extend(status.locked_by.iter().map(|who| format!("busy: {who}")));
+        let last = status.last.iter().filter(|last| verbose || !last.report.outcome.is_good());
+        lines.extend(last.map(|last| format!("last run: {}", show::last(last))));
         lines.extend(drift(status).iter().map(|drift| format!("drift: {}: {}", drift.subject, drift.what)));
         lines.extend(
             not_running(status).map(|unit| format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)),

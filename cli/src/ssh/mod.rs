@@ -15,6 +15,7 @@ use std::time::Duration;
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
 use tokio::sync::OnceCell;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::process::{Failure, Invocation, Output};
 
@@ -32,6 +33,13 @@ const ALIVE_INTERVAL: u64 = 5;
 const ALIVE_COUNT: u64 = 3;
 /// How `ssh` ends when the connection, not the command, has failed.
 pub const SSH_FAILED: i32 = 255;
+
+/// Whether a command goes through the shared connection.
+#[derive(Clone, Copy)]
+enum Shared {
+    Yes,
+    No,
+}
 
 /// A host, and how to talk to it.
 #[derive(Debug)]
@@ -54,7 +62,6 @@ impl Session {
     pub fn new(host: Host, sockets: &Sockets, hosts: usize, connect_timeout: u64) -> Result<Self, Problem> {
         let socket = sockets.socket(&host);
         let mut options = vec![
-            format!("ControlPath={}", socket.display()),
             "BatchMode=yes".to_owned(),
             "StrictHostKeyChecking=yes".to_owned(),
             format!("ConnectTimeout={connect_timeout}"),
@@ -119,7 +126,7 @@ impl Session {
         let mut invocation = Invocation::new("ssh", patience)
             .args(["-M".to_owned(), "-N".to_owned(), "-f".to_owned()])
             .args(["-o".to_owned(), format!("ControlPersist={}", self.persist)])
-            .args(self.arguments("ControlMaster=yes"))
+            .args(self.arguments("ControlMaster=yes", Shared::Yes))
             .args(["--".to_owned(), self.destination()]);
         invocation.detaches = true;
         let output = self.run(invocation).await?;
@@ -129,6 +136,15 @@ impl Session {
         let stderr = output.stderr_text();
         Err(failure::classify(&stderr, &self.host)
             .unwrap_or_else(|| failure::unreachable(&self.host, &stderr)))
+    }
+
+    /// Opens the shared connection anew, after it broke.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`].
+    pub async fn reconnect(&self) -> Result<(), Problem> {
+        let _ = std::fs::remove_file(&self.socket);
+        self.open_master().await
     }
 
     /// Makes sure of a connection that something can be sent through that must not be sent twice.
@@ -162,8 +178,7 @@ impl Session {
             Err(problem)
                 if problem.code == Code::Unreachable && self.inherited.swap(false, Ordering::Relaxed) =>
             {
-                let _ = std::fs::remove_file(&self.socket);
-                self.open_master().await?;
+                self.reconnect().await?;
                 self.send(script, arguments, stdin, limit).await
             }
             first => {
@@ -173,6 +188,35 @@ impl Session {
         }
     }
 
+    /// Runs a script once, and hands on every line it prints as it comes.
+    ///
+    /// # Errors
+    /// As for [`Self::script`].
+    pub async fn attend(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        limit: Duration,
+        lines: UnboundedSender<Vec<u8>>,
+    ) -> Result<Output, Problem> {
+        let invocation =
+            Invocation { lines: Some(lines), ..self.words(script, arguments, limit, Shared::Yes)? };
+        self.judge(self.run(invocation).await?)
+    }
+
+    /// Runs a script over a connection of its own, made for it alone.
+    ///
+    /// # Errors
+    /// As for [`Self::script`].
+    pub async fn script_afresh(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        limit: Duration,
+    ) -> Result<Output, Problem> {
+        self.judge(self.run(self.words(script, arguments, limit, Shared::No)?).await?)
+    }
+
     async fn send(
         &self,
         script: &str,
@@ -180,14 +224,29 @@ impl Session {
         stdin: Vec<Arc<[u8]>>,
         limit: Duration,
     ) -> Result<Output, Problem> {
-        let words = ["sh", "-c", script, "nixfleet"].into_iter().chain(arguments.iter().copied());
-        let output = self.run(self.command(words, limit)?.stdin(stdin)).await?;
-        if output.status.code() == Some(SSH_FAILED) {
+        let invocation = self.words(script, arguments, limit, Shared::Yes)?.stdin(stdin);
+        self.judge(self.run(invocation).await?)
+    }
+
+    fn judge(&self, output: Output) -> Result<Output, Problem> {
+        // Where a signal ended it, that was a signal to `ssh` here.
+        if output.status.code().is_none_or(|code| code == SSH_FAILED) {
             let stderr = output.stderr_text();
             return Err(failure::classify(&stderr, &self.host)
                 .unwrap_or_else(|| failure::broken(&self.host, &stderr)));
         }
         Ok(output)
+    }
+
+    fn words(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        limit: Duration,
+        shared: Shared,
+    ) -> Result<Invocation, Problem> {
+        let words = ["sh", "-c", script, "nixfleet"].into_iter().chain(arguments.iter().copied());
+        self.invocation(words, limit, shared)
     }
 
     /// A command on the host, its words quoted for the shell that sshd starts there.
@@ -199,10 +258,19 @@ impl Session {
         words: impl IntoIterator<Item = &'a str>,
         limit: Duration,
     ) -> Result<Invocation, Problem> {
+        self.invocation(words, limit, Shared::Yes)
+    }
+
+    fn invocation<'a>(
+        &self,
+        words: impl IntoIterator<Item = &'a str>,
+        limit: Duration,
+        shared: Shared,
+    ) -> Result<Invocation, Problem> {
         let line = shlex::try_join(words).map_err(|error| {
             Problem::new(Code::Usage, "the command cannot be sent to the host").because(error)
         })?;
-        Ok(Invocation::new("ssh", limit).args(self.arguments("ControlMaster=no")).args([
+        Ok(Invocation::new("ssh", limit).args(self.arguments("ControlMaster=no", shared)).args([
             "-T".to_owned(),
             "--".to_owned(),
             self.destination(),
@@ -212,12 +280,16 @@ impl Session {
 
     /// Our options as `NIX_SSHOPTS`. Nix splits them at white space, of which the paths have none.
     pub fn options_for_nix(&self) -> String {
-        self.arguments("ControlMaster=no").join(" ")
+        self.arguments("ControlMaster=no", Shared::Yes).join(" ")
     }
 
-    fn arguments(&self, master: &str) -> Vec<String> {
-        let options = self.options.iter().map(String::as_str);
-        options.chain([master]).flat_map(|option| ["-o".to_owned(), option.to_owned()]).collect()
+    fn arguments(&self, master: &str, shared: Shared) -> Vec<String> {
+        let path = match shared {
+            Shared::Yes => format!("ControlPath={}", self.socket.display()),
+            Shared::No => "ControlPath=none".to_owned(),
+        };
+        let options = [path.as_str(), master].into_iter().chain(self.options.iter().map(String::as_str));
+        options.flat_map(|option| ["-o".to_owned(), option.to_owned()]).collect()
     }
 
     fn destination(&self) -> String {

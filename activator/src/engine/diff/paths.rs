@@ -13,6 +13,12 @@ use crate::values::ManagedPath;
 /// Where the units of the administrator stand.
 const UNITS: &str = "/etc/systemd/system/";
 
+/// What puts a host right at boot: the unit, and what makes every boot start it. The backend adds them.
+const RECOVERY: [&str; 2] = [
+    "/etc/systemd/system/nixfleet-recover.service",
+    "/etc/systemd/system/sysinit.target.d/nixfleet-recover.conf",
+];
+
 /// Steps in the order of their kinds.
 #[derive(Default)]
 pub(super) struct PathSteps {
@@ -47,6 +53,8 @@ impl Differ<'_> {
         }
         // Children first.
         steps.directory_removals.reverse();
+        // From the first change on a power cut is put right at boot.
+        steps.writes.sort_by_key(|step| !RECOVERY.iter().any(|path| writes(step, path)));
         self.check_owners();
         steps
     }
@@ -269,6 +277,10 @@ impl Differ<'_> {
             );
         }
     }
+}
+
+fn writes(step: &Step, wanted: &str) -> bool {
+    matches!(step, Step::WriteFile { path, .. } if **path == *wanted)
 }
 
 const fn on_conflict(entry: &Entry) -> OnConflict {

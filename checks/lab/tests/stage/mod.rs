@@ -16,6 +16,11 @@ pub fn fresh() -> Lab {
     Lab::boot(&Plan::of_test()).unwrap()
 }
 
+/// One host of the demo that NixFleet never saw, and the operator with the demo's fleet.
+pub fn lone(host: &str) -> Lab {
+    Lab::boot(&Plan::of_test().only(host)).unwrap()
+}
+
 /// Three hosts that have what the demo's fleet says.
 pub fn converged() -> Lab {
     let lab = fresh();

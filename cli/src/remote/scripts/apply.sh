@@ -1,3 +1,6 @@
 # shellcheck shell=sh
-# $1: the closure. $2: the fingerprint of the plan that was shown. $3: who asks.
-as_root "$1/activate" apply --json --closure "$1" --expect "$2" --by "$3"
+# $1: the closure. $2: the fingerprint of the plan that was shown. $3: who asks. $4: the run. $5: --confirm-timeout=N, if
+# it has to be confirmed.
+closure=$1 fingerprint=$2 who=$3 run=$4
+shift 4
+as_root "$closure/activate" apply --json --closure "$closure" --expect "$fingerprint" --by "$who" --run "$run" "$@"

@@ -1,3 +1,6 @@
-# shellcheck shell=sh disable=SC2154
-# $1: a generation, or `previous`. $2: the fingerprint of the plan that was shown. $3: who asks.
-as_root "$profile/activate" rollback --json --to "$1" --expect "$2" --by "$3"
+# shellcheck shell=sh
+# $1: a generation, or `previous`. $2: the fingerprint of the plan that was shown. $3: who asks. $4: the run.
+# $5: the activator. $6: --confirm-timeout=N, if it has to be confirmed.
+to=$1 fingerprint=$2 who=$3 run=$4 program=$5
+shift 5
+as_root "$program" rollback --json --to "$to" --expect "$fingerprint" --by "$who" --run "$run" "$@"

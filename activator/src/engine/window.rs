@@ -1,0 +1,45 @@
+//! The window in which a change has to be confirmed over a new connection.
+
+use std::time::{Duration, Instant};
+
+use crate::host::transcript::Transcript;
+use crate::problem::{Code, Problem};
+use crate::run::Notice;
+
+/// A window that opens once everything is done and before anything counts as done. Whatever ends it without a
+/// confirmation, be it a crash, the change is undone.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a> {
+    /// Where the confirmation is asked for, and comes in.
+    pub transcript: &'a Transcript,
+    /// How long it stays open.
+    pub limit: Duration,
+}
+
+impl Window<'_> {
+    /// Asks for the confirmation. Returns until when it has to come.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn open(&self) -> Result<Instant, Problem> {
+        let deadline = Instant::now() + self.limit;
+        let notice = Notice::awaiting(self.transcript.run().clone(), self.limit.as_secs());
+        self.transcript.say(&notice).map(|()| deadline)
+    }
+
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// [`Code::Unconfirmed`] where it does not come in time.
+    pub fn wait(&self, deadline: Instant) -> Result<(), Problem> {
+        if self.transcript.wait_for_confirmation(deadline) {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Unconfirmed, "Nobody confirmed the change over a new connection")
+            .because(format!("{} seconds are over; the change may have cut the host off", self.limit.as_secs()))
+            .help(
+                "look for what the change does to sshd, its keys, sudo and the network. Where it is only slow, allow \
+                 it more: --confirm-timeout SECONDS",
+            ))
+    }
+}

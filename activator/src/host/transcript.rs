@@ -1,0 +1,205 @@
+//! What a run says while it lasts, for whoever follows it: lines in a file that outlives every connection.
+//!
+//! Each line is a JSON document: first a [`Notice`], where the run waits to be confirmed, in the end its [`Report`]. The
+//! directory is for root alone, and does not survive a reboot; [`LastRun`](crate::run::LastRun) does.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::fs::CWD;
+use serde::Serialize;
+
+use super::disk::{self, Opening, Writer};
+use super::{Host, host_file};
+use crate::problem::Problem;
+use crate::report::Report;
+use crate::run::{Notice, RunId};
+
+/// Where transcripts are.
+pub const DIRECTORY: &str = "/run/nixfleet";
+/// How long a transcript stays, for those who lost their connection.
+const KEPT: Duration = Duration::from_secs(3600);
+/// The longest pause between two looks: what is followed should hardly wait for it.
+const PAUSE: Duration = Duration::from_millis(5);
+/// The longest transcript that is read, in bytes.
+const LIMIT: u64 = 64 * 1024 * 1024;
+
+/// The transcript of one run.
+#[derive(Clone, Debug)]
+pub struct Transcript {
+    run: RunId,
+    lines: PathBuf,
+    confirmed: PathBuf,
+}
+
+/// One line of a transcript.
+#[derive(Clone, Debug)]
+pub enum Line {
+    /// It waits to be confirmed.
+    Notice(Notice),
+    /// It has ended.
+    Report(Box<Report>),
+}
+
+impl Transcript {
+    /// The transcript of a run; nothing is written yet.
+    #[must_use]
+    pub fn of(host: &Host, run: &RunId) -> Self {
+        let directory = host.path(DIRECTORY);
+        let (lines, confirmed) =
+            (directory.join(format!("{run}.jsonl")), directory.join(format!("{run}.confirmed")));
+        Self { run: run.clone(), lines, confirmed }
+    }
+
+    /// The run.
+    #[must_use]
+    pub const fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// Begins an empty transcript, and clears away those that nobody will ask for any more.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::HostFile`]; also where there was a run of this name.
+    pub fn begin(&self, host: &Host) -> Result<(), Problem> {
+        let directory = host.path(DIRECTORY);
+        let begin = || {
+            disk::make_directories(&directory, 0o700)?;
+            for entry in fs::read_dir(&directory)? {
+                let entry = entry?;
+                let age = SystemTime::now().duration_since(entry.metadata()?.modified()?);
+                if age.is_ok_and(|age| age > KEPT) {
+                    disk::unlink(CWD, entry.path())?;
+                }
+            }
+            disk::open(CWD, &self.lines, Opening::New).map(drop)
+        };
+        begin().map_err(|error| host_file("begin the transcript of a run in", DIRECTORY, &error))
+    }
+
+    /// Whether the run was begun, since this machine booted.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.lines.exists()
+    }
+
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::HostFile`].
+    pub fn say(&self, document: &impl Serialize) -> Result<(), Problem> {
+        let say = || {
+            let mut bytes = serde_json::to_vec(document)?;
+            bytes.push(b'\n');
+            let mut file = disk::open(CWD, &self.lines, Opening::Lasting)?;
+            file.seek(SeekFrom::End(0))?;
+            // In one piece: whoever follows reads complete lines.
+            Writer(&file).write_all(&bytes)
+        };
+        say().map_err(|error: io::Error| host_file("write", &self.lines, &error))
+    }
+
+    /// Confirms the run.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::HostFile`].
+    pub fn confirm(&self) -> Result<(), Problem> {
+        let confirmed = disk::open(CWD, &self.confirmed, Opening::Lasting);
+        confirmed.map(drop).map_err(|error| host_file("write", &self.confirmed, &error))
+    }
+
+    /// Waits for somebody to confirm. Says whether it was confirmed in time.
+    #[must_use]
+    pub fn wait_for_confirmation(&self, deadline: Instant) -> bool {
+        let mut pause = Duration::from_micros(500);
+        while !self.confirmed.exists() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE);
+        }
+        true
+    }
+
+    /// The report, if the run has ended.
+    #[must_use]
+    pub fn report(&self) -> Option<Report> {
+        let mut reader = Reader::new(self.lines.clone());
+        reader.lines().ok()?.into_iter().find_map(|line| match line {
+            Line::Report(report) => Some(*report),
+            Line::Notice(_) => None,
+        })
+    }
+
+    /// Follows the run from its beginning to its report, handing on every line. `is_over` is asked now and then, while
+    /// nothing is said, whether the run has ended in silence.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::HostFile`], or what `is_over` says.
+    pub fn follow(
+        &self,
+        mut hand_on: impl FnMut(&Line),
+        mut is_over: impl FnMut() -> Result<(), Problem>,
+    ) -> Result<Report, Problem> {
+        /// How often that is asked.
+        const DOUBT: Duration = Duration::from_secs(1);
+        let mut reader = Reader::new(self.lines.clone());
+        let mut pause = Duration::from_micros(500);
+        let mut asked = Instant::now();
+        let mut over = Ok(());
+        loop {
+            let lines = reader.lines().map_err(|error| host_file("read", &self.lines, &error))?;
+            for line in lines {
+                hand_on(&line);
+                if let Line::Report(report) = line {
+                    return Ok(*report);
+                }
+            }
+            // Only after another look, since its last words may have been on their way.
+            over?;
+            over = Ok(());
+            if asked.elapsed() >= DOUBT {
+                over = is_over();
+                asked = Instant::now();
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE);
+        }
+    }
+}
+
+/// Reads complete lines as they come.
+struct Reader {
+    path: PathBuf,
+    position: u64,
+}
+
+impl Reader {
+    const fn new(path: PathBuf) -> Self {
+        Self { path, position: 0 }
+    }
+
+    fn lines(&mut self) -> io::Result<Vec<Line>> {
+        let mut file = File::open(&self.path)?;
+        if file.metadata()?.len() == self.position {
+            return Ok(Vec::new());
+        }
+        file.seek(SeekFrom::Start(self.position))?;
+        let mut bytes = Vec::new();
+        file.take(LIMIT).read_to_end(&mut bytes)?;
+        let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        self.position += complete as u64;
+        bytes[..complete].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parse).collect()
+    }
+}
+
+fn parse(line: &[u8]) -> io::Result<Line> {
+    if let Ok(notice) = serde_json::from_slice(line) {
+        return Ok(Line::Notice(notice));
+    }
+    Ok(Line::Report(Box::new(serde_json::from_slice(line)?)))
+}

@@ -1,0 +1,101 @@
+//! A run in a unit of its own: nothing that happens to the connection it was asked for over reaches it.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::command;
+use crate::problem::{Code, Problem};
+use crate::run::RunId;
+
+/// How long systemd may take to answer.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The unit of a run.
+#[derive(Debug)]
+pub struct Transient {
+    name: String,
+    /// What hands the run over to systemd; nothing once it has.
+    starter: Option<Child>,
+}
+
+impl Transient {
+    /// Starts this very program once more, with these arguments, in a unit of its own. Should it die there, it is
+    /// started again to put the host right.
+    ///
+    /// # Errors
+    /// [`Code::Unit`] where `systemd-run` cannot be run.
+    pub fn start(run: &RunId, arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Problem> {
+        let name = unit_name(run);
+        let program = env::current_exe().map_err(|error| not_started(&name).because(error))?;
+        let shown = program.to_string_lossy();
+        let starter = Command::new("systemd-run")
+            .args(["--quiet", "--collect", "--no-ask-password", "--service-type=exec"])
+            .arg(format!("--unit={name}"))
+            .arg(format!("--description=NixFleet changes this host (run {run})"))
+            .arg(format!("--property=ExecStopPost={shown} recover --behind {run}"))
+            // A host that is short of memory should rather give up what is not in the middle of being changed.
+            .arg("--property=OOMScoreAdjust=-900")
+            .arg("--")
+            .arg(escaped(program.as_os_str()))
+            .args(arguments.into_iter().map(|argument| escaped(&argument)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| not_started(&name).because(error))?;
+        Ok(Self { name, starter: Some(starter) })
+    }
+
+    /// The unit of a run that others have started.
+    #[must_use]
+    pub fn of(run: &RunId) -> Self {
+        Self { name: unit_name(run), starter: None }
+    }
+
+    /// Says so where the run has ended, or was never started.
+    ///
+    /// # Errors
+    /// [`Code::Unit`] or [`Code::Interrupted`].
+    pub fn check(&mut self) -> Result<(), Problem> {
+        if let Some(starter) = &mut self.starter {
+            match starter.try_wait() {
+                Ok(None) => return Ok(()),
+                Ok(Some(status)) if status.success() => self.starter = None,
+                Ok(Some(status)) => {
+                    return Err(not_started(&self.name).because(format!("systemd-run ended with {status}")));
+                }
+                Err(error) => return Err(not_started(&self.name).because(error)),
+            }
+        }
+        let shown = command::run(&["systemctl", "is-active", "--", &self.name], LIMIT)
+            .map_err(|error: io::Error| not_started(&self.name).because(error))?;
+        // While it recovers, the unit is `deactivating`.
+        if matches!(shown.stdout.trim(), "active" | "activating" | "deactivating" | "reloading") {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Interrupted, "The run ended without a report")
+            .at(&self.name)
+            .because(format!("its unit is {}", shown.stdout.trim()))
+            .help(format!(
+                "look at `journalctl -u {}` on the host, then apply again: that puts the host right",
+                self.name
+            )))
+    }
+}
+
+fn unit_name(run: &RunId) -> String {
+    format!("nixfleet-run-{run}.service")
+}
+
+/// A word as systemd takes it literally: it would replace variables.
+fn escaped(word: &std::ffi::OsStr) -> OsString {
+    word.to_string_lossy().replace('$', "$$").into()
+}
+
+fn not_started(unit: &str) -> Problem {
+    Problem::new(Code::Unit, "The run could not be started in a unit of its own")
+        .at(unit)
+        .help("nothing was touched; look at `journalctl -n 20` on the host")
+}

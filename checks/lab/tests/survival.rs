@@ -1,0 +1,273 @@
+//! Connections break, commands are killed, hosts lose power, and changes cut hosts off: each host ends in exactly the
+//! old or exactly the new generation by itself, and says what happened.
+
+mod stage;
+
+use std::thread;
+use std::time::Duration;
+
+use nixfleet_lab::command::{Finished, wait_until};
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::Lab;
+use nixfleet_lab::snapshot::Snapshot;
+use serde_json::Value;
+use stage::{applies, assert_says, generation, lone, outcomes, outcomes_of};
+
+/// Far longer than anything here takes.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// web-1, converged, and how it stands.
+fn converged() -> (Lab, Snapshot) {
+    let lab = lone("web-1");
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    let before = Snapshot::take(web(&lab)).unwrap();
+    (lab, before)
+}
+
+fn web(lab: &Lab) -> &Guest {
+    lab.guest("web-1").unwrap()
+}
+
+/// Adds something to what a web server has.
+fn adds(lab: &Lab, nix: &str) {
+    let before = "  nixfleet.systemd.units.\"web.service\".sections = {";
+    lab.operator().unwrap().edits("roles/web.nix", before, &format!("{nix}\n{before}")).unwrap();
+}
+
+/// A change of the web page, and a unit that does not start before somebody writes into a pipe.
+fn adds_a_gate(lab: &Lab) {
+    web(lab).ask("mkfifo /run/gate").unwrap();
+    adds(
+        lab,
+        r#"
+  nixfleet.files."/etc/web/new.conf".text = "new\n";
+  nixfleet.systemd.units."gate.service".sections = {
+    Service = {
+      Type = "oneshot";
+      RemainAfterExit = true;
+      ExecStart = "/usr/bin/head -c1 /run/gate";
+    };
+    Install.WantedBy = "multi-user.target";
+  };"#,
+    );
+    lab.operator().unwrap().edits("roles/web.nix", "message = \"hello\"", "message = \"new\"").unwrap();
+}
+
+/// A unit that does one thing when it starts and the reverse when it stops.
+fn adds_a_toggle(lab: &Lab, start: &str, stop: &str) {
+    adds(
+        lab,
+        &format!(
+            r#"
+  nixfleet.systemd.units."toggle.service".sections = {{
+    Service = {{
+      Type = "oneshot";
+      RemainAfterExit = true;
+      ExecStart = "{start}";
+      ExecStop = "{stop}";
+    }};
+    Install.WantedBy = "multi-user.target";
+  }};"#
+        ),
+    );
+}
+
+/// Takes port 22 from sshd.
+fn adds_a_broken_sshd(lab: &Lab) {
+    adds(
+        lab,
+        r#"
+  nixfleet.files."/etc/ssh/sshd_config.d/90-port.conf" = {
+    text = "Port 2222\n";
+    reloadUnits = [ "ssh.service" ];
+  };"#,
+    );
+}
+
+fn apply(lab: &Lab, flags: &str) -> Finished {
+    lab.operator().unwrap().types(&format!("nixfleet apply --yes --json --host web-1 {flags}")).unwrap()
+}
+
+/// Types an apply, does something to it once `ready`, and returns how it ended.
+fn meanwhile(lab: &Lab, flags: &str, ready: &str, act: impl FnOnce()) -> Finished {
+    thread::scope(|scope| {
+        let typed = scope.spawn(|| apply(lab, flags));
+        wait_until(ready, LIMIT, || Ok(web(lab).sh(ready)?.ok())).unwrap();
+        act();
+        typed.join().unwrap()
+    })
+}
+
+/// That the gated unit is being started; that the run waits to be confirmed.
+const AT_THE_GATE: &str = "pgrep --full '^/usr/bin/head -c1 /run/gate'";
+const IN_THE_WINDOW: &str = "grep -L outcome $(grep -l awaitingConfirm /run/nixfleet/*.jsonl) | grep .";
+
+#[track_caller]
+fn assert_went_back(finished: &Finished, code: &str) {
+    assert_eq!(finished.code, 2, "{finished}");
+    let document: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "rolled-back")]), "{finished}");
+    assert_eq!(document["hosts"][0]["problem"]["code"], code, "{finished}");
+}
+
+/// The host is as it was, but for what its store has been sent, and takes new connections.
+#[track_caller]
+fn assert_old(lab: &Lab, before: &Snapshot) {
+    let difference = before.difference(&Snapshot::take(web(lab)).unwrap());
+    let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
+    assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
+    let operator = lab.operator().unwrap();
+    operator.types("ssh -o ControlPath=none deploy@web-1 sudo -n true").unwrap().success().unwrap();
+    let page = operator.types("curl --silent --max-time 5 http://web-1:8080/").unwrap();
+    assert_eq!(page.line(), "hello from web-1, whose database is db-1");
+    let status = operator.types("nixfleet status --host web-1").unwrap();
+    assert_says(&status, 0, &["managed", "last run: apply by ada@operator", "rolled-back"]);
+}
+
+/// Kills programs of ada's on the operator's machine.
+fn kill(lab: &Lab, programs: &[&str]) {
+    for program in programs {
+        lab.operator().unwrap().guest().ask(&format!("pkill -KILL --exact {program}")).unwrap();
+    }
+}
+
+#[test]
+fn a_change_outlives_its_connection_and_the_command_finds_it_again() {
+    let (lab, _) = converged();
+    adds_a_gate(&lab);
+    let finished = meanwhile(&lab, "", AT_THE_GATE, || {
+        kill(&lab, &["ssh"]);
+        web(&lab).ask("echo > /run/gate").unwrap();
+    });
+    assert!(finished.ok(), "{finished}");
+    assert_eq!(generation(web(&lab)), 2);
+    assert_eq!(web(&lab).unit("gate.service").unwrap().active, "active");
+}
+
+#[test]
+fn a_killed_command_leaves_a_host_that_goes_back_and_says_so() {
+    let (lab, before) = converged();
+    adds_a_gate(&lab);
+    meanwhile(&lab, "--confirm-timeout 2", AT_THE_GATE, || {
+        kill(&lab, &["nixfleet", "ssh"]);
+        web(&lab).ask("echo > /run/gate").unwrap();
+    });
+    wait_until("the host has gone back", LIMIT, || {
+        Ok(web(&lab).sh("grep rolled-back /run/nixfleet/*.jsonl")?.ok())
+    })
+    .unwrap();
+    let status = lab.operator().unwrap().types("nixfleet status --host web-1").unwrap();
+    assert_says(&status, 0, &["NF-413"]);
+    assert_old(&lab, &before);
+}
+
+#[test]
+fn a_change_that_breaks_sshd_is_undone() {
+    let (lab, before) = converged();
+    adds_a_broken_sshd(&lab);
+    assert_went_back(&apply(&lab, "--confirm-timeout 3"), "NF-413");
+    assert_old(&lab, &before);
+}
+
+#[test]
+fn a_change_that_cuts_the_network_is_undone() {
+    let (lab, before) = converged();
+    let route = |verb: &str| format!("/usr/sbin/ip route {verb} unreachable 10.0.1.2/32");
+    adds_a_toggle(&lab, &route("add"), &route("del"));
+    assert_went_back(&apply(&lab, "--confirm-timeout 3"), "NF-413");
+    assert_old(&lab, &before);
+}
+
+#[test]
+fn a_change_that_takes_the_key_is_undone() {
+    let (lab, before) = converged();
+    let (keys, away) = ("/home/deploy/.ssh/authorized_keys", "/home/deploy/.ssh/away");
+    adds_a_toggle(&lab, &format!("/usr/bin/mv {keys} {away}"), &format!("/usr/bin/mv {away} {keys}"));
+    assert_went_back(&apply(&lab, "--confirm-timeout 3"), "NF-413");
+    assert_old(&lab, &before);
+}
+
+#[test]
+fn a_change_that_takes_the_sudo_rule_is_undone() {
+    let (lab, before) = converged();
+    adds(
+        &lab,
+        r#"
+  nixfleet.files."/etc/sudoers.d/deploy" = {
+    text = "Defaults !lecture\n";
+    mode = "0440";
+    onConflict = "backup";
+  };"#,
+    );
+    assert_went_back(&apply(&lab, "--confirm-timeout 3"), "NF-413");
+    assert_old(&lab, &before);
+}
+
+#[test]
+fn without_a_confirmation_a_change_stays_where_nobody_asks_for_one() {
+    let (lab, _) = converged();
+    adds_a_broken_sshd(&lab);
+    let finished = apply(&lab, "--no-confirm");
+    assert!(finished.ok(), "{finished}");
+    assert_eq!(generation(web(&lab)), 2);
+}
+
+#[test]
+fn a_power_cut_in_the_window_ends_in_the_old_generation() {
+    let (lab, before) = converged();
+    adds_a_broken_sshd(&lab);
+    let finished = meanwhile(&lab, "--confirm-timeout 600", IN_THE_WINDOW, || {
+        web(&lab).power_cut().unwrap();
+        web(&lab).power_on().unwrap();
+    });
+    assert_went_back(&finished, "NF-414");
+    assert_old(&lab, &before);
+}
+
+#[test]
+fn a_power_cut_in_the_middle_ends_in_the_old_generation_with_its_units() {
+    let (lab, before) = converged();
+    adds_a_gate(&lab);
+    let finished = meanwhile(&lab, "", AT_THE_GATE, || {
+        web(&lab).power_cut().unwrap();
+        web(&lab).power_on().unwrap();
+    });
+    assert_went_back(&finished, "NF-414");
+    assert_old(&lab, &before);
+}
+
+#[test]
+fn a_power_cut_in_the_very_first_change_leaves_nothing_of_it_in_force() {
+    let lab = lone("web-1");
+    adds_a_gate(&lab);
+    let finished = meanwhile(&lab, "", AT_THE_GATE, || {
+        web(&lab).power_cut().unwrap();
+        web(&lab).power_on().unwrap();
+    });
+    assert_went_back(&finished, "NF-414");
+    let files = web(&lab).files().unwrap();
+    for path in [
+        "/etc/web",
+        "/etc/systemd/system/web.service",
+        "/etc/systemd/system/gate.service",
+        "/etc/systemd/system/nixfleet-recover.service",
+        "/var/lib/nixfleet/journal.json",
+        "/nix/var/nix/profiles/nixfleet/system",
+        "/nix/var/nix/gcroots/nixfleet-transaction",
+    ] {
+        assert!(!files.exists(path), "{path} is still there");
+    }
+    assert_eq!(web(&lab).unit("web.service").unwrap().active, "inactive");
+}
+
+#[test]
+fn a_killed_activation_is_put_right_at_once() {
+    let (lab, before) = converged();
+    adds_a_gate(&lab);
+    let finished = meanwhile(&lab, "", AT_THE_GATE, || {
+        let unit = "$(systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d' ' -f1)";
+        web(&lab).ask(&format!("kill -KILL $(systemctl show --value -p MainPID {unit})")).unwrap();
+    });
+    assert_went_back(&finished, "NF-414");
+    assert_old(&lab, &before);
+}

@@ -1,0 +1,133 @@
+//! Carries a change out on a host and follows it to its end, whatever becomes of the connection.
+
+use std::time::Duration;
+
+use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::Report;
+use nixfleet_activate::run::{AwaitingConfirm, Notice, RunId};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Instant, sleep};
+
+use super::{Answer, CHANGE, PRELUDE};
+use crate::ssh::Session;
+
+/// How long a host is looked for whose connection broke while it was changing, beyond the time in which it goes back
+/// by itself: a boot of most machines.
+const REJOIN: Duration = Duration::from_secs(120);
+/// The pause between two attempts to confirm: sshd may just be restarting.
+const AGAIN: Duration = Duration::from_millis(250);
+/// The longest pause between two attempts to find a host again.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// The pause after a host refused the key: sshd counts that against our address for five seconds.
+const REFUSED: Duration = Duration::from_secs(6);
+/// How often the key may be refused while a change is to be confirmed. Nothing but the host's going back will mend
+/// that, and sshd shuts out addresses that go on trying.
+const REFUSALS: u32 = 2;
+/// How often a host may say that it knows nothing of a run: what was sent to it may not have begun yet.
+const UNKNOWN: u32 = 3;
+
+/// A change under way.
+pub struct Change<'a> {
+    /// How to talk to the host.
+    pub session: &'a Session,
+    /// The activator on the host that knows of the run.
+    pub program: &'a str,
+    /// The run.
+    pub run: &'a RunId,
+    /// Within how many seconds it has to be confirmed, if it has to.
+    pub confirm: Option<u64>,
+}
+
+impl Change<'_> {
+    /// Sends the script that begins the change, and follows it to its report.
+    ///
+    /// # Errors
+    /// There is no report: the host refused before it began, or it is not to be found any more.
+    pub async fn carry_out(&self, script: &str, arguments: &[&str]) -> Result<Report, Problem> {
+        match self.attend(script, arguments).await {
+            Err(problem) if is_broken(&problem) => self.rejoin(problem).await,
+            answer => answer?.report(),
+        }
+    }
+
+    /// Runs a script, and confirms the run as soon as it asks for that.
+    async fn attend(&self, script: &str, arguments: &[&str]) -> Result<Answer, Problem> {
+        let (sender, lines) = unbounded_channel();
+        let script = format!("{PRELUDE}\n{script}");
+        let output = tokio::select! {
+            output = self.session.attend(&script, arguments, CHANGE, sender) => output?,
+            output = self.confirm_when_asked(lines) => output,
+        };
+        Answer::read(self.session.host(), &output)
+    }
+
+    /// Never ends: what counts is how the run ends.
+    async fn confirm_when_asked<T>(&self, mut lines: UnboundedReceiver<Vec<u8>>) -> T {
+        while let Some(line) = lines.recv().await {
+            match serde_json::from_slice::<Notice>(&line) {
+                Ok(Notice { awaiting_confirm, .. }) if awaiting_confirm.run == *self.run => {
+                    self.confirm(&awaiting_confirm).await;
+                }
+                _ => {}
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Tries, over connections made since, until the host has heard it or goes back.
+    async fn confirm(&self, awaited: &AwaitingConfirm) {
+        let deadline = Instant::now() + Duration::from_secs(self.confirm.unwrap_or(awaited.seconds));
+        let script = format!("{PRELUDE}\n{}", include_str!("scripts/confirm.sh"));
+        let mut refused = 0;
+        while Instant::now() < deadline && refused < REFUSALS {
+            let arguments = [self.program, self.run];
+            let limit = deadline.saturating_duration_since(Instant::now());
+            let output = self.session.script_afresh(&script, &arguments, limit).await;
+            match output {
+                // Whoever can log in but not become root has not reached the host either.
+                Ok(output) if output.status.success() => return,
+                Err(problem) if problem.code == Code::SshAuth => refused += 1,
+                _ => {}
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// Finds the host again after the connection broke, and follows the run from where it is.
+    async fn rejoin(&self, broke: Problem) -> Result<Report, Problem> {
+        let deadline = Instant::now() + REJOIN + Duration::from_secs(self.confirm.unwrap_or(0));
+        let mut pause = AGAIN;
+        let mut unknown = 0;
+        while Instant::now() < deadline {
+            let found = match self.session.reconnect().await {
+                Ok(()) => self.attend(include_str!("scripts/follow.sh"), &[self.program, self.run]).await,
+                Err(problem) => Err(problem),
+            };
+            match found.and_then(Answer::report) {
+                Ok(report) => return Ok(report),
+                Err(problem) if problem.code == Code::NoRun && unknown < UNKNOWN => unknown += 1,
+                Err(problem) if problem.code == Code::SshAuth => pause = REFUSED,
+                Err(problem) if is_broken(&problem) || problem.code == Code::NoSudo => {}
+                Err(problem) => return Err(problem),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).clamp(AGAIN, PATIENCE);
+        }
+        Err(self.unknown_truth(broke))
+    }
+
+    /// A host that is lost while it changes leaves its truth unknown, which is more than being unreachable.
+    fn unknown_truth(&self, broke: Problem) -> Problem {
+        let name = &self.session.host().name;
+        let why = broke.why.unwrap_or(broke.what);
+        let what = "the connection broke while the host was changing; how it ended is not known";
+        Problem::new(Code::BadAnswer, what).at(name).because(why).help(format!(
+            "see how it stands: nixfleet status --host {name}; a host that was cut off goes back by itself"
+        ))
+    }
+}
+
+/// Whether a problem is one of the way to the host, which may open again: also by the host's going back.
+fn is_broken(problem: &Problem) -> bool {
+    matches!(problem.code, Code::Unreachable | Code::SshAuth)
+}

@@ -1,0 +1,3 @@
+# shellcheck shell=sh
+# $1: the activator that carries the change out. $2: the run.
+as_root "$1" confirm --json --run "$2"

@@ -47,16 +47,21 @@ impl Manifest {
         let invalid = |error: serde_json::Error| {
             Problem::new(Code::InvalidManifest, "The manifest cannot be read").because(error)
         };
-        let head: Head = serde_json::from_slice(bytes).map_err(invalid)?;
-        if head.schema != SCHEMA {
+        // At once, since a manifest may be large; only one that does not fit is looked at again for its schema.
+        let manifest = serde_json::from_slice::<Self>(bytes);
+        let schema = match &manifest {
+            Ok(manifest) => manifest.schema,
+            Err(_) => serde_json::from_slice::<Head>(bytes).map_err(invalid)?.schema,
+        };
+        if schema != SCHEMA {
             return Err(Problem::new(
                 Code::InvalidManifest,
                 "The manifest has a schema this activator cannot read",
             )
-            .because(format!("it is {}, and {SCHEMA} is expected", head.schema))
+            .because(format!("it is {schema}, and {SCHEMA} is expected"))
             .help("use the activator of the closure itself"));
         }
-        serde_json::from_slice(bytes).map_err(invalid)
+        manifest.map_err(invalid)
     }
 }
 
@@ -108,7 +113,7 @@ pub struct User {
 
 /// What should stand at a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", tag = "kind", try_from = "EntryFields")]
 pub enum Entry {
     /// A directory; its content is not managed by this entry.
     Directory(Access),
@@ -116,6 +121,81 @@ pub enum Entry {
     File(FileEntry),
     /// A symbolic link, owned by root.
     Link(LinkEntry),
+}
+
+/// An entry as it is read: all fields of all kinds side by side, which takes a fraction of the time that telling the
+/// kinds apart first would take.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EntryFields {
+    kind: Kind,
+    source: Option<Source>,
+    sha256: Option<String>,
+    size: Option<u64>,
+    mode: Option<Mode>,
+    owner: Option<Owner>,
+    group: Option<Owner>,
+    target: Option<String>,
+    #[serde(default)]
+    restart_units: Vec<UnitName>,
+    #[serde(default)]
+    reload_units: Vec<UnitName>,
+    validate: Option<Vec<String>>,
+    on_conflict: Option<OnConflict>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Kind {
+    Directory,
+    File,
+    Link,
+}
+
+impl TryFrom<EntryFields> for Entry {
+    type Error = String;
+
+    fn try_from(fields: EntryFields) -> Result<Self, String> {
+        let missing = |field: &str| format!("missing field `{field}`");
+        let has_content = fields.source.is_some() || fields.sha256.is_some() || fields.size.is_some();
+        let has_access = fields.mode.is_some() || fields.owner.is_some() || fields.group.is_some();
+        let has_hooks =
+            !fields.restart_units.is_empty() || !fields.reload_units.is_empty() || fields.validate.is_some();
+        let access = || {
+            Ok(Access {
+                mode: fields.mode.ok_or_else(|| missing("mode"))?,
+                owner: fields.owner.ok_or_else(|| missing("owner"))?,
+                group: fields.group.ok_or_else(|| missing("group"))?,
+            })
+        };
+        let on_conflict = fields.on_conflict.unwrap_or_default();
+        match fields.kind {
+            Kind::Directory
+                if has_content || has_hooks || fields.target.is_some() || fields.on_conflict.is_some() =>
+            {
+                Err("a directory has only mode, owner and group".to_owned())
+            }
+            Kind::Link if has_content || has_hooks || has_access => {
+                Err("a link has only target and onConflict".to_owned())
+            }
+            Kind::File if fields.target.is_some() => Err("a file has no target".to_owned()),
+            Kind::Directory => access().map(Self::Directory),
+            Kind::Link => {
+                let target = fields.target.ok_or_else(|| missing("target"))?;
+                Ok(Self::Link(LinkEntry { target, on_conflict }))
+            }
+            Kind::File => Ok(Self::File(FileEntry {
+                source: fields.source.ok_or_else(|| missing("source"))?,
+                sha256: fields.sha256.ok_or_else(|| missing("sha256"))?,
+                size: fields.size.ok_or_else(|| missing("size"))?,
+                access: access()?,
+                restart_units: fields.restart_units,
+                reload_units: fields.reload_units,
+                validate: fields.validate,
+                on_conflict,
+            })),
+        }
+    }
 }
 
 /// Who may do what with a path.

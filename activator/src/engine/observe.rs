@@ -110,21 +110,22 @@ impl Observed {
 /// Where something that everything depends on cannot be read: the accounts, systemd, the profile, a file's content.
 pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observed, Problem> {
     let accounts = Accounts::read(host)?;
-    let mut wanted = directories_above(manifest.entries.keys());
-    wanted.extend(state.paths.keys().chain(manifest.entries.keys()).cloned());
+    let directories = directories_above(manifest.entries.keys());
+    let wanted = directories.iter().chain(state.paths.keys()).chain(manifest.entries.keys());
+    let wanted: BTreeSet<&ManagedPath> = wanted.collect();
     let mut walk = Walk::new(host);
-    let mut paths = BTreeMap::new();
-    for path in wanted {
-        let looker = Looker { accounts: &accounts, state, manifest };
-        let found = match walk.parent(&path) {
+    let looker = Looker { accounts: &accounts, state, manifest };
+    let look = |path: &ManagedPath| {
+        let found = match walk.parent(path) {
             Ok(None) => Found::Missing,
             Ok(Some(directory)) => {
-                looker.look(directory, &path).map_err(|error| host_file("read", &*path, &error))?
+                looker.look(directory, path).map_err(|error| host_file("read", &**path, &error))?
             }
             Err(problem) => Found::Unreachable(problem),
         };
-        paths.insert(path, found);
-    }
+        Ok((path.clone(), found))
+    };
+    let paths = wanted.into_iter().map(look).collect::<Result<_, Problem>>()?;
     let units = Systemd::of(host).map(|systemd| systemd.show(&units_of(state, manifest))).transpose()?;
     Ok(Observed { paths, accounts, units, profile: Profile::read(host)? })
 }

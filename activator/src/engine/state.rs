@@ -63,7 +63,7 @@ impl Default for State {
 
 /// A path that is owned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", try_from = "OwnedFields")]
 pub struct Owned {
     /// How the last transaction left it.
     #[serde(flatten)]
@@ -77,6 +77,52 @@ pub struct Owned {
     /// Units to reload when it goes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
+}
+
+/// What is owned as it is read: all fields of all kinds side by side, as in a manifest.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OwnedFields {
+    kind: Kind,
+    access: Option<Access>,
+    #[serde(default)]
+    implicit: bool,
+    sha256: Option<String>,
+    stat: Option<FileStat>,
+    target: Option<String>,
+    #[serde(default)]
+    origin: Origin,
+    #[serde(default)]
+    restart_units: Vec<UnitName>,
+    #[serde(default)]
+    reload_units: Vec<UnitName>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Kind {
+    Directory,
+    File,
+    Link,
+}
+
+impl TryFrom<OwnedFields> for Owned {
+    type Error = String;
+
+    fn try_from(fields: OwnedFields) -> Result<Self, String> {
+        let missing = |field: &str| format!("missing field `{field}`");
+        let access = fields.access.ok_or_else(|| missing("access"));
+        let thing = match fields.kind {
+            Kind::Directory => Thing::Directory { access: access?, implicit: fields.implicit },
+            Kind::File => {
+                let sha256 = fields.sha256.ok_or_else(|| missing("sha256"))?;
+                Thing::File { sha256, access: access?, stat: fields.stat }
+            }
+            Kind::Link => Thing::Link { target: fields.target.ok_or_else(|| missing("target"))? },
+        };
+        let OwnedFields { origin, restart_units, reload_units, .. } = fields;
+        Ok(Self { thing, origin, restart_units, reload_units })
+    }
 }
 
 /// What stands at an owned path.
@@ -181,17 +227,22 @@ impl State {
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let at = format!("{HOME}/{RECORD}");
         let refused = |error: serde_json::Error| unreadable(&at, &error.to_string());
-        let head: Head = serde_json::from_slice(bytes).map_err(refused)?;
-        if head.schema > SCHEMA {
+        // At once, since a state may be large; only one that does not fit is looked at again for its schema.
+        let state = serde_json::from_slice::<Self>(bytes);
+        let schema = match &state {
+            Ok(state) => state.schema,
+            Err(_) => serde_json::from_slice::<Head>(bytes).map_err(refused)?.schema,
+        };
+        if schema > SCHEMA {
             return Err(Problem::new(Code::State, "A newer NixFleet wrote the state of the host")
                 .at(at)
-                .because(format!("its schema is {}, and this activator reads {SCHEMA}", head.schema))
+                .because(format!("its schema is {schema}, and this activator reads {SCHEMA}"))
                 .help("apply with the newer NixFleet; nothing was touched"));
         }
-        if head.schema < SCHEMA {
-            return Err(unreadable(&at, &format!("its schema is {}", head.schema)));
+        if schema < SCHEMA {
+            return Err(unreadable(&at, &format!("its schema is {schema}")));
         }
-        serde_json::from_slice(bytes).map_err(refused)
+        state.map_err(refused)
     }
 }
 

@@ -50,8 +50,8 @@ pub struct Accounts {
     pub users: BTreeMap<String, Account>,
     /// Ids of groups by name.
     pub groups: BTreeMap<String, u32>,
-    user_names: BTreeMap<u32, String>,
-    group_names: BTreeMap<u32, String>,
+    user_names: BTreeMap<u32, Owner>,
+    group_names: BTreeMap<u32, Owner>,
 }
 
 impl Accounts {
@@ -86,13 +86,13 @@ impl Accounts {
                 expires: String::new(),
                 locked_password: false,
             };
-            accounts.user_names.entry(uid).or_insert_with(|| name.to_owned());
+            accounts.user_names.entry(uid).or_insert_with(|| owner(name, uid));
             accounts.users.insert(name.to_owned(), account);
         }
         for fields in group.lines().map(fields) {
             let [name, _, gid, members] = fields[..] else { continue };
             let Ok(gid) = gid.parse() else { continue };
-            accounts.group_names.entry(gid).or_insert_with(|| name.to_owned());
+            accounts.group_names.entry(gid).or_insert_with(|| owner(name, gid));
             accounts.groups.insert(name.to_owned(), gid);
             for member in members.split(',') {
                 if let Some(account) = accounts.users.get_mut(member) {
@@ -116,13 +116,13 @@ impl Accounts {
     /// The name of a user id, or the id itself.
     #[must_use]
     pub fn user_of(&self, uid: u32) -> Owner {
-        self.user_names.get(&uid).and_then(|name| name.parse().ok()).unwrap_or_else(|| Owner::from_id(uid))
+        self.user_names.get(&uid).cloned().unwrap_or_else(|| Owner::from_id(uid))
     }
 
     /// The name of a group id, or the id itself.
     #[must_use]
     pub fn group_of(&self, gid: u32) -> Owner {
-        self.group_names.get(&gid).and_then(|name| name.parse().ok()).unwrap_or_else(|| Owner::from_id(gid))
+        self.group_names.get(&gid).cloned().unwrap_or_else(|| Owner::from_id(gid))
     }
 
     /// The id of a user, given by name or number.
@@ -136,6 +136,11 @@ impl Accounts {
     pub fn gid(&self, owner: &Owner) -> Option<u32> {
         self.groups.get(&**owner).copied().or_else(|| owner.id())
     }
+}
+
+/// A name, or the id where the name is none that could be written in a manifest.
+fn owner(name: &str, id: u32) -> Owner {
+    name.parse().unwrap_or_else(|_| Owner::from_id(id))
 }
 
 fn fields(line: &str) -> Vec<&str> {

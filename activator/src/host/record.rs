@@ -102,7 +102,8 @@ pub fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut bytes = Vec::new();
+    let length = usize::try_from(file.metadata()?.len().min(LIMIT)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(length + 1);
     file.take(LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LIMIT {
         return Err(io::Error::other("it is larger than 256 MiB"));

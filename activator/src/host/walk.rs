@@ -13,6 +13,8 @@ use crate::problem::{Code, Problem};
 pub struct Walk<'h> {
     host: &'h Host,
     open: Vec<Level>,
+    /// The directory that is open, if all of its way exists: most paths lie where the one before did.
+    at: String,
 }
 
 struct Level {
@@ -51,7 +53,7 @@ impl<'h> Walk<'h> {
     /// A walk that starts at the root.
     #[must_use]
     pub const fn new(host: &'h Host) -> Self {
-        Self { host, open: Vec::new() }
+        Self { host, open: Vec::new(), at: String::new() }
     }
 
     /// Opens the directory of a path; nothing where it does not exist.
@@ -60,6 +62,9 @@ impl<'h> Walk<'h> {
     /// [`Code::UnsafePath`] where a directory above is a link, no directory, or writable by others.
     pub fn parent(&mut self, path: &str) -> Result<Option<Directory<'_>>, Problem> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if !parent.is_empty() && parent == self.at {
+            return Ok(Some(self.last()));
+        }
         let depth = self.enter(parent)?;
         let wanted = parent.split('/').filter(|name| !name.is_empty()).count();
         Ok((depth == wanted).then(|| self.last()))
@@ -77,6 +82,7 @@ impl<'h> Walk<'h> {
 
     /// Goes as deep into a directory as it exists; returns the number of components that do.
     fn enter(&mut self, directory: &str) -> Result<usize, Problem> {
+        self.at.clear();
         let names: Vec<&str> = directory.split('/').filter(|name| !name.is_empty()).collect();
         let common = self.open.iter().zip(&names).take_while(|(level, name)| level.name == **name).count();
         self.open.truncate(common);
@@ -94,6 +100,9 @@ impl<'h> Walk<'h> {
             let stat = rustix::fs::fstat(&fd).map_err(|errno| host_file("look at", path(), &errno.into()))?;
             check_closed(&stat, &path())?;
             self.open.push(Level { name: names[depth].to_owned(), fd });
+        }
+        if self.open.len() == names.len() {
+            self.at.push_str(directory);
         }
         Ok(self.open.len())
     }

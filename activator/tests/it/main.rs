@@ -6,6 +6,7 @@ mod accounts;
 mod build;
 mod damage;
 mod directories;
+mod documents;
 mod generations;
 mod ledger;
 mod limits;

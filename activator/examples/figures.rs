@@ -1,0 +1,150 @@
+//! Measures the engine against its floors, in one run on one machine: 10,000 managed files, nothing changed, against a look
+//! at each of them; 10,000 changed files against writing, syncing and renaming them in a bare loop.
+//!
+//! `cargo run --release -p nixfleet-activate --example figures [-- DIRECTORY]`; the directory decides which disk is measured.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nixfleet_activate::digest;
+use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::planner;
+use nixfleet_activate::engine::target::Target;
+use nixfleet_activate::host::Host;
+use nixfleet_activate::host::lock::Holder;
+use nixfleet_activate::manifest::{Access, Entry, FileEntry, Manifest, OnConflict};
+use nixfleet_activate::report::Outcome;
+use nixfleet_activate::values::{ManagedPath, Mode, Owner};
+use rustix::fs::{AtFlags, CWD};
+
+const FILES: usize = 10_000;
+/// Directories they lie in.
+const DIRECTORIES: usize = 100;
+const ROUNDS: usize = 7;
+
+fn main() {
+    let place = std::env::args().nth(1).map_or_else(std::env::temp_dir, Into::into);
+    let room = tempfile::TempDir::new_in(place).unwrap();
+    let tree = room.path().join("root");
+    fs::create_dir_all(tree.join("etc")).unwrap();
+    fs::write(tree.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\n").unwrap();
+    fs::write(tree.join("etc/group"), "root:x:0:\n").unwrap();
+    let host = Host::open(&tree).unwrap();
+    let closures: Vec<String> = (0..ROUNDS).map(|round| closure(room.path(), round)).collect();
+
+    // Taken in turns, so that a disk that grows slower does so for both.
+    let (mut bare, mut changed) = (Vec::new(), Vec::new());
+    for (round, closure) in closures.iter().enumerate() {
+        bare.push(write_bare(&room.path().join("bare"), round));
+        let begun = Instant::now();
+        let report = apply(&host, &Goal::Closure(closure.clone()), None, Holder::current("me", "apply"));
+        changed.push(begun.elapsed());
+        assert_eq!(report.outcome, Outcome::Ok, "{:?}", report.problem);
+    }
+    // The first writes new files, the others replace them, as the engine does.
+    compare("10,000 changed files: apply ÷ write, fsync, rename", &changed[1..], &bare[1..], 4.0);
+
+    // What was just written is read once more, until its times are surely past.
+    let current = closures.last().unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let report = apply(&host, &Goal::Closure(closures[0].clone()), None, Holder::current("me", "apply"));
+    assert_eq!(report.outcome, Outcome::Ok);
+    let report = apply(&host, &Goal::Closure(current.clone()), None, Holder::current("me", "apply"));
+    assert_eq!(report.outcome, Outcome::Ok);
+    let (mut stats, mut unchanged) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS * 3 {
+        stats.push(look_at_all(&tree));
+        let begun = Instant::now();
+        let target = Target::of_closure(current).unwrap();
+        let planned = planner::plan(&host, &target).unwrap();
+        unchanged.push(begun.elapsed());
+        assert!(planned.plan.steps.is_empty() && planned.plan.problems.is_empty());
+    }
+    compare("10,000 files, nothing changed: plan ÷ stat of each", &unchanged, &stats, 3.0);
+}
+
+fn path(number: usize) -> String {
+    format!("/etc/d{:02}/file-{number:05}.conf", number % DIRECTORIES)
+}
+
+fn text(round: usize, number: usize) -> String {
+    format!("# round {round}\nfile = {number}\n{}", "setting = value\n".repeat(20))
+}
+
+fn closure(room: &Path, round: usize) -> String {
+    let closure = room.join(format!("closure-{round}"));
+    fs::create_dir_all(closure.join("files")).unwrap();
+    let mut entries: BTreeMap<ManagedPath, Entry> = BTreeMap::new();
+    for number in 0..FILES {
+        let text = text(round, number);
+        let sha256 = digest::of(&text);
+        let source = format!("files/{sha256}");
+        fs::write(closure.join(&source), &text).unwrap();
+        let access = Access { mode: Mode::FILE, owner: Owner::root(), group: Owner::root() };
+        let entry = FileEntry {
+            source: source.parse().unwrap(),
+            sha256,
+            size: text.len() as u64,
+            access,
+            restart_units: Vec::new(),
+            reload_units: Vec::new(),
+            validate: None,
+            on_conflict: OnConflict::Fail,
+        };
+        entries.insert(path(number).parse().unwrap(), Entry::File(entry));
+    }
+    let manifest = Manifest {
+        schema: nixfleet_activate::SCHEMA,
+        host: "web-1".to_owned(),
+        base: "ubuntu".to_owned(),
+        system: "x86_64-linux".to_owned(),
+        packages: Vec::new(),
+        groups: Vec::new(),
+        users: Vec::new(),
+        entries,
+        units: BTreeMap::new(),
+    };
+    fs::write(closure.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
+    closure.to_str().unwrap().to_owned()
+}
+
+/// The floor of a change: each file written, synced and renamed into place.
+fn write_bare(directory: &Path, round: usize) -> Duration {
+    for number in 0..DIRECTORIES {
+        fs::create_dir_all(directory.join(format!("etc/d{number:02}"))).unwrap();
+    }
+    let begun = Instant::now();
+    for number in 0..FILES {
+        let place = directory.join(&path(number)[1..]);
+        let beside = place.with_extension("new");
+        let mut file = File::create(&beside).unwrap();
+        file.write_all(text(round, number).as_bytes()).unwrap();
+        file.sync_all().unwrap();
+        fs::rename(&beside, &place).unwrap();
+    }
+    begun.elapsed()
+}
+
+/// The floor of a look: stat of each file by its path.
+fn look_at_all(root: &Path) -> Duration {
+    let paths: Vec<_> = (0..FILES).map(|number| root.join(&path(number)[1..])).collect();
+    let begun = Instant::now();
+    for path in &paths {
+        rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).unwrap();
+    }
+    begun.elapsed()
+}
+
+fn compare(name: &str, ours: &[Duration], floor: &[Duration], budget: f64) {
+    // The least of many runs: whatever else the machine does only ever adds.
+    let least = |durations: &[Duration]| durations.iter().min().unwrap().as_secs_f64();
+    let (ours, floor) = (least(ours), least(floor));
+    let ratio = ours / floor;
+    let verdict = if ratio <= budget { "met" } else { "MISSED" };
+    println!("{name}: {ours:.4} s ÷ {floor:.4} s = {ratio:.2} ×, budget {budget} ×, {verdict}");
+}

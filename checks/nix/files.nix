@@ -42,21 +42,20 @@
   };
 
   "a mode has four digits" = {
-    expr =
-      map (file: file.mode) (
-        declaredFiles (document [
-          {
-            nixfleet.files."/etc/a" = {
-              text = "";
-              mode = "600";
-            };
-            nixfleet.files."/etc/b" = {
-              text = "";
-              mode = "4755";
-            };
-          }
-        ])
-      );
+    expr = map (file: file.mode) (
+      declaredFiles (document [
+        {
+          nixfleet.files."/etc/a" = {
+            text = "";
+            mode = "600";
+          };
+          nixfleet.files."/etc/b" = {
+            text = "";
+            mode = "4755";
+          };
+        }
+      ])
+    );
     expected = [
       "0600"
       "4755"

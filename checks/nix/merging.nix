@@ -9,9 +9,7 @@
 let
   filesOf =
     modules:
-    lib.listToAttrs (
-      map (file: lib.nameValuePair file.path file) (declaredFiles (document modules))
-    );
+    lib.listToAttrs (map (file: lib.nameValuePair file.path file) (declaredFiles (document modules)));
   fieldsOf =
     modules: path: fields:
     lib.getAttrs fields (filesOf modules).${path};

@@ -17,6 +17,7 @@ use super::begin::{ORIGINALS, SLOTS};
 use super::journal::{Facts, Journal, Operation};
 use super::keep;
 use super::status::KEPT;
+use super::swap::name_of;
 use super::target::Target;
 use crate::host::accounts::Accounts;
 use crate::host::disk::{self, Opening, Writer};
@@ -253,10 +254,6 @@ fn lost(original: &str) -> Problem {
     Problem::new(Code::HostFile, "The original that should be put back is gone")
         .at(original)
         .help("put it back from a backup, or leave the path under management")
-}
-
-fn name_of(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or_default()
 }
 
 /// Moves slots that no open transaction knows to the kept copies: a directory that had to make way was not empty when

@@ -227,7 +227,8 @@ fn remove_directory(directory: Directory<'_>, name: &str) -> io::Result<()> {
     }
 }
 
-fn name_of(path: &str) -> &str {
+/// The last component of a path.
+pub(super) fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 

@@ -43,6 +43,12 @@ let
         port = or' host.ssh.port defaults.ssh.port;
         inherit (host.ssh) hostKey;
       };
+      rollout.confirmTimeout =
+        let
+          timeout = or' host.rollout.confirmTimeout defaults.rollout.confirmTimeout;
+        in
+        # Who reads the inventory need not know two kinds of nothing.
+        if timeout == false then null else timeout;
       tags = lib.unique (defaults.tags ++ host.tags);
       roles = lib.unique (defaults.roles ++ host.roles);
     };

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::engine::apply::{Goal, apply_within};
+use crate::engine::apply::{Order, apply_within};
 use crate::engine::status::last_run;
 use crate::engine::window::Window;
 use crate::host::Host;
@@ -22,15 +22,14 @@ use crate::run::RunId;
 /// The report cannot be written. What it says has happened all the same.
 pub fn carry_out(
     host: &Host,
-    goal: &Goal,
-    expect: Option<&str>,
+    order: Order<'_>,
     holder: Holder,
     run: &RunId,
     limit: Option<Duration>,
 ) -> Result<(), Problem> {
     let transcript = Transcript::of(host, run);
     let window = limit.map(|limit| Window { transcript: &transcript, limit });
-    transcript.say(&apply_within(host, goal, expect, holder.of_run(run.clone()), window))
+    transcript.say(&apply_within(host, order, holder.of_run(run.clone()), window))
 }
 
 /// Whether changes of a host can have a unit of their own.

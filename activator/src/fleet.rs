@@ -28,6 +28,9 @@ pub struct Host {
     pub addr: String,
     /// How SSH reaches it.
     pub ssh: Ssh,
+    /// How changes come to it.
+    #[serde(default)]
+    pub rollout: Rollout,
     /// Free labels, selected with `--tag` and `@tag`.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -44,6 +47,21 @@ pub enum Base {
     Ubuntu,
     /// `NixOS`.
     Nixos,
+}
+
+/// How changes come to a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// Within how many seconds a change has to be confirmed over a new connection; nothing where it need not be.
+    pub confirm_timeout: Option<u64>,
+}
+
+impl Default for Rollout {
+    /// As `defaults.rollout` in the inventory.
+    fn default() -> Self {
+        Self { confirm_timeout: Some(30) }
+    }
 }
 
 /// How SSH reaches a host. The user's own `ssh` configuration applies on top.

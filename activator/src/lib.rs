@@ -10,6 +10,8 @@
 //! - [`report`]: what became of it
 //! - [`run`]: one run, what it says meanwhile, and how the last one ended
 //! - [`problem`]: the one shape of an error
+//! - [`force`]: which refusals can be overruled
+//! - [`login`]: who applies a change, and over which connection
 //! - [`values`]: paths, modes and names that are right by construction
 //!
 //! Then what works with them:
@@ -25,8 +27,10 @@ pub mod build;
 pub mod digest;
 pub mod engine;
 pub mod fleet;
+pub mod force;
 pub mod host;
 pub mod intent;
+pub mod login;
 pub mod manifest;
 pub mod plan;
 pub mod problem;

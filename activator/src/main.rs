@@ -1,5 +1,6 @@
 //! `nixfleet-activate`: builds host closures and activates them.
 
+use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,16 +8,18 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use nixfleet_activate::attend;
-use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::apply::{Goal, Order, apply_within};
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
 use nixfleet_activate::engine::target::{Target, Wanted};
 use nixfleet_activate::engine::undo::Moment;
 use nixfleet_activate::engine::{planner, recover};
+use nixfleet_activate::force::Force;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{Holder, Lock};
 use nixfleet_activate::host::record::read_limited;
 use nixfleet_activate::host::transcript::Line;
+use nixfleet_activate::login::Login;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Refusal, Report};
 use nixfleet_activate::run::RunId;
@@ -54,6 +57,8 @@ enum Command {
         /// Its manifest, `-` for standard input, where the closure is not on this machine.
         #[arg(long, value_name = "FILE")]
         manifest: Option<PathBuf>,
+        #[command(flatten)]
+        force: ForceArgs,
     },
     /// Bring the host to a closure, all or nothing.
     Apply {
@@ -65,6 +70,8 @@ enum Command {
         /// The fingerprint of the plan that was agreed to; another plan is refused.
         #[arg(long, value_name = "FINGERPRINT")]
         expect: Option<String>,
+        #[command(flatten)]
+        force: ForceArgs,
         #[command(flatten)]
         run: RunArgs,
     },
@@ -81,6 +88,8 @@ enum Command {
         /// The fingerprint of the plan that was agreed to; another plan is refused.
         #[arg(long, value_name = "FINGERPRINT")]
         expect: Option<String>,
+        #[command(flatten)]
+        force: ForceArgs,
         #[command(flatten)]
         run: RunArgs,
     },
@@ -151,6 +160,13 @@ struct Common {
 }
 
 #[derive(Args)]
+struct ForceArgs {
+    /// Do it in spite of this objection.
+    #[arg(long, value_enum, value_name = "OBJECTION", value_delimiter = ',')]
+    force: Vec<Force>,
+}
+
+#[derive(Args)]
 struct RunArgs {
     /// Who runs this, for the lock and for whoever finds it held.
     #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
@@ -158,12 +174,28 @@ struct RunArgs {
     /// Undo everything unless it is confirmed within this time.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     confirm_timeout: Option<u64>,
+    /// Who has logged in here, and has to be able to again afterwards.
+    #[arg(long, env = "SUDO_USER", value_name = "USER", overrides_with = "login")]
+    login: Option<String>,
+    /// Over which SSH connection.
+    #[arg(long, env = "SSH_CONNECTION", value_name = "ADDRESSES", overrides_with = "connection")]
+    connection: Option<String>,
     /// The name of the run; one is drawn otherwise.
     #[arg(long, value_name = "RUN")]
     run: Option<RunId>,
     /// This process is in a unit of its own already.
     #[arg(long, hide = true, requires = "run")]
     in_unit: bool,
+}
+
+impl RunArgs {
+    /// The same once more, for this program in a unit, which has another environment.
+    fn repeated(&self, run: &RunId) -> Vec<OsString> {
+        let run = self.run.is_none().then(|| format!("--run={run}"));
+        let login = self.login.as_ref().map(|login| format!("--login={login}"));
+        let connection = self.connection.as_ref().map(|connection| format!("--connection={connection}"));
+        [run, login, connection].into_iter().flatten().map(OsString::from).collect()
+    }
 }
 
 /// The exit codes.
@@ -201,25 +233,33 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
     match command {
         Command::Build { attributes } => build::run(&attributes)?,
         Command::Check { file } => build::check(&file)?,
-        Command::Plan { common, target, manifest } => {
+        Command::Plan { common, target, manifest, force } => {
             let host = Host::open(&common.root).map_err(one)?;
             let target = match manifest {
                 Some(file) => Target::of_manifest(&read(&file).map_err(one)?, &target),
                 None => Target::of_closure(&target),
             };
-            plan(&host, &target.map_err(one)?, common.json).map_err(one)?;
+            plan(&host, &target.map_err(one)?, &force.force, common.json).map_err(one)?;
         }
-        Command::Apply { common, closure, expect, run } => {
-            return change(&common, &Goal::Closure(closure), expect.as_deref(), &run, "apply").map_err(one);
+        Command::Apply { common, closure, expect, force, run } => {
+            let goal = Goal::Closure(closure);
+            let login = Login::of(run.login.as_deref(), run.connection.as_deref());
+            let (expect, force, login) = (expect.as_deref(), force.force.as_slice(), login.as_ref());
+            let order = Order { goal: &goal, expect, force, login };
+            return change(&common, order, &run, "apply").map_err(one);
         }
         Command::Rollback { common, to, plan: true, .. } => {
             let host = Host::open(&common.root).map_err(one)?;
             let profile = nixfleet_activate::host::profile::Profile::read(&host).map_err(one)?;
             let target = Target::of_generation(&profile, to).map_err(one)?;
-            plan(&host, &target, common.json).map_err(one)?;
+            plan(&host, &target, &[], common.json).map_err(one)?;
         }
-        Command::Rollback { common, to, expect, run, .. } => {
-            return change(&common, &Goal::Generation(to), expect.as_deref(), &run, "rollback").map_err(one);
+        Command::Rollback { common, to, expect, force, run, .. } => {
+            let goal = Goal::Generation(to);
+            let login = Login::of(run.login.as_deref(), run.connection.as_deref());
+            let (expect, force, login) = (expect.as_deref(), force.force.as_slice(), login.as_ref());
+            let order = Order { goal: &goal, expect, force, login };
+            return change(&common, order, &run, "rollback").map_err(one);
         }
         Command::Follow { common, run } => {
             let host = Host::open(&common.root).map_err(one)?;
@@ -248,12 +288,13 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
 }
 
 /// Prints a plan. Why a host cannot be planned for is part of the plan.
-fn plan(host: &Host, target: &Target, json: bool) -> Result<(), Problem> {
+fn plan(host: &Host, target: &Target, force: &[Force], json: bool) -> Result<(), Problem> {
     let objection = Lock::objection(host);
     let mut plan = match planner::plan(host, target) {
         Ok(planned) => planned.plan,
         Err(problem) => planner::refused(target, problem),
     };
+    plan.overrule(force);
     plan.problems.extend(objection);
     if json {
         planner::add_texts(&mut plan, host, target);
@@ -262,13 +303,7 @@ fn plan(host: &Host, target: &Target, json: bool) -> Result<(), Problem> {
 }
 
 /// Changes the host, on a real one in a unit of its own.
-fn change(
-    common: &Common,
-    goal: &Goal,
-    expect: Option<&str>,
-    asked: &RunArgs,
-    command: &str,
-) -> Result<ExitCode, Problem> {
+fn change(common: &Common, order: Order<'_>, asked: &RunArgs, command: &str) -> Result<ExitCode, Problem> {
     let host = Host::open(&common.root)?;
     let units = attend::has_units(&host);
     if !units && asked.confirm_timeout.is_some() {
@@ -280,9 +315,7 @@ fn change(
     }
     let run = asked.run.clone().unwrap_or_else(RunId::draw);
     if units && !asked.in_unit {
-        let named =
-            if asked.run.is_none() { vec!["--run".into(), run.to_string().into()] } else { Vec::new() };
-        let arguments = std::env::args_os().skip(1).chain(named).chain(["--in-unit".into()]);
+        let arguments = std::env::args_os().skip(1).chain(asked.repeated(&run)).chain(["--in-unit".into()]);
         let report = attend::in_a_unit(&host, &run, arguments, |line| notice(line, common.json))?;
         return finish(&report, common.json);
     }
@@ -290,9 +323,9 @@ fn change(
     if asked.in_unit {
         let limit = asked.confirm_timeout.map(Duration::from_secs);
         // Whoever follows prints the report; how the host fared is no failure of the unit.
-        return attend::carry_out(&host, goal, expect, holder, &run, limit).map(|()| ExitCode::SUCCESS);
+        return attend::carry_out(&host, order, holder, &run, limit).map(|()| ExitCode::SUCCESS);
     }
-    finish(&apply(&host, goal, expect, holder), common.json)
+    finish(&apply_within(&host, order, holder, None), common.json)
 }
 
 /// Puts the host right at boot, behind a run, or because somebody asks for it.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::force::Force;
 use crate::manifest::{Access, OnConflict, Package, User};
 use crate::problem::Problem;
 use crate::values::{AccountName, ManagedPath, UnitName};
@@ -28,6 +29,13 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// Reasons why an apply would refuse before touching anything.
     pub problems: Vec<Problem>,
+}
+
+impl Plan {
+    /// Drops the problems that somebody wants to be overruled.
+    pub fn overrule(&mut self, force: &[Force]) {
+        self.problems.retain(|problem| !force.iter().any(|force| force.overrules(problem)));
+    }
 }
 
 /// A generation of a host.

@@ -68,7 +68,7 @@ pub enum Code {
     /// A user or group could not be created or changed.
     #[serde(rename = "NF-407")]
     Account,
-    /// The validation command of a file refused its new content.
+    /// The new content of a file, or a new unit, is not valid.
     #[serde(rename = "NF-408")]
     Validation,
     /// The generation asked for does not exist.
@@ -92,11 +92,17 @@ pub enum Code {
     /// The host knows nothing of a run that was asked about.
     #[serde(rename = "NF-415")]
     NoRun,
+    /// The change would lock out the user who applies it.
+    #[serde(rename = "NF-416")]
+    LockedOut,
+    /// The host was last applied as another host of the inventory.
+    #[serde(rename = "NF-417")]
+    OtherHost,
 }
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
@@ -125,6 +131,8 @@ impl Code {
         Self::Unconfirmed,
         Self::Interrupted,
         Self::NoRun,
+        Self::LockedOut,
+        Self::OtherHost,
     ];
 
     /// The code as it is printed, `NF-101`.
@@ -161,7 +169,7 @@ impl Code {
             Self::HostFile => ("NF-405", "A path on the host could not be read or written."),
             Self::Unit => ("NF-406", "A unit did not reach the state it should have."),
             Self::Account => ("NF-407", "A user or group could not be created or changed."),
-            Self::Validation => ("NF-408", "The validation command of a file refused its new content."),
+            Self::Validation => ("NF-408", "The new content of a file, or a new unit, is not valid."),
             Self::NoGeneration => ("NF-409", "The generation asked for does not exist on the host."),
             Self::UnsafePath => ("NF-410", "A path cannot be managed safely."),
             Self::DiskFull => ("NF-411", "The disk of the host is full."),
@@ -169,6 +177,8 @@ impl Code {
             Self::Unconfirmed => ("NF-413", "Nobody confirmed the change in time over a new connection."),
             Self::Interrupted => ("NF-414", "A run on the host ended before it had done its work."),
             Self::NoRun => ("NF-415", "The host knows nothing of the run that was asked about."),
+            Self::LockedOut => ("NF-416", "The change would lock out the user who applies it."),
+            Self::OtherHost => ("NF-417", "The host was last applied as another host of the inventory."),
         }
     }
 }

@@ -1,5 +1,10 @@
 # The inventory: what a fleet module says and what the command line reads.
-{ mkFleet, nixfleet, ... }:
+{
+  lib,
+  mkFleet,
+  nixfleet,
+  ...
+}:
 let
   fleetOf = module: (mkFleet module).nixfleet.fleet;
 in
@@ -18,6 +23,7 @@ in
           port = 22;
           hostKey = null;
         };
+        rollout.confirmTimeout = 30;
         tags = [ ];
         roles = [ ];
       };
@@ -57,6 +63,7 @@ in
         port = 2222;
         hostKey = "ssh-ed25519 AAAA";
       };
+      rollout.confirmTimeout = 30;
       tags = [
         "prod"
         "web"
@@ -66,6 +73,42 @@ in
         "web"
       ];
     };
+  };
+
+  "a length of time becomes a number of seconds, and false becomes null" = {
+    expr =
+      lib.mapAttrs (_: host: host.rollout.confirmTimeout)
+        (fleetOf {
+          defaults.rollout.confirmTimeout = "2m";
+          hosts.as-the-fleet.addr = "a";
+          hosts.seconds = {
+            addr = "b";
+            rollout.confirmTimeout = 45;
+          };
+          hosts.hour = {
+            addr = "c";
+            rollout.confirmTimeout = lib.mkForce "1h";
+          };
+          hosts.never = {
+            addr = "d";
+            rollout.confirmTimeout = false;
+          };
+        }).hosts;
+    expected = {
+      as-the-fleet = 120;
+      seconds = 45;
+      hour = 3600;
+      never = null;
+    };
+  };
+
+  "a fleet need not confirm at all" = {
+    expr =
+      (fleetOf {
+        defaults.rollout.confirmTimeout = false;
+        hosts.web-1.addr = "web-1";
+      }).hosts.web-1.rollout;
+    expected.confirmTimeout = null;
   };
 
   "the short form means the same as a module" = {

@@ -34,6 +34,15 @@ in
       example = 2222;
       description = "The SSH port of hosts that name none.";
     };
+    rollout.confirmTimeout = mkOption {
+      type = import ./confirm-timeout.nix { inherit types; };
+      default = 30;
+      example = "2m";
+      description = ''
+        How long a changed host waits to be reached over a new SSH connection before it goes back by itself, for hosts that
+        do not say otherwise. `false`: they keep a change even where they cannot be reached any more.
+      '';
+    };
     tags = mkOption {
       type = types.listOf types.label;
       default = [ ];

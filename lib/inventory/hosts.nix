@@ -32,6 +32,20 @@ let
     };
   };
 
+  rollout = types.record {
+    description = "a set with confirmTimeout";
+    fields.confirmTimeout = mkOption {
+      type = types.nullOr (import ./confirm-timeout.nix { inherit types; });
+      default = null;
+      defaultText = lib.literalMD "the fleet's `defaults.rollout.confirmTimeout`";
+      example = "2m";
+      description = ''
+        How long the host, once changed, waits to be reached over a new SSH connection before it goes back by itself.
+        `false`: it keeps the change in any case. `--confirm-timeout` and `--no-confirm` have the last word.
+      '';
+    };
+  };
+
   host = types.record {
     description = "a set that describes a host";
     fields = {
@@ -73,6 +87,16 @@ let
           user = "deploy";
         };
         description = "How SSH reaches the host. Your own `ssh` configuration applies on top.";
+      };
+      rollout = mkOption {
+        type = rollout;
+        default = {
+          confirmTimeout = null;
+        };
+        example = {
+          confirmTimeout = "2m";
+        };
+        description = "How changes come to the host.";
       };
       tags = mkOption {
         type = types.listOf types.label;

@@ -30,6 +30,7 @@ in
 // scalar
 // sets
 // import ./named.nix { inherit lib scalar; }
+// import ./duration.nix { inherit lib scalar; }
 // import ./module.nix { inherit lib problem scalar; }
 // import ./sections.nix {
   inherit lib scalar;

@@ -178,6 +178,8 @@ rec {
   nullOr =
     type:
     lib.optionalAttrs (type ? accepts) { accepts = value: value == null || type.accepts value; }
+    # Of null it says nothing, which only means that `resolve` looks at it.
+    // lib.optionalAttrs (type ? read) { inherit (type) read; }
     // fromResolve {
       name = "nullOr";
       description = "null or ${type.description}";

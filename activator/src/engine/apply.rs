@@ -10,9 +10,11 @@ use super::undo::Moment;
 use super::window::Window;
 use super::{begin, commit, execute, recover, stage, undo};
 use crate::SCHEMA;
+use crate::force::Force;
 use crate::host::Host;
 use crate::host::lock::{Holder, Lock};
 use crate::host::profile::{self, Profile};
+use crate::login::Login;
 use crate::problem::{Code, Problem};
 use crate::report::{Outcome, Report};
 
@@ -25,21 +27,28 @@ pub enum Goal {
     Generation(Wanted),
 }
 
+/// What is asked of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// What the host is to be brought to.
+    pub goal: &'a Goal,
+    /// The fingerprint of the plan that somebody agreed to; another plan is refused.
+    pub expect: Option<&'a str>,
+    /// What is done in spite of an objection.
+    pub force: &'a [Force],
+    /// Who has to be able to log in again afterwards.
+    pub login: Option<&'a Login>,
+}
+
 /// Brings a host to a goal, all or nothing. `expect` is the fingerprint of the plan somebody agreed to.
 #[must_use]
 pub fn apply(host: &Host, goal: &Goal, expect: Option<&str>, holder: Holder) -> Report {
-    apply_within(host, goal, expect, holder, None)
+    apply_within(host, Order { goal, expect, force: &[], login: None }, holder, None)
 }
 
-/// The same, and undoes it where nobody confirms within the window.
+/// Carries out an order, all or nothing, and undoes it where nobody confirms within the window.
 #[must_use]
-pub fn apply_within(
-    host: &Host,
-    goal: &Goal,
-    expect: Option<&str>,
-    holder: Holder,
-    window: Option<Window<'_>>,
-) -> Report {
+pub fn apply_within(host: &Host, order: Order<'_>, holder: Holder, window: Option<Window<'_>>) -> Report {
     let started = Instant::now();
     let mut report = Report {
         schema: SCHEMA,
@@ -58,7 +67,7 @@ pub fn apply_within(
         Err(problem) => return Report { problem: Some(problem), ..report },
     };
     let last = holder.clone();
-    if let Err(problem) = run(host, goal, expect, holder, window, &mut report) {
+    if let Err(problem) = run(host, order, holder, window, &mut report) {
         report.problem = Some(problem);
     }
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -70,8 +79,7 @@ pub fn apply_within(
 /// The outcome in the report is `blocked` until something is known to be better or worse.
 fn run(
     host: &Host,
-    goal: &Goal,
-    expect: Option<&str>,
+    order: Order<'_>,
     holder: Holder,
     window: Option<Window<'_>>,
     report: &mut Report,
@@ -86,13 +94,14 @@ fn run(
     let profile = Profile::read(host)?;
     report.before.clone_from(&profile.current);
     report.after.clone_from(&profile.current);
-    let target = match goal {
+    let target = match order.goal {
         Goal::Closure(closure) => Target::of_closure(closure)?,
         Goal::Generation(wanted) => Target::of_generation(&profile, *wanted)?,
     };
     report.host.clone_from(&target.manifest.host);
-    let planned = planner::plan(host, &target)?;
-    if expect.is_some_and(|expect| expect != planned.plan.fingerprint) {
+    let mut planned = planner::plan(host, &target)?;
+    planned.plan.overrule(order.force);
+    if order.expect.is_some_and(|expect| expect != planned.plan.fingerprint) {
         return Err(Problem::new(Code::PlanOutdated, "The host changed between plan and apply")
             .because("planning again gives another plan")
             .help("look at the new plan, then apply that"));

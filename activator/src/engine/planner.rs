@@ -16,7 +16,7 @@ use crate::host::walk::Walk;
 use crate::host::{HOME, Host};
 use crate::manifest::Entry;
 use crate::plan::{FileView, PackageChanges, Plan, Step};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
 
 /// How much file content all steps of a plan may carry together, in bytes: a plan travels over the network.
@@ -50,9 +50,28 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         packages: package_changes(&state.packages, &target.manifest.packages),
         steps: diff.steps,
         drift: diff.drift,
-        problems: diff.problems.into_iter().chain(home_objection(host)).collect(),
+        problems: other_host(&state, target)
+            .into_iter()
+            .chain(diff.problems)
+            .chain(home_objection(host))
+            .collect(),
     };
     Ok(Planned { plan, state, observed })
+}
+
+/// Why a host may not be the one that is meant: two addresses of an inventory may have been swapped. A generation that
+/// was in force here once is this host's own.
+fn other_host(state: &State, target: &Target) -> Option<Problem> {
+    let (last, now) = (&state.host, &target.manifest.host);
+    if target.number.is_some() || last.is_empty() || last == now {
+        return None;
+    }
+    Some(
+        Problem::new(Code::OtherHost, format!("This host was last applied as {last}, not as {now}"))
+            .at(format!("{HOME}/state.json"))
+            .because("the addresses of two hosts may have been swapped in the inventory")
+            .help(format!("correct hosts.{now}.addr; where the host has a new name: --force host-name")),
+    )
 }
 
 /// Why what a transaction needs could not be kept safely, if so.
@@ -81,7 +100,7 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
 /// Identifies a plan: the manifest, the state and what is to be done. Contents count through their digests.
 fn fingerprint(target: &Target, state: &[u8], steps: &[Step]) -> Result<String, Problem> {
     let steps = serde_json::to_vec(steps).map_err(|error| {
-        Problem::new(crate::problem::Code::BadAnswer, "The plan cannot be written as JSON").because(error)
+        Problem::new(Code::BadAnswer, "The plan cannot be written as JSON").because(error)
     })?;
     let mut hasher = Sha256::new();
     for part in [target.digest.as_bytes(), state, &steps] {

@@ -5,12 +5,14 @@
   rolls.db = { };
 
   defaults.ssh.port = "22";
+  defaults.rollout.confirmTimeout = "2 minutes";
 
   hosts.web-1 = {
     addr = "10.0.1.11";
     roles = [ "wbe" ];
     tags = "web";
     ssh.hostKey = "AAAA";
+    rollout.confirmTimeout = "1d";
   };
   hosts.web-2 = {
     addr = "10.0.1.11";

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{TargetArgs, WindowArgs};
+use super::{ForceArgs, TargetArgs, WindowArgs};
 
 /// Flags of `apply`.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,6 +18,9 @@ pub struct ApplyArgs {
 
     #[command(flatten)]
     pub window: WindowArgs,
+
+    #[command(flatten)]
+    pub force: ForceArgs,
 
     /// Do not ask before changing hosts
     #[arg(short, long, help_heading = "Apply")]

@@ -2,6 +2,7 @@
 
 mod apply;
 mod flake;
+mod force;
 mod hosts;
 mod plan;
 mod rollback;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 
 pub use apply::ApplyArgs;
 pub use flake::FlakeArgs;
+pub use force::ForceArgs;
 pub use hosts::HostsArgs;
 pub use plan::PlanArgs;
 pub use rollback::{Destination, RollbackArgs};

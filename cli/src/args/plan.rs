@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::TargetArgs;
+use super::{ForceArgs, TargetArgs};
 
 /// Flags of `plan`.
 #[derive(Clone, Debug, clap::Args)]
@@ -15,6 +15,9 @@ Examples:
 pub struct PlanArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
+
+    #[command(flatten)]
+    pub force: ForceArgs,
 
     /// Exit with 3 where the plan has changes
     #[arg(long, help_heading = "Plan")]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{TargetArgs, WindowArgs};
+use super::{ForceArgs, TargetArgs, WindowArgs};
 
 /// Flags of `rollback`.
 #[derive(Clone, Debug, clap::Args)]
@@ -17,6 +17,9 @@ pub struct RollbackArgs {
 
     #[command(flatten)]
     pub window: WindowArgs,
+
+    #[command(flatten)]
+    pub force: ForceArgs,
 
     /// The generation to go to: its number, or `previous`
     #[arg(long, help_heading = "Rollback", value_name = "N|previous", default_value = "previous")]

@@ -16,14 +16,15 @@ use crate::saved::SavedPlan;
 /// The command came to no host.
 pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit> {
     if args.dry_run {
-        let args = PlanArgs { targets: args.targets.clone(), exit_code: false, out: None };
+        let (targets, force) = (args.targets.clone(), args.force.clone());
+        let args = PlanArgs { targets, force, exit_code: false, out: None };
         return plan::execute(&args, context).await;
     }
     confirm::check(args.yes, context)?;
     match planned(args, context).await? {
         Ok(plans) => {
-            let (parallel, confirm) = (args.targets.parallel, args.window.seconds());
-            let manner = Manner { yes: args.yes, parallel, confirm };
+            let (parallel, window) = (args.targets.parallel, args.window);
+            let manner = Manner { yes: args.yes, parallel, window, force: &args.force.force };
             change::execute(plans, "Apply to", manner, context).await
         }
         Err((results, exit)) => context.refuse(results, exit),
@@ -40,13 +41,13 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<V
         let (nix, hosts) = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
         let sessions = targets::sessions(hosts, timeout)?;
         return Ok(match planning::build(&nix, &sessions, parallel, context).await? {
-            Ok(closures) => Ok(planning::ask(sessions, &closures, parallel, context).await?),
+            Ok(closures) => Ok(planning::ask(sessions, &closures, &args.force, parallel, context).await?),
             Err(results) => Err((results, Exit::Refused)),
         });
     };
     let saved = SavedPlan::read(file)?;
     let sessions = targets::sessions(saved.hosts(), timeout)?;
-    let plans = planning::ask(sessions, &saved.closures(), parallel, context).await?;
+    let plans = planning::ask(sessions, &saved.closures(), &args.force, parallel, context).await?;
     let exact = |plan: &HostPlan| plan.plan().is_some_and(|now| saved.objection(plan.name(), now).is_none());
     if plans.iter().all(exact) {
         return Ok(Ok(plans));

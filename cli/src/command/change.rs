@@ -2,27 +2,32 @@
 
 use std::num::NonZeroUsize;
 
+use nixfleet_activate::force::Force;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Outcome, Report};
 
 use super::host_plan::{HostPlan, Planned, Way};
 use super::{Context, confirm, plan};
+use crate::args::WindowArgs;
 use crate::document::HostResult;
 use crate::exit::Exit;
 use crate::orchestrate::each;
+use crate::remote::Terms;
 use crate::render::{self, Progress};
 use crate::ssh::Session;
 use crate::{nix, remote};
 
 /// How plans are carried out.
 #[derive(Clone, Copy)]
-pub struct Manner {
+pub struct Manner<'a> {
     /// Without asking first.
     pub yes: bool,
     /// On how many hosts at once.
     pub parallel: NonZeroUsize,
-    /// Within how many seconds each host has to be reached over a new connection, if it has to.
-    pub confirm: Option<u64>,
+    /// Whether each host has to be reached over a new connection.
+    pub window: WindowArgs,
+    /// In spite of which objections.
+    pub force: &'a [Force],
 }
 
 /// Shows the plans, asks unless told not to, carries them out, and says what became of each host.
@@ -32,7 +37,7 @@ pub struct Manner {
 pub async fn execute(
     plans: Vec<HostPlan>,
     question: &str,
-    manner: Manner,
+    manner: Manner<'_>,
     context: &Context,
 ) -> anyhow::Result<Exit> {
     plan::show(&plans, context);
@@ -53,14 +58,15 @@ pub async fn execute(
 
 async fn carry_out(
     plans: Vec<HostPlan>,
-    manner: Manner,
+    manner: Manner<'_>,
     context: &Context,
 ) -> anyhow::Result<Vec<HostResult>> {
     let settled: Vec<HostResult> = plans.iter().map(HostPlan::result).collect();
     let changed = each(plans, manner.parallel, &context.interrupt, |plan| {
-        let progress = context.progress.clone();
+        let (progress, force) = (context.progress.clone(), manner.force.to_vec());
         async move {
-            let result = one(&plan, manner.confirm, &progress).await?;
+            let terms = Terms { confirm: manner.window.seconds(plan.session.host()), force: &force };
+            let result = one(&plan, terms, &progress).await?;
             progress.done(plan.name(), Some(result.outcome.as_str()));
             Some(result)
         }
@@ -79,10 +85,10 @@ async fn carry_out(
 }
 
 /// Changes a host, if there is something to change.
-async fn one(host: &HostPlan, confirm: Option<u64>, progress: &Progress) -> Option<HostResult> {
+async fn one(host: &HostPlan, terms: Terms<'_>, progress: &Progress) -> Option<HostResult> {
     let Some(Ok(planned)) = host.planned.as_ref().filter(|_| host.is_to_change()) else { return None };
     let plan = Some(planned.plan.clone());
-    Some(match change(&host.session, planned, confirm, progress).await {
+    Some(match change(&host.session, planned, terms, progress).await {
         Ok(report) => HostResult {
             plan,
             problem: report.problem.clone(),
@@ -97,7 +103,7 @@ async fn one(host: &HostPlan, confirm: Option<u64>, progress: &Progress) -> Opti
 async fn change(
     session: &Session,
     planned: &Planned,
-    confirm: Option<u64>,
+    terms: Terms<'_>,
     progress: &Progress,
 ) -> Result<Report, Problem> {
     let (name, fingerprint) = (&session.host().name, planned.plan.fingerprint.as_str());
@@ -106,11 +112,11 @@ async fn change(
             progress.doing(name, "copying");
             nix::copy(session, closure, daemon).await?;
             progress.doing(name, "activating");
-            remote::apply(session, closure, fingerprint, confirm).await
+            remote::apply(session, closure, fingerprint, terms).await
         }
         Way::Rollback { to, activator } => {
             progress.doing(name, "rolling back");
-            remote::rollback(session, *to, activator, fingerprint, confirm).await
+            remote::rollback(session, *to, activator, fingerprint, terms).await
         }
     }
 }

@@ -19,7 +19,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
         Ok(closures) => closures,
         Err(results) => return context.refuse(results, Exit::Refused),
     };
-    let plans = planning::ask(sessions, &closures, args.targets.parallel, context).await?;
+    let plans = planning::ask(sessions, &closures, &args.force, args.targets.parallel, context).await?;
     show(&plans, context);
     show_without(&plans, context);
     let results: Vec<HostResult> = plans.iter().map(HostPlan::result).collect();

@@ -5,11 +5,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use nixfleet_activate::fleet::Host;
+use nixfleet_activate::force::Force;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::Outcome;
 
 use super::Context;
 use super::host_plan::{HostPlan, Planned, Way};
+use crate::args::ForceArgs;
 use crate::contents;
 use crate::document::HostResult;
 use crate::nix::{Closure, Nix};
@@ -65,17 +67,19 @@ pub async fn build(
 pub async fn ask(
     sessions: Vec<Arc<Session>>,
     closures: &BTreeMap<String, Closure>,
+    force: &ForceArgs,
     parallel: NonZeroUsize,
     context: &Context,
 ) -> anyhow::Result<Vec<HostPlan>> {
     let activators = Arc::new(Activators::default());
     let planned = each(sessions.clone(), parallel, &context.interrupt, |session| {
         let (activators, progress) = (Arc::clone(&activators), context.progress.clone());
+        let force = force.force.clone();
         let closure = closures.get(&session.host().name).cloned().unwrap_or_default();
         async move {
             let name = &session.host().name;
             progress.doing(name, "planning");
-            let planned = one(&session, closure, &activators).await;
+            let planned = one(&session, closure, &force, &activators).await;
             progress.done(name, None);
             planned
         }
@@ -84,9 +88,14 @@ pub async fn ask(
     Ok(sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned }).collect())
 }
 
-async fn one(session: &Session, closure: Closure, activators: &Activators) -> Result<Planned, Problem> {
+async fn one(
+    session: &Session,
+    closure: Closure,
+    force: &[Force],
+    activators: &Activators,
+) -> Result<Planned, Problem> {
     let wanted = Wanted::read(closure)?;
-    let (mut plan, daemon) = remote::plan(session, &wanted, activators).await?;
+    let (mut plan, daemon) = remote::plan(session, &wanted, force, activators).await?;
     contents::fill_in(&mut plan, &wanted);
     Ok(Planned { plan, way: Way::Apply { closure: wanted.closure, daemon } })
 }

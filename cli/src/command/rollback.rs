@@ -29,6 +29,7 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     });
     let planned = planned.await?;
     let plans = sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned });
-    let manner = Manner { yes: args.yes, parallel, confirm: args.window.seconds() };
+    let (window, force) = (args.window, args.force.force.as_slice());
+    let manner = Manner { yes: args.yes, parallel, window, force };
     change::execute(plans.collect(), "Roll back", manner, context).await
 }

@@ -150,7 +150,7 @@ fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {
 mod tests {
     use std::collections::BTreeMap;
 
-    use nixfleet_activate::fleet::Ssh;
+    use nixfleet_activate::fleet::{Rollout, Ssh};
     use proptest::prelude::*;
 
     use super::*;
@@ -163,6 +163,7 @@ mod tests {
             system: "x86_64-linux".into(),
             addr: format!("{name}.example.org"),
             ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
+            rollout: Rollout::default(),
             tags: owned(tags),
             roles: owned(roles),
         };

@@ -102,7 +102,7 @@ fn nix_string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::fleet::{Base, Ssh};
+    use nixfleet_activate::fleet::{Base, Rollout, Ssh};
 
     use super::*;
 
@@ -113,6 +113,7 @@ mod tests {
             system: system.into(),
             addr: "a".into(),
             ssh: Ssh { user: "root".into(), port: 22, host_key: None },
+            rollout: Rollout::default(),
             tags: vec![],
             roles: vec![],
         }

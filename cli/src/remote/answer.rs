@@ -154,7 +154,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    use nixfleet_activate::fleet::{Base, Ssh};
+    use nixfleet_activate::fleet::{Base, Rollout, Ssh};
     use nixfleet_activate::report::Status;
 
     use super::*;
@@ -166,6 +166,7 @@ mod tests {
             system: "x86_64-linux".into(),
             addr: "10.0.1.11".into(),
             ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
+            rollout: Rollout::default(),
             tags: vec![],
             roles: vec![],
         };

@@ -7,6 +7,7 @@ mod plan;
 mod rollback;
 mod run;
 mod status;
+mod terms;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use plan::{Activators, Wanted, plan};
 pub use rollback::{plan_rollback, rollback};
 pub use run::{Finished, Line, Stream, run};
 pub use status::status;
+pub use terms::Terms;
 
 use answer::Answer;
 

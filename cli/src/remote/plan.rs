@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use nixfleet_activate::force::Force;
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 
+use super::terms::force_flags;
 use super::{LOOK, ask};
 use crate::nix::Closure;
 use crate::render::clean;
@@ -63,11 +65,15 @@ impl Activators {
 pub async fn plan(
     session: &Session,
     wanted: &Wanted,
+    force: &[Force],
     activators: &Activators,
 ) -> Result<(Plan, String), Problem> {
     let activator = wanted.activator.to_string_lossy();
     let manifest = Arc::clone(&wanted.manifest);
-    let arguments = [activator.as_ref(), &wanted.closure.path];
+    let flags: Vec<String> = force_flags(force).collect();
+    let flags = || flags.iter().map(String::as_str);
+    let arguments: Vec<&str> =
+        [activator.as_ref(), &wanted.closure.path].into_iter().chain(flags()).collect();
     let answer = ask(session, include_str!("scripts/plan.sh"), &arguments, vec![manifest], LOOK).await?;
     let Some(daemon) = answer.daemon.clone() else { return Err(no_nix(session)) };
     if answer.activator.as_deref() == Some(&activator) {
@@ -78,7 +84,7 @@ pub async fn plan(
     }
     let program = activators.read(&wanted.activator)?;
     let size = program.len().to_string();
-    let arguments = [size.as_str(), &wanted.closure.path];
+    let arguments: Vec<&str> = [size.as_str(), &wanted.closure.path].into_iter().chain(flags()).collect();
     let pieces = vec![program, Arc::clone(&wanted.manifest)];
     let answer = ask(session, include_str!("scripts/upload.sh"), &arguments, pieces, LOOK).await?;
     Ok((ours(answer.document()?, session, wanted)?, daemon))

@@ -6,7 +6,7 @@ use nixfleet_activate::report::Report;
 use nixfleet_activate::run::RunId;
 
 use super::change::Change;
-use super::{LOOK, ask, operator};
+use super::{LOOK, Terms, ask, operator};
 use crate::args::Destination;
 use crate::ssh::Session;
 
@@ -27,8 +27,7 @@ pub async fn plan_rollback(session: &Session, to: Destination) -> Result<(Plan, 
     Ok((Plan { host: session.host().name.clone(), ..plan }, activator))
 }
 
-/// Goes back, if the plan still has this fingerprint. `activator` is the one that planned it, `confirm` as for
-/// [`super::apply()`].
+/// Goes back, if the plan still has this fingerprint. `activator` is the one that planned it.
 ///
 /// # Errors
 /// There is no report: the host refused before it began, or it is not to be found any more.
@@ -37,12 +36,12 @@ pub async fn rollback(
     to: Destination,
     activator: &str,
     fingerprint: &str,
-    confirm: Option<u64>,
+    terms: Terms<'_>,
 ) -> Result<Report, Problem> {
     let run = RunId::draw();
-    let change = Change { session, program: activator, run: &run, confirm };
-    let (to, who) = (to.to_string(), operator());
-    let window = confirm.map(|seconds| format!("--confirm-timeout={seconds}"));
-    let arguments = [to.as_str(), fingerprint, &who, &run, activator].into_iter().chain(window.as_deref());
+    let change = Change { session, program: activator, run: &run, confirm: terms.confirm };
+    let (to, who, flags) = (to.to_string(), operator(), terms.flags());
+    let flags = flags.iter().map(String::as_str);
+    let arguments = [to.as_str(), fingerprint, &who, &run, activator].into_iter().chain(flags);
     change.carry_out(include_str!("scripts/rollback.sh"), &arguments.collect::<Vec<_>>()).await
 }

@@ -1,5 +1,5 @@
 use expect_test::expect;
-use nixfleet_activate::fleet::{Base, Ssh};
+use nixfleet_activate::fleet::{Base, Rollout, Ssh};
 
 use super::*;
 
@@ -10,6 +10,7 @@ fn host(host_key: Option<&str>) -> Host {
         system: "x86_64-linux".into(),
         addr: "10.0.1.11".into(),
         ssh: Ssh { user: "deploy".into(), port: 22, host_key: host_key.map(Into::into) },
+        rollout: Rollout::default(),
         tags: vec![],
         roles: vec![],
     }

@@ -125,7 +125,7 @@ pub(super) async fn lock(socket: &Path) -> Option<File> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use nixfleet_activate::fleet::{Base, Ssh};
+    use nixfleet_activate::fleet::{Base, Rollout, Ssh};
 
     use super::*;
 
@@ -136,6 +136,7 @@ mod tests {
             system: "x86_64-linux".into(),
             addr: "10.0.1.11".into(),
             ssh: Ssh { user: "deploy".into(), port: 22, host_key: key.map(Into::into) },
+            rollout: Rollout::default(),
             tags: vec![],
             roles: vec![],
         }

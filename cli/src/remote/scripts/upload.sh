@@ -1,10 +1,13 @@
 # shellcheck shell=sh
-# $1: the size of the activator. $2: the wanted closure. Standard input: the activator, then the manifest.
+# $1: the size of the activator. $2: the wanted closure. Then --force=…, if any. Standard input: the activator, then the
+# manifest.
+size=$1 closure=$2
+shift 2
 directory=$(mktemp -d) || exit
 trap 'rm -rf "$directory" "${other:-}"' EXIT
 trap 'exit 129' HUP INT TERM
 program=$directory/nixfleet-activate
-head -c "$1" >"$program" && chmod 0700 "$program" || exit
+head -c "$size" >"$program" && chmod 0700 "$program" || exit
 
 # /tmp may be mounted noexec.
 if ! "$program" --version >/dev/null 2>&1; then
@@ -12,4 +15,4 @@ if ! "$program" --version >/dev/null 2>&1; then
   cp "$program" "$other/nixfleet-activate" || exit
   program=$other/nixfleet-activate
 fi
-as_root "$program" plan --json --target "$2" --manifest -
+as_root "$program" plan --json --target "$closure" --manifest - "$@"

@@ -1,0 +1,70 @@
+//! Who applies a change, and over which connection: the way in that the change should leave open.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// Somebody who has logged in to a host, and may be root there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Login {
+    /// The account that was logged in to.
+    pub user: String,
+    /// The SSH connection; nothing at a console.
+    pub connection: Option<Connection>,
+}
+
+/// An SSH connection as the host sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The address it comes from.
+    pub client: IpAddr,
+    /// The address of the host that it came in on.
+    pub server: IpAddr,
+    /// The port of the host that it came in on.
+    pub port: u16,
+}
+
+impl Login {
+    /// From what sudo and sshd say in `SUDO_USER` and `SSH_CONNECTION`. Nothing where neither says anything: nobody
+    /// has to find the way in again.
+    #[must_use]
+    pub fn of(user: Option<&str>, connection: Option<&str>) -> Option<Self> {
+        let connection = connection.and_then(Connection::parse);
+        let user = user.filter(|user| !user.is_empty());
+        if user.is_none() && connection.is_none() {
+            return None;
+        }
+        Some(Self { user: user.unwrap_or("root").to_owned(), connection })
+    }
+}
+
+impl Connection {
+    /// Reads `SSH_CONNECTION`: address and port of the client, address and port of the host.
+    fn parse(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let [client, _, server, port] = words[..] else { return None };
+        Some(Self { client: address(client)?, server: address(server)?, port: port.parse().ok()? })
+    }
+}
+
+/// An address without its zone.
+fn address(text: &str) -> Option<IpAddr> {
+    text.split('%').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_applies_is_known_from_sudo_and_sshd() {
+        let login = Login::of(Some("ada"), Some("10.0.1.2 50000 10.0.1.11 22")).unwrap();
+        let connection = login.connection.unwrap();
+        assert_eq!((login.user.as_str(), connection.port), ("ada", 22));
+        assert_eq!(connection.client.to_string(), "10.0.1.2");
+        assert_eq!(Login::of(None, Some("fe80::1%eth0 50000 fe80::2%eth0 22")).unwrap().user, "root");
+        assert_eq!(Login::of(Some("ada"), Some("nonsense")).unwrap().connection, None);
+        assert_eq!(Login::of(Some(""), Some("")), None);
+    }
+}

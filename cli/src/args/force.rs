@@ -1,0 +1,19 @@
+//! Which objections of a host are overruled.
+
+use nixfleet_activate::force::Force;
+
+/// What to do in spite of an objection.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ForceArgs {
+    /// Go on in spite of an objection. lockout: the change would lock out the user who applies it. host-name: the host
+    /// was last applied as another one of the inventory
+    #[arg(
+        long,
+        value_enum,
+        help_heading = "Objections",
+        value_name = "lockout|host-name",
+        value_delimiter = ','
+    )]
+    #[arg(hide_possible_values = true)]
+    pub force: Vec<Force>,
+}

@@ -1,0 +1,25 @@
+//! On which terms a host is changed.
+
+use nixfleet_activate::force::Force;
+
+/// What a host is told beside the goal.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// Within how many seconds the change has to be confirmed over a new connection, if it has to.
+    pub confirm: Option<u64>,
+    /// In spite of which objections.
+    pub force: &'a [Force],
+}
+
+impl Terms<'_> {
+    /// As the activator takes them.
+    pub fn flags(&self) -> Vec<String> {
+        let window = self.confirm.map(|seconds| format!("--confirm-timeout={seconds}"));
+        window.into_iter().chain(force_flags(self.force)).collect()
+    }
+}
+
+/// Overruled objections as the activator takes them.
+pub fn force_flags(force: &[Force]) -> impl Iterator<Item = String> {
+    force.iter().map(|force| format!("--force={}", force.as_str()))
+}

@@ -1,0 +1,84 @@
+# Lengths of time, as people write them. Their value is a number of seconds.
+{ lib, scalar }:
+let
+  inherit (builtins)
+    elemAt
+    head
+    isInt
+    isString
+    ;
+
+  secondsOf = {
+    s = 1;
+    m = 60;
+    h = 3600;
+    d = 86400;
+  };
+
+  # Seconds, or null for what is no length of time.
+  seconds =
+    value:
+    let
+      parts = builtins.match "(0|[1-9][0-9]{0,8})([smhd])" value;
+    in
+    if isInt value then
+      value
+    else if isString value && parts != null then
+      lib.toInt (head parts) * secondsOf.${elemAt parts 1}
+    else
+      null;
+
+  # As short as a person would write it.
+  show =
+    count:
+    let
+      fitting = lib.filter (unit: lib.mod count secondsOf.${unit} == 0) [
+        "d"
+        "h"
+        "m"
+      ];
+      unit = if fitting == [ ] then "s" else head fitting;
+    in
+    "${toString (count / secondsOf.${unit})}${unit}";
+
+  # The values of a type, each made into another.
+  converted =
+    convert: type:
+    let
+      resolve =
+        loc: defs:
+        let
+          result = type.resolve loc defs;
+        in
+        result // { value = if result.problems == [ ] then convert result.value else result.value; };
+    in
+    scalar.fromResolve {
+      inherit (type) name description;
+      inherit resolve;
+    }
+    // {
+      read = _: value: if type.accepts value then convert value else null;
+    };
+in
+{
+  # From `low` to `high` seconds. With `orFalse`, false is a value too, for what need not be.
+  durationBetween =
+    {
+      low,
+      high,
+      orFalse ? false,
+    }:
+    let
+      isOff = value: orFalse && value == false;
+      fits = count: count != null && count >= low && count <= high;
+      length = "a time from ${show low} to ${show high} such as \"30s\", \"5m\" or a number of seconds";
+    in
+    converted (value: if isOff value then value else seconds value) (
+      scalar.scalar {
+        name = "duration";
+        description = if orFalse then "false, or ${length}" else length;
+        accepts = value: isOff value || fits (seconds value);
+        placeholder = low;
+      }
+    );
+}

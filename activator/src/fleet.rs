@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::{Amount, PolicyOptions};
+
 /// All hosts of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -12,6 +14,24 @@ pub struct Fleet {
     pub schema: u32,
     /// Hosts by name.
     pub hosts: BTreeMap<String, Host>,
+    /// How changes go through it, as far as it says.
+    #[serde(default)]
+    pub rollout: PolicyOptions,
+    /// What it says of its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, Tag>,
+}
+
+/// What a fleet says of the hosts that carry a tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Tag {
+    /// How many of them may be down or changing at once; a part is rounded down, but one always may.
+    pub max_down: Option<Amount>,
+    /// The tags whose hosts are changed after these.
+    pub before: Vec<String>,
+    /// How changes go through a selection in which each host carries the tag.
+    pub rollout: PolicyOptions,
 }
 
 /// One host of the inventory.
@@ -37,6 +57,29 @@ pub struct Host {
     /// The roles it plays.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// Why it is left alone for now, if it is.
+    #[serde(default)]
+    pub maintenance: Option<String>,
+    /// What it is kept at, if it is.
+    #[serde(default)]
+    pub pin: Option<Pin>,
+}
+
+/// Keeps a host as it is: an apply leaves it out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pin {
+    /// The generation it is kept at.
+    #[serde(default)]
+    pub generation: Option<u64>,
+    /// The revision of the fleet it is kept at.
+    #[serde(default)]
+    pub rev: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it holds, `2027-01-31`; for good where nobody says.
+    #[serde(default)]
+    pub until: Option<String>,
 }
 
 /// What a host runs.

@@ -4,6 +4,7 @@
 //! versioned type here, so that both sides compile against one definition.
 //!
 //! - [`fleet`]: the inventory as `nixfleet.fleet` evaluates it
+//! - [`policy`]: how a change goes through a fleet
 //! - [`intent`]: what a backend hands to the builder of a host closure
 //! - [`manifest`]: what the builder writes, and a host converges to
 //! - [`plan`]: what would change on a host, step by step
@@ -33,6 +34,7 @@ pub mod intent;
 pub mod login;
 pub mod manifest;
 pub mod plan;
+pub mod policy;
 pub mod problem;
 pub mod report;
 pub mod run;

@@ -40,6 +40,7 @@ impl Plan {
 
 /// A generation of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Generation {
     /// Its number, from 1.

@@ -191,9 +191,11 @@ impl fmt::Display for Code {
 
 /// An expected error: everything a person needs to understand and mend it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// The stable code.
+    /// The stable code, such as `NF-301`.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub code: Code,
     /// What happened, one sentence without a full stop.
     pub what: String,

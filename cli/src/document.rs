@@ -1,10 +1,14 @@
 //! The JSON document of a command: one, on standard output, and nothing else there.
 
+use std::time::Instant;
+
 use nixfleet_activate::SCHEMA;
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Outcome, Report, Status};
 use serde::Serialize;
+
+use crate::event::HostEnd;
 
 /// Everything a command has to say.
 #[derive(Debug, Serialize)]
@@ -83,6 +87,21 @@ impl HostResult {
             outcome: crate::exit::outcome_of(&problem),
             problem: Some(problem),
             ..Self::new(host, Outcome::Failed)
+        }
+    }
+}
+
+impl HostResult {
+    /// The event of this host, which began then.
+    pub fn end(&self, began: Instant) -> HostEnd {
+        let report = self.report.as_ref();
+        HostEnd {
+            host: self.host.clone(),
+            outcome: self.outcome,
+            problem: self.problem.clone(),
+            before: report.and_then(|report| report.before.clone()),
+            after: report.and_then(|report| report.after.clone()),
+            duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         }
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch::Sender;
 
 use crate::render;
 
 /// Whether the user wants to stop. Clones share the wish.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
-    wanted: Arc<AtomicBool>,
+    wanted: Arc<Sender<bool>>,
     changing: Arc<AtomicBool>,
 }
 
@@ -27,12 +28,23 @@ impl Interrupt {
 
     /// From now on no further host should be begun.
     pub fn want(&self) {
-        self.wanted.store(true, Ordering::Relaxed);
+        self.wanted.send_replace(true);
     }
 
     /// Whether no further host should be begun.
     pub fn is_wanted(&self) -> bool {
-        self.wanted.load(Ordering::Relaxed)
+        *self.wanted.borrow()
+    }
+
+    /// Ends at the next Ctrl-C.
+    pub async fn again(&self) {
+        let (Ok(mut interrupts), Ok(mut terminations)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return std::future::pending().await;
+        };
+        either(&mut interrupts, &mut terminations).await;
+        self.want();
     }
 
     /// Ends when everything should be dropped as it is.

@@ -5,6 +5,7 @@ mod args;
 mod command;
 mod contents;
 mod document;
+mod event;
 mod exit;
 mod flake;
 mod interrupt;
@@ -14,6 +15,7 @@ mod orchestrate;
 mod process;
 mod remote;
 mod render;
+mod rollout;
 mod saved;
 mod ssh;
 mod tip;
@@ -21,25 +23,28 @@ mod tip;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 use nixfleet_activate::problem::{Code, Problem};
 
-use args::Cli;
+use args::{Cli, OutputArgs};
 use command::Context;
 use document::{Document, HostResult};
+use event::{Bus, Happening, Lines};
 use exit::Exit;
 use interrupt::Interrupt;
 
 fn main() -> ExitCode {
     let words = words(std::env::args_os());
-    let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let asks = |flag: &str| words.iter().take_while(|word| *word != "--").any(|word| word == flag);
+    let output = OutputArgs { json: asks("--json"), events: asks("--events"), verbose: false };
     match Cli::try_parse_from(&words) {
         Ok(cli) => run(&cli).into(),
-        Err(error) if json && error.use_stderr() => {
+        Err(error) if output.is_for_programs() && error.use_stderr() => {
             let why = error.render().to_string();
             let problem = Problem::new(Code::Usage, "the command line cannot be read").because(why.trim());
-            report("", true, problem.into()).into()
+            ended("", output, &bus(output), Instant::now(), Err(problem.into()), false).into()
         }
         Err(error) => {
             let error = tip::with(error);
@@ -62,29 +67,40 @@ fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
 }
 
 fn run(cli: &Cli) -> Exit {
-    let name = cli.command.name();
+    let (name, began, events) = (cli.command.name(), Instant::now(), bus(cli.output));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return report(name, cli.output.json, error.into()),
+        Err(error) => return ended(name, cli.output, &events, began, Err(error.into()), false),
     };
     let interrupt = Interrupt::default();
-    let context = Context::new(name, cli.output, interrupt.clone());
+    let context = Context::new(name, cli.output, interrupt.clone(), events.clone());
     let result = runtime.block_on(async {
+        events.say(Happening::CommandBegan { command: name.to_owned(), operator: remote::operator() });
         tokio::select! {
             result = command::execute(&cli.command, &context) => result,
             () = interrupt.leave() => Err(interrupted(&interrupt)),
         }
     });
+    let exit = ended(name, cli.output, &events, began, result, interrupt.is_wanted());
+    runtime.block_on(async {
+        // A user for whom a listener takes too long says so.
+        tokio::select! {
+            () = events.finish() => {}
+            () = interrupt.again() => {}
+        }
+    });
     // Whatever still runs is ended with the runtime; a question that nobody answered must not hold it up.
     runtime.shutdown_background();
-    match result {
-        Ok(exit) => exit,
-        Err(error) if interrupt.is_wanted() => {
-            report(name, cli.output.json, error);
-            Exit::Interrupted
-        }
-        Err(error) => report(name, cli.output.json, error),
+    exit
+}
+
+/// The bus, with those who listen to every command.
+fn bus(output: OutputArgs) -> Bus {
+    let bus = Bus::default();
+    if output.events {
+        bus.subscribe(Lines::new(std::io::stdout()));
     }
+    bus
 }
 
 /// Why a command that was left at once has no result.
@@ -99,18 +115,43 @@ fn interrupted(interrupt: &Interrupt) -> anyhow::Error {
     Problem::new(Code::Usage, "interrupted").because(why).into()
 }
 
-/// Says why a command came to no host. Only a bug shows more than a problem.
-fn report(command: &'static str, json: bool, error: anyhow::Error) -> Exit {
-    match error.downcast::<Problem>() {
-        Ok(problem) if json => {
-            if let Err(error) = command::print_json(&Document::<HostResult>::failed(command, problem)) {
-                render::err(format_args!("error: {error}"));
-            }
+/// Tells how a command ended. Where it came to no host, that is said as well; only a bug shows more than a problem.
+fn ended(
+    command: &'static str,
+    output: OutputArgs,
+    events: &Bus,
+    began: Instant,
+    result: anyhow::Result<Exit>,
+    interrupted: bool,
+) -> Exit {
+    let refused = if interrupted { Exit::Interrupted } else { Exit::Refused };
+    let (exit, problem) = match result.map_err(anyhow::Error::downcast::<Problem>) {
+        Ok(exit) => (exit, None),
+        Err(Ok(problem)) => {
+            report(command, output, &problem);
+            (refused, Some(problem))
         }
-        Ok(problem) => render::err(format_args!("error: {}", render::clean(&problem.to_string()))),
-        Err(bug) => render::err(format_args!("error: this is a bug in nixfleet: {bug:?}")),
+        Err(Err(bug)) => {
+            render::err(format_args!("error: this is a bug in nixfleet: {bug:?}"));
+            (refused, None)
+        }
+    };
+    let duration_ms = command::milliseconds(began);
+    let exit_code = exit as u8;
+    events.say(Happening::CommandEnded { command: command.to_owned(), exit_code, duration_ms, problem });
+    exit
+}
+
+/// Says why a command came to no host.
+fn report(command: &'static str, output: OutputArgs, problem: &Problem) {
+    if output.json {
+        let document = Document::<HostResult>::failed(command, problem.clone());
+        if let Err(error) = command::print_json(&document) {
+            render::err(format_args!("error: {error}"));
+        }
+    } else if !output.events {
+        render::err(format_args!("error: {}", render::clean(&problem.to_string())));
     }
-    Exit::Refused
 }
 
 #[cfg(test)]

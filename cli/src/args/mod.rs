@@ -78,13 +78,20 @@ pub enum Command {
         /// The directory they go to
         directory: std::path::PathBuf,
     },
-    /// Write the reference pages of the command line and of the errors
+    /// Write the reference pages of the command line, of the errors and of the events
     #[command(hide = true)]
     Docs {
         /// The directory they go to
         #[arg(default_value = "docs/reference")]
         directory: std::path::PathBuf,
     },
+}
+
+impl OutputArgs {
+    /// Whether standard output is for a program, which neither reads tables nor answers questions.
+    pub const fn is_for_programs(self) -> bool {
+        self.json || self.events
+    }
 }
 
 impl Command {
@@ -111,6 +118,10 @@ pub struct OutputArgs {
     /// Print one JSON document on standard output, and nothing else there
     #[arg(long, global = true)]
     pub json: bool,
+
+    /// Print what happens as it happens, each event as a line of JSON on standard output, and nothing else there
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub events: bool,
 
     /// Show more: whole diffs, whole traces of Nix, all generations and units
     #[arg(short, long, global = true)]

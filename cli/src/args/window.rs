@@ -40,6 +40,8 @@ mod tests {
             rollout: Rollout { confirm_timeout },
             tags: vec![],
             roles: vec![],
+            maintenance: None,
+            pin: None,
         };
         let seconds = |confirm_timeout, no_confirm, inventory| {
             WindowArgs { confirm_timeout, no_confirm }.seconds(&host(inventory))

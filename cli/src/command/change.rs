@@ -1,19 +1,23 @@
 //! Carries out plans: asks first, then changes several hosts at once. The end of `apply` and of `rollback`.
 
 use std::num::NonZeroUsize;
+use std::time::Instant;
 
 use nixfleet_activate::force::Force;
+use nixfleet_activate::policy::Policy;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Outcome, Report};
 
 use super::host_plan::{HostPlan, Planned, Way};
-use super::{Context, confirm, plan};
+use super::{Context, confirm, milliseconds, plan};
 use crate::args::WindowArgs;
 use crate::document::HostResult;
+use crate::event::{Bus, Happening, Phase};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::remote::Terms;
-use crate::render::{self, Progress};
+use crate::render;
+use crate::rollout::RolloutId;
 use crate::ssh::Session;
 use crate::{nix, remote};
 
@@ -51,7 +55,20 @@ pub async fn execute(
         }
     }
     context.interrupt.hosts_are_changing();
-    let results = carry_out(plans, manner, context).await?;
+    let events = context.events.of(RolloutId::draw());
+    let began = Instant::now();
+    events.say(Happening::RolloutBegan {
+        command: context.name.to_owned(),
+        operator: remote::operator(),
+        flake: None,
+        resumed: false,
+        policy: Policy { max_parallel: manner.parallel, ..Policy::plain() },
+        waves: vec![plans.iter().map(|plan| plan.name().to_owned()).collect()],
+        left_out: Vec::new(),
+    });
+    let results = carry_out(plans, manner, &events, context).await?;
+    let complete = results.iter().all(|result| result.outcome.is_good());
+    events.say(Happening::RolloutEnded { complete, duration_ms: milliseconds(began) });
     context.show(&render::results(&results));
     context.finish(results)
 }
@@ -59,15 +76,17 @@ pub async fn execute(
 async fn carry_out(
     plans: Vec<HostPlan>,
     manner: Manner<'_>,
+    events: &Bus,
     context: &Context,
 ) -> anyhow::Result<Vec<HostResult>> {
     let settled: Vec<HostResult> = plans.iter().map(HostPlan::result).collect();
     let changed = each(plans, manner.parallel, &context.interrupt, |plan| {
-        let (progress, force) = (context.progress.clone(), manner.force.to_vec());
+        let (events, force) = (events.clone(), manner.force.to_vec());
         async move {
+            let began = Instant::now();
             let terms = Terms { confirm: manner.window.seconds(plan.session.host()), force: &force };
-            let result = one(&plan, terms, &progress).await?;
-            progress.done(plan.name(), Some(result.outcome.as_str()));
+            let result = one(&plan, terms, &events).await?;
+            events.say(Happening::HostEnded(result.end(began)));
             Some(result)
         }
     });
@@ -85,10 +104,10 @@ async fn carry_out(
 }
 
 /// Changes a host, if there is something to change.
-async fn one(host: &HostPlan, terms: Terms<'_>, progress: &Progress) -> Option<HostResult> {
+async fn one(host: &HostPlan, terms: Terms<'_>, events: &Bus) -> Option<HostResult> {
     let Some(Ok(planned)) = host.planned.as_ref().filter(|_| host.is_to_change()) else { return None };
     let plan = Some(planned.plan.clone());
-    Some(match change(&host.session, planned, terms, progress).await {
+    Some(match change(&host.session, planned, terms, events).await {
         Ok(report) => HostResult {
             plan,
             problem: report.problem.clone(),
@@ -104,18 +123,19 @@ async fn change(
     session: &Session,
     planned: &Planned,
     terms: Terms<'_>,
-    progress: &Progress,
+    events: &Bus,
 ) -> Result<Report, Problem> {
     let (name, fingerprint) = (&session.host().name, planned.plan.fingerprint.as_str());
+    let phase = |phase| events.say(Happening::HostPhase { host: name.clone(), phase });
     match &planned.way {
         Way::Apply { closure, daemon } => {
-            progress.doing(name, "copying");
+            phase(Phase::Copying);
             nix::copy(session, closure, daemon).await?;
-            progress.doing(name, "activating");
+            phase(Phase::Activating);
             remote::apply(session, closure, fingerprint, terms).await
         }
         Way::Rollback { to, activator } => {
-            progress.doing(name, "rolling back");
+            phase(Phase::RollingBack);
             remote::rollback(session, *to, activator, fingerprint, terms).await
         }
     }

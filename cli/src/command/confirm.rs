@@ -19,8 +19,8 @@ pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
     };
     if yes {
         Ok(())
-    } else if context.output.json {
-        refuse("--json asks no questions")
+    } else if context.output.is_for_programs() {
+        refuse(if context.output.json { "--json asks no questions" } else { "--events asks no questions" })
     } else if std::io::stdin().is_terminal() {
         Ok(())
     } else {

@@ -16,12 +16,14 @@ mod targets;
 
 use std::time::Instant;
 
+use nixfleet_activate::problem::Problem;
 use serde::Serialize;
 
 pub use host_plan::{HostPlan, Planned, Way};
 
 use crate::args::{Command, OutputArgs};
 use crate::document::{Document, HostResult};
+use crate::event::{Bus, Happening, Stage};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::render::{self, Progress};
@@ -35,6 +37,8 @@ pub struct Context {
     output: OutputArgs,
     /// The user's wish to stop.
     interrupt: Interrupt,
+    /// Where it is told what happens.
+    events: Bus,
     /// Where progress is shown.
     progress: Progress,
     /// When the command began.
@@ -43,13 +47,29 @@ pub struct Context {
 
 impl Context {
     /// The context of one run of the program.
-    pub fn new(name: &'static str, output: OutputArgs, interrupt: Interrupt) -> Self {
-        Self { name, output, interrupt, progress: Progress::new(), began: Instant::now() }
+    pub fn new(name: &'static str, output: OutputArgs, interrupt: Interrupt, events: Bus) -> Self {
+        let progress = Progress::new();
+        events.subscribe(progress.clone());
+        Self { name, output, interrupt, events, progress, began: Instant::now() }
+    }
+
+    /// Does what a stage of the work is, and tells when it begins and ends.
+    async fn stage<T>(
+        &self,
+        stage: Stage,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        self.events.say(Happening::StageBegan { stage });
+        let began = Instant::now();
+        let result = work.await;
+        let problem = result.as_ref().err().cloned();
+        self.events.say(Happening::StageEnded { stage, duration_ms: milliseconds(began), problem });
+        result
     }
 
     /// Prints for people; a program that reads JSON gets nothing but its document.
     fn show(&self, text: &str) {
-        if !self.output.json {
+        if !self.output.is_for_programs() {
             self.progress.suspend(|| render::out(text));
         }
     }
@@ -71,7 +91,7 @@ impl Context {
     fn print(&self, results: Vec<HostResult>) -> anyhow::Result<()> {
         if self.output.json {
             print_json(&Document::of(self.name, results))?;
-        } else {
+        } else if !self.output.events {
             let tally = render::tally(&results, self.began.elapsed());
             self.progress.suspend(|| {
                 if self.name == "run" { render::err(tally) } else { render::out(&format!("{tally}\n")) }
@@ -79,6 +99,11 @@ impl Context {
         }
         Ok(())
     }
+}
+
+/// How long ago that was, in milliseconds.
+pub fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Prints one JSON document on standard output.
@@ -93,7 +118,7 @@ pub fn print_json<T: Serialize>(document: &Document<T>) -> anyhow::Result<()> {
 /// Runs a subcommand.
 ///
 /// # Errors
-/// A [`nixfleet_activate::problem::Problem`] where the command came to no host; anything else is a bug.
+/// A [`Problem`] where the command came to no host; anything else is a bug.
 pub async fn execute(command: &Command, context: &Context) -> anyhow::Result<Exit> {
     match command {
         Command::Plan(args) => plan::execute(args, context).await,

@@ -14,6 +14,7 @@ use super::host_plan::{HostPlan, Planned, Way};
 use crate::args::ForceArgs;
 use crate::contents;
 use crate::document::HostResult;
+use crate::event::{Happening, Phase, Stage};
 use crate::nix::{Closure, Nix};
 use crate::orchestrate::each;
 use crate::remote::{self, Activators, Wanted};
@@ -34,7 +35,6 @@ pub async fn build(
     context: &Context,
 ) -> anyhow::Result<Result<BTreeMap<String, Closure>, Vec<HostResult>>> {
     let hosts: Vec<_> = sessions.iter().map(|session| session.host().clone()).collect();
-    context.progress.doing("", "building");
     // What is wrong with a connection is told when the host is asked for its plan. Of a large fleet only those are
     // connected early that are asked soon.
     let soon = parallel.get().saturating_mul(WARM);
@@ -46,8 +46,7 @@ pub async fn build(
             each(sessions, parallel, &interrupt, connect).await
         }
     });
-    let built = nix.build(&hosts).await;
-    context.progress.done("", None);
+    let built = context.stage(Stage::Build, nix.build(&hosts)).await;
     let built = built.inspect_err(|_| connecting.abort())?;
     if built.failed.is_empty() {
         return Ok(Ok(built.closures));
@@ -73,19 +72,28 @@ pub async fn ask(
 ) -> anyhow::Result<Vec<HostPlan>> {
     let activators = Arc::new(Activators::default());
     let planned = each(sessions.clone(), parallel, &context.interrupt, |session| {
-        let (activators, progress) = (Arc::clone(&activators), context.progress.clone());
+        let (activators, events) = (Arc::clone(&activators), context.events.clone());
         let force = force.force.clone();
         let closure = closures.get(&session.host().name).cloned().unwrap_or_default();
         async move {
             let name = &session.host().name;
-            progress.doing(name, "planning");
+            events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
             let planned = one(&session, closure, &force, &activators).await;
-            progress.done(name, None);
+            events.say(said(name, &planned));
             planned
         }
     });
     let planned = planned.await?;
     Ok(sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned }).collect())
+}
+
+/// What is told of a host that was asked for its plan.
+pub fn said(host: &str, planned: &Result<Planned, Problem>) -> Happening {
+    let (steps, problem) = match planned {
+        Ok(Planned { plan, .. }) => (Some(plan.steps.len()), plan.problems.first().cloned()),
+        Err(problem) => (None, Some(problem.clone())),
+    };
+    Happening::HostPlanned { host: host.to_owned(), steps, problem }
 }
 
 async fn one(

@@ -1,4 +1,4 @@
-//! The reference pages of the command line and of the errors, generated from their definitions.
+//! The reference pages of the command line, of the errors and of the events, generated from their definitions.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,20 +7,32 @@ use clap::{Arg, Command, CommandFactory};
 use nixfleet_activate::problem::Code;
 
 use crate::args::Cli;
+use crate::event;
 use crate::exit::Exit;
 
 /// The command that writes the pages, as run from the root of the repository.
 const WRITTEN_BY: &str = "cargo run -p nixfleet -- docs";
 
-/// Writes both pages.
+/// Writes every page.
 ///
 /// # Errors
 /// The directory cannot be written.
 pub fn write(directory: &Path) -> anyhow::Result<Exit> {
     std::fs::create_dir_all(directory)?;
-    std::fs::write(directory.join("cli.md"), command_line())?;
-    std::fs::write(directory.join("errors.md"), errors())?;
+    for (name, text) in pages()? {
+        std::fs::write(directory.join(name), text)?;
+    }
     Ok(Exit::Good)
+}
+
+/// The pages by their names.
+fn pages() -> anyhow::Result<[(&'static str, String); 4]> {
+    Ok([
+        ("cli.md", command_line()),
+        ("errors.md", errors()),
+        ("events.md", event::page(WRITTEN_BY)?),
+        ("events.schema.json", event::schema()?),
+    ])
 }
 
 fn command_line() -> String {
@@ -120,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_committed_pages_are_what_the_definitions_say() {
-        for (page, text) in [("cli.md", command_line()), ("errors.md", errors())] {
+        for (page, text) in pages().unwrap() {
             assert!(committed(page) == text, "docs/reference/{page} is out of date: {WRITTEN_BY}");
         }
     }

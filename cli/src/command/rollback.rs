@@ -2,8 +2,9 @@
 
 use super::change::Manner;
 use super::host_plan::{HostPlan, Planned, Way};
-use super::{Context, change, confirm, targets};
+use super::{Context, change, confirm, planning, targets};
 use crate::args::RollbackArgs;
+use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::remote;
@@ -18,13 +19,15 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     let sessions = targets::sessions(hosts, args.targets.connect_timeout)?;
     let (parallel, to) = (args.targets.parallel, args.to);
     let planned = each(sessions.clone(), parallel, &context.interrupt, |session| {
-        let progress = context.progress.clone();
+        let events = context.events.clone();
         async move {
             let name = &session.host().name;
-            progress.doing(name, "planning");
+            events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
             let plan = remote::plan_rollback(&session, to).await;
-            progress.done(name, None);
-            plan.map(|(plan, activator)| Planned { plan, way: Way::Rollback { to, activator } })
+            let planned =
+                plan.map(|(plan, activator)| Planned { plan, way: Way::Rollback { to, activator } });
+            events.say(planning::said(name, &planned));
+            planned
         }
     });
     let planned = planned.await?;

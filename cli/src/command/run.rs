@@ -1,7 +1,7 @@
 //! `nixfleet run`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
@@ -10,10 +10,11 @@ use tokio::sync::mpsc::{Receiver, channel};
 use super::{Context, targets};
 use crate::args::RunArgs;
 use crate::document::{HostResult, Ran};
+use crate::event::{Happening, Phase, Stream};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::process::OUTPUT_LIMIT;
-use crate::remote::{self, Line, Stream};
+use crate::remote::{self, Line};
 use crate::render::{self, HOST_COLOURS, clean, paint};
 
 /// How many lines may wait to be printed before the hosts are slowed down.
@@ -35,17 +36,26 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
         each(sessions, args.targets.parallel, &context.interrupt, |session| {
             let (words, sudo, sender) = (words.clone(), args.sudo, sender.clone());
             let limit = Duration::from_secs(args.timeout);
-            async move { remote::run(&session, &words, sudo, limit, sender).await }
+            let events = context.events.clone();
+            async move {
+                let host = session.host().name.clone();
+                let began = Instant::now();
+                events.say(Happening::HostPhase { host: host.clone(), phase: Phase::Running });
+                let ran = remote::run(&session, &words, sudo, limit, sender).await;
+                let end = result(&host, Some(ran.clone()), Default::default()).end(began);
+                events.say(Happening::HostEnded(end));
+                ran
+            }
         })
         .await
     };
-    let (ran, mut said) = tokio::join!(ran, listen(receiver, &names, context.output.json));
+    let (ran, mut said) = tokio::join!(ran, listen(receiver, &names, context));
     let results: Vec<HostResult> = names
         .into_iter()
         .zip(ran?)
         .map(|(name, ran)| result(&name, ran, said.remove(&name).unwrap_or_default()))
         .collect();
-    if !context.output.json {
+    if !context.output.is_for_programs() {
         for problem in results.iter().filter_map(|result| result.problem.as_ref()) {
             render::err(format_args!("error: {}", clean(&problem.to_string())));
         }
@@ -64,14 +74,23 @@ fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// Prints lines in the order in which they arrive, or collects them by host: standard output and error.
-async fn listen(mut lines: Receiver<Line>, names: &[String], collect: bool) -> BTreeMap<String, [String; 2]> {
+/// Prints lines in the order in which they arrive, or collects them by host, standard output and error, or tells them as
+/// events.
+async fn listen(
+    mut lines: Receiver<Line>,
+    names: &[String],
+    context: &Context,
+) -> BTreeMap<String, [String; 2]> {
     let width = names.iter().map(String::len).max().unwrap_or_default();
     let colours: BTreeMap<&str, _> =
         names.iter().map(String::as_str).zip(HOST_COLOURS.iter().copied().cycle()).collect();
     let mut said: BTreeMap<String, [String; 2]> = BTreeMap::new();
     while let Some(Line { host, stream, text }) = lines.recv().await {
-        if collect {
+        if context.output.events {
+            context.events.say(Happening::Output { host, stream, text });
+            continue;
+        }
+        if context.output.json {
             let texts = said.entry(host).or_default();
             let text_of = &mut texts[usize::from(stream == Stream::Stderr)];
             if (text_of.len() + text.len()) as u64 <= OUTPUT_LIMIT {

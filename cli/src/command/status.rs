@@ -1,11 +1,15 @@
 //! `nixfleet status`.
 
-use nixfleet_activate::report::Outcome;
+use std::time::Instant;
 
-use super::{Context, targets};
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::{Outcome, Status};
+
+use super::{Context, milliseconds, targets};
 use crate::args::StatusArgs;
 use crate::document::HostResult;
-use crate::exit::Exit;
+use crate::event::{Happening, HostEnd, Phase};
+use crate::exit::{Exit, outcome_of};
 use crate::orchestrate::each;
 use crate::{remote, render};
 
@@ -18,12 +22,12 @@ pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exi
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     let sessions = targets::sessions(hosts, args.targets.connect_timeout)?;
     let found = each(sessions, args.targets.parallel, &context.interrupt, |session| {
-        let progress = context.progress.clone();
+        let events = context.events.clone();
         async move {
             let name = &session.host().name;
-            progress.doing(name, "looking");
-            let status = remote::status(&session).await;
-            progress.done(name, None);
+            events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Looking });
+            let (began, status) = (Instant::now(), remote::status(&session).await);
+            events.say(Happening::HostEnded(ended(name, &status, began)));
             status
         }
     });
@@ -37,8 +41,21 @@ pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exi
         })
         .collect();
     context.show(&render::statuses(&results, context.output.verbose));
-    if context.output.json {
+    if context.output.is_for_programs() {
         return context.finish(results);
     }
     Ok(Exit::of(&results, context.interrupt.is_wanted()))
+}
+
+fn ended(host: &str, status: &Result<Option<Status>, Problem>, began: Instant) -> HostEnd {
+    let problem = status.as_ref().err().cloned();
+    let current = || status.as_ref().ok()?.as_ref()?.current.clone();
+    HostEnd {
+        host: host.to_owned(),
+        outcome: problem.as_ref().map_or(Outcome::Ok, outcome_of),
+        before: current(),
+        after: current(),
+        problem,
+        duration_ms: milliseconds(began),
+    }
 }

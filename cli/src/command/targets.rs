@@ -7,6 +7,7 @@ use nixfleet_activate::problem::{Code, Problem};
 
 use super::Context;
 use crate::args::{FlakeArgs, SelectionArgs};
+use crate::event::Stage;
 use crate::flake::Flake;
 use crate::inventory;
 use crate::nix::Nix;
@@ -24,10 +25,8 @@ pub async fn select(
     let here = std::env::current_dir()
         .map_err(|error| Problem::new(Code::Usage, "the current directory cannot be read").because(error))?;
     let nix = Nix::new(Flake::find(flake.flake.as_deref(), &here)?, flake, context.output.verbose);
-    context.progress.doing("", "evaluating the inventory");
-    let fleet = nix.fleet().await;
-    context.progress.done("", None);
-    let hosts = inventory::select(&fleet?, selection)?;
+    let fleet = context.stage(Stage::Evaluation, nix.fleet()).await?;
+    let hosts = inventory::select(&fleet, selection)?;
     Ok((nix, hosts))
 }
 

@@ -151,6 +151,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use nixfleet_activate::fleet::{Rollout, Ssh};
+    use nixfleet_activate::policy::PolicyOptions;
     use proptest::prelude::*;
 
     use super::*;
@@ -166,6 +167,8 @@ mod tests {
             rollout: Rollout::default(),
             tags: owned(tags),
             roles: owned(roles),
+            maintenance: None,
+            pin: None,
         };
         (name.to_owned(), host)
     }
@@ -177,7 +180,7 @@ mod tests {
             host("web-3", Base::Ubuntu, &["staging"], &["nginx"]),
             host("db-1", Base::Nixos, &["prod"], &["postgres", "backup"]),
         ]);
-        Fleet { schema: 1, hosts }
+        Fleet { schema: 1, hosts, rollout: PolicyOptions::default(), tags: BTreeMap::new() }
     }
 
     /// Selects with flags written as on the command line.

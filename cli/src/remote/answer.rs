@@ -169,6 +169,8 @@ mod tests {
             rollout: Rollout::default(),
             tags: vec![],
             roles: vec![],
+            maintenance: None,
+            pin: None,
         };
         let status = ExitStatus::from_raw(exit << 8);
         Answer::read(&host, &Output { status, stdout: stdout.into(), stderr: stderr.into() })

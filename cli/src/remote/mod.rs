@@ -19,7 +19,7 @@ use crate::ssh::Session;
 pub use apply::apply;
 pub use plan::{Activators, Wanted, plan};
 pub use rollback::{plan_rollback, rollback};
-pub use run::{Finished, Line, Stream, run};
+pub use run::{Finished, Line, run};
 pub use status::status;
 pub use terms::Terms;
 

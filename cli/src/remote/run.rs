@@ -6,20 +6,12 @@ use nixfleet_activate::problem::{Code, Problem};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::sync::mpsc::Sender;
 
+use crate::event::Stream;
 use crate::process::OUTPUT_LIMIT;
 use crate::ssh::{SSH_FAILED, Session, failure};
 
 /// The longest piece that is handed on as one line, in bytes.
 const LINE_LIMIT: u64 = 64 << 10;
-
-/// Which stream a line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
 
 /// One line of output, without its end, as the host sent it.
 #[derive(Clone, Debug)]

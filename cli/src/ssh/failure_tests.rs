@@ -13,6 +13,8 @@ fn host(host_key: Option<&str>) -> Host {
         rollout: Rollout::default(),
         tags: vec![],
         roles: vec![],
+        maintenance: None,
+        pin: None,
     }
 }
 

@@ -139,6 +139,8 @@ mod tests {
             rollout: Rollout::default(),
             tags: vec![],
             roles: vec![],
+            maintenance: None,
+            pin: None,
         }
     }
 

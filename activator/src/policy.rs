@@ -1,0 +1,259 @@
+//! How a change goes through a fleet: in which waves, how many hosts at once, and what a failure means.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A policy with nothing left open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// How many of the hosts are done after each wave; the last wave takes all that are left.
+    pub waves: Vec<Amount>,
+    /// Which hosts go first, as a wave of their own.
+    pub canary: Canary,
+    /// How long a wave that changed something is watched before the next one begins, in seconds.
+    pub soak: u64,
+    /// How many hosts are changed at once.
+    pub max_parallel: NonZeroUsize,
+    /// How many hosts may fail before no further one is begun.
+    pub max_failures: Amount,
+    /// In which order hosts are taken where nothing else decides.
+    pub order: Order,
+    /// What follows when too many hosts have failed.
+    pub on_failure: OnFailure,
+    /// The dimension of tags whose values every wave takes evenly from: `rack` for `rack:a`, `rack:b`.
+    pub spread: Option<String>,
+    /// What a host that does not answer counts as.
+    pub unreachable: Unreachable,
+}
+
+/// What somebody has said about a policy; the rest is left to others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PolicyOptions {
+    /// See [`Policy::waves`].
+    pub waves: Option<Vec<Amount>>,
+    /// See [`Policy::canary`].
+    pub canary: Option<Canary>,
+    /// See [`Policy::soak`].
+    pub soak: Option<u64>,
+    /// See [`Policy::max_parallel`].
+    pub max_parallel: Option<NonZeroUsize>,
+    /// See [`Policy::max_failures`].
+    pub max_failures: Option<Amount>,
+    /// See [`Policy::order`].
+    pub order: Option<Order>,
+    /// See [`Policy::on_failure`].
+    pub on_failure: Option<OnFailure>,
+    /// See [`Policy::spread`].
+    pub spread: Option<String>,
+    /// See [`Policy::unreachable`].
+    pub unreachable: Option<Unreachable>,
+}
+
+impl Policy {
+    /// How many hosts are changed at once where nobody says.
+    pub const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+
+    /// The policy of a fleet that has none: all hosts in one wave, and no new one after the first failure.
+    #[must_use]
+    pub const fn plain() -> Self {
+        Self {
+            waves: Vec::new(),
+            canary: Canary::First(0),
+            soak: 0,
+            max_parallel: Self::PARALLEL,
+            max_failures: Amount::Count(0),
+            order: Order::Name,
+            on_failure: OnFailure::Pause,
+            spread: None,
+            unreachable: Unreachable::Skip,
+        }
+    }
+
+    /// The same, but for what somebody says otherwise.
+    #[must_use]
+    pub fn with(self, options: PolicyOptions) -> Self {
+        Self {
+            waves: options.waves.unwrap_or(self.waves),
+            canary: options.canary.unwrap_or(self.canary),
+            soak: options.soak.unwrap_or(self.soak),
+            max_parallel: options.max_parallel.unwrap_or(self.max_parallel),
+            max_failures: options.max_failures.unwrap_or(self.max_failures),
+            order: options.order.unwrap_or(self.order),
+            on_failure: options.on_failure.unwrap_or(self.on_failure),
+            spread: options.spread.or(self.spread),
+            unreachable: options.unreachable.unwrap_or(self.unreachable),
+        }
+    }
+}
+
+/// A number of hosts, or a part of them: `3`, `10%`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "Written"))]
+#[serde(try_from = "Written", into = "Written")]
+pub enum Amount {
+    /// So many.
+    Count(usize),
+    /// So many of a hundred, from 0 to 100.
+    Percent(u8),
+}
+
+impl Amount {
+    /// Of this many hosts, a part rounded up: 10 % of 11 are 2.
+    #[must_use]
+    pub const fn of_rounded_up(self, hosts: usize) -> usize {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => (hosts * percent as usize).div_ceil(100),
+        }
+    }
+
+    /// Of this many hosts, a part rounded down: 10 % of 11 are 1.
+    #[must_use]
+    pub const fn of_rounded_down(self, hosts: usize) -> usize {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => hosts * percent as usize / 100,
+        }
+    }
+}
+
+impl FromStr for Amount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let amount = match text.strip_suffix('%') {
+            Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
+            None => text.parse().ok().map(Self::Count),
+        };
+        amount.ok_or_else(|| format!("`{text}` is neither a number of hosts nor a part such as 10%"))
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+/// A number of hosts, or a part of them as a text with a percent sign: `3`, `\"10%\"`.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Amount"))]
+#[serde(untagged)]
+enum Written {
+    Number(usize),
+    Text(String),
+}
+
+impl TryFrom<Written> for Amount {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        match written {
+            Written::Number(count) => Ok(Self::Count(count)),
+            Written::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl From<Amount> for Written {
+    fn from(amount: Amount) -> Self {
+        match amount {
+            Amount::Count(count) => Self::Number(count),
+            Amount::Percent(_) => Self::Text(amount.to_string()),
+        }
+    }
+}
+
+/// Which hosts go first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Canary {
+    /// So many, the first in order; none with 0.
+    First(usize),
+    /// Those that one of these expressions selects: `@canary`, `web-1`.
+    Chosen(Vec<String>),
+}
+
+/// In which order hosts are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// By name.
+    Name,
+    /// As if drawn, but each time the same.
+    Shuffled,
+}
+
+/// What follows when too many hosts have failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// No further host is begun; what is done stays.
+    Pause,
+    /// The hosts of the wave that were changed go back as well.
+    RollbackWave,
+    /// Every host that was changed goes back.
+    RollbackAll,
+}
+
+/// What a host that does not answer counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Unreachable {
+    /// As left out: the others go on.
+    Skip,
+    /// As a failure.
+    Fail,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_reads_back_as_it_was_written() {
+        for (json, amount) in [("3", Amount::Count(3)), ("\"10%\"", Amount::Percent(10))] {
+            assert_eq!(serde_json::from_str::<Amount>(json).unwrap(), amount);
+            assert_eq!(serde_json::to_string(&amount).unwrap(), json);
+        }
+        for bad in ["\"101%\"", "\"-1\"", "\"%\"", "\"ten\"", "-1"] {
+            assert!(serde_json::from_str::<Amount>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_rounded_either_way() {
+        let tenth = Amount::Percent(10);
+        assert_eq!([1, 10, 11, 5000].map(|hosts| tenth.of_rounded_up(hosts)), [1, 1, 2, 500]);
+        assert_eq!([1, 10, 11, 5000].map(|hosts| tenth.of_rounded_down(hosts)), [0, 1, 1, 500]);
+    }
+
+    #[test]
+    fn a_policy_is_the_plain_one_but_for_what_is_said() {
+        let said =
+            r#"{ "waves": [1, "50%"], "canary": ["@canary"], "onFailure": "rollback-wave", "soak": null }"#;
+        let policy = Policy::plain().with(serde_json::from_str(said).unwrap());
+        let expected = Policy {
+            waves: vec![Amount::Count(1), Amount::Percent(50)],
+            canary: Canary::Chosen(vec!["@canary".to_owned()]),
+            on_failure: OnFailure::RollbackWave,
+            ..Policy::plain()
+        };
+        assert_eq!(policy, expected);
+        let two = serde_json::from_str(r#"{ "canary": 2 }"#).unwrap();
+        assert_eq!(policy.with(two).canary, Canary::First(2));
+    }
+}

@@ -1,0 +1,294 @@
+//! The events, as they are published.
+
+use jiff::{Timestamp, Unit};
+use nixfleet_activate::SCHEMA;
+use nixfleet_activate::plan::Generation;
+use nixfleet_activate::policy::Policy;
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::Outcome;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::rollout::RolloutId;
+
+/// Something that happened, as `--events` prints it: one JSON object on a line. A reader should skip events and fields
+/// that it does not know; a change that would break it raises `schema`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Always 1.
+    pub schema: u32,
+    /// When it happened, in RFC 3339, to the millisecond.
+    #[schemars(with = "String")]
+    pub time: Timestamp,
+    /// The rollout that it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutId>,
+    /// What happened.
+    #[serde(flatten)]
+    pub happening: Happening,
+}
+
+impl Event {
+    /// Something that happens now.
+    pub fn now(rollout: Option<RolloutId>, happening: Happening) -> Self {
+        let now = Timestamp::now();
+        Self { schema: SCHEMA, time: now.round(Unit::Millisecond).unwrap_or(now), rollout, happening }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "event")]
+pub enum Happening {
+    /// A command began.
+    CommandBegan {
+        /// The subcommand.
+        command: String,
+        /// Who runs it, `user@machine`.
+        operator: String,
+    },
+    /// A command ended; nothing follows.
+    CommandEnded {
+        /// The subcommand.
+        command: String,
+        /// Its exit code.
+        exit_code: u8,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+        /// Why it came to no host, if it came to none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<Problem>,
+    },
+    /// Work on the machine of the operator began.
+    StageBegan {
+        /// Which.
+        stage: Stage,
+    },
+    /// Work on the machine of the operator ended.
+    StageEnded {
+        /// Which.
+        stage: Stage,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+        /// Why it failed, if it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<Problem>,
+    },
+    /// Hosts are about to be changed.
+    RolloutBegan {
+        /// What is done: `apply` or `rollback`.
+        command: String,
+        /// Who does it, `user@machine`.
+        operator: String,
+        /// The flake that describes the fleet; nothing for a rollback.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        flake: Option<String>,
+        /// Whether it was paused or interrupted before, and goes on now.
+        resumed: bool,
+        /// By which rules.
+        policy: Policy,
+        /// The hosts of each wave, in order.
+        waves: Vec<Vec<String>>,
+        /// Hosts that were selected and are left out.
+        left_out: Vec<LeftOut>,
+    },
+    /// The hosts of a wave may be changed.
+    WaveBegan {
+        /// Which, from 1.
+        wave: usize,
+        /// How many there are.
+        of: usize,
+        /// Its hosts.
+        hosts: Vec<String>,
+    },
+    /// The hosts of a wave are done, and watched for a while.
+    WaveSoaking {
+        /// Which, from 1.
+        wave: usize,
+        /// How long, in seconds.
+        seconds: u64,
+    },
+    /// A wave is over.
+    WaveEnded {
+        /// Which, from 1.
+        wave: usize,
+        /// How many of its hosts failed.
+        failed: usize,
+    },
+    /// Something else is being done about a host.
+    HostPhase {
+        /// The host.
+        host: String,
+        /// What.
+        phase: Phase,
+    },
+    /// A host has said what would change on it, or why it cannot.
+    HostPlanned {
+        /// The host.
+        host: String,
+        /// How many steps there are; nothing where it has no plan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        steps: Option<usize>,
+        /// Why it would not be changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<Problem>,
+    },
+    /// Nothing more is done about a host.
+    HostEnded(HostEnd),
+    /// No further host is begun until somebody resumes the rollout.
+    RolloutPaused {
+        /// Why, in words.
+        reason: String,
+    },
+    /// Hosts that the rollout has changed go back.
+    RolloutReturning {
+        /// Why, in words.
+        reason: String,
+        /// Which hosts.
+        hosts: Vec<String>,
+    },
+    /// The user wants no further host to be begun.
+    RolloutInterrupted,
+    /// Nothing more happens in a rollout by itself.
+    RolloutEnded {
+        /// Whether every host was reached that should be; otherwise it can be resumed.
+        complete: bool,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+    },
+    /// A host said something: `nixfleet run`.
+    Output {
+        /// The host.
+        host: String,
+        /// Where it came from.
+        stream: Stream,
+        /// The line.
+        text: String,
+    },
+    /// Something worth a line.
+    Log {
+        /// How grave it is.
+        level: Level,
+        /// The host it is about, if it is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
+        /// The line.
+        text: String,
+    },
+}
+
+/// How a host ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HostEnd {
+    /// The host.
+    pub host: String,
+    /// How.
+    pub outcome: Outcome,
+    /// Why, if it did not end well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+    /// The generation before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Generation>,
+    /// The generation now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Generation>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A host that was selected and is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// The host.
+    pub host: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Work on the machine of the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Stage {
+    /// Nix evaluates the inventory.
+    Evaluation,
+    /// Nix evaluates and builds the closures of the hosts.
+    Build,
+}
+
+impl Stage {
+    /// For people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Evaluation => "evaluating the inventory",
+            Self::Build => "building",
+        }
+    }
+}
+
+/// What is being done about a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// The connection is being opened.
+    Connecting,
+    /// The host says how it stands.
+    Looking,
+    /// The host says what would change.
+    Planning,
+    /// Its closure is being copied to it.
+    Copying,
+    /// Its closure is there; its turn has not come.
+    Waiting,
+    /// It changes.
+    Activating,
+    /// Its health is being checked.
+    Checking,
+    /// It is being reached over a new connection.
+    Confirming,
+    /// It goes back to an earlier generation.
+    RollingBack,
+    /// It runs a command.
+    Running,
+}
+
+impl Phase {
+    /// For people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Looking => "looking",
+            Self::Planning => "planning",
+            Self::Copying => "copying",
+            Self::Waiting => "waiting",
+            Self::Activating => "activating",
+            Self::Checking => "checking",
+            Self::Confirming => "confirming",
+            Self::RollingBack => "rolling back",
+            Self::Running => "running",
+        }
+    }
+}
+
+/// Which stream a line of a host came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How grave a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Something should be looked at.
+    Warning,
+}

@@ -1,0 +1,69 @@
+//! `--events`: each event as a line of JSON.
+
+use std::io::Write;
+
+use super::{Event, Listener};
+
+/// Writes events as they come.
+pub struct Lines<W>(W);
+
+impl<W: Write + Send> Lines<W> {
+    /// Writes them there.
+    pub const fn new(writer: W) -> Self {
+        Self(writer)
+    }
+}
+
+impl<W: Write + Send> Listener for Lines<W> {
+    fn name(&self) -> &'static str {
+        "--events"
+    }
+
+    fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(event)?;
+        line.push(b'\n');
+        self.0.write_all(&line)?;
+        // Who reads along wants to know now.
+        Ok(self.0.flush()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_activate::problem::{Code, Problem};
+    use nixfleet_activate::report::Outcome;
+
+    use super::*;
+    use crate::event::{Happening, HostEnd, Phase};
+
+    #[test]
+    fn an_event_is_one_line_and_reads_back_as_the_same() {
+        let end = HostEnd {
+            host: "web-1".into(),
+            outcome: Outcome::RolledBack,
+            problem: Some(Problem::new(Code::Unit, "web.service did not start").because("two\nlines")),
+            before: None,
+            after: None,
+            duration_ms: 12,
+        };
+        let mut written = Vec::new();
+        let mut lines = Lines::new(&mut written);
+        for happening in [
+            Happening::HostPhase { host: "web-1".into(), phase: Phase::RollingBack },
+            Happening::HostEnded(end),
+            Happening::RolloutInterrupted,
+        ] {
+            let event = Event { time: jiff::Timestamp::UNIX_EPOCH, ..Event::now(None, happening) };
+            lines.hear(&event).unwrap();
+            let read: Event = serde_json::from_slice(&serde_json::to_vec(&event).unwrap()).unwrap();
+            assert_eq!(read, event);
+        }
+        let written = String::from_utf8(written).unwrap();
+        expect_test::expect![[r#"
+            {"schema":1,"time":"1970-01-01T00:00:00Z","event":"hostPhase","host":"web-1","phase":"rollingBack"}
+            {"schema":1,"time":"1970-01-01T00:00:00Z","event":"hostEnded","host":"web-1","outcome":"rolled-back","problem":{"code":"NF-406","what":"web.service did not start","why":"two\nlines"},"durationMs":12}
+            {"schema":1,"time":"1970-01-01T00:00:00Z","event":"rolloutInterrupted"}
+        "#]]
+        .assert_eq(&written);
+    }
+}

@@ -11,15 +11,16 @@ use nixfleet_activate::attend;
 use nixfleet_activate::engine::apply::{Goal, Order, apply_within};
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
-use nixfleet_activate::engine::target::{Target, Wanted};
+use nixfleet_activate::engine::target::{Offer, Target, Wanted};
 use nixfleet_activate::engine::undo::Moment;
-use nixfleet_activate::engine::{planner, recover};
+use nixfleet_activate::engine::{glance, planner, recover};
 use nixfleet_activate::force::Force;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{Holder, Lock};
 use nixfleet_activate::host::record::read_limited;
 use nixfleet_activate::host::transcript::Line;
 use nixfleet_activate::login::Login;
+use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Refusal, Report};
 use nixfleet_activate::run::RunId;
@@ -235,11 +236,11 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
         Command::Check { file } => build::check(&file)?,
         Command::Plan { common, target, manifest, force } => {
             let host = Host::open(&common.root).map_err(one)?;
-            let target = match manifest {
-                Some(file) => Target::of_manifest(&read(&file).map_err(one)?, &target),
-                None => Target::of_closure(&target),
+            let offer = match manifest {
+                Some(file) => Offer::of_manifest(read(&file).map_err(one)?, &target),
+                None => Offer::of_closure(&target),
             };
-            plan(&host, &target.map_err(one)?, &force.force, common.json).map_err(one)?;
+            plan(&host, offer.map_err(one)?, &force.force, common.json).map_err(one)?;
         }
         Command::Apply { common, closure, expect, force, run } => {
             let goal = Goal::Closure(closure);
@@ -251,8 +252,8 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
         Command::Rollback { common, to, plan: true, .. } => {
             let host = Host::open(&common.root).map_err(one)?;
             let profile = nixfleet_activate::host::profile::Profile::read(&host).map_err(one)?;
-            let target = Target::of_generation(&profile, to).map_err(one)?;
-            plan(&host, &target, &[], common.json).map_err(one)?;
+            let offer = Offer::of_generation(&profile, to).map_err(one)?;
+            plan(&host, offer, &[], common.json).map_err(one)?;
         }
         Command::Rollback { common, to, expect, force, run, .. } => {
             let goal = Goal::Generation(to);
@@ -288,18 +289,26 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
 }
 
 /// Prints a plan. Why a host cannot be planned for is part of the plan.
-fn plan(host: &Host, target: &Target, force: &[Force], json: bool) -> Result<(), Problem> {
+fn plan(host: &Host, offer: Offer, force: &[Force], json: bool) -> Result<(), Problem> {
     let objection = Lock::objection(host);
+    let mut plan = match glance::unchanged(host, &offer) {
+        Some(plan) => plan,
+        None => full_plan(host, &offer.open()?, json),
+    };
+    plan.overrule(force);
+    plan.problems.extend(objection);
+    print(&plan, json, show::plan)
+}
+
+fn full_plan(host: &Host, target: &Target, json: bool) -> Plan {
     let mut plan = match planner::plan(host, target) {
         Ok(planned) => planned.plan,
         Err(problem) => planner::refused(target, problem),
     };
-    plan.overrule(force);
-    plan.problems.extend(objection);
     if json {
         planner::add_texts(&mut plan, host, target);
     }
-    print(&plan, json, show::plan)
+    plan
 }
 
 /// Changes the host, on a real one in a unit of its own.

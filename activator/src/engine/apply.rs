@@ -5,10 +5,10 @@ use std::time::Instant;
 use super::journal::{self, Journal, Phase};
 use super::planner::{self, Planned};
 use super::state::State;
-use super::target::{Target, Wanted};
+use super::target::{Offer, Target, Wanted};
 use super::undo::Moment;
 use super::window::Window;
-use super::{begin, commit, execute, recover, stage, undo};
+use super::{begin, commit, execute, glance, recover, stage, undo};
 use crate::SCHEMA;
 use crate::force::Force;
 use crate::host::Host;
@@ -94,10 +94,17 @@ fn run(
     let profile = Profile::read(host)?;
     report.before.clone_from(&profile.current);
     report.after.clone_from(&profile.current);
-    let target = match order.goal {
-        Goal::Closure(closure) => Target::of_closure(closure)?,
-        Goal::Generation(wanted) => Target::of_generation(&profile, *wanted)?,
+    let offer = match order.goal {
+        Goal::Closure(closure) => Offer::of_closure(closure)?,
+        Goal::Generation(wanted) => Offer::of_generation(&profile, *wanted)?,
     };
+    if let Some(plan) = glance::unchanged(host, &offer)
+        && order.expect.is_none_or(|expect| expect == plan.fingerprint)
+    {
+        (report.host, report.outcome) = (plan.host, Outcome::Unchanged);
+        return Ok(());
+    }
+    let target = offer.open()?;
     report.host.clone_from(&target.manifest.host);
     let mut planned = planner::plan(host, &target)?;
     planned.plan.overrule(order.force);

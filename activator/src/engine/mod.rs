@@ -1,10 +1,11 @@
 //! The engine: read everything, decide in memory, then change the host all or nothing.
 //!
-//! - [`state`][]: what is owned, as the last transaction left it
+//! - [`state`][], [`recorded`][]: what is owned, as the last transaction left it
 //! - [`observe`][]: the host as it stands
 //! - [`target`][]: what it should become
 //! - [`diff`][]: state, target and host → steps, without touching anything
 //! - [`planner`][]: puts a plan together
+//! - [`glance`][]: tells in a fraction of the time that nothing is to be done
 //! - [`journal`][], [`begin`][]: an open transaction and what undoing it needs
 //! - [`stage`][], [`keep`][]: everything new made ready, everything old kept
 //! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
@@ -18,10 +19,12 @@ pub mod begin;
 pub mod commit;
 pub mod diff;
 pub mod execute;
+pub mod glance;
 pub mod journal;
 pub mod keep;
 pub mod observe;
 pub mod planner;
+mod recorded;
 pub mod recover;
 pub mod stage;
 pub mod state;

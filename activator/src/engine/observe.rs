@@ -145,7 +145,8 @@ pub fn directories_above<'a>(paths: impl Iterator<Item = &'a ManagedPath>) -> BT
 }
 
 /// Every unit that a plan may touch.
-fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitName> {
+#[must_use]
+pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitName> {
     let owned = state.paths.values().flat_map(|owned| owned.restart_units.iter().chain(&owned.reload_units));
     let wanted = manifest.entries.values().flat_map(|entry| match entry {
         Entry::File(file) => file.restart_units.iter().chain(&file.reload_units),
@@ -175,7 +176,7 @@ impl Looker<'_> {
             FileType::RegularFile => {
                 let sha256 = match self.remembered(path, &stat) {
                     Some(sha256) => sha256,
-                    None => hash(directory, path)?,
+                    None => hash(directory, path.name())?,
                 };
                 Found::File { sha256, size: stat.st_size.cast_unsigned(), access }
             }
@@ -220,10 +221,14 @@ impl FileStat {
     }
 }
 
-fn hash(directory: Directory<'_>, path: &ManagedPath) -> io::Result<String> {
+/// The SHA-256 of a file's content.
+///
+/// # Errors
+/// What the kernel says.
+pub fn hash(directory: Directory<'_>, name: &str) -> io::Result<String> {
     // Never wait for a writer, should a pipe have taken the place of the file meanwhile.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty())?;
+    let file = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
     digest::of_reader(File::from(file)).map(|(sha256, _)| sha256)
 }
 

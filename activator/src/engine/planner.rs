@@ -44,7 +44,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let plan = Plan {
         schema: SCHEMA,
         host: target.manifest.host.clone(),
-        fingerprint: fingerprint(target, &state_bytes, &diff.steps)?,
+        fingerprint: fingerprint(&target.digest, &state_bytes, &diff.steps)?,
         current: observed.profile.current.clone(),
         target: target.closure.clone(),
         packages: package_changes(&state.packages, &target.manifest.packages),
@@ -75,7 +75,7 @@ fn other_host(state: &State, target: &Target) -> Option<Problem> {
 }
 
 /// Why what a transaction needs could not be kept safely, if so.
-fn home_objection(host: &Host) -> Option<Problem> {
+pub(super) fn home_objection(host: &Host) -> Option<Problem> {
     let inside = format!("{HOME}/{SLOTS}");
     let problem = Walk::new(host).parent(&inside).err()?;
     Some(problem.help(format!("{HOME} and all above must be real directories that root alone may write to")))
@@ -98,12 +98,12 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
 }
 
 /// Identifies a plan: the manifest, the state and what is to be done. Contents count through their digests.
-fn fingerprint(target: &Target, state: &[u8], steps: &[Step]) -> Result<String, Problem> {
+pub(super) fn fingerprint(manifest: &str, state: &[u8], steps: &[Step]) -> Result<String, Problem> {
     let steps = serde_json::to_vec(steps).map_err(|error| {
         Problem::new(Code::BadAnswer, "The plan cannot be written as JSON").because(error)
     })?;
     let mut hasher = Sha256::new();
-    for part in [target.digest.as_bytes(), state, &steps] {
+    for part in [manifest.as_bytes(), state, &steps] {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }

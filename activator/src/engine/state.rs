@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::recorded::Recorded;
 use crate::SCHEMA;
 use crate::host::{HOME, Host};
 use crate::manifest::{Access, Package, Unit};
@@ -15,8 +16,8 @@ use crate::values::{AbsPath, AccountName, ManagedPath, Owner, UnitName};
 /// The name of the state under [`HOME`].
 pub const RECORD: &str = "state.json";
 
-/// What is owned on a host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is owned on a host. How it is read is the concern of [`Recorded`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
     /// Always [`SCHEMA`].
@@ -62,71 +63,25 @@ impl Default for State {
 }
 
 /// A path that is owned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "OwnedFields")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Owned {
     /// How the last transaction left it.
     #[serde(flatten)]
     pub thing: Thing,
     /// What becomes of it when management ends.
-    #[serde(default, skip_serializing_if = "Origin::is_created")]
+    #[serde(skip_serializing_if = "Origin::is_created")]
     pub origin: Origin,
     /// Units to restart when it goes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub restart_units: Vec<UnitName>,
     /// Units to reload when it goes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
 }
 
-/// What is owned as it is read: all fields of all kinds side by side, as in a manifest.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OwnedFields {
-    kind: Kind,
-    access: Option<Access>,
-    #[serde(default)]
-    implicit: bool,
-    sha256: Option<String>,
-    stat: Option<FileStat>,
-    target: Option<String>,
-    #[serde(default)]
-    origin: Origin,
-    #[serde(default)]
-    restart_units: Vec<UnitName>,
-    #[serde(default)]
-    reload_units: Vec<UnitName>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Kind {
-    Directory,
-    File,
-    Link,
-}
-
-impl TryFrom<OwnedFields> for Owned {
-    type Error = String;
-
-    fn try_from(fields: OwnedFields) -> Result<Self, String> {
-        let missing = |field: &str| format!("missing field `{field}`");
-        let access = fields.access.ok_or_else(|| missing("access"));
-        let thing = match fields.kind {
-            Kind::Directory => Thing::Directory { access: access?, implicit: fields.implicit },
-            Kind::File => {
-                let sha256 = fields.sha256.ok_or_else(|| missing("sha256"))?;
-                Thing::File { sha256, access: access?, stat: fields.stat }
-            }
-            Kind::Link => Thing::Link { target: fields.target.ok_or_else(|| missing("target"))? },
-        };
-        let OwnedFields { origin, restart_units, reload_units, .. } = fields;
-        Ok(Self { thing, origin, restart_units, reload_units })
-    }
-}
-
 /// What stands at an owned path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Thing {
     /// A directory.
@@ -134,7 +89,7 @@ pub enum Thing {
         /// Mode, owner, group.
         access: Access,
         /// Only there because something managed stands in it.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
         implicit: bool,
     },
     /// A regular file.
@@ -144,7 +99,7 @@ pub enum Thing {
         /// Mode, owner, group.
         access: Access,
         /// What the filesystem says about a file with that content.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         stat: Option<FileStat>,
     },
     /// A symbolic link.
@@ -228,9 +183,9 @@ impl State {
         let at = format!("{HOME}/{RECORD}");
         let refused = |error: serde_json::Error| unreadable(&at, &error.to_string());
         // At once, since a state may be large; only one that does not fit is looked at again for its schema.
-        let state = serde_json::from_slice::<Self>(bytes);
-        let schema = match &state {
-            Ok(state) => state.schema,
+        let recorded = serde_json::from_slice::<Recorded<'_>>(bytes);
+        let schema = match &recorded {
+            Ok(recorded) => recorded.schema,
             Err(_) => serde_json::from_slice::<Head>(bytes).map_err(refused)?.schema,
         };
         if schema > SCHEMA {
@@ -242,7 +197,7 @@ impl State {
         if schema < SCHEMA {
             return Err(unreadable(&at, &format!("its schema is {schema}")));
         }
-        state.map_err(refused)
+        recorded.map_err(refused)?.try_into().map_err(|why: String| unreadable(&at, &why))
     }
 }
 

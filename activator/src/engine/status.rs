@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::planner;
 use super::state::State;
-use super::target::Target;
+use super::target::{Offer, Target};
 use crate::SCHEMA;
 use crate::host::lock::Lock;
 use crate::host::profile::Profile;
@@ -42,7 +42,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         status.interrupted = None;
     }
     let Some(closure) = &state.closure else { return Ok(status) };
-    match Target::of_closure(closure) {
+    match Offer::of_closure(closure).and_then(Offer::open) {
         Ok(target) => {
             let planned = planner::plan(host, &Target { number: state.generation, ..target })?;
             status.drift = planned.plan.drift;

@@ -24,7 +24,22 @@ pub struct Target {
     pub number: Option<u64>,
 }
 
-impl Target {
+/// A closure that a host could converge to. Its manifest is not looked into yet.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The manifest as it was read.
+    pub manifest: Vec<u8>,
+    /// Its SHA-256.
+    pub digest: String,
+    /// The closure.
+    pub closure: String,
+    /// The number of the generation, where one that exists is wanted back.
+    pub number: Option<u64>,
+    /// Where the manifest was read, if it was in the closure.
+    location: Option<PathBuf>,
+}
+
+impl Offer {
     /// Reads the manifest of a closure that is on this machine.
     ///
     /// # Errors
@@ -40,7 +55,7 @@ impl Target {
         };
         match read_limited(&path) {
             Ok(Some(bytes)) => {
-                Self::of_manifest(&bytes, closure).map_err(|problem| problem.at(path.display()))
+                Self::of_manifest(bytes, closure).map(|offer| Self { location: Some(path), ..offer })
             }
             Ok(None) => Err(absent("there is no such file".to_owned())),
             Err(error) => Err(absent(error.to_string())),
@@ -50,11 +65,11 @@ impl Target {
     /// Takes a manifest whose closure may be elsewhere.
     ///
     /// # Errors
-    /// [`Code::InvalidManifest`].
-    pub fn of_manifest(bytes: &[u8], closure: &str) -> Result<Self, Problem> {
+    /// [`Code::Usage`] where the closure is not named by an absolute path.
+    pub fn of_manifest(manifest: Vec<u8>, closure: &str) -> Result<Self, Problem> {
         check_absolute(closure)?;
-        let manifest = Manifest::parse(bytes)?;
-        Ok(Self { manifest, digest: digest::of(bytes), closure: closure.to_owned(), number: None })
+        let digest = digest::of(&manifest);
+        Ok(Self { manifest, digest, closure: closure.to_owned(), number: None, location: None })
     }
 
     /// Reads a generation of the host again.
@@ -69,10 +84,24 @@ impl Target {
             Wanted::Previous => generations.rfind(|generation| generation.number < current),
         };
         let generation: &Generation = found.ok_or_else(|| no_generation(profile, wanted))?;
-        let target = Self::of_closure(&generation.closure)?;
-        Ok(Self { number: Some(generation.number), ..target })
+        Ok(Self { number: Some(generation.number), ..Self::of_closure(&generation.closure)? })
     }
 
+    /// Looks into the manifest.
+    ///
+    /// # Errors
+    /// [`Code::InvalidManifest`].
+    pub fn open(self) -> Result<Target, Problem> {
+        let Self { manifest, digest, closure, number, location } = self;
+        let manifest = Manifest::parse(&manifest).map_err(|problem| match location {
+            Some(path) => problem.at(path.display()),
+            None => problem,
+        })?;
+        Ok(Target { manifest, digest, closure, number })
+    }
+}
+
+impl Target {
     /// As the pure part of the engine takes it.
     #[must_use]
     pub fn desired(&self) -> Desired<'_> {

@@ -125,6 +125,18 @@ impl Accounts {
         self.group_names.get(&gid).cloned().unwrap_or_else(|| Owner::from_id(gid))
     }
 
+    /// Whether an owner, given by name or number, is what [`Self::user_of`] says of a user id.
+    #[must_use]
+    pub fn is_user(&self, uid: u32, owner: &str) -> bool {
+        self.user_names.get(&uid).map_or_else(|| *owner == uid.to_string(), |name| **name == *owner)
+    }
+
+    /// Whether an owner, given by name or number, is what [`Self::group_of`] says of a group id.
+    #[must_use]
+    pub fn is_group(&self, gid: u32, owner: &str) -> bool {
+        self.group_names.get(&gid).map_or_else(|| *owner == gid.to_string(), |name| **name == *owner)
+    }
+
     /// The id of a user, given by name or number.
     #[must_use]
     pub fn uid(&self, owner: &Owner) -> Option<u32> {

@@ -1,12 +1,11 @@
 //! Documents that somebody bent: a parser never panics, and nothing it accepts names a path that leads elsewhere.
 
 use nixfleet_activate::engine::state::State;
-use nixfleet_activate::manifest::{Entry, Manifest};
-use nixfleet_activate::values::{AbsPath, ManagedPath, Source};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
+use crate::harmless;
 use crate::ledger;
 use crate::room::{Room, directory, file, unit, with};
 
@@ -135,56 +134,6 @@ fn bend(document: &Value, bends: &[Bend]) -> Vec<u8> {
     bytes
 }
 
-fn is_tricky(path: &str) -> bool {
-    path.parse::<ManagedPath>().is_err()
-        || path.split('/').any(|name| name == "..")
-        || path.chars().any(char::is_control)
-}
-
-fn manifest(bytes: &[u8]) -> Result<(), TestCaseError> {
-    let Ok(manifest) = Manifest::parse(bytes) else { return Ok(()) };
-    for (path, entry) in &manifest.entries {
-        prop_assert!(!is_tricky(path), "{path}");
-        if let Entry::File(file) = entry {
-            prop_assert!(
-                file.source.parse::<Source>().is_ok() && !file.source.split('/').any(|name| name == ".."),
-                "{}",
-                file.source
-            );
-        }
-    }
-    let again = serde_json::to_vec(&manifest).unwrap();
-    prop_assert_eq!(Manifest::parse(&again).unwrap(), manifest, "what is written is read as the same");
-    Ok(())
-}
-
-fn state(bytes: &[u8]) -> Result<(), TestCaseError> {
-    let Ok(state) = State::parse(bytes) else { return Ok(()) };
-    for path in state.paths.keys() {
-        prop_assert!(!is_tricky(path), "{path}");
-    }
-    let again = serde_json::to_vec(&state).unwrap();
-    prop_assert_eq!(State::parse(&again).unwrap(), state, "what is written is read as the same");
-    Ok(())
-}
-
-fn journal(bytes: &[u8]) -> Result<(), TestCaseError> {
-    let Ok(journal) = serde_json::from_slice::<nixfleet_activate::engine::journal::Journal>(bytes) else {
-        return Ok(());
-    };
-    for kept in journal.operations.iter().filter_map(|operation| operation.kept.as_ref()) {
-        prop_assert!(kept.parse::<AbsPath>().is_ok(), "{kept}");
-    }
-    Ok(())
-}
-
-fn intent(bytes: &[u8]) -> Result<(), TestCaseError> {
-    let Ok(value) = serde_json::from_slice(bytes) else { return Ok(()) };
-    let Ok(intent) = nixfleet_activate::build::parse::intent(value) else { return Ok(()) };
-    let Ok(closure) = nixfleet_activate::build::compile::compile(&intent) else { return Ok(()) };
-    manifest(&serde_json::to_vec(&closure.manifest).unwrap())
-}
-
 fn lists() -> Value {
     json!({
         "directories": [directory("/srv/d", "0750")],
@@ -196,8 +145,12 @@ fn lists() -> Value {
     })
 }
 
-fn try_all(name: &str, test: &str, document: &Value, check: fn(&[u8]) -> Result<(), TestCaseError>) {
-    check(document.to_string().as_bytes()).unwrap();
+fn try_all(name: &str, test: &str, document: &Value, check: fn(&[u8]) -> bool) {
+    assert!(check(document.to_string().as_bytes()), "the document is fine before it is bent");
+    let check = |bytes: &[u8]| {
+        check(bytes);
+        Ok(())
+    };
     let config = ProptestConfig { cases: DOCUMENTS, failure_persistence: None, ..ProptestConfig::default() };
     if let Err(failure) =
         TestRunner::new(config.clone()).run(&bends(), |bends| check(&bend(document, &bends)))
@@ -218,7 +171,7 @@ fn a_bent_manifest_is_refused_or_harmless() {
     let closure = (closure.closure("1", &lists()), closure);
     let bytes = std::fs::read(format!("{}/manifest.json", closure.0)).unwrap();
     let document = serde_json::from_slice(&bytes).unwrap();
-    try_all("manifest", "documents::a_bent_manifest_is_refused_or_harmless", &document, manifest);
+    try_all("manifest", "documents::a_bent_manifest_is_refused_or_harmless", &document, harmless::manifest);
 }
 
 #[test]
@@ -227,7 +180,7 @@ fn a_bent_state_is_refused_or_harmless() {
     room.write("/etc/a", "stood here\n");
     room.applied(&room.closure("1", &lists()), "ok");
     let document = serde_json::from_str(&room.read("/var/lib/nixfleet/state.json")).unwrap();
-    try_all("state", "documents::a_bent_state_is_refused_or_harmless", &document, state);
+    try_all("state", "documents::a_bent_state_is_refused_or_harmless", &document, harmless::state);
 }
 
 #[test]
@@ -236,7 +189,7 @@ fn a_bent_journal_is_refused_or_harmless() {
     room.write("/etc/a", "stood here\n");
     room.run_killed(&["apply", "--closure", &room.closure("1", &lists())], 40);
     let document = serde_json::from_str(&room.read("/var/lib/nixfleet/journal.json")).unwrap();
-    try_all("journal", "documents::a_bent_journal_is_refused_or_harmless", &document, journal);
+    try_all("journal", "documents::a_bent_journal_is_refused_or_harmless", &document, harmless::journal);
 }
 
 #[test]
@@ -246,5 +199,12 @@ fn a_bent_intent_is_refused_or_builds_a_harmless_manifest() {
         document[list] = value.clone();
     }
     let test = "documents::a_bent_intent_is_refused_or_builds_a_harmless_manifest";
-    try_all("intent", test, &document, intent);
+    try_all("intent", test, &document, harmless::intent);
+}
+
+#[test]
+fn a_state_of_schema_1_is_read_for_ever() {
+    let text = include_str!("../fixtures/state-schema-1.json");
+    let state = State::parse(text.as_bytes()).unwrap();
+    assert_eq!(serde_json::to_value(&state).unwrap(), serde_json::from_str::<Value>(text).unwrap());
 }

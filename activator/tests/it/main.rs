@@ -8,6 +8,7 @@ mod damage;
 mod directories;
 mod documents;
 mod generations;
+mod harmless;
 mod ledger;
 mod limits;
 mod one_door;

@@ -2,7 +2,7 @@
 
 use nixfleet_activate::engine::apply::{Goal, apply};
 use nixfleet_activate::engine::journal::{self, Journal, Phase};
-use nixfleet_activate::engine::target::Target;
+use nixfleet_activate::engine::target::Offer;
 use nixfleet_activate::engine::{begin, commit, execute, planner, stage};
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::Holder;
@@ -69,7 +69,7 @@ fn prepared() -> (Room, String) {
 
 fn run_until(room: &Room, closure: &str, death: Death) {
     let host = Host::open(&room.path("/")).unwrap();
-    let target = Target::of_closure(closure).unwrap();
+    let target = Offer::of_closure(closure).and_then(Offer::open).unwrap();
     let planned = planner::plan(&host, &target).unwrap();
     assert_eq!(planned.plan.problems, []);
     let mut journal = begin::begin(&host, &planned, &target, Holder::current("me", "apply")).unwrap();

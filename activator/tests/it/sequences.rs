@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use nixfleet_activate::engine::apply::{Goal, apply};
 use nixfleet_activate::engine::state::{Origin, State, Thing};
 use nixfleet_activate::engine::status::status;
-use nixfleet_activate::engine::target::Wanted;
+use nixfleet_activate::engine::target::{Offer, Wanted};
+use nixfleet_activate::engine::{glance, planner};
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::Holder;
 use nixfleet_activate::report::{Outcome, Report};
@@ -126,6 +127,17 @@ fn check_owned(room: &Room, host: &Host) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A glance says that nothing is to be done where the full comparison says so, and says the same; and nowhere else.
+fn check_glance(host: &Host) -> Result<(), TestCaseError> {
+    let Some(closure) = State::read(host).unwrap().0.closure else { return Ok(()) };
+    let offer = Offer::of_closure(&closure).unwrap();
+    let glance = glance::unchanged(host, &offer);
+    let plan = planner::plan(host, &offer.open().unwrap()).unwrap().plan;
+    let nothing = plan.steps.is_empty() && plan.drift.is_empty() && plan.problems.is_empty();
+    prop_assert_eq!(glance, nothing.then_some(plan));
+    Ok(())
+}
+
 /// A host in the middle of a sequence.
 struct Play {
     room: Room,
@@ -219,6 +231,7 @@ fn play(moves: &[Move]) -> Result<(), TestCaseError> {
             Move::Edit(_) | Move::Delete(_) => {}
         }
         check_originals(&play.room)?;
+        check_glance(&play.host)?;
     }
     let report = run(&play.host, &Goal::Closure(play.room.closure("nothing", &json!({}))));
     prop_assert!(report.outcome.is_good(), "{:?}", report.problem);

@@ -1,6 +1,7 @@
 //! Measures NixFleet against its peers and floors, all in one run on one machine, and prints the ratios.
 
 mod apply;
+mod engine;
 mod evaluate;
 mod figure;
 mod results;
@@ -27,8 +28,10 @@ pub fn run() -> Result<()> {
     for number in 1..=HOSTS {
         plan = plan.host(format!("host-{number:02}"), format!("10.0.1.{}", 100 + number));
     }
-    let lab = Lab::boot(&plan)?;
     let mut results = Results::of_this_machine()?;
+    // Before there are hosts that share the processors.
+    engine::measure(&mut results)?;
+    let lab = Lab::boot(&plan)?;
     evaluate::measure(&lab, &mut results)?;
     apply::measure(&lab, &mut results)?;
     println!("{results}");

@@ -1,0 +1,66 @@
+//! What holds of every document that a parser accepts, however it came about. The fuzzer holds its own to the same.
+//!
+//! Each function panics where the promise is broken, and returns whether the document was accepted.
+
+use nixfleet_activate::build;
+use nixfleet_activate::engine::journal::Journal;
+use nixfleet_activate::engine::state::State;
+use nixfleet_activate::manifest::{Entry, Manifest};
+use nixfleet_activate::values::{AbsPath, ManagedPath, Source};
+
+/// A manifest names only paths that may be managed and sources that stay where they belong, and is read as it was written.
+pub fn manifest(bytes: &[u8]) -> bool {
+    let Ok(manifest) = Manifest::parse(bytes) else { return false };
+    for (path, entry) in &manifest.entries {
+        check_path(path);
+        if let Entry::File(file) = entry {
+            let inside = !file.source.split('/').any(|name| name == "..");
+            assert!(inside && file.source.parse::<Source>().is_ok(), "{}", file.source);
+        }
+    }
+    let again = serde_json::to_vec(&manifest).unwrap();
+    assert_eq!(Manifest::parse(&again).unwrap(), manifest, "what is written is read as the same");
+    true
+}
+
+/// A state names only paths that may be managed, and is read as it was written.
+pub fn state(bytes: &[u8]) -> bool {
+    let Ok(state) = State::parse(bytes) else { return false };
+    for path in state.paths.keys() {
+        check_path(path);
+    }
+    let again = serde_json::to_vec(&state).unwrap();
+    assert_eq!(State::parse(&again).unwrap(), state, "what is written is read as the same");
+    true
+}
+
+/// A journal keeps old content only at absolute, normal paths, and is read as it was written.
+pub fn journal(bytes: &[u8]) -> bool {
+    let Ok(journal) = serde_json::from_slice::<Journal>(bytes) else { return false };
+    for kept in journal.operations.iter().filter_map(|operation| operation.kept.as_ref()) {
+        assert!(kept.parse::<AbsPath>().is_ok(), "{kept}");
+    }
+    let again = serde_json::to_vec(&journal).unwrap();
+    assert_eq!(
+        serde_json::from_slice::<Journal>(&again).unwrap(),
+        journal,
+        "what is written is read as the same"
+    );
+    true
+}
+
+/// An intent that the builder accepts becomes a manifest that a host accepts.
+pub fn intent(bytes: &[u8]) -> bool {
+    let Ok(value) = serde_json::from_slice(bytes) else { return false };
+    let Ok(intent) = build::parse::intent(value) else { return false };
+    let Ok(closure) = build::compile::compile(&intent) else { return false };
+    assert!(manifest(&serde_json::to_vec(&closure.manifest).unwrap()), "what is built is accepted");
+    true
+}
+
+fn check_path(path: &str) {
+    let tricky = path.parse::<ManagedPath>().is_err()
+        || path.split('/').any(|name| name == "..")
+        || path.chars().any(char::is_control);
+    assert!(!tricky, "{path}");
+}

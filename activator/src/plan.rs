@@ -96,7 +96,7 @@ pub enum Step {
         /// Why, for people.
         why: String,
     },
-    /// Create a directory.
+    /// Create a directory, also where a file or link of ours makes way for it.
     CreateDirectory {
         /// Path.
         path: ManagedPath,
@@ -104,6 +104,12 @@ pub enum Step {
         access: Access,
         /// Not asked for itself, but a parent of a managed path.
         implicit: bool,
+        /// What stands there now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<FileView>,
+        /// [`Keep::Copy`] where that was edited by hand.
+        #[serde(default, skip_serializing_if = "Keep::is_nothing")]
+        keep: Keep,
     },
     /// Create a file or replace its content, mode and owner.
     WriteFile {
@@ -206,15 +212,23 @@ pub enum Step {
 }
 
 /// What becomes of the content that a step replaces or removes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
     /// It is ours, unchanged since the last apply: nothing is kept.
+    #[default]
     Nothing,
     /// It is a hand edit, or adopted: a copy stays on the host.
     Copy,
     /// It stood there before management: it is kept and put back when management ends.
     Original,
+}
+
+impl Keep {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    const fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
 }
 
 impl From<OnConflict> for Keep {

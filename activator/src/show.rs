@@ -58,8 +58,10 @@ pub fn describe(step: &Step) -> String {
         Step::ModifyUser { user, changes } => format!("modify user {}: {}", user.name, changes.join(", ")),
         Step::DisableUser { name } => format!("disable user {name}"),
         Step::StopUnit { unit, why } => format!("stop {unit}: {why}"),
-        Step::CreateDirectory { path, access, .. } => {
-            format!("create directory {path} {} {}:{}", access.mode, access.owner, access.group)
+        Step::CreateDirectory { path, access, before, keep, .. } => {
+            let verb = if before.is_some() { "make a directory of" } else { "create directory" };
+            let keeping = keeping(keep);
+            format!("{verb} {path} {} {}:{}{keeping}", access.mode, access.owner, access.group)
         }
         Step::WriteFile { path, before, after, keep } => {
             let verb = if before.is_some() { "replace" } else { "create" };

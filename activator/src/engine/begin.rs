@@ -1,5 +1,8 @@
 //! A plan → the journal of a transaction that is about to begin.
 
+use std::collections::BTreeSet;
+use std::io;
+
 use rustix::fs::Stat;
 
 use super::journal::{Facts, Journal, Operation, Phase, Replaced};
@@ -35,11 +38,28 @@ pub fn begin(host: &Host, planned: &Planned, target: &Target, holder: Holder) ->
     let number = number.or(current).unwrap_or_else(|| planned.observed.profile.next_number());
     let mut walk = Walk::new(host);
     let home = place(HOME, walk.nearest(&format!("{HOME}/{SLOTS}"))?.0)?;
-    let mut beginner = Beginner { host, planned, transaction, number, home, walk };
+    let (becoming, going) = directories(&planned.plan.steps);
+    let mut beginner = Beginner { host, planned, transaction, number, home, walk, becoming, going };
     let steps = planned.plan.steps.iter().enumerate();
     let operations = steps.map(|(index, step)| beginner.operation(index, step)).collect::<Result<_, _>>()?;
     let after = Generation { number, closure: target.closure.clone() };
     Ok(Journal { schema: SCHEMA, transaction, holder, phase: Phase::Staging, before, after, operations })
+}
+
+/// Paths that become directories, and paths that are none afterwards.
+fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
+    let (mut becoming, mut going) = (BTreeSet::new(), BTreeSet::new());
+    for step in steps {
+        match step {
+            Step::CreateDirectory { path, .. } => becoming.insert(&**path),
+            Step::RemoveDirectory { path }
+            | Step::WriteFile { path, .. }
+            | Step::WriteLink { path, .. }
+            | Step::Restore { path, .. } => going.insert(&**path),
+            _ => false,
+        };
+    }
+    (becoming, going)
 }
 
 struct Beginner<'a> {
@@ -50,13 +70,16 @@ struct Beginner<'a> {
     /// Where [`HOME`] is.
     home: Place,
     walk: Walk<'a>,
+    becoming: BTreeSet<&'a str>,
+    going: BTreeSet<&'a str>,
 }
 
 impl Beginner<'_> {
     fn operation(&mut self, index: usize, step: &Step) -> Result<Operation, Problem> {
         let mut kept = None;
         let facts = match step {
-            Step::WriteFile { path, keep, .. }
+            Step::CreateDirectory { path, keep, .. }
+            | Step::WriteFile { path, keep, .. }
             | Step::WriteLink { path, keep, .. }
             | Step::Remove { path, keep, .. }
             | Step::Restore { path, keep, .. } => {
@@ -71,7 +94,7 @@ impl Beginner<'_> {
                 }
                 Facts::Nothing
             }
-            Step::CreateDirectory { path, .. } | Step::RemoveDirectory { path } => self.slot(index, path)?,
+            Step::RemoveDirectory { path } => self.slot(index, path)?,
             Step::ChangeAccess { path, .. } => {
                 let stat = self.stat(path)?.ok_or_else(|| gone(path))?;
                 Facts::Access { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o7777 }
@@ -101,7 +124,7 @@ impl Beginner<'_> {
     /// A slot on the same filesystem as the destination, or else nothing could be exchanged.
     fn slot(&mut self, index: usize, path: &ManagedPath) -> Result<Facts, Problem> {
         let replaced = self.stat(path)?.map(|stat| Replaced::of(&stat));
-        let (directory, depth) = self.walk.nearest(path)?;
+        let (directory, depth) = self.walk.nearest(self.standing(path))?;
         let here = place(path, directory)?;
         let slot = if here == self.home {
             format!("{HOME}/{SLOTS}/{}/{index}", self.transaction)
@@ -125,9 +148,8 @@ impl Beginner<'_> {
     ) -> Result<String, Problem> {
         let mut existing: Vec<ManagedPath> = path.ancestors().take(depth).collect();
         while let Some(directory) = existing.last() {
-            let going = Step::RemoveDirectory { path: directory.clone() };
             let above = self.walk.nearest(directory)?.0;
-            if !self.planned.plan.steps.contains(&going) || place(directory, above)? != here {
+            if !self.going.contains(&**directory) || place(directory, above)? != here {
                 break;
             }
             existing.pop();
@@ -137,19 +159,33 @@ impl Beginner<'_> {
 
     /// Where old content goes for good. Nothing that is kept already is ever overwritten.
     fn keeping(&self, path: &ManagedPath, keep: Keep) -> Result<Option<AbsPath>, Problem> {
-        let (directory, name) = match keep {
+        let (directory, name): (&dyn Fn(&str) -> String, _) = match keep {
             Keep::Nothing => return Ok(None),
-            Keep::Copy => (format!("{HOME}/{KEPT}/{}{path}", self.number), ""),
-            Keep::Original => (format!("{HOME}/{ORIGINALS}/{}", digest::of(&**path)), "/content"),
+            Keep::Copy => (&|suffix| format!("{HOME}/{KEPT}/{}{suffix}{path}", self.number), ""),
+            Keep::Original => {
+                (&|suffix| format!("{HOME}/{ORIGINALS}/{}{suffix}", digest::of(&**path)), "/content")
+            }
         };
-        let names = std::iter::once(String::new()).chain((2..).map(|count| format!("~{count}")));
-        let free = names
-            .map(|suffix| format!("{directory}{suffix}"))
-            .find(|candidate| self.host.path(candidate).symlink_metadata().is_err());
+        let suffixes = std::iter::once(String::new()).chain((2..).map(|count| format!("~{count}")));
+        // Where something on the way is no directory, it is not free either.
+        let is_free = |candidate: &String| {
+            let found = self.host.path(candidate).symlink_metadata();
+            found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        let free = suffixes.map(|suffix| directory(&suffix)).find(is_free);
         free.map(|free| own_path(free + name)).transpose()
     }
 
+    /// The part of a path that can be looked for: nothing stands yet in what is to become a directory.
+    fn standing<'p>(&self, path: &'p str) -> &'p str {
+        let mut above = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
+        above.find(|above| self.becoming.contains(above)).unwrap_or(path)
+    }
+
     fn stat(&mut self, path: &ManagedPath) -> Result<Option<Stat>, Problem> {
+        if self.standing(path).len() < path.len() {
+            return Ok(None);
+        }
         let Some(directory) = self.walk.parent(path)? else { return Ok(None) };
         walk::look(directory.fd, path.name()).map_err(|error| host_file("look at", &**path, &error))
     }
@@ -157,10 +193,11 @@ impl Beginner<'_> {
 
 impl Replaced {
     /// What tells something apart from what may take its place. Not the inode: an overlay filesystem gives a file
-    /// another one when it is first written to.
+    /// another one when it is first written to. Of a directory only the mode: what is ours leaves it before.
     #[must_use]
     pub fn of(stat: &Stat) -> Self {
         let FileStat { size, mtime, .. } = FileStat::of(stat);
+        let (size, mtime) = if stat.st_mode & 0o170_000 == 0o040_000 { (0, 0) } else { (size, mtime) };
         Self { size, mtime, mode: stat.st_mode }
     }
 }

@@ -6,7 +6,7 @@ use rustix::time::ClockId;
 
 use super::begin::ORIGINALS;
 use super::journal::{self, Facts, Journal, Operation};
-use super::observe::{Found, Observed};
+use super::observe::{Found, Observed, directories_above};
 use super::planner::Planned;
 use super::state::{self, FileStat, Origin, Owned, OwnedUser, State, Thing};
 use super::swap::{Places, Swapper};
@@ -51,14 +51,13 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
         let origin = known.unwrap_or_else(|| origin(entry, operations.get(path).copied()));
         paths.insert(path.clone(), owned(entry, origin));
     }
-    for directory in implicit_directories(old, manifest, &operations) {
+    for (directory, origin) in implicit_directories(old, manifest, &operations) {
         let access = match operations.get(&directory).map(|operation| &operation.step) {
             Some(Step::ChangeAccess { after, .. }) => after.clone(),
             _ => access_of(&directory, old, observed),
         };
         let thing = Thing::Directory { access, implicit: true };
-        let owned =
-            Owned { thing, origin: Origin::Created, restart_units: Vec::new(), reload_units: Vec::new() };
+        let owned = Owned { thing, origin, restart_units: Vec::new(), reload_units: Vec::new() };
         paths.insert(directory, owned);
     }
     State {
@@ -116,22 +115,24 @@ fn owned(entry: &Entry, origin: Origin) -> Owned {
     Owned { thing, origin, restart_units, reload_units }
 }
 
-/// Directories of ours in which something managed stands, and that the manifest does not name.
+/// Directories of ours in which something managed stands, and that the manifest does not name; with what becomes of
+/// them when management ends.
 fn implicit_directories(
     old: &State,
     manifest: &Manifest,
     operations: &BTreeMap<&ManagedPath, &Operation>,
-) -> BTreeSet<ManagedPath> {
-    let above = manifest.entries.keys().flat_map(ManagedPath::ancestors);
-    let ours = |path: &ManagedPath| {
-        let created =
-            operations.get(path).is_some_and(|made| matches!(made.step, Step::CreateDirectory { .. }));
-        let owned = old.paths.get(path).is_some_and(|owned| {
-            matches!(owned.thing, Thing::Directory { .. }) && owned.origin == Origin::Created
-        });
-        (created || owned) && !manifest.entries.contains_key(path)
+) -> BTreeMap<ManagedPath, Origin> {
+    let origin = |path: &ManagedPath| match old.paths.get(path).map(|owned| &owned.origin) {
+        Some(Origin::Existed { .. }) | None => {
+            let step = operations.get(path).map(|operation| &operation.step);
+            matches!(step, Some(Step::CreateDirectory { .. })).then_some(Origin::Created)
+        }
+        Some(origin) => Some(origin.clone()),
     };
-    above.filter(ours).collect()
+    let unnamed = directories_above(manifest.entries.keys())
+        .into_iter()
+        .filter(|path| !manifest.entries.contains_key(path));
+    unnamed.filter_map(|path| origin(&path).map(|origin| (path, origin))).collect()
 }
 
 fn access_of(path: &ManagedPath, old: &State, observed: &Observed) -> Access {
@@ -220,6 +221,6 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     }
     profile::tidy(host)?;
     remove_slots(host, journal)?;
-    host.remove_record(journal::RECORD)?;
-    profile::unpin(host)
+    profile::unpin(host)?;
+    host.remove_record(journal::RECORD)
 }

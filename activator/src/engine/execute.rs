@@ -1,6 +1,7 @@
 //! Does the operations of a transaction, one after the other.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::time::SystemTime;
 
 use rustix::fs::{Mode as Bits, OFlags};
@@ -180,7 +181,7 @@ impl<'a> Executor<'a> {
 pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(), Problem> {
     for directory in directories {
         match disk::sync_directory(&host.path(directory)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Err(host_file("write to the disk", directory, &error));
             }
             _ => {}

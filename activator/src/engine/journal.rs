@@ -108,9 +108,9 @@ pub enum Facts {
 /// Tells whether something is still what was planned to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replaced {
-    /// Length in bytes.
+    /// Length in bytes; zero for a directory.
     pub size: u64,
-    /// Time of modification, nanoseconds since 1970-01-01.
+    /// Time of modification, nanoseconds since 1970-01-01; zero for a directory.
     pub mtime: i64,
     /// Type and permission bits.
     pub mode: u32,

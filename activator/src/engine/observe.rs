@@ -6,7 +6,7 @@ use std::io;
 
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat};
 
-use super::state::{FileStat, Origin, State, Thing};
+use super::state::{FileStat, State, Thing};
 use crate::digest;
 use crate::host::accounts::Accounts;
 use crate::host::profile::Profile;
@@ -49,8 +49,8 @@ pub enum Found {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// Nothing stands in it. Only looked at where it matters.
-        empty: bool,
+        /// The names of what stands in it. Only looked up where it is ours and would go.
+        holds: Vec<String>,
     },
     /// A symbolic link.
     Link {
@@ -114,7 +114,7 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let wanted = directories.iter().chain(state.paths.keys()).chain(manifest.entries.keys());
     let wanted: BTreeSet<&ManagedPath> = wanted.collect();
     let mut walk = Walk::new(host);
-    let looker = Looker { accounts: &accounts, state, manifest };
+    let looker = Looker { accounts: &accounts, state, manifest, needed: &directories };
     let look = |path: &ManagedPath| {
         let found = match walk.parent(path) {
             Ok(None) => Found::Missing,
@@ -162,6 +162,8 @@ struct Looker<'a> {
     accounts: &'a Accounts,
     state: &'a State,
     manifest: &'a Manifest,
+    /// Directories above wanted paths.
+    needed: &'a BTreeSet<ManagedPath>,
 }
 
 impl Looker<'_> {
@@ -181,11 +183,10 @@ impl Looker<'_> {
                 Found::File { sha256, size: stat.st_size.cast_unsigned(), access }
             }
             FileType::Directory => {
-                let replaced = !matches!(self.manifest.entries.get(path), None | Some(Entry::Directory(_)));
-                let owned = self.state.paths.get(path);
-                let original = owned.is_some_and(|owned| matches!(owned.origin, Origin::Original { .. }));
-                let empty = (replaced || original) && is_empty(directory, path.name())?;
-                Found::Directory { access, empty }
+                let wanted = matches!(self.manifest.entries.get(path), Some(Entry::Directory(_)));
+                let goes = !wanted && !self.needed.contains(path) && self.state.paths.contains_key(path);
+                let holds = if goes { names_in(directory, path.name())? } else { Vec::new() };
+                Found::Directory { access, holds }
             }
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(directory.fd, path.name(), Vec::new())?;
@@ -232,17 +233,20 @@ pub fn hash(directory: Directory<'_>, name: &str) -> io::Result<String> {
     digest::of_reader(File::from(file)).map(|(sha256, _)| sha256)
 }
 
-/// Whether nothing stands in a directory.
+/// The names of what stands in a directory.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn is_empty(directory: Directory<'_>, name: &str) -> io::Result<bool> {
+pub fn names_in(directory: Directory<'_>, name: &str) -> io::Result<Vec<String>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
+    let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(fd)? {
-        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
-            return Ok(false);
+        match entry?.file_name().to_string_lossy().into_owned() {
+            name if matches!(name.as_str(), "." | "..") => {}
+            name => names.push(name),
         }
     }
-    Ok(true)
+    names.sort_unstable();
+    Ok(names)
 }

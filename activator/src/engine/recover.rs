@@ -7,7 +7,7 @@ use super::{commit, status};
 use crate::SCHEMA;
 use crate::host::Host;
 use crate::host::lock::{Holder, Lock};
-use crate::host::profile::Profile;
+use crate::host::profile::{self, Profile};
 use crate::host::transcript::Transcript;
 use crate::plan::Generation;
 use crate::problem::{Code, Problem};
@@ -67,7 +67,11 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
 }
 
 fn put_right(host: &Host, moment: Moment) -> Result<Option<Recovered>, Problem> {
-    let Some(journal) = Journal::read(host)? else { return Ok(None) };
+    let Some(journal) = Journal::read(host)? else {
+        // A run may have died before its journal stood.
+        profile::unpin(host)?;
+        return Ok(None);
+    };
     let (state, _) = State::read(host)?;
     let committed = state.transaction == journal.transaction;
     let generation = if committed {

@@ -174,7 +174,8 @@ impl Stager<'_> {
 
 const fn path_of(step: &Step) -> Option<&ManagedPath> {
     match step {
-        Step::WriteFile { path, .. }
+        Step::CreateDirectory { path, .. }
+        | Step::WriteFile { path, .. }
         | Step::WriteLink { path, .. }
         | Step::Remove { path, .. }
         | Step::Restore { path, .. }

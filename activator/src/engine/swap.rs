@@ -8,6 +8,7 @@ use rustix::fs::{RenameFlags, Stat};
 use rustix::io::Errno;
 
 use super::journal::Replaced;
+use super::observe::names_in;
 use crate::host::disk;
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, host_file};
@@ -43,9 +44,7 @@ impl<'h> Swapper<'h> {
         let pair = self.pair(places)?;
         let flags = if replaced.is_some() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
         pair.rename_in(flags)?;
-        // Looked at afterwards, when nobody else can reach it any more; undoing puts it back as it is.
-        let old = pair.in_slot()?.map(|stat| Replaced::of(&stat));
-        if old == replaced { Ok(()) } else { Err(outdated(places.path)) }
+        pair.check(replaced)
     }
 
     /// Takes what stands at a destination into the slot.
@@ -58,8 +57,7 @@ impl<'h> Swapper<'h> {
             return Ok(());
         }
         pair.rename_out()?;
-        let old = pair.in_slot()?.map(|stat| Replaced::of(&stat));
-        if old == replaced { Ok(()) } else { Err(outdated(places.path)) }
+        pair.check(replaced)
     }
 
     /// Takes a directory into the slot if nothing stands in it.
@@ -68,10 +66,8 @@ impl<'h> Swapper<'h> {
     /// [`Code::HostFile`].
     pub fn take_out_if_empty(&mut self, places: Places<'_>) -> Result<(), Problem> {
         let pair = self.pair(places)?;
-        let failed = |error| host_file("look into the directory", places.path, &error);
         let Some(stat) = pair.at_destination()? else { return Ok(()) };
-        let directory = stat.st_mode & 0o170_000 == 0o040_000;
-        if !directory || !super::observe::is_empty(pair.destination, pair.name).map_err(failed)? {
+        if !is_directory(&stat) || !is_empty(pair.destination, pair.name, places.path)? {
             return Ok(());
         }
         match pair.move_out() {
@@ -110,22 +106,21 @@ impl<'h> Swapper<'h> {
         pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
     }
 
-    /// Removes a directory that was brought in, unless somebody has put something into it meanwhile. Says whether it
-    /// is out of the way: one with content stays, if it took nobody's place.
+    /// Removes a directory that was brought in and took nobody's place, unless somebody has put something into it
+    /// meanwhile. Says whether something is left for [`Swapper::bring_back`].
     ///
     /// # Errors
     /// [`Code::HostFile`].
     pub fn remove_created(&mut self, places: Places<'_>, staged: u64) -> Result<bool, Problem> {
-        if self.slot_holds(places.slot)? == Some(staged) {
+        if self.slot_holds(places.slot)?.is_some() {
             return Ok(true);
         }
-        let Some(pair) = self.pair_if_there(places)? else { return Ok(true) };
-        if !pair.was_brought_in(staged)? {
-            return Ok(true);
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(false) };
+        if pair.was_brought_in(staged)? {
+            remove_directory(pair.destination, pair.name)
+                .map_err(|error| host_file("remove", places.path, &error))?;
         }
-        remove_directory(pair.destination, pair.name)
-            .map_err(|error| host_file("remove", places.path, &error))?;
-        Ok(pair.at_destination()?.is_none() || pair.in_slot()?.is_some())
+        Ok(false)
     }
 
     /// Empties a slot: what is in it has served.
@@ -136,7 +131,7 @@ impl<'h> Swapper<'h> {
         let failed = |error| host_file("remove", slot, &error);
         let Some(directory) = self.slots.parent(slot)? else { return Ok(()) };
         let Some(stat) = walk::look(directory.fd, name_of(slot)).map_err(failed)? else { return Ok(()) };
-        if stat.st_mode & 0o170_000 == 0o040_000 {
+        if is_directory(&stat) {
             return remove_directory(directory, name_of(slot)).map_err(failed);
         }
         match disk::unlink(directory.fd, name_of(slot)) {
@@ -145,8 +140,21 @@ impl<'h> Swapper<'h> {
         }
     }
 
+    /// The inode at a destination, if there is one.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`], [`Code::UnsafePath`].
+    pub fn stands_at(&mut self, path: &str) -> Result<Option<u64>, Problem> {
+        let Some(directory) = self.destinations.parent(path)? else { return Ok(None) };
+        let found = walk::look(directory.fd, name_of(path));
+        Ok(found.map_err(|error| host_file("look at", path, &error))?.map(|stat| stat.st_ino))
+    }
+
     /// The inode in a slot, if there is one.
-    fn slot_holds(&mut self, slot: &str) -> Result<Option<u64>, Problem> {
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn slot_holds(&mut self, slot: &str) -> Result<Option<u64>, Problem> {
         let Some(directory) = self.slots.parent(slot)? else { return Ok(None) };
         let found = walk::look(directory.fd, name_of(slot));
         Ok(found.map_err(|error| host_file("look at", slot, &error))?.map(|stat| stat.st_ino))
@@ -191,6 +199,18 @@ impl Pair<'_> {
             .map_err(|error| host_file("look at", self.places.slot, &error))
     }
 
+    /// Whether what is in the slot now is what was planned to be replaced, and empty if it is a directory. Looked at
+    /// when nobody else can reach it any more; undoing puts it back as it is.
+    fn check(&self, replaced: Option<Replaced>) -> Result<(), Problem> {
+        let stat = self.in_slot()?;
+        let same = stat.as_ref().map(Replaced::of) == replaced;
+        let emptied = || match stat {
+            Some(stat) if is_directory(&stat) => is_empty(self.slot, self.slot_name, self.places.path),
+            _ => Ok(true),
+        };
+        if same && emptied()? { Ok(()) } else { Err(outdated(self.places.path)) }
+    }
+
     /// Whether what was staged, known by its inode, has left the slot and stands at the destination.
     fn was_brought_in(&self, staged: u64) -> Result<bool, Problem> {
         let is_staged = |stat: Stat| stat.st_ino == staged;
@@ -217,6 +237,15 @@ impl Pair<'_> {
             errno => host_file("replace", self.places.path, &errno.into()),
         }
     }
+}
+
+const fn is_directory(stat: &Stat) -> bool {
+    stat.st_mode & 0o170_000 == 0o040_000
+}
+
+fn is_empty(directory: Directory<'_>, name: &str, path: &str) -> Result<bool, Problem> {
+    let names = names_in(directory, name);
+    Ok(names.map_err(|error| host_file("look into the directory", path, &error))?.is_empty())
 }
 
 /// Removes a directory; one that is not empty, or gone, stays as it is.

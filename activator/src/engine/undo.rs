@@ -1,6 +1,6 @@
 //! Undoes a transaction, as far as it came, by looking at what stands where. May be interrupted and begun again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use rustix::fs::CWD;
@@ -18,7 +18,7 @@ use crate::host::{HOME, Host, host_file, profile};
 use crate::manifest::User;
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
-use crate::values::UnitName;
+use crate::values::{ManagedPath, UnitName};
 
 /// When something is undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<(), Proble
         moment,
         systemd: Systemd::of(host),
         swapper: Swapper::new(host),
+        became: became_directories(journal),
         touched: BTreeSet::new(),
         failures: Vec::new(),
     };
@@ -60,12 +61,25 @@ pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<(), Proble
     }
 }
 
+/// Directories that took the place of something, with their inodes.
+fn became_directories(journal: &Journal) -> BTreeMap<&str, u64> {
+    let became =
+        journal.operations.iter().filter_map(|operation| match (&operation.step, &operation.facts) {
+            (Step::CreateDirectory { path, .. }, Facts::Slot { staged, replaced: Some(_), .. }) => {
+                Some((&**path, (*staged)?))
+            }
+            _ => None,
+        });
+    became.collect()
+}
+
 struct Undoer<'a> {
     host: &'a Host,
     journal: &'a Journal,
     moment: Moment,
     systemd: Option<Systemd>,
     swapper: Swapper<'a>,
+    became: BTreeMap<&'a str, u64>,
     touched: BTreeSet<String>,
     failures: Vec<Problem>,
 }
@@ -131,6 +145,9 @@ impl Undoer<'_> {
         else {
             return Ok(());
         };
+        if self.is_gone_from_above(path)? {
+            return Ok(());
+        }
         let places = Places { path, slot };
         for path in [&**path, slot] {
             self.touched.insert(path.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned());
@@ -140,6 +157,19 @@ impl Undoer<'_> {
             return Ok(());
         }
         self.swapper.bring_back(places, staged)
+    }
+
+    /// Whether a path would stand in a directory that is not there: it has made way already for what stood there before,
+    /// or never came.
+    fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, Problem> {
+        for (at, _) in path.match_indices('/').skip(1) {
+            if let Some(staged) = self.became.get(&path[..at])
+                && self.swapper.stands_at(&path[..at])? != Some(*staged)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Units and how they were, each once.
@@ -152,11 +182,11 @@ impl Undoer<'_> {
         units.collect()
     }
 
-    fn now(&mut self, systemd: Systemd) -> std::collections::BTreeMap<UnitName, UnitState> {
+    fn now(&mut self, systemd: Systemd) -> BTreeMap<UnitName, UnitState> {
         let names: Vec<&UnitName> = self.units().into_iter().map(|(_, unit, _)| unit).collect();
         systemd.show(&names).unwrap_or_else(|problem| {
             self.failures.push(problem);
-            std::collections::BTreeMap::default()
+            BTreeMap::default()
         })
     }
 
@@ -240,11 +270,14 @@ fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
     if state == before { Ok(()) } else { host.write_record(state::RECORD, &state) }
 }
 
-/// Removes slots and copies that nobody needs, then the journal.
+/// Removes slots and copies that nobody needs, then the journal. What could not go back, since somebody removed the
+/// directory it stood in, stays in its slot, and the next run keeps it.
 fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = Swapper::new(host);
     for operation in &journal.operations {
-        if let Facts::Slot { slot, .. } = &operation.facts {
+        if let Facts::Slot { slot, staged, .. } = &operation.facts
+            && (journal.phase == Phase::Staging || swapper.slot_holds(slot)? == *staged)
+        {
             swapper.clear(slot)?;
         }
         if let Some(kept) = &operation.kept {
@@ -255,8 +288,8 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
         }
     }
     remove_slots(host, journal)?;
-    host.remove_record(journal::RECORD)?;
-    profile::unpin(host)
+    profile::unpin(host)?;
+    host.remove_record(journal::RECORD)
 }
 
 /// Removes the directory of an original.

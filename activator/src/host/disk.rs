@@ -77,7 +77,8 @@ pub fn sync(file: impl AsFd) -> Result<(), Errno> {
 /// # Errors
 /// What the kernel says.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
-    Ok(sync(File::open(path)?)?)
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(sync(rustix::fs::open(path, flags, Mode::empty())?)?)
 }
 
 /// Writes everything on the filesystem of a file to the disk.

@@ -157,16 +157,23 @@ pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
     if !roots.is_dir() {
         return Ok(());
     }
-    replace(&roots, PINNED, Path::new(closure))
-        .map_err(|error| host_file("pin the closure in", ROOTS, &error))
+    replace(&roots, PINNED, Path::new(closure)).map_err(|error| {
+        // Best effort: what counts is the error itself, and the next run looks for what is left.
+        let _ = unpin(host);
+        host_file("pin the closure in", ROOTS, &error)
+    })
 }
 
-/// Undoes [`pin`].
+/// Undoes [`pin`], as far as it came.
 ///
 /// # Errors
 /// [`crate::problem::Code::HostFile`].
 pub fn unpin(host: &Host) -> Result<(), Problem> {
-    remove(&host.path(ROOTS).join(PINNED)).map_err(|error| host_file("unpin the closure in", ROOTS, &error))
+    let roots = host.path(ROOTS);
+    [roots.join(PINNED), beside(&roots, PINNED)]
+        .iter()
+        .try_for_each(|link| remove(link))
+        .map_err(|error| host_file("unpin the closure in", ROOTS, &error))
 }
 
 fn replace(directory: &Path, name: &str, target: &Path) -> io::Result<()> {

@@ -17,4 +17,5 @@ mod room;
 mod sequences;
 mod stand;
 mod tricks;
+mod types;
 mod walk;

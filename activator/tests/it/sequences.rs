@@ -17,13 +17,27 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::ledger;
-use crate::room::{Room, directory, file, with};
+use crate::room::{Room, directory, file, make_link, with};
 
-/// Files that may be managed; the first three stand there before.
-const FILES: [&str; 6] = ["/etc/a", "/etc/b", "/srv/deep/c", "/srv/deep/d", "/srv/e", "/opt/x/y/z"];
+/// Files that may be managed; the first three stand there before. Some stand where others need a directory.
+const FILES: [&str; 9] = [
+    "/etc/a",
+    "/etc/b",
+    "/srv/deep/c",
+    "/srv/deep/d",
+    "/srv/e",
+    "/srv/e/f",
+    "/opt/x",
+    "/opt/x/y",
+    "/opt/x/y/z",
+];
 const STANDING: usize = 3;
 
-/// What a generation says about each file: absent, or content and mode; and which directories it names.
+/// The content that stands for a link, and its target.
+const LINK: u8 = 3;
+const TARGET: &str = "nowhere";
+
+/// What a generation says about each file: absent, or content and mode; and whether it names directories.
 type Generation = (Vec<Option<(u8, bool)>>, bool);
 
 #[derive(Clone, Debug)]
@@ -39,8 +53,16 @@ enum Move {
 }
 
 fn generation() -> impl Strategy<Value = Generation> {
-    let files = prop::collection::vec(prop::option::of((0..3_u8, any::<bool>())), FILES.len());
-    (files, any::<bool>())
+    let files = prop::collection::vec(prop::option::of((0..=LINK, any::<bool>())), FILES.len());
+    (files, any::<bool>()).prop_map(|(mut files, directories)| {
+        for (index, path) in FILES.iter().enumerate() {
+            let mut above = FILES.iter().zip(&files).filter(|(_, wanted)| wanted.is_some());
+            if above.any(|(above, _)| path.starts_with(&format!("{above}/"))) {
+                files[index] = None;
+            }
+        }
+        (files, directories)
+    })
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -67,6 +89,16 @@ fn lists((files, directories): &Generation) -> Value {
         json!([])
     };
     json!({ "files": files.collect::<Vec<_>>(), "directories": directories })
+}
+
+fn closure(room: &Room, name: &str, generation: &Generation) -> String {
+    let closure = room.closure(name, &lists(generation));
+    for (path, wanted) in FILES.iter().zip(&generation.0) {
+        if matches!(wanted, Some((LINK, _))) {
+            make_link(&closure, path, TARGET);
+        }
+    }
+    closure
 }
 
 fn run(host: &Host, goal: &Goal) -> Report {
@@ -163,8 +195,15 @@ impl Play {
         let again = run(&self.host, &Goal::Closure(closure.to_owned()));
         prop_assert_eq!(again.outcome, Outcome::Unchanged, "applying twice is applying once");
         for (path, wanted) in FILES.iter().zip(&generation.0) {
-            if let Some((content, _)) = wanted {
-                prop_assert_eq!(self.room.read(path), format!("content {content}\n"));
+            match wanted {
+                Some((LINK, _)) => {
+                    let found = fs::read_link(self.room.path(path)).unwrap();
+                    prop_assert_eq!(found.to_str(), Some(TARGET));
+                }
+                Some((content, _)) => {
+                    prop_assert_eq!(self.room.read(path), format!("content {content}\n"));
+                }
+                None => {}
             }
         }
         self.edited = false;
@@ -213,7 +252,7 @@ fn play(moves: &[Move]) -> Result<(), TestCaseError> {
     let mut play = Play::new();
     let before = outside(&play.room);
     for (index, step) in moves.iter().enumerate() {
-        let closure = |generation| play.room.closure(&index.to_string(), &lists(generation));
+        let closure = |generation| closure(&play.room, &index.to_string(), generation);
         match step {
             Move::Apply(generation) => play.apply(&closure(generation), generation)?,
             Move::ThereAndBack(generation) => play.there_and_back(&closure(generation), generation)?,

@@ -79,6 +79,7 @@ impl Stand {
         self.write("/etc/shadow", "root:*:19000:0:99999:7:::\n", 0o640);
         fs::create_dir_all(self.path("/var/lib")).unwrap();
         fs::create_dir_all(self.path("/nix/var/nix/profiles")).unwrap();
+        fs::create_dir_all(self.path("/nix/var/nix/gcroots")).unwrap();
     }
 
     /// Builds a closure under a name.

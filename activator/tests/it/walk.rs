@@ -9,7 +9,7 @@ use rustix::fs::XattrFlags;
 use serde_json::{Value, json};
 
 use crate::ledger;
-use crate::room::{directory, file, unit, with};
+use crate::room::{directory, file, make_link, unit, with};
 use crate::stand::{Stand, differences, with_own_mounts};
 
 /// A run that only ends what an earlier one left open: the generation does not exist.
@@ -64,6 +64,12 @@ fn one() -> Value {
             with(file("/etc/restored", Some("managed\n")), "onConflict", "backup"),
             with(file("/srv/restored", Some("managed\n")), "onConflict", "backup"),
             with(file("/etc/same", Some("as it is\n")), "onConflict", "backup"),
+            file("/etc/opens", Some("a file\n")),
+            with(file("/etc/opens-original", Some("a file\n")), "onConflict", "backup"),
+            file("/opt/opens-link", Some("to be a link\n")),
+            file("/srv/closes/a", Some("in it\n")),
+            file("/srv/closes/deep/b", Some("deep in it\n")),
+            file("/opt/closes-link/a", Some("in it\n")),
         ],
         "units": [unit("web.service", Some("[Install]\nWantedBy=a.target\n"), Some(true))],
     })
@@ -81,6 +87,12 @@ fn two() -> Value {
             file("/etc/type", Some("a file now\n")),
             with(file("/srv/changed", Some("two\n")), "mode", "0640"),
             with(file("/srv/foreign", Some("ours\n")), "onConflict", "backup"),
+            file("/etc/opens/a", Some("in it\n")),
+            file("/etc/opens/deep/b", Some("deep in it\n")),
+            file("/etc/opens-original/a", Some("in it\n")),
+            file("/opt/opens-link/a", Some("in it\n")),
+            file("/srv/closes", Some("a file now\n")),
+            file("/opt/closes-link", Some("to be a link\n")),
         ],
         "units": [unit("web.service", Some("[Install]\nWantedBy=b.target\n"), Some(true))],
     })
@@ -89,7 +101,8 @@ fn two() -> Value {
 /// Create, change, remove: what a host goes through.
 fn transactions(stand: &Stand) -> [Transaction; 3] {
     stand.install();
-    for path in ["/etc/restored", "/etc/foreign", "/etc/adopted", "/srv/restored", "/srv/foreign"] {
+    let standing = ["/etc/restored", "/etc/foreign", "/etc/adopted", "/srv/restored", "/srv/foreign"];
+    for path in standing.into_iter().chain(["/etc/opens-original"]) {
         stand.write(path, &format!("stood at {path}\n"), 0o604);
     }
     stand.write("/etc/same", "as it is\n", 0o644);
@@ -101,8 +114,10 @@ fn transactions(stand: &Stand) -> [Transaction; 3] {
     stand.save("bare");
     let [one, two, nothing] = [("one", one()), ("two", two()), ("nothing", json!({}))]
         .map(|(name, lists)| stand.closure(name, &lists));
+    make_link(&one, "/opt/opens-link", "/etc/passwd");
+    make_link(&two, "/opt/closes-link", "/etc");
     let create = Transaction::measure(stand, "bare", &one);
-    for path in ["/etc/changed", "/srv/changed"] {
+    for path in ["/etc/changed", "/srv/changed", "/etc/opens", "/srv/closes/a"] {
         stand.write(path, "by hand\n", 0o644);
     }
     stand.save("edited");

@@ -154,9 +154,10 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
             change(format!("user {}: {}", user.name, clean(&changes.join(", "))))
         }
         Step::DisableUser { name } => go(format!("user {name} is locked; the account and its id stay")),
-        Step::CreateDirectory { path, access, implicit } => {
+        Step::CreateDirectory { path, access, implicit, before, keep } => {
             let why = if *implicit { ", needed by what stands in it" } else { "" };
-            come(format!("{path}/  {}{}", shown(access), paint(DIM, why)))
+            let line = format!("{path}/  {}{}{}", shown(access), paint(DIM, why), kept(*keep));
+            if before.is_some() { change(format!("{line}  was no directory")) } else { come(line) }
         }
         Step::WriteLink { path, before: None, target, keep } => {
             come(format!("{path} → {}{}", clean(target), kept(*keep)))

@@ -1,11 +1,13 @@
 //! Users and groups.
 
+use std::collections::BTreeMap;
+
 use super::Differ;
 use crate::host::accounts::Account;
-use crate::manifest::User;
+use crate::manifest::{Entry, User};
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
-use crate::values::{AccountName, Owner};
+use crate::values::{AccountName, ManagedPath, Owner};
 
 /// Steps at the beginning and at the end.
 #[derive(Default)]
@@ -131,6 +133,34 @@ impl Differ<'_> {
     pub(super) fn user_will_exist(&self, owner: &Owner) -> bool {
         let defined = self.manifest.users.iter().any(|user| *user.name == **owner);
         defined || self.observed.accounts.uid(owner).is_some()
+    }
+
+    /// Owners that neither exist nor would be created, each named once.
+    pub(super) fn check_owners(&mut self) {
+        let mut missing: BTreeMap<String, ManagedPath> = BTreeMap::new();
+        for (path, entry) in &self.manifest.entries {
+            let access = match entry {
+                Entry::Directory(access) => access,
+                Entry::File(file) => &file.access,
+                Entry::Link(_) => continue,
+            };
+            if !self.user_will_exist(&access.owner) {
+                missing.entry(format!("User `{}`", access.owner)).or_insert_with(|| path.clone());
+            }
+            if !self.group_will_exist(&access.group) {
+                missing.entry(format!("Group `{}`", access.group)).or_insert_with(|| path.clone());
+            }
+        }
+        for (who, path) in missing {
+            self.problems.push(
+                Problem::new(
+                    Code::Account,
+                    format!("{who} owns a managed path, but does not exist on the host"),
+                )
+                .at(path)
+                .help("define it under nixfleet.users or nixfleet.groups, or name one that exists"),
+            );
+        }
     }
 
     pub(super) fn group_will_exist(&self, owner: &Owner) -> bool {

@@ -1,6 +1,8 @@
 //! State, manifest and observed host → steps. Pure: the same three always give the same steps.
 
 mod accounts;
+mod drift;
+mod ending;
 mod paths;
 #[cfg(test)]
 mod tests;
@@ -10,7 +12,7 @@ pub(super) use accounts::groups_of;
 
 use std::collections::BTreeSet;
 
-use super::observe::Observed;
+use super::observe::{Found, Observed};
 use super::state::State;
 use crate::manifest::{Manifest, Package};
 use crate::plan::{Drift, PackageChanges, Step};
@@ -50,6 +52,7 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         drift: Vec::new(),
         problems: Vec::new(),
         changed: BTreeSet::new(),
+        becoming: BTreeSet::new(),
         reload_daemon: false,
     };
     differ.profile();
@@ -61,10 +64,7 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         .create
         .into_iter()
         .chain(units.stop)
-        .chain(paths.directories)
-        .chain(paths.writes)
-        .chain(paths.removals)
-        .chain(paths.directory_removals)
+        .chain(paths.in_order())
         .chain(reload)
         .chain(switch(state, desired, observed))
         .chain(units.restart)
@@ -86,11 +86,13 @@ struct Differ<'a> {
     problems: Vec<Problem>,
     /// Paths whose content or access would change: they decide which units are affected.
     changed: BTreeSet<ManagedPath>,
+    /// Paths that would become directories.
+    becoming: BTreeSet<ManagedPath>,
     /// Something systemd reads would change.
     reload_daemon: bool,
 }
 
-impl Differ<'_> {
+impl<'a> Differ<'a> {
     /// The generation that the last transaction put in force should still be.
     fn profile(&mut self) {
         let number = self.observed.profile.current.as_ref().map(|generation| generation.number);
@@ -99,6 +101,16 @@ impl Differ<'_> {
                 |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
             let what = format!("generation {} → {}", name(self.state.generation), name(number));
             self.drifted(&crate::host::profile::DIRECTORY, what);
+        }
+    }
+
+    /// What stands at a path: nothing below what is yet to become a directory.
+    fn found(&self, path: &ManagedPath) -> &'a Found {
+        match self.observed.found(path) {
+            Found::Unreachable(_) if path.parent().is_some_and(|above| self.becoming.contains(&above)) => {
+                &Found::Missing
+            }
+            found => found,
         }
     }
 

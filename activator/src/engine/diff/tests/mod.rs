@@ -113,7 +113,7 @@ impl Simulated {
 fn stands(manifest: &Manifest) -> BTreeMap<crate::values::ManagedPath, Found> {
     let found = manifest.entries.iter().map(|(path, entry)| {
         let found = match entry {
-            Entry::Directory(access) => Found::Directory { access: access.clone(), empty: false },
+            Entry::Directory(access) => Found::Directory { access: access.clone(), holds: Vec::new() },
             Entry::File(file) => {
                 Found::File { sha256: file.sha256.clone(), size: file.size, access: file.access.clone() }
             }
@@ -124,7 +124,7 @@ fn stands(manifest: &Manifest) -> BTreeMap<crate::values::ManagedPath, Found> {
     let mut found: BTreeMap<_, _> = found.collect();
     for directory in crate::engine::observe::directories_above(manifest.entries.keys()) {
         let access = crate::manifest::Access::of_implicit_directory();
-        found.entry(directory).or_insert(Found::Directory { access, empty: false });
+        found.entry(directory).or_insert(Found::Directory { access, holds: Vec::new() });
     }
     found
 }

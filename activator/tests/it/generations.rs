@@ -203,8 +203,8 @@ fn a_conflict_is_refused_with_the_line_to_add() {
           help: add the line: nixfleet.files."/etc/motd".onConflict = "backup";  # or "adopt"
         [NF-410] Others may write to a directory on the way to a managed path
           where: /etc/open
-          why: its mode is 0777
-          help: take the right away with `chmod go-w /etc/open`, or manage another path
+          why: its mode is 0777, its owner has the id 0 and its group the id 0
+          help: manage a path elsewhere, or find out who needs that right before it is taken away: only the owner may write there, and to a directory of root's a group of the system
         [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
           where: /etc/systemd/system/web.service.d/a.conf
           help: add the line: nixfleet.systemd.units."web.service".onConflict = "backup";  # or "adopt"
@@ -286,7 +286,8 @@ fn a_path_of_ours_may_change_its_type() {
     assert_eq!(room.read("/etc/b"), "b");
     room.write("/etc/a/by-hand", "");
     let report = room.applied(&one, "blocked");
-    assert_eq!(report["problem"]["why"], "the directory there is not empty");
+    let why = "the directory there is not empty: /etc/a/by-hand is not ours";
+    assert_eq!(report["problem"]["why"], why);
 }
 
 #[test]

@@ -211,6 +211,25 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// The path it is about, if it is about one.
+    #[must_use]
+    pub const fn path(&self) -> Option<&ManagedPath> {
+        match self {
+            Self::CreateDirectory { path, .. }
+            | Self::WriteFile { path, .. }
+            | Self::WriteLink { path, .. }
+            | Self::ChangeAccess { path, .. }
+            | Self::Own { path, .. }
+            | Self::Remove { path, .. }
+            | Self::Restore { path, .. }
+            | Self::RemoveDirectory { path }
+            | Self::Release { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}
+
 /// What becomes of the content that a step replaces or removes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

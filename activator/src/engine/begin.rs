@@ -7,6 +7,7 @@ use rustix::fs::Stat;
 
 use super::journal::{Facts, Journal, Operation, Phase, Replaced};
 use super::planner::Planned;
+use super::slots::{self, CONTENT, ORIGINALS, SLOTS};
 use super::state::{FileStat, Origin};
 use super::status::KEPT;
 use super::target::Target;
@@ -17,11 +18,6 @@ use crate::plan::{Generation, Keep, Step};
 use crate::problem::{Code, Problem};
 use crate::values::{AbsPath, ManagedPath};
 use crate::{SCHEMA, digest};
-
-/// Where slots are, under [`HOME`], where the filesystem and the mount are those of the destination.
-pub const SLOTS: &str = "tx";
-/// Where originals are, under [`HOME`].
-pub const ORIGINALS: &str = "originals";
 
 /// Looks up everything that undoing each step would need.
 ///
@@ -127,10 +123,9 @@ impl Beginner<'_> {
         let (directory, depth) = self.walk.nearest(self.standing(path))?;
         let here = place(path, directory)?;
         let slot = if here == self.home {
-            format!("{HOME}/{SLOTS}/{}/{index}", self.transaction)
+            slots::at_home(self.transaction, index)
         } else {
-            let beside = self.lasting_directory(path, here, depth)?;
-            format!("{beside}/.nixfleet-tx-{}-{index}", self.transaction)
+            slots::beside(&self.lasting_directory(path, here, depth)?, self.transaction, index)
         };
         let original = match self.planned.state.paths.get(path).map(|owned| &owned.origin) {
             Some(Origin::Original { kept }) => Some(kept.clone()),
@@ -163,7 +158,7 @@ impl Beginner<'_> {
             Keep::Nothing => return Ok(None),
             Keep::Copy => (&|suffix| format!("{HOME}/{KEPT}/{}{suffix}{path}", self.number), ""),
             Keep::Original => {
-                (&|suffix| format!("{HOME}/{ORIGINALS}/{}{suffix}", digest::of(&**path)), "/content")
+                (&|suffix| format!("{HOME}/{ORIGINALS}/{}{suffix}", digest::of(&**path)), CONTENT)
             }
         };
         let suffixes = std::iter::once(String::new()).chain((2..).map(|count| format!("~{count}")));
@@ -173,7 +168,8 @@ impl Beginner<'_> {
             found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
         };
         let free = suffixes.map(|suffix| directory(&suffix)).find(is_free);
-        free.map(|free| own_path(free + name)).transpose()
+        let place = |free| if name.is_empty() { free } else { format!("{free}/{name}") };
+        free.map(|free| own_path(place(free))).transpose()
     }
 
     /// The part of a path that can be looked for: nothing stands yet in what is to become a directory.

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustix::time::ClockId;
 
-use super::begin::ORIGINALS;
 use super::journal::{self, Facts, Journal, Operation};
 use super::observe::{Found, Observed, directories_above};
 use super::planner::Planned;
+use super::slots;
 use super::state::{self, FileStat, Origin, Owned, OwnedUser, State, Thing};
 use super::swap::{Places, Swapper};
 use super::target::Target;
 use super::undo::{forget_original, remove_slots};
 use crate::SCHEMA;
 use crate::host::walk::{self, Walk};
-use crate::host::{HOME, Host, profile};
+use crate::host::{Host, profile};
 use crate::manifest::{Access, Entry, Manifest};
 use crate::plan::{Keep, Step};
 use crate::problem::Problem;
@@ -214,7 +214,7 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
             swapper.clear(slot)?;
         }
         if let (Step::Restore { .. }, Some(original)) = (&operation.step, original)
-            && original.starts_with(&format!("{HOME}/{ORIGINALS}/"))
+            && slots::is_original(original)
         {
             forget_original(host, original)?;
         }

@@ -8,7 +8,8 @@ use rustix::fs::{Mode as Bits, OFlags};
 
 use super::diff::groups_of;
 use super::journal::{Facts, Journal, Operation};
-use super::stage::{hand_over, ids};
+use super::obstacles;
+use super::stage::ids;
 use super::state::State;
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Account, Accounts, Change};
@@ -214,17 +215,21 @@ fn change_access(host: &Host, path: &ManagedPath, access: &Access) -> Result<(),
 pub fn set_access(host: &Host, path: &ManagedPath, uid: u32, gid: u32, mode: u32) -> Result<(), Problem> {
     let mut walk = Walk::new(host);
     let Some(directory) = walk.parent(path)? else { return Ok(()) };
-    let failed = |error| host_file("change mode and owner of", &**path, &error);
+    let failed = |errno| obstacles::refused("change mode and owner of", path, errno);
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty()) {
         Ok(file) => {
+            let stat = rustix::fs::fstat(&file).map_err(failed)?;
+            if (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777) == (uid, gid, mode) {
+                return Ok(());
+            }
             // Nobody gains a right in between that they have neither before nor afterwards.
-            let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
-            disk::change_mode(&file, stat.st_mode & mode & 0o777).map_err(|errno| failed(errno.into()))?;
-            hand_over(&file, uid, gid, mode).map_err(failed)?;
-            disk::sync(&file).map_err(|errno| failed(errno.into()))
+            disk::change_mode(&file, stat.st_mode & mode & 0o777).map_err(failed)?;
+            disk::change_owner(&file, uid, gid).map_err(failed)?;
+            disk::change_mode(&file, mode).map_err(failed)?;
+            disk::sync(&file).map_err(failed)
         }
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => Ok(()),
-        Err(errno) => Err(failed(errno.into())),
+        Err(errno) => Err(failed(errno)),
     }
 }

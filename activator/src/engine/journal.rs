@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::execute::is_account;
-use super::status::KEPT;
+use super::slots::{self, SLOTS};
 use crate::SCHEMA;
 use crate::host::accounts::Account;
 use crate::host::lock::Holder;
@@ -122,20 +122,31 @@ impl Journal {
     /// # Errors
     /// [`Code::Recovery`] where it cannot be read.
     pub fn read(host: &Host) -> Result<Option<Self>, Problem> {
-        let unreadable = |why: String| {
-            Problem::new(Code::Recovery, "The journal of an interrupted run cannot be read")
-                .at(format!("{HOME}/{RECORD}"))
-                .because(why)
-                .help("nothing was touched; what the run replaced stands under /var/lib/nixfleet/tx")
-        };
-        let Some(bytes) = host.read_record(RECORD).map_err(|error| unreadable(error.to_string()))? else {
-            return Ok(None);
-        };
-        let journal: Self = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        if journal.schema == SCHEMA {
-            return Ok(Some(journal));
+        let bytes = host.read_record(RECORD).map_err(|error| unreadable(&error.to_string()))?;
+        bytes.map(|bytes| Self::parse(&bytes)).transpose()
+    }
+
+    /// Parses a journal.
+    ///
+    /// # Errors
+    /// As [`Journal::read`]; also where it names a place that no run of ours would have taken.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        let journal: Self = serde_json::from_slice(bytes).map_err(|error| unreadable(&error.to_string()))?;
+        if journal.schema != SCHEMA {
+            let schema = journal.schema;
+            return Err(unreadable(&format!("its schema is {schema}, and this activator reads {SCHEMA}")));
         }
-        Err(unreadable(format!("its schema is {}, and this activator reads {SCHEMA}", journal.schema)))
+        let strange = journal
+            .operations
+            .iter()
+            .enumerate()
+            .find_map(|(index, operation)| operation.strange_place(journal.transaction, index));
+        match strange {
+            None => Ok(journal),
+            Some(place) => Err(unreadable(&format!(
+                "it names {place}, where no run keeps anything: somebody wrote to the journal"
+            ))),
+        }
     }
 
     /// Whether anything but the staging area can have been touched.
@@ -148,9 +159,8 @@ impl Journal {
     /// Copies of replaced or removed content that stay beyond the transaction, as absolute paths on the host.
     #[must_use]
     pub fn kept(&self) -> Vec<String> {
-        let copies = format!("{HOME}/{KEPT}/");
         let kept = self.operations.iter().filter_map(|operation| operation.kept.as_ref());
-        kept.filter(|kept| kept.starts_with(&copies)).map(ToString::to_string).collect()
+        kept.filter(|kept| slots::is_copy(kept)).map(ToString::to_string).collect()
     }
 
     /// Whether systemd has to read its unit files again once the operations are undone.
@@ -158,6 +168,26 @@ impl Journal {
     pub fn reloads_daemon(&self) -> bool {
         self.operations.iter().any(|operation| operation.step == Step::DaemonReload)
     }
+}
+
+impl Operation {
+    /// A place the operation names that cannot be one of ours.
+    fn strange_place(&self, transaction: u64, index: usize) -> Option<&AbsPath> {
+        let kept = self.kept.as_ref().filter(|kept| !slots::is_copy(kept) && !slots::is_original(kept));
+        let Facts::Slot { slot, original, .. } = &self.facts else { return kept };
+        let path = self.step.path().map_or("", |path| path);
+        let slot = Some(slot).filter(|slot| !slots::is_slot(slot, transaction, index, path));
+        let original = original.as_ref().filter(|original| !slots::is_original(original));
+        kept.or(slot).or(original)
+    }
+}
+
+fn unreadable(why: &str) -> Problem {
+    let copies = format!("{HOME}/{SLOTS}");
+    Problem::new(Code::Recovery, "The journal of an interrupted run cannot be read")
+        .at(format!("{HOME}/{RECORD}"))
+        .because(why)
+        .help(format!("nothing was touched; what the run replaced stands under {copies}"))
 }
 
 /// An interrupted run that the next apply will recover, for people.

@@ -28,15 +28,16 @@ pub fn keep(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -
     }
 }
 
-/// Says beside an original which path it came from, for people who look around.
+/// Says beside an original which path it came from, for people who look around. The caller writes the file to the disk.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<()> {
+pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<File> {
     let beside = host.path(kept.rsplit_once('/').map_or("/", |(directory, _)| directory));
     let meta = serde_json::json!({ "schema": crate::SCHEMA, "path": path });
     let file = disk::open(CWD, beside.join("meta.json"), Opening::Emptied)?;
-    Writer(&file).write_all(format!("{meta}\n").as_bytes())
+    Writer(&file).write_all(format!("{meta}\n").as_bytes())?;
+    Ok(file)
 }
 
 /// Copies a file or link with all its metadata. For what stays where it is: an edit in place must not reach the copy.
@@ -46,15 +47,15 @@ pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<()> {
 pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     let stat = rustix::fs::statat(from.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => copy_file(from, name, to, as_name, &stat)?,
+        FileType::RegularFile => copy_file(from, name, to, as_name, &stat),
         FileType::Symlink => {
             let target = rustix::fs::readlinkat(from.fd, name, Vec::new())?;
             disk::symlink(Path::new(OsStr::from_bytes(target.as_bytes())), to.fd, as_name)?;
             disk::change_link_owner(to.fd, as_name, stat.st_uid, stat.st_gid)?;
+            Ok(disk::change_times(to.fd, as_name, &times(&stat))?)
         }
-        _ => return Err(io::Error::other("it is neither a file nor a link")),
+        _ => Err(io::Error::other("it is neither a file nor a link")),
     }
-    Ok(disk::change_times(to.fd, as_name, &times(&stat))?)
 }
 
 fn copy_file(

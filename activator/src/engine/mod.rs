@@ -4,10 +4,10 @@
 //! - [`observe`][]: the host as it stands
 //! - [`target`][]: what it should become
 //! - [`diff`][]: state, target and host → steps, without touching anything
-//! - [`planner`][]: puts a plan together
+//! - [`planner`][], [`obstacles`][]: puts a plan together
 //! - [`glance`][]: tells in a fraction of the time that nothing is to be done
 //! - [`journal`][], [`begin`][]: an open transaction and what undoing it needs
-//! - [`stage`][], [`keep`][]: everything new made ready, everything old kept
+//! - [`stage`][], [`keep`][], [`slots`][]: everything new made ready, everything old kept
 //! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
 //! - [`window`][]: a change that has to be confirmed
 //! - [`apply`][]: one run from the lock to the report
@@ -23,9 +23,11 @@ pub mod glance;
 pub mod journal;
 pub mod keep;
 pub mod observe;
+pub mod obstacles;
 pub mod planner;
 mod recorded;
 pub mod recover;
+pub mod slots;
 pub mod stage;
 pub mod state;
 pub mod status;

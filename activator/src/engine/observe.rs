@@ -6,7 +6,7 @@ use std::io;
 
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat};
 
-use super::state::{FileStat, State, Thing};
+use super::state::{FileStat, Origin, State, Thing};
 use crate::digest;
 use crate::host::accounts::Accounts;
 use crate::host::profile::Profile;
@@ -111,7 +111,9 @@ impl Observed {
 pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observed, Problem> {
     let accounts = Accounts::read(host)?;
     let directories = directories_above(manifest.entries.keys());
-    let wanted = directories.iter().chain(state.paths.keys()).chain(manifest.entries.keys());
+    let originals = directories_of_originals(state, manifest);
+    let wanted =
+        directories.iter().chain(&originals).chain(state.paths.keys()).chain(manifest.entries.keys());
     let wanted: BTreeSet<&ManagedPath> = wanted.collect();
     let mut walk = Walk::new(host);
     let looker = Looker { accounts: &accounts, state, manifest, needed: &directories };
@@ -142,6 +144,13 @@ pub fn directories_above<'a>(paths: impl Iterator<Item = &'a ManagedPath>) -> BT
         }
     }
     directories
+}
+
+/// Where originals are to be put back.
+fn directories_of_originals(state: &State, manifest: &Manifest) -> Vec<ManagedPath> {
+    let ended = state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path));
+    let originals = ended.filter(|(_, owned)| matches!(owned.origin, Origin::Original { .. }));
+    originals.filter_map(|(path, _)| path.parent()).collect()
 }
 
 /// Every unit that a plan may touch.

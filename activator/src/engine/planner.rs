@@ -6,9 +6,10 @@ use std::io::Read as _;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
-use super::begin::SLOTS;
 use super::diff::{diff, package_changes};
 use super::observe::{Observed, observe};
+use super::obstacles::obstacles;
+use super::slots::SLOTS;
 use super::state::State;
 use super::target::Target;
 use crate::SCHEMA;
@@ -41,6 +42,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let (state, state_bytes) = State::read(host)?;
     let observed = observe(host, &state, &target.manifest)?;
     let diff = diff(&state, target.desired(), &observed);
+    let obstacles = obstacles(host, &diff.steps);
     let plan = Plan {
         schema: SCHEMA,
         host: target.manifest.host.clone(),
@@ -53,6 +55,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         problems: other_host(&state, target)
             .into_iter()
             .chain(diff.problems)
+            .chain(obstacles)
             .chain(home_objection(host))
             .collect(),
     };
@@ -77,7 +80,7 @@ fn other_host(state: &State, target: &Target) -> Option<Problem> {
 /// Why what a transaction needs could not be kept safely, if so.
 pub(super) fn home_objection(host: &Host) -> Option<Problem> {
     let inside = format!("{HOME}/{SLOTS}");
-    let problem = Walk::new(host).parent(&inside).err()?;
+    let problem = Walk::of_root_alone(host).parent(&inside).err()?;
     Some(problem.help(format!("{HOME} and all above must be real directories that root alone may write to")))
 }
 

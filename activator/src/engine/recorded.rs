@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
+use super::slots::is_original;
 use super::state::{FileStat, Origin, Owned, OwnedUser, State, Thing};
 use crate::manifest::{Access, Package, Unit};
 use crate::values::{AccountName, Invalid, ManagedPath, Mode, UnitName};
@@ -138,6 +139,11 @@ impl TryFrom<RecordedPath<'_>> for Owned {
             }
         };
         let RecordedPath { origin, restart_units, reload_units, .. } = recorded;
+        if let Origin::Original { kept } = &origin
+            && !is_original(kept)
+        {
+            return Err(format!("no original is kept at `{kept}`"));
+        }
         Ok(Self { thing, origin, restart_units, reload_units })
     }
 }

@@ -13,9 +13,9 @@ use std::time::Duration;
 use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags};
 use sha2::{Digest as _, Sha256};
 
-use super::begin::{ORIGINALS, SLOTS};
 use super::journal::{Facts, Journal, Operation};
 use super::keep;
+use super::slots::{ORIGINALS, SLOTS};
 use super::status::KEPT;
 use super::swap::name_of;
 use super::target::Target;
@@ -115,7 +115,10 @@ impl Stager<'_> {
             let keep = if matches!(operation.step, Step::Own { .. }) { keep::copy } else { keep::keep };
             keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
             if kept.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
-                keep::describe(self.host, kept, path).map_err(failed)?;
+                let meta = keep::describe(self.host, kept, path).map_err(failed)?;
+                if !self.at_once {
+                    disk::sync(&meta).map_err(|errno| failed(errno.into()))?;
+                }
             }
         }
         let Facts::Slot { slot, staged, original, .. } = &mut operation.facts else { return Ok(()) };

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::journal::Replaced;
 use super::observe::names_in;
+use super::obstacles;
 use crate::host::disk;
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, host_file};
@@ -234,7 +235,7 @@ impl Pair<'_> {
     fn refused(&self, errno: Errno) -> Problem {
         match errno {
             Errno::NOENT | Errno::EXIST => outdated(self.places.path),
-            errno => host_file("replace", self.places.path, &errno.into()),
+            errno => obstacles::refused("replace", self.places.path, errno),
         }
     }
 }

@@ -6,9 +6,9 @@ use std::io;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::begin::{ORIGINALS, SLOTS};
 use super::execute::{set_access, sync_directories, unit_job};
 use super::journal::{self, Facts, Journal, Operation, Phase};
+use super::slots::{self, SLOTS};
 use super::state::{self, State};
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Accounts, Change};
@@ -136,15 +136,7 @@ impl Undoer<'_> {
     }
 
     fn slot(&mut self, step: &Step, slot: &str, staged: Option<u64>) -> Result<(), Problem> {
-        let (Step::WriteFile { path, .. }
-        | Step::WriteLink { path, .. }
-        | Step::CreateDirectory { path, .. }
-        | Step::Restore { path, .. }
-        | Step::Remove { path, .. }
-        | Step::RemoveDirectory { path }) = step
-        else {
-            return Ok(());
-        };
+        let Some(path) = step.path() else { return Ok(()) };
         if self.is_gone_from_above(path)? {
             return Ok(());
         }
@@ -282,7 +274,7 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
         }
         if let Some(kept) = &operation.kept {
             swapper.clear(kept)?;
-            if kept.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
+            if slots::is_original(kept) {
                 forget_original(host, kept)?;
             }
         }

@@ -91,7 +91,10 @@ pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     let link = link_name(generation.number);
     let switch = || {
-        disk::make_directories(&directory, 0o755)?;
+        if !directory.is_dir() {
+            disk::make_directories(&directory, 0o755)?;
+            disk::sync_directory(directory.parent().unwrap_or(&directory))?;
+        }
         if fs::read_link(directory.join(&link)).is_err() {
             replace(&directory, &link, Path::new(&generation.closure))?;
         }

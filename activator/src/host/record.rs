@@ -25,9 +25,17 @@ impl Host {
     /// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
     pub fn create_home(&self) -> Result<(), Problem> {
         let home = self.path(HOME);
-        disk::make_directories(home.parent().unwrap_or(&home), 0o755)
-            .and_then(|()| disk::make_directories(&home, 0o700))
-            .map_err(|error| host_file("create the directory", HOME, &error))
+        let above = home.parent().unwrap_or(&home);
+        let create = || {
+            if home.is_dir() {
+                return Ok(());
+            }
+            disk::make_directories(above, 0o755)?;
+            disk::make_directories(&home, 0o700)?;
+            // Or else a power cut could take the whole of it.
+            disk::sync_directory(above)
+        };
+        create().map_err(|error| host_file("create the directory", HOME, &error))
     }
 
     /// Reads a document of [`HOME`]; nothing where it does not exist.

@@ -6,15 +6,27 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, StatxFlags};
 use rustix::io::Errno;
 
+use super::record::read_limited;
 use super::{Host, host_file};
 use crate::problem::{Code, Problem};
 
 /// Walks a tree. Directories stay open along the way to the last path, so paths in order cost one look each.
 pub struct Walk<'h> {
     host: &'h Host,
+    trusted: Groups,
     open: Vec<Level>,
     /// The directory that is open, if all of its way exists: most paths lie where the one before did.
     at: String,
+}
+
+/// Groups that may write to directories of root's.
+#[derive(Clone, Copy)]
+enum Groups {
+    None,
+    /// Those of the system, looked up when the first such directory is met.
+    OfTheSystem,
+    /// Those up to an id.
+    UpTo(u32),
 }
 
 struct Level {
@@ -53,7 +65,13 @@ impl<'h> Walk<'h> {
     /// A walk that starts at the root.
     #[must_use]
     pub const fn new(host: &'h Host) -> Self {
-        Self { host, open: Vec::new(), at: String::new() }
+        Self { host, trusted: Groups::OfTheSystem, open: Vec::new(), at: String::new() }
+    }
+
+    /// A walk on which no group is trusted.
+    #[must_use]
+    pub const fn of_root_alone(host: &'h Host) -> Self {
+        Self { host, trusted: Groups::None, open: Vec::new(), at: String::new() }
     }
 
     /// Opens the directory of a path; nothing where it does not exist.
@@ -98,7 +116,9 @@ impl<'h> Walk<'h> {
                 Err(errno) => return Err(host_file("open the directory", path(), &errno.into())),
             };
             let stat = rustix::fs::fstat(&fd).map_err(|errno| host_file("look at", path(), &errno.into()))?;
-            check_closed(&stat, &path())?;
+            if !is_closed(&stat) && !is_group_trusted(&mut self.trusted, self.host, &fd, &stat) {
+                return Err(open_to_others(&stat, &path()));
+            }
             self.open.push(Level { name: names[depth].to_owned(), fd });
         }
         if self.open.len() == names.len() {
@@ -137,14 +157,47 @@ fn no_directory(here: BorrowedFd<'_>, name: &str, path: &str) -> Problem {
     }
 }
 
-fn check_closed(stat: &Stat, path: &str) -> Result<(), Problem> {
-    let open = stat.st_mode & 0o022 != 0;
+const fn is_closed(stat: &Stat) -> bool {
     let sticky_of_root = stat.st_mode & 0o1000 != 0 && stat.st_uid == 0;
-    if !open || sticky_of_root {
-        return Ok(());
+    stat.st_mode & 0o022 == 0 || sticky_of_root
+}
+
+/// Whether only root and a group of the system's may write to a directory, as to `/var/log` on Ubuntu: that is for
+/// services of the host, and root decides which those are.
+fn is_group_trusted(trusted: &mut Groups, host: &Host, directory: &OwnedFd, stat: &Stat) -> bool {
+    if let Groups::OfTheSystem = trusted {
+        *trusted = Groups::UpTo(largest_system_group(host));
     }
-    Err(Problem::new(Code::UnsafePath, "Others may write to a directory on the way to a managed path")
+    let Groups::UpTo(largest) = *trusted else { return false };
+    let root_and_group = stat.st_uid == 0 && stat.st_mode & 0o002 == 0 && stat.st_gid <= largest;
+    // With an access control list the bits of the group stand for everybody on the list.
+    root_and_group && !has_list(directory)
+}
+
+/// `SYS_GID_MAX` of login.defs(5), by default 999.
+fn largest_system_group(host: &Host) -> u32 {
+    let bytes = read_limited(&host.path("/etc/login.defs")).ok().flatten().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let mut values = text.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        if words.next() == Some("SYS_GID_MAX") { words.next()?.parse().ok() } else { None }
+    });
+    values.next().unwrap_or(999)
+}
+
+fn has_list(directory: &OwnedFd) -> bool {
+    let mut value = [0_u8; 1024];
+    let length = rustix::fs::fgetxattr(directory, c"system.posix_acl_access", &mut value[..]);
+    !matches!(length, Ok(0) | Err(Errno::NODATA | Errno::OPNOTSUPP))
+}
+
+fn open_to_others(stat: &Stat, path: &str) -> Problem {
+    let (mode, owner, group) = (stat.st_mode & 0o7777, stat.st_uid, stat.st_gid);
+    Problem::new(Code::UnsafePath, "Others may write to a directory on the way to a managed path")
         .at(path)
-        .because(format!("its mode is {:04o}", stat.st_mode & 0o7777))
-        .help(format!("take the right away with `chmod go-w {path}`, or manage another path")))
+        .because(format!("its mode is {mode:04o}, its owner has the id {owner} and its group the id {group}"))
+        .help(
+            "manage a path elsewhere, or find out who needs that right before it is taken away: only the owner may \
+             write there, and to a directory of root's a group of the system",
+        )
 }

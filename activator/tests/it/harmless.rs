@@ -3,7 +3,7 @@
 //! Each function panics where the promise is broken, and returns whether the document was accepted.
 
 use nixfleet_activate::build;
-use nixfleet_activate::engine::journal::Journal;
+use nixfleet_activate::engine::journal::{Facts, Journal};
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::manifest::{Entry, Manifest};
 use nixfleet_activate::values::{AbsPath, ManagedPath, Source};
@@ -34,18 +34,18 @@ pub fn state(bytes: &[u8]) -> bool {
     true
 }
 
-/// A journal keeps old content only at absolute, normal paths, and is read as it was written.
+/// A journal keeps old and new content only at places of our own, and is read as it was written.
 pub fn journal(bytes: &[u8]) -> bool {
-    let Ok(journal) = serde_json::from_slice::<Journal>(bytes) else { return false };
-    for kept in journal.operations.iter().filter_map(|operation| operation.kept.as_ref()) {
-        assert!(kept.parse::<AbsPath>().is_ok(), "{kept}");
+    let Ok(journal) = Journal::parse(bytes) else { return false };
+    for operation in &journal.operations {
+        let slot = if let Facts::Slot { slot, .. } = &operation.facts { Some(slot) } else { None };
+        for place in operation.kept.iter().chain(slot) {
+            assert!(place.parse::<AbsPath>().is_ok(), "{place}");
+            assert!(place.starts_with("/var/lib/nixfleet/") || place.contains("/.nixfleet-tx-"), "{place}");
+        }
     }
     let again = serde_json::to_vec(&journal).unwrap();
-    assert_eq!(
-        serde_json::from_slice::<Journal>(&again).unwrap(),
-        journal,
-        "what is written is read as the same"
-    );
+    assert_eq!(Journal::parse(&again).unwrap(), journal, "what is written is read as the same");
     true
 }
 

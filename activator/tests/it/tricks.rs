@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::process::{Command, Output, Stdio};
 
+use rustix::fs::XattrFlags;
 use serde_json::{Value, json};
 
 use crate::ledger;
@@ -139,7 +140,7 @@ fn a_source_that_leads_elsewhere_is_refused() {
 /// What makes the way to `/srv/a/b/file` unsafe, the code of the refusal, and where it points.
 type Trick = (&'static str, fn(&Room), &'static str);
 
-const WAYS: [Trick; 9] = [
+const WAYS: [Trick; 12] = [
     ("the directory is a link to a directory", |room| link(room, "/etc", "/srv/a/b"), "/srv/a/b"),
     ("a directory above is a link", |room| link(room, "/etc", "/srv/a"), "/srv/a"),
     ("a directory at the top is a link", |room| link(room, "/etc", "/srv"), "/srv"),
@@ -149,7 +150,10 @@ const WAYS: [Trick; 9] = [
         |room| link(room, "../../etc", "/srv/a/b"),
         "/srv/a/b",
     ),
-    ("the group may write to the directory", |room| make(room, "/srv/a/b", 0o775), "/srv/a/b"),
+    ("a group of people may write to the directory", |room| make_for(room, 0, 1000, 0o775), "/srv/a/b"),
+    ("the group of somebody's directory may write to it", |room| make_for(room, 1000, 4, 0o775), "/srv/a/b"),
+    ("a group of the system may write to it, and all others", |room| make_for(room, 0, 4, 0o777), "/srv/a/b"),
+    ("an access control list lets somebody write to it", make_with_list, "/srv/a/b"),
     ("others may write to a directory above", |room| make_above(room, 0o757), "/srv/a"),
     ("all may write, and it is not sticky", |room| make(room, "/srv/a/b", 0o777), "/srv/a/b"),
     ("a file stands in the way", |room| room.write("/srv/a", "x"), "/srv/a"),
@@ -164,6 +168,27 @@ fn link(room: &Room, target: &str, path: &str) {
 fn make(room: &Room, path: &str, mode: u32) {
     fs::create_dir_all(room.path(path)).unwrap();
     fs::set_permissions(room.path(path), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn make_for(room: &Room, owner: u32, group: u32, mode: u32) {
+    make(room, "/srv/a/b", 0o755);
+    chown(room.path("/srv/a/b"), Some(owner), Some(group)).unwrap();
+    make(room, "/srv/a/b", mode);
+}
+
+fn make_with_list(room: &Room) {
+    /// The owner and user 1000 write, the group and all others read.
+    const LIST: &[u8] = &[
+        2, 0, 0, 0, // version
+        1, 0, 7, 0, 255, 255, 255, 255, // owner
+        2, 0, 7, 0, 232, 3, 0, 0, // user 1000
+        4, 0, 5, 0, 255, 255, 255, 255, // group
+        16, 0, 7, 0, 255, 255, 255, 255, // mask
+        32, 0, 5, 0, 255, 255, 255, 255, // others
+    ];
+    make(room, "/srv/a/b", 0o755);
+    rustix::fs::setxattr(room.path("/srv/a/b"), c"system.posix_acl_access", LIST, XattrFlags::empty())
+        .unwrap();
 }
 
 fn make_above(room: &Room, mode: u32) {
@@ -181,7 +206,9 @@ fn a_way_that_somebody_else_can_bend_is_refused() {
         let before = room.tree("/");
         let plan = room.plan(&closure);
         let problem = &plan["problems"][0];
-        let refused = problem["code"] == "NF-410" && problem["where"] == place && problem["help"].is_string();
+        let refused = problem["code"] == "NF-410"
+            && problem["where"] == place
+            && problem["help"].as_str().is_some_and(|help| !help.contains("chmod"));
         let report = room.apply(&closure);
         let blocked = report["outcome"] == "blocked" && report["problem"]["code"] == "NF-410";
         let after: String = room
@@ -199,4 +226,25 @@ fn a_way_that_somebody_else_can_bend_is_refused() {
     room.applied(&room.closure("1", &json!({ "files": [file("/srv/a/b/file", Some("x"))] })), "ok");
     let tried = format!("{} ways to a path", WAYS.len());
     ledger::record(REFUSED, "tricks::a_way_that_somebody_else_can_bend_is_refused", &tried, &failures);
+}
+
+/// As Ubuntu has `/var/log`, where syslog writes, and Debian `/usr/local`.
+#[test]
+fn a_group_of_the_system_may_write_to_directories_of_roots() {
+    let lists = json!({ "files": [file("/srv/a/b/file", Some("x"))] });
+    for (group, mode) in [(0, 0o775), (4, 0o2775), (999, 0o770)] {
+        let room = Room::new();
+        make_for(&room, 0, group, mode);
+        room.applied(&room.closure("1", &lists), "ok");
+    }
+    // The host decides which groups those are.
+    let room = Room::new();
+    make_for(&room, 0, 999, 0o775);
+    room.write("/etc/login.defs", "# SYS_GID_MAX 999\nSYS_GID_MIN 100\nSYS_GID_MAX\t499\n");
+    assert_eq!(room.applied(&room.closure("1", &lists), "blocked")["problem"]["code"], "NF-410");
+    // With what is kept no group is trusted.
+    let room = Room::new();
+    chown(room.path("/var/lib"), Some(0), Some(4)).unwrap();
+    make(&room, "/var/lib", 0o775);
+    assert_eq!(room.applied(&room.closure("1", &lists), "blocked")["problem"]["where"], "/var/lib");
 }

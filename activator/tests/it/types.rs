@@ -186,3 +186,17 @@ fn a_directory_that_was_there_before_does_not_make_way() {
     let problem = room.plan(&room.closure("two", &SHAPES[1].1()))["problems"][0].clone();
     assert!(problem["why"].as_str().unwrap().contains("there before it was managed"), "{problem}");
 }
+
+#[test]
+fn an_original_whose_directory_is_gone_stays_where_it_is_kept() {
+    let room = Room::new();
+    room.write("/srv/deep/thing", "stood here\n");
+    let ours = with(file("/srv/deep/thing", Some("ours\n")), "onConflict", "backup");
+    room.applied(&room.closure("one", &json!({ "files": [ours] })), "ok");
+    fs::remove_dir_all(room.path("/srv/deep")).unwrap();
+    let end = room.closure("end", &json!({}));
+    let release = room.plan(&end)["steps"][0].clone();
+    let kept = release["why"].as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
+    room.applied(&end, "ok");
+    assert_eq!(room.read(&kept), "stood here\n", "{release}");
+}

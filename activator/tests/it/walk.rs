@@ -28,10 +28,10 @@ const ACL: &[u8] = &[
 type Tree = BTreeMap<String, String>;
 
 /// From one state of a host to a closure.
-struct Transaction {
+pub struct Transaction {
     /// The name under which the host before is saved.
-    from: &'static str,
-    closure: String,
+    pub from: &'static str,
+    pub closure: String,
     before: Tree,
     after: Tree,
     /// How many changes a run makes.
@@ -99,7 +99,7 @@ fn two() -> Value {
 }
 
 /// Create, change, remove: what a host goes through.
-fn transactions(stand: &Stand) -> [Transaction; 3] {
+pub fn transactions(stand: &Stand) -> [Transaction; 3] {
     stand.install();
     let standing = ["/etc/restored", "/etc/foreign", "/etc/adopted", "/srv/restored", "/srv/foreign"];
     for path in standing.into_iter().chain(["/etc/opens-original"]) {

@@ -52,6 +52,9 @@ impl Differ<'_> {
             }
             (Found::Directory { .. }, ..) => release("a directory stands there now"),
             (Found::Other | Found::Unreachable(_), ..) => release("what stands there now is not ours"),
+            (Found::Missing, _, Origin::Original { .. }) if self.directory_is_gone(path) => {
+                release("its directory is gone")
+            }
             (found, thing, Origin::Original { .. }) => {
                 self.touch(path);
                 let keep = keep_edited(thing, found);
@@ -69,6 +72,13 @@ impl Differ<'_> {
             }
         };
         steps.removals.push(step);
+    }
+
+    /// Whether the directory of a path is not there, and nothing will make it.
+    fn directory_is_gone(&self, path: &ManagedPath) -> bool {
+        path.parent().is_some_and(|above| {
+            self.observed.paths.get(&above) == Some(&Found::Missing) && !self.becoming.contains(&above)
+        })
     }
 
     /// Why a directory cannot make way for something else, if so.

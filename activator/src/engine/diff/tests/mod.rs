@@ -8,7 +8,6 @@ use expect_test::Expect;
 use serde_json::{Value, json};
 
 use super::{Desired, diff};
-use crate::engine::begin;
 use crate::engine::commit::state_after;
 use crate::engine::journal::{Facts, Journal, Operation, Phase};
 use crate::engine::observe::{Found, Observed};
@@ -131,6 +130,6 @@ fn stands(manifest: &Manifest) -> BTreeMap<crate::values::ManagedPath, Found> {
 
 #[test]
 fn the_directory_of_slots_is_outside_what_can_be_managed() {
-    let path = format!("{}/{}/1/0", crate::host::HOME, begin::SLOTS);
+    let path = format!("{}/{}/1/0", crate::host::HOME, crate::engine::slots::SLOTS);
     assert!(path.parse::<crate::values::ManagedPath>().is_err());
 }

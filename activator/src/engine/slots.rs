@@ -1,0 +1,82 @@
+//! Where slots, originals and kept copies stand. A record that names any other place for one was forged or damaged, and
+//! is not followed.
+
+use crate::host::HOME;
+
+use super::status::KEPT;
+
+/// Where slots are, under [`HOME`], where the filesystem and the mount are those of the destination.
+pub const SLOTS: &str = "tx";
+/// Where originals are, under [`HOME`], each in a directory of its own.
+pub const ORIGINALS: &str = "originals";
+/// The name of an original in its directory.
+pub const CONTENT: &str = "content";
+
+/// The slot of an operation under [`HOME`].
+#[must_use]
+pub fn at_home(transaction: u64, index: usize) -> String {
+    format!("{HOME}/{SLOTS}/{transaction}/{index}")
+}
+
+/// The slot of an operation in a directory above its destination; the root directory is empty.
+#[must_use]
+pub fn beside(directory: &str, transaction: u64, index: usize) -> String {
+    format!("{directory}/.nixfleet-tx-{transaction}-{index}")
+}
+
+/// Whether a path can be the slot of an operation on another path.
+#[must_use]
+pub fn is_slot(slot: &str, transaction: u64, index: usize, path: &str) -> bool {
+    let above = |directory: &str| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
+    let directory = slot.strip_suffix(&beside("", transaction, index));
+    slot == at_home(transaction, index) || directory.is_some_and(above)
+}
+
+/// Whether a path can be an original: alone in its directory, which goes with it.
+#[must_use]
+pub fn is_original(path: &str) -> bool {
+    let inside = path.strip_prefix(HOME).and_then(|rest| rest.strip_prefix('/'));
+    let names: Vec<&str> = inside.into_iter().flat_map(|inside| inside.split('/')).collect();
+    matches!(names[..], [ORIGINALS, directory, CONTENT] if !directory.is_empty())
+}
+
+/// Whether a path can be a copy that is kept.
+#[must_use]
+pub fn is_copy(path: &str) -> bool {
+    path.starts_with(&format!("{HOME}/{KEPT}/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_places_of_our_own_are_slots_originals_and_copies() {
+        for slot in ["/var/lib/nixfleet/tx/7/2", "/.nixfleet-tx-7-2", "/srv/.nixfleet-tx-7-2"] {
+            assert!(is_slot(slot, 7, 2, "/srv/a/b"), "{slot}");
+        }
+        for other in [
+            "/etc/passwd",
+            "/var/lib/nixfleet/tx/7/3",
+            "/var/lib/nixfleet/tx/6/2",
+            "/etc/.nixfleet-tx-7-2",
+            "/sr/.nixfleet-tx-7-2",
+            "/srv/a/b/.nixfleet-tx-7-2",
+            "/srv/.nixfleet-tx-7-22",
+            "/srv/x.nixfleet-tx-7-2",
+        ] {
+            assert!(!is_slot(other, 7, 2, "/srv/a/b"), "{other}");
+        }
+        assert!(is_original("/var/lib/nixfleet/originals/x/content"));
+        for other in [
+            "/var/lib/nixfleet/originals/content",
+            "/var/lib/nixfleet/originals/x",
+            "/var/lib/nixfleet/originals/x/y/content",
+            "/var/lib/nixfleet/kept/x/content",
+            "/etc/originals/x/content",
+        ] {
+            assert!(!is_original(other), "{other}");
+        }
+        assert!(is_copy("/var/lib/nixfleet/kept/1/etc/a") && !is_copy("/var/lib/nixfleet/keptx/1"));
+    }
+}

@@ -1,0 +1,186 @@
+//! What a power cut may not take: the order in which a run writes, and what of it is on the disk when the next depends on
+//! it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::ledger;
+use crate::room::file;
+use crate::stand::{Stand, with_own_mounts};
+use crate::walk::transactions;
+
+/// A disk that has only what was synced: each change but a sync leaves something that is not on it yet.
+struct Disk<'s> {
+    stand: &'s Stand,
+    /// Files and directories that have to be written to the disk.
+    dirty: BTreeSet<PathBuf>,
+    links: BTreeSet<PathBuf>,
+    /// Journals that were put in their place, and how many of them are on the disk.
+    journals: usize,
+    lasting: usize,
+    swaps: usize,
+    committed: bool,
+    failures: Vec<String>,
+}
+
+impl<'s> Disk<'s> {
+    fn new(stand: &'s Stand) -> Self {
+        let (dirty, links) = (BTreeSet::new(), BTreeSet::new());
+        Self {
+            stand,
+            dirty,
+            links,
+            journals: 0,
+            lasting: 0,
+            swaps: 0,
+            committed: false,
+            failures: Vec::new(),
+        }
+    }
+
+    fn home(&self, name: &str) -> PathBuf {
+        self.stand.path("/var/lib/nixfleet").join(name)
+    }
+
+    /// Something of the host that is not `NixFleet`'s own.
+    fn is_outside(&self, path: &Path) -> bool {
+        let own = ["/var/lib/nixfleet", "/run/nixfleet", "/nix/var/nix/gcroots"];
+        !own.iter().any(|own| path.starts_with(self.stand.path(own)))
+    }
+
+    fn touch(&mut self, path: &Path) {
+        if path != self.home("lock") {
+            self.dirty.insert(path.to_owned());
+        }
+    }
+
+    fn touch_names(&mut self, path: &Path) {
+        self.touch(path.parent().unwrap());
+    }
+
+    fn forget(&mut self, gone: &Path) {
+        self.dirty.retain(|path| !path.starts_with(gone));
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) {
+        let moved = |path: &PathBuf| {
+            let swap = |from: &Path, to: &Path| path.strip_prefix(from).ok().map(|rest| to.join(rest));
+            swap(from, to).or_else(|| swap(to, from)).unwrap_or_else(|| path.clone())
+        };
+        self.dirty = self.dirty.iter().map(moved).map(|path| path.components().collect()).collect();
+        self.touch_names(from);
+        self.touch_names(to);
+    }
+
+    fn expect_clean(&mut self, line: &str, what: &str, but: &[PathBuf]) {
+        let dirty: Vec<&PathBuf> = self.dirty.iter().filter(|path| !but.contains(path)).collect();
+        if !dirty.is_empty() {
+            self.failures.push(format!("{what}, and these are not on the disk: {dirty:?} ({line})"));
+        }
+    }
+
+    /// What has to be on the disk before a change.
+    fn check(&mut self, line: &str, change: &str, paths: &[PathBuf]) {
+        let touches = change != "Sync" && paths.iter().any(|path| self.is_outside(path));
+        if touches && !self.committed && self.lasting == 0 {
+            self.failures.push(format!("something changes before the journal is on the disk ({line})"));
+        }
+        if change != "Rename" {
+            return;
+        }
+        let to = &paths[1];
+        if *to == self.home("state.json") {
+            // What was taken out is on its way to be removed.
+            self.dirty.retain(|path| !is_slot(path));
+            self.expect_clean(line, "the state is replaced", &[self.home("")]);
+            self.committed = true;
+        } else if *to == self.home("journal.json") {
+            self.expect_clean(line, "the journal is replaced", &[self.home("")]);
+            self.journals += 1;
+        } else if touches && !self.committed {
+            if self.swaps == 0 {
+                self.expect_clean(line, "the first thing is swapped in", &[]);
+                if self.lasting != 2 {
+                    self.failures.push(format!("it swaps before the journal says so ({line})"));
+                }
+            }
+            self.swaps += 1;
+        }
+    }
+
+    fn change(&mut self, line: &str) {
+        let mut parts = line.split('\t').skip(1);
+        let change = parts.next().unwrap();
+        let paths: Vec<PathBuf> = parts.map(|path| Path::new(path).components().collect()).collect();
+        self.check(line, change, &paths);
+        match (change, paths.as_slice()) {
+            ("Create", [path]) => {
+                self.touch(path);
+                self.touch_names(path);
+            }
+            ("Write" | "Truncate" | "Mode" | "Attribute", [path]) => self.touch(path),
+            // Those of a link stand in its directory as far as anybody can have them written.
+            ("Owner" | "Times", [path]) if self.links.contains(path) => self.touch_names(path),
+            ("Owner" | "Times", [path]) => self.touch(path),
+            ("Sync", [path]) => {
+                self.dirty.remove(path);
+                if *path == self.home("") {
+                    self.lasting = self.journals;
+                }
+            }
+            ("SyncFilesystem", [path]) => {
+                let other = self.stand.path("/srv");
+                let there = path.starts_with(&other);
+                self.dirty.retain(|path| path.starts_with(&other) != there);
+            }
+            ("Symlink", [path]) => {
+                self.links.insert(path.clone());
+                self.touch_names(path);
+            }
+            ("MakeDirectory", [path]) => self.touch_names(path),
+            ("Unlink" | "RemoveDirectory", [path]) => {
+                self.forget(path);
+                self.touch_names(path);
+            }
+            ("Rename", [from, to]) => self.rename(from, to),
+            ("Link", [_, to]) => self.touch_names(to),
+            ("Run", _) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn is_slot(path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    path.contains("/var/lib/nixfleet/tx/") || path.contains("/.nixfleet-tx-")
+}
+
+#[test]
+fn what_a_step_builds_on_is_on_the_disk_before_it() {
+    let test = "durability::what_a_step_builds_on_is_on_the_disk_before_it";
+    with_own_mounts(test, |stand| {
+        let mut runs: Vec<(&str, String)> = transactions(stand)
+            .into_iter()
+            .map(|transaction| (transaction.from, transaction.closure))
+            .collect();
+        // So many that a whole filesystem is written at once.
+        let many: Vec<_> =
+            (0..150).map(|number| file(&format!("/srv/many/{number}"), Some("one of many\n"))).collect();
+        runs.push(("bare", stand.closure("many", &json!({ "files": many }))));
+        let (mut changes, mut failures) = (0, Vec::new());
+        for (from, closure) in &runs {
+            stand.load(from);
+            let mut disk = Disk::new(stand);
+            for line in stand.changes(&["apply", "--closure", closure]) {
+                disk.change(&line);
+                changes += 1;
+            }
+            assert!(disk.committed && disk.swaps > 5, "{} swaps from {from}", disk.swaps);
+            failures.append(&mut disk.failures);
+        }
+        let tried = format!("{changes} changes of {} transactions, one after the other", runs.len());
+        ledger::record("What the next step builds on survives a power cut", test, &tried, &failures);
+    });
+}

@@ -120,10 +120,9 @@ impl<'s> Disk<'s> {
                 self.touch(path);
                 self.touch_names(path);
             }
-            ("Write" | "Truncate" | "Mode" | "Attribute", [path]) => self.touch(path),
             // Those of a link stand in its directory as far as anybody can have them written.
             ("Owner" | "Times", [path]) if self.links.contains(path) => self.touch_names(path),
-            ("Owner" | "Times", [path]) => self.touch(path),
+            ("Write" | "Truncate" | "Mode" | "Attribute" | "Owner" | "Times", [path]) => self.touch(path),
             ("Sync", [path]) => {
                 self.dirty.remove(path);
                 if *path == self.home("") {

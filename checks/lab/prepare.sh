@@ -11,6 +11,7 @@ missing=()
 need() { # need PROGRAM PACKAGE
   command -v "$1" >/dev/null || missing+=("$2")
 }
+need c++ g++ # libFuzzer
 need cc gcc
 need git git
 need gpgv gpgv

@@ -11,6 +11,7 @@ pub mod command;
 pub mod control;
 pub mod demo;
 pub mod files;
+pub mod fuzz;
 pub mod guest;
 pub mod lab;
 pub mod manual;

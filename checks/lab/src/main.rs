@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use nixfleet_lab::lab::{Lab, OPERATOR, Plan};
 use nixfleet_lab::suite::{self, Part};
-use nixfleet_lab::{bench, demo, reaper, supervisor};
+use nixfleet_lab::{bench, demo, fuzz, reaper, supervisor};
 
 /// Real systemd hosts on this machine.
 #[derive(Parser)]
@@ -41,8 +41,14 @@ enum Command {
     /// Run checks, and print how many passed and failed.
     Test {
         /// Only these parts.
-        #[arg(long, value_enum, value_delimiter = ',', default_values = ["lint", "unit", "nix", "lab"])]
+        #[arg(long, value_enum, value_delimiter = ',', default_values = ["lint", "unit", "fuzz", "nix", "lab"])]
         only: Vec<Part>,
+    },
+    /// Fuzz everything that is parsed and that others may have written.
+    Fuzz {
+        /// How long each target runs, in seconds.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
     },
     /// Show the labs that are up.
     List,
@@ -97,6 +103,11 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Test { only } => {
             return Ok(if suite::run(&only)?.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Fuzz { seconds } => {
+            let tally = fuzz::run(seconds)?;
+            println!("{tally}");
+            return Ok(if tally.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Demo => demo::run()?,
         Command::Bench => bench::run()?,

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 use crate::binaries::Binaries;
 use crate::checkout;
+use crate::fuzz;
 use crate::nix_linters::NixLinters;
 use crate::nix_tests;
 use crate::place;
@@ -21,6 +22,8 @@ pub enum Part {
     Lint,
     /// Tests of the Rust crates that touch nothing but temporary files.
     Unit,
+    /// Each fuzz target for a few seconds, from the seeds.
+    Fuzz,
     /// Tests of the Nix code, evaluated in the lab.
     Nix,
     /// Tests on real hosts.
@@ -38,6 +41,7 @@ pub fn run(parts: &[Part]) -> Result<Tally> {
         let tally = match part {
             Part::Lint => lint()?,
             Part::Unit => unit()?,
+            Part::Fuzz => fuzz()?,
             Part::Nix => nix_tests::run()?,
             Part::Lab => lab()?,
         };
@@ -103,6 +107,16 @@ fn lint_by(name: &str, command: &[&str]) -> Result<Tally> {
 
 fn unit() -> Result<Tally> {
     cargo_test(&["--workspace"])
+}
+
+/// How long each target is fuzzed, in seconds: enough to try every seed and some thousand inputs made of them.
+const FUZZED: u32 = 5;
+
+fn fuzz() -> Result<Tally> {
+    fuzz::run(FUZZED).or_else(|error| {
+        println!("{error:#}");
+        Ok(Tally::one(false))
+    })
 }
 
 fn lab() -> Result<Tally> {

@@ -1,0 +1,122 @@
+//! Coverage-guided fuzzing: the targets of `fuzz/`, built with the installed stable compiler.
+//!
+//! libFuzzer needs its counters in our code, which a stable compiler puts in, but no sanitizer, which it does not have: all
+//! of our code is safe Rust, so what there is to find are panics and broken promises.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::command::Program;
+use crate::place::{self, Lock};
+use crate::tally::Tally;
+
+/// What each target reads, in the order in which they run.
+const TARGETS: [&str; 5] = ["manifest", "intent", "state", "journal", "answer"];
+
+/// The flags that `cargo fuzz --sanitizer none` passes, as far as a stable compiler knows them.
+const FLAGS: [&str; 6] = [
+    "--cfg=fuzzing",
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+];
+
+/// Runs every target for so many seconds, beginning with the committed seeds and with what earlier runs have found.
+///
+/// # Errors
+/// The targets do not compile, or one cannot be started.
+pub fn run(seconds: u32) -> Result<Tally> {
+    let programs = build()?;
+    let mut tally = Tally::default();
+    for target in TARGETS {
+        tally += one(&programs, target, seconds)?;
+    }
+    Ok(tally)
+}
+
+/// Builds the targets, and returns where they are.
+fn build() -> Result<PathBuf> {
+    let directory = place::target().join("fuzz");
+    let _lock = Lock::wait(&directory.join("build.lock"))?;
+    let host = Program::new("rustc").args(["--print", "host-tuple"]).run()?.success()?;
+    // A named target keeps the flags away from what runs while compiling.
+    Program::new("cargo")
+        .args(["build", "--quiet", "--locked", "--release", "--target", host.line()])
+        .dir(place::checkout().join("fuzz"))
+        .env("CARGO_TARGET_DIR", &directory)
+        .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
+        .limit(Duration::from_secs(1200))
+        .run()?
+        .success()
+        .context("Failed to build the fuzz targets")?;
+    Ok(directory.join(host.line()).join("release"))
+}
+
+fn one(programs: &Path, target: &str, seconds: u32) -> Result<Tally> {
+    let room = place::target().join("fuzz");
+    let (found, failing) = (room.join("corpus").join(target), room.join("failures").join(target));
+    for directory in [&found, &failing] {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("Failed to create {}", directory.display()))?;
+    }
+    let sources = place::checkout().join("fuzz");
+    let finished = Program::new(programs.join(target))
+        .arg(&found)
+        .arg(sources.join("seeds").join(target))
+        .arg(format!("-dict={}", sources.join("dictionary").display()))
+        .arg(format!("-artifact_prefix={}/", failing.display()))
+        .arg(format!("-max_total_time={seconds}"))
+        .args(["-timeout=10", "-rss_limit_mb=2048", "-max_len=16384", "-print_final_stats=1", "-verbosity=1"])
+        .limit(Duration::from_secs(u64::from(seconds) + 120))
+        .run()?;
+    let tried = Tried::of(&finished.stderr);
+    println!(
+        "fuzz: {target}: {} inputs, {} edges … {}",
+        tried.inputs,
+        tried.edges,
+        if finished.ok() { "ok" } else { "FAILED" }
+    );
+    if !finished.ok() {
+        println!("{finished}\nThe input that failed is in {}", failing.display());
+    }
+    // Nothing tried is nothing shown.
+    Ok(Tally::one(finished.ok() && tried.inputs > 0))
+}
+
+/// What libFuzzer says it did.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tried {
+    /// How many inputs were tried.
+    inputs: u64,
+    /// How many edges of the program they went along.
+    edges: u64,
+}
+
+impl Tried {
+    fn of(text: &str) -> Self {
+        let last = |mark: &str| {
+            let (_, rest) = text.rsplit_once(mark)?;
+            rest.split_whitespace().next()?.parse().ok()
+        };
+        Self {
+            inputs: last("stat::number_of_executed_units:").unwrap_or_default(),
+            edges: last(" cov: ").unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tried;
+
+    #[test]
+    fn the_last_figures_of_a_run_count() {
+        let text = "#2 INITED cov: 10 ft: 11\n#9\tNEW    cov: 57 ft: 61 corp: 3/5b\nstat::number_of_executed_units: 249576\n";
+        assert_eq!(Tried::of(text), Tried { inputs: 249_576, edges: 57 });
+        assert_eq!(Tried::of("ERROR: no such file"), Tried::default());
+    }
+}

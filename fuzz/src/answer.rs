@@ -1,0 +1,94 @@
+//! Whatever a host answers is understood or refused, and steers no terminal either way.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+
+use nixfleet_activate::fleet::Host;
+use nixfleet_activate::plan::Plan;
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::{Report, Status};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::process::Output;
+use crate::remote::Answer;
+use crate::render::{clean, plans};
+
+/// Reads what a host wrote on standard output as an answer of every kind, and shows what comes of it.
+///
+/// # Panics
+/// Where a promise is broken.
+pub fn check(stdout: &[u8]) {
+    let host = host();
+    let output = Output {
+        status: ExitStatus::from_raw(0),
+        stdout: stdout.to_vec(),
+        // The first line, as if it had come on the other stream.
+        stderr: stdout.split(|byte| *byte == b'\n').next().unwrap_or_default().to_vec(),
+    };
+    let read = || Answer::read(&host, &output);
+    match read() {
+        Err(problem) => return refused(&problem),
+        Ok(answer) => {
+            let daemon = answer.daemon.as_deref().unwrap_or("/");
+            let plain = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
+            assert!(daemon.starts_with('/') && daemon.chars().all(plain), "{daemon}");
+        }
+    }
+    let document = read().and_then(|answer| answer.document::<Plan>());
+    if let Ok(plan) = &document {
+        for verbose in [false, true] {
+            harmless(&plans(&[plan], verbose));
+        }
+    }
+    understood(document);
+    understood(read().and_then(|answer| answer.document::<Status>()));
+    understood::<Report>(read().and_then(Answer::report));
+}
+
+/// What is accepted is read as it is written; what is not says why.
+fn understood<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(document: Result<T, Problem>) {
+    match document {
+        Ok(document) => {
+            let again = serde_json::to_vec(&document).unwrap();
+            assert_eq!(serde_json::from_slice::<T>(&again).unwrap(), document);
+        }
+        Err(problem) => refused(&problem),
+    }
+}
+
+fn refused(problem: &Problem) {
+    harmless(&clean(&problem.to_string()));
+}
+
+/// Nothing but our own styles steers the terminal.
+fn harmless(text: &str) {
+    let plain = anstream::adapter::strip_str(text).to_string();
+    let styles = text.matches('\u{1b}').count();
+    assert_eq!(styles, own_styles(text), "a style that is not ours: {text:?}");
+    let steers = |c: char| (c.is_control() && c != '\n' && c != '\t') || is_reordering(c);
+    assert!(!plain.chars().any(steers), "{plain:?}");
+}
+
+/// How many sequences of the kind that sets a style, and only that, stand in a text.
+fn own_styles(text: &str) -> usize {
+    let sequences = text.split('\u{1b}').skip(1);
+    let own = |sequence: &&str| {
+        let digits =
+            sequence.strip_prefix('[').and_then(|rest| rest.split_once('m')).map(|(digits, _)| digits);
+        digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'))
+    };
+    sequences.filter(own).count()
+}
+
+const fn is_reordering(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn host() -> Host {
+    let host = serde_json::json!({
+        "name": "web-1", "base": "ubuntu", "system": "x86_64-linux", "addr": "10.0.1.11",
+        "ssh": { "user": "deploy", "port": 22, "hostKey": null }, "tags": [], "roles": [],
+    });
+    serde_json::from_value(host).unwrap()
+}

@@ -1,0 +1,9 @@
+//! Intents, and the manifests that the builder makes of them.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nixfleet_fuzz::harmless;
+
+fuzz_target!(|document: &[u8]| {
+    harmless::intent(document);
+});

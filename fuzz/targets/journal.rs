@@ -1,0 +1,9 @@
+//! Journals, which a disk may have damaged.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nixfleet_fuzz::harmless;
+
+fuzz_target!(|document: &[u8]| {
+    harmless::journal(document);
+});

@@ -1,0 +1,9 @@
+//! Manifests, which a host takes from whoever deploys.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nixfleet_fuzz::harmless;
+
+fuzz_target!(|document: &[u8]| {
+    harmless::manifest(document);
+});

@@ -10,6 +10,7 @@ rustPlatform.buildRustPackage {
       ../Cargo.toml
       ../activator
       ../checks/lab
+      ../checks/ledger
       ../cli
     ];
   };

@@ -340,8 +340,10 @@ fn change(common: &Common, order: Order<'_>, asked: &RunArgs, command: &str) -> 
 /// Puts the host right at boot, behind a run, or because somebody asks for it.
 fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Result<(), Problem> {
     if let Some(run) = behind {
-        // systemd says how the run ended; where it ended well, it has reported itself.
-        let well = std::env::var("SERVICE_RESULT").is_ok_and(|result| result == "success");
+        // systemd says how the run ended; where it ended well and by itself, it has reported. To be told to stop counts
+        // as success, too.
+        let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
+        let well = is("SERVICE_RESULT", "success") && is("EXIT_CODE", "exited");
         return if well { Ok(()) } else { recover::stand_in(host, run) };
     }
     let moment = if boot { Moment::Booting } else { Moment::Running };

@@ -1,10 +1,11 @@
 //! One run of an activation: its name, what it says while it lasts, and what became of it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
 use crate::SCHEMA;
+use crate::host::clock;
 use crate::host::lock::Holder;
 use crate::report::Report;
 use crate::values::{Invalid, checked_string};
@@ -25,7 +26,7 @@ impl RunId {
         let drawn = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
         if drawn.is_err() {
             // No random numbers: time and process tell the runs of one machine apart.
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+            let now = clock::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
             bytes = (now ^ (u128::from(std::process::id()) << 96)).to_le_bytes();
         }
         Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
@@ -90,8 +91,7 @@ impl LastRun {
     /// A run that ends now.
     #[must_use]
     pub fn ended(holder: Holder, report: Report) -> Self {
-        let ended = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-        Self { schema: SCHEMA, holder, ended, report }
+        Self { schema: SCHEMA, holder, ended: clock::seconds(), report }
     }
 }
 

@@ -143,9 +143,9 @@ fn transact(
 ) -> Result<(), Problem> {
     stage::keep_stale_slots(host)?;
     let mut journal = begin::begin(host, planned, target, holder)?;
-    profile::pin(host, &target.closure)?;
-    // It can fail when the journal stands already, and only may not be on the disk: then that is undone, too.
-    let begun = host.write_record(journal::RECORD, &journal);
+    // Both can fail when what they make stands already, and only may not be on the disk: then that is undone, too.
+    let begun =
+        profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
     match begun.and_then(|()| execute_all(host, planned, target, window, &mut journal)) {
         Ok(done) => report.steps_done = done,
         // The disk may fail in the very moment after the commit point; then there is no way back any more.

@@ -1,8 +1,7 @@
 //! The commit point of a transaction, and what is left to do behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use rustix::time::ClockId;
+use std::time::UNIX_EPOCH;
 
 use super::journal::{self, Facts, Journal, Operation};
 use super::observe::{Found, Observed, directories_above};
@@ -14,7 +13,7 @@ use super::target::Target;
 use super::undo::{forget_original, remove_slots};
 use crate::SCHEMA;
 use crate::host::walk::{self, Walk};
-use crate::host::{Host, profile};
+use crate::host::{Host, clock, profile};
 use crate::manifest::{Access, Entry, Manifest};
 use crate::plan::{Keep, Step};
 use crate::problem::Problem;
@@ -183,8 +182,8 @@ fn users_after(
 /// Notes what the filesystem says about each file, so that it need not be read again while that stays the same. Left
 /// out where the file is so new that a change could still get the same time.
 fn remember_stats(host: &Host, state: &mut State) -> Result<(), Problem> {
-    let now = rustix::time::clock_gettime(ClockId::Realtime);
-    let now = now.tv_sec.wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec);
+    let now = clock::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
     let mut walk = Walk::new(host);
     for (path, owned) in &mut state.paths {
         let Thing::File { stat, .. } = &mut owned.thing else { continue };

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::time::SystemTime;
 
 use rustix::fs::{Mode as Bits, OFlags};
 
@@ -13,6 +12,7 @@ use super::stage::ids;
 use super::state::State;
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Account, Accounts, Change};
+use crate::host::clock::Since;
 use crate::host::disk;
 use crate::host::systemd::{Systemd, Verb};
 use crate::host::walk::Walk;
@@ -43,7 +43,7 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
 ///
 /// # Errors
 /// What the first operation that fails says; nothing is undone yet.
-pub fn execute(host: &Host, state: &State, journal: &Journal) -> Result<(usize, SystemTime), Problem> {
+pub fn execute(host: &Host, state: &State, journal: &Journal) -> Result<(usize, Since), Problem> {
     let mut executor = Executor::new(host, state, journal);
     let rest: Vec<&Operation> =
         journal.operations.iter().filter(|operation| !is_account(&operation.step)).collect();
@@ -55,7 +55,7 @@ pub fn execute(host: &Host, state: &State, journal: &Journal) -> Result<(usize, 
 ///
 /// # Errors
 /// [`crate::problem::Code::Unit`] for the first unit that did not stay up.
-pub fn stay_up(host: &Host, journal: &Journal, since: SystemTime) -> Result<(), Problem> {
+pub fn stay_up(host: &Host, journal: &Journal, since: Since) -> Result<(), Problem> {
     let up = journal.operations.iter().filter_map(|operation| match unit_job(&operation.step)? {
         (Verb::Start | Verb::Restart, unit) => Some(unit),
         _ => None,
@@ -72,13 +72,13 @@ struct Executor<'a> {
     /// Directories in which names changed, to be written to the disk before anything builds on them.
     touched: BTreeSet<String>,
     /// When units were last handed to systemd.
-    units_since: SystemTime,
+    units_since: Since,
 }
 
 impl<'a> Executor<'a> {
     fn new(host: &'a Host, state: &'a State, journal: &'a Journal) -> Self {
         let (systemd, swapper) = (Systemd::of(host), Swapper::new(host));
-        let (touched, units_since) = (BTreeSet::new(), SystemTime::now());
+        let (touched, units_since) = (BTreeSet::new(), Since::now());
         Self { host, state, journal, systemd, swapper, touched, units_since }
     }
 
@@ -95,7 +95,7 @@ impl<'a> Executor<'a> {
             let jobs = rest.iter().map_while(|operation| unit_job(&operation.step));
             let units: Vec<&UnitName> =
                 jobs.take_while(|(other, _)| *other == verb).map(|(_, unit)| unit).collect();
-            self.units_since = SystemTime::now();
+            self.units_since = Since::now();
             if let Some(systemd) = self.systemd {
                 systemd.job(verb, &units)?;
             }

@@ -68,7 +68,7 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
 
 fn put_right(host: &Host, moment: Moment) -> Result<Option<Recovered>, Problem> {
     let Some(journal) = Journal::read(host)? else {
-        // A run may have died before its journal stood.
+        // A run that died in the moment before its journal stood, or after it went, leaves its closure pinned.
         profile::unpin(host)?;
         return Ok(None);
     };

@@ -252,6 +252,7 @@ fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
             Step::CreateUser { user } if accounts.users.contains_key(&*user.name) => {
                 let owned = state.users.entry(user.name.clone()).or_default();
                 (owned.created, owned.disabled) = (true, true);
+                owned.groups = user.extra_groups.iter().cloned().collect();
             }
             Step::CreateGroup { name, .. } if accounts.groups.contains_key(&**name) => {
                 state.groups.insert(name.clone());

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -15,11 +16,14 @@ use super::fault::{Change, Subject};
 
 /// The variable that says what happens and where: `kill 17` at the 17th change, see [`Kind`] for the words.
 pub const FAULT: &str = "NIXFLEET_FAULT";
+/// The variable that makes the clock on the wall jump: by how many seconds, and from which change on: `-86400 17`.
+pub const CLOCK: &str = "NIXFLEET_CLOCK";
 /// The variable that names a file which gets a line for each change: its number, what it is, its paths.
 pub const LOG: &str = "NIXFLEET_FAULT_LOG";
 
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 static FAULT_OF_THIS_RUN: OnceLock<Option<Fault>> = OnceLock::new();
+static JUMP_OF_THIS_RUN: OnceLock<Option<(i64, u64)>> = OnceLock::new();
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,21 @@ const fn takes_room(change: Change) -> bool {
             | Change::Attribute
             | Change::Run
     )
+}
+
+/// What the clock says once it has jumped.
+pub(super) fn shifted(time: SystemTime) -> SystemTime {
+    let jump = JUMP_OF_THIS_RUN.get_or_init(|| {
+        let text = std::env::var(CLOCK).ok()?;
+        let (seconds, from) = text.split_once(' ')?;
+        Some((seconds.parse::<i64>().ok()?, from.parse::<u64>().ok()?))
+    });
+    let Some((seconds, _)) = jump.filter(|(_, from)| CHANGES.load(Ordering::SeqCst) >= *from) else {
+        return time;
+    };
+    let by = Duration::from_secs(seconds.unsigned_abs());
+    let there = if seconds < 0 { time.checked_sub(by) } else { time.checked_add(by) };
+    there.unwrap_or(time)
 }
 
 pub(super) fn point(change: Change, subjects: &[Subject<'_>]) -> Result<(), Errno> {

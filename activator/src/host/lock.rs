@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rustix::fs::{CWD, FlockOperation};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Opening, Writer};
-use super::{HOME, Host, host_file};
+use super::{HOME, Host, clock, host_file};
 use crate::problem::{Code, Problem};
 use crate::run::RunId;
 
@@ -39,7 +39,7 @@ impl Holder {
     /// This very process.
     #[must_use]
     pub fn current(who: &str, command: &str) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+        let since = clock::seconds();
         let (who, command) = (who.to_owned(), command.to_owned());
         Self { who, command, pid: std::process::id(), since, run: None }
     }
@@ -54,7 +54,7 @@ impl Holder {
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let now = Self::current("", "").since;
+        let now = clock::seconds();
         write!(
             f,
             "{} has been running {} (process {}) for {} s",

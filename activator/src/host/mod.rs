@@ -12,8 +12,10 @@
 //! - [`transcript`][]: what a run says while it lasts
 //! - [`transient`][]: a unit of its own for a run
 //! - [`command`][]: the runner of host tools
+//! - [`clock`][]: what the clock on the wall says
 
 pub mod accounts;
+pub mod clock;
 pub mod command;
 pub mod disk;
 mod fault;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::Host;
+use super::clock::Since;
 use super::command::{self, Finished};
 use crate::problem::{Code, Problem};
 use crate::values::UnitName;
@@ -134,7 +135,7 @@ impl Systemd {
         if units.is_empty() {
             return Ok(());
         }
-        let since = SystemTime::now();
+        let since = Since::now();
         if matches!(verb, Verb::Start | Verb::Restart) {
             // A unit that failed too often of late would not be started even once it is right.
             for unit in units {
@@ -180,7 +181,7 @@ impl Systemd {
     ///
     /// # Errors
     /// [`Code::Unit`] for the first that did not stay up.
-    pub fn stay_up(self, units: &[&UnitName], since: SystemTime) -> Result<(), Problem> {
+    pub fn stay_up(self, units: &[&UnitName], since: Since) -> Result<(), Problem> {
         let states = self.show(units)?;
         let mute = |unit: &&&UnitName| {
             let service_type = states.get(**unit).map_or("", |state| &state.service_type);
@@ -190,12 +191,12 @@ impl Systemd {
         if units.is_empty() {
             return Ok(());
         }
-        thread::sleep(FIRST_MOMENTS.saturating_sub(since.elapsed().unwrap_or_default()));
+        thread::sleep(FIRST_MOMENTS.saturating_sub(since.elapsed()));
         self.judge(Verb::Start, &units, since)?;
         never_ended(&units, since)
     }
 
-    fn judge(self, verb: Verb, units: &[&UnitName], since: SystemTime) -> Result<(), Problem> {
+    fn judge(self, verb: Verb, units: &[&UnitName], since: Since) -> Result<(), Problem> {
         let states = self.settle(units)?;
         for unit in units {
             let state = states.get(*unit).cloned().unwrap_or_default();
@@ -233,7 +234,7 @@ impl Systemd {
 
 /// A service that ends and is started again over and over is up at many an instant. Systemd counts those starts, anew
 /// with each that was asked for.
-fn never_ended(units: &[&UnitName], since: SystemTime) -> Result<(), Problem> {
+fn never_ended(units: &[&UnitName], since: Since) -> Result<(), Problem> {
     for unit in units.iter().filter(|unit| !unit.is_template()) {
         let argv = ["systemctl", "show", "--value", "--property=NRestarts", "--", unit].map(str::to_owned);
         let restarts = query(&argv)?.stdout.trim().parse().unwrap_or(0_u32);
@@ -266,9 +267,8 @@ fn failed(verb: Verb, unit: &str, why: &str) -> Problem {
 }
 
 /// The last lines about a unit since a time, each on a line of its own; empty where there are none.
-fn last_messages(unit: &str, since: SystemTime) -> String {
-    let since = since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let since = format!("--since=@{since}");
+fn last_messages(unit: &str, since: Since) -> String {
+    let since = format!("--since=@{}", since.seconds());
     let argv = ["journalctl", "--no-pager", "-q", "-n", "20", "-o", "cat", &since, "-u", unit];
     let Ok(finished) = command::run(&argv, QUERY_LIMIT) else { return String::new() };
     let printable =

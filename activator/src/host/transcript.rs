@@ -7,13 +7,13 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::fs::CWD;
 use serde::Serialize;
 
 use super::disk::{self, Opening, Writer};
-use super::{Host, host_file};
+use super::{Host, clock, host_file};
 use crate::problem::Problem;
 use crate::report::Report;
 use crate::run::{Notice, RunId};
@@ -70,7 +70,7 @@ impl Transcript {
             disk::make_directories(&directory, 0o700)?;
             for entry in fs::read_dir(&directory)? {
                 let entry = entry?;
-                let age = SystemTime::now().duration_since(entry.metadata()?.modified()?);
+                let age = clock::now().duration_since(entry.metadata()?.modified()?);
                 if age.is_ok_and(|age| age > KEPT) {
                     disk::unlink(CWD, entry.path())?;
                 }

@@ -104,7 +104,7 @@ fn a_user_that_was_there_before_is_managed_but_never_disabled() {
 #[test]
 fn a_failed_apply_leaves_its_new_user_disabled_and_knows_it_later() {
     let room = Room::new();
-    let mut lists = json!({ "users": [user("web")], "files": [] });
+    let mut lists = json!({ "users": [with(user("web"), "extraGroups", json!(["adm"]))], "files": [] });
     let refused = with(crate::room::file("/etc/a", Some("x")), "validate", json!(["false", "%s"]));
     lists["files"] = json!([refused]);
     let report = room.applied(&room.closure("refused", &lists), "rolled-back");
@@ -115,4 +115,6 @@ fn a_failed_apply_leaves_its_new_user_disabled_and_knows_it_later() {
     assert!(room.plan_text(&fixed).contains("disabled: yes → no"));
     room.applied(&fixed, "ok");
     assert!(account(&room, "web").ends_with("expires "));
+    room.applied(&room.closure("alone", &json!({ "users": [user("web")] })), "ok");
+    assert!(room.read("/etc/group").contains("adm:x:4:\n"), "its membership is ours to take away");
 }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod build;
+mod clock;
 mod damage;
 mod directories;
 mod documents;

@@ -97,21 +97,25 @@ impl Stand {
 
     /// Runs the program, and something goes wrong.
     pub fn run(&self, arguments: &[&str], fault: Fault<'_>) -> Output {
-        let mut command = Command::new(PROGRAM);
-        command.args(arguments).arg("--json").arg("--root").arg(self.root());
+        let mut command = self.command(arguments);
         if let Some((kind, at)) = fault {
             command.env(FAULT, format!("{kind} {at}"));
         }
         command.output().unwrap()
     }
 
+    /// The program, ready to run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).arg("--json").arg("--root").arg(self.root());
+        command
+    }
+
     /// Runs the program and returns every change it makes, one line each.
     pub fn changes(&self, arguments: &[&str]) -> Vec<String> {
         let log = self.directory.join("log");
         let _ = fs::remove_file(&log);
-        let mut command = Command::new(PROGRAM);
-        command.args(arguments).arg("--json").arg("--root").arg(self.root()).env(LOG, &log);
-        command.output().unwrap();
+        self.command(arguments).env(LOG, &log).output().unwrap();
         fs::read_to_string(&log).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 

@@ -32,10 +32,10 @@ pub struct Transaction {
     /// The name under which the host before is saved.
     pub from: &'static str,
     pub closure: String,
-    before: Tree,
-    after: Tree,
+    pub before: Tree,
+    pub after: Tree,
     /// How many changes a run makes.
-    changes: usize,
+    pub changes: usize,
 }
 
 impl Transaction {

@@ -41,6 +41,11 @@ let
       example = "${lib.showOption loc} = { sections = { … }; };";
     };
 
+  duration = types.durationBetween {
+    low = 1;
+    high = 3600;
+  };
+
   dropIn = types.record {
     description = "a set with text or sections";
     fields = content;
@@ -136,7 +141,7 @@ let
         type = types.bool;
         default = true;
         example = false;
-        description = "Restart the unit when its files change, if it runs.";
+        description = "Restart the unit when its files change, if it runs or has failed.";
       };
       reloadIfChanged = mkOption {
         type = types.bool;
@@ -149,6 +154,25 @@ let
         default = true;
         example = false;
         description = "Stop the unit when it is no longer declared.";
+      };
+      startTimeout = mkOption {
+        type = types.nullOr duration;
+        default = null;
+        defaultText = lib.literalMD "the unit's own `TimeoutStartSec=`; 5 minutes where that has no end, as for a oneshot";
+        example = "15m";
+        description = ''
+          How long an apply waits for the unit to start, restart or reload, before it gives up and goes back.
+        '';
+      };
+      settle = mkOption {
+        type = types.nullOr duration;
+        default = null;
+        defaultText = lib.literalMD "0.2 seconds for a service that cannot say when it is ready, else none";
+        example = "10s";
+        description = ''
+          How long the unit has to stay up after its start, without being started again, before the change counts as done.
+          A oneshot need not stay up.
+        '';
       };
       onConflict = mkOption {
         type = types.onConflict;

@@ -130,6 +130,12 @@ pub struct Unit {
     pub reload_if_changed: bool,
     /// Stop it when it is no longer managed.
     pub stop_if_removed: bool,
+    /// How many seconds to wait for its start; as long as systemd itself does, where nothing is said.
+    #[serde(default)]
+    pub start_timeout: Option<u64>,
+    /// How many seconds it has to stay up to count as started; a moment, where nothing is said.
+    #[serde(default)]
+    pub settle: Option<u64>,
     /// What to do about a unit file that stands there already and is not ours.
     pub on_conflict: OnConflict,
 }

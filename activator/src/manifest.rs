@@ -1,6 +1,7 @@
 //! The manifest: what a host converges to, as it stands in `manifest.json` of its closure.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -295,6 +296,26 @@ pub struct Unit {
     pub on_change: OnChange,
     /// Stop it when it is no longer managed.
     pub stop_if_removed: bool,
+    /// How many seconds to wait for its start; as long as systemd itself does, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_timeout: Option<u64>,
+    /// How many seconds it has to stay up to count as started; a moment, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle: Option<u64>,
+}
+
+impl Unit {
+    /// How long to wait for its start, where something is said.
+    #[must_use]
+    pub fn start_limit(&self) -> Option<Duration> {
+        self.start_timeout.map(Duration::from_secs)
+    }
+
+    /// How long it has to stay up, where something is said.
+    #[must_use]
+    pub fn settle(&self) -> Option<Duration> {
+        self.settle.map(Duration::from_secs)
+    }
 }
 
 /// What to do with a running unit whose files changed.

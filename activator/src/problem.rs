@@ -98,11 +98,17 @@ pub enum Code {
     /// The host was last applied as another host of the inventory.
     #[serde(rename = "NF-417")]
     OtherHost,
+    /// A unit ended and was started again, until systemd gave it up or we did.
+    #[serde(rename = "NF-420")]
+    RestartStorm,
+    /// A unit that the change concerns is masked on the host.
+    #[serde(rename = "NF-421")]
+    Masked,
 }
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
@@ -133,6 +139,8 @@ impl Code {
         Self::NoRun,
         Self::LockedOut,
         Self::OtherHost,
+        Self::RestartStorm,
+        Self::Masked,
     ];
 
     /// The code as it is printed, `NF-101`.
@@ -179,6 +187,8 @@ impl Code {
             Self::NoRun => ("NF-415", "The host knows nothing of the run that was asked about."),
             Self::LockedOut => ("NF-416", "The change would lock out the user who applies it."),
             Self::OtherHost => ("NF-417", "The host was last applied as another host of the inventory."),
+            Self::RestartStorm => ("NF-420", "A unit ended and was started again, over and over."),
+            Self::Masked => ("NF-421", "A unit that the change concerns is masked on the host."),
         }
     }
 }

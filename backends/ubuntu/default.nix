@@ -42,6 +42,8 @@ let
       restartIfChanged
       reloadIfChanged
       stopIfRemoved
+      startTimeout
+      settle
       onConflict
       ;
     dropIns = lib.mapAttrsToList (name: dropIn: {

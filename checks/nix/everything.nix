@@ -81,6 +81,8 @@
           restartIfChanged = true;
           reloadIfChanged = false;
           stopIfRemoved = false;
+          startTimeout = "15m";
+          settle = "10s";
           onConflict = "adopt";
         };
         "app.socket".text = "[Socket]\nListenStream=8081\n\n[Install]\nWantedBy=sockets.target\n";

@@ -48,6 +48,8 @@ in
       restartIfChanged = true;
       reloadIfChanged = false;
       stopIfRemoved = true;
+      startTimeout = null;
+      settle = null;
       onConflict = "fail";
     };
   };
@@ -87,6 +89,8 @@ in
       restartIfChanged = true;
       reloadIfChanged = false;
       stopIfRemoved = true;
+      startTimeout = null;
+      settle = null;
       onConflict = "fail";
     };
   };

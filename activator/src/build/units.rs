@@ -79,6 +79,8 @@ impl<'a> Compiler<'a> {
                 (false, false) => OnChange::Nothing,
             },
             stop_if_removed: unit.stop_if_removed,
+            start_timeout: unit.start_timeout,
+            settle: unit.settle,
         }
     }
 

@@ -8,7 +8,7 @@ use super::state::State;
 use super::target::{Offer, Target, Wanted};
 use super::undo::Moment;
 use super::window::Window;
-use super::{begin, commit, execute, glance, recover, stage, undo};
+use super::{begin, commit, execute, glance, recover, settle, stage, undo};
 use crate::SCHEMA;
 use crate::force::Force;
 use crate::host::Host;
@@ -188,13 +188,8 @@ fn execute_all(
     stage::stage(host, target, journal)?;
     journal.phase = Phase::Swapping;
     host.write_record(journal::RECORD, journal)?;
-    let (rest, units_since) = execute::execute(host, &planned.state, journal)?;
-    // The new connection is on its way while the units show that they stay up.
-    let window = window.map(|window| window.open().map(|deadline| (window, deadline))).transpose()?;
-    execute::stay_up(host, journal, units_since)?;
-    if let Some((window, deadline)) = window {
-        window.wait(deadline)?;
-    }
+    let (rest, watch) = execute::execute(host, &planned.state, &target.manifest.units, journal)?;
+    settle::settle(&watch, window)?;
     commit::commit(host, planned, target, journal)?;
     Ok(accounts + rest)
 }

@@ -1,6 +1,6 @@
 //! Does the operations of a transaction, one after the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
 use rustix::fs::{Mode as Bits, OFlags};
@@ -12,12 +12,11 @@ use super::stage::ids;
 use super::state::State;
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Account, Accounts, Change};
-use crate::host::clock::Since;
 use crate::host::disk;
-use crate::host::systemd::{Systemd, Verb};
+use crate::host::systemd::{Job, Systemd, Verb, Watch};
 use crate::host::walk::Walk;
 use crate::host::{Host, host_file, profile};
-use crate::manifest::{Access, User};
+use crate::manifest::{Access, Unit, User};
 use crate::plan::Step;
 use crate::problem::Problem;
 use crate::values::{ManagedPath, UnitName};
@@ -33,56 +32,57 @@ pub const fn is_account(step: &Step) -> bool {
 /// # Errors
 /// [`crate::problem::Code::Account`].
 pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result<usize, Problem> {
-    let mut executor = Executor::new(host, state, journal);
+    let units = BTreeMap::new();
+    let mut executor = Executor::new(host, state, &units, journal);
     let first: Vec<&Operation> =
         journal.operations.iter().filter(|operation| is_account(&operation.step)).collect();
     executor.all(&first)
 }
 
-/// Does all other operations. Returns how many, and when units were last handed to systemd.
+/// Does all other operations. Returns how many, and the units that were started and have to stay up.
 ///
 /// # Errors
 /// What the first operation that fails says; nothing is undone yet.
-pub fn execute(host: &Host, state: &State, journal: &Journal) -> Result<(usize, Since), Problem> {
-    let mut executor = Executor::new(host, state, journal);
+pub fn execute(
+    host: &Host,
+    state: &State,
+    units: &BTreeMap<UnitName, Unit>,
+    journal: &Journal,
+) -> Result<(usize, Watch), Problem> {
+    let mut executor = Executor::new(host, state, units, journal);
     let rest: Vec<&Operation> =
         journal.operations.iter().filter(|operation| !is_account(&operation.step)).collect();
     let done = executor.all(&rest)?;
-    Ok((done, executor.units_since))
-}
-
-/// Looks once more at what was started.
-///
-/// # Errors
-/// [`crate::problem::Code::Unit`] for the first unit that did not stay up.
-pub fn stay_up(host: &Host, journal: &Journal, since: Since) -> Result<(), Problem> {
-    let up = journal.operations.iter().filter_map(|operation| match unit_job(&operation.step)? {
-        (Verb::Start | Verb::Restart, unit) => Some(unit),
-        _ => None,
-    });
-    Systemd::of(host).map_or(Ok(()), |systemd| systemd.stay_up(&up.collect::<Vec<_>>(), since))
+    Ok((done, executor.watch))
 }
 
 struct Executor<'a> {
     host: &'a Host,
     state: &'a State,
+    /// The units that should be there.
+    units: &'a BTreeMap<UnitName, Unit>,
     journal: &'a Journal,
     systemd: Option<Systemd>,
     swapper: Swapper<'a>,
     /// Directories in which names changed, to be written to the disk before anything builds on them.
     touched: BTreeSet<String>,
-    /// When units were last handed to systemd.
-    units_since: Since,
+    /// What was started.
+    watch: Watch,
 }
 
 impl<'a> Executor<'a> {
-    fn new(host: &'a Host, state: &'a State, journal: &'a Journal) -> Self {
+    fn new(
+        host: &'a Host,
+        state: &'a State,
+        units: &'a BTreeMap<UnitName, Unit>,
+        journal: &'a Journal,
+    ) -> Self {
         let (systemd, swapper) = (Systemd::of(host), Swapper::new(host));
-        let (touched, units_since) = (BTreeSet::new(), Since::now());
-        Self { host, state, journal, systemd, swapper, touched, units_since }
+        let (touched, watch) = (BTreeSet::new(), Watch::new(systemd));
+        Self { host, state, units, journal, systemd, swapper, touched, watch }
     }
 
-    /// A thin loop. Neighbours that do the same to units go to systemd together, which knows their order.
+    /// A thin loop. Neighbours that concern units go to systemd together, which knows their order.
     fn all(&mut self, operations: &[&Operation]) -> Result<usize, Problem> {
         let mut rest = operations;
         while let Some((first, after)) = rest.split_first() {
@@ -93,16 +93,27 @@ impl<'a> Executor<'a> {
             };
             self.sync()?;
             let jobs = rest.iter().map_while(|operation| unit_job(&operation.step));
-            let units: Vec<&UnitName> =
-                jobs.take_while(|(other, _)| *other == verb).map(|(_, unit)| unit).collect();
-            self.units_since = Since::now();
-            if let Some(systemd) = self.systemd {
-                systemd.job(verb, &units)?;
-            }
-            rest = &rest[units.len()..];
+            let jobs: Vec<_> = jobs.take_while(|(other, _)| verb.goes_with(*other)).collect();
+            rest = &rest[jobs.len()..];
+            self.jobs(&jobs)?;
         }
         self.sync()?;
         Ok(operations.len())
+    }
+
+    fn jobs<'u>(&mut self, jobs: &[(Verb, &'u UnitName)]) -> Result<(), Problem> {
+        let Some(systemd) = self.systemd else { return Ok(()) };
+        let job = |(verb, unit): &(Verb, &'u UnitName)| Job {
+            verb: *verb,
+            unit,
+            start_limit: wanted(self.units, unit).and_then(Unit::start_limit),
+        };
+        let states = systemd.carry_out(&jobs.iter().map(job).collect::<Vec<_>>())?;
+        for (_, unit) in jobs.iter().filter(|(verb, _)| verb.brings_up()) {
+            let settle = wanted(self.units, unit).and_then(Unit::settle);
+            self.watch.add(unit, &states.get(*unit).cloned().unwrap_or_default(), settle);
+        }
+        Ok(())
     }
 
     fn one(&mut self, operation: &Operation) -> Result<(), Problem> {
@@ -189,6 +200,11 @@ pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// What is said of a unit, or of the template that it is an instance of.
+fn wanted<'u>(units: &'u BTreeMap<UnitName, Unit>, unit: &UnitName) -> Option<&'u Unit> {
+    units.get(unit).or_else(|| units.get(&unit.template()?))
 }
 
 /// What a step does to a unit, if that is what it does.

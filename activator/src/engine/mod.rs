@@ -10,6 +10,7 @@
 //! - [`stage`][], [`keep`][], [`slots`][]: everything new made ready, everything old kept
 //! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
 //! - [`window`][]: a change that has to be confirmed
+//! - [`settle`][]: a change that has to show that it holds
 //! - [`apply`][]: one run from the lock to the report
 //! - [`recover`][]: what an interrupted run left
 //! - [`status`][]: how a host stands
@@ -27,6 +28,7 @@ pub mod obstacles;
 pub mod planner;
 mod recorded;
 pub mod recover;
+pub mod settle;
 pub mod slots;
 pub mod stage;
 pub mod state;

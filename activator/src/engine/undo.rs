@@ -193,11 +193,7 @@ impl Undoer<'_> {
             .filter(|(_, unit, before)| !before.is_up() && up(unit))
             .map(|(_, unit, _)| unit)
             .collect();
-        let stopped = systemd.job(Verb::Stop, &units);
-        for unit in units {
-            systemd.reset_failed(unit);
-        }
-        self.failures.extend(stopped.err());
+        self.failures.extend(systemd.job(Verb::Stop, &units).err());
     }
 
     /// Takes the units of the change out of what systemd is about to start.
@@ -228,10 +224,7 @@ impl Undoer<'_> {
             match (same, verb) {
                 (Some(_), Verb::Reload) => jobs.push((Verb::Reload, unit.clone())),
                 (Some(_), _) => {}
-                (None, _) => {
-                    systemd.reset_failed(unit);
-                    jobs.push((Verb::Restart, unit.clone()));
-                }
+                (None, _) => jobs.push((Verb::Restart, unit.clone())),
             }
         }
         for verb in [Verb::Restart, Verb::Reload] {

@@ -27,19 +27,20 @@ impl Window<'_> {
         self.transcript.say(&notice).map(|()| deadline)
     }
 
-    /// Waits for it.
-    ///
-    /// # Errors
-    /// [`Code::Unconfirmed`] where it does not come in time.
-    pub fn wait(&self, deadline: Instant) -> Result<(), Problem> {
-        if self.transcript.wait_for_confirmation(deadline) {
-            return Ok(());
-        }
-        Err(Problem::new(Code::Unconfirmed, "Nobody confirmed the change over a new connection")
+    /// Waits for it until a time. Says whether it came.
+    #[must_use]
+    pub fn wait(&self, until: Instant) -> bool {
+        self.transcript.wait_for_confirmation(until)
+    }
+
+    /// Says that it did not come in time.
+    #[must_use]
+    pub fn unconfirmed(&self) -> Problem {
+        Problem::new(Code::Unconfirmed, "Nobody confirmed the change over a new connection")
             .because(format!("{} seconds are over; the change may have cut the host off", self.limit.as_secs()))
             .help(
                 "look for what the change does to sshd, its keys, sudo and the network. Where it is only slow, allow \
                  it more: --confirm-timeout SECONDS",
-            ))
+            )
     }
 }

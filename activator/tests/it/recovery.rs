@@ -86,7 +86,7 @@ fn run_until(room: &Room, closure: &str, death: Death) {
     let count = if let Death::Done(count) = death { count } else { journal.operations.len() };
     let operations = journal.operations.iter().take(count).cloned().collect();
     let part = Journal { operations, ..journal.clone() };
-    execute::execute(&host, &planned.state, &part).unwrap();
+    execute::execute(&host, &planned.state, &target.manifest.units, &part).unwrap();
     if death == Death::Committed {
         commit::commit(&host, &planned, &target, &journal).unwrap();
     }

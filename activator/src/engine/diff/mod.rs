@@ -68,8 +68,8 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         .chain(reload)
         .chain(switch(state, desired, observed))
         .chain(units.restart)
-        .chain(units.reload)
         .chain(units.start)
+        .chain(units.reload)
         .chain(accounts.disable)
         .collect();
     Diff { steps, drift: differ.drift, problems: differ.problems }

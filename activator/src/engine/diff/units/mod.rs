@@ -2,50 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+mod fate;
+mod masked;
+
+pub(super) use fate::UnitSteps;
+use fate::{Fate, Fates, should_run};
+
 use super::Differ;
 use crate::engine::state::Origin;
 use crate::host::systemd::UnitState;
 use crate::manifest::{Entry, OnChange, Unit};
-use crate::plan::Step;
 use crate::values::{ManagedPath, UnitName};
-
-/// Steps before and after the files change.
-#[derive(Default)]
-pub(super) struct UnitSteps {
-    pub(super) stop: Vec<Step>,
-    pub(super) restart: Vec<Step>,
-    pub(super) reload: Vec<Step>,
-    pub(super) start: Vec<Step>,
-}
-
-/// What is to be done with each unit, and why. Each unit has one fate: a restart outdoes a reload.
-#[derive(Default)]
-struct Fates(BTreeMap<UnitName, (Fate, String)>);
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fate {
-    Reload,
-    Restart,
-    Start,
-    Stop,
-}
-
-impl Fates {
-    fn set(&mut self, unit: &UnitName, fate: Fate, why: &str) {
-        match self.0.get(unit) {
-            Some((known, _)) if *known >= fate => {}
-            _ => {
-                self.0.insert(unit.clone(), (fate, why.to_owned()));
-            }
-        }
-    }
-}
 
 impl Differ<'_> {
     pub(super) fn units(&mut self) -> UnitSteps {
         let mut fates = Fates::default();
         let (state, manifest) = (self.state, self.manifest);
         for (name, unit) in &manifest.units {
+            self.unmasked(name, unit);
             for target in self.running_forms(name, unit) {
                 self.managed(name, unit, &target, &mut fates);
             }
@@ -57,16 +31,8 @@ impl Differ<'_> {
         }
         self.named_by_files(&mut fates);
         self.behind_sockets(&mut fates);
-        let mut steps = UnitSteps::default();
-        for (unit, (fate, why)) in fates.0 {
-            match fate {
-                Fate::Stop => steps.stop.push(Step::StopUnit { unit, why }),
-                Fate::Start => steps.start.push(Step::StartUnit { unit, why }),
-                Fate::Restart => steps.restart.push(Step::RestartUnit { unit, why }),
-                Fate::Reload => steps.reload.push(Step::ReloadUnit { unit, why }),
-            }
-        }
-        steps
+        self.masked(&fates);
+        fates.into_steps()
     }
 
     /// What runs: the unit itself, or the instances of a template.
@@ -75,8 +41,9 @@ impl Differ<'_> {
             return BTreeSet::from([name.clone()]);
         }
         let instances = self.observed.units.iter().flat_map(BTreeMap::keys);
-        // An instance with a unit file of its own stands for itself.
-        let own = |instance: &UnitName| self.manifest.units.contains_key(instance);
+        // An instance with a unit file of its own stands for itself; with drop-ins alone it is still the template's.
+        let own =
+            |instance: &UnitName| self.manifest.units.get(instance).is_some_and(|own| own.enabled.is_some());
         let loaded =
             instances.filter(|instance| instance.template().as_ref() == Some(name) && !own(instance));
         loaded.chain(&unit.instance).cloned().collect()
@@ -117,15 +84,8 @@ impl Differ<'_> {
         why: &str,
         fates: &mut Fates,
     ) {
-        match on_change {
-            OnChange::Nothing => {}
-            _ if !state.is_up() && !state.is_failed() => {
-                if enabled && state.triggered_by.is_empty() {
-                    fates.set(unit, Fate::Start, why);
-                }
-            }
-            OnChange::Reload if state.is_up() => fates.set(unit, Fate::Reload, why),
-            OnChange::Reload | OnChange::Restart => fates.set(unit, Fate::Restart, why),
+        if let Some(fate) = fate::on_change(unit, on_change, state, enabled) {
+            fates.set(unit, fate, why);
         }
     }
 
@@ -183,8 +143,8 @@ impl Differ<'_> {
     /// A socket cannot be restarted while its service runs, so the service goes with it.
     fn behind_sockets(&self, fates: &mut Fates) {
         let restarted =
-            fates.0.iter().filter(|(unit, (fate, _))| *fate == Fate::Restart && unit.suffix() == "socket");
-        let sockets: Vec<UnitName> = restarted.map(|(unit, _)| unit.clone()).collect();
+            fates.iter().filter(|(unit, fate, _)| *fate == Fate::Restart && unit.suffix() == "socket");
+        let sockets: Vec<UnitName> = restarted.map(|(unit, ..)| unit.clone()).collect();
         for socket in sockets {
             for service in &self.observed_state(&socket, false).triggers {
                 let Ok(service) = service.parse::<UnitName>() else { continue };
@@ -206,15 +166,6 @@ impl Differ<'_> {
             None => assumed(),
         }
     }
-}
-
-/// Whether a unit that is enabled and not up should be up.
-fn should_run(state: &UnitState) -> bool {
-    !state.is_up()
-        && state.active != "deactivating"
-        && state.service_type != "oneshot"
-        && state.triggered_by.is_empty()
-        && state.condition
 }
 
 /// A unit's own files by their name, others by their path.

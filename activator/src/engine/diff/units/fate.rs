@@ -1,0 +1,101 @@
+//! What becomes of each unit.
+
+use std::collections::BTreeMap;
+
+use crate::host::systemd::UnitState;
+use crate::manifest::OnChange;
+use crate::plan::Step;
+use crate::values::UnitName;
+
+/// What is done to a unit; the greater outdoes the lesser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// Reload it.
+    Reload,
+    /// Restart it.
+    Restart,
+    /// Start it.
+    Start,
+    /// Stop it.
+    Stop,
+}
+
+/// What is to be done with each unit, and why. Each unit has one fate: a restart outdoes a reload.
+#[derive(Debug, Default)]
+pub struct Fates(BTreeMap<UnitName, (Fate, String)>);
+
+impl Fates {
+    /// Gives a unit a fate, unless it has one that outdoes it.
+    pub fn set(&mut self, unit: &UnitName, fate: Fate, why: &str) {
+        match self.0.get(unit) {
+            Some((known, _)) if *known >= fate => {}
+            _ => {
+                self.0.insert(unit.clone(), (fate, why.to_owned()));
+            }
+        }
+    }
+
+    /// Every unit that has one, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&UnitName, Fate, &str)> {
+        self.0.iter().map(|(unit, (fate, why))| (unit, *fate, why.as_str()))
+    }
+
+    /// The steps, before and after the files change.
+    pub fn into_steps(self) -> UnitSteps {
+        let mut steps = UnitSteps::default();
+        for (unit, (fate, why)) in self.0 {
+            match fate {
+                Fate::Stop => steps.stop.push(Step::StopUnit { unit, why }),
+                Fate::Start => steps.start.push(Step::StartUnit { unit, why }),
+                Fate::Restart => steps.restart.push(Step::RestartUnit { unit, why }),
+                Fate::Reload => steps.reload.push(Step::ReloadUnit { unit, why }),
+            }
+        }
+        steps
+    }
+}
+
+/// Steps before and after the files change.
+#[derive(Debug, Default)]
+pub struct UnitSteps {
+    /// Before the files change.
+    pub stop: Vec<Step>,
+    /// Afterwards.
+    pub restart: Vec<Step>,
+    /// Together with the restarts: one may have to wait for the other.
+    pub start: Vec<Step>,
+    /// Last: what is reloaded may look at what was started.
+    pub reload: Vec<Step>,
+}
+
+/// What a change of its files means for a unit. `is_wanted`: it should run, whether or not it does.
+pub fn on_change(unit: &UnitName, wish: OnChange, state: &UnitState, is_wanted: bool) -> Option<Fate> {
+    let down = !state.is_up() && !state.is_failed();
+    match (wish, unit.suffix()) {
+        (OnChange::Nothing, _) => None,
+        _ if is_job(state) => None,
+        _ if down => (is_wanted && state.triggered_by.is_empty()).then_some(Fate::Start),
+        // A restart would stop everything in it; new limits are in force once systemd has read its files.
+        (_, "slice") if state.is_up() => None,
+        // Starting what is up already starts what it wants since then, and stops nothing.
+        (_, "target") => Some(Fate::Start),
+        (OnChange::Reload, _) if state.is_up() => Some(Fate::Reload),
+        (OnChange::Reload | OnChange::Restart, _) => Some(Fate::Restart),
+    }
+}
+
+/// Work that something else starts when it is time: a change neither interrupts it nor has it done once more. What a
+/// timer starts, and a oneshot that a path or a socket starts.
+fn is_job(state: &UnitState) -> bool {
+    let timer = state.triggered_by.iter().any(|unit| unit.rsplit('.').next() == Some("timer"));
+    timer || (state.is_oneshot() && !state.triggered_by.is_empty())
+}
+
+/// Whether a unit that is enabled and not up should be up.
+pub fn should_run(state: &UnitState) -> bool {
+    !state.is_up()
+        && state.active != "deactivating"
+        && (!state.is_oneshot() || state.is_failed())
+        && state.triggered_by.is_empty()
+        && state.condition
+}

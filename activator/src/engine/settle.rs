@@ -1,0 +1,36 @@
+//! Waits until a change has shown that it holds: what was started stays up, and somebody has confirmed it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::window::Window;
+use crate::host::systemd::Watch;
+use crate::problem::Problem;
+
+/// How often units are looked at meanwhile.
+const PACE: Duration = Duration::from_secs(1);
+
+/// Waits for both at once: the new connection is on its way while the units show that they stay up. The last look at
+/// the units comes after everything else, so that what is reported is how the host ends.
+///
+/// # Errors
+/// The first unit that did not stay up, or [`crate::problem::Code::Unconfirmed`].
+pub fn settle(watch: &Watch, window: Option<Window<'_>>) -> Result<(), Problem> {
+    let mut open = window.map(|window| window.open().map(|deadline| (window, deadline))).transpose()?;
+    while open.is_some() || watch.due().is_some() {
+        let next = Instant::now() + PACE;
+        let next = watch.due().map_or(next, |due| due.min(next));
+        match open {
+            Some((window, deadline)) => {
+                if window.wait(next.min(deadline)) {
+                    open = None;
+                } else if Instant::now() >= deadline {
+                    return Err(window.unconfirmed());
+                }
+            }
+            None => thread::sleep(next.saturating_duration_since(Instant::now())),
+        }
+        watch.look()?;
+    }
+    Ok(())
+}

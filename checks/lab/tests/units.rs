@@ -1,0 +1,496 @@
+//! Units of every kind on a real host: what a change does to each, what fails takes the host back, and a roll-back ends
+//! where it should.
+
+mod stage;
+
+use std::time::Duration;
+
+use nixfleet_lab::command::{Finished, wait_until};
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::Lab;
+use nixfleet_lab::snapshot::Snapshot;
+use nixfleet_lab::unit::Unit;
+use serde_json::{Map, Value, json};
+use stage::{applies, assert_says, lone, outcomes, outcomes_of};
+
+/// Far longer than anything here takes.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// web-1 and an operator whose role `web` is what a test declares.
+struct Stage(Lab);
+
+impl Stage {
+    fn set() -> Self {
+        let stage = Self(lone("web-1"));
+        let role = "{ nixfleet = builtins.fromJSON (builtins.readFile ./role.json); }\n";
+        stage.fleet_file("roles/web.nix", role);
+        stage
+    }
+
+    fn web(&self) -> &Guest {
+        self.0.guest("web-1").unwrap()
+    }
+
+    fn fleet_file(&self, name: &str, text: &str) {
+        let files = self.0.operator().unwrap().guest().files().unwrap();
+        files.write(&format!("/home/ada/fleet/{name}"), text).unwrap();
+    }
+
+    /// Everything that the role has from now on.
+    fn declares(&self, intent: &Value) {
+        self.fleet_file("roles/role.json", &intent.to_string());
+    }
+
+    fn declares_units<const N: usize>(&self, units: [(&str, Value); N]) {
+        let units: Map<String, Value> =
+            units.into_iter().map(|(name, unit)| (name.to_owned(), unit)).collect();
+        self.declares(&json!({ "systemd": { "units": units } }));
+    }
+
+    #[track_caller]
+    fn applies(&self) {
+        assert_eq!(applies(&self.0, "--host web-1"), outcomes_of([("web-1", "ok")]));
+        assert_eq!(applies(&self.0, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
+    }
+
+    /// Applies what has to be refused or undone, and leaves everything as it was.
+    #[track_caller]
+    fn fails(&self, outcome: &str, code: &str, sayings: &[&str]) -> Finished {
+        let before = Snapshot::take(self.web()).unwrap();
+        let line = "nixfleet apply --yes --json --host web-1";
+        let (finished, document) = self.0.operator().unwrap().types_for_json(line).unwrap();
+        assert_eq!(finished.code, 2, "{finished}");
+        assert_eq!(outcomes(&document), outcomes_of([("web-1", outcome)]), "{finished}");
+        let problem = &document["hosts"][0]["problem"];
+        assert_eq!(problem["code"], code, "{finished}");
+        for saying in sayings {
+            assert!(problem.to_string().contains(saying), "nothing says `{saying}`: {problem:#}");
+        }
+        let difference = before.difference(&Snapshot::take(self.web()).unwrap());
+        let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
+        assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
+        finished
+    }
+
+    fn rolls_back(&self) {
+        self.0.operator().unwrap().types("nixfleet rollback --host web-1 --yes").unwrap().success().unwrap();
+    }
+
+    fn unit(&self, name: &str) -> Unit {
+        self.web().unit(name).unwrap()
+    }
+
+    fn units<const N: usize>(&self, names: [&str; N]) -> [Unit; N] {
+        names.map(|name| self.unit(name))
+    }
+
+    fn property(&self, unit: &str, property: &str) -> String {
+        self.web().ask(&format!("systemctl show --value --property={property} -- {unit}")).unwrap()
+    }
+
+    /// How many lines a unit has left in a log.
+    fn count(&self, log: &str) -> usize {
+        self.web().ask(&format!("cat /run/{log} 2>/dev/null | wc -l")).unwrap().parse().unwrap()
+    }
+
+    fn waits_for(&self, what: &str) {
+        wait_until(what, LIMIT, || Ok(self.web().sh(what)?.ok())).unwrap();
+    }
+}
+
+/// A unit that starts at boot.
+fn enabled(text: &str) -> Value {
+    json!({ "text": format!("{text}\n[Install]\nWantedBy=multi-user.target\n") })
+}
+
+/// A unit that something else starts.
+fn stat(text: &str) -> Value {
+    json!({ "text": text })
+}
+
+fn service(lines: &str) -> String {
+    format!("[Service]\n{lines}\n")
+}
+
+/// A service that runs; `version` is what changes.
+fn runs(version: u32) -> String {
+    service(&format!("Environment=V={version}\nExecStart=/usr/bin/sleep infinity"))
+}
+
+/// A oneshot that adds a line to a log.
+fn logs(log: &str, more: &str) -> String {
+    service(&format!("Type=oneshot\nExecStart=/bin/sh -c 'echo ran >>/run/{log}'\n{more}"))
+}
+
+#[test]
+fn services_change_as_their_kind_asks_and_come_back_as_they_were() {
+    let stage = Stage::set();
+    let notify =
+        "Type=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'systemd-notify --ready; exec sleep infinity'";
+    let generation = |version: u32| {
+        let changed = format!("Environment=V={version}");
+        let alias = format!("{}\n[Install]\nWantedBy=multi-user.target\nAlias=also.service\n", runs(version));
+        let template =
+            format!("{}\n[Install]\nWantedBy=multi-user.target\nDefaultInstance=main\n", runs(version));
+        stage.declares_units([
+            ("simple.service", json!({ "text": alias })),
+            ("ready.service", enabled(&service(&format!("{notify}\n{changed}")))),
+            ("once.service", enabled(&logs("once", &changed))),
+            ("stays.service", enabled(&logs("stays", &format!("RemainAfterExit=yes\n{changed}")))),
+            ("static.service", stat(&runs(version))),
+            ("idle.service", stat(&logs("idle", &changed))),
+            ("kept.service", json!({ "text": runs(version), "stopIfRemoved": false })),
+            ("calm.service", json!({ "text": runs(version), "restartIfChanged": false })),
+            ("many@.service", json!({ "text": template })),
+            ("many@own.service", stat(&runs(0))),
+        ]);
+    };
+    let running = [
+        "simple.service",
+        "ready.service",
+        "static.service",
+        "many@main.service",
+        "many@a.service",
+        "many@b.service",
+    ];
+    let untouched = ["calm.service", "many@own.service"];
+    generation(1);
+    stage.applies();
+    stage.web().ask("systemctl start static kept calm many@a many@b many@own").unwrap();
+    let first = stage.units(running);
+    for (unit, name) in first.iter().zip(running) {
+        assert_eq!(unit.sub, "running", "{name}");
+    }
+    assert_eq!(stage.unit("also.service").main_pid, stage.unit("simple.service").main_pid);
+    assert_eq!(
+        (stage.unit("stays.service").sub, stage.unit("once.service").sub),
+        ("exited".into(), "dead".into())
+    );
+    assert_eq!((stage.count("once"), stage.count("stays"), stage.count("idle")), (1, 1, 0));
+    let left_alone = stage.units(untouched);
+
+    generation(2);
+    stage.applies();
+
+    let second = stage.units(running);
+    for ((unit, before), name) in second.iter().zip(&first).zip(running) {
+        assert_eq!(unit.sub, "running", "{name}");
+        assert_ne!(unit.main_pid, before.main_pid, "{name} was not restarted");
+        assert_eq!(stage.property(name, "Environment"), "V=2");
+    }
+    assert_eq!(stage.units(untouched), left_alone);
+    assert_eq!((stage.count("once"), stage.count("stays"), stage.count("idle")), (2, 2, 0));
+
+    let kept = stage.unit("kept.service").main_pid;
+    stage.declares_units([("simple.service", enabled(&runs(3)))]);
+    stage.applies();
+    for name in running.iter().skip(1).chain(&untouched).chain(&["stays.service"]) {
+        assert_eq!(stage.unit(name).active, "inactive", "{name}");
+    }
+    assert!(!stage.web().files().unwrap().exists("/etc/systemd/system/also.service"));
+    assert_eq!(stage.unit("kept.service").main_pid, kept);
+
+    stage.rolls_back();
+    for name in ["simple.service", "ready.service", "many@main.service"] {
+        assert_eq!(
+            (stage.unit(name).sub, stage.property(name, "Environment")),
+            ("running".into(), "V=2".into())
+        );
+    }
+    assert_eq!(stage.unit("stays.service").sub, "exited");
+    assert_eq!(stage.unit("also.service").main_pid, stage.unit("simple.service").main_pid);
+    assert_eq!(stage.unit("kept.service").sub, "running");
+}
+
+#[test]
+fn sockets_timers_and_paths_start_what_they_should_when_they_should() {
+    let stage = Stage::set();
+    let trigger =
+        |text: &str, target: &str| json!({ "text": format!("{text}\n[Install]\nWantedBy={target}\n") });
+    let generation = |port: u32, year: u32, go: &str, version: u32| {
+        let changed = format!("Environment=V={version}");
+        stage.declares_units([
+            ("echo.socket", trigger(&format!("[Socket]\nListenStream={port}"), "sockets.target")),
+            ("echo.service", stat(&runs(version))),
+            ("fails.timer", trigger(&format!("[Timer]\nOnCalendar={year}-01-01"), "timers.target")),
+            (
+                "fails.service",
+                stat(&logs("fails", &format!("ExecStartPost=/bin/test {version} = 2\n{changed}"))),
+            ),
+            ("works.timer", trigger("[Timer]\nOnCalendar=2199-01-01", "timers.target")),
+            (
+                "works.service",
+                stat(&service(&format!("Type=oneshot\nExecStart=/usr/bin/sleep infinity\n{changed}"))),
+            ),
+            ("go.path", trigger(&format!("[Path]\nPathExists=/run/{go}"), "paths.target")),
+            ("go.service", stat(&logs("went", &format!("ExecStartPost=/bin/rm /run/{go}\n{changed}")))),
+        ]);
+    };
+    let connects = |port: u32| {
+        let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{port}");
+        stage.web().program("bash").unwrap().args(["-c", &connect]).run().unwrap().ok()
+    };
+    let listening = ["echo.socket", "fails.timer", "works.timer", "go.path"];
+    generation(7001, 2198, "go", 1);
+    stage.applies();
+    assert_eq!(stage.units(listening).map(|unit| unit.active), ["active"; 4].map(String::from));
+    assert_eq!(stage.unit("echo.service").active, "inactive");
+    assert!(connects(7001));
+    stage.waits_for("systemctl is-active echo.service");
+    assert!(!stage.web().sh("systemctl start fails.service").unwrap().ok());
+    stage.web().ask("systemctl start --no-block works.service; touch /run/go").unwrap();
+    stage.waits_for("grep ran /run/went && ! test -e /run/go");
+    stage.waits_for("test $(systemctl show --value -p MainPID works.service) != 0");
+    let before = stage.units(listening);
+    let works = stage.unit("works.service");
+    let echo = stage.unit("echo.service").main_pid;
+
+    // The services alone: what waits for them goes on waiting, and what is a job is not done for it.
+    generation(7001, 2198, "go", 2);
+    stage.applies();
+    assert_eq!(stage.units(listening), before);
+    assert_ne!(stage.unit("echo.service").main_pid, echo);
+    assert_eq!((stage.unit("fails.service").active, stage.count("fails")), ("failed".into(), 1));
+    assert_eq!(stage.unit("works.service"), works);
+    assert_eq!(stage.property("works.service", "Environment"), "V=2");
+    stage.web().ask("systemctl start fails.service").unwrap();
+
+    // What starts them: it is armed anew, and a running service behind a socket comes back with it.
+    let echo = stage.unit("echo.service").main_pid;
+    generation(7002, 2197, "gone", 2);
+    stage.applies();
+    assert!(connects(7002) && !connects(7001));
+    let service = stage.unit("echo.service");
+    assert!(service.sub == "running" && service.main_pid != echo, "{service:?}");
+    assert!(stage.property("fails.timer", "NextElapseUSecRealtime").contains("2197"));
+    assert_eq!(stage.count("fails"), 2);
+    assert_eq!(stage.unit("works.service"), works);
+    stage.web().ask("touch /run/gone").unwrap();
+    stage.waits_for("test $(wc -l </run/went) = 2 && ! test -e /run/gone");
+
+    stage.rolls_back();
+    assert!(connects(7001) && !connects(7002));
+    assert_eq!(stage.unit("echo.service").sub, "running");
+    assert!(stage.property("fails.timer", "NextElapseUSecRealtime").contains("2198"));
+    assert_eq!(stage.count("fails"), 2);
+
+    // Nothing is started by what is about to stop.
+    stage.declares(&json!({}));
+    stage.applies();
+    for name in listening.iter().chain(&["echo.service", "works.service"]) {
+        assert_eq!(stage.unit(name).active, "inactive", "{name}");
+    }
+}
+
+#[test]
+fn units_start_after_what_they_come_after_and_stop_before_it() {
+    let stage = Stage::set();
+    // Neither wants the other, so nothing but the order helps. The names are against it.
+    let app = |version: u32| {
+        let lines = "ExecStartPre=/bin/test -e /run/ready\nExecStop=/bin/sh -c 'test -e /run/ready || echo lost >>/run/lost'";
+        enabled(&format!("[Unit]\nAfter=z-db.service\n{}{lines}\n", runs(version)))
+    };
+    let db = |version: u32| {
+        let lines = "ExecStartPre=/bin/sh -c 'sleep 0.3; touch /run/ready'\nExecStopPost=/bin/rm /run/ready";
+        enabled(&format!("{}{lines}\n", runs(version)))
+    };
+    let both =
+        |version: u32| stage.declares_units([("a-app.service", app(version)), ("z-db.service", db(version))]);
+    both(1);
+    stage.applies();
+    both(2);
+    stage.applies();
+    stage.rolls_back();
+    assert_eq!(stage.property("a-app.service", "Environment"), "V=1");
+
+    // One is new, the other changes.
+    stage.declares_units([("a-app.service", enabled(&runs(3)))]);
+    stage.applies();
+    both(4);
+    stage.applies();
+
+    stage.web().ask("rm -f /run/lost").unwrap();
+    stage.declares(&json!({}));
+    stage.applies();
+    assert_eq!((stage.count("lost"), stage.unit("a-app.service").active), (0, "inactive".into()));
+}
+
+#[test]
+fn what_does_not_come_up_or_stay_up_takes_the_host_back() {
+    let stage = Stage::set();
+    let good = || ("good.service", enabled(&runs(1)));
+    stage.declares_units([good()]);
+    stage.applies();
+    let pid = stage.unit("good.service").main_pid;
+    let with =
+        |name: &str, unit: Value| stage.declares_units([("good.service", enabled(&runs(2))), (name, unit)]);
+
+    with("once.service", enabled(&service("Type=oneshot\nExecStart=/bin/sh -c 'echo I cannot; exit 3'")));
+    stage.fails("rolled-back", "NF-406", &["once.service", "I cannot", "exit-code"]);
+
+    with("post.service", enabled(&logs("post", "ExecStartPost=/bin/false")));
+    stage.fails("rolled-back", "NF-406", &["post.service"]);
+
+    let mut endless = enabled(&service("Type=oneshot\nExecStart=/usr/bin/sleep infinity"));
+    endless["startTimeout"] = json!(1);
+    with("endless.service", endless);
+    let finished = stage.fails("rolled-back", "NF-406", &["in time", "endless.service", "startTimeout"]);
+    assert!(finished.took < Duration::from_secs(20), "{finished}");
+
+    // It says that it is ready, and is not.
+    let liar =
+        "Type=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'systemd-notify --ready; sleep 0.1; exit 1'";
+    with("liar.service", enabled(&service(liar)));
+    stage.fails("rolled-back", "NF-406", &["liar.service"]);
+
+    // Far longer than a moment, and up again at once.
+    let flaps = "ExecStart=/bin/sh -c 'sleep 0.7; exit 0'\nRestart=always\nRestartSec=0";
+    let mut flapping = enabled(&service(flaps));
+    flapping["settle"] = json!(2);
+    with("flaps.service", flapping);
+    stage.fails("rolled-back", "NF-420", &["flaps.service", "started again"]);
+
+    // The limit of systemd is hit at once, and not held against what is right at last.
+    let storm = |program: &str| {
+        let limit = "[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=2\n";
+        let lines = format!("ExecStart={program}\nRestart=always\nRestartSec=0");
+        enabled(&format!("{limit}{}", service(&lines)))
+    };
+    with("storm.service", storm("/bin/false"));
+    for _ in 0..2 {
+        stage.fails("rolled-back", "NF-420", &["storm.service"]);
+    }
+    assert_ne!(stage.unit("good.service").main_pid, pid);
+    assert_eq!(stage.property("good.service", "Environment"), "V=1");
+    with("storm.service", storm("/usr/bin/sleep infinity"));
+    stage.applies();
+    assert_eq!(stage.unit("storm.service").sub, "running");
+}
+
+#[test]
+fn what_failed_before_recovers_where_it_is_ours_and_what_is_masked_is_never_passed_over() {
+    let stage = Stage::set();
+    let web = stage.web();
+    let files = web.files().unwrap();
+    files.write("/etc/systemd/system/foreign.service", service("ExecStart=/bin/false")).unwrap();
+    files
+        .write(
+            "/etc/systemd/system/named.service",
+            service("ExecStart=/bin/sh -c 'test -e /etc/good && exec sleep infinity'"),
+        )
+        .unwrap();
+    web.ask("systemctl daemon-reload; systemctl start foreign named").unwrap();
+    stage.waits_for("systemctl is-failed foreign && systemctl is-failed named");
+    let foreign = stage.property("foreign.service", "InvocationID");
+    let drop_in = json!({ "dropIns": { "10-nice.conf": { "text": "[Service]\nNice=7\n" } } });
+    let intent = |version: u32, units: Value| {
+        let mut all = json!({ "app.service": enabled(&runs(version)) });
+        all.as_object_mut().unwrap().extend(units.as_object().unwrap().clone());
+        stage.declares(&json!({
+            "systemd": { "units": all },
+            "files": { "/etc/good": { "text": format!("{version}"), "restartUnits": ["named.service"] } },
+        }));
+    };
+
+    intent(1, json!({}));
+    stage.applies();
+    assert_eq!(stage.unit("named.service").sub, "running");
+    assert_eq!(stage.property("foreign.service", "InvocationID"), foreign);
+    web.ask("systemctl kill -s KILL app.service named.service").unwrap();
+    stage.waits_for("systemctl is-failed app && systemctl is-failed named");
+    intent(2, json!({}));
+    stage.applies();
+    assert_eq!([stage.unit("app.service").sub, stage.unit("named.service").sub], ["running", "running"]);
+    web.ask("systemctl kill -s KILL app.service").unwrap();
+    stage.waits_for("systemctl is-failed app");
+    let plan = stage.0.operator().unwrap().types("nixfleet plan --host web-1").unwrap();
+    assert_says(&plan, 0, &["app.service: failed", "+ start   app.service"]);
+    stage.applies();
+    assert_eq!(stage.unit("app.service").sub, "running");
+    assert_eq!(
+        (stage.unit("foreign.service").active, stage.property("foreign.service", "InvocationID")),
+        ("failed".into(), foreign)
+    );
+
+    // The distribution's: with a mask, its drop-ins would change nothing.
+    let upgrades = "unattended-upgrades.service";
+    web.ask(&format!("systemctl mask {upgrades}")).unwrap();
+    intent(2, json!({ upgrades: drop_in }));
+    stage.fails("blocked", "NF-421", &[upgrades, "systemctl unmask"]);
+    web.ask(&format!("systemctl unmask {upgrades}")).unwrap();
+    let before = stage.unit(upgrades);
+    stage.applies();
+    assert_eq!(stage.property(upgrades, "Nice"), "7");
+    assert_ne!(stage.unit(upgrades).main_pid, before.main_pid);
+    stage.rolls_back();
+    assert_eq!(stage.property(upgrades, "Nice"), "0");
+    assert_eq!(stage.unit(upgrades).sub, "running");
+
+    // Ours, masked by hand: a hand edit like any other.
+    web.ask("systemctl stop app; ln -sf /dev/null /etc/systemd/system/app.service; systemctl daemon-reload")
+        .unwrap();
+    let plan = stage.0.operator().unwrap().types("nixfleet plan --host web-1").unwrap();
+    assert_says(&plan, 0, &["app.service", "masked"]);
+    intent(2, json!({}));
+    stage.applies();
+    assert_eq!(stage.unit("app.service").sub, "running");
+
+    // What does not run need not be restarted, masked or not.
+    web.ask("systemctl stop named; rm /etc/systemd/system/named.service; systemctl mask named").unwrap();
+    intent(3, json!({}));
+    stage.applies();
+    assert_eq!(stage.unit("named.service").active, "inactive");
+}
+
+#[test]
+fn reloads_slices_targets_and_mounts_disturb_no_more_than_they_must() {
+    let stage = Stage::set();
+    let reloads = "ExecReload=/bin/sh -c 'echo reloaded >>/run/reloads'";
+    let generation = |size: u32, reload: u32, restart: u32, more: &str| {
+        let part = |version: u32| {
+            format!("[Unit]\nPartOf=app.target\n{}Slice=app.slice\n{reloads}\n", runs(version))
+        };
+        let target = format!("[Unit]\nWants=one.service {more}\n[Install]\nWantedBy=multi-user.target\n");
+        let file = |text: u32, kind: &str| json!({ "text": text.to_string(), kind: ["one.service"] });
+        let mount = format!(
+            "[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=/srv/data\nOptions=size={size}m\n[Install]\nWantedBy=multi-user.target\n"
+        );
+        stage.declares(&json!({
+            "systemd": { "units": {
+                "app.slice": stat(&format!("[Slice]\nMemoryMax={size}00M\n")),
+                "app.target": { "text": target },
+                "one.service": stat(&part(1)),
+                "two.service": stat(&part(1)),
+                "srv-data.mount": { "text": mount },
+            } },
+            "files": { "/etc/reload": file(reload, "reloadUnits"), "/etc/restart": file(restart, "restartUnits") },
+        }));
+    };
+    let size = || stage.web().ask("findmnt --noheadings --output OPTIONS /srv/data").unwrap();
+    generation(1, 1, 1, "");
+    stage.applies();
+    let one = stage.unit("one.service");
+    assert_eq!((one.sub.as_str(), stage.property("one.service", "Slice").as_str()), ("running", "app.slice"));
+    assert!(size().contains("size=1024k"), "{}", size());
+    assert_eq!(stage.unit("two.service").active, "inactive");
+
+    generation(2, 2, 1, "two.service");
+    stage.applies();
+    assert_eq!(stage.unit("one.service").main_pid, one.main_pid);
+    assert_eq!(stage.count("reloads"), 1);
+    assert_eq!(stage.unit("two.service").sub, "running", "the target wants it since");
+    assert_eq!(stage.property("app.slice", "MemoryMax"), (200 << 20).to_string());
+    assert!(size().contains("size=2048k"), "{}", size());
+
+    // Whatever needs both is restarted, and not reloaded.
+    generation(2, 3, 2, "two.service");
+    stage.applies();
+    assert_ne!(stage.unit("one.service").main_pid, one.main_pid);
+    assert_eq!(stage.count("reloads"), 1);
+
+    stage.rolls_back();
+    stage.rolls_back();
+    assert_eq!(stage.property("app.slice", "MemoryMax"), (100 << 20).to_string());
+    assert!(size().contains("size=1024k"), "{}", size());
+    assert_eq!(stage.unit("one.service").sub, "running");
+}

@@ -130,7 +130,9 @@ fn blame(verb: Verb, unit: &UnitName, state: &UnitState, why: &str, started: boo
     Problem::new(Code::RestartStorm, format!("Unit {unit} does not stay up"))
         .at(unit)
         .because(format!("{times}{end}; {why}"))
-        .help(format!("look at `journalctl -u {unit}` on the host for why it ends, correct it, then apply again"))
+        .help(format!(
+            "look at `journalctl -u {unit}` on the host for why it ends, correct it, then apply again"
+        ))
 }
 
 fn failed(verb: Verb, unit: &str, why: &str) -> Problem {

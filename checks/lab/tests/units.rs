@@ -5,122 +5,9 @@ mod stage;
 
 use std::time::Duration;
 
-use nixfleet_lab::command::{Finished, wait_until};
-use nixfleet_lab::guest::Guest;
-use nixfleet_lab::lab::Lab;
-use nixfleet_lab::snapshot::Snapshot;
-use nixfleet_lab::unit::Unit;
-use serde_json::{Map, Value, json};
-use stage::{applies, assert_says, lone, outcomes, outcomes_of};
-
-/// Far longer than anything here takes.
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// web-1 and an operator whose role `web` is what a test declares.
-struct Stage(Lab);
-
-impl Stage {
-    fn set() -> Self {
-        let stage = Self(lone("web-1"));
-        let role = "{ nixfleet = builtins.fromJSON (builtins.readFile ./role.json); }\n";
-        stage.fleet_file("roles/web.nix", role);
-        stage
-    }
-
-    fn web(&self) -> &Guest {
-        self.0.guest("web-1").unwrap()
-    }
-
-    fn fleet_file(&self, name: &str, text: &str) {
-        let files = self.0.operator().unwrap().guest().files().unwrap();
-        files.write(&format!("/home/ada/fleet/{name}"), text).unwrap();
-    }
-
-    /// Everything that the role has from now on.
-    fn declares(&self, intent: &Value) {
-        self.fleet_file("roles/role.json", &intent.to_string());
-    }
-
-    fn declares_units<const N: usize>(&self, units: [(&str, Value); N]) {
-        let units: Map<String, Value> =
-            units.into_iter().map(|(name, unit)| (name.to_owned(), unit)).collect();
-        self.declares(&json!({ "systemd": { "units": units } }));
-    }
-
-    #[track_caller]
-    fn applies(&self) {
-        assert_eq!(applies(&self.0, "--host web-1"), outcomes_of([("web-1", "ok")]));
-        assert_eq!(applies(&self.0, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
-    }
-
-    /// Applies what has to be refused or undone, and leaves everything as it was.
-    #[track_caller]
-    fn fails(&self, outcome: &str, code: &str, sayings: &[&str]) -> Finished {
-        let before = Snapshot::take(self.web()).unwrap();
-        let line = "nixfleet apply --yes --json --host web-1";
-        let (finished, document) = self.0.operator().unwrap().types_for_json(line).unwrap();
-        assert_eq!(finished.code, 2, "{finished}");
-        assert_eq!(outcomes(&document), outcomes_of([("web-1", outcome)]), "{finished}");
-        let problem = &document["hosts"][0]["problem"];
-        assert_eq!(problem["code"], code, "{finished}");
-        for saying in sayings {
-            assert!(problem.to_string().contains(saying), "nothing says `{saying}`: {problem:#}");
-        }
-        let difference = before.difference(&Snapshot::take(self.web()).unwrap());
-        let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
-        assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
-        finished
-    }
-
-    fn rolls_back(&self) {
-        self.0.operator().unwrap().types("nixfleet rollback --host web-1 --yes").unwrap().success().unwrap();
-    }
-
-    fn unit(&self, name: &str) -> Unit {
-        self.web().unit(name).unwrap()
-    }
-
-    fn units<const N: usize>(&self, names: [&str; N]) -> [Unit; N] {
-        names.map(|name| self.unit(name))
-    }
-
-    fn property(&self, unit: &str, property: &str) -> String {
-        self.web().ask(&format!("systemctl show --value --property={property} -- {unit}")).unwrap()
-    }
-
-    /// How many lines a unit has left in a log.
-    fn count(&self, log: &str) -> usize {
-        self.web().ask(&format!("cat /run/{log} 2>/dev/null | wc -l")).unwrap().parse().unwrap()
-    }
-
-    fn waits_for(&self, what: &str) {
-        wait_until(what, LIMIT, || Ok(self.web().sh(what)?.ok())).unwrap();
-    }
-}
-
-/// A unit that starts at boot.
-fn enabled(text: &str) -> Value {
-    json!({ "text": format!("{text}\n[Install]\nWantedBy=multi-user.target\n") })
-}
-
-/// A unit that something else starts.
-fn stat(text: &str) -> Value {
-    json!({ "text": text })
-}
-
-fn service(lines: &str) -> String {
-    format!("[Service]\n{lines}\n")
-}
-
-/// A service that runs; `version` is what changes.
-fn runs(version: u32) -> String {
-    service(&format!("Environment=V={version}\nExecStart=/usr/bin/sleep infinity"))
-}
-
-/// A oneshot that adds a line to a log.
-fn logs(log: &str, more: &str) -> String {
-    service(&format!("Type=oneshot\nExecStart=/bin/sh -c 'echo ran >>/run/{log}'\n{more}"))
-}
+use serde_json::{Value, json};
+use stage::assert_says;
+use stage::role::{Stage, enabled, logs, runs, service, stat};
 
 #[test]
 fn services_change_as_their_kind_asks_and_come_back_as_they_were() {
@@ -403,7 +290,7 @@ fn what_failed_before_recovers_where_it_is_ours_and_what_is_masked_is_never_pass
     assert_eq!([stage.unit("app.service").sub, stage.unit("named.service").sub], ["running", "running"]);
     web.ask("systemctl kill -s KILL app.service").unwrap();
     stage.waits_for("systemctl is-failed app");
-    let plan = stage.0.operator().unwrap().types("nixfleet plan --host web-1").unwrap();
+    let plan = stage.types("nixfleet plan --host web-1");
     assert_says(&plan, 0, &["app.service: failed", "+ start   app.service"]);
     stage.applies();
     assert_eq!(stage.unit("app.service").sub, "running");
@@ -429,7 +316,7 @@ fn what_failed_before_recovers_where_it_is_ours_and_what_is_masked_is_never_pass
     // Ours, masked by hand: a hand edit like any other.
     web.ask("systemctl stop app; ln -sf /dev/null /etc/systemd/system/app.service; systemctl daemon-reload")
         .unwrap();
-    let plan = stage.0.operator().unwrap().types("nixfleet plan --host web-1").unwrap();
+    let plan = stage.types("nixfleet plan --host web-1");
     assert_says(&plan, 0, &["app.service", "masked"]);
     intent(2, json!({}));
     stage.applies();

@@ -3,6 +3,8 @@
 // Each test program takes a part of it.
 #![allow(dead_code)]
 
+pub mod role;
+
 use std::collections::BTreeMap;
 
 use nixfleet_lab::command::Finished;

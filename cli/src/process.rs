@@ -1,5 +1,7 @@
 //! The one runner for other programs: bounded in time and output, its input written while its output is read.
 
+mod conversation;
+
 use std::ffi::OsString;
 use std::io::{self, Read, Seek};
 use std::process::{ExitStatus, Stdio};
@@ -9,6 +11,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedSender;
+
+pub use conversation::Ends;
 
 /// The most that is read from one stream of one program, in bytes.
 pub const OUTPUT_LIMIT: u64 = 64 << 20;
@@ -20,8 +24,6 @@ pub struct Invocation {
     pub program: &'static str,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// Environment variables on top of ours.
-    pub env: Vec<(&'static str, OsString)>,
     /// What it reads on standard input, piece by piece; pieces may be shared between programs.
     pub stdin: Vec<Arc<[u8]>>,
     /// How long it may take.
@@ -35,12 +37,11 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// A program without arguments, input or further environment.
+    /// A program without arguments or input.
     pub fn new(program: &'static str, limit: Duration) -> Self {
         Self {
             program,
             args: Vec::new(),
-            env: Vec::new(),
             stdin: Vec::new(),
             limit,
             show_stderr: false,
@@ -53,13 +54,6 @@ impl Invocation {
     #[must_use]
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
-        self
-    }
-
-    /// Sets an environment variable.
-    #[must_use]
-    pub fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
-        self.env.push((name, value.into()));
         self
     }
 
@@ -76,7 +70,6 @@ impl Invocation {
         let mut command = Command::new(self.program);
         command
             .args(&self.args)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(if self.show_stderr { Stdio::inherit() } else { Stdio::piped() })

@@ -1,21 +1,29 @@
-# What playbook.yml does with Ansible. A new `revision` changes every file.
+# What playbook.yml does with Ansible. A new `revision` changes every file, a new `small` one file of one host.
 { lib, ... }:
 let
   revision = 0;
+  small = 0;
   hosts = lib.genList (index: "host-${lib.fixedWidthNumber 2 (index + 1)}") 16;
 
   role =
     { name, ... }:
     {
-      nixfleet.files = lib.listToAttrs (
-        lib.genList (
-          index:
-          lib.nameValuePair "/etc/bench/${toString (index + 1)}.conf" {
-            text = "host = ${name}\nindex = ${toString (index + 1)}\nrevision = ${toString revision}\n";
-            mode = "0640";
-          }
-        ) 20
-      );
+      nixfleet.files =
+        lib.listToAttrs (
+          lib.genList (
+            index:
+            lib.nameValuePair "/etc/bench/${toString (index + 1)}.conf" {
+              text = "host = ${name}\nindex = ${toString (index + 1)}\nrevision = ${toString revision}\n";
+              mode = "0640";
+            }
+          ) 20
+        )
+        // lib.optionalAttrs (name == "host-01") {
+          "/etc/bench/small.conf" = {
+            text = "small = ${toString small}\n";
+            restartUnits = [ "bench.service" ];
+          };
+        };
       nixfleet.systemd.units."bench.service".sections = {
         Unit.Description = "Bench";
         Service.ExecStart = "/bin/sleep infinity";

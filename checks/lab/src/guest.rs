@@ -109,9 +109,22 @@ impl Guest {
     /// # Errors
     /// The guest is down.
     pub fn ssh_sessions(&self) -> Result<usize> {
+        self.ssh_log("Starting session:")
+    }
+
+    /// How many connections over SSH have logged in to it since it booted.
+    ///
+    /// # Errors
+    /// The guest is down.
+    pub fn ssh_connections(&self) -> Result<usize> {
+        self.ssh_log("Accepted publickey for ")
+    }
+
+    /// How many lines of sshd since it booted begin like this.
+    fn ssh_log(&self, begin: &str) -> Result<usize> {
         let log =
             self.ask("journalctl --sync; journalctl --boot --quiet --output cat --identifier sshd-session")?;
-        Ok(log.lines().filter(|line| line.starts_with("Starting session:")).count())
+        Ok(log.lines().filter(|line| line.starts_with(begin)).count())
     }
 
     /// Takes its power away: every process dies at one instant.

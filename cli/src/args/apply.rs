@@ -26,6 +26,10 @@ pub struct ApplyArgs {
     #[arg(short, long, help_heading = "Apply")]
     pub yes: bool,
 
+    /// Let each host fetch from its own binary caches what they have, and send it only the rest
+    #[arg(long, help_heading = "Apply")]
+    pub substitute_on_destination: bool,
+
     /// Only show the plan
     #[arg(long, help_heading = "Apply", conflicts_with = "plan")]
     pub dry_run: bool,

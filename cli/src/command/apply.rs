@@ -24,7 +24,8 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit
     match planned(args, context).await? {
         Ok(plans) => {
             let (parallel, window) = (args.targets.parallel, args.window);
-            let manner = Manner { yes: args.yes, parallel, window, force: &args.force.force };
+            let (force, substitute) = (&args.force.force, args.substitute_on_destination);
+            let manner = Manner { yes: args.yes, parallel, window, force, substitute };
             change::execute(plans, "Apply to", manner, context).await
         }
         Err((results, exit)) => context.refuse(results, exit),

@@ -1,6 +1,7 @@
 //! Carries out plans: asks first, then changes several hosts at once. The end of `apply` and of `rollback`.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Instant;
 
 use nixfleet_activate::force::Force;
@@ -14,12 +15,12 @@ use crate::args::WindowArgs;
 use crate::document::HostResult;
 use crate::event::{Bus, Happening, Phase};
 use crate::exit::Exit;
+use crate::nix::Stock;
 use crate::orchestrate::each;
-use crate::remote::Terms;
+use crate::remote::{self, Terms};
 use crate::render;
 use crate::rollout::RolloutId;
 use crate::ssh::Session;
-use crate::{nix, remote};
 
 /// How plans are carried out.
 #[derive(Clone, Copy)]
@@ -32,6 +33,8 @@ pub struct Manner<'a> {
     pub window: WindowArgs,
     /// In spite of which objections.
     pub force: &'a [Force],
+    /// Whether hosts fetch from their own binary caches what those have.
+    pub substitute: bool,
 }
 
 /// Shows the plans, asks unless told not to, carries them out, and says what became of each host.
@@ -80,12 +83,15 @@ async fn carry_out(
     context: &Context,
 ) -> anyhow::Result<Vec<HostResult>> {
     let settled: Vec<HostResult> = plans.iter().map(HostPlan::result).collect();
+    let stock = Arc::new(Stock::of(plans.iter().filter_map(HostPlan::closure_to_copy)));
     let changed = each(plans, manner.parallel, &context.interrupt, |plan| {
-        let (events, force) = (events.clone(), manner.force.to_vec());
+        let (stock, events) = (Arc::clone(&stock), events.clone());
+        let (force, substitute) = (manner.force.to_vec(), manner.substitute);
         async move {
             let began = Instant::now();
-            let terms = Terms { confirm: manner.window.seconds(plan.session.host()), force: &force };
-            let result = one(&plan, terms, &events).await?;
+            let terms =
+                Terms { confirm: manner.window.seconds(plan.session.host()), force: &force, substitute };
+            let result = one(&plan, &stock, terms, &events).await?;
             events.say(Happening::HostEnded(result.end(began)));
             Some(result)
         }
@@ -104,10 +110,10 @@ async fn carry_out(
 }
 
 /// Changes a host, if there is something to change.
-async fn one(host: &HostPlan, terms: Terms<'_>, events: &Bus) -> Option<HostResult> {
+async fn one(host: &HostPlan, stock: &Stock, terms: Terms<'_>, events: &Bus) -> Option<HostResult> {
     let Some(Ok(planned)) = host.planned.as_ref().filter(|_| host.is_to_change()) else { return None };
     let plan = Some(planned.plan.clone());
-    Some(match change(&host.session, planned, terms, events).await {
+    Some(match change(&host.session, planned, stock, terms, events).await {
         Ok(report) => HostResult {
             plan,
             problem: report.problem.clone(),
@@ -122,17 +128,19 @@ async fn one(host: &HostPlan, terms: Terms<'_>, events: &Bus) -> Option<HostResu
 async fn change(
     session: &Session,
     planned: &Planned,
+    stock: &Stock,
     terms: Terms<'_>,
     events: &Bus,
 ) -> Result<Report, Problem> {
     let (name, fingerprint) = (&session.host().name, planned.plan.fingerprint.as_str());
     let phase = |phase| events.say(Happening::HostPhase { host: name.clone(), phase });
     match &planned.way {
-        Way::Apply { closure, daemon } => {
+        Way::Apply { closure } => {
             phase(Phase::Copying);
-            nix::copy(session, closure, daemon).await?;
-            phase(Phase::Activating);
-            remote::apply(session, closure, fingerprint, terms).await
+            let paths = stock.closure(&closure.path).await?;
+            let (events, host) = (events.clone(), name.clone());
+            let arrived = move || events.say(Happening::HostPhase { host, phase: Phase::Activating });
+            remote::apply(session, closure, paths, fingerprint, terms, arrived).await
         }
         Way::Rollback { to, activator } => {
             phase(Phase::RollingBack);

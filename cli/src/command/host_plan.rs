@@ -33,8 +33,6 @@ pub enum Way {
     Apply {
         /// The closure, in the store of this machine.
         closure: Closure,
-        /// Where `nix-daemon` is on the host.
-        daemon: String,
     },
     /// By going back to a generation that is on the host.
     Rollback {
@@ -77,5 +75,13 @@ impl HostPlan {
     /// Whether carrying it out would do something.
     pub fn is_to_change(&self) -> bool {
         self.plan().is_some_and(|plan| plan.problems.is_empty() && !plan.steps.is_empty())
+    }
+
+    /// The closure that carrying it out copies to the host, if it does.
+    pub fn closure_to_copy(&self) -> Option<String> {
+        match self.planned.as_ref()?.as_ref().ok()? {
+            Planned { way: Way::Apply { closure }, .. } if self.is_to_change() => Some(closure.path.clone()),
+            _ => None,
+        }
     }
 }

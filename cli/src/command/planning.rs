@@ -103,7 +103,7 @@ async fn one(
     activators: &Activators,
 ) -> Result<Planned, Problem> {
     let wanted = Wanted::read(closure)?;
-    let (mut plan, daemon) = remote::plan(session, &wanted, force, activators).await?;
+    let mut plan = remote::plan(session, &wanted, force, activators).await?;
     contents::fill_in(&mut plan, &wanted);
-    Ok(Planned { plan, way: Way::Apply { closure: wanted.closure, daemon } })
+    Ok(Planned { plan, way: Way::Apply { closure: wanted.closure } })
 }

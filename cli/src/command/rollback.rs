@@ -33,6 +33,6 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     let planned = planned.await?;
     let plans = sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned });
     let (window, force) = (args.window, args.force.force.as_slice());
-    let manner = Manner { yes: args.yes, parallel, window, force };
+    let manner = Manner { yes: args.yes, parallel, window, force, substitute: false };
     change::execute(plans.collect(), "Roll back", manner, context).await
 }

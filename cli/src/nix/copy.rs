@@ -1,52 +1,121 @@
-//! Copies a closure to a host through the connection that is open already.
+//! Brings the closure of a host into its store, over a conversation with `nix-store --serve` there.
+//!
+//! Archives go straight from the store of this machine into the connection: they take neither memory nor disk, and no
+//! host waits for another.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
 
 use nixfleet_activate::problem::{Code, Problem};
 
-use super::Closure;
-use crate::process::Invocation;
-use crate::ssh::{self, Session};
+use super::archive;
+use super::serve::Serve;
+use super::stock::StorePath;
 
-/// How long a copy may take.
-const LIMIT: Duration = Duration::from_secs(2 * 3600);
+/// Bytes that are collected before they are sent.
+const BUFFER: usize = 64 << 10;
 
-/// Copies a closure. `daemon` is the absolute path of `nix-daemon` on the host; it runs as root there, for whom no
-/// signature is asked.
+/// What a host is to have.
+#[derive(Clone, Debug)]
+pub struct Freight {
+    /// All paths of its closure, each behind those it refers to.
+    pub paths: Vec<Arc<StorePath>>,
+    /// The host fetches what its own binary caches have.
+    pub substitute: bool,
+}
+
+/// Why a closure did not arrive.
+#[derive(Debug)]
+pub enum Failure {
+    /// It is not as it should be on this machine.
+    Here(Problem),
+    /// The host, or the way to it.
+    There {
+        /// What the streams say.
+        error: io::Error,
+        /// The host may have all of the closure by now.
+        all_sent: bool,
+    },
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::There { error, all_sent: false }
+    }
+}
+
+/// Sends what the host lacks. When this returns, the host has said that the closure is valid in its store, and keeps it
+/// alive until it is told that nothing more comes.
 ///
 /// # Errors
-/// The host is gone, or its store cannot take the closure.
-pub async fn copy(session: &Session, closure: &Closure, daemon: &str) -> Result<(), Problem> {
-    let output = Invocation::new("nix", LIMIT)
-        .args(["--extra-experimental-features", "nix-command flakes"])
-        .args(["copy", "--no-check-sigs", "--to", &store(session, daemon), &closure.path])
-        .env("NIX_SSHOPTS", session.options_for_nix())
-        .run()
-        .await
-        .map_err(|failure| failed(session, &failure.to_string()))?;
-    if output.status.success() {
-        return Ok(());
+/// The closure did not arrive. What did is found there the next time.
+pub fn copy(freight: &Freight, input: &mut dyn Read, output: &mut dyn Write) -> Result<(), Failure> {
+    let mut serve = Serve::greet(input, BufWriter::with_capacity(BUFFER, output))?;
+    let names = freight.paths.iter().map(|path| path.path.as_str());
+    let valid: BTreeSet<String> = serve.lock(names, freight.substitute)?.into_iter().collect();
+    let missing: Vec<&StorePath> =
+        freight.paths.iter().map(Arc::as_ref).filter(|path| !valid.contains(&path.path)).collect();
+    for path in &missing {
+        send(path, serve.announce(path)?)?;
     }
-    let stderr = output.stderr_text();
-    Err(ssh::failure::classify(&stderr, session.host()).unwrap_or_else(|| failed(session, &stderr)))
+    wait_until_valid(&mut serve, freight, missing.len())
+        .map_err(|error| Failure::There { error, all_sent: true })
 }
 
-/// The address of the host's store.
-fn store(session: &Session, daemon: &str) -> String {
-    let host = session.host();
-    let address = if host.addr.contains(':') { format!("[{}]", host.addr) } else { host.addr.clone() };
-    let program = if host.ssh.user == "root" { daemon.to_owned() } else { format!("sudo%20-n%20{daemon}") };
-    format!("ssh-ng://{}@{address}?remote-program={program}", host.ssh.user)
+fn wait_until_valid(
+    serve: &mut Serve<impl Read, impl Write>,
+    freight: &Freight,
+    sent: usize,
+) -> io::Result<()> {
+    serve.taken(sent)?;
+    // Locked once more now that it is valid: a collection that began meanwhile hears of it, and a later one finds the
+    // root that was laid before.
+    let Some(closure) = freight.paths.last() else { return Ok(()) };
+    match serve.lock([closure.path.as_str()].into_iter(), false)?.first() {
+        Some(valid) if *valid == closure.path => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "it does not have what it took")),
+    }
 }
 
-fn failed(session: &Session, stderr: &str) -> Problem {
-    let name = &session.host().name;
-    let why = stderr.lines().filter(|line| !line.starts_with("copying ") && !line.starts_with("warning: "));
-    let why = why.collect::<Vec<_>>().join("\n");
-    let help = if why.contains("No space left on device") {
-        format!("make room: nixfleet run --sudo --host {name} -- nix-collect-garbage")
-    } else {
-        format!("see the host's own words: nixfleet run --host {name} -- journalctl -u nix-daemon -n 20")
+/// Sends the archive of a path. It has to be as long as announced, or the host would take its end for something else.
+fn send(path: &StorePath, out: &mut impl Write) -> Result<(), Failure> {
+    let mut counted = Counted { out, left: path.nar_size };
+    let written = archive::write(Path::new(&path.path), &mut counted);
+    let changed = |why: &str| {
+        let problem = Problem::new(Code::Build, "a path in the store of this machine is not what it was");
+        let help = format!("have Nix mend it: nix-store --repair-path {}", path.path);
+        Failure::Here(problem.at(&path.path).because(why).help(help))
     };
-    Problem::new(Code::Copy, "the closure could not be copied to the host").at(name).because(why).help(help)
+    match written {
+        Ok(()) if counted.left == 0 => Ok(()),
+        Ok(()) => Err(changed("it has become smaller")),
+        Err(archive::Failure::Write(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Err(changed("it has become larger"))
+        }
+        Err(archive::Failure::Write(error)) => Err(error.into()),
+        Err(archive::Failure::Read(file, error)) => Err(changed(&format!("{}: {error}", file.display()))),
+    }
+}
+
+/// Takes so many bytes and no more.
+struct Counted<W> {
+    out: W,
+    left: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() as u64 > self.left {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let written = self.out.write(bytes)?;
+        self.left -= written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }

@@ -1,10 +1,14 @@
 //! Nix: the evaluation of the fleet, the build of its closures, their copy to a host, and what Nix says about errors.
 
+mod archive;
 mod build;
 mod copy;
 mod eval;
 mod failure;
+mod serve;
+mod stock;
 mod trace;
+mod wire;
 
 use std::time::Duration;
 
@@ -16,7 +20,8 @@ use crate::process::{self, Invocation};
 use crate::render;
 
 pub use build::{Built, Closure};
-pub use copy::copy;
+pub use copy::{Failure as CopyFailure, Freight, copy};
+pub use stock::{Stock, StorePath};
 
 /// How long an evaluation or a build may take.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);

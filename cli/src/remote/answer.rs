@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use crate::process::Output;
 use crate::render::clean;
 
-/// The mark at the start of the line of facts.
-const MARK: &str = "\n@nixfleet ";
+/// The start of the line of facts.
+pub const FACTS: &str = "@nixfleet ";
 /// How many bytes of an error text are shown.
 const EXCERPT: usize = 2000;
 
@@ -22,8 +22,8 @@ pub struct Answer {
     host: Host,
     /// The activator of the generation in force, if there is one.
     pub activator: Option<String>,
-    /// Where `nix-daemon` is, if the host has Nix.
-    pub daemon: Option<String>,
+    /// Whether the host has Nix.
+    pub has_nix: bool,
     /// What followed the facts.
     document: String,
     stderr: String,
@@ -43,25 +43,20 @@ impl Answer {
     pub fn read(host: &Host, output: &Output) -> Result<Self, Problem> {
         let stderr = output.stderr_text();
         let stdout = String::from_utf8_lossy(&output.stdout);
-        let facts = stdout.split_once(MARK).and_then(|(_, rest)| {
+        let facts = stdout.split_once(&format!("\n{FACTS}")).and_then(|(_, rest)| {
             let (facts, document) = rest.split_once('\n')?;
-            let (activator, daemon) = facts.split_once(' ')?;
-            Some((activator, daemon, document))
+            let (activator, store) = facts.split_once(' ')?;
+            Some((activator, store, document))
         });
-        let Some((activator, daemon, document)) = facts else {
+        let Some((activator, store, document)) = facts else {
             let why = if stderr.trim().is_empty() { &stdout } else { stderr.as_str() };
             return Err(bad_answer(host, "the host did not run the script it was sent", why)
                 .help(format!("the login shell of {} must be able to run sh -c", host.ssh.user)));
         };
-        let known = |word: &str| (word != "none").then(|| word.to_owned());
-        // The path of the daemon becomes part of a URL and of a command line on the host itself.
-        let plain = |word: &str| {
-            word.starts_with('/') && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._+-".contains(c))
-        };
         Ok(Self {
             host: host.clone(),
-            activator: known(activator),
-            daemon: known(daemon).filter(|word| plain(word)),
+            activator: (activator != "none").then(|| activator.to_owned()),
+            has_nix: store != "none",
             document: document.trim().to_owned(),
             stderr,
             exit: output.status.code(),
@@ -185,19 +180,9 @@ mod tests {
 
     #[test]
     fn noise_of_the_login_shell_is_not_part_of_the_answer() {
-        let answer =
-            answer("Welcome!\n{}\n\n@nixfleet none /usr/bin/nix-daemon\n{\"a\":1}\n", "", 0).unwrap();
-        assert_eq!(
-            (answer.activator.as_deref(), answer.daemon.as_deref()),
-            (None, Some("/usr/bin/nix-daemon"))
-        );
+        let answer = answer("Welcome!\n{}\n\n@nixfleet none /usr/bin/nix-store\n{\"a\":1}\n", "", 0).unwrap();
+        assert_eq!((answer.activator.as_deref(), answer.has_nix), (None, true));
         assert_eq!(answer.document::<serde_json::Value>().unwrap_err().code, Code::BadAnswer);
-    }
-
-    #[test]
-    fn a_daemon_path_that_could_be_more_than_a_path_is_not_believed() {
-        let answer = answer("\n@nixfleet none /bin/nix-daemon&x=$(reboot)\n", "", 0).unwrap();
-        assert_eq!(answer.daemon, None);
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Activates a closure that is on the host already.
+//! Brings a closure to a host and activates it.
+
+use std::sync::Arc;
 
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::Report;
@@ -6,23 +8,28 @@ use nixfleet_activate::run::RunId;
 
 use super::change::Change;
 use super::{Terms, operator};
-use crate::nix::Closure;
+use crate::nix::{Closure, Freight, StorePath};
 use crate::ssh::Session;
 
-/// Activates a closure, if the plan still has this fingerprint.
+/// Copies what the host lacks of a closure and activates it, if the plan still has this fingerprint: in one SSH exec.
+/// `paths`: all paths of the closure, each behind those it refers to; `arrived` is called when the host has
+/// them all.
 ///
 /// # Errors
-/// There is no report: the host refused before it began, or it is not to be found any more.
+/// There is no report: the closure did not arrive, the host refused before it began, or it is not to be found any more.
 pub async fn apply(
     session: &Session,
     closure: &Closure,
+    paths: Vec<Arc<StorePath>>,
     fingerprint: &str,
     terms: Terms<'_>,
+    arrived: impl FnOnce() + Send + 'static,
 ) -> Result<Report, Problem> {
     let (run, program) = (RunId::draw(), format!("{}/activate", closure.path));
     let change = Change { session, program: &program, run: &run, confirm: terms.confirm };
     let (who, flags) = (operator(), terms.flags());
-    let flags = flags.iter().map(String::as_str);
-    let arguments = [closure.path.as_str(), fingerprint, &who, &run].into_iter().chain(flags);
-    change.carry_out(include_str!("scripts/apply.sh"), &arguments.collect::<Vec<_>>()).await
+    let arguments = [closure.path.as_str(), &run, "--run", &run, "--expect", fingerprint, "--by", &who];
+    let arguments: Vec<&str> = arguments.into_iter().chain(flags.iter().map(String::as_str)).collect();
+    let freight = Freight { paths, substitute: terms.substitute };
+    change.deliver(freight, arrived, include_str!("scripts/apply.sh"), &arguments).await
 }

@@ -8,7 +8,10 @@ use nixfleet_activate::run::{AwaitingConfirm, Notice, RunId};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, CHANGE, PRELUDE};
+use super::delivery::{self, Delivery};
+use super::{Answer, CHANGE, COPY, PRELUDE};
+use crate::nix::{CopyFailure, Freight};
+use crate::process::{Ends, Output};
 use crate::ssh::Session;
 
 /// How long a host is looked for whose connection broke while it was changing, beyond the time in which it goes back
@@ -44,7 +47,53 @@ impl Change<'_> {
     /// # Errors
     /// There is no report: the host refused before it began, or it is not to be found any more.
     pub async fn carry_out(&self, script: &str, arguments: &[&str]) -> Result<Report, Problem> {
-        match self.attend(script, arguments).await {
+        self.end(self.attend(script, arguments).await).await
+    }
+
+    /// The same with a script that takes a closure before it begins the change. `arrived` is called in between.
+    ///
+    /// # Errors
+    /// As for [`Self::carry_out`], or the closure did not arrive.
+    pub async fn deliver(
+        &self,
+        freight: Freight,
+        arrived: impl FnOnce() + Send + 'static,
+        script: &str,
+        arguments: &[&str],
+    ) -> Result<Report, Problem> {
+        let (sender, lines) = unbounded_channel();
+        let script = format!("{PRELUDE}\n{script}");
+        let talk = move |ends: &mut Ends| {
+            let delivery = Delivery::make(ends, &freight);
+            if delivery.result.is_ok() {
+                arrived();
+            }
+            delivery
+        };
+        let (mut output, delivery) = tokio::select! {
+            talked = self.session.converse(&script, arguments, COPY + CHANGE, sender, talk) => talked?,
+            talked = self.confirm_when_asked(lines) => talked,
+        };
+        output.stdout.splice(..0, delivery.facts);
+        let judged = self.session.judge(output);
+        match (delivery.result, judged) {
+            (Err(CopyFailure::Here(problem)), _) => Err(problem),
+            (Err(CopyFailure::There { error, .. }), Ok(output)) => {
+                Err(delivery::refused(self.session, &output, &error))
+            }
+            // Without its closure the change has not begun.
+            (Err(CopyFailure::There { all_sent: false, .. }), Err(broke)) => Err(broke),
+            (_, judged) => self.end(judged.and_then(|output| self.read(&output))).await,
+        }
+    }
+
+    fn read(&self, output: &Output) -> Result<Answer, Problem> {
+        Answer::read(self.session.host(), output)
+    }
+
+    /// Takes the report from an answer, or finds the host again where the answer was cut off.
+    async fn end(&self, answer: Result<Answer, Problem>) -> Result<Report, Problem> {
+        match answer {
             Err(problem) if is_broken(&problem) => self.rejoin(problem).await,
             answer => answer?.report(),
         }
@@ -58,7 +107,7 @@ impl Change<'_> {
             output = self.session.attend(&script, arguments, CHANGE, sender) => output?,
             output = self.confirm_when_asked(lines) => output,
         };
-        Answer::read(self.session.host(), &output)
+        self.read(&output)
     }
 
     /// Never ends: what counts is how the run ends.
@@ -106,6 +155,8 @@ impl Change<'_> {
             match found.and_then(Answer::report) {
                 Ok(report) => return Ok(report),
                 Err(problem) if problem.code == Code::NoRun && unknown < UNKNOWN => unknown += 1,
+                // The connection broke before anything began.
+                Err(problem) if problem.code == Code::NoRun => return Err(broke),
                 Err(problem) if problem.code == Code::SshAuth => pause = REFUSED,
                 Err(problem) if is_broken(&problem) || problem.code == Code::NoSudo => {}
                 Err(problem) => return Err(problem),

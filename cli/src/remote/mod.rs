@@ -3,6 +3,7 @@
 mod answer;
 mod apply;
 mod change;
+mod delivery;
 mod plan;
 mod rollback;
 mod run;
@@ -27,6 +28,8 @@ use answer::Answer;
 
 /// How long a host may look at itself.
 const LOOK: Duration = Duration::from_secs(300);
+/// How long a closure may take to arrive.
+const COPY: Duration = Duration::from_secs(2 * 3600);
 /// How long a host may take to change.
 const CHANGE: Duration = Duration::from_secs(3600);
 

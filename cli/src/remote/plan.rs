@@ -57,7 +57,7 @@ impl Activators {
     }
 }
 
-/// Asks for a plan, and where `nix-daemon` is on the host. Where the host already runs the activator of the wanted closure this is one SSH exec; else the
+/// Asks for a plan. Where the host already runs the activator of the wanted closure this is one SSH exec; else the
 /// activator is sent along in a second one, and removed again.
 ///
 /// # Errors
@@ -67,7 +67,7 @@ pub async fn plan(
     wanted: &Wanted,
     force: &[Force],
     activators: &Activators,
-) -> Result<(Plan, String), Problem> {
+) -> Result<Plan, Problem> {
     let activator = wanted.activator.to_string_lossy();
     let manifest = Arc::clone(&wanted.manifest);
     let flags: Vec<String> = force_flags(force).collect();
@@ -75,9 +75,11 @@ pub async fn plan(
     let arguments: Vec<&str> =
         [activator.as_ref(), &wanted.closure.path].into_iter().chain(flags()).collect();
     let answer = ask(session, include_str!("scripts/plan.sh"), &arguments, vec![manifest], LOOK).await?;
-    let Some(daemon) = answer.daemon.clone() else { return Err(no_nix(session)) };
+    if !answer.has_nix {
+        return Err(no_nix(session));
+    }
     if answer.activator.as_deref() == Some(&activator) {
-        return Ok((ours(answer.document()?, session, wanted)?, daemon));
+        return ours(answer.document()?, session, wanted);
     }
     if !answer.succeeded() {
         return Err(answer.refusal());
@@ -87,7 +89,7 @@ pub async fn plan(
     let arguments: Vec<&str> = [size.as_str(), &wanted.closure.path].into_iter().chain(flags()).collect();
     let pieces = vec![program, Arc::clone(&wanted.manifest)];
     let answer = ask(session, include_str!("scripts/upload.sh"), &arguments, pieces, LOOK).await?;
-    Ok((ours(answer.document()?, session, wanted)?, daemon))
+    ours(answer.document()?, session, wanted)
 }
 
 /// Refuses a plan for another closure: what is shown must be what is applied. The host is called what we call it.
@@ -103,6 +105,6 @@ fn ours(plan: Plan, session: &Session, wanted: &Wanted) -> Result<Plan, Problem>
 fn no_nix(session: &Session) -> Problem {
     Problem::new(Code::NoNix, "the host has no Nix")
         .at(&session.host().name)
-        .because("there is no nix-daemon in PATH or in /nix/var/nix/profiles/default/bin")
+        .because("there is no nix-store in PATH or in /nix/var/nix/profiles/default/bin")
         .help("install it: apt-get install nix-setup-systemd, or https://nixos.org/download")
 }

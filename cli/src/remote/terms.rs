@@ -9,6 +9,8 @@ pub struct Terms<'a> {
     pub confirm: Option<u64>,
     /// In spite of which objections.
     pub force: &'a [Force],
+    /// Whether it fetches from its own binary caches what those have.
+    pub substitute: bool,
 }
 
 impl Terms<'_> {

@@ -17,7 +17,7 @@ use nixfleet_activate::problem::{Code, Problem};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::process::{Failure, Invocation, Output};
+use crate::process::{Ends, Failure, Invocation, Output};
 
 pub use sockets::Sockets;
 
@@ -204,6 +204,24 @@ impl Session {
         self.judge(self.run(invocation).await?)
     }
 
+    /// Runs a script once, and lets `talk` talk with it before it goes on by itself; then as [`Self::attend`]. What `talk`
+    /// says comes back beside the output of the script behind it.
+    ///
+    /// # Errors
+    /// The connection cannot be used, or a limit is exceeded. That it broke is for [`Self::judge`] to see.
+    pub async fn converse<T: Send + 'static>(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        limit: Duration,
+        lines: UnboundedSender<Vec<u8>>,
+        talk: impl FnOnce(&mut Ends) -> T + Send + 'static,
+    ) -> Result<(Output, T), Problem> {
+        let invocation =
+            Invocation { lines: Some(lines), ..self.words(script, arguments, limit, Shared::Yes)? };
+        invocation.converse(talk).await.map_err(|failure| self.failed(failure))
+    }
+
     /// Runs a script over a connection of its own, made for it alone.
     ///
     /// # Errors
@@ -228,7 +246,11 @@ impl Session {
         self.judge(self.run(invocation).await?)
     }
 
-    fn judge(&self, output: Output) -> Result<Output, Problem> {
+    /// Tells what `ssh` says from what the host does.
+    ///
+    /// # Errors
+    /// `ssh` has failed, or was killed.
+    pub fn judge(&self, output: Output) -> Result<Output, Problem> {
         // Where a signal ended it, that was a signal to `ssh` here.
         if output.status.code().is_none_or(|code| code == SSH_FAILED) {
             let stderr = output.stderr_text();
@@ -278,11 +300,6 @@ impl Session {
         ]))
     }
 
-    /// Our options as `NIX_SSHOPTS`. Nix splits them at white space, of which the paths have none.
-    pub fn options_for_nix(&self) -> String {
-        self.arguments("ControlMaster=no", Shared::Yes).join(" ")
-    }
-
     fn arguments(&self, master: &str, shared: Shared) -> Vec<String> {
         let path = match shared {
             Shared::Yes => format!("ControlPath={}", self.socket.display()),
@@ -297,18 +314,23 @@ impl Session {
     }
 
     async fn run(&self, invocation: Invocation) -> Result<Output, Problem> {
-        invocation.run().await.map_err(|error| match error {
+        invocation.run().await.map_err(|failure| self.failed(failure))
+    }
+
+    fn failed(&self, failure: Failure) -> Problem {
+        let why = failure.to_string();
+        match failure {
             Failure::Start(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Problem::new(Code::Usage, "this machine has no `ssh`").help("install the OpenSSH client")
             }
             Failure::Start(error) => failure::broken(&self.host, &error.to_string()),
             Failure::TimedOut(_) => Problem::new(Code::Unreachable, "the host did not answer in time")
                 .at(&self.host.name)
-                .because(error)
+                .because(why)
                 .help(format!("look at the host: ssh {}", self.destination())),
             Failure::TooMuch => Problem::new(Code::BadAnswer, "the host does not stop talking")
                 .at(&self.host.name)
-                .because(error),
-        })
+                .because(why),
+        }
     }
 }

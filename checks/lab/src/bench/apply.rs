@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::results::Budget;
 use super::{Figure, HOSTS, Results};
+use crate::guest::Guest;
 use crate::lab::Lab;
 use crate::operator::Operator;
 
@@ -11,6 +12,9 @@ use crate::operator::Operator;
 const RUNS: usize = 5;
 /// Runs of Ansible, which takes minutes.
 const ANSIBLE_RUNS: usize = 3;
+
+/// The host that gets one small change.
+const ONE: &str = "host-01";
 
 /// Commands over SSH to all hosts at once, each over a connection of its own.
 const FRESH: &str = "-o ControlMaster=no -o ControlPath=none";
@@ -42,7 +46,7 @@ pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
     let change =
         results.add(Figure::measure("every file changed, NixFleet, fresh connections", RUNS, |run| {
             bench.forget_connections()?;
-            bench.revise(run + 1)?;
+            bench.set("revision", run + 1)?;
             bench.once(APPLY)
         })?);
     let change_ansible = results.add(Figure::measure("every file changed, Ansible", ANSIBLE_RUNS, |run| {
@@ -51,6 +55,8 @@ pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
     let copy = bare(FRESH, "\"rm -rf /tmp/bench && tar -xC /tmp\" < files.tar");
     let copy =
         results.add(bench.figure("bare copy of 20 files, 16 fresh connections at once", RUNS, &copy)?);
+
+    small_change(&bench, lab.guest(ONE)?, results)?;
 
     results.compare("no-op apply: NixFleet by bare ssh, both fresh", noop / fresh, Some(Budget::AtMost(2.0)));
     results.compare("no-op apply: NixFleet (fresh) by bare ssh (open)", noop / warm, None);
@@ -62,6 +68,26 @@ pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
     );
     let floor = change / (fresh + copy);
     results.compare("every file changed: NixFleet by bare ssh + bare copy", floor, Some(Budget::AtMost(4.0)));
+    Ok(())
+}
+
+/// One file and the restart of its unit on one host, confirmed over a new connection.
+fn small_change(bench: &Bench<'_>, host: &Guest, results: &mut Results) -> Result<()> {
+    let ssh = format!("ssh {FRESH} -o BatchMode=yes deploy@{ONE} true");
+    let ssh = results.add(bench.figure("bare ssh true, one fresh connection", RUNS, &ssh)?);
+    let (connections, sessions) = (host.ssh_connections()?, host.ssh_sessions()?);
+    let name = "one small change on one host, NixFleet, fresh connections";
+    let change = results.add(Figure::measure(name, RUNS, |run| {
+        bench.forget_connections()?;
+        bench.set("small", run + 1)?;
+        bench.once(&format!("{APPLY} --host {ONE}"))
+    })?);
+    let each = |before, after: usize| u32::try_from((after - before) / RUNS).map(f64::from);
+    let connections = each(connections, host.ssh_connections()?)?;
+    let sessions = each(sessions, host.ssh_sessions()?)?;
+    results.compare("one small change: NixFleet by bare ssh", change / ssh, None);
+    results.compare("one small change: SSH connections", connections, Some(Budget::AtMost(2.0)));
+    results.compare("one small change: SSH execs", sessions, Some(Budget::AtMost(3.0)));
     Ok(())
 }
 
@@ -108,8 +134,9 @@ impl Bench<'_> {
         Ok(finished.took.as_secs_f64())
     }
 
-    fn revise(&self, revision: usize) -> Result<()> {
-        let line = format!("sed -i 's/revision = [0-9]*;/revision = {revision};/' fleet.nix");
+    /// Gives one of the numbers of the fleet another value.
+    fn set(&self, name: &str, value: usize) -> Result<()> {
+        let line = format!("sed -i 's/{name} = [0-9]*;/{name} = {value};/' fleet.nix");
         self.once(&line).map(|_| ())
     }
 

@@ -1,7 +1,18 @@
-# shellcheck shell=sh
-# $1: the closure. $2: the fingerprint of the plan that was shown. $3: who asks. $4: the run. Then --confirm-timeout=N, if
-# it has to be confirmed, and --force=…, if any.
-closure=$1 fingerprint=$2 who=$3 run=$4
-shift 4
-as_root "$closure/activate" apply --json --closure "$closure" --expect "$fingerprint" --by "$who" --run "$run" \
-  --login "$(id -un)" --connection "${SSH_CONNECTION:-}" "$@"
+# shellcheck shell=sh disable=SC2016,SC2154
+# $1: the closure. $2: the run. The rest goes to the activator. Standard input: a conversation with `nix-store`, over which
+# the closure comes. Its end lets the change begin, if `nix-store` has said that the closure is valid.
+#
+# The root is laid before the closure is there, and holds from the moment on in which it is valid. It is an indirect one
+# below /run, so that Nix forgets it if we cannot.
+as_root sh -c '
+store=$1 closure=$2 run=/run/nixfleet/$3 roots=/nix/var/nix/gcroots/auto
+root=$roots/nixfleet-$3
+shift 3
+[ -d /run/nixfleet ] || mkdir -m 0700 /run/nixfleet || exit
+[ -d "$roots" ] || mkdir -p "$roots" || exit
+trap "rm -f \"$root\" \"$run.closure\" \"$run.said\"" EXIT
+ln -s "$closure" "$run.closure" && ln -s "$run.closure" "$root" || exit
+"$store" --serve --write | tee "$run.said"
+grep -qF -e "$closure" "$run.said" || exit 75
+"$closure/activate" apply --json --closure "$closure" "$@"
+' nixfleet "$store" "$@" --login "$(id -un)" --connection "${SSH_CONNECTION:-}"

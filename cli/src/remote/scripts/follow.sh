@@ -1,3 +1,7 @@
 # shellcheck shell=sh
 # $1: the activator that carries the change out. $2: the run.
-as_root "$1" follow --json --run "$2"
+if [ -e "$1" ]; then
+  as_root "$1" follow --json --run "$2"
+else
+  printf '{"schema":1,"problem":{"code":"NF-415","what":"The host knows nothing of this run"}}\n'
+fi

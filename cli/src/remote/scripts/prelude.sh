@@ -9,6 +9,6 @@ as_root() {
 }
 
 activator=$(readlink "$profile/activate" 2>/dev/null) || activator=none
-daemon=$(command -v nix-daemon) || daemon=/nix/var/nix/profiles/default/bin/nix-daemon
-[ -x "$daemon" ] || daemon=none
-printf '\n@nixfleet %s %s\n' "$activator" "$daemon"
+store=$(command -v nix-store) || store=/nix/var/nix/profiles/default/bin/nix-store
+[ -x "$store" ] || store=none
+printf '\n@nixfleet %s %s\n' "$activator" "$store"

@@ -1,0 +1,113 @@
+//! Closures on their way to a host: what breaks a copy leaves the host as it was, and what has arrived stays.
+
+mod stage;
+
+use std::thread;
+use std::time::Duration;
+
+use nixfleet_lab::command::{Finished, wait_until};
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::Lab;
+use nixfleet_lab::snapshot::Snapshot;
+use stage::{applies, assert_says, generation, lone, outcomes_of};
+
+/// Far longer than anything here takes.
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn web(lab: &Lab) -> &Guest {
+    lab.guest("web-1").unwrap()
+}
+
+/// web-1, converged, and a flake by which it gets a file of 256 MiB more.
+fn about_to_grow() -> Lab {
+    let lab = lone("web-1");
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    let operator = lab.operator().unwrap();
+    operator.types("head -c 268435456 /dev/urandom > large").unwrap().success().unwrap();
+    let before = "  nixfleet.systemd.units.\"web.service\".sections = {";
+    let file = "  nixfleet.files.\"/srv/web/large\".source = builtins.path { path = ../large; };\n";
+    operator.edits("roles/web.nix", before, &format!("{file}{before}")).unwrap();
+    lab
+}
+
+/// That the large file is arriving.
+const IN_MID_COPY: &str = "pgrep --full '[n]ix-store --serve' && ls -d /nix/store/*-large";
+/// That nothing is left of a copy but paths in the store.
+const CLEARED: &str = "! pgrep --full '[n]ix-store --serve' && ! ls /run/nixfleet/*.said /run/nixfleet/*.closure \
+                       /nix/var/nix/gcroots/auto/nixfleet-*";
+
+/// Applies, kills these programs of the operator in mid-copy, and returns how the command ended.
+fn killed_in_mid_copy(lab: &Lab, programs: &[&str]) -> Finished {
+    thread::scope(|scope| {
+        let apply = "nixfleet apply --yes --json --host web-1";
+        let typed = scope.spawn(|| lab.operator().unwrap().types(apply).unwrap());
+        wait_until("the copy is under way", LIMIT, || Ok(web(lab).sh(IN_MID_COPY)?.ok())).unwrap();
+        for program in programs {
+            lab.operator().unwrap().guest().ask(&format!("pkill -KILL --exact {program}")).unwrap();
+        }
+        typed.join().unwrap()
+    })
+}
+
+/// web-1 differs from a snapshot in nothing but paths in its store, and the next apply goes all the way.
+#[track_caller]
+fn assert_untouched_and_well(lab: &Lab, before: &Snapshot) {
+    wait_until("the host has cleared up", LIMIT, || Ok(web(lab).sh(CLEARED)?.ok())).unwrap();
+    let difference = before.difference(&Snapshot::take(web(lab)).unwrap());
+    let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
+    assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
+    assert_eq!(generation(web(lab)), 1);
+    assert_eq!(applies(lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    assert_eq!(web(lab).ask("wc -c < /srv/web/large").unwrap().trim(), "268435456");
+    web(lab).ask("nix-store --verify --check-contents").unwrap();
+}
+
+#[test]
+fn a_connection_that_breaks_in_mid_copy_leaves_the_host_as_it_was() {
+    let lab = about_to_grow();
+    let before = Snapshot::take(web(&lab)).unwrap();
+    let finished = killed_in_mid_copy(&lab, &["ssh"]);
+    assert_says(&finished, 2, &["NF-301", "unreachable", "web-1"]);
+    assert_untouched_and_well(&lab, &before);
+}
+
+#[test]
+fn a_command_that_is_killed_in_mid_copy_leaves_the_host_as_it_was() {
+    let lab = about_to_grow();
+    let before = Snapshot::take(web(&lab)).unwrap();
+    killed_in_mid_copy(&lab, &["nixfleet", "ssh"]);
+    assert_untouched_and_well(&lab, &before);
+}
+
+#[test]
+fn a_collection_between_the_copy_and_the_change_takes_nothing() {
+    let lab = lone("web-1");
+    let wrapper = "#!/bin/sh\n/usr/bin/nix-store \"$@\"\ncode=$?\n\
+                   /usr/bin/nix-store --gc >/run/collected 2>&1\nexit $code\n";
+    web(&lab).files().unwrap().write("/usr/local/bin/nix-store", wrapper).unwrap();
+    web(&lab).ask("chmod 0755 /usr/local/bin/nix-store").unwrap();
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    assert!(web(&lab).ask("cat /run/collected").unwrap().contains("store paths deleted"));
+    web(&lab)
+        .ask("nix-store --check-validity $(nix-store -qR /nix/var/nix/profiles/nixfleet/system)")
+        .unwrap();
+    web(&lab).ask(CLEARED).unwrap();
+}
+
+#[test]
+fn a_host_fetches_from_its_own_cache_what_that_has() {
+    let lab = lone("web-1");
+    let operator = lab.operator().unwrap();
+    let script = "nix build --no-link --print-out-paths .#nixfleet.hosts.web-1.toplevel > path && \
+                  nix-store --generate-binary-cache-key cache-1 secret public && \
+                  hello=$(nix-store -qR $(cat path) | grep -- '-hello-1.0$') && \
+                  nix copy --to \"file:///tmp/cache?secret-key=$PWD/secret\" $hello && \
+                  tar -C /tmp -cf - cache | ssh deploy@web-1 sudo tar -C /srv -xf - && cat public";
+    let public = operator.types(script).unwrap().success().unwrap();
+    let conf = format!("substituters = file:///srv/cache\ntrusted-public-keys = {}\n", public.line());
+    web(&lab).ask(&format!("cat >> /etc/nix/nix.conf <<'EOF'\n{conf}EOF")).unwrap();
+    assert_eq!(applies(&lab, "--host web-1 --substitute-on-destination"), outcomes_of([("web-1", "ok")]));
+    // Only the cache has signed it.
+    let signed = "nix path-info --json --recursive /nix/var/nix/profiles/nixfleet/system | grep -c cache-1:";
+    web(&lab).ask(signed).unwrap();
+}

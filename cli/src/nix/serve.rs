@@ -1,0 +1,128 @@
+//! Our side of `nix-store --serve`: the protocol over which `nix-copy-closure` and remote builds have worked since Nix 2.0.
+//!
+//! The host answers in the order in which it is asked, so several paths can be under way at once. While the program runs,
+//! whatever it was asked to lock is safe from garbage collection on the host.
+
+use std::io::{self, Read, Write};
+
+use super::stock::StorePath;
+use super::wire;
+
+/// What either side says first.
+const OUR_GREETING: u64 = 0x390c_9deb;
+const THEIR_GREETING: u64 = 0x5452_eecb;
+/// Version 2.5, of Nix 2.0: the first that takes paths as [`Serve::announce`] sends them.
+const VERSION: u64 = 0x205;
+/// The commands.
+const QUERY_VALID_PATHS: u64 = 1;
+const ADD_TO_STORE: u64 = 9;
+/// The longest path that is believed.
+const LONGEST_PATH: usize = 4096;
+
+/// A conversation with `nix-store --serve --write`.
+#[derive(Debug)]
+pub struct Serve<R, W> {
+    input: R,
+    output: W,
+}
+
+impl<R: Read, W: Write> Serve<R, W> {
+    /// Greets.
+    ///
+    /// # Errors
+    /// The other side does not speak the protocol, or speaks too old a version.
+    pub fn greet(input: R, output: W) -> io::Result<Self> {
+        let mut serve = Self { input, output };
+        wire::number(&mut serve.output, OUR_GREETING)?;
+        wire::number(&mut serve.output, VERSION)?;
+        serve.output.flush()?;
+        let greeting = wire::read_number(&mut serve.input)?;
+        let version = wire::read_number(&mut serve.input)?;
+        if greeting != THEIR_GREETING || version < VERSION || version >> 8 != VERSION >> 8 {
+            let said = format!("it says {greeting:#x}, version {version:#x}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, said));
+        }
+        Ok(serve)
+    }
+
+    /// Asks which of these paths the host has, and keeps them, those to come too, from being collected. With `substitute`
+    /// the host first fetches what its binary caches have.
+    ///
+    /// # Errors
+    /// Those of the streams.
+    pub fn lock<'a>(
+        &mut self,
+        paths: impl ExactSizeIterator<Item = &'a str>,
+        substitute: bool,
+    ) -> io::Result<Vec<String>> {
+        let count = paths.len();
+        wire::number(&mut self.output, QUERY_VALID_PATHS)?;
+        wire::number(&mut self.output, 1)?;
+        wire::number(&mut self.output, substitute.into())?;
+        wire::strings(&mut self.output, paths)?;
+        self.output.flush()?;
+        wire::read_strings(&mut self.input, count, LONGEST_PATH)
+    }
+
+    /// Announces a path. Its archive has to follow in what this returns, then [`Self::taken`].
+    ///
+    /// # Errors
+    /// Those of the streams.
+    pub fn announce(&mut self, path: &StorePath) -> io::Result<&mut W> {
+        let out = &mut self.output;
+        wire::number(out, ADD_TO_STORE)?;
+        wire::string(out, &path.path)?;
+        wire::string(out, path.deriver.as_deref().unwrap_or_default())?;
+        wire::string(out, &path.nar_hash)?;
+        wire::strings(out, path.references.iter())?;
+        // The host notes its own time, and did not build it itself.
+        wire::number(out, 0)?;
+        wire::number(out, path.nar_size)?;
+        wire::number(out, 0)?;
+        wire::strings(out, path.signatures.iter())?;
+        wire::string(out, path.ca.as_deref().unwrap_or_default())?;
+        Ok(out)
+    }
+
+    /// Waits until the host has taken so many announced paths.
+    ///
+    /// # Errors
+    /// Those of the streams; also where the host says anything else.
+    pub fn taken(&mut self, count: usize) -> io::Result<()> {
+        self.output.flush()?;
+        for _ in 0..count {
+            match wire::read_number(&mut self.input)? {
+                1 => {}
+                other => return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it says {other}"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(numbers: &[u64]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn another_protocol_or_an_older_one_is_refused() {
+        let greet = |numbers: &[u64]| Serve::greet(said(numbers).as_slice(), Vec::new()).map(drop);
+        assert!(greet(&[THEIR_GREETING, 0x207]).is_ok());
+        for bad in [[THEIR_GREETING, 0x204], [THEIR_GREETING, 0x305], [1, 0x207]] {
+            assert_eq!(greet(&bad).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
+        assert_eq!(greet(&[THEIR_GREETING]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_path_that_is_not_taken_is_an_error() {
+        let mut serve =
+            Serve { input: said(&[1, 1, 0]).as_slice().to_vec().leak() as &[u8], output: Vec::new() };
+        assert!(serve.taken(2).is_ok());
+        assert!(serve.taken(1).is_err());
+    }
+}

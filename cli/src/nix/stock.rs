@@ -1,0 +1,160 @@
+//! What the store of this machine knows about the closures of hosts: asked once for all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nixfleet_activate::problem::{Code, Problem};
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+use super::no_result;
+use crate::process::Invocation;
+
+/// How long Nix may take to say it.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// A path of the store, with what another store needs to know to take it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StorePath {
+    /// The path.
+    #[serde(default)]
+    pub path: String,
+    /// The digest of its archive, with its algorithm: `sha256-…`.
+    pub nar_hash: String,
+    /// The size of its archive, in bytes.
+    pub nar_size: u64,
+    /// The paths it refers to; itself may be among them.
+    pub references: Vec<String>,
+    /// What it was built from, if that is known.
+    #[serde(default)]
+    pub deriver: Option<String>,
+    /// Who vouches for it.
+    #[serde(default)]
+    pub signatures: Vec<String>,
+    /// How its name follows from its content, if it does.
+    #[serde(default)]
+    pub ca: Option<String>,
+}
+
+/// What `nix path-info --json` writes: a list up to Nix 2.18 and in Lix, else an object by path, with `null` for what is
+/// not valid.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PathInfo {
+    List(Vec<StorePath>),
+    ByPath(BTreeMap<String, Option<StorePath>>),
+}
+
+type Paths = BTreeMap<String, Arc<StorePath>>;
+
+/// Closures, and what the store knows about their paths once that was asked.
+#[derive(Debug, Default)]
+pub struct Stock {
+    closures: BTreeSet<String>,
+    paths: OnceCell<Result<Paths, Problem>>,
+}
+
+impl Stock {
+    /// Of these closures. Nothing is asked before the first of them is wanted.
+    pub fn of(closures: impl IntoIterator<Item = String>) -> Self {
+        Self { closures: closures.into_iter().collect(), paths: OnceCell::new() }
+    }
+
+    /// All paths of a closure, each behind those it refers to.
+    ///
+    /// # Errors
+    /// The closure, or one of the others, is no longer in the store.
+    pub async fn closure(&self, path: &str) -> Result<Vec<Arc<StorePath>>, Problem> {
+        let paths = self.paths.get_or_init(|| ask(&self.closures)).await;
+        in_order(paths.as_ref().map_err(Clone::clone)?, path)
+    }
+}
+
+async fn ask(closures: &BTreeSet<String>) -> Result<Paths, Problem> {
+    let names = closures.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+    let output = Invocation::new("nix", LIMIT)
+        .args(["--extra-experimental-features", "nix-command flakes"])
+        .args(["path-info", "--json", "--recursive", "--stdin"])
+        .stdin(vec![names.into_bytes().into()])
+        .run()
+        .await
+        .map_err(|failure| no_result(Code::Build, &failure))?;
+    if !output.status.success() {
+        let stderr = output.stderr_text();
+        let why = stderr.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(stderr.trim());
+        return Err(Problem::new(Code::Build, "a closure is gone from the store of this machine")
+            .because(why)
+            .help("apply again: that builds it again"));
+    }
+    read(&output.stdout).map_err(|error| {
+        Problem::new(Code::Build, "`nix path-info` did not say what a closure consists of").because(error)
+    })
+}
+
+fn read(json: &[u8]) -> serde_json::Result<Paths> {
+    Ok(match serde_json::from_slice(json)? {
+        PathInfo::List(list) => list.into_iter().map(|each| (each.path.clone(), Arc::new(each))).collect(),
+        PathInfo::ByPath(map) => {
+            let known = map.into_iter().filter_map(|(path, known)| Some((path, known?)));
+            known.map(|(path, known)| (path.clone(), Arc::new(StorePath { path, ..known }))).collect()
+        }
+    })
+}
+
+/// The paths of a closure, each behind those it refers to. Not recursive: chains of references may be long.
+fn in_order(paths: &Paths, closure: &str) -> Result<Vec<Arc<StorePath>>, Problem> {
+    let gone = |path: &str| Problem::new(Code::Build, "Nix does not know a path of the closure").at(path);
+    let find = |path: &str| paths.get(path).ok_or_else(|| gone(path));
+    let (mut order, mut seen) = (Vec::new(), BTreeSet::from([closure]));
+    let mut stack = vec![(find(closure)?, 0)];
+    while let Some((path, next)) = stack.pop() {
+        let Some(reference) = path.references.get(next) else {
+            order.push(Arc::clone(path));
+            continue;
+        };
+        stack.push((path, next + 1));
+        if seen.insert(reference) {
+            stack.push((find(reference)?, 0));
+        }
+    }
+    Ok(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(json: &str, closure: &str) -> Vec<String> {
+        let paths = read(json.as_bytes()).unwrap();
+        in_order(&paths, closure).unwrap().iter().map(|path| path.path.clone()).collect()
+    }
+
+    const BY_PATH: &str = r#"{
+        "/nix/store/a": { "narHash": "sha256-a", "narSize": 1, "references": ["/nix/store/c", "/nix/store/b"], "ca": null },
+        "/nix/store/b": { "narHash": "sha256-b", "narSize": 2, "references": ["/nix/store/b", "/nix/store/c"], "ultimate": true },
+        "/nix/store/c": { "narHash": "sha256-c", "narSize": 3, "references": [], "signatures": ["k:s"], "ca": "fixed:r:sha256:x" },
+        "/nix/store/d": { "narHash": "sha256-d", "narSize": 4, "references": [] },
+        "/nix/store/e": null
+    }"#;
+
+    #[test]
+    fn every_path_comes_behind_those_it_refers_to() {
+        assert_eq!(order(BY_PATH, "/nix/store/a"), ["/nix/store/c", "/nix/store/b", "/nix/store/a"]);
+        assert_eq!(order(BY_PATH, "/nix/store/d"), ["/nix/store/d"]);
+    }
+
+    #[test]
+    fn the_list_of_older_versions_says_the_same() {
+        let list = r#"[{"path": "/nix/store/a", "narHash": "sha256:a", "narSize": 1, "references": ["/nix/store/b"]},
+                       {"path": "/nix/store/b", "narHash": "sha256:b", "narSize": 1, "references": []}]"#;
+        assert_eq!(order(list, "/nix/store/a"), ["/nix/store/b", "/nix/store/a"]);
+    }
+
+    #[test]
+    fn a_closure_that_is_not_whole_is_refused() {
+        let paths = read(BY_PATH.as_bytes()).unwrap();
+        assert!(in_order(&paths, "/nix/store/e").is_err());
+    }
+}

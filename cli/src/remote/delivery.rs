@@ -1,0 +1,86 @@
+//! The part of a script in which a closure is copied to the host, seen from here.
+
+use std::io::{self, BufRead};
+
+use nixfleet_activate::problem::{Code, Problem};
+
+use super::Answer;
+use super::answer::FACTS;
+use crate::nix::{self, CopyFailure, Freight};
+use crate::process::{Ends, Output};
+use crate::ssh::Session;
+
+/// The longest noise of a login shell, in bytes.
+const NOISE: usize = 1 << 20;
+
+/// How a delivery went.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What came before the closure: noise, and the line of facts.
+    pub facts: Vec<u8>,
+    /// Whether the closure arrived.
+    pub result: Result<(), CopyFailure>,
+}
+
+impl Delivery {
+    /// Talks with the host until it has all of the freight.
+    pub fn make(ends: &mut Ends, freight: &Freight) -> Self {
+        let mut facts = Vec::new();
+        let result = read_facts(&mut ends.output, &mut facts)
+            .map_err(CopyFailure::from)
+            .and_then(|()| nix::copy(freight, &mut ends.output, &mut ends.input));
+        Self { facts, result }
+    }
+}
+
+/// Reads as far as the line of facts.
+fn read_facts(input: &mut impl BufRead, facts: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let begin = facts.len();
+        if input.read_until(b'\n', facts)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if facts[begin..].starts_with(FACTS.as_bytes()) {
+            return Ok(());
+        }
+        if facts.len() > NOISE {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not stop talking"));
+        }
+    }
+}
+
+/// Why the closure did not arrive, where the connection holds: in the words of the host, if it has any.
+pub fn refused(session: &Session, output: &Output, error: &io::Error) -> Problem {
+    let refusal = match Answer::read(session.host(), output) {
+        Ok(answer) => answer.refusal(),
+        Err(problem) => return problem,
+    };
+    if refusal.code == Code::NoSudo {
+        return refusal;
+    }
+    let name = &session.host().name;
+    let said = output.stderr_text();
+    let said = said.trim();
+    let help = if said.contains("No space left on device") {
+        format!("make room: nixfleet run --sudo --host {name} -- nix-collect-garbage")
+    } else {
+        format!("try the host's Nix: nixfleet run --sudo --host {name} -- nix-store --verify")
+    };
+    let problem = Problem::new(Code::Copy, "the closure could not be copied to the host").at(name).help(help);
+    if said.is_empty() { problem.because(error) } else { problem.because(said) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_of_the_login_shell_ends_at_the_line_of_facts() {
+        let mut input = "Welcome!\n@nix\n\n@nixfleet none /usr/bin/nix-store\nrest".as_bytes();
+        let mut facts = Vec::new();
+        read_facts(&mut input, &mut facts).unwrap();
+        assert!(facts.ends_with(b"nix-store\n"));
+        assert_eq!(input, b"rest");
+        assert_eq!(read_facts(&mut input, &mut facts).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

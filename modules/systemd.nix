@@ -174,6 +174,15 @@ let
           A oneshot need not stay up.
         '';
       };
+      verify = mkOption {
+        type = types.bool;
+        default = true;
+        example = false;
+        description = ''
+          Have systemd look at the unit before anything changes on the host, and refuse it where its file has unknown
+          settings, cannot be loaded, or names a program that is not there.
+        '';
+      };
       onConflict = mkOption {
         type = types.onConflict;
         default = "fail";

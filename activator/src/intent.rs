@@ -115,6 +115,7 @@ pub struct File {
 /// A systemd unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Unit {
     /// Name with suffix, `web.service`.
     pub name: String,
@@ -136,8 +137,15 @@ pub struct Unit {
     /// How many seconds it has to stay up to count as started; a moment, where nothing is said.
     #[serde(default)]
     pub settle: Option<u64>,
+    /// Refuse it where systemd finds something wrong with it.
+    #[serde(default = "yes")]
+    pub verify: bool,
     /// What to do about a unit file that stands there already and is not ours.
     pub on_conflict: OnConflict,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// One drop-in of a unit.

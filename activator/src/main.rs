@@ -1,203 +1,33 @@
 //! `nixfleet-activate`: builds host closures and activates them.
 
-use std::ffi::OsString;
+mod arguments;
+
 use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use arguments::{Arguments, Command, Common, RunArgs};
+use clap::Parser as _;
 use nixfleet_activate::attend;
 use nixfleet_activate::engine::apply::{Goal, Order, apply_within};
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
-use nixfleet_activate::engine::target::{Offer, Target, Wanted};
+use nixfleet_activate::engine::target::{Offer, Target};
 use nixfleet_activate::engine::undo::Moment;
-use nixfleet_activate::engine::{glance, planner, recover};
+use nixfleet_activate::engine::validate::subject::Subject;
+use nixfleet_activate::engine::{glance, planner, recover, validate};
 use nixfleet_activate::force::Force;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{Holder, Lock};
 use nixfleet_activate::host::record::read_limited;
 use nixfleet_activate::host::transcript::Line;
-use nixfleet_activate::login::Login;
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Refusal, Report};
 use nixfleet_activate::run::RunId;
 use nixfleet_activate::{SCHEMA, build, show};
 use serde::Serialize;
-
-/// Builds NixFleet host closures, and brings a host to the generation a closure describes.
-#[derive(Parser)]
-#[command(version, propagate_version = true)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Build a host closure; the builder of its derivation.
-    Build {
-        /// The attributes of the derivation as Nix writes them.
-        #[arg(long, env = "NIX_ATTRS_JSON_FILE", value_name = "FILE")]
-        attributes: PathBuf,
-    },
-    /// Check an intent or a manifest without a host.
-    Check {
-        /// An intent, the attributes of a derivation, or a manifest; JSON.
-        file: PathBuf,
-    },
-    /// Show what an apply would do. Changes nothing.
-    Plan {
-        #[command(flatten)]
-        common: Common,
-        /// The closure to plan for.
-        #[arg(long, visible_alias = "closure", value_name = "STORE PATH")]
-        target: String,
-        /// Its manifest, `-` for standard input, where the closure is not on this machine.
-        #[arg(long, value_name = "FILE")]
-        manifest: Option<PathBuf>,
-        #[command(flatten)]
-        force: ForceArgs,
-    },
-    /// Bring the host to a closure, all or nothing.
-    Apply {
-        #[command(flatten)]
-        common: Common,
-        /// The closure to apply.
-        #[arg(long, value_name = "STORE PATH")]
-        closure: String,
-        /// The fingerprint of the plan that was agreed to; another plan is refused.
-        #[arg(long, value_name = "FINGERPRINT")]
-        expect: Option<String>,
-        #[command(flatten)]
-        force: ForceArgs,
-        #[command(flatten)]
-        run: RunArgs,
-    },
-    /// Go back to a generation of the host, all or nothing.
-    Rollback {
-        #[command(flatten)]
-        common: Common,
-        /// A number, or `previous`.
-        #[arg(long, default_value = "previous")]
-        to: Wanted,
-        /// Only show what would be done. Changes nothing.
-        #[arg(long)]
-        plan: bool,
-        /// The fingerprint of the plan that was agreed to; another plan is refused.
-        #[arg(long, value_name = "FINGERPRINT")]
-        expect: Option<String>,
-        #[command(flatten)]
-        force: ForceArgs,
-        #[command(flatten)]
-        run: RunArgs,
-    },
-    /// Follow a run that was begun over another connection, to its report.
-    Follow {
-        #[command(flatten)]
-        common: Common,
-        /// The run.
-        #[arg(long, value_name = "RUN")]
-        run: RunId,
-    },
-    /// Confirm a run that waits for it, from a connection made since.
-    Confirm {
-        #[command(flatten)]
-        common: Common,
-        /// The run.
-        #[arg(long, value_name = "RUN")]
-        run: RunId,
-    },
-    /// Put the host right where a run was interrupted. Changes nothing otherwise.
-    Recover {
-        #[command(flatten)]
-        common: Common,
-        /// The host is booting: units are left to systemd.
-        #[arg(long)]
-        boot: bool,
-        /// The run that has just ended, well or not.
-        #[arg(long, value_name = "RUN", conflicts_with = "boot")]
-        behind: Option<RunId>,
-    },
-    /// Show how the host stands. Changes nothing.
-    Status {
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Show everything that is owned on the host. Changes nothing.
-    Inspect {
-        #[command(flatten)]
-        common: Common,
-    },
-}
-
-impl Command {
-    /// Whether standard output is for a program.
-    const fn wants_json(&self) -> bool {
-        match self {
-            Self::Build { .. } | Self::Check { .. } => false,
-            Self::Plan { common, .. }
-            | Self::Apply { common, .. }
-            | Self::Rollback { common, .. }
-            | Self::Follow { common, .. }
-            | Self::Confirm { common, .. }
-            | Self::Recover { common, .. }
-            | Self::Status { common }
-            | Self::Inspect { common } => common.json,
-        }
-    }
-}
-
-#[derive(Args)]
-struct Common {
-    /// The tree that stands for the host.
-    #[arg(long, default_value = "/", value_name = "DIR")]
-    root: PathBuf,
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
-struct ForceArgs {
-    /// Do it in spite of this objection.
-    #[arg(long, value_enum, value_name = "OBJECTION", value_delimiter = ',')]
-    force: Vec<Force>,
-}
-
-#[derive(Args)]
-struct RunArgs {
-    /// Who runs this, for the lock and for whoever finds it held.
-    #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
-    by: String,
-    /// Undo everything unless it is confirmed within this time.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    confirm_timeout: Option<u64>,
-    /// Who has logged in here, and has to be able to again afterwards.
-    #[arg(long, env = "SUDO_USER", value_name = "USER", overrides_with = "login")]
-    login: Option<String>,
-    /// Over which SSH connection.
-    #[arg(long, env = "SSH_CONNECTION", value_name = "ADDRESSES", overrides_with = "connection")]
-    connection: Option<String>,
-    /// The name of the run; one is drawn otherwise.
-    #[arg(long, value_name = "RUN")]
-    run: Option<RunId>,
-    /// This process is in a unit of its own already.
-    #[arg(long, hide = true, requires = "run")]
-    in_unit: bool,
-}
-
-impl RunArgs {
-    /// The same once more, for this program in a unit, which has another environment.
-    fn repeated(&self, run: &RunId) -> Vec<OsString> {
-        let run = self.run.is_none().then(|| format!("--run={run}"));
-        let login = self.login.as_ref().map(|login| format!("--login={login}"));
-        let connection = self.connection.as_ref().map(|connection| format!("--connection={connection}"));
-        [run, login, connection].into_iter().flatten().map(OsString::from).collect()
-    }
-}
 
 /// The exit codes.
 const USAGE: u8 = 1;
@@ -244,7 +74,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
         }
         Command::Apply { common, closure, expect, force, run } => {
             let goal = Goal::Closure(closure);
-            let login = Login::of(run.login.as_deref(), run.connection.as_deref());
+            let login = run.login();
             let (expect, force, login) = (expect.as_deref(), force.force.as_slice(), login.as_ref());
             let order = Order { goal: &goal, expect, force, login };
             return change(&common, order, &run, "apply").map_err(one);
@@ -257,7 +87,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
         }
         Command::Rollback { common, to, expect, force, run, .. } => {
             let goal = Goal::Generation(to);
-            let login = Login::of(run.login.as_deref(), run.connection.as_deref());
+            let login = run.login();
             let (expect, force, login) = (expect.as_deref(), force.force.as_slice(), login.as_ref());
             let order = Order { goal: &goal, expect, force, login };
             return change(&common, order, &run, "rollback").map_err(one);
@@ -276,6 +106,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let host = Host::open(&common.root).map_err(one)?;
             recover(&host, boot, behind.as_ref(), common.json).map_err(one)?;
         }
+        Command::Preview => preview().map_err(one)?,
         Command::Status { common } => {
             let status = status(&Host::open(&common.root).map_err(one)?).map_err(one)?;
             print(&status, common.json, show::status).map_err(one)?;
@@ -351,6 +182,16 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
         Some(report) => print(&report, json, show::report),
         None => print(&Done { schema: SCHEMA }, json, |_| "nothing to recover\n".to_owned()),
     }
+}
+
+/// Looks at the generation that standard input describes, for the run that has started this.
+fn preview() -> Result<(), Problem> {
+    let failed =
+        |why: String| Problem::new(Code::HostFile, "The new generation cannot be previewed").because(why);
+    let subject: Subject =
+        serde_json::from_slice(&read(Path::new("-"))?).map_err(|error| failed(error.to_string()))?;
+    let verdict = validate::preview(&Host::open(Path::new("/"))?, &subject);
+    print(&verdict.map_err(|error| failed(error.to_string()))?, true, |_| String::new())
 }
 
 /// What is printed where there is nothing to say but that it is done.

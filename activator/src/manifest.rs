@@ -302,6 +302,9 @@ pub struct Unit {
     /// How many seconds it has to stay up to count as started; a moment, where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settle: Option<u64>,
+    /// Refuse it where systemd finds something wrong with it.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub verify: bool,
 }
 
 impl Unit {
@@ -316,6 +319,15 @@ impl Unit {
     pub fn settle(&self) -> Option<Duration> {
         self.settle.map(Duration::from_secs)
     }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// What to do with a running unit whose files changed.

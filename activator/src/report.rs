@@ -82,6 +82,9 @@ pub struct Report {
     pub steps_done: usize,
     /// Copies of hand-edited or adopted content, as absolute paths on the host.
     pub kept: Vec<String>,
+    /// What could not be looked at before, or was not as it should be and is no fault of the change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What went wrong.
     pub problem: Option<Problem>,
     /// What an interrupted earlier run had left, and how it was recovered.

@@ -115,6 +115,9 @@ pub fn report(report: &Report) -> String {
     for kept in &report.kept {
         line(&mut text, &format!("  kept {kept}"));
     }
+    for note in &report.notes {
+        line(&mut text, &format!("  note: {note}"));
+    }
     text
 }
 

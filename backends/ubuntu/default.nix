@@ -44,6 +44,7 @@ let
       stopIfRemoved
       startTimeout
       settle
+      verify
       onConflict
       ;
     dropIns = lib.mapAttrsToList (name: dropIn: {

@@ -83,6 +83,7 @@
           stopIfRemoved = false;
           startTimeout = "15m";
           settle = "10s";
+          verify = false;
           onConflict = "adopt";
         };
         "app.socket".text = "[Socket]\nListenStream=8081\n\n[Install]\nWantedBy=sockets.target\n";

@@ -50,6 +50,7 @@ in
       stopIfRemoved = true;
       startTimeout = null;
       settle = null;
+      verify = true;
       onConflict = "fail";
     };
   };
@@ -91,6 +92,7 @@ in
       stopIfRemoved = true;
       startTimeout = null;
       settle = null;
+      verify = true;
       onConflict = "fail";
     };
   };

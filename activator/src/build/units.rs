@@ -81,6 +81,7 @@ impl<'a> Compiler<'a> {
             stop_if_removed: unit.stop_if_removed,
             start_timeout: unit.start_timeout,
             settle: unit.settle,
+            verify: unit.verify,
         }
     }
 

@@ -8,7 +8,7 @@ use super::state::State;
 use super::target::{Offer, Target, Wanted};
 use super::undo::Moment;
 use super::window::Window;
-use super::{begin, commit, execute, glance, recover, settle, stage, undo};
+use super::{begin, commit, execute, glance, recover, settle, stage, undo, validate};
 use crate::SCHEMA;
 use crate::force::Force;
 use crate::host::Host;
@@ -58,6 +58,7 @@ pub fn apply_within(host: &Host, order: Order<'_>, holder: Holder, window: Optio
         after: None,
         steps_done: 0,
         kept: Vec::new(),
+        notes: Vec::new(),
         problem: None,
         recovered: None,
         duration_ms: 0,
@@ -120,6 +121,8 @@ fn run(
         report.outcome = Outcome::Unchanged;
         return Ok(());
     }
+    let login = order.login.filter(|_| !order.force.contains(&Force::Lockout));
+    report.notes = validate::validate(host, &planned, &target, login)?;
     transact(host, &planned, &target, holder, window, report)
 }
 

@@ -56,6 +56,55 @@ pub fn execute(
     Ok((done, executor.watch))
 }
 
+/// Changes accounts.
+#[derive(Clone, Copy)]
+pub struct AccountSteps<'a> {
+    /// Whose account files.
+    pub host: &'a Host,
+    /// What is owned.
+    pub state: &'a State,
+}
+
+impl AccountSteps<'_> {
+    /// Does all steps that concern accounts; those of users that are not there any more are left out.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::Account`].
+    pub fn all(self, steps: &[Step]) -> Result<(), Problem> {
+        for step in steps {
+            match step {
+                Step::CreateGroup { name, gid } => accounts::create_group(self.host, name, *gid)?,
+                Step::CreateUser { user } => accounts::create_user(self.host, user)?,
+                Step::ModifyUser { user, .. } => {
+                    if let Some(before) = Accounts::read(self.host)?.users.get(&*user.name) {
+                        self.modify(user, before)?;
+                    }
+                }
+                Step::DisableUser { name } => accounts::modify_user(self.host, name, Change::disable())?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn modify(self, user: &User, before: &Account) -> Result<(), Problem> {
+        let owned = self.state.users.get(&user.name);
+        let gid = Accounts::read(self.host)?.gid(&user.group).unwrap_or(before.gid);
+        let was_disabled = owned.is_some_and(|owned| owned.disabled);
+        let after = Account {
+            uid: before.uid,
+            gid,
+            description: user.description.clone(),
+            home: user.home.to_string(),
+            shell: user.shell.to_string(),
+            groups: groups_of(user, before, owned.map(|owned| &owned.groups)),
+            expires: if was_disabled { String::new() } else { before.expires.clone() },
+            locked_password: before.locked_password && !was_disabled,
+        };
+        accounts::modify_user(self.host, &user.name, Change::between(before, &after))
+    }
+}
+
 struct Executor<'a> {
     host: &'a Host,
     state: &'a State,
@@ -121,7 +170,7 @@ impl<'a> Executor<'a> {
             (Step::CreateGroup { name, gid }, _) => accounts::create_group(self.host, name, *gid),
             (Step::CreateUser { user }, _) => accounts::create_user(self.host, user),
             (Step::ModifyUser { user, .. }, Facts::Account { before: Some(before) }) => {
-                self.modify_user(user, before)
+                AccountSteps { host: self.host, state: self.state }.modify(user, before)
             }
             (Step::DisableUser { name }, _) => accounts::modify_user(self.host, name, Change::disable()),
             (
@@ -153,23 +202,6 @@ impl<'a> Executor<'a> {
             }
             _ => Ok(()),
         }
-    }
-
-    fn modify_user(&self, user: &User, before: &Account) -> Result<(), Problem> {
-        let owned = self.state.users.get(&user.name);
-        let gid = Accounts::read(self.host)?.gid(&user.group).unwrap_or(before.gid);
-        let was_disabled = owned.is_some_and(|owned| owned.disabled);
-        let after = Account {
-            uid: before.uid,
-            gid,
-            description: user.description.clone(),
-            home: user.home.to_string(),
-            shell: user.shell.to_string(),
-            groups: groups_of(user, before, owned.map(|owned| &owned.groups)),
-            expires: if was_disabled { String::new() } else { before.expires.clone() },
-            locked_password: before.locked_password && !was_disabled,
-        };
-        accounts::modify_user(self.host, &user.name, Change::between(before, &after))
     }
 
     fn touch(&mut self, path: &str, slot: &str) {

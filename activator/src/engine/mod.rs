@@ -6,6 +6,7 @@
 //! - [`diff`][]: state, target and host → steps, without touching anything
 //! - [`planner`][], [`obstacles`][]: puts a plan together
 //! - [`glance`][]: tells in a fraction of the time that nothing is to be done
+//! - [`validate`][]: the host's own tools look at what it would become
 //! - [`journal`][], [`begin`][]: an open transaction and what undoing it needs
 //! - [`stage`][], [`keep`][], [`slots`][]: everything new made ready, everything old kept
 //! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
@@ -36,4 +37,5 @@ pub mod status;
 pub mod swap;
 pub mod target;
 pub mod undo;
+pub mod validate;
 pub mod window;

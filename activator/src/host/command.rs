@@ -1,7 +1,7 @@
 //! The runner of host tools: no shell, a clean environment, bounded output, a time limit.
 
 use std::ffi::OsStr;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -57,6 +57,18 @@ impl Finished {
 /// # Errors
 /// Where it could not be started.
 pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished> {
+    run_with(argv, None, limit)
+}
+
+/// Runs a tool that reads something, and waits for it.
+///
+/// # Errors
+/// Where it could not be started.
+pub fn run_with<S: AsRef<OsStr>>(
+    argv: &[S],
+    input: Option<Vec<u8>>,
+    limit: Duration,
+) -> io::Result<Finished> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     fault::point(Change::Run, &[Subject::In(CWD, program.as_ref().as_ref())])?;
     let mut child = Command::new(program)
@@ -64,10 +76,14 @@ pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished>
         .env_clear()
         .env("PATH", PATH)
         .env("LC_ALL", "C.UTF-8")
-        .stdin(Stdio::null())
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        // A tool that does not read to the end says why on its own.
+        thread::spawn(move || stdin.write_all(&input));
+    }
     let stdout = child.stdout.take().map(drain);
     let stderr = child.stderr.take().map(drain);
     let deadline = Instant::now() + limit;

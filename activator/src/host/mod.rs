@@ -8,6 +8,7 @@
 //! - [`accounts`][]: users and groups
 //! - [`systemd`][]: units
 //! - [`profile`][]: generations
+//! - [`preview`][]: the host as it would be, seen by one process alone
 //! - [`lock`][]: one run at a time
 //! - [`transcript`][]: what a run says while it lasts
 //! - [`transient`][]: a unit of its own for a run
@@ -22,6 +23,7 @@ mod fault;
 #[cfg(feature = "fault-injection")]
 pub mod injection;
 pub mod lock;
+pub mod preview;
 pub mod profile;
 pub mod record;
 pub mod systemd;

@@ -11,7 +11,7 @@ use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
-use stage::{applies, assert_says, generation, lone, outcomes, outcomes_of};
+use stage::{adds, applies, assert_says, generation, lone, outcomes, outcomes_of};
 
 /// Far longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -26,12 +26,6 @@ fn converged() -> (Lab, Snapshot) {
 
 fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
-}
-
-/// Adds something to what a web server has.
-fn adds(lab: &Lab, nix: &str) {
-    let before = "  nixfleet.systemd.units.\"web.service\".sections = {";
-    lab.operator().unwrap().edits("roles/web.nix", before, &format!("{nix}\n{before}")).unwrap();
 }
 
 /// A change of the web page, and a unit that does not start before somebody writes into a pipe.
@@ -165,7 +159,7 @@ fn a_killed_command_leaves_a_host_that_goes_back_and_says_so() {
 fn a_change_that_breaks_sshd_is_undone() {
     let (lab, before) = converged();
     adds_a_broken_sshd(&lab);
-    assert_went_back(&apply(&lab, "--confirm-timeout 3"), "NF-413");
+    assert_went_back(&apply(&lab, "--force lockout --confirm-timeout 3"), "NF-413");
     assert_old(&lab, &before);
 }
 
@@ -199,7 +193,7 @@ fn a_change_that_takes_the_sudo_rule_is_undone() {
     onConflict = "backup";
   };"#,
     );
-    assert_went_back(&apply(&lab, "--confirm-timeout 3"), "NF-413");
+    assert_went_back(&apply(&lab, "--force lockout --confirm-timeout 3"), "NF-413");
     assert_old(&lab, &before);
 }
 
@@ -207,7 +201,7 @@ fn a_change_that_takes_the_sudo_rule_is_undone() {
 fn without_a_confirmation_a_change_stays_where_nobody_asks_for_one() {
     let (lab, _) = converged();
     adds_a_broken_sshd(&lab);
-    let finished = apply(&lab, "--no-confirm");
+    let finished = apply(&lab, "--force lockout --no-confirm");
     assert!(finished.ok(), "{finished}");
     assert_eq!(generation(web(&lab)), 2);
 }
@@ -216,7 +210,7 @@ fn without_a_confirmation_a_change_stays_where_nobody_asks_for_one() {
 fn a_power_cut_in_the_window_ends_in_the_old_generation() {
     let (lab, before) = converged();
     adds_a_broken_sshd(&lab);
-    let finished = meanwhile(&lab, "--confirm-timeout 600", IN_THE_WINDOW, || {
+    let finished = meanwhile(&lab, "--force lockout --confirm-timeout 600", IN_THE_WINDOW, || {
         web(&lab).power_cut().unwrap();
         web(&lab).power_on().unwrap();
     });

@@ -1,10 +1,14 @@
-//! What a host refuses before anything of it has changed, though the plan looked right: it is the wrong host.
+//! What a host refuses before anything of it has changed, though the plan looked right: it is the wrong host, or its own
+//! tools find a file or a unit wrong.
 
 mod stage;
 
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
-use stage::{applies, assert_as_before, converged, outcomes, outcomes_of, snapshots};
+use stage::{
+    adds, applies, assert_as_before, assert_refuses, converged, generation, lone, outcomes, outcomes_of,
+    snapshots,
+};
 
 /// Two addresses are swapped in the inventory, so that each host is taken for the other.
 fn swaps_addresses(lab: &Lab) {
@@ -39,4 +43,136 @@ fn a_host_is_not_taken_for_another_one() {
     let (finished, _) = operator.types_for_json("nixfleet rollback --yes --json --tag web").unwrap();
     assert!(finished.ok(), "{finished}");
     assert_eq!(lab.guest("web-2").unwrap().ask("cat /etc/motd").unwrap(), "This is web-2, a web server.");
+}
+
+/// web-1, converged.
+fn web_1() -> Lab {
+    let lab = lone("web-1");
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    lab
+}
+
+/// Each addition by itself is refused with these words.
+fn each_is_refused(cases: &[(&str, &[&str])]) {
+    let lab = web_1();
+    for (nix, sayings) in cases {
+        adds(&lab, nix);
+        assert_refuses(&lab, "apply", "NF-408", sayings);
+        lab.operator().unwrap().resets_fleet().unwrap();
+    }
+    assert_eq!(generation(lab.guest("web-1").unwrap()), 1);
+}
+
+#[test]
+fn rules_that_sudo_cannot_read_are_refused() {
+    each_is_refused(&[
+        (
+            r#"nixfleet.files."/etc/sudoers.d/web" = { text = "web ALL=(ALL NOPASSWD: ALL\n"; mode = "0440"; };"#,
+            &["sudo refused", "/etc/sudoers.d/web", "syntax error"],
+        ),
+        // Right by itself, and wrong beside what stands there.
+        (
+            r#"nixfleet.files."/etc/sudoers.d/web" = { text = "web ALL=(ALL) NOPASSWD: ALL\n"; mode = "0666"; };"#,
+            &["sudo refused", "/etc/sudoers.d/web", "0440"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_configuration_that_sshd_cannot_read_is_refused() {
+    each_is_refused(&[
+        (
+            r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "PermitRotLogin no\n";"#,
+            &["sshd refused", "/etc/ssh/sshd_config.d/10-web.conf", "PermitRotLogin"],
+        ),
+        (
+            r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "Match User\n";"#,
+            &["sshd refused", "/etc/ssh/sshd_config.d/10-web.conf"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_unit_that_systemd_finds_wrong_is_refused() {
+    each_is_refused(&[
+        (
+            r#"nixfleet.systemd.units."job.service".sections.Service = { ExecStart = "/usr/bin/true"; Restrat = "no"; };"#,
+            &["systemd refused", "job.service", "Restrat", "verify = false"],
+        ),
+        (
+            r#"nixfleet.systemd.units."job.service".sections.Service.ExecStart = "/opt/no/such/program";"#,
+            &["job.service", "/opt/no/such/program"],
+        ),
+        (
+            r#"nixfleet.systemd.units."job@.service".sections.Service.ExecStart = "/opt/no/such/program %i";"#,
+            &["job@", "/opt/no/such/program"],
+        ),
+        (
+            r#"nixfleet.systemd.units."cron.service".sections.Service.Type = "oneshot";"#,
+            &["cron.service", "ExecStart"],
+        ),
+        (
+            r#"nixfleet.systemd.units."ssh.service".dropIns."10-web.conf".sections.Service.MemoryMaxx = "1G";"#,
+            &["ssh.service.d/10-web.conf", "MemoryMaxx"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_right_passes_and_what_should_not_be_verified_too() {
+    let lab = web_1();
+    let web = lab.guest("web-1").unwrap();
+    // Somebody else's noise.
+    web.ask("printf '[Service]\\nExecStart=/opt/gone\\nNonsense=1\\n' > /etc/systemd/system/noise.service")
+        .unwrap();
+    adds(
+        &lab,
+        r##"
+  nixfleet.files."/opt/app/run" = {
+    text = "#!/bin/sh\n";
+    mode = "0755";
+  };
+  nixfleet.systemd.units."app.service".sections = {
+    Unit = { Wants = "noise.service"; After = "noise.service"; };
+    Service = { Type = "oneshot"; ExecStart = "/opt/app/run"; };
+  };
+  nixfleet.systemd.units."app@.service".sections.Service.ExecStart = "/opt/app/run %i";
+  nixfleet.systemd.units."ssh.service".dropIns."10-web.conf".sections.Service.MemoryMax = "1G";
+  nixfleet.systemd.units."odd.service" = {
+    verify = false;
+    sections.Service = { ExecStart = "/usr/bin/true"; NotKnownHere = 1; };
+  };
+  nixfleet.files."/etc/sudoers.d/web" = {
+    text = "web ALL=(ALL) NOPASSWD: /usr/bin/true\n";
+    mode = "0440";
+  };
+  nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "MaxAuthTries 5\n";"##,
+    );
+    let operator = lab.operator().unwrap();
+    let (finished, document) = operator.types_for_json("nixfleet apply --yes --json --host web-1").unwrap();
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{finished}");
+    assert_eq!(document["hosts"][0]["report"].get("notes"), None, "{finished}");
+    // Nothing of the preview stays.
+    assert_eq!(web.ask("grep -c nixfleet-preview /proc/self/mounts || true").unwrap(), "0");
+}
+
+#[test]
+fn where_no_preview_can_be_had_files_are_checked_one_by_one_and_that_is_said() {
+    let lab = web_1();
+    let web = lab.guest("web-1").unwrap();
+    web.ask("mv /usr/bin/unshare /usr/bin/unshare.away").unwrap();
+    let file = |text: &str| {
+        format!(r#"nixfleet.files."/etc/sudoers.d/web" = {{ text = "{text}\n"; mode = "0440"; }};"#)
+    };
+    adds(&lab, &file("web ALL=(ALL NOPASSWD: ALL"));
+    assert_refuses(&lab, "apply", "NF-408", &["sudo refused", "/etc/sudoers.d/web", "syntax error"]);
+    let operator = lab.operator().unwrap();
+    operator.resets_fleet().unwrap();
+    adds(&lab, &file("web ALL=(ALL) NOPASSWD: /usr/bin/true"));
+    let finished = operator.types("nixfleet apply --yes --host web-1").unwrap();
+    assert!(
+        finished.ok()
+            && finished.stdout.contains("note: the new generation could not be looked at as a whole"),
+        "{finished}"
+    );
 }

@@ -50,7 +50,9 @@ fn notes(result: &HostResult, with_place: bool) -> Vec<String> {
     });
     let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
     let kept = result.report.iter().flat_map(|report| &report.kept);
+    let noted = result.report.iter().flat_map(|report| &report.notes);
     problem
+        .chain(noted.map(|note| format!("note: {}", clean(note))))
         .chain(recovered.map(|what| format!("recovered: {}", clean(what))))
         .chain(kept.map(|path| paint(YELLOW, format_args!("kept a copy: {}", clean(path)))))
         .collect()

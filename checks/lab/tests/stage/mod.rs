@@ -81,3 +81,34 @@ pub fn generation(host: &Guest) -> u64 {
     let link = host.ask("readlink /nix/var/nix/profiles/nixfleet/system").unwrap();
     link.trim_start_matches("system-").trim_end_matches("-link").parse().unwrap()
 }
+
+/// Adds something to what a web server has.
+pub fn adds(lab: &Lab, nix: &str) {
+    let before = "  nixfleet.systemd.units.\"web.service\".sections = {";
+    lab.operator().unwrap().edits("roles/web.nix", before, &format!("{nix}\n{before}")).unwrap();
+}
+
+/// web-1 refuses an apply with these words, and is as it was, but for what its store has been sent.
+#[track_caller]
+pub fn assert_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
+    let web = lab.guest("web-1").unwrap();
+    let before = Snapshot::take(web).unwrap();
+    let line = format!("nixfleet {command} --yes --json --host web-1");
+    let (finished, document) = lab.operator().unwrap().types_for_json(&line).unwrap();
+    assert_eq!(finished.code, 2, "{finished}");
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "blocked")]), "{finished}");
+    let problem = &document["hosts"][0]["problem"];
+    assert_eq!(problem["code"], code, "{finished}");
+    for part in ["what", "where", "why", "help"] {
+        assert!(
+            problem[part].as_str().is_some_and(|text| !text.trim().is_empty()),
+            "no `{part}`: {problem:#}"
+        );
+    }
+    for saying in sayings {
+        assert!(problem.to_string().contains(saying), "nothing says `{saying}`:\n{problem:#}");
+    }
+    let difference = before.difference(&Snapshot::take(web).unwrap());
+    let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
+    assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
+}

@@ -1,0 +1,190 @@
+//! The command line of the activator.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use nixfleet_activate::engine::target::Wanted;
+use nixfleet_activate::force::Force;
+use nixfleet_activate::login::Login;
+use nixfleet_activate::run::RunId;
+
+/// Builds NixFleet host closures, and brings a host to the generation a closure describes.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Build a host closure; the builder of its derivation.
+    Build {
+        /// The attributes of the derivation as Nix writes them.
+        #[arg(long, env = "NIX_ATTRS_JSON_FILE", value_name = "FILE")]
+        attributes: PathBuf,
+    },
+    /// Check an intent or a manifest without a host.
+    Check {
+        /// An intent, the attributes of a derivation, or a manifest; JSON.
+        file: PathBuf,
+    },
+    /// Show what an apply would do. Changes nothing.
+    Plan {
+        #[command(flatten)]
+        common: Common,
+        /// The closure to plan for.
+        #[arg(long, visible_alias = "closure", value_name = "STORE PATH")]
+        target: String,
+        /// Its manifest, `-` for standard input, where the closure is not on this machine.
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+        #[command(flatten)]
+        force: ForceArgs,
+    },
+    /// Bring the host to a closure, all or nothing.
+    Apply {
+        #[command(flatten)]
+        common: Common,
+        /// The closure to apply.
+        #[arg(long, value_name = "STORE PATH")]
+        closure: String,
+        /// The fingerprint of the plan that was agreed to; another plan is refused.
+        #[arg(long, value_name = "FINGERPRINT")]
+        expect: Option<String>,
+        #[command(flatten)]
+        force: ForceArgs,
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Go back to a generation of the host, all or nothing.
+    Rollback {
+        #[command(flatten)]
+        common: Common,
+        /// A number, or `previous`.
+        #[arg(long, default_value = "previous")]
+        to: Wanted,
+        /// Only show what would be done. Changes nothing.
+        #[arg(long)]
+        plan: bool,
+        /// The fingerprint of the plan that was agreed to; another plan is refused.
+        #[arg(long, value_name = "FINGERPRINT")]
+        expect: Option<String>,
+        #[command(flatten)]
+        force: ForceArgs,
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Follow a run that was begun over another connection, to its report.
+    Follow {
+        #[command(flatten)]
+        common: Common,
+        /// The run.
+        #[arg(long, value_name = "RUN")]
+        run: RunId,
+    },
+    /// Confirm a run that waits for it, from a connection made since.
+    Confirm {
+        #[command(flatten)]
+        common: Common,
+        /// The run.
+        #[arg(long, value_name = "RUN")]
+        run: RunId,
+    },
+    /// Put the host right where a run was interrupted. Changes nothing otherwise.
+    Recover {
+        #[command(flatten)]
+        common: Common,
+        /// The host is booting: units are left to systemd.
+        #[arg(long)]
+        boot: bool,
+        /// The run that has just ended, well or not.
+        #[arg(long, value_name = "RUN", conflicts_with = "boot")]
+        behind: Option<RunId>,
+    },
+    /// Look at a generation in mounts of this process's own; what `apply` starts.
+    #[command(hide = true)]
+    Preview,
+    /// Show how the host stands. Changes nothing.
+    Status {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show everything that is owned on the host. Changes nothing.
+    Inspect {
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+impl Command {
+    /// Whether standard output is for a program.
+    pub const fn wants_json(&self) -> bool {
+        match self {
+            Self::Build { .. } | Self::Check { .. } | Self::Preview => false,
+            Self::Plan { common, .. }
+            | Self::Apply { common, .. }
+            | Self::Rollback { common, .. }
+            | Self::Follow { common, .. }
+            | Self::Confirm { common, .. }
+            | Self::Recover { common, .. }
+            | Self::Status { common }
+            | Self::Inspect { common } => common.json,
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct Common {
+    /// The tree that stands for the host.
+    #[arg(long, default_value = "/", value_name = "DIR")]
+    pub root: PathBuf,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ForceArgs {
+    /// Do it in spite of this objection.
+    #[arg(long, value_enum, value_name = "OBJECTION", value_delimiter = ',')]
+    pub force: Vec<Force>,
+}
+
+#[derive(Args)]
+pub struct RunArgs {
+    /// Who runs this, for the lock and for whoever finds it held.
+    #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
+    pub by: String,
+    /// Undo everything unless it is confirmed within this time.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub confirm_timeout: Option<u64>,
+    /// Who has logged in here, and has to be able to again afterwards.
+    #[arg(long, env = "SUDO_USER", value_name = "USER", overrides_with = "login")]
+    pub login: Option<String>,
+    /// Over which SSH connection.
+    #[arg(long, env = "SSH_CONNECTION", value_name = "ADDRESSES", overrides_with = "connection")]
+    pub connection: Option<String>,
+    /// The name of the run; one is drawn otherwise.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<RunId>,
+    /// This process is in a unit of its own already.
+    #[arg(long, hide = true, requires = "run")]
+    pub in_unit: bool,
+}
+
+impl RunArgs {
+    /// Who has to be able to log in again afterwards, if anyone.
+    pub fn login(&self) -> Option<Login> {
+        Login::of(self.login.as_deref(), self.connection.as_deref())
+    }
+
+    /// The same once more, for this program in a unit, which has another environment.
+    pub fn repeated(&self, run: &RunId) -> Vec<OsString> {
+        let run = self.run.is_none().then(|| format!("--run={run}"));
+        let login = self.login.as_ref().map(|login| format!("--login={login}"));
+        let connection = self.connection.as_ref().map(|connection| format!("--connection={connection}"));
+        [run, login, connection].into_iter().flatten().map(OsString::from).collect()
+    }
+}

@@ -1,0 +1,144 @@
+//! Whether a user can log in over SSH and become root, as the host stands for this process.
+//!
+//! Everything that stands in the way is named. What stood there before is no concern of a change, so that what cannot be
+//! judged, because keys come from a directory service, say, refuses nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::keys;
+use super::sshd::Settings;
+use crate::host::Host;
+use crate::host::accounts::{Account, Accounts};
+use crate::host::preview::{Change, Changes};
+use crate::host::{clock, command};
+use crate::login::Login;
+
+/// How long sudo may take to decide.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Shells that let nobody in.
+const NO_SHELLS: [&str; 2] = ["nologin", "false"];
+
+/// The way in of one user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entrance {
+    /// What stands in the way, each `what it is about: why`.
+    obstacles: Vec<String>,
+    /// The keys that open; nothing where files do not tell.
+    keys: Option<BTreeSet<String>>,
+}
+
+impl Entrance {
+    /// Looks at the way in. `program`: what is run with sudo. `changes`: what becomes of paths that the host does not
+    /// show to this process.
+    #[must_use]
+    pub fn look(host: &Host, login: &Login, program: &Path, changes: &Changes) -> Self {
+        let Ok(accounts) = Accounts::read(host) else { return Self::default() };
+        let account = accounts.users.get(&login.user);
+        let mut entrance = Self::default();
+        if let Some(account) = account {
+            entrance.obstacles.extend(shell(host, &login.user, account, changes));
+            entrance.obstacles.extend(expiry(&login.user, account));
+        }
+        if let Some(connection) = login.connection
+            && let Some(settings) = Settings::ask(login, connection)
+        {
+            entrance.obstacles.extend(settings.obstacles(login, connection, &accounts));
+            entrance.keys =
+                account.and_then(|account| keys::keys(host, &login.user, account, &settings, changes));
+        }
+        if let Some(account) = account.filter(|account| account.uid != 0) {
+            entrance.obstacles.extend(sudo(&login.user, account, program));
+        }
+        entrance
+    }
+
+    /// What stands in the way and did not before.
+    #[must_use]
+    pub fn obstacles_since(&self, before: &Self) -> Vec<String> {
+        // The words may differ where the obstacle is the same.
+        let about = |obstacle: &str| obstacle.split(": ").next().unwrap_or_default().to_owned();
+        let known: BTreeSet<String> = before.obstacles.iter().map(|obstacle| about(obstacle)).collect();
+        let mut new = self.obstacles.clone();
+        new.retain(|obstacle| !known.contains(&about(obstacle)));
+        if let (Some(now), Some(before)) = (&self.keys, &before.keys)
+            && !before.is_empty()
+            && now.is_disjoint(before)
+        {
+            let which = if before.len() == 1 {
+                "the key".to_owned()
+            } else {
+                format!("none of the {} keys", before.len())
+            };
+            let gone = if before.len() == 1 { "opens it no longer" } else { "opens it any more" };
+            new.push(format!("authorized keys: {which} that opened the account before {gone}"));
+        }
+        new
+    }
+}
+
+/// Why a shell lets nobody in.
+fn shell(host: &Host, user: &str, account: &Account, changes: &Changes) -> Option<String> {
+    let shell = if account.shell.is_empty() { "/bin/sh" } else { account.shell.as_str() };
+    let name = shell.rsplit('/').next().unwrap_or_default();
+    if NO_SHELLS.contains(&name) {
+        return Some(format!("the shell of {user}: {shell} lets nobody in"));
+    }
+    let runs = match changes.iter().find(|(path, _)| ***path == *shell).map(|(_, change)| change) {
+        Some(Change::File { access, .. } | Change::Access { access }) => access.mode & 0o111 != 0,
+        Some(Change::Gone | Change::Directory { .. }) => false,
+        Some(Change::Link { .. } | Change::Restored { .. }) => true,
+        None => fs::metadata(host.path(shell))
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0),
+    };
+    (!runs).then(|| format!("the shell of {user}: there is no program {shell}"))
+}
+
+/// Why an account is over. shadow(5) counts in days.
+fn expiry(user: &str, account: &Account) -> Option<String> {
+    let day = account.expires.parse::<u64>().ok()?;
+    let today = clock::seconds() / 86_400;
+    (day <= today).then(|| format!("the account {user}: it has expired, or is disabled"))
+}
+
+/// Why sudo does not run a program for a user without asking for a password: it is tried, as that user.
+fn sudo(user: &str, account: &Account, program: &Path) -> Option<String> {
+    let ids = [format!("--reuid={}", account.uid), format!("--regid={}", account.gid)];
+    let program = program.to_string_lossy();
+    // Without what sudo remembers of the last time.
+    let sudo = ["--", "sudo", "-n", "-k", "--", &program, "--version"];
+    let argv: Vec<&str> = ["setpriv", &ids[0], &ids[1], "--init-groups"].into_iter().chain(sudo).collect();
+    let finished = command::run(&argv, LIMIT).ok()?;
+    if finished.success() {
+        return None;
+    }
+    Some(format!("sudo: {user} cannot be root without a password any more ({})", finished.why()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entrance(obstacles: &[&str], keys: Option<&[&str]>) -> Entrance {
+        let owned = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+        Entrance {
+            obstacles: owned(obstacles),
+            keys: keys.map(|keys| keys.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    #[test]
+    fn only_what_was_not_there_before_stands_in_the_way() {
+        let before = entrance(&["a: one reason"], Some(&["AAAA", "BBBB"]));
+        let since = |now: Entrance| now.obstacles_since(&before);
+        assert_eq!(since(entrance(&["a: another"], Some(&["BBBB", "CCCC"]))), [] as [&str; 0]);
+        assert_eq!(since(entrance(&["a", "b: why"], Some(&["BBBB"]))), ["b: why"]);
+        assert_eq!(since(entrance(&[], Some(&["CCCC"]))).len(), 1);
+        // Keys come from elsewhere now: files do not tell.
+        assert_eq!(since(entrance(&[], None)), [] as [&str; 0]);
+        assert_eq!(entrance(&[], Some(&[])).obstacles_since(&entrance(&[], Some(&[]))), [] as [&str; 0]);
+    }
+}

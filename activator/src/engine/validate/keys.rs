@@ -1,0 +1,190 @@
+//! The keys that open an account: those in the files that sshd looks into, as far as it would read them.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::sshd::Settings;
+use crate::host::accounts::Account;
+use crate::host::preview::{Change, Changes, Ids};
+use crate::host::{HOME, Host};
+use crate::values::ManagedPath;
+
+/// The longest file of keys that is read, in bytes.
+const LIMIT: u64 = 4 * 1024 * 1024;
+
+/// The keys that open the account of a user, as base64. Nothing where keys come from elsewhere too, so that files do
+/// not tell.
+#[must_use]
+pub fn keys(
+    host: &Host,
+    user: &str,
+    account: &Account,
+    settings: &Settings,
+    changes: &Changes,
+) -> Option<BTreeSet<String>> {
+    let elsewhere = ["authorizedkeyscommand", "trustedusercakeys", "authorizedprincipalscommand"];
+    if elsewhere.iter().any(|setting| settings.value(setting).is_some()) {
+        return None;
+    }
+    let strict = settings.value("strictmodes") != Some("no");
+    let looker = Looker { host, account, changes, strict };
+    let files = settings.words("authorizedkeysfile").filter(|file| *file != "none");
+    Some(files.flat_map(|file| looker.file(&expanded(file, user, account))).collect())
+}
+
+/// The file that a pattern of `AuthorizedKeysFile` stands for, see `sshd_config(5)`.
+fn expanded(pattern: &str, user: &str, account: &Account) -> String {
+    let mut path = String::new();
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, if letter == '%' { letters.next() } else { None }) {
+            ('%', Some('h')) => path.push_str(&account.home),
+            ('%', Some('u')) => path.push_str(user),
+            ('%', Some('U')) => path.push_str(&account.uid.to_string()),
+            ('%', Some(other)) => path.push(other),
+            (letter, _) => path.push(letter),
+        }
+    }
+    if path.starts_with('/') { path } else { format!("{}/{path}", account.home) }
+}
+
+struct Looker<'a> {
+    host: &'a Host,
+    account: &'a Account,
+    changes: &'a Changes,
+    /// Whether sshd passes over what others could have written.
+    strict: bool,
+}
+
+impl Looker<'_> {
+    fn file(&self, path: &str) -> BTreeSet<String> {
+        let (Some(source), Some(ids)) = (self.source(path), self.ids(path)) else { return BTreeSet::new() };
+        if !self.can_read(ids) || (self.strict && !self.is_safe(path)) {
+            return BTreeSet::new();
+        }
+        let mut text = Vec::new();
+        let read = File::open(source).and_then(|file| file.take(LIMIT).read_to_end(&mut text));
+        if read.is_err() {
+            return BTreeSet::new();
+        }
+        String::from_utf8_lossy(&text).lines().filter_map(key).map(str::to_owned).collect()
+    }
+
+    fn change(&self, path: &str) -> Option<&Change> {
+        self.changes.get(&path.parse::<ManagedPath>().ok()?)
+    }
+
+    /// What holds the content that will stand at a path.
+    fn source(&self, path: &str) -> Option<PathBuf> {
+        match self.change(path) {
+            Some(Change::File { source, .. }) => Some(source.clone()),
+            Some(Change::Restored { from }) => Some(self.host.path(&from.to_string_lossy())),
+            Some(Change::Link { target }) => Some(PathBuf::from(target)),
+            Some(Change::Directory { .. } | Change::Gone) => None,
+            Some(Change::Access { .. }) | None => Some(self.host.path(path)),
+        }
+    }
+
+    /// Owner and mode of what will stand at a path.
+    fn ids(&self, path: &str) -> Option<Ids> {
+        match self.change(path) {
+            Some(Change::File { access, .. } | Change::Directory { access } | Change::Access { access }) => {
+                Some(*access)
+            }
+            Some(Change::Gone) => None,
+            Some(Change::Link { .. } | Change::Restored { .. }) => Ids::of(&self.source(path)?).ok(),
+            None => Ids::of(&self.host.path(path)).ok(),
+        }
+    }
+
+    /// sshd reads as the user.
+    fn can_read(&self, ids: Ids) -> bool {
+        let bit = if ids.uid == self.account.uid {
+            0o400
+        } else if ids.gid == self.account.gid {
+            0o040
+        } else {
+            0o004
+        };
+        self.account.uid == 0 || ids.mode & bit != 0
+    }
+
+    /// Whether nobody but root and the user can write to a file, or to what is above it up to the home directory.
+    fn is_safe(&self, path: &str) -> bool {
+        let closed = |path: &str| {
+            self.ids(path)
+                .is_some_and(|ids| (ids.uid == 0 || ids.uid == self.account.uid) && ids.mode & 0o022 == 0)
+        };
+        let mut above = Path::new(path).ancestors().filter_map(Path::to_str).filter(|path| *path != "/");
+        let mut last = String::new();
+        above.all(|path| {
+            // Nothing above the home directory matters to sshd.
+            let beyond = last == self.account.home;
+            path.clone_into(&mut last);
+            beyond || path == HOME || closed(path)
+        })
+    }
+}
+
+/// The key in a line of `authorized_keys`, whatever options stand before it.
+fn key(line: &str) -> Option<&str> {
+    let line = line.trim();
+    if line.starts_with('#') {
+        return None;
+    }
+    let is_type = |word: &&str| {
+        ["ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"].iter().any(|prefix| word.starts_with(prefix))
+    };
+    let mut words = line.split_ascii_whitespace();
+    words.find(is_type)?;
+    words.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::accounts::Accounts;
+
+    #[test]
+    fn a_key_is_found_behind_its_options() {
+        assert_eq!(key("ssh-ed25519 AAAA ada"), Some("AAAA"));
+        assert_eq!(key("from=\"10.*\",command=\"echo hi\" sk-ssh-ed25519@openssh.com BBBB"), Some("BBBB"));
+        assert_eq!(key("# ssh-ed25519 AAAA"), None);
+        assert_eq!(key(""), None);
+    }
+
+    #[test]
+    fn keys_count_where_sshd_would_read_them() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::open(root.path()).unwrap();
+        let me = rustix::process::geteuid().as_raw();
+        let passwd = format!("ada:x:{me}:{}::/home/ada:/bin/bash\n", rustix::process::getegid().as_raw());
+        let accounts = Accounts::parse(&passwd, "", "");
+        let settings =
+            Settings::parse("authorizedkeysfile .ssh/authorized_keys /etc/keys/%u\nstrictmodes yes");
+        let keys = |changes: &Changes| {
+            keys(&host, "ada", &accounts.users["ada"], &settings, changes)
+                .unwrap()
+                .into_iter()
+                .collect::<Vec<_>>()
+        };
+        let ssh = root.path().join("home/ada/.ssh");
+        std::fs::create_dir_all(&ssh).unwrap();
+        std::fs::write(ssh.join("authorized_keys"), "ssh-ed25519 AAAA ada\n").unwrap();
+        assert_eq!(keys(&Changes::new()), ["AAAA"]);
+
+        let source = root.path().join("new");
+        std::fs::write(&source, "ssh-ed25519 BBBB ada\n").unwrap();
+        let change = |uid, mode| Change::File { source: source.clone(), access: Ids { uid, gid: 0, mode } };
+        let changed = |path: &str, change| Changes::from([(path.parse().unwrap(), change)]);
+        assert_eq!(keys(&changed("/home/ada/.ssh/authorized_keys", change(me, 0o600))), ["BBBB"]);
+        assert_eq!(keys(&changed("/home/ada/.ssh/authorized_keys", change(me, 0o622))), [] as [&str; 0]);
+        assert_eq!(keys(&changed("/home/ada/.ssh/authorized_keys", Change::Gone)), [] as [&str; 0]);
+        let open = Change::Access { access: Ids { uid: me, gid: 0, mode: 0o777 } };
+        assert_eq!(keys(&changed("/home/ada", open)), [] as [&str; 0]);
+        let command = Settings::parse("authorizedkeyscommand /usr/bin/keys");
+        assert_eq!(super::keys(&host, "ada", &accounts.users["ada"], &command, &Changes::new()), None);
+    }
+}

@@ -1,0 +1,195 @@
+//! The settings of sshd that hold for one user and one connection, as `sshd -T` tells them.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::host::accounts::Accounts;
+use crate::host::command;
+use crate::login::{Connection, Login};
+
+/// How long sshd may take to say how it is set.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Settings in lower case, a setting that is repeated with each of its values.
+#[derive(Clone, Debug)]
+pub struct Settings(Vec<(String, String)>);
+
+impl Settings {
+    /// Asks sshd; nothing where it cannot say.
+    #[must_use]
+    pub fn ask(login: &Login, connection: Connection) -> Option<Self> {
+        let Connection { client, server, port } = connection;
+        let of = format!("user={},host={client},addr={client},laddr={server},lport={port}", login.user);
+        let finished = command::run(&["sshd", "-T", "-C", &of], LIMIT).ok()?;
+        finished.success().then(|| Self::parse(&finished.stdout))
+    }
+
+    /// Reads what it says.
+    #[must_use]
+    pub fn parse(said: &str) -> Self {
+        let pair = |line: &str| {
+            let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+            (name.to_ascii_lowercase(), value.trim().to_owned())
+        };
+        Self(said.lines().map(pair).collect())
+    }
+
+    /// Every value of a setting, word by word.
+    pub fn words<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(known, _)| known == name)
+            .flat_map(|(_, value)| value.split_ascii_whitespace())
+    }
+
+    /// The value of a setting that is there once, but for `none`.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let value = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        value.filter(|value| !value.is_empty() && *value != "none")
+    }
+
+    /// What in them keeps a user with a key out, each `setting: why`.
+    #[must_use]
+    pub fn obstacles(&self, login: &Login, connection: Connection, accounts: &Accounts) -> Vec<String> {
+        let user = login.user.as_str();
+        let mut found = Vec::new();
+        if self.value("pubkeyauthentication") == Some("no") {
+            found.push("sshd, PubkeyAuthentication: no key opens any more".to_owned());
+        }
+        let alone = |method: &str| method == "any" || method == "publickey";
+        if self.words("authenticationmethods").next().is_some()
+            && !self.words("authenticationmethods").any(alone)
+        {
+            found.push("sshd, AuthenticationMethods: a key alone does not open any more".to_owned());
+        }
+        let root_without_key = matches!(self.value("permitrootlogin"), Some("no" | "forced-commands-only"));
+        if user == "root" && root_without_key {
+            found.push("sshd, PermitRootLogin: root may not log in any more".to_owned());
+        }
+        for (setting, name) in [("forcecommand", "ForceCommand"), ("chrootdirectory", "ChrootDirectory")] {
+            if let Some(value) = self.value(setting) {
+                found.push(format!("sshd, {name}: {user} gets only `{value}`"));
+            }
+        }
+        if !self.listens_on(connection) {
+            let Connection { server, port, .. } = connection;
+            found.push(format!(
+                "sshd, Port and ListenAddress: it does not listen on {server} port {port} any more, where this \
+                 connection came in"
+            ));
+        }
+        found.extend(self.lists(user, connection.client, accounts));
+        found
+    }
+
+    /// The four lists of users and groups.
+    fn lists(&self, user: &str, client: IpAddr, accounts: &Accounts) -> Vec<String> {
+        let groups = groups_of(user, accounts);
+        let user_is = |pattern: &str| match pattern.rsplit_once('@') {
+            // A network in bits is not worked out: it may well be the client's.
+            Some((name, from)) => {
+                matches(name, user) && (from.contains('/') || matches(from, &client.to_string()))
+            }
+            None => matches(pattern, user),
+        };
+        let group_is = |pattern: &str| groups.iter().any(|group| matches(pattern, group));
+        let mut found = Vec::new();
+        if self.words("denyusers").any(user_is) {
+            found.push(format!("sshd, DenyUsers: {user} is among them"));
+        }
+        if self.words("allowusers").next().is_some() && !self.words("allowusers").any(user_is) {
+            found.push(format!("sshd, AllowUsers: {user} is not among them"));
+        }
+        if groups.is_empty() {
+            // A user whom only a directory service knows, and its groups.
+            return found;
+        }
+        if self.words("denygroups").any(group_is) {
+            found.push(format!("sshd, DenyGroups: {user} is in one of them"));
+        }
+        if self.words("allowgroups").next().is_some() && !self.words("allowgroups").any(group_is) {
+            found.push(format!("sshd, AllowGroups: {user} is in none of them"));
+        }
+        found
+    }
+
+    fn listens_on(&self, connection: Connection) -> bool {
+        let Connection { server, port, .. } = connection;
+        let listens = |word: &str| {
+            let Some((address, listening)) = word.rsplit_once(':') else { return false };
+            let address = address.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+            listening == port.to_string()
+                && address.is_ok_and(|address| address.is_unspecified() || address == server)
+        };
+        let mut addresses = self.words("listenaddress").peekable();
+        addresses.peek().is_none() || addresses.any(listens)
+    }
+}
+
+/// The names of the groups of a user.
+fn groups_of(user: &str, accounts: &Accounts) -> Vec<String> {
+    let Some(account) = accounts.users.get(user) else { return Vec::new() };
+    account.groups.iter().cloned().chain([accounts.group_of(account.gid).to_string()]).collect()
+}
+
+/// A pattern of `ssh_config(5)`: `*` for anything, `?` for one character.
+fn matches(pattern: &str, text: &str) -> bool {
+    match (pattern.chars().next(), text.chars().next()) {
+        (None, None) => true,
+        (Some('*'), _) => {
+            matches(&pattern[1..], text) || (!text.is_empty() && matches(pattern, &text[first_len(text)..]))
+        }
+        (Some('?'), Some(_)) => matches(&pattern[1..], &text[first_len(text)..]),
+        (Some(wanted), Some(found)) if wanted == found => {
+            matches(&pattern[first_len(pattern)..], &text[first_len(text)..])
+        }
+        _ => false,
+    }
+}
+
+fn first_len(text: &str) -> usize {
+    text.chars().next().map_or(0, char::len_utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn obstacles(said: &str) -> String {
+        let login = Login::of(Some("ada"), Some("10.0.1.2 50000 10.0.1.11 22")).unwrap();
+        let accounts =
+            Accounts::parse("ada:x:1000:1000::/home/ada:/bin/bash\n", "ada:x:1000:\nwheel:x:4:ada\n", "");
+        Settings::parse(said).obstacles(&login, login.connection.unwrap(), &accounts).join("; ")
+    }
+
+    #[test]
+    fn settings_that_let_the_user_in_are_no_obstacle() {
+        for said in [
+            "port 22\nlistenaddress 0.0.0.0:22\nlistenaddress [::]:22\npubkeyauthentication yes\nauthenticationmethods any",
+            "listenaddress 10.0.1.11:22\nallowusers bob\nallowusers a*@10.0.1.?\nallowgroups wheel",
+            "allowusers ada@10.0.0.0/16",
+            "permitrootlogin no\nforcecommand none\ndenyusers root adam\nauthenticationmethods publickey,password publickey",
+        ] {
+            assert_eq!(obstacles(said), "", "{said}");
+        }
+    }
+
+    #[test]
+    fn each_setting_that_keeps_the_user_out_is_named() {
+        for (said, setting) in [
+            ("pubkeyauthentication no", "PubkeyAuthentication"),
+            ("authenticationmethods publickey,password", "AuthenticationMethods"),
+            ("listenaddress 0.0.0.0:2222", "Port"),
+            ("listenaddress 10.9.9.9:22", "ListenAddress"),
+            ("allowusers bob", "AllowUsers"),
+            ("allowusers ada@192.168.*", "AllowUsers"),
+            ("denyusers ad?", "DenyUsers"),
+            ("allowgroups admins", "AllowGroups"),
+            ("denygroups ada", "DenyGroups"),
+            ("forcecommand /bin/false", "ForceCommand"),
+        ] {
+            assert!(obstacles(said).contains(setting), "{said}: {}", obstacles(said));
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What there is to validate of a plan: picked out in memory, before anything is looked at or started.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::planner::Planned;
+use super::super::state::Origin;
+use super::super::target::Target;
+use crate::host::accounts::Accounts;
+use crate::host::preview::{Change, Changes, Ids};
+use crate::login::Login;
+use crate::manifest::{Access, Entry};
+use crate::plan::Step;
+use crate::values::{ManagedPath, UnitName};
+
+/// Where the administrator's units stand.
+pub const UNITS: &str = "/etc/systemd/system";
+/// The owner of what will belong to a user that does not exist yet, in the preview: nobody.
+const NOBODY: u32 = 65534;
+/// Files that decide who may log in and become root, and directories of such.
+const WAYS_IN: [&str; 13] = [
+    "/etc/ssh",
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+    "/etc/pam.d",
+    "/etc/security",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/shadow",
+    "/etc/shells",
+    "/etc/nsswitch.conf",
+    "/etc/hosts.allow",
+    "/etc/hosts.deny",
+    "/etc/nologin",
+];
+
+/// What is to be validated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subject {
+    /// What becomes of paths.
+    pub changes: Changes,
+    /// What is done to accounts, where that concerns the way in.
+    pub accounts: Vec<Step>,
+    /// Whether the rules of sudo change.
+    pub sudoers: bool,
+    /// Whether the configuration of sshd changes.
+    pub sshd: bool,
+    /// Units that change.
+    pub units: BTreeSet<UnitName>,
+    /// Who has to find the way in again, where it changes.
+    pub login: Option<Login>,
+    /// The program that is run with sudo.
+    pub program: PathBuf,
+}
+
+impl Subject {
+    /// Picks out of a plan what can be validated. `login`: who has to be able to log in afterwards, if anyone.
+    #[must_use]
+    pub fn of(planned: &Planned, target: &Target, login: Option<&Login>) -> Self {
+        let steps = &planned.plan.steps;
+        let changes: Changes = steps.iter().filter_map(|step| change(step, planned, target)).collect();
+        let within = |place: &str| {
+            changes.keys().any(|path| {
+                path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        let login = login.filter(|login| {
+            let home = planned.observed.accounts.users.get(&login.user).map(|account| account.home.as_str());
+            WAYS_IN.iter().any(|place| within(place))
+                || changes.keys().any(|path| holds_keys(path, &login.user, home))
+                || steps.iter().any(|step| concerns(step, &login.user))
+        });
+        let accounts = steps.iter().filter(|step| login.is_some() && is_account(step)).cloned().collect();
+        Self {
+            sudoers: within("/etc/sudoers") || within("/etc/sudoers.d"),
+            sshd: within("/etc/ssh/sshd_config") || within("/etc/ssh/sshd_config.d"),
+            units: units(&changes, target),
+            accounts,
+            login: login.cloned(),
+            program: PathBuf::from(&target.closure).join("activate"),
+            changes,
+        }
+    }
+
+    /// Whether there is nothing to validate.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.sudoers && !self.sshd && self.units.is_empty() && self.login.is_none()
+    }
+}
+
+/// Whether a path may hold the keys that open an account, or is on the way to them.
+fn holds_keys(path: &ManagedPath, user: &str, home: Option<&str>) -> bool {
+    let under_home = home.is_some_and(|home| {
+        path.strip_prefix(home).is_some_and(|rest| rest.is_empty() || rest.starts_with("/.ssh"))
+            || home.strip_prefix(&**path).is_some_and(|rest| rest.starts_with('/'))
+    });
+    under_home || path.name() == user || path.name().contains("authorized_keys")
+}
+
+/// Whether a step changes the account of a user.
+fn concerns(step: &Step, user: &str) -> bool {
+    match step {
+        Step::ModifyUser { user: changed, .. } => *changed.name == *user,
+        Step::DisableUser { name } => **name == *user,
+        _ => false,
+    }
+}
+
+const fn is_account(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::CreateGroup { .. }
+            | Step::CreateUser { .. }
+            | Step::ModifyUser { .. }
+            | Step::DisableUser { .. }
+    )
+}
+
+/// What a step makes of a path.
+fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPath, Change)> {
+    let ids = |access: &Access| ids(&planned.observed.accounts, access);
+    Some(match step {
+        Step::WriteFile { path, .. } => {
+            let Some(Entry::File(file)) = target.manifest.entries.get(path) else { return None };
+            let change = Change::File { source: target.source(&file.source), access: ids(&file.access) };
+            (path.clone(), change)
+        }
+        Step::WriteLink { path, target, .. } => (path.clone(), Change::Link { target: target.clone() }),
+        Step::CreateDirectory { path, access, .. } => {
+            (path.clone(), Change::Directory { access: ids(access) })
+        }
+        Step::ChangeAccess { path, after, .. } => (path.clone(), Change::Access { access: ids(after) }),
+        Step::Remove { path, .. } => (path.clone(), Change::Gone),
+        Step::Restore { path, .. } => match planned.state.paths.get(path).map(|owned| &owned.origin) {
+            Some(Origin::Original { kept }) => {
+                (path.clone(), Change::Restored { from: PathBuf::from(&**kept) })
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+fn ids(accounts: &Accounts, access: &Access) -> Ids {
+    Ids {
+        uid: accounts.uid(&access.owner).unwrap_or(NOBODY),
+        gid: accounts.gid(&access.group).unwrap_or(NOBODY),
+        mode: access.mode.bits(),
+    }
+}
+
+/// Units whose file or drop-ins get new content, but for those that are not to be verified.
+fn units(changes: &Changes, target: &Target) -> BTreeSet<UnitName> {
+    // Our own, which puts the host right at boot, is as the builder of this program wrote it.
+    let is_own = |path: &ManagedPath| path.name().starts_with("nixfleet-recover.");
+    let written =
+        changes.iter().filter(|(path, change)| matches!(change, Change::File { .. }) && !is_own(path));
+    let names = written.filter_map(|(path, _)| unit_of(path));
+    let wanted = |name: &UnitName| target.manifest.units.get(name).is_none_or(|unit| unit.verify);
+    names.filter(wanted).collect()
+}
+
+/// The unit that a file of the administrator's belongs to.
+#[must_use]
+pub fn unit_of(path: &str) -> Option<UnitName> {
+    let inside = path.strip_prefix(UNITS)?.strip_prefix('/')?;
+    let name = match inside.split_once('/') {
+        None => inside,
+        Some((directory, drop_in)) => {
+            drop_in.strip_suffix(".conf").filter(|stem| !stem.contains('/'))?;
+            directory.strip_suffix(".d")?
+        }
+    };
+    name.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_known_by_its_file_and_by_its_drop_ins() {
+        let unit = |path: &str| unit_of(path).map(String::from);
+        assert_eq!(unit("/etc/systemd/system/web.service").as_deref(), Some("web.service"));
+        assert_eq!(unit("/etc/systemd/system/web@.service.d/10-a.conf").as_deref(), Some("web@.service"));
+        assert_eq!(unit("/etc/systemd/system/multi-user.target.wants/web.service"), None);
+        assert_eq!(unit("/etc/systemd/system/web.service.d/note.txt"), None);
+        assert_eq!(unit("/etc/systemd/web.service"), None);
+    }
+
+    #[test]
+    fn keys_are_found_wherever_they_may_be() {
+        let holds = |path: &str| holds_keys(&path.parse().unwrap(), "ada", Some("/home/ada"));
+        for path in
+            ["/home/ada/.ssh/authorized_keys", "/home/ada/.ssh", "/home/ada", "/home", "/var/keys/ada"]
+        {
+            assert!(holds(path), "{path}");
+        }
+        for path in ["/home/ada/notes", "/home/adam/.ssh/x", "/etc/motd"] {
+            assert!(!holds(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A change that would lock out whoever applies it is refused before anything of the host has changed, unless it is
+//! forced; then the host still goes back where nobody comes in any more.
+
+mod stage;
+
+use nixfleet_lab::lab::Lab;
+use nixfleet_lab::snapshot::Snapshot;
+use stage::{adds, applies, assert_refuses, generation, lone, outcomes, outcomes_of};
+
+/// web-1, converged.
+fn web_1() -> Lab {
+    let lab = lone("web-1");
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    lab
+}
+
+fn sshd(text: &str) -> String {
+    format!(
+        r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf" = {{ text = "{text}\n"; reloadUnits = [ "ssh.service" ]; }};"#
+    )
+}
+
+/// Somebody else's key in the place of the operator's.
+fn keys(owner: &str) -> String {
+    format!(
+        r#"nixfleet.files."/home/deploy/.ssh/authorized_keys" = {{
+    text = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy eve\n";
+    mode = "0600";
+    owner = "{owner}";
+    group = "{owner}";
+    onConflict = "backup";
+  }};"#
+    )
+}
+
+fn account(fields: &str) -> String {
+    format!(r#"nixfleet.users.deploy = {{ system = false; extraGroups = [ "users" ]; {fields} }};"#)
+}
+
+const NO_RULE: &str = r#"nixfleet.files."/etc/sudoers.d/deploy" = {
+    text = "Defaults !lecture\n";
+    mode = "0440";
+    onConflict = "backup";
+  };"#;
+
+#[test]
+fn a_change_that_takes_the_way_in_is_refused() {
+    let lab = web_1();
+    let operator = lab.operator().unwrap();
+    let cases: [(String, &str); 9] = [
+        (NO_RULE.to_owned(), "cannot be root without a password"),
+        (keys("deploy"), "the key that opened the account"),
+        (sshd("AllowUsers ada root"), "AllowUsers"),
+        (sshd("DenyGroups deploy"), "DenyGroups"),
+        (sshd("PubkeyAuthentication no\\nPasswordAuthentication yes"), "PubkeyAuthentication"),
+        (sshd("Port 2222"), "port 22"),
+        (sshd("AuthorizedKeysFile /etc/ssh/keys/%u"), "the key that opened the account"),
+        (sshd("Match Address 10.0.1.2\\n  ForceCommand /bin/false"), "ForceCommand"),
+        (account("shell = \"/usr/sbin/nologin\";"), "/usr/sbin/nologin"),
+    ];
+    for (nix, saying) in &cases {
+        adds(&lab, nix);
+        assert_refuses(&lab, "apply", "NF-416", &["deploy", saying, "--force lockout"]);
+        operator.resets_fleet().unwrap();
+    }
+}
+
+#[test]
+fn a_forced_change_that_locks_out_is_undone() {
+    let lab = web_1();
+    let web = lab.guest("web-1").unwrap();
+    let before = Snapshot::take(web).unwrap();
+    adds(&lab, &sshd("AllowUsers ada root"));
+    let line = "nixfleet apply --yes --json --host web-1 --force lockout --confirm-timeout 3";
+    let (finished, document) = lab.operator().unwrap().types_for_json(line).unwrap();
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "rolled-back")]), "{finished}");
+    assert_eq!(document["hosts"][0]["problem"]["code"], "NF-413", "{finished}");
+    let difference = before.difference(&Snapshot::take(web).unwrap());
+    let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
+    assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
+}
+
+#[test]
+fn a_forced_change_after_which_the_host_is_still_reached_stays() {
+    let lab = web_1();
+    // sshd is not told, so that it goes on listening where it does.
+    adds(&lab, r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "Port 2222\n";"#);
+    assert_refuses(&lab, "apply", "NF-416", &["port 22"]);
+    assert_eq!(applies(&lab, "--host web-1 --force lockout"), outcomes_of([("web-1", "ok")]));
+    assert_eq!(generation(lab.guest("web-1").unwrap()), 2);
+}
+
+#[test]
+fn a_change_of_the_way_in_that_leaves_it_open_passes() {
+    let lab = web_1();
+    let web = lab.guest("web-1").unwrap();
+    let key = web.ask("cat /home/deploy/.ssh/authorized_keys").unwrap();
+    adds(&lab, &sshd("AllowUsers deploy\\nPasswordAuthentication no\\nPermitRootLogin no"));
+    adds(&lab, &account(&format!("shell = \"/bin/sh\"; openssh.authorizedKeys = [ \"{key}\" ];")));
+    adds(
+        &lab,
+        r#"nixfleet.files."/etc/sudoers.d/deploy" = {
+    text = "deploy ALL=(root) NOPASSWD: ALL\n";
+    mode = "0440";
+    onConflict = "backup";
+  };"#,
+    );
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    // Where one of two ways goes, the other is left.
+    web.ask(": > /home/deploy/.ssh/authorized_keys").unwrap();
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
+}
+
+#[test]
+fn a_rollback_that_takes_the_way_in_is_refused() {
+    let lab = web_1();
+    let web = lab.guest("web-1").unwrap();
+    adds(
+        &lab,
+        r#"nixfleet.files."/etc/sudoers.d/operators" = { text = "deploy ALL=(ALL) NOPASSWD: ALL\n"; mode = "0440"; };"#,
+    );
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    // The rule from the time before NixFleet is cleared away; only the managed one is left.
+    web.ask("rm /etc/sudoers.d/deploy").unwrap();
+    assert_refuses(&lab, "rollback", "NF-416", &["cannot be root without a password"]);
+}

@@ -35,7 +35,12 @@ let
     in
     {
       inherit name;
-      inherit (host) addr modules;
+      inherit (host)
+        addr
+        maintenance
+        modules
+        pin
+        ;
       base = or' host.base defaults.base;
       system = or' host.system defaults.system;
       ssh = {

@@ -17,6 +17,9 @@ pub enum Code {
     /// A selector names an unknown host, tag, role or base, or selects nothing.
     #[serde(rename = "NF-103")]
     Selection,
+    /// Nothing is known of a rollout, or nothing is left to do in it.
+    #[serde(rename = "NF-104")]
+    NoRollout,
     /// Nix could not evaluate the flake.
     #[serde(rename = "NF-201")]
     Evaluation,
@@ -108,10 +111,11 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
+        Self::NoRollout,
         Self::Evaluation,
         Self::Build,
         Self::InvalidManifest,
@@ -160,6 +164,7 @@ impl Code {
             Self::Usage => ("NF-101", "The command line or its environment is wrong."),
             Self::NoFleet => ("NF-102", "No flake was found, or the flake has no `nixfleet` output."),
             Self::Selection => ("NF-103", "A selector names something unknown, or selects no host."),
+            Self::NoRollout => ("NF-104", "Nothing is known of the rollout, or nothing is left to do in it."),
             Self::Evaluation => ("NF-201", "Nix could not evaluate the flake."),
             Self::Build => ("NF-202", "Nix could not build a host closure."),
             Self::InvalidManifest => ("NF-203", "The intent or manifest of a host is not valid."),

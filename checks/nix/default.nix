@@ -24,6 +24,7 @@ let
     options = import ./options.nix world;
     outputs = import ./outputs.nix world;
     packages = import ./packages.nix world;
+    rollouts = import ./rollouts.nix world;
     systemd = import ./systemd.nix world;
   }
   // lib.optionalAttrs (closure != null) {

@@ -26,7 +26,11 @@ in
         rollout.confirmTimeout = 30;
         tags = [ ];
         roles = [ ];
+        maintenance = null;
+        pin = null;
       };
+      rollout = { };
+      tags = { };
     };
   };
 
@@ -72,6 +76,8 @@ in
         "base"
         "web"
       ];
+      maintenance = null;
+      pin = null;
     };
   };
 
@@ -150,6 +156,8 @@ in
     expected = {
       schema = 1;
       hosts = { };
+      rollout = { };
+      tags = { };
     };
   };
 }

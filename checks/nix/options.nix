@@ -40,10 +40,12 @@ in
   };
   "fields of files, hosts and units are options too" = {
     expr = lib.filter (name: !lib.elem name (map (option: option.name) all)) [
+      "hosts.<name>.pin.until"
       "hosts.<name>.ssh.port"
       "nixfleet.files.<name>.mode"
       "nixfleet.systemd.units.<name>.dropIns.<name>.text"
       "nixfleet.users.<name>.openssh.authorizedKeys"
+      "tags.<name>.rollout.soak"
     ];
     expected = [ ];
   };

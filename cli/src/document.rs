@@ -1,14 +1,16 @@
 //! The JSON document of a command: one, on standard output, and nothing else there.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use nixfleet_activate::SCHEMA;
 use nixfleet_activate::plan::Plan;
+use nixfleet_activate::policy::Policy;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Outcome, Report, Status};
 use serde::Serialize;
 
-use crate::event::HostEnd;
+use crate::event::{End, HostEnd};
+use crate::rollout::RolloutId;
 
 /// Everything a command has to say.
 #[derive(Debug, Serialize)]
@@ -20,6 +22,9 @@ pub struct Document<T> {
     command: &'static str,
     /// One entry for every selected host, by name.
     hosts: Vec<T>,
+    /// `plan`, `apply`, `rollback`: how the hosts are gone through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollout: Option<RolloutView>,
     /// Why no host was reached at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
@@ -28,13 +33,38 @@ pub struct Document<T> {
 impl<T> Document<T> {
     /// The document of a command that came as far as its hosts.
     pub const fn of(command: &'static str, hosts: Vec<T>) -> Self {
-        Self { schema: SCHEMA, command, hosts, problem: None }
+        Self { schema: SCHEMA, command, hosts, rollout: None, problem: None }
     }
 
     /// The document of a command that did not.
     pub const fn failed(command: &'static str, problem: Problem) -> Self {
-        Self { schema: SCHEMA, command, hosts: Vec::new(), problem: Some(problem) }
+        Self { schema: SCHEMA, command, hosts: Vec::new(), rollout: None, problem: Some(problem) }
     }
+
+    /// The same with the rollout that it tells of.
+    #[must_use]
+    pub fn with(self, rollout: Option<RolloutView>) -> Self {
+        Self { rollout, ..self }
+    }
+}
+
+/// What a command has to say of a rollout.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutView {
+    /// Its name; a plan has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<RolloutId>,
+    /// Its rules.
+    pub policy: Policy,
+    /// The hosts of each wave.
+    pub waves: Vec<Vec<String>>,
+    /// How it ended, if it was carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+    /// Why it stopped, if it did before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What a command has to say of one host.
@@ -57,6 +87,9 @@ pub struct HostResult {
     /// `run`: how the command ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Ran>,
+    /// Why it is left out, or had no turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
@@ -78,7 +111,7 @@ impl HostResult {
     /// A result that so far has only an outcome.
     pub fn new(host: impl Into<String>, outcome: Outcome) -> Self {
         let host = host.into();
-        Self { host, outcome, plan: None, report: None, status: None, run: None, problem: None }
+        Self { host, outcome, plan: None, report: None, status: None, run: None, reason: None, problem: None }
     }
 
     /// The result of a host that a problem ended.
@@ -92,8 +125,13 @@ impl HostResult {
 }
 
 impl HostResult {
-    /// The event of this host, which began then.
-    pub fn end(&self, began: Instant) -> HostEnd {
+    /// Whether the inventory leaves it out, which is no failure.
+    pub fn is_left_out(&self) -> bool {
+        self.outcome == Outcome::Skipped && self.reason.is_some()
+    }
+
+    /// The event of this host, which took so long.
+    pub fn end(&self, took: Duration) -> HostEnd {
         let report = self.report.as_ref();
         HostEnd {
             host: self.host.clone(),
@@ -101,7 +139,7 @@ impl HostResult {
             problem: self.problem.clone(),
             before: report.and_then(|report| report.before.clone()),
             after: report.and_then(|report| report.after.clone()),
-            duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }

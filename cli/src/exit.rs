@@ -10,7 +10,7 @@ use crate::document::HostResult;
 /// The exit codes of `nixfleet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Every host is ok or unchanged.
+    /// Every host is ok or unchanged, but for those that the inventory leaves out.
     Good = 0,
     /// The command line, the flake or the inventory is wrong; nothing was touched.
     Refused = 1,
@@ -33,7 +33,7 @@ impl Exit {
     pub fn of(results: &[HostResult], interrupted: bool) -> Self {
         if interrupted {
             Self::Interrupted
-        } else if results.iter().all(|result| result.outcome.is_good()) {
+        } else if results.iter().all(|result| result.outcome.is_good() || result.is_left_out()) {
             Self::Good
         } else {
             Self::HostFailed
@@ -81,5 +81,8 @@ mod tests {
             assert_eq!(exit(&[Outcome::Ok, bad]), Exit::HostFailed, "{bad}");
         }
         assert_eq!(Exit::of(&[], true), Exit::Interrupted);
+        let reason = Some("maintenance: new disks".to_owned());
+        let left_out = HostResult { reason, ..HostResult::new("h", Outcome::Skipped) };
+        assert_eq!(Exit::of(&[left_out], false), Exit::Good);
     }
 }

@@ -36,6 +36,12 @@ impl Interrupt {
         *self.wanted.borrow()
     }
 
+    /// Ends when no further host should be begun.
+    pub async fn wanted(&self) {
+        // The sender is ours, so nothing but the wish ends the wait.
+        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted).await;
+    }
+
     /// Ends at the next Ctrl-C.
     pub async fn again(&self) {
         let (Ok(mut interrupts), Ok(mut terminations)) =

@@ -18,6 +18,7 @@ mod render;
 mod rollout;
 mod saved;
 mod ssh;
+mod state;
 mod tip;
 
 use std::ffi::OsString;

@@ -12,12 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{HostPlan, Planned, Way};
 use crate::nix::Closure;
+use crate::rollout::Outline;
 
 /// What `plan --out` writes and `apply --plan` reads.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SavedPlan {
     schema: u32,
+    /// How the hosts are gone through.
+    pub outline: Outline,
     hosts: Vec<SavedHost>,
 }
 
@@ -35,7 +38,7 @@ impl SavedPlan {
     ///
     /// # Errors
     /// A host has no plan: what is not known cannot be applied exactly.
-    pub fn of(plans: &[HostPlan]) -> Result<Self, Problem> {
+    pub fn of(plans: &[HostPlan], outline: Outline) -> Result<Self, Problem> {
         let hosts = plans.iter().map(|each| match &each.planned {
             Some(Ok(Planned { plan, way: Way::Apply { closure } })) => Ok(SavedHost {
                 host: each.session.host().clone(),
@@ -47,7 +50,7 @@ impl SavedPlan {
                 .because("there is no plan for this host")
                 .help("leave the host out with --on, or mend it first")),
         });
-        Ok(Self { schema: SCHEMA, hosts: hosts.collect::<Result<_, Problem>>()? })
+        Ok(Self { schema: SCHEMA, outline, hosts: hosts.collect::<Result<_, Problem>>()? })
     }
 
     /// Writes it.

@@ -7,5 +7,6 @@ in
   hosts = import ./hosts.nix args;
   roles = import ./roles.nix args;
   defaults = import ./defaults.nix args;
+  tags = import ./tags.nix args;
   programs = import ./programs.nix args;
 }

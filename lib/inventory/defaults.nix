@@ -2,6 +2,25 @@
 { lib, types }:
 let
   inherit (lib) mkOption;
+
+  # What holds where nobody says, as the command line has it.
+  policy = import ./policy.nix {
+    inherit lib types;
+    default =
+      name:
+      {
+        waves = "all hosts in one wave";
+        canary = "none";
+        soak = "not at all";
+        maxParallel = "16";
+        maxFailures = "0";
+        order = "`\"name\"`";
+        onFailure = "`\"pause\"`";
+        spread = "over nothing";
+        unreachable = "`\"skip\"`";
+      }
+      .${name};
+  };
 in
 {
   _file = ./defaults.nix;
@@ -34,17 +53,19 @@ in
       example = 2222;
       description = "The SSH port of hosts that name none.";
     };
-    rollout.confirmTimeout = mkOption {
-      type = import ./confirm-timeout.nix { inherit types; };
-      default = 30;
-      example = "2m";
-      description = ''
-        How long a changed host waits to be reached over a new SSH connection before it goes back by itself, for hosts that
-        do not say otherwise. `false`: they keep a change even where they cannot be reached any more.
-      '';
+    rollout = policy // {
+      confirmTimeout = mkOption {
+        type = import ./confirm-timeout.nix { inherit types; };
+        default = 30;
+        example = "2m";
+        description = ''
+          How long a changed host waits to be reached over a new SSH connection before it goes back by itself, for hosts that
+          do not say otherwise. `false`: they keep a change even where they cannot be reached any more.
+        '';
+      };
     };
     tags = mkOption {
-      type = types.listOf types.label;
+      type = types.listOf types.tag;
       default = [ ];
       example = [ "prod" ];
       description = "Tags of every host.";

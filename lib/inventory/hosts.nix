@@ -99,19 +99,38 @@ let
         description = "How changes come to the host.";
       };
       tags = mkOption {
-        type = types.listOf types.label;
+        type = types.listOf types.tag;
         default = [ ];
         example = [
           "web"
-          "prod"
+          "rack:a"
         ];
-        description = "Free labels, selected with `--tag` and, in `--on`, with `@tag`. Those of `defaults.tags` are added.";
+        description = ''
+          Free labels, selected with `--tag` and, in `--on`, with `@tag`. Those of `defaults.tags` are added. A label such as
+          `rack:a` is the value `a` in the dimension `rack`, over which `spread` spreads.
+        '';
       };
       roles = mkOption {
         type = types.listOf types.label;
         default = [ ];
         example = [ "web" ];
         description = "The roles that the host plays, by name in `roles`. Those of `defaults.roles` are added.";
+      };
+      maintenance = mkOption {
+        type = types.nullOr types.line;
+        default = null;
+        example = "new disks, until Friday";
+        description = "Why the host is left alone for now. An apply leaves it out and shows why.";
+      };
+      pin = mkOption {
+        type = types.nullOr (import ./pin.nix { inherit lib types; });
+        default = null;
+        example = {
+          generation = 12;
+          reason = "kernel regression, ticket 4711";
+          until = "2027-01-31";
+        };
+        description = "Keeps the host as it is. An apply leaves it out and shows why; a rollback of this host does not ask.";
       };
       modules = mkOption {
         type = types.modules;

@@ -79,9 +79,71 @@ let
   byPlace = lib.groupBy (host: "${host.addr} port ${toString host.ssh.port}");
 
   all = lib.attrValues hosts;
+
+  # A mistaken tag would take away a limit without a word.
+  carried = lib.unique (lib.concatMap (host: host.tags) all);
+  ofTag =
+    tag: field: rest:
+    problem.make (
+      {
+        loc = [
+          "tags"
+          tag
+        ]
+        ++ field;
+        def = types.definitionOf options.tags tag;
+      }
+      // rest
+    );
+  nobodyCarries =
+    tag: field: name:
+    let
+      guess = problem.guess carried name;
+    in
+    ofTag tag field {
+      what = "no host carries the tag ${builtins.toJSON name}";
+      why = "the tags of this fleet are: ${problem.names carried}";
+      example =
+        if guess == null then
+          "hosts.<name>.tags = [ ${builtins.toJSON name} ];"
+        else if field == [ ] then
+          "tags.${builtins.toJSON guess} = …;"
+        else
+          "tags.${builtins.toJSON tag}.before = [ ${builtins.toJSON guess} ];";
+    };
+  unknownTags =
+    tag: said:
+    lib.optional (!lib.elem tag carried) (nobodyCarries tag [ ] tag)
+    ++ map (nobodyCarries tag [ "before" ]) (lib.filter (name: !lib.elem name carried) said.before);
+
+  # The way from a tag back to itself, if there is one.
+  wayBack =
+    tag:
+    let
+      from =
+        way:
+        let
+          next = config.tags.${lib.last way}.before or [ ];
+          further = map (name: from (way ++ [ name ])) (lib.filter (name: !lib.elem name way) next);
+        in
+        if lib.elem tag next then way ++ [ tag ] else lib.findFirst (found: found != null) null further;
+    in
+    from [ tag ];
+  circles = lib.filter (way: way != null) (map wayBack (lib.attrNames config.tags));
+  # Each circle once, told from the first of its names.
+  circle =
+    way:
+    ofTag (lib.head way) [ "before" ] {
+      what = "the tags come before each other in a circle: ${lib.concatStringsSep " before " way}";
+      why = "no host of them could ever be the first";
+      example = "tags.${builtins.toJSON (lib.head way)}.before = [ ];";
+    };
+  isTold = way: lib.head way == lib.head (lib.sort (a: b: a < b) way);
 in
 lib.concatMap unknownRoles all
 ++ lib.concatMap noBackend all
+++ lib.optionals (all != [ ]) (lib.concatLists (lib.mapAttrsToList unknownTags config.tags))
+++ map circle (lib.filter isTold circles)
 ++ lib.mapAttrsToList sameAddress (
   lib.filterAttrs (_: group: lib.length group > 1) (byPlace (addressed all))
 )

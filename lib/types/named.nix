@@ -87,6 +87,50 @@ in
     placeholder = "label";
   };
 
+  # A label, or the value of a dimension, over which a rollout can be spread.
+  tag = matching {
+    name = "tag";
+    description = "a tag such as \"web\" or \"rack:a\"";
+    regex = "[A-Za-z0-9][A-Za-z0-9._-]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?";
+    placeholder = "tag";
+  };
+
+  # A number of hosts, or a part of them.
+  amountFrom =
+    low:
+    scalar.scalar {
+      name = "amount";
+      description = "a number of hosts from ${toString low}, or a part such as \"10%\"";
+      accepts =
+        value:
+        let
+          part = builtins.match "(0|[1-9][0-9]?|100)%" value;
+        in
+        if builtins.isInt value then
+          value >= low
+        else
+          builtins.isString value && part != null && lib.toInt (builtins.head part) >= low;
+      placeholder = low;
+    };
+
+  # Which hosts go first.
+  canary = scalar.scalar {
+    name = "canary";
+    description = "a number of hosts, or a list of expressions such as \"@canary\"";
+    accepts =
+      value:
+      builtins.isInt value && value >= 0
+      || builtins.isList value && lib.all (each: builtins.isString each && each != "") value;
+    placeholder = 0;
+  };
+
+  date = matching {
+    name = "date";
+    description = "a date such as \"2027-01-31\"";
+    regex = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
+    placeholder = "1970-01-01";
+  };
+
   # The rule of Debian's adduser, which useradd accepts too.
   accountName = matching {
     name = "accountName";

@@ -15,6 +15,11 @@ fn the_tutorial_works_when_followed_to_the_letter() {
     follow("docs/tutorial.md");
 }
 
+#[test]
+fn the_page_on_rollouts_works_when_followed_to_the_letter() {
+    follow("docs/how-to/rollouts.md");
+}
+
 /// Does what a page says, in a new folder on the operator's machine.
 fn follow(page: &str) {
     let text = std::fs::read_to_string(checkout::path(page)).unwrap();

@@ -1,8 +1,13 @@
 //! `nixfleet apply`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use super::{ForceArgs, TargetArgs, WindowArgs};
+use super::{ForceArgs, RolloutArgs, TargetArgs, WindowArgs};
+use crate::rollout::RolloutId;
+
+/// What a plan that was made before has settled.
+const FIXED: [&str; 8] = ["host", "tag", "role", "base", "on", "strategy", "wave", "canary"];
 
 /// Flags of `apply`.
 #[derive(Clone, Debug, clap::Args)]
@@ -11,7 +16,9 @@ Examples:
   nixfleet apply                          plan every host, ask, then change them in parallel
   nixfleet apply --tag web --yes          without the question, for scripts
   nixfleet apply --host web-1 --dry-run   the same as plan
-  nixfleet apply --plan today.plan        exactly what was planned, or nothing")]
+  nixfleet apply --plan today.plan        exactly what was planned, or nothing
+  nixfleet apply --strategy canary        one host first, or those that the fleet names
+  nixfleet apply --resume                 go on with what was paused")]
 pub struct ApplyArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
@@ -21,6 +28,9 @@ pub struct ApplyArgs {
 
     #[command(flatten)]
     pub force: ForceArgs,
+
+    #[command(flatten)]
+    pub rollout: RolloutArgs,
 
     /// Do not ask before changing hosts
     #[arg(short, long, help_heading = "Apply")]
@@ -35,6 +45,29 @@ pub struct ApplyArgs {
     pub dry_run: bool,
 
     /// Apply a plan saved by `plan --out`; refused where a host has changed since
-    #[arg(long, help_heading = "Apply", value_name = "FILE", conflicts_with_all = ["host", "tag", "role", "base", "on"])]
+    #[arg(long, help_heading = "Apply", value_name = "FILE", conflicts_with_all = FIXED)]
     pub plan: Option<PathBuf>,
+
+    /// Go on with a rollout that was paused or interrupted, with exactly the closures that were planned then; without a
+    /// name, with the last one
+    #[arg(long, help_heading = "Apply", value_name = "ROLLOUT", num_args = 0..=1, conflicts_with_all = FIXED)]
+    #[arg(default_missing_value = "last", conflicts_with_all = ["plan", "dry_run"])]
+    pub resume: Option<Resumed>,
+}
+
+/// Which rollout goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// The last one that was begun on this machine.
+    Last,
+    /// One by its name.
+    Named(RolloutId),
+}
+
+impl FromStr for Resumed {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if word == "last" { Ok(Self::Last) } else { word.parse().map(Self::Named) }
+    }
 }

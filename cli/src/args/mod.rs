@@ -6,6 +6,7 @@ mod force;
 mod hosts;
 mod plan;
 mod rollback;
+mod rollout;
 mod run;
 mod status;
 mod targets;
@@ -13,12 +14,13 @@ mod window;
 
 use clap::{Parser, Subcommand};
 
-pub use apply::ApplyArgs;
+pub use apply::{ApplyArgs, Resumed};
 pub use flake::FlakeArgs;
 pub use force::ForceArgs;
 pub use hosts::HostsArgs;
 pub use plan::PlanArgs;
 pub use rollback::{Destination, RollbackArgs};
+pub use rollout::RolloutArgs;
 pub use run::RunArgs;
 pub use status::StatusArgs;
 #[cfg(test)]
@@ -46,9 +48,9 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every host is ok or unchanged
+  0    every host is ok or unchanged, but for those that the inventory leaves out
   1    the command line, the flake or the inventory is wrong; nothing was touched
-  2    some host failed, was rolled back, was blocked, or could not be reached
+  2    some host failed, was rolled back, was blocked, could not be reached, or had no turn
   3    the plan has changes (only with `plan --exit-code`)
   130  interrupted; hosts that had begun were left to finish";
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{ForceArgs, TargetArgs};
+use super::{ForceArgs, RolloutArgs, TargetArgs};
 
 /// Flags of `plan`.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,6 +18,9 @@ pub struct PlanArgs {
 
     #[command(flatten)]
     pub force: ForceArgs,
+
+    #[command(flatten)]
+    pub rollout: RolloutArgs,
 
     /// Exit with 3 where the plan has changes
     #[arg(long, help_heading = "Plan")]

@@ -4,13 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{ForceArgs, TargetArgs, WindowArgs};
+use crate::rollout::RolloutId;
 
 /// Flags of `rollback`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   nixfleet rollback --host web-1          back to the generation before the present one
-  nixfleet rollback --host web-1 --to 3   to generation 3")]
+  nixfleet rollback --host web-1 --to 3   to generation 3
+  nixfleet rollback --rollout 20261120-140322-kbzq
+                                          all hosts that a rollout has changed, as they were before it")]
 pub struct RollbackArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
@@ -24,6 +27,11 @@ pub struct RollbackArgs {
     /// The generation to go to: its number, or `previous`
     #[arg(long, help_heading = "Rollback", value_name = "N|previous", default_value = "previous")]
     pub to: Destination,
+
+    /// Take every host back that this rollout has changed and that still stands where it put it
+    #[arg(long, help_heading = "Rollback", value_name = "ROLLOUT")]
+    #[arg(conflicts_with_all = ["to", "host", "tag", "role", "base", "on"])]
+    pub rollout: Option<RolloutId>,
 
     /// Do not ask before changing hosts
     #[arg(short, long, help_heading = "Rollback")]

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use nixfleet_activate::fleet::Base;
+use nixfleet_activate::policy::Policy;
 
 use super::FlakeArgs;
 
@@ -41,14 +42,26 @@ pub struct TargetArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
 
-    /// How many hosts to work on at once
-    #[arg(long, value_name = "N", default_value = "16", help_heading = "Targets")]
-    pub parallel: NonZeroUsize,
+    /// How many hosts to work on at once [default: 16, or what the inventory says of rollouts]
+    #[arg(long, value_name = "N", help_heading = "Targets")]
+    pub parallel: Option<NonZeroUsize>,
 
     /// Seconds to wait for a host to accept a connection
     #[arg(long, value_name = "SECONDS", default_value = "10", help_heading = "Targets")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
     pub connect_timeout: u64,
+
+    /// How often a host that does not answer is tried again, after 1, 2, 4 … seconds
+    #[arg(long, value_name = "N", default_value = "0", help_heading = "Targets")]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=20))]
+    pub connect_retries: u32,
+}
+
+impl TargetArgs {
+    /// How many hosts to ask at once.
+    pub fn at_once(&self) -> NonZeroUsize {
+        self.parallel.unwrap_or(Policy::PARALLEL)
+    }
 }
 
 /// Reads a base by the word that the inventory uses.

@@ -2,12 +2,13 @@
 
 use nixfleet_activate::report::Outcome;
 
-use super::change::Manner;
+use super::change::{Manner, Memory, Rollout};
 use super::host_plan::HostPlan;
-use super::{Context, change, confirm, plan, planning, targets};
+use super::{Context, change, confirm, plan, planning, resume, targets};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::document::HostResult;
 use crate::exit::Exit;
+use crate::rollout::{Outline, RolloutId};
 use crate::saved::SavedPlan;
 
 /// Plans, asks, and brings the hosts to what the flake describes.
@@ -16,18 +17,18 @@ use crate::saved::SavedPlan;
 /// The command came to no host.
 pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit> {
     if args.dry_run {
-        let (targets, force) = (args.targets.clone(), args.force.clone());
-        let args = PlanArgs { targets, force, exit_code: false, out: None };
+        let (targets, force, rollout) = (args.targets.clone(), args.force.clone(), args.rollout.clone());
+        let args = PlanArgs { targets, force, rollout, exit_code: false, out: None };
         return plan::execute(&args, context).await;
     }
     confirm::check(args.yes, context)?;
+    let (force, substitute) = (&args.force.force, args.substitute_on_destination);
+    let manner = Manner { yes: args.yes, window: args.window, force, substitute };
+    if let Some(resumed) = &args.resume {
+        return resume::execute(resumed, args, manner, context).await;
+    }
     match planned(args, context).await? {
-        Ok(plans) => {
-            let (parallel, window) = (args.targets.parallel, args.window);
-            let (force, substitute) = (&args.force.force, args.substitute_on_destination);
-            let manner = Manner { yes: args.yes, parallel, window, force, substitute };
-            change::execute(plans, "Apply to", manner, context).await
-        }
+        Ok(rollout) => change::execute(rollout, manner, context).await,
         Err((results, exit)) => context.refuse(results, exit),
     }
 }
@@ -35,23 +36,34 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit
 /// What every host has to do with it that nothing is applied at all, and how the command ends.
 type Refused = (Vec<HostResult>, Exit);
 
-/// The plans to apply, or why nothing is applied at all.
-async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Vec<HostPlan>, Refused>> {
-    let (parallel, timeout) = (args.targets.parallel, args.targets.connect_timeout);
+/// What to apply, or why nothing is applied at all.
+async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Rollout, Refused>> {
+    let parallel = args.targets.at_once();
+    let (id, question) = (RolloutId::draw(), "Apply to");
     let Some(file) = &args.plan else {
-        let (nix, hosts) = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
-        let sessions = targets::sessions(hosts, timeout)?;
+        let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+        let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
+        let targets::Rollout { nix, hosts, left_out, outline } = rollout;
+        let sessions = targets::sessions(hosts, &args.targets)?;
         return Ok(match planning::build(&nix, &sessions, parallel, context).await? {
-            Ok(closures) => Ok(planning::ask(sessions, &closures, &args.force, parallel, context).await?),
+            Ok(closures) => {
+                let plans = planning::ask(sessions, &closures, &args.force, parallel, context).await?;
+                let memory = Memory::New { flake: nix.flake.reference.clone(), closures };
+                Ok(Rollout { id, question, outline, plans, left_out, memory })
+            }
             Err(results) => Err((results, Exit::Refused)),
         });
     };
     let saved = SavedPlan::read(file)?;
-    let sessions = targets::sessions(saved.hosts(), timeout)?;
-    let plans = planning::ask(sessions, &saved.closures(), &args.force, parallel, context).await?;
+    let (sessions, closures) = (targets::sessions(saved.hosts(), &args.targets)?, saved.closures());
+    let plans = planning::ask(sessions, &closures, &args.force, parallel, context).await?;
     let exact = |plan: &HostPlan| plan.plan().is_some_and(|now| saved.objection(plan.name(), now).is_none());
     if plans.iter().all(exact) {
-        return Ok(Ok(plans));
+        let mut policy = args.rollout.run.of(saved.outline.policy.clone());
+        policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);
+        let outline = Outline { policy, ..saved.outline };
+        let memory = Memory::New { flake: file.display().to_string(), closures };
+        return Ok(Ok(Rollout { id, question, outline, plans, left_out: Vec::new(), memory }));
     }
     let results: Vec<HostResult> = plans.iter().map(|plan| refused(plan, &saved)).collect();
     let exit = Exit::of(&results, context.interrupt.is_wanted());

@@ -54,6 +54,11 @@ impl HostPlan {
         self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.plan)
     }
 
+    /// How it is carried out, where there is a plan.
+    pub fn way(&self) -> Option<&Way> {
+        self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.way)
+    }
+
     /// How the host stands if it goes no further than this.
     pub fn result(&self) -> HostResult {
         let mut result = match &self.planned {

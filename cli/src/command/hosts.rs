@@ -8,6 +8,7 @@ use crate::args::HostsArgs;
 use crate::document::Document;
 use crate::exit::Exit;
 use crate::render;
+use crate::rollout::described;
 
 /// A host in the JSON document: the inventory's own words, under the key that every command has.
 #[derive(Serialize)]
@@ -22,7 +23,7 @@ struct Listed {
 /// # Errors
 /// No inventory, or a selection that is wrong.
 pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit> {
-    let (_, hosts) = targets::select(&args.flake, &args.selection, context).await?;
+    let hosts = targets::select(&args.flake, &args.selection, context).await?.hosts;
     if context.output.json {
         let listed = hosts.into_iter().map(|inventory| Listed { host: inventory.name.clone(), inventory });
         print_json(&Document::of(context.name, listed.collect()))?;
@@ -38,8 +39,15 @@ pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit
             format!("{}:{}", host.ssh.user, host.ssh.port),
             host.tags.join(" "),
             host.roles.join(" "),
+            left_out(host),
         ]
     });
-    context.show(&render::table(&["host", "base", "system", "address", "ssh", "tags", "roles"], rows));
+    context.show(&render::table(&["host", "base", "system", "address", "ssh", "tags", "roles", ""], rows));
     Ok(Exit::Good)
+}
+
+/// Why an apply leaves a host out, if the inventory says something of the kind.
+fn left_out(host: &Host) -> String {
+    let maintenance = host.maintenance.as_ref().map(|why| format!("maintenance: {why}"));
+    maintenance.or_else(|| host.pin.as_ref().map(described)).unwrap_or_default()
 }

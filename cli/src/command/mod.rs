@@ -1,6 +1,7 @@
 //! One file per subcommand, and the steps they share.
 
 mod apply;
+mod carry_out;
 mod change;
 mod completions;
 mod confirm;
@@ -9,6 +10,7 @@ mod hosts;
 mod plan;
 mod planning;
 mod reference;
+mod resume;
 mod rollback;
 mod run;
 mod status;
@@ -22,8 +24,8 @@ use serde::Serialize;
 pub use host_plan::{HostPlan, Planned, Way};
 
 use crate::args::{Command, OutputArgs};
-use crate::document::{Document, HostResult};
-use crate::event::{Bus, Happening, Stage};
+use crate::document::{Document, HostResult, RolloutView};
+use crate::event::{Bus, Happening, Level, Stage};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::render::{self, Progress};
@@ -67,6 +69,12 @@ impl Context {
         result
     }
 
+    /// Says something that should be looked at, of a host or of the whole.
+    fn warn(&self, host: Option<&str>, text: &str) {
+        let (host, text) = (host.map(str::to_owned), text.to_owned());
+        self.events.say(Happening::Log { level: Level::Warning, host, text });
+    }
+
     /// Prints for people; a program that reads JSON gets nothing but its document.
     fn show(&self, text: &str) {
         if !self.output.is_for_programs() {
@@ -75,22 +83,22 @@ impl Context {
     }
 
     /// Ends a command that came as far as its hosts: prints the document, or the last line.
-    fn finish(&self, results: Vec<HostResult>) -> anyhow::Result<Exit> {
+    fn finish(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> anyhow::Result<Exit> {
         let exit = Exit::of(&results, self.interrupt.is_wanted());
-        self.print(results)?;
+        self.print(results, rollout)?;
         Ok(exit)
     }
 
     /// Ends a command that goes no further, with what each host has to do with it.
     fn refuse(&self, results: Vec<HostResult>, exit: Exit) -> anyhow::Result<Exit> {
         self.show(&render::results(&results));
-        self.print(results)?;
+        self.print(results, None)?;
         Ok(exit)
     }
 
-    fn print(&self, results: Vec<HostResult>) -> anyhow::Result<()> {
+    fn print(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> anyhow::Result<()> {
         if self.output.json {
-            print_json(&Document::of(self.name, results))?;
+            print_json(&Document::of(self.name, results).with(rollout))?;
         } else if !self.output.events {
             let tally = render::tally(&results, self.began.elapsed());
             self.progress.suspend(|| {

@@ -1,39 +1,61 @@
 //! `nixfleet plan`.
 
+use std::collections::BTreeSet;
+
+use nixfleet_activate::report::Outcome;
+
 use super::host_plan::HostPlan;
 use super::{Context, planning, targets};
 use crate::args::PlanArgs;
-use crate::document::HostResult;
+use crate::document::{HostResult, RolloutView};
+use crate::event::LeftOut;
 use crate::exit::Exit;
 use crate::render;
+use crate::rollout::Outline;
 use crate::saved::SavedPlan;
 
-/// Shows what would change. Changes nothing.
+/// Shows what would change, and in which waves. Changes nothing.
 ///
 /// # Errors
 /// The command came to no host.
 pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit> {
-    let (nix, hosts) = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
-    let sessions = targets::sessions(hosts, args.targets.connect_timeout)?;
-    let closures = match planning::build(&nix, &sessions, args.targets.parallel, context).await? {
+    let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+    let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
+    let targets::Rollout { nix, hosts, left_out, outline } = rollout;
+    let (sessions, parallel) = (targets::sessions(hosts, &args.targets)?, args.targets.at_once());
+    let closures = match planning::build(&nix, &sessions, parallel, context).await? {
         Ok(closures) => closures,
         Err(results) => return context.refuse(results, Exit::Refused),
     };
-    let plans = planning::ask(sessions, &closures, &args.force, args.targets.parallel, context).await?;
+    let plans = planning::ask(sessions, &closures, &args.force, parallel, context).await?;
     show(&plans, context);
+    show_waves(&outline, &plans, &left_out, context);
     show_without(&plans, context);
-    let results: Vec<HostResult> = plans.iter().map(HostPlan::result).collect();
+    let results = results(&plans, &left_out);
     if let Some(file) = &args.out {
-        SavedPlan::of(&plans)?.write(file)?;
+        SavedPlan::of(&plans, outline.clone())?.write(file)?;
     }
     let changes = plans.iter().any(HostPlan::is_to_change);
-    if !changes && results.iter().all(|result| result.outcome.is_good()) {
+    if !changes && Exit::of(&results, false) == Exit::Good {
         context.show("Nothing to change.\n");
     }
-    match context.finish(results)? {
+    let (policy, waves) = (outline.policy, outline.waves);
+    let view = RolloutView { id: None, policy, waves, end: None, reason: None };
+    match context.finish(results, Some(view))? {
         Exit::Good if args.exit_code && changes => Ok(Exit::Changes),
         exit => Ok(exit),
     }
+}
+
+/// Every selected host as it stands if it goes no further than this, by name.
+pub fn results(plans: &[HostPlan], left_out: &[LeftOut]) -> Vec<HostResult> {
+    let left_out = left_out.iter().map(|each| HostResult {
+        reason: Some(each.reason.clone()),
+        ..HostResult::new(&each.host, Outcome::Skipped)
+    });
+    let mut results: Vec<HostResult> = plans.iter().map(HostPlan::result).chain(left_out).collect();
+    results.sort_by(|one, other| one.host.cmp(&other.host));
+    results
 }
 
 /// Shows every plan.
@@ -42,10 +64,20 @@ pub fn show(plans: &[HostPlan], context: &Context) {
     context.show(&render::plans(&shown, context.output.verbose));
 }
 
+/// Shows the waves, where there is more to say than that all hosts are in one.
+pub fn show_waves(outline: &Outline, plans: &[HostPlan], left_out: &[LeftOut], context: &Context) {
+    let to_change: BTreeSet<&str> =
+        plans.iter().filter(|plan| plan.is_to_change()).map(HostPlan::name).collect();
+    context.show(&render::waves(outline, &to_change, left_out));
+}
+
 /// Shows why some hosts have no plan.
 pub fn show_without(plans: &[HostPlan], context: &Context) {
-    let without: Vec<HostResult> =
-        plans.iter().filter(|plan| plan.plan().is_none()).map(HostPlan::result).collect();
+    let without: Vec<HostResult> = plans
+        .iter()
+        .filter(|plan| plan.planned.is_some() && plan.plan().is_none())
+        .map(HostPlan::result)
+        .collect();
     if !without.is_empty() {
         context.show(&format!("{}\n", render::results(&without)));
     }

@@ -34,6 +34,9 @@ pub async fn build(
     parallel: NonZeroUsize,
     context: &Context,
 ) -> anyhow::Result<Result<BTreeMap<String, Closure>, Vec<HostResult>>> {
+    if sessions.is_empty() {
+        return Ok(Ok(BTreeMap::new()));
+    }
     let hosts: Vec<_> = sessions.iter().map(|session| session.host().clone()).collect();
     // What is wrong with a connection is told when the host is asked for its plan. Of a large fleet only those are
     // connected early that are asked soon.

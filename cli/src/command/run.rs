@@ -26,14 +26,14 @@ const WAITING: usize = 1024;
 /// The command came to no host.
 pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> {
     let words = words(args)?;
-    let (_, hosts) = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+    let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
-    let sessions = targets::sessions(hosts, args.targets.connect_timeout)?;
+    let sessions = targets::sessions(hosts, &args.targets)?;
     context.interrupt.hosts_are_changing();
     let (sender, receiver) = channel(WAITING);
     let ran = async {
         let sender = sender;
-        each(sessions, args.targets.parallel, &context.interrupt, |session| {
+        each(sessions, args.targets.at_once(), &context.interrupt, |session| {
             let (words, sudo, sender) = (words.clone(), args.sudo, sender.clone());
             let limit = Duration::from_secs(args.timeout);
             let events = context.events.clone();
@@ -42,7 +42,7 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
                 let began = Instant::now();
                 events.say(Happening::HostPhase { host: host.clone(), phase: Phase::Running });
                 let ran = remote::run(&session, &words, sudo, limit, sender).await;
-                let end = result(&host, Some(ran.clone()), Default::default()).end(began);
+                let end = result(&host, Some(ran.clone()), Default::default()).end(began.elapsed());
                 events.say(Happening::HostEnded(end));
                 ran
             }
@@ -61,7 +61,7 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
         }
         summary(&results);
     }
-    context.finish(results)
+    context.finish(results, None)
 }
 
 fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {

@@ -18,10 +18,10 @@ use crate::{remote, render};
 /// # Errors
 /// The command came to no host.
 pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exit> {
-    let (_, hosts) = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+    let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
-    let sessions = targets::sessions(hosts, args.targets.connect_timeout)?;
-    let found = each(sessions, args.targets.parallel, &context.interrupt, |session| {
+    let sessions = targets::sessions(hosts, &args.targets)?;
+    let found = each(sessions, args.targets.at_once(), &context.interrupt, |session| {
         let events = context.events.clone();
         async move {
             let name = &session.host().name;
@@ -42,7 +42,7 @@ pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exi
         .collect();
     context.show(&render::statuses(&results, context.output.verbose));
     if context.output.is_for_programs() {
-        return context.finish(results);
+        return context.finish(results, None);
     }
     Ok(Exit::of(&results, context.interrupt.is_wanted()))
 }

@@ -1,17 +1,28 @@
-//! From flags to hosts and sessions: the first step of every command.
+//! From flags to hosts, to what a rollout over them goes by, and to sessions: the first steps of every command.
 
 use std::sync::Arc;
 
-use nixfleet_activate::fleet::Host;
+use nixfleet_activate::fleet::{Fleet, Host};
 use nixfleet_activate::problem::{Code, Problem};
 
 use super::Context;
-use crate::args::{FlakeArgs, SelectionArgs};
-use crate::event::Stage;
+use crate::args::{FlakeArgs, RolloutArgs, SelectionArgs, TargetArgs};
+use crate::event::{LeftOut, Stage};
 use crate::flake::Flake;
 use crate::inventory;
 use crate::nix::Nix;
+use crate::rollout::{Outline, part, policy_for, today};
 use crate::ssh::{Session, Sockets};
+
+/// A fleet, and what of it was selected.
+pub struct Selected {
+    /// Nix, for the flake of the fleet.
+    pub nix: Nix,
+    /// The whole inventory.
+    pub fleet: Fleet,
+    /// The selected hosts, by name.
+    pub hosts: Vec<Host>,
+}
 
 /// Evaluates the inventory and selects from it.
 ///
@@ -21,21 +32,55 @@ pub async fn select(
     flake: &FlakeArgs,
     selection: &SelectionArgs,
     context: &Context,
-) -> Result<(Nix, Vec<Host>), Problem> {
+) -> Result<Selected, Problem> {
     let here = std::env::current_dir()
         .map_err(|error| Problem::new(Code::Usage, "the current directory cannot be read").because(error))?;
     let nix = Nix::new(Flake::find(flake.flake.as_deref(), &here)?, flake, context.output.verbose);
     let fleet = context.stage(Stage::Evaluation, nix.fleet()).await?;
     let hosts = inventory::select(&fleet, selection)?;
-    Ok((nix, hosts))
+    Ok(Selected { nix, fleet, hosts })
+}
+
+/// A selection that is to be changed.
+pub struct Rollout {
+    /// Nix, for the flake of the fleet.
+    pub nix: Nix,
+    /// The hosts that take part.
+    pub hosts: Vec<Host>,
+    /// The selected hosts that do not.
+    pub left_out: Vec<LeftOut>,
+    /// What the rollout goes by.
+    pub outline: Outline,
+}
+
+/// What a rollout over the selected hosts goes by.
+///
+/// # Errors
+/// The policy names something unknown, or asks for what cannot be.
+pub fn rollout(
+    selected: Selected,
+    targets: &TargetArgs,
+    args: &RolloutArgs,
+    context: &Context,
+) -> Result<Rollout, Problem> {
+    let Selected { nix, fleet, hosts } = selected;
+    let parted = part(hosts, &today());
+    for (host, text) in &parted.warnings {
+        context.warn(Some(host), text);
+    }
+    let mut policy = args.of(policy_for(&fleet, &parted.hosts));
+    policy.max_parallel = targets.parallel.unwrap_or(policy.max_parallel);
+    let outline = Outline::of(&fleet, &parted.hosts, policy)?;
+    Ok(Rollout { nix, hosts: parted.hosts, left_out: parted.left_out, outline })
 }
 
 /// A session for each host.
 ///
 /// # Errors
 /// There is no private place for sockets, or a pinned host key is none.
-pub fn sessions(hosts: Vec<Host>, connect_timeout: u64) -> Result<Vec<Arc<Session>>, Problem> {
+pub fn sessions(hosts: Vec<Host>, args: &TargetArgs) -> Result<Vec<Arc<Session>>, Problem> {
     let sockets = Sockets::open()?;
     let count = hosts.len();
-    hosts.into_iter().map(|host| Session::new(host, &sockets, count, connect_timeout).map(Arc::new)).collect()
+    let session = |host| Session::new(host, &sockets, count, args.connect_timeout, args.connect_retries);
+    hosts.into_iter().map(|host| session(host).map(Arc::new)).collect()
 }

@@ -113,6 +113,8 @@ pub enum Happening {
     WaveEnded {
         /// Which, from 1.
         wave: usize,
+        /// How many there are.
+        of: usize,
         /// How many of its hosts failed.
         failed: usize,
     },
@@ -143,8 +145,6 @@ pub enum Happening {
     },
     /// Hosts that the rollout has changed go back.
     RolloutReturning {
-        /// Why, in words.
-        reason: String,
         /// Which hosts.
         hosts: Vec<String>,
     },
@@ -152,8 +152,8 @@ pub enum Happening {
     RolloutInterrupted,
     /// Nothing more happens in a rollout by itself.
     RolloutEnded {
-        /// Whether every host was reached that should be; otherwise it can be resumed.
-        complete: bool,
+        /// How it ended.
+        end: End,
         /// How long it took, in milliseconds.
         duration_ms: u64,
     },
@@ -176,6 +176,35 @@ pub enum Happening {
         /// The line.
         text: String,
     },
+}
+
+/// How a rollout ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum End {
+    /// Every wave has had its turn. Hosts may have failed, as many as may.
+    Complete,
+    /// It was paused, and can be resumed.
+    Paused,
+    /// The user interrupted it, and it can be resumed.
+    Interrupted,
+    /// Hosts of the wave went back, and it can be resumed.
+    WaveRolledBack,
+    /// All hosts that it had changed went back.
+    RolledBack,
+}
+
+impl End {
+    /// For people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Paused => "paused",
+            Self::Interrupted => "interrupted",
+            Self::WaveRolledBack => "paused, its last wave rolled back",
+            Self::RolledBack => "rolled back",
+        }
+    }
 }
 
 /// How a host ended.

@@ -7,8 +7,6 @@ mod lines;
 mod reference;
 
 pub use bus::{Bus, Listener};
-#[cfg(test)]
-pub use happening::Level;
-pub use happening::{Event, Happening, HostEnd, Phase, Stage, Stream};
+pub use happening::{End, Event, Happening, HostEnd, LeftOut, Level, Phase, Stage, Stream};
 pub use lines::Lines;
 pub use reference::{page, schema};

@@ -3,4 +3,4 @@
 mod expression;
 mod selector;
 
-pub use selector::select;
+pub use selector::{matching, select};

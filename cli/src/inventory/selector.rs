@@ -48,6 +48,20 @@ pub fn select(fleet: &Fleet, args: &SelectionArgs) -> Result<Vec<Host>, Problem>
     Ok(selected.into_iter().cloned().collect())
 }
 
+/// Those of these hosts that any of the expressions selects.
+///
+/// # Errors
+/// As for [`select`]; an empty selection is no error here.
+pub fn matching(fleet: &Fleet, expressions: &[String], hosts: &[Host]) -> Result<BTreeSet<String>, Problem> {
+    let matcher = |text: &String| {
+        let expression = parse(text).map_err(|error| malformed(text, error))?;
+        Matcher::new(fleet, &expression)
+    };
+    let matchers = expressions.iter().map(matcher).collect::<Result<Vec<_>, _>>()?;
+    let matching = hosts.iter().filter(|host| matchers.iter().any(|matcher| matcher.matches(host)));
+    Ok(matching.map(|host| host.name.clone()).collect())
+}
+
 const fn base_word(base: Base) -> &'static str {
     match base {
         Base::Ubuntu => "ubuntu",

@@ -7,6 +7,7 @@ mod delivery;
 mod plan;
 mod rollback;
 mod run;
+mod send;
 mod status;
 mod terms;
 
@@ -21,6 +22,7 @@ pub use apply::apply;
 pub use plan::{Activators, Wanted, plan};
 pub use rollback::{plan_rollback, rollback};
 pub use run::{Finished, Line, run};
+pub use send::send;
 pub use status::status;
 pub use terms::Terms;
 

@@ -9,6 +9,7 @@ mod status;
 mod style;
 mod summary;
 mod table;
+mod waves;
 
 pub use clean::clean;
 pub use plan::plans;
@@ -16,8 +17,9 @@ pub use print::{err, out};
 pub use progress::Progress;
 pub use status::statuses;
 pub use style::{HOST_COLOURS, paint};
-pub use summary::{results, tally};
+pub use summary::{hosts, results, tally};
 pub use table::table;
+pub use waves::{time, waves, what_next};
 
 /// Text two columns further to the right, blank lines left blank.
 fn indented(text: &str) -> String {

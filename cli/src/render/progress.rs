@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::event::{Event, Happening, Listener};
+use nixfleet_activate::report::Outcome;
+
+use crate::event::{Event, Happening, Level, Listener};
 
 /// What hosts are being worked on, and how.
 #[derive(Clone)]
@@ -34,11 +36,8 @@ impl Listener for Progress {
             Happening::StageEnded { .. } => self.done(WHOLE, None),
             Happening::HostPhase { host, phase } => self.doing(host, phase.as_str()),
             Happening::HostPlanned { host, .. } => self.done(host, None),
-            Happening::HostEnded(end) if event.rollout.is_some() => {
-                self.done(&end.host, Some(end.outcome.as_str()));
-            }
-            Happening::HostEnded(end) => self.done(&end.host, None),
-            _ => {}
+            Happening::HostEnded(end) => self.done(&end.host, said(event, end.outcome)),
+            _ => self.line(&event.happening),
         }
         Ok(())
     }
@@ -74,6 +73,27 @@ impl Progress {
         }
     }
 
+    /// What is no host's, a line each.
+    fn line(&self, happening: &Happening) {
+        let line = match happening {
+            Happening::WaveBegan { of: 1, .. } => return,
+            Happening::WaveBegan { wave, of, hosts } => {
+                format!("wave {wave} of {of}: {}", super::hosts(hosts.len()))
+            }
+            Happening::WaveSoaking { wave, seconds } => {
+                format!("wave {wave}: watched for {}", super::time(*seconds))
+            }
+            Happening::RolloutPaused { reason } => format!("no further host is begun: {reason}"),
+            Happening::RolloutReturning { hosts } => format!("going back: {}", hosts.join(", ")),
+            Happening::Log { level: Level::Warning, host: Some(host), text } => {
+                format!("warning: {host}: {text}")
+            }
+            Happening::Log { level: Level::Warning, host: None, text } => format!("warning: {text}"),
+            _ => return,
+        };
+        self.suspend(|| super::err(super::clean(&line)));
+    }
+
     /// Prints without disturbing the live lines.
     pub fn suspend(&self, print: impl FnOnce()) {
         match &self.0.live {
@@ -81,6 +101,12 @@ impl Progress {
             None => print(),
         }
     }
+}
+
+/// The word for a host that a rollout is done with; nothing where nothing was done.
+fn said(event: &Event, outcome: Outcome) -> Option<&'static str> {
+    let is_quiet = matches!(outcome, Outcome::Unchanged | Outcome::Skipped | Outcome::Deferred);
+    (event.rollout.is_some() && !is_quiet).then(|| outcome.as_str())
 }
 
 fn style() -> ProgressStyle {

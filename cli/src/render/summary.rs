@@ -15,8 +15,9 @@ use crate::document::HostResult;
 /// A table of outcomes, then every problem in full and every kept copy.
 pub fn results(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
-        let first =
+        let problem =
             result.problem.as_ref().map(|problem| format!("[{}] {}", problem.code, clean(&problem.what)));
+        let first = problem.or(result.reason.as_deref().map(clean));
         vec![
             result.host.clone(),
             paint(outcome_style(result.outcome), result.outcome),
@@ -92,7 +93,8 @@ fn word(result: &HostResult) -> &'static str {
     }
 }
 
-fn hosts(count: usize) -> String {
+/// A number of hosts in words.
+pub fn hosts(count: usize) -> String {
     if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") }
 }
 

@@ -1,5 +1,35 @@
-//! How a change goes through the fleet.
+//! How a change goes through the fleet: who is when, what stops it, and what is known of it afterwards.
 
+mod driver;
+#[cfg(test)]
+mod driver_tests;
+mod hosts;
 mod id;
+mod left_out;
+mod order;
+mod outline;
+#[cfg(test)]
+mod play;
+mod record;
+mod schedule;
+#[cfg(test)]
+mod schedule_rules;
+#[cfg(test)]
+mod schedule_tests;
+mod state;
+mod told;
+mod verdict;
+mod waves;
+#[cfg(test)]
+mod waves_tests;
 
+pub use driver::{Driver, Work};
+pub use hosts::Hosts;
 pub use id::RolloutId;
+pub use left_out::{described, part, today};
+pub use order::Group;
+pub use outline::{Budget, Outline, policy_for};
+pub use record::{Head, Planned, Record};
+pub use state::State;
+pub use told::Told;
+pub use verdict::{Pause, Verdict};

@@ -16,6 +16,7 @@ use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::sleep;
 
 use crate::process::{Ends, Failure, Invocation, Output};
 
@@ -31,6 +32,10 @@ const MANY: usize = 64;
 const ALIVE_INTERVAL: u64 = 5;
 /// How often it is asked before it is given up.
 const ALIVE_COUNT: u64 = 3;
+/// The pause before a host that did not answer is tried again; each one is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How `ssh` ends when the connection, not the command, has failed.
 pub const SSH_FAILED: i32 = 255;
 
@@ -48,6 +53,7 @@ pub struct Session {
     socket: PathBuf,
     options: Vec<String>,
     connect_timeout: u64,
+    retries: u32,
     persist: u64,
     connected: OnceCell<Result<(), Problem>>,
     /// The connection was opened by an earlier command; it may be dead without anybody having noticed.
@@ -55,11 +61,18 @@ pub struct Session {
 }
 
 impl Session {
-    /// Prepares a session, one of `hosts` that the command has; nothing is sent yet. `connect_timeout` in seconds.
+    /// Prepares a session, one of `hosts` that the command has; nothing is sent yet. `connect_timeout` in seconds;
+    /// `retries`: how often a host that does not answer is tried again.
     ///
     /// # Errors
     /// The pinned host key is no key, or cannot be stored.
-    pub fn new(host: Host, sockets: &Sockets, hosts: usize, connect_timeout: u64) -> Result<Self, Problem> {
+    pub fn new(
+        host: Host,
+        sockets: &Sockets,
+        hosts: usize,
+        connect_timeout: u64,
+        retries: u32,
+    ) -> Result<Self, Problem> {
         let socket = sockets.socket(&host);
         let mut options = vec![
             "BatchMode=yes".to_owned(),
@@ -93,6 +106,7 @@ impl Session {
             socket,
             options,
             connect_timeout,
+            retries,
             persist: if hosts > MANY { PERSIST_OF_MANY } else { PERSIST },
             connected: OnceCell::new(),
             inherited: AtomicBool::new(false),
@@ -104,12 +118,24 @@ impl Session {
         &self.host
     }
 
-    /// Opens the shared connection, unless it is open already. Tried once: whoever asks later gets the same answer.
+    /// Opens the shared connection, unless it is open already. Whoever asks later gets the same answer.
     ///
     /// # Errors
     /// The host cannot be reached, does not take our key, or shows another one.
     pub async fn connect(&self) -> Result<(), Problem> {
-        self.connected.get_or_init(|| self.open_master()).await.clone()
+        self.connected.get_or_init(|| self.open_patiently()).await.clone()
+    }
+
+    async fn open_patiently(&self) -> Result<(), Problem> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..self.retries {
+            match self.open_master().await {
+                Err(problem) if problem.code == Code::Unreachable => sleep(pause).await,
+                answered => return answered,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        self.open_master().await
     }
 
     async fn open_master(&self) -> Result<(), Problem> {

@@ -1,0 +1,202 @@
+//! How a change goes through the hosts, where the inventory should not decide.
+
+use clap::ValueEnum;
+use nixfleet_activate::policy::{Amount, Canary, OnFailure, Policy, PolicyOptions, Unreachable};
+
+/// What of the fleet's policy is overridden.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Rollout")]
+pub struct RolloutArgs {
+    #[command(flatten)]
+    pub waves: WaveArgs,
+
+    #[command(flatten)]
+    pub run: RunningArgs,
+}
+
+/// Which host is when. Fixed once a rollout is planned.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Rollout")]
+pub struct WaveArgs {
+    /// A way to go about it, in place of the waves that the fleet has: canary, rolling or all-at-once
+    #[arg(long, value_name = "STRATEGY")]
+    pub strategy: Option<Strategy>,
+
+    /// How many hosts are done after each wave, such as 1,10%,50%; the last wave takes the rest
+    #[arg(long, value_name = "AMOUNT", value_delimiter = ',')]
+    pub wave: Vec<Amount>,
+
+    /// The hosts that go first: an expression as for --on, or a number
+    #[arg(long, value_name = "EXPRESSION|N")]
+    pub canary: Vec<String>,
+}
+
+/// What stops it, and what follows. Can be said again when a rollout is resumed.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Rollout")]
+pub struct RunningArgs {
+    /// How long a wave in which something changed is watched before the next one begins: 90s, 5m, 1h
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub soak: Option<u64>,
+
+    /// How many hosts may fail before no further one is begun: a number, or a part such as 5%
+    #[arg(long, value_name = "AMOUNT")]
+    pub max_failures: Option<Amount>,
+
+    /// What follows when more have failed: pause, rollback-wave or rollback-all
+    #[arg(long, value_name = "WHAT", value_parser = word::<OnFailure>)]
+    pub on_failure: Option<OnFailure>,
+
+    /// What a host counts as that does not answer: skip or fail
+    #[arg(long, value_name = "skip|fail", value_parser = word::<Unreachable>)]
+    pub unreachable: Option<Unreachable>,
+}
+
+/// Ways to go about a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Strategy {
+    /// The fleet's canaries first, or one host; then all others.
+    Canary,
+    /// The fleet's waves, or a quarter after the other.
+    Rolling,
+    /// All in one wave, and no soak.
+    AllAtOnce,
+}
+
+impl Strategy {
+    fn of(self, policy: Policy) -> Policy {
+        let quarters = || [25, 50, 75].map(Amount::Percent).to_vec();
+        match self {
+            Self::Canary => {
+                let canary = if policy.canary == Canary::First(0) { Canary::First(1) } else { policy.canary };
+                Policy { canary, waves: Vec::new(), ..policy }
+            }
+            Self::Rolling => {
+                let waves = if policy.waves.is_empty() { quarters() } else { policy.waves };
+                Policy { canary: Canary::First(0), waves, ..policy }
+            }
+            Self::AllAtOnce => Policy { canary: Canary::First(0), waves: Vec::new(), soak: 0, ..policy },
+        }
+    }
+}
+
+impl RolloutArgs {
+    /// The policy, where the flags say nothing else.
+    pub fn of(&self, policy: Policy) -> Policy {
+        let WaveArgs { strategy, wave, canary } = &self.waves;
+        let policy = match strategy {
+            Some(strategy) => strategy.of(policy),
+            None => policy,
+        };
+        let canary = match canary.as_slice() {
+            [] => None,
+            [count] if count.bytes().all(|byte| byte.is_ascii_digit()) => {
+                count.parse().ok().map(Canary::First)
+            }
+            expressions => Some(Canary::Chosen(expressions.to_vec())),
+        };
+        let waves = (!wave.is_empty()).then(|| wave.clone());
+        self.run.of(policy.with(PolicyOptions { waves, canary, ..PolicyOptions::default() }))
+    }
+}
+
+impl RunningArgs {
+    /// The policy, where the flags say nothing else.
+    pub fn of(&self, policy: Policy) -> Policy {
+        policy.with(PolicyOptions {
+            soak: self.soak,
+            max_failures: self.max_failures,
+            on_failure: self.on_failure,
+            unreachable: self.unreachable,
+            ..PolicyOptions::default()
+        })
+    }
+}
+
+/// Reads a length of time, as the inventory writes it.
+fn seconds(text: &str) -> Result<u64, String> {
+    let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (count, unit) = text.split_at(split);
+    let unit = match unit {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        "d" => Some(86400),
+        _ => None,
+    };
+    let seconds = unit.zip(count.parse::<u64>().ok()).and_then(|(unit, count)| count.checked_mul(unit));
+    seconds
+        .filter(|seconds| *seconds <= 30 * 86400)
+        .ok_or_else(|| "expected a time up to 30d such as 90s, 5m, 1h or a number of seconds".to_owned())
+}
+
+/// Reads a word by the name that the inventory uses.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        rollout: RolloutArgs,
+    }
+
+    fn policy(line: &str, fleet: Policy) -> Policy {
+        Line::try_parse_from(line.split(' ')).unwrap().rollout.of(fleet)
+    }
+
+    #[test]
+    fn flags_have_the_last_word_on_the_policy() {
+        let policy = policy(
+            "x --wave 1,10% --wave 50% --canary 2 --soak 5m --max-failures 5% --on-failure rollback-all --unreachable fail",
+            Policy::plain(),
+        );
+        let expected = Policy {
+            waves: vec![Amount::Count(1), Amount::Percent(10), Amount::Percent(50)],
+            canary: Canary::First(2),
+            soak: 300,
+            max_failures: Amount::Percent(5),
+            on_failure: OnFailure::RollbackAll,
+            unreachable: Unreachable::Fail,
+            ..Policy::plain()
+        };
+        assert_eq!(policy, expected);
+    }
+
+    #[test]
+    fn a_strategy_takes_what_it_can_from_the_fleet() {
+        let fleet = Policy {
+            waves: vec![Amount::Count(1)],
+            canary: Canary::Chosen(vec!["@canary".to_owned()]),
+            soak: 60,
+            ..Policy::plain()
+        };
+        let canary = policy("x --strategy canary", fleet.clone());
+        assert_eq!((canary.waves.len(), canary.canary), (0, fleet.canary.clone()));
+        assert_eq!(policy("x --strategy canary", Policy::plain()).canary, Canary::First(1));
+        assert_eq!(policy("x --strategy rolling", fleet.clone()).waves, fleet.waves);
+        assert_eq!(policy("x --strategy rolling", Policy::plain()).waves.len(), 3);
+        assert_eq!(policy("x --strategy all-at-once", fleet), Policy::plain());
+        let chosen = policy("x --canary @db --canary web-1", Policy::plain()).canary;
+        assert_eq!(chosen, Canary::Chosen(vec!["@db".to_owned(), "web-1".to_owned()]));
+    }
+
+    #[test]
+    fn a_flag_that_means_nothing_is_refused() {
+        for line in [
+            "x --wave 101%",
+            "x --soak 5w",
+            "x --soak -1",
+            "x --on-failure explode",
+            "x --unreachable ignore",
+        ] {
+            assert!(Line::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

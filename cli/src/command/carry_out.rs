@@ -1,0 +1,161 @@
+//! What is done to the hosts of a rollout.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use nixfleet_activate::force::Force;
+use nixfleet_activate::plan::Generation;
+use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::{Outcome, Report};
+
+use super::host_plan::{HostPlan, Planned, Way};
+use crate::args::{Destination, WindowArgs};
+use crate::document::HostResult;
+use crate::event::{Bus, Happening, Phase};
+use crate::nix::Stock;
+use crate::remote::{self, Terms};
+use crate::rollout::Work;
+use crate::ssh::Session;
+
+/// What a change made of a host: the generation before, if there was one, and the one that it made.
+pub type Changed = (Option<Generation>, Generation);
+
+/// The plans of the hosts, in the order of the waves, and how they are carried out.
+pub struct CarryOut {
+    /// The hosts.
+    pub plans: Vec<HostPlan>,
+    /// Whether each host has to be reached over a new connection.
+    pub window: WindowArgs,
+    /// In spite of which objections.
+    pub force: Vec<Force>,
+    /// What is copied to them.
+    pub stock: Stock,
+    /// Whether they fetch from their own binary caches what those have.
+    pub substitute: bool,
+    /// Where it is told what is done.
+    pub events: Bus,
+    /// What became of hosts that were changed, by name.
+    pub changed: Mutex<BTreeMap<String, Changed>>,
+}
+
+impl Work for CarryOut {
+    async fn copy(&self, host: usize) -> Result<(), Problem> {
+        let plan = &self.plans[host];
+        match plan.way() {
+            Some(Way::Apply { closure }) => {
+                let paths = self.stock.closure(&closure.path).await?;
+                remote::send(&plan.session, paths, self.substitute).await
+            }
+            Some(Way::Rollback { .. }) | None => Ok(()),
+        }
+    }
+
+    async fn change(&self, host: usize) -> HostResult {
+        let plan = &self.plans[host];
+        let Some(Ok(planned)) = &plan.planned else { return plan.result() };
+        let result = result(plan, planned, self.carry_out(&plan.session, planned).await);
+        if let Some((before, after)) = result.report.as_ref().and_then(made) {
+            self.changed().insert(plan.name().to_owned(), (before, after));
+        }
+        result
+    }
+
+    async fn go_back(&self, host: usize) -> HostResult {
+        let plan = &self.plans[host];
+        if let Some(Ok(planned @ Planned { way: Way::Rollback { .. }, .. })) = &plan.planned {
+            return result(plan, planned, self.carry_out(&plan.session, planned).await);
+        }
+        let Some((before, made)) = self.changed().get(plan.name()).cloned() else { return plan.result() };
+        let planned = match plan_back(&plan.session, before.as_ref(), &made).await {
+            Ok(planned) => planned,
+            Err(problem) => return HostResult::failed(plan.name(), problem),
+        };
+        let gone = result(plan, &planned, self.carry_out(&plan.session, &planned).await);
+        match gone.outcome {
+            Outcome::Ok => HostResult {
+                outcome: Outcome::RolledBack,
+                reason: Some("rolled back with others".to_owned()),
+                ..gone
+            },
+            // It went back from going back: it stands where the rollout put it.
+            Outcome::RolledBack => HostResult { outcome: Outcome::Failed, ..gone },
+            _ => gone,
+        }
+    }
+}
+
+impl CarryOut {
+    fn changed(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Changed>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn carry_out(&self, session: &Session, planned: &Planned) -> Result<Report, Problem> {
+        let (host, fingerprint) = (session.host(), planned.plan.fingerprint.as_str());
+        let phase = |phase| self.events.say(Happening::HostPhase { host: host.name.clone(), phase });
+        let (confirm, substitute) = (self.window.seconds(host), self.substitute);
+        let terms = Terms { confirm, force: &self.force, substitute };
+        match &planned.way {
+            Way::Apply { closure } => {
+                phase(Phase::Copying);
+                let paths = self.stock.closure(&closure.path).await?;
+                let (events, host) = (self.events.clone(), host.name.clone());
+                let arrived = move || events.say(Happening::HostPhase { host, phase: Phase::Activating });
+                remote::apply(session, closure, paths, fingerprint, terms, arrived).await
+            }
+            Way::Rollback { to, activator } => {
+                phase(Phase::RollingBack);
+                remote::rollback(session, *to, activator, fingerprint, terms).await
+            }
+        }
+    }
+}
+
+/// What became of a host whose plan was carried out.
+fn result(host: &HostPlan, planned: &Planned, report: Result<Report, Problem>) -> HostResult {
+    let plan = Some(planned.plan.clone());
+    match report {
+        Ok(report) => HostResult {
+            plan,
+            problem: report.problem.clone(),
+            outcome: report.outcome,
+            report: Some(report),
+            ..HostResult::new(host.name(), Outcome::Failed)
+        },
+        Err(problem) => HostResult { plan, ..HostResult::failed(host.name(), problem) },
+    }
+}
+
+fn made(report: &Report) -> Option<Changed> {
+    (report.outcome == Outcome::Ok).then_some(())?;
+    Some((report.before.clone(), report.after.clone()?))
+}
+
+/// Asks what going back behind a change would change, where the host still stands as that change left it.
+///
+/// # Errors
+/// It does not, there was nothing before, or the host refuses.
+pub async fn plan_back(
+    session: &Session,
+    before: Option<&Generation>,
+    made: &Generation,
+) -> Result<Planned, Problem> {
+    let name = &session.host().name;
+    let Some(before) = before else {
+        return Err(Problem::new(Code::NoGeneration, "there is nothing to go back to")
+            .at(name)
+            .because("the host was not managed before the rollout"));
+    };
+    let to = Destination::Number(before.number);
+    let (plan, activator) = remote::plan_rollback(session, to).await?;
+    let stands = |generation: Option<&Generation>| {
+        generation.map_or_else(|| "none".to_owned(), |generation| generation.number.to_string())
+    };
+    if plan.current.as_ref() != Some(made) || plan.target != before.closure {
+        let now = stands(plan.current.as_ref());
+        return Err(Problem::new(Code::PlanOutdated, "the host no longer stands where the rollout put it")
+            .at(name)
+            .because(format!("it is at generation {now}, the rollout made {}", made.number))
+            .help(format!("look at it: nixfleet status --host {name}")));
+    }
+    Ok(Planned { plan, way: Way::Rollback { to, activator } })
+}

@@ -1,0 +1,103 @@
+//! `nixfleet apply --resume`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nixfleet_activate::problem::{Code, Problem};
+
+use super::change::{Manner, Memory, Rollout};
+use super::host_plan::HostPlan;
+use super::{Context, change, planning, targets};
+use crate::args::{ApplyArgs, Resumed};
+use crate::event::End;
+use crate::exit::Exit;
+use crate::nix::Closure;
+use crate::rollout::{Head, Outline, Record, RolloutId, Told};
+use crate::state::StateDir;
+
+/// Goes on with a rollout: hosts that are done stay as they are, all others are asked again what would change.
+///
+/// # Errors
+/// There is nothing to go on with, or nothing to do it with.
+pub async fn execute(
+    resumed: &Resumed,
+    args: &ApplyArgs,
+    manner: Manner<'_>,
+    context: &Context,
+) -> anyhow::Result<Exit> {
+    let state = StateDir::find()?;
+    let id = match resumed {
+        Resumed::Last => last(&state)?,
+        Resumed::Named(id) => id.clone(),
+    };
+    let (head, told, record) = Record::resume(&state, &id)?;
+    if !told.can_go_on() {
+        return Err(over(&id, told.end).into());
+    }
+    let done = told.done();
+    let closures = closures(&head, &told)?;
+    let hosts = head.hosts.values().map(|planned| planned.host.clone()).collect();
+    let (open, ended): (Vec<_>, Vec<_>) = targets::sessions(hosts, &args.targets)?
+        .into_iter()
+        .partition(|session| !done.contains_key(&session.host().name));
+    let mut plans = planning::ask(open, &closures, &args.force, args.targets.at_once(), context).await?;
+    plans.extend(ended.into_iter().map(|session| HostPlan { session, planned: None }));
+    let mut policy = args.rollout.run.of(head.outline.policy.clone());
+    policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);
+    let rollout = Rollout {
+        id,
+        question: "Go on with",
+        outline: Outline { policy, ..head.outline },
+        plans,
+        left_out: Vec::new(),
+        memory: Memory::Old { record, changed: told.changed(), done },
+    };
+    change::execute(rollout, manner, context).await
+}
+
+/// The closures of the hosts that are not done.
+fn closures(head: &Head, told: &Told) -> Result<BTreeMap<String, Closure>, Problem> {
+    let done = told.done();
+    let open = head.hosts.iter().filter(|(name, _)| !done.contains_key(*name));
+    let closures: BTreeMap<String, Closure> =
+        open.map(|(name, planned)| (name.clone(), Closure { path: planned.closure.clone() })).collect();
+    match closures.values().find(|closure| !Path::new(&closure.path).exists()) {
+        None => Ok(closures),
+        Some(gone) => {
+            Err(Problem::new(Code::PlanOutdated, "a closure of the rollout is gone from the store")
+                .at(&gone.path)
+                .because("it was collected as garbage since the rollout was planned")
+                .help("begin anew: nixfleet apply"))
+        }
+    }
+}
+
+/// The last rollout, if it can go on.
+fn last(state: &StateDir) -> Result<RolloutId, Problem> {
+    let all = Record::all(state)?;
+    let nothing = |why: String| Problem::new(Code::NoRollout, "nothing is paused").because(why);
+    let Some(last) = all.first() else {
+        return Err(nothing("no rollout was begun on this machine".to_owned()));
+    };
+    let told = Record::look(state, last)?.1;
+    if told.can_go_on() {
+        return Ok(last.clone());
+    }
+    let can_go_on = |id: &&RolloutId| Record::look(state, id).is_ok_and(|(_, told)| told.can_go_on());
+    let problem = nothing(format!("the last rollout, {last}, is {}", word(told.end)));
+    Err(match all.iter().skip(1).find(can_go_on) {
+        Some(older) => problem.help(format!("an older one is: nixfleet apply --resume {older}")),
+        None => problem,
+    })
+}
+
+fn over(id: &RolloutId, end: Option<End>) -> Problem {
+    Problem::new(Code::NoRollout, "nothing is left to do in the rollout")
+        .at(id)
+        .because(format!("it is {}", word(end)))
+        .help("what the flake describes now is applied by: nixfleet apply")
+}
+
+fn word(end: Option<End>) -> &'static str {
+    end.map_or("broken off", End::as_str)
+}

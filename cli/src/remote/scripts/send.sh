@@ -1,0 +1,3 @@
+# shellcheck shell=sh disable=SC2154
+# Standard input: a conversation with `nix-store`, over which a closure comes.
+as_root "$store" --serve --write

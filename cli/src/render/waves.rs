@@ -1,0 +1,134 @@
+//! The waves of a rollout, and what to do about one that has stopped.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use nixfleet_activate::policy::{OnFailure, Policy};
+
+use super::style::{BOLD, YELLOW, paint};
+use super::{clean, table};
+use crate::event::{End, LeftOut};
+use crate::rollout::{Outline, RolloutId};
+
+/// How many names stand on a line.
+const NAMES: usize = 8;
+
+/// The waves with their hosts, the rules, and who is left out; nothing where all hosts are in one wave and nobody is left
+/// out. `to_change`: the hosts on which something would change.
+pub fn waves(outline: &Outline, to_change: &BTreeSet<&str>, left_out: &[LeftOut]) -> String {
+    let mut text = String::new();
+    if outline.waves.len() > 1 {
+        let rows = outline.waves.iter().enumerate().map(|(wave, hosts)| {
+            let changes = hosts.iter().filter(|host| to_change.contains(host.as_str())).count();
+            vec![(wave + 1).to_string(), hosts.len().to_string(), changes.to_string(), names(hosts)]
+        });
+        let _ = writeln!(text, "{}{}\n", table(&["wave", "hosts", "to change", ""], rows), rules(outline));
+    }
+    for each in left_out {
+        let host = paint(BOLD, &each.host);
+        let _ = writeln!(text, "{host} is left out: {}", clean(&each.reason));
+    }
+    if !left_out.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+/// The first names, and how many more there are.
+fn names(hosts: &[String]) -> String {
+    let shown = hosts.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = hosts.len().saturating_sub(NAMES);
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+fn rules(outline: &Outline) -> String {
+    let Policy { soak, max_failures, on_failure, .. } = &outline.policy;
+    let soak = if *soak == 0 { String::new() } else { format!("Each wave is watched for {}. ", time(*soak)) };
+    let then = match on_failure {
+        OnFailure::Pause => "it pauses",
+        OnFailure::RollbackWave => "the wave goes back",
+        OnFailure::RollbackAll => "all hosts go back",
+    };
+    let budgets = outline.budgets.iter().map(|budget| {
+        let tag = &budget.tag;
+        format!(" Of @{tag}, {} at once.", budget.most)
+    });
+    format!("{soak}With more than {max_failures} failed {then}.{}", budgets.collect::<String>())
+}
+
+/// A time as the inventory writes it.
+pub fn time(seconds: u64) -> String {
+    let unit =
+        [(86400, "d"), (3600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
+    let (unit, name) = unit.filter(|_| seconds > 0).unwrap_or((1, "s"));
+    format!("{}{name}", seconds / unit)
+}
+
+/// How to go on with a rollout that has stopped, or back; nothing for one that is complete.
+pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>) -> String {
+    let back = format!("  go back:  nixfleet rollback --rollout {rollout}\n");
+    let head = |word: &str| {
+        let why = reason.map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
+        format!("\n{}\n", paint(YELLOW, format_args!("{word}{why}")))
+    };
+    let on = format!("  go on:    nixfleet apply --resume {rollout}\n");
+    match end {
+        End::Complete => String::new(),
+        End::Paused => format!("{}{on}{back}", head("Paused")),
+        End::Interrupted => format!("{}{on}{back}", head("Interrupted")),
+        End::WaveRolledBack => format!("{}{on}{back}", head("Paused, and the wave went back")),
+        End::RolledBack => head("All hosts that had been changed went back"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_activate::policy::{Amount, Policy};
+
+    use super::*;
+    use crate::rollout::Budget;
+
+    #[test]
+    fn the_waves_are_shown_with_their_rules() {
+        let hosts = |from: usize, to: usize| (from..to).map(|number| format!("web-{number:02}")).collect();
+        let outline = Outline {
+            policy: Policy { soak: 300, max_failures: Amount::Percent(5), ..Policy::plain() },
+            waves: vec![hosts(1, 2), hosts(2, 6), hosts(6, 20)],
+            budgets: vec![Budget { tag: "db".into(), most: 1, hosts: vec![] }],
+            groups: vec![],
+        };
+        let left_out = [LeftOut { host: "web-20".into(), reason: "maintenance: new\u{7} disks".into() }];
+        let text = waves(&outline, &BTreeSet::from(["web-01", "web-07"]), &left_out);
+        expect_test::expect![[r#"
+            wave  hosts  to change
+            1     1      1          web-01
+            2     4      0          web-02, web-03, web-04, web-05
+            3     14     1          web-06, web-07, web-08, web-09, web-10, web-11, web-12, web-13 and 6 more
+            Each wave is watched for 5m. With more than 5% failed it pauses. Of @db, 1 at once.
+
+            web-20 is left out: maintenance: new␇ disks
+
+        "#]]
+        .assert_eq(&anstream::adapter::strip_str(&text).to_string());
+        assert_eq!(waves(&Outline { waves: vec![hosts(1, 9)], ..outline }, &BTreeSet::new(), &[]), "");
+    }
+
+    #[test]
+    fn a_rollout_that_stopped_says_how_to_go_on() {
+        let id = "20261120-140322-kbzq".parse().unwrap();
+        let text = what_next(&id, End::Paused, Some("1 host failed, where 0 may"));
+        expect_test::expect![[r#"
+
+            Paused: 1 host failed, where 0 may
+              go on:    nixfleet apply --resume 20261120-140322-kbzq
+              go back:  nixfleet rollback --rollout 20261120-140322-kbzq
+        "#]]
+        .assert_eq(&anstream::adapter::strip_str(&text).to_string());
+        assert_eq!(what_next(&id, End::Complete, None), "");
+    }
+
+    #[test]
+    fn times_read_as_they_are_written() {
+        assert_eq!([45, 60, 90, 7200, 86400].map(time), ["45s", "1m", "90s", "2h", "1d"]);
+    }
+}

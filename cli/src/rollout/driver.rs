@@ -1,0 +1,171 @@
+//! Carries a rollout out: does what the schedule says, tells the schedule what became of it, and everybody else too.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nixfleet_activate::problem::Problem;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::schedule::{Action, Schedule};
+use super::verdict::{Pause, Verdict};
+use super::{Hosts, Outline};
+use crate::document::HostResult;
+use crate::event::{Bus, Happening, Phase};
+use crate::interrupt::Interrupt;
+
+/// What is done to hosts, which are meant by their place in the waves, counted through.
+pub trait Work: Send + Sync + 'static {
+    /// Copies the closure of a host to it.
+    fn copy(&self, host: usize) -> impl Future<Output = Result<(), Problem>> + Send;
+    /// Changes a host.
+    fn change(&self, host: usize) -> impl Future<Output = HostResult> + Send;
+    /// Takes a host back to where it stood before.
+    fn go_back(&self, host: usize) -> impl Future<Output = HostResult> + Send;
+}
+
+/// What became of a task.
+enum Done {
+    Copied,
+    NotCopied(Problem),
+    Ended(Box<HostResult>, Duration),
+}
+
+/// A rollout being carried out.
+pub struct Driver<'a, W> {
+    names: Vec<String>,
+    outline: &'a Outline,
+    schedule: Schedule,
+    work: Arc<W>,
+    events: &'a Bus,
+    tasks: JoinSet<(usize, Done)>,
+    results: BTreeMap<String, HostResult>,
+}
+
+impl<'a, W: Work> Driver<'a, W> {
+    /// For hosts that stand like this.
+    pub fn new(outline: &'a Outline, hosts: Hosts, back: bool, work: W, events: &'a Bus) -> Self {
+        let policy = outline.policy.clone();
+        Self {
+            names: outline.hosts().map(|(_, name)| name.to_owned()).collect(),
+            outline,
+            schedule: if back { Schedule::back(policy, hosts) } else { Schedule::new(policy, hosts) },
+            work: Arc::new(work),
+            events,
+            tasks: JoinSet::new(),
+            results: BTreeMap::new(),
+        }
+    }
+
+    /// Goes on until nothing more happens. Returns how it ended, and how each host did that was begun.
+    ///
+    /// # Errors
+    /// The work on a host panicked.
+    pub async fn drive(
+        mut self,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<(Verdict, BTreeMap<String, HostResult>)> {
+        let began = Instant::now();
+        let mut interrupted = false;
+        loop {
+            if interrupt.is_wanted() && !interrupted {
+                interrupted = true;
+                self.schedule.interrupt();
+                self.events.say(Happening::RolloutInterrupted);
+            }
+            for action in self.schedule.next(began.elapsed()) {
+                self.act(action);
+            }
+            if let Some(verdict) = self.schedule.verdict() {
+                let verdict = verdict.clone();
+                // Copies for hosts that are not begun any more.
+                self.tasks.abort_all();
+                return Ok((verdict, self.results));
+            }
+            let wakes = self.schedule.wakes().map(|at| began + at);
+            tokio::select! {
+                Some(joined) = self.tasks.join_next() => {
+                    let (host, done) = joined?;
+                    self.take_in(host, done);
+                }
+                () = sleep_until(wakes.unwrap_or(began)), if wakes.is_some() => {}
+                () = interrupt.wanted(), if !interrupted => {}
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        let (of, waves) = (self.outline.waves.len(), &self.outline.waves);
+        match action {
+            Action::Copy(host) => self.copy(host),
+            Action::Change(host) => self.change(host),
+            Action::GoBack(host) => self.go_back(host),
+            Action::WaveBegan(wave) => {
+                self.events.say(Happening::WaveBegan { wave: wave + 1, of, hosts: waves[wave].clone() });
+            }
+            Action::WaveSoaks(wave) => {
+                self.events.say(Happening::WaveSoaking { wave: wave + 1, seconds: self.outline.policy.soak });
+            }
+            Action::WaveEnded(wave, failed) => {
+                self.events.say(Happening::WaveEnded { wave: wave + 1, of, failed });
+            }
+            Action::Stopped(Pause::Interrupted) => {}
+            Action::Stopped(pause) => {
+                self.events.say(Happening::RolloutPaused { reason: pause.to_string() });
+            }
+            Action::Returning(hosts) => {
+                let hosts = hosts.into_iter().map(|host| self.names[host].clone()).collect();
+                self.events.say(Happening::RolloutReturning { hosts });
+            }
+        }
+    }
+
+    fn copy(&mut self, host: usize) {
+        let work = Arc::clone(&self.work);
+        self.says(host, Phase::Copying);
+        self.tasks.spawn(async move {
+            let copied = work.copy(host).await;
+            (host, copied.map_or_else(Done::NotCopied, |()| Done::Copied))
+        });
+    }
+
+    fn change(&mut self, host: usize) {
+        let work = Arc::clone(&self.work);
+        self.tasks.spawn(async move {
+            let began = Instant::now();
+            let result = work.change(host).await;
+            (host, Done::Ended(Box::new(result), began.elapsed()))
+        });
+    }
+
+    fn go_back(&mut self, host: usize) {
+        let work = Arc::clone(&self.work);
+        self.says(host, Phase::RollingBack);
+        self.tasks.spawn(async move {
+            let began = Instant::now();
+            let result = work.go_back(host).await;
+            (host, Done::Ended(Box::new(result), began.elapsed()))
+        });
+    }
+
+    fn says(&self, host: usize, phase: Phase) {
+        self.events.say(Happening::HostPhase { host: self.names[host].clone(), phase });
+    }
+
+    fn take_in(&mut self, host: usize, done: Done) {
+        let (result, took) = match done {
+            Done::Copied => {
+                self.says(host, Phase::Waiting);
+                return self.schedule.copied(host);
+            }
+            Done::NotCopied(problem) => {
+                (HostResult::failed(self.names[host].as_str(), problem), Duration::ZERO)
+            }
+            Done::Ended(result, took) => (*result, took),
+        };
+        self.schedule.ended(host, result.outcome);
+        self.events.say(Happening::HostEnded(result.end(took)));
+        self.results.insert(self.names[host].clone(), result);
+    }
+}

@@ -1,0 +1,148 @@
+//! Rollouts over hosts that are tasks of this process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nixfleet_activate::policy::{Amount, OnFailure, Policy};
+use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::Outcome;
+use tokio::sync::Notify;
+
+use super::waves_tests::{fleet, host};
+use super::{Driver, Hosts, Outline, Pause, State, Verdict, Work};
+use crate::document::HostResult;
+use crate::event::{Bus, Event, Happening, Listener};
+use crate::interrupt::Interrupt;
+
+/// Hosts of which some fail, and of which the first is slow.
+struct Hands {
+    names: Vec<String>,
+    fails: &'static str,
+    slow: Arc<Notify>,
+    is_slow: bool,
+}
+
+impl Work for Hands {
+    async fn copy(&self, host: usize) -> Result<(), Problem> {
+        if self.names[host] == "uncopied" {
+            return Err(Problem::new(Code::Copy, "no room"));
+        }
+        Ok(())
+    }
+
+    async fn change(&self, host: usize) -> HostResult {
+        if host == 0 && self.is_slow {
+            self.slow.notified().await;
+        }
+        let name = &self.names[host];
+        HostResult::new(name, if name == self.fails { Outcome::RolledBack } else { Outcome::Ok })
+    }
+
+    async fn go_back(&self, host: usize) -> HostResult {
+        HostResult::new(&self.names[host], Outcome::RolledBack)
+    }
+}
+
+/// Writes down what happens to hosts and waves.
+struct Diary {
+    lines: Arc<Mutex<Vec<String>>>,
+    slow: Arc<Notify>,
+}
+
+impl Listener for Diary {
+    fn name(&self) -> &'static str {
+        "diary"
+    }
+
+    fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
+        let line = match &event.happening {
+            Happening::WaveBegan { wave, .. } => format!("wave {wave}"),
+            Happening::HostEnded(end) => format!("{} {}", end.host, end.outcome),
+            Happening::RolloutPaused { .. } => "paused".to_owned(),
+            Happening::RolloutReturning { hosts } => format!("back: {}", hosts.join(" ")),
+            Happening::RolloutInterrupted => "interrupted".to_owned(),
+            _ => return Ok(()),
+        };
+        // The slow one ends when all others of its wave have.
+        if line == "c ok" {
+            self.slow.notify_one();
+        }
+        self.lines.lock().unwrap().push(line);
+        Ok(())
+    }
+}
+
+struct Told {
+    verdict: Verdict,
+    lines: String,
+    results: BTreeMap<String, HostResult>,
+}
+
+async fn driven(
+    names: &[&str],
+    policy: Policy,
+    fails: &'static str,
+    is_slow: bool,
+    interrupt: &Interrupt,
+) -> Told {
+    let hosts: Vec<_> = names.iter().map(|name| host(name, &[])).collect();
+    let outline = Outline::of(&fleet(&hosts, &[]), &hosts, policy).unwrap();
+    let (bus, slow, lines) = (Bus::default(), Arc::new(Notify::new()), Arc::default());
+    bus.subscribe(Diary { lines: Arc::clone(&lines), slow: Arc::clone(&slow) });
+    let names = outline.hosts().map(|(_, name)| name.to_owned()).collect();
+    let hands = Hands { names, fails, slow, is_slow };
+    let driver = Driver::new(&outline, Hosts::new(&outline, |_| State::Waiting), false, hands, &bus);
+    let ended = tokio::time::timeout(Duration::from_secs(20), driver.drive(interrupt)).await;
+    let (verdict, results) = ended.expect("it does not end").unwrap();
+    let lines = lines.lock().unwrap().join(", ");
+    Told { verdict, lines, results }
+}
+
+fn after_two() -> Policy {
+    Policy { waves: vec![Amount::Count(2)], ..Policy::plain() }
+}
+
+#[tokio::test]
+async fn waves_follow_each_other_and_everything_is_told() {
+    let told = driven(&["a", "b", "c"], after_two(), "", false, &Interrupt::default()).await;
+    assert_eq!(told.lines, "wave 1, a ok, b ok, wave 2, c ok");
+    assert_eq!((told.verdict, told.results.len()), (Verdict::Complete, 3));
+}
+
+#[tokio::test]
+async fn a_slow_host_keeps_no_other_of_its_wave_from_ending() {
+    let told = driven(&["a", "b", "c"], Policy::plain(), "", true, &Interrupt::default()).await;
+    assert_eq!(told.lines, "wave 1, b ok, c ok, a ok");
+}
+
+#[tokio::test]
+async fn a_wave_goes_back_behind_a_failure_in_it() {
+    let policy = Policy { on_failure: OnFailure::RollbackWave, ..after_two() };
+    let told = driven(&["a", "b", "c", "d", "e"], policy, "d", false, &Interrupt::default()).await;
+    let expected = "wave 1, a ok, b ok, wave 2, c ok, d rolled-back, paused";
+    assert!(told.lines.starts_with(expected), "{}", told.lines);
+    assert!(told.lines.ends_with("back: c e, c rolled-back, e rolled-back"), "{}", told.lines);
+    assert_eq!(told.results["c"].outcome, Outcome::RolledBack);
+    assert_eq!(told.results["a"].outcome, Outcome::Ok);
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_copied_to_has_failed() {
+    let told = driven(&["a", "b", "uncopied"], after_two(), "", false, &Interrupt::default()).await;
+    assert_eq!(told.results["uncopied"].problem.as_ref().unwrap().code, Code::Copy);
+    assert!(
+        matches!(told.verdict, Verdict::Paused(Pause::Failures { failures: 1, .. })),
+        "{:?}",
+        told.verdict
+    );
+}
+
+#[tokio::test]
+async fn after_an_interrupt_nothing_is_begun() {
+    let interrupt = Interrupt::default();
+    interrupt.want();
+    let told = driven(&["a", "b"], Policy::plain(), "", true, &interrupt).await;
+    assert_eq!(told.verdict, Verdict::Paused(Pause::Interrupted));
+    assert!(told.lines.contains("interrupted"), "{}", told.lines);
+}

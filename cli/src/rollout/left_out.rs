@@ -1,0 +1,93 @@
+//! Which of the selected hosts an apply leaves out: those in maintenance, and those with a pin that holds.
+
+use jiff::Timestamp;
+use nixfleet_activate::fleet::{Host, Pin};
+
+use crate::event::LeftOut;
+
+/// The hosts that take part, those that do not, and what a person should know about them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Parted {
+    /// Who takes part.
+    pub hosts: Vec<Host>,
+    /// Who does not, and why.
+    pub left_out: Vec<LeftOut>,
+    /// Hosts with something to be said about them.
+    pub warnings: Vec<(String, String)>,
+}
+
+/// Today, in UTC, as pins write it.
+pub fn today() -> String {
+    Timestamp::now().strftime("%Y-%m-%d").to_string()
+}
+
+/// Parts the selected hosts. `today`: `2027-01-31`.
+pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
+    let mut parted = Parted::default();
+    for host in hosts {
+        let expired = host.pin.as_ref().is_some_and(|pin| has_expired(pin, today));
+        if let (true, Some(pin)) = (expired, &host.pin) {
+            let until = pin.until.as_deref().unwrap_or_default();
+            let text = format!("its pin ended on {until} and holds no longer: {}", pin.reason);
+            parted.warnings.push((host.name.clone(), text));
+        }
+        let pin = host.pin.as_ref().filter(|_| !expired);
+        match host.maintenance.as_ref().map(|why| format!("maintenance: {why}")).or(pin.map(described)) {
+            Some(reason) => parted.left_out.push(LeftOut { host: host.name, reason }),
+            None => parted.hosts.push(host),
+        }
+    }
+    parted
+}
+
+/// A pin in words: `pinned to generation 12 until 2027-01-31: a regression`.
+pub fn described(pin: &Pin) -> String {
+    let generation = pin.generation.map(|number| format!("generation {number}"));
+    let to = generation.or(pin.rev.as_ref().map(|rev| format!("revision {rev}"))).unwrap_or_default();
+    let until = pin.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    format!("pinned to {to}{until}: {}", pin.reason)
+}
+
+/// Dates written like this sort as they follow each other.
+fn has_expired(pin: &Pin, today: &str) -> bool {
+    pin.until.as_deref().is_some_and(|until| until < today)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::waves_tests::host;
+
+    fn pinned(name: &str, until: Option<&str>) -> Host {
+        let reason = "a regression".to_owned();
+        let pin = Pin { generation: Some(12), rev: None, reason, until: until.map(str::to_owned) };
+        Host { pin: Some(pin), ..host(name, &[]) }
+    }
+
+    #[test]
+    fn who_is_in_maintenance_or_pinned_is_left_out_and_an_old_pin_is_told_of() {
+        let resting = Host { maintenance: Some("new disks".to_owned()), ..host("b", &[]) };
+        let hosts = vec![
+            host("a", &[]),
+            resting,
+            pinned("c", None),
+            pinned("d", Some("2027-01-31")),
+            pinned("e", Some("2027-01-30")),
+        ];
+        let parted = part(hosts, "2027-01-31");
+        let names: Vec<&str> = parted.hosts.iter().map(|host| host.name.as_str()).collect();
+        assert_eq!(names, ["a", "e"]);
+        let reasons: Vec<&str> = parted.left_out.iter().map(|each| each.reason.as_str()).collect();
+        assert_eq!(
+            reasons,
+            [
+                "maintenance: new disks",
+                "pinned to generation 12: a regression",
+                "pinned to generation 12 until 2027-01-31: a regression"
+            ]
+        );
+        let warning =
+            ("e".to_owned(), "its pin ended on 2027-01-30 and holds no longer: a regression".to_owned());
+        assert_eq!(parted.warnings, [warning]);
+    }
+}

@@ -1,0 +1,117 @@
+//! Which hosts wait for which others: what the fleet says of tags, `before`, as an order of groups of hosts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_activate::fleet::{Host, Tag};
+use nixfleet_activate::problem::{Code, Problem};
+use serde::{Deserialize, Serialize};
+
+/// Hosts that carry the same of the tags that have an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// Those tags.
+    pub tags: BTreeSet<String>,
+    /// The hosts.
+    pub hosts: Vec<String>,
+    /// The groups that come before it, by their place in the list.
+    pub after: Vec<usize>,
+}
+
+/// Tags with all tags that come after them, directly or through others.
+type Later = BTreeMap<String, BTreeSet<String>>;
+
+/// The groups of these hosts; none where no order concerns them.
+///
+/// # Errors
+/// There is no order that keeps what is said.
+pub fn groups(tags: &BTreeMap<String, Tag>, hosts: &[Host]) -> Result<Vec<Group>, Problem> {
+    let later = later(tags);
+    if let Some((tag, _)) = later.iter().find(|(tag, later)| later.contains(*tag)) {
+        return Err(circle(&format!("the tag {tag} comes before itself")));
+    }
+    let ordered: BTreeSet<&String> =
+        later.iter().flat_map(|(tag, later)| later.iter().chain([tag])).collect();
+    let mut by_tags: BTreeMap<BTreeSet<String>, Vec<String>> = BTreeMap::new();
+    for host in hosts {
+        let of_host: BTreeSet<String> =
+            host.tags.iter().filter(|tag| ordered.contains(tag)).cloned().collect();
+        if !of_host.is_empty() {
+            by_tags.entry(of_host).or_default().push(host.name.clone());
+        }
+    }
+    let mut groups: Vec<Group> =
+        by_tags.into_iter().map(|(tags, hosts)| Group { tags, hosts, after: Vec::new() }).collect();
+    for place in 0..groups.len() {
+        groups[place].after = (0..groups.len())
+            .filter(|other| comes_before(&later, &groups[*other].tags, &groups[place].tags))
+            .collect();
+    }
+    match levels(&groups).iter().position(Option::is_none) {
+        None => Ok(groups),
+        Some(stuck) => {
+            let hosts = groups[stuck].hosts.join(", ");
+            Err(circle(&format!("hosts carry both ends of several orders, among them {hosts}")))
+        }
+    }
+}
+
+/// How many groups at least have their turn before each host's; hosts in no group are not among them.
+pub fn ranks(groups: &[Group]) -> BTreeMap<String, usize> {
+    let of_group = |(group, level): (&Group, Option<usize>)| {
+        let level = level.unwrap_or_default();
+        group.hosts.iter().map(move |host| (host.clone(), level)).collect::<Vec<_>>()
+    };
+    groups.iter().zip(levels(groups)).flat_map(of_group).collect()
+}
+
+/// The longest way to each group from one that has none before it; nothing for groups in a circle or behind one.
+fn levels(groups: &[Group]) -> Vec<Option<usize>> {
+    let mut levels: Vec<Option<usize>> = vec![None; groups.len()];
+    loop {
+        let level = |group: &Group| {
+            let before = group.after.iter().map(|other| levels[*other]).collect::<Option<Vec<_>>>()?;
+            Some(before.into_iter().max().map_or(0, |level| level + 1))
+        };
+        let next: Vec<Option<usize>> = groups.iter().map(level).collect();
+        if next == levels {
+            return levels;
+        }
+        levels = next;
+    }
+}
+
+/// Hosts that carry both ends of an order are not before themselves, nor before others that do as well.
+fn comes_before(later: &Later, one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
+    let any = |before: &BTreeSet<String>, after: &BTreeSet<String>| {
+        before.iter().any(|tag| later.get(tag).is_some_and(|later| !later.is_disjoint(after)))
+    };
+    any(one, other) && !any(other, one)
+}
+
+fn later(tags: &BTreeMap<String, Tag>) -> Later {
+    let mut later: Later = tags
+        .iter()
+        .filter(|(_, tag)| !tag.before.is_empty())
+        .map(|(name, tag)| (name.clone(), tag.before.iter().cloned().collect()))
+        .collect();
+    loop {
+        let mut grown = later.clone();
+        for reached in grown.values_mut() {
+            let further: Vec<String> =
+                reached.iter().filter_map(|tag| later.get(tag)).flatten().cloned().collect();
+            reached.extend(further);
+        }
+        if grown == later {
+            return later;
+        }
+        later = grown;
+    }
+}
+
+fn circle(why: &str) -> Problem {
+    Problem::new(Code::Selection, "the order of the tags is a circle")
+        .at("tags.<tag>.before")
+        .because(why)
+        .help("take one of the orders away, or one of the tags from a host")
+}

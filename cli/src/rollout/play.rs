@@ -1,0 +1,94 @@
+//! A rollout in a test, without hosts and without time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use nixfleet_activate::report::Outcome;
+
+use super::Outline;
+use super::hosts::Hosts;
+use super::schedule::{Action, Schedule};
+use super::state::State;
+use super::verdict::Verdict;
+
+/// A rollout carried out by nobody: each host ends as foretold, one after the other, and time passes only in soaks.
+pub struct Play {
+    /// The hosts, by their place in the waves.
+    pub names: Vec<String>,
+    /// The schedule that it goes by.
+    pub schedule: Schedule,
+    /// How hosts end that are changed; ok where nothing is said.
+    pub ends: BTreeMap<String, Outcome>,
+    /// The time.
+    pub now: Duration,
+    said: Vec<String>,
+    /// The hosts that are being changed, and whether they go back.
+    pub running: Vec<(usize, bool)>,
+}
+
+impl Play {
+    pub fn new(outline: &Outline, ends: &[(&str, Outcome)], settled: &[(&str, Outcome)]) -> Self {
+        let known: BTreeMap<&str, Outcome> = settled.iter().copied().collect();
+        let stands = |name: &str| known.get(name).map_or(State::Waiting, |outcome| State::Ended(*outcome));
+        Self {
+            names: outline.hosts().map(|(_, name)| name.to_owned()).collect(),
+            schedule: Schedule::new(outline.policy.clone(), Hosts::new(outline, stands)),
+            ends: ends.iter().map(|(name, outcome)| ((*name).to_owned(), *outcome)).collect(),
+            now: Duration::ZERO,
+            said: Vec::new(),
+            running: Vec::new(),
+        }
+    }
+
+    /// Takes in what is to be done now. Copies take no time.
+    pub fn ask(&mut self) {
+        while self.take_in() {}
+    }
+
+    fn take_in(&mut self) -> bool {
+        let actions = self.schedule.next(self.now);
+        let any = !actions.is_empty();
+        for action in actions {
+            let name = |host: usize| self.names[host].clone();
+            match action {
+                Action::Copy(host) => self.schedule.copied(host),
+                Action::Change(host) => {
+                    self.said.push(name(host));
+                    self.running.push((host, false));
+                }
+                Action::GoBack(host) => {
+                    self.said.push(format!("-{}", name(host)));
+                    self.running.push((host, true));
+                }
+                Action::WaveBegan(wave) => self.said.push(format!("wave {}", wave + 1)),
+                Action::WaveSoaks(_) => self.said.push("soak".to_owned()),
+                Action::WaveEnded(_, failed) if failed > 0 => self.said.push(format!("{failed} failed")),
+                Action::WaveEnded(..) => {}
+                Action::Stopped(pause) => self.said.push(format!("stop: {pause}")),
+                Action::Returning(hosts) => self.said.push(format!("{} go back", hosts.len())),
+            }
+        }
+        any
+    }
+
+    /// Lets one of those that run end.
+    pub fn end(&mut self, which: usize) {
+        let (host, back) = self.running.remove(which);
+        let foretold = self.ends.get(&self.names[host]).copied().unwrap_or(Outcome::Ok);
+        self.schedule.ended(host, if back { Outcome::RolledBack } else { foretold });
+    }
+
+    pub fn played_out(mut self) -> (String, Verdict) {
+        loop {
+            self.ask();
+            if let Some(verdict) = self.schedule.verdict() {
+                return (self.said.join(", "), verdict.clone());
+            }
+            if self.running.is_empty() {
+                self.now = self.schedule.wakes().expect("nothing runs, and nothing will");
+            } else {
+                self.end(0);
+            }
+        }
+    }
+}

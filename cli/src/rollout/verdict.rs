@@ -1,0 +1,66 @@
+//! How a rollout ends.
+
+use std::fmt;
+
+use nixfleet_activate::policy::Amount;
+
+/// How a rollout ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every wave has had its turn.
+    Complete,
+    /// It stopped, and can be resumed.
+    Paused(Pause),
+    /// It stopped, and hosts that it had changed went back.
+    Returned {
+        /// Why it stopped.
+        pause: Pause,
+        /// All of them, and not only those of the wave.
+        all: bool,
+    },
+}
+
+/// Why a rollout stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// The user wanted it.
+    Interrupted,
+    /// Too many hosts failed.
+    Failures {
+        /// How many.
+        failures: usize,
+        /// How many may.
+        allowed: Amount,
+    },
+    /// No host of a wave is as it should be, so the wave shows nothing about the next one.
+    NothingShown {
+        /// Which, from 1.
+        wave: usize,
+    },
+    /// As many hosts with a tag are down as may be.
+    Budget {
+        /// The tag.
+        tag: String,
+    },
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::Failures { failures, allowed } => {
+                let hosts = if *failures == 1 { "host" } else { "hosts" };
+                write!(f, "{failures} {hosts} failed, where {allowed} may")
+            }
+            Self::NothingShown { wave } => {
+                write!(
+                    f,
+                    "no host of wave {wave} is as it should be, so nothing is known about the next wave"
+                )
+            }
+            Self::Budget { tag } => {
+                write!(f, "as many hosts with the tag {tag} are down as may be")
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Which host is in which wave. The same fleet and the same policy make the same waves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_activate::fleet::Host;
+use nixfleet_activate::policy::{Amount, Order, Policy};
+use sha2::{Digest, Sha256};
+
+/// All hosts in the order in which they are taken: first by rank, hosts without one having 0; then so that each value of
+/// the dimension that is spread over comes as often as its share; then as the policy says.
+pub fn sequence(hosts: &[Host], ranks: &BTreeMap<String, usize>, policy: &Policy) -> Vec<String> {
+    let rank = |host: &Host| ranks.get(&host.name).copied().unwrap_or(0);
+    let value = |host: &Host| policy.spread.as_deref().map(|dimension| value(host, dimension).to_owned());
+    let mut sorted: Vec<&Host> = hosts.iter().collect();
+    sorted.sort_by_cached_key(|host| (rank(host), value(host), own_key(&host.name, policy.order)));
+    let mut sizes: BTreeMap<(usize, Option<String>), usize> = BTreeMap::new();
+    for host in &sorted {
+        *sizes.entry((rank(host), value(host))).or_default() += 1;
+    }
+    let mut seen: BTreeMap<(usize, Option<String>), usize> = BTreeMap::new();
+    let mut keyed: Vec<_> = sorted
+        .into_iter()
+        .map(|host| {
+            let group = (rank(host), value(host));
+            let place = seen.entry(group.clone()).or_default();
+            let share = Share { place: *place, of: sizes[&group] };
+            *place += 1;
+            let turn = if policy.spread.is_some() { share } else { Share { place: 0, of: 1 } };
+            ((group.0, turn, own_key(&host.name, policy.order)), host)
+        })
+        .collect();
+    keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
+    keyed.into_iter().map(|(_, host)| host.name.clone()).collect()
+}
+
+/// How far through its group a host stands: the middle of its part, (place + ½) / of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Share {
+    place: usize,
+    of: usize,
+}
+
+impl Ord for Share {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        ((2 * self.place + 1) * other.of).cmp(&((2 * other.place + 1) * self.of))
+    }
+}
+
+impl PartialOrd for Share {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The value of a host in a dimension of tags: `a` of `rack:a`; empty where it has none.
+fn value<'a>(host: &'a Host, dimension: &str) -> &'a str {
+    let values = host.tags.iter().filter_map(|tag| tag.split_once(':'));
+    values.filter(|(of, _)| *of == dimension).map(|(_, value)| value).next().unwrap_or_default()
+}
+
+/// Where a host stands among its like.
+fn own_key(name: &str, order: Order) -> (Vec<u8>, String) {
+    let drawn = match order {
+        Order::Name => Vec::new(),
+        Order::Shuffled => Sha256::digest(name).to_vec(),
+    };
+    (drawn, name.to_owned())
+}
+
+/// Cuts a sequence into waves: the canaries first, then as many as make the next amount complete, counted from the very
+/// first host. What an amount would add nothing to makes no wave; the last wave takes all that are left.
+pub fn waves(sequence: Vec<String>, canaries: &BTreeSet<String>, amounts: &[Amount]) -> Vec<Vec<String>> {
+    let count = sequence.len();
+    let (first, rest): (Vec<String>, Vec<String>) =
+        sequence.into_iter().partition(|host| canaries.contains(host));
+    let mut ends = vec![first.len()];
+    ends.extend(amounts.iter().map(|amount| amount.of_rounded_up(count).min(count)));
+    ends.push(count);
+    let mut hosts = first.into_iter().chain(rest);
+    let mut done = 0;
+    let mut waves = Vec::new();
+    for end in ends {
+        let wave: Vec<String> = hosts.by_ref().take(end.saturating_sub(done)).collect();
+        done += wave.len();
+        if !wave.is_empty() {
+            waves.push(wave);
+        }
+    }
+    waves
+}

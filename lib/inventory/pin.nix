@@ -1,0 +1,56 @@
+# `hosts.<name>.pin`: keeps a host as it is.
+{ lib, types }:
+let
+  inherit (lib) mkOption;
+in
+types.record {
+  description = "a set with reason, generation or rev, and perhaps until";
+  fields = {
+    generation = mkOption {
+      type = types.nullOr (
+        types.intBetween {
+          noun = "the number of a generation";
+          low = 1;
+          high = 1000000000;
+          placeholder = 1;
+        }
+      );
+      default = null;
+      example = 12;
+      description = "The generation that the host is kept at.";
+    };
+    rev = mkOption {
+      type = types.nullOr types.line;
+      default = null;
+      example = "4f2c9d1";
+      description = "The revision of the fleet that the host is kept at.";
+    };
+    reason = mkOption {
+      type = types.line;
+      defaultText = lib.literalMD "none, it must be given";
+      example = "kernel regression, ticket 4711";
+      description = "Why the host is kept as it is. It is shown wherever the host is left out.";
+    };
+    until = mkOption {
+      type = types.nullOr types.date;
+      default = null;
+      defaultText = lib.literalMD "for good";
+      example = "2027-01-31";
+      description = "The last day, in UTC, on which the pin holds. After it the host is changed again, with a warning.";
+    };
+  };
+  check =
+    {
+      loc,
+      value,
+      def,
+    }:
+    lib.optional ((value.generation == null) == (value.rev == null)) (
+      types.problem.make {
+        inherit loc def;
+        what = "${lib.showOption loc} must have one of generation and rev";
+        why = "who comes later wants to know what the host is kept at";
+        example = "${lib.showOption loc} = { generation = 12; reason = \"…\"; };";
+      }
+    );
+}

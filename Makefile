@@ -2,7 +2,7 @@
 # What the machine lacks is installed from its own package sources; all that is made lies below target/.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down shell test soak fuzz lint bench clean
+.PHONY: help demo demo-down shell test soak soak-hosts fuzz lint bench clean
 
 LAB = cargo run --quiet --package nixfleet-lab --
 HOST ?= operator
@@ -26,6 +26,9 @@ SECONDS ?= 600
 soak: ## Try random sequences of generations, deaths and hand edits for long: make soak SECONDS=600
 	@NIXFLEET_SOAK=$(SECONDS) cargo test --quiet --locked --package nixfleet-activate --test it -- --nocapture \
 	  --exact sequences::every_sequence_ends_where_it_began
+
+soak-hosts: prepare ## Kill activators and cut the power of busy hosts for long: make soak-hosts SECONDS=600
+	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test crashes -- --nocapture chance::
 
 fuzz: prepare ## Fuzz everything that others may have written: make fuzz SECONDS=600 (each target)
 	@$(LAB) fuzz --seconds $(SECONDS)

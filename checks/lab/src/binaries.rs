@@ -36,6 +36,19 @@ impl Binaries {
         }
     }
 
+    /// Builds an activator that can be made to fail at any change it makes, which no user ever gets. Returns where it is.
+    ///
+    /// # Errors
+    /// It does not compile.
+    pub fn build_faulty() -> Result<PathBuf> {
+        let compile =
+            compile(&["--package", "nixfleet-activate", "--features", "fault-injection", "--quiet"]);
+        let built =
+            compile.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_STRIP", "symbols").run()?;
+        built.success().context("Failed to build the activator that can be made to fail")?;
+        Ok(place::target().join(target()).join("debug/nixfleet-activate"))
+    }
+
     fn built() -> Self {
         Self { dir: place::target().join(target()).join("release") }
     }
@@ -63,10 +76,13 @@ fn target() -> String {
 }
 
 fn cargo() -> Program {
+    compile(&["--release", "--package", "nixfleet", "--package", "nixfleet-activate"])
+}
+
+fn compile(what: &[&str]) -> Program {
     Program::new("cargo")
-        .args(["build", "--release", "--locked"])
-        .args(["--package", "nixfleet", "--package", "nixfleet-activate"])
-        .args(["--target", &target()])
+        .args(["build", "--locked", "--target", &target()])
+        .args(what)
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .env("CARGO_TARGET_DIR", place::target())
         .dir(place::checkout())

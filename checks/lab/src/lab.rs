@@ -74,6 +74,13 @@ impl Plan {
         self
     }
 
+    /// Leaves out this host.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.hosts.retain(|(host, _)| host != name);
+        self
+    }
+
     /// Takes another root for the operator's machine.
     #[must_use]
     pub fn operator(mut self, recipe: Recipe) -> Self {

@@ -96,6 +96,12 @@ fn meanwhile(lab: &Lab, flags: &str, ready: &str, act: impl FnOnce()) -> Finishe
 const AT_THE_GATE: &str = "pgrep --full '^/usr/bin/head -c1 /run/gate'";
 const IN_THE_WINDOW: &str = "grep -L outcome $(grep -l awaitingConfirm /run/nixfleet/*.jsonl) | grep .";
 
+/// A promise was kept; the row of the test in docs/internals/reliability.md says so.
+#[track_caller]
+fn kept(promise: &str, test: &str, tried: &str) {
+    nixfleet_ledger::record(promise, &format!("survival::{test}"), tried, &[]).unwrap();
+}
+
 #[track_caller]
 fn assert_went_back(finished: &Finished, code: &str) {
     assert_eq!(finished.code, 2, "{finished}");
@@ -136,6 +142,11 @@ fn a_change_outlives_its_connection_and_the_command_finds_it_again() {
     assert!(finished.ok(), "{finished}");
     assert_eq!(generation(web(&lab)), 2);
     assert_eq!(web(&lab).unit("gate.service").unwrap().active, "active");
+    kept(
+        "A change survives its connection",
+        "a_change_outlives_its_connection_and_the_command_finds_it_again",
+        "1 ssh killed in mid-apply, and the command that comes back",
+    );
 }
 
 #[test]
@@ -153,6 +164,11 @@ fn a_killed_command_leaves_a_host_that_goes_back_and_says_so() {
     let status = lab.operator().unwrap().types("nixfleet status --host web-1").unwrap();
     assert_says(&status, 0, &["NF-413"]);
     assert_old(&lab, &before);
+    kept(
+        "A change survives its connection",
+        "a_killed_command_leaves_a_host_that_goes_back_and_says_so",
+        "1 command killed with its ssh in mid-apply",
+    );
 }
 
 #[test]
@@ -161,6 +177,11 @@ fn a_change_that_breaks_sshd_is_undone() {
     adds_a_broken_sshd(&lab);
     assert_went_back(&apply(&lab, "--force lockout --confirm-timeout 3"), "NF-413");
     assert_old(&lab, &before);
+    kept(
+        "Confirmed over a new connection, or undone",
+        "a_change_that_breaks_sshd_is_undone",
+        "1 sshd moved to another port",
+    );
 }
 
 #[test]
@@ -170,6 +191,11 @@ fn a_change_that_cuts_the_network_is_undone() {
     adds_a_toggle(&lab, &route("add"), &route("del"));
     assert_went_back(&apply(&lab, "--confirm-timeout 3"), "NF-413");
     assert_old(&lab, &before);
+    kept(
+        "Confirmed over a new connection, or undone",
+        "a_change_that_cuts_the_network_is_undone",
+        "1 network cut",
+    );
 }
 
 #[test]
@@ -179,6 +205,11 @@ fn a_change_that_takes_the_key_is_undone() {
     adds_a_toggle(&lab, &format!("/usr/bin/mv {keys} {away}"), &format!("/usr/bin/mv {away} {keys}"));
     assert_went_back(&apply(&lab, "--confirm-timeout 3"), "NF-413");
     assert_old(&lab, &before);
+    kept(
+        "Confirmed over a new connection, or undone",
+        "a_change_that_takes_the_key_is_undone",
+        "1 key taken away",
+    );
 }
 
 #[test]
@@ -195,6 +226,11 @@ fn a_change_that_takes_the_sudo_rule_is_undone() {
     );
     assert_went_back(&apply(&lab, "--force lockout --confirm-timeout 3"), "NF-413");
     assert_old(&lab, &before);
+    kept(
+        "Confirmed over a new connection, or undone",
+        "a_change_that_takes_the_sudo_rule_is_undone",
+        "1 sudo rule taken away",
+    );
 }
 
 #[test]
@@ -216,6 +252,11 @@ fn a_power_cut_in_the_window_ends_in_the_old_generation() {
     });
     assert_went_back(&finished, "NF-414");
     assert_old(&lab, &before);
+    kept(
+        "Confirmed over a new connection, or undone",
+        "a_power_cut_in_the_window_ends_in_the_old_generation",
+        "1 power cut while the host waits to be confirmed",
+    );
 }
 
 #[test]
@@ -228,6 +269,11 @@ fn a_power_cut_in_the_middle_ends_in_the_old_generation_with_its_units() {
     });
     assert_went_back(&finished, "NF-414");
     assert_old(&lab, &before);
+    kept(
+        "All or nothing",
+        "a_power_cut_in_the_middle_ends_in_the_old_generation_with_its_units",
+        "1 power cut while a unit starts",
+    );
 }
 
 #[test]
@@ -252,6 +298,11 @@ fn a_power_cut_in_the_very_first_change_leaves_nothing_of_it_in_force() {
         assert!(!files.exists(path), "{path} is still there");
     }
     assert_eq!(web(&lab).unit("web.service").unwrap().active, "inactive");
+    kept(
+        "All or nothing",
+        "a_power_cut_in_the_very_first_change_leaves_nothing_of_it_in_force",
+        "1 power cut in the very first change of a host",
+    );
 }
 
 #[test]
@@ -264,4 +315,9 @@ fn a_killed_activation_is_put_right_at_once() {
     });
     assert_went_back(&finished, "NF-414");
     assert_old(&lab, &before);
+    kept(
+        "All or nothing",
+        "a_killed_activation_is_put_right_at_once",
+        "1 activator killed while a unit starts",
+    );
 }

@@ -1,0 +1,228 @@
+//! The activator that users have is killed, or its host loses power, at any moment of a change while the host is busy.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nixfleet_lab::command::{Finished, wait_until};
+use nixfleet_lab::lab::{Lab, Plan};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::field::{End, Field, role};
+use crate::{ALL_OR_NOTHING, record};
+
+/// Seconds to go on trying for, instead of a fixed number of times.
+const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
+/// Something that computes and something that writes, for ever.
+const LOAD: &str = "setsid sh -c 'while :; do head -c 20M /dev/urandom | sha256sum; done' >/dev/null 2>&1 &
+                    setsid sh -c 'while :; do dd if=/dev/zero of=/var/tmp/load bs=1M count=8 conv=fsync; done' \
+                    >/dev/null 2>&1 &";
+/// Far longer than anything here takes.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Where moments come from: the same ones each time.
+struct Chance(u64);
+
+impl Chance {
+    /// A number below a limit.
+    const fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// What is killed.
+#[derive(Clone, Copy, Debug)]
+enum Victim {
+    /// The process that changes the host.
+    Run,
+    /// That and the tools it runs.
+    Unit,
+    /// That, and then what comes to put the host right behind it.
+    Recovery,
+}
+
+/// A run of the activator in its own unit, as the command line asks for it.
+struct Run<'f> {
+    field: &'f Field<'f>,
+    name: String,
+}
+
+impl<'f> Run<'f> {
+    fn new(field: &'f Field<'f>, number: usize) -> Self {
+        Self { field, name: format!("c{number:031x}") }
+    }
+
+    fn finish(&self) -> Finished {
+        let change = ["apply", "--closure", &self.field.closure, "--json", "--run", &self.name];
+        self.field.activator().args(change).limit(LIMIT).run().unwrap()
+    }
+
+    /// The processes of its unit, by their ids on this machine, each with its command line.
+    fn processes(&self) -> Vec<(Pid, String)> {
+        let leader = self.field.guest.leader().unwrap();
+        let group =
+            format!("/proc/{leader}/root/sys/fs/cgroup/system.slice/nixfleet-run-{}.service", self.name);
+        let listed = fs::read_to_string(PathBuf::from(group).join("cgroup.procs")).unwrap_or_default();
+        let known = |id: &str| {
+            let words = fs::read(format!("/proc/{id}/cmdline")).ok()?;
+            Some((Pid::from_raw(id.parse().ok()?)?, String::from_utf8_lossy(&words).replace('\0', " ")))
+        };
+        listed.lines().filter_map(known).collect()
+    }
+
+    /// The process of it that has a word in its command line.
+    fn process(&self, word: &str) -> Option<Pid> {
+        self.processes().into_iter().find(|(_, words)| words.contains(word)).map(|(pid, _)| pid)
+    }
+
+    fn wait_for(&self, word: &str, limit: Duration) -> Option<Pid> {
+        let begun = Instant::now();
+        loop {
+            match self.process(word) {
+                None if begun.elapsed() < limit => thread::sleep(Duration::from_millis(1)),
+                found => return found,
+            }
+        }
+    }
+
+    /// Kills it some time after it began. Says whether it was still there to be killed.
+    fn kill(&self, victim: Victim, after: Duration) -> bool {
+        let Some(main) = self.wait_for("--in-unit", LIMIT) else { return false };
+        thread::sleep(after);
+        let all = self.processes();
+        let killed = self.process("--in-unit") == Some(main) && kill_process(main, Signal::KILL).is_ok();
+        match victim {
+            Victim::Run => {}
+            Victim::Unit => {
+                for (pid, _) in all {
+                    // Some have ended by themselves.
+                    let _ = kill_process(pid, Signal::KILL);
+                }
+            }
+            Victim::Recovery => {
+                if let Some(pid) = self.wait_for("--behind", Duration::from_secs(5)).filter(|_| killed) {
+                    thread::sleep(after / 4);
+                    let _ = kill_process(pid, Signal::KILL);
+                }
+            }
+        }
+        killed
+    }
+
+    /// Waits until systemd has done with it.
+    fn wait_until_over(&self) {
+        wait_until("the unit of the run is over", LIMIT, || Ok(self.processes().is_empty())).unwrap();
+    }
+}
+
+/// Tries until it was done often enough, or for as long as asked for. Returns how often it was done.
+fn often(times: usize, mut once: impl FnMut(usize) -> bool) -> usize {
+    let soak = std::env::var(SOAK).ok().map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
+    let begun = Instant::now();
+    let mut done = 0;
+    for attempt in 0.. {
+        let over = soak.map_or(done == times, |soak| begun.elapsed() > soak);
+        if over {
+            break;
+        }
+        assert!(soak.is_some() || attempt < times * 8, "{done} of {attempt} attempts came in time");
+        done += usize::from(once(attempt));
+    }
+    done
+}
+
+/// How long a change takes on a busy host, and the host set back.
+fn measured(field: &mut Field<'_>) -> u64 {
+    field.guest.ask(LOAD).unwrap();
+    let begun = Instant::now();
+    Run::new(field, usize::MAX).finish().success().unwrap();
+    let took = begun.elapsed();
+    field.set_back();
+    u64::try_from(took.as_micros()).unwrap()
+}
+
+fn report(test: &str, tried: &str, failures: &[String]) {
+    if std::env::var_os(SOAK).is_some() {
+        println!("{test}: {tried}, {} failures", failures.len());
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    } else {
+        record(ALL_OR_NOTHING, &format!("chance::{test}"), tried, failures);
+    }
+}
+
+#[test]
+fn killed_at_any_moment_of_a_busy_host() {
+    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
+    let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    let took = measured(&mut field);
+    let mut chance = Chance(0x006e_6978_666c_6565);
+    let mut failures = Vec::new();
+    let done = often(12, |attempt| {
+        let victim = [Victim::Run, Victim::Unit, Victim::Recovery][attempt % 3];
+        let after = Duration::from_micros(chance.below(took));
+        let run = Run::new(&field, attempt);
+        let (finished, killed) = thread::scope(|scope| {
+            let finished = scope.spawn(|| run.finish());
+            let killed = run.kill(victim, after);
+            (finished.join().unwrap(), killed)
+        });
+        run.wait_until_over();
+        let next = field.activator().args(["rollback", "--to", "99", "--json"]).run().unwrap();
+        let end = field.judge();
+        let said = match &end {
+            _ if !next.stdout.contains("NF-409") => false,
+            Ok((End::Old, _)) => killed && !finished.stdout.contains(r#""outcome":"ok""#),
+            Ok((End::New, _)) => !finished.stdout.contains("rolled-back"),
+            Err(_) => false,
+        };
+        if !said {
+            let end = end.map(|(end, _)| end);
+            failures
+                .push(format!("{victim:?} killed after {after:?} ({killed}): {end:#?}\n{finished}\n{next}"));
+        }
+        field.set_back();
+        killed
+    });
+    report("killed_at_any_moment_of_a_busy_host", &format!("{done} kills at random moments"), &failures);
+}
+
+#[test]
+fn without_power_at_any_moment_of_a_busy_host() {
+    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
+    let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    let took = measured(&mut field);
+    let mut chance = Chance(0x0070_6f77_6572_6375);
+    let mut failures = Vec::new();
+    let done = often(4, |attempt| {
+        let after = Duration::from_micros(chance.below(took));
+        let run = Run::new(&field, attempt);
+        let in_time = thread::scope(|scope| {
+            scope.spawn(|| run.finish());
+            let began = run.wait_for("--in-unit", LIMIT).is_some();
+            thread::sleep(after);
+            let in_time = began && run.process("--in-unit").is_some();
+            field.guest.power_cut().unwrap();
+            in_time
+        });
+        field.guest.power_on().unwrap();
+        let left = field.guest.files().unwrap().exists("/var/lib/nixfleet/journal.json");
+        let next = field.activator().args(["recover", "--json"]).run().unwrap();
+        let end = field.judge();
+        if left || !next.ok() || end.is_err() {
+            let end = end.map(|(end, _)| end);
+            failures.push(format!("without power after {after:?}: journal {left}, {end:#?}\n{next}"));
+        }
+        field.set_back();
+        field.guest.ask(LOAD).unwrap();
+        in_time
+    });
+    report(
+        "without_power_at_any_moment_of_a_busy_host",
+        &format!("{done} power cuts at random moments"),
+        &failures,
+    );
+}

@@ -1,0 +1,180 @@
+//! A host between two generations: brought from the old one towards the new one over and over, and set back each time.
+
+use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nixfleet_lab::binaries::Binaries;
+use nixfleet_lab::checkout;
+use nixfleet_lab::command::{Finished, Program};
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::Lab;
+
+use crate::survey::{ACCOUNT_FILES, STATE, Survey};
+
+/// The activator that can be made to fail.
+const FAULTY: &str = "/var/tmp/faulty";
+/// The old generation, to be set back to.
+const SAVED: &str = "/var/tmp/old";
+/// What a hand, or the distribution, did to the host before the change: edits, rights, an attribute.
+const BEFORE: &str = r#"
+  [ ! -e /etc/walk/edited.conf ] || echo "by hand" > /etc/walk/edited.conf
+  chmod 0604 /etc/motd
+  python3 -c 'import os; os.setxattr("/etc/motd", "user.note", b"stood here")'
+"#;
+const SAVE: &str = r#"mkdir "$0" && cp --archive --parents /etc /srv /var/lib/nixfleet /nix/var/nix/profiles /nix/var/nix/gcroots "$0""#;
+/// Sets each path given back to what is saved, or removes it.
+const SET_BACK: &str = r#"
+  for path in "$@"; do
+    rm --recursive --force "$path"
+    if [ -e "$0$path" ] || [ -h "$0$path" ]; then
+      mkdir --parents "$(dirname "$path")"
+      cp --archive --no-target-directory "$0$path" "$path"
+    fi
+  done
+  find /var/lib/nixfleet -mindepth 1 -type d -empty -delete
+"#;
+const SET_UNITS_BACK: &str = "
+  systemctl stop created.service created.timer job.service 2>/dev/null || true
+  systemctl daemon-reload
+  systemctl reset-failed
+  systemctl restart changed.service reloaded.service door.socket removed.service";
+
+/// Names runs, each once.
+static RUNS: AtomicU64 = AtomicU64::new(1);
+
+/// Where a host ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Old,
+    New,
+}
+
+/// One host under trial.
+pub struct Field<'l> {
+    pub guest: &'l Guest,
+    /// The closure of the new generation.
+    pub closure: String,
+    pub old: Survey,
+    pub new: Survey,
+    /// When the change began for the first time.
+    since: i64,
+}
+
+impl<'l> Field<'l> {
+    /// Brings hosts of a lab to one generation, keeps that, looks at what another makes of it, and sets them back. The
+    /// generations are those of a role of the fleet.
+    pub fn prepare(lab: &'l Lab, names: &[&str], roles: [&str; 2]) -> Vec<Self> {
+        let faulty = fs::read(Binaries::build_faulty().unwrap()).unwrap();
+        apply(lab, names, roles[0]);
+        let guests = names.iter().map(|name| lab.guest(name).unwrap());
+        let before: Vec<(&Guest, i64, Survey)> = guests
+            .map(|guest| {
+                let install = format!("cat > {FAULTY} && chmod +x {FAULTY}");
+                guest.program("sh").unwrap().args(["-c", &install]).input(faulty.clone()).run().unwrap();
+                guest.ask(BEFORE).unwrap();
+                guest.program("sh").unwrap().args(["-c", SAVE, SAVED]).run().unwrap().success().unwrap();
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed() + 1;
+                // What is written from now on is told from what stood there by whole seconds.
+                while SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed() < since {
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                }
+                (guest, since, Survey::take(guest, since))
+            })
+            .collect();
+        apply(lab, names, roles[1]);
+        let fields = before.into_iter().map(|(guest, since, old)| {
+            let new = Survey::take(guest, since);
+            let closure = guest.ask("readlink --canonicalize /nix/var/nix/profiles/nixfleet/system").unwrap();
+            let mut field = Self { guest, closure, old, new, since };
+            field.set_back();
+            field
+        });
+        fields.collect()
+    }
+
+    pub fn survey(&self) -> Survey {
+        Survey::take(self.guest, self.since)
+    }
+
+    /// Runs the change with a fault, and nobody to take care of what becomes of it. It need not wait to be confirmed.
+    pub fn fails(&self, fault: &str) -> Finished {
+        self.runs(&[format!("NIXFLEET_FAULT={fault}")], 60, true)
+    }
+
+    /// Runs the change to its end and returns every change it makes, one line each.
+    pub fn changes(&mut self) -> Vec<String> {
+        self.runs(&["NIXFLEET_FAULT_LOG=/var/tmp/log".to_owned()], 60, true).success().unwrap();
+        assert_eq!(self.survey().differences(&self.new), [] as [&str; 0], "by hand as over SSH");
+        self.set_back();
+        self.guest.ask("cat /var/tmp/log && rm /var/tmp/log").unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// Runs the change by hand, in a unit of nobody's, with a window of so many seconds that may be confirmed already.
+    pub fn runs(&self, environment: &[String], window: u64, confirmed: bool) -> Finished {
+        let run = format!("{:032x}", RUNS.fetch_add(1, Ordering::Relaxed));
+        let confirm = if confirmed { format!(": > /run/nixfleet/{run}.confirmed") } else { String::new() };
+        self.guest.ask(&format!("mkdir -p /run/nixfleet\n{confirm}")).unwrap();
+        let window = window.to_string();
+        let change =
+            ["apply", "--closure", &self.closure, "--in-unit", "--run", &run, "--confirm-timeout", &window];
+        self.guest.program("env").unwrap().args(environment).arg(FAULTY).args(change).run().unwrap()
+    }
+
+    /// The activator of the closure, as users have it.
+    pub fn activator(&self) -> Program {
+        self.guest.program(&format!("{}/activate", self.closure)).unwrap()
+    }
+
+    /// Sets the host back to the old generation, by hand. A test of the test: it has to be exactly that.
+    pub fn set_back(&mut self) {
+        let now = self.survey();
+        let differing = now.differing(&self.old);
+        let mut paths: Vec<&str> =
+            differing.iter().filter(|name| name.starts_with('/')).map(String::as_str).collect();
+        let concern = |files: &[&str]| {
+            differing.iter().any(|name| files.iter().any(|file| name.starts_with(&format!("{file} "))))
+        };
+        if concern(&["passwd", "group", "shadow", "gshadow"]) {
+            paths.extend(ACCOUNT_FILES);
+        }
+        if concern(&["state"]) {
+            paths.push(STATE);
+        }
+        if !paths.is_empty() {
+            let script = self.guest.program("sh").unwrap().args(["-ec", SET_BACK, SAVED]);
+            script.args(paths).run().unwrap().success().unwrap();
+        }
+        if differing.iter().any(|name| name.starts_with("unit")) {
+            self.guest.ask(SET_UNITS_BACK).unwrap();
+        }
+        let now = self.survey();
+        assert_eq!(now.differences(&self.old), [] as [&str; 0], "the host cannot be set back");
+        self.old.runs = now.runs;
+    }
+
+    /// Whether the host is exactly old or exactly new; or how it is neither.
+    pub fn judge(&self) -> Result<(End, Survey), String> {
+        let now = self.survey();
+        let old = now.without_shut_accounts(&self.old).differences(&self.old);
+        let new = now.differences(&self.new);
+        match (old.is_empty(), new.is_empty()) {
+            (true, _) => Ok((End::Old, now)),
+            (_, true) => Ok((End::New, now)),
+            _ => Err(format!("neither old {old:#?} nor new, but for {} things {:?}", new.len(), new.first())),
+        }
+    }
+}
+
+/// Has the operator apply a role to the hosts.
+fn apply(lab: &Lab, names: &[&str], role: &str) {
+    let operator = lab.operator().unwrap();
+    operator.guest().files().unwrap().write("/home/ada/fleet/roles/web.nix", role).unwrap();
+    let hosts = names.join(" --host ");
+    operator.types(&format!("nixfleet apply --yes --host {hosts}")).unwrap().success().unwrap();
+}
+
+/// A role of the crash tests.
+pub fn role(name: &str) -> String {
+    fs::read_to_string(checkout::path(&format!("checks/fixtures/crash/{name}.nix"))).unwrap()
+}

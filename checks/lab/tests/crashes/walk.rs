@@ -1,0 +1,183 @@
+//! A change of a real host is stopped at every change that it makes. Whatever puts the host right, be it the next run,
+//! the recovery behind a run or the boot, it ends in exactly the old or exactly the new generation.
+
+use std::thread;
+
+use nixfleet_lab::lab::{Lab, Plan};
+
+use crate::field::{End, Field, role};
+use crate::{ALL_OR_NOTHING, record};
+
+/// Units that no trial may restart: one that the change does not concern, one that is only reloaded.
+const NEVER_RESTARTED: [&str; 2] = ["steady.service", "reloaded.service"];
+
+/// How the host is put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rescue {
+    /// By the next run, whatever that is about.
+    NextRun,
+    /// On its own account, as behind a run that was killed.
+    Recovery,
+    /// By its unit at the next boot, after the power went.
+    Boot,
+}
+
+/// What became of the trials on one host.
+#[derive(Default)]
+struct Trials {
+    failures: Vec<String>,
+    old: usize,
+    new: usize,
+    boots: usize,
+    applied: usize,
+}
+
+impl Trials {
+    /// Kills the change at one point, has the host put right, and looks.
+    fn death(&mut self, field: &mut Field<'_>, at: usize, rescue: Rescue, calm: bool) {
+        let trial = format!("killed at change {at}, then {rescue:?} on {}", field.guest.name());
+        let killed = field.fails(&format!("kill {at}"));
+        if killed.code != 137 {
+            self.failures.push(format!("{trial}: it lives, {killed}"));
+        }
+        // Without a journal there is nothing for a boot to do.
+        let open = field.guest.files().unwrap().exists("/var/lib/nixfleet/journal.json");
+        let rescue = if rescue == Rescue::Boot && !open { Rescue::NextRun } else { rescue };
+        if let Err(failure) = self.rescue(field, rescue) {
+            self.failures.push(format!("{trial}: {failure}"));
+        }
+        match field.judge() {
+            Err(failure) => self.failures.push(format!("{trial}: {failure}")),
+            Ok((End::New, _)) => self.new += 1,
+            Ok((End::Old, now)) => {
+                self.old += 1;
+                let restarted = |unit: &&String| now.runs.get(*unit) != field.old.runs.get(*unit);
+                let concerned = |unit: &&String| calm || NEVER_RESTARTED.contains(&unit.as_str());
+                let restarted: Vec<_> = field.old.runs.keys().filter(concerned).filter(restarted).collect();
+                if rescue != Rescue::Boot && !restarted.is_empty() {
+                    self.failures.push(format!("{trial}: restarted {restarted:?} in vain"));
+                }
+                if at % 24 == 5 {
+                    self.apply_at_last(field, &trial);
+                }
+            }
+        }
+        field.set_back();
+    }
+
+    fn rescue(&mut self, field: &Field<'_>, rescue: Rescue) -> Result<(), String> {
+        match rescue {
+            Rescue::Boot => {
+                self.boots += 1;
+                field.guest.power_cut().unwrap();
+                field.guest.power_on().unwrap();
+                Ok(())
+            }
+            Rescue::Recovery => {
+                let recovered = field.activator().args(["recover", "--json"]).run().unwrap();
+                if recovered.ok() { Ok(()) } else { Err(format!("recovery says {recovered}")) }
+            }
+            Rescue::NextRun => {
+                let next = field.activator().args(["rollback", "--to", "99", "--json"]).run().unwrap();
+                // There is no such generation, and that is all it may complain about.
+                if next.stdout.contains("NF-409") { Ok(()) } else { Err(format!("the next run says {next}")) }
+            }
+        }
+    }
+
+    /// After whatever happened an apply brings the new generation.
+    fn apply_at_last(&mut self, field: &Field<'_>, trial: &str) {
+        self.applied += 1;
+        let applied = field.activator().args(["apply", "--closure", &field.closure, "--json"]).run().unwrap();
+        let different = field.survey().differences(&field.new);
+        if !applied.ok() || !different.is_empty() {
+            self.failures.push(format!("{trial}: the next apply gives {different:#?} {applied}"));
+        }
+    }
+}
+
+/// Walks over points of a change on several hosts at once, each taking a share.
+fn walk(fields: Vec<Field<'_>>, points: impl Fn(&[String]) -> Vec<usize> + Sync) -> (usize, Trials) {
+    let hosts = fields.len();
+    let mut total = Trials::default();
+    let mut changes = 0;
+    thread::scope(|scope| {
+        let points = &points;
+        let walkers = fields.into_iter().enumerate().map(|(share, mut field)| {
+            scope.spawn(move || {
+                let log = field.changes();
+                let disturbing = first_unit_job(&log);
+                let mut trials = Trials::default();
+                for (index, at) in
+                    points(&log).into_iter().enumerate().filter(|(index, _)| index % hosts == share)
+                {
+                    let rescue = match index % 24 {
+                        7 => Rescue::Boot,
+                        // Hosts take every second point or so, and each shall see both.
+                        share if share / 3 % 2 == 0 => Rescue::NextRun,
+                        _ => Rescue::Recovery,
+                    };
+                    trials.death(&mut field, at, rescue, at <= disturbing);
+                }
+                (log.len(), trials)
+            })
+        });
+        for walker in walkers.collect::<Vec<_>>() {
+            let (count, trials) = walker.join().unwrap();
+            assert!(
+                changes == 0 || changes == count,
+                "each host makes the same changes: {changes} and {count}"
+            );
+            changes = count;
+            total.failures.extend(trials.failures);
+            total.old += trials.old;
+            total.new += trials.new;
+            total.boots += trials.boots;
+            total.applied += trials.applied;
+        }
+    });
+    (changes, total)
+}
+
+/// The first change that reaches a unit: systemd is spoken to once the journal says that all is staged.
+fn first_unit_job(log: &[String]) -> usize {
+    let staged =
+        log.iter().rposition(|line| line.contains("Rename\t/var/lib/nixfleet/journal.json.new")).unwrap();
+    log[staged..].iter().position(|line| line.contains("Run\tsystemctl")).unwrap() + staged + 1
+}
+
+#[test]
+fn killed_before_any_change_of_a_real_host() {
+    let lab = Lab::boot(&Plan::of_test().without("db-1")).unwrap();
+    let fields = Field::prepare(&lab, &["web-1", "web-2"], [&role("old"), &role("new")]);
+    let (changes, trials) = walk(fields, |log| (1..=log.len()).collect());
+    let tried = format!(
+        "{changes} points to kill the process at, with users, files, units and profile: {} ended old, {} new; {} put \
+         right by the boot; {} applied again at once",
+        trials.old, trials.new, trials.boots, trials.applied
+    );
+    record(ALL_OR_NOTHING, "walk::killed_before_any_change_of_a_real_host", &tried, &trials.failures);
+}
+
+/// Beyond a hundred operations whole filesystems are written to the disk, not file by file.
+#[test]
+fn killed_while_many_files_of_a_real_host_change() {
+    let lab = Lab::boot(&Plan::of_test().without("db-1")).unwrap();
+    let many = |text: &str| {
+        let files = (0..120).map(|n| format!("  nixfleet.files.\"/srv/many/{n}\".text = \"{text}\\n\";\n"));
+        let role = role("old").replace("100001", text);
+        role.trim_end().strip_suffix('}').unwrap().to_owned() + &files.collect::<String>() + "}\n"
+    };
+    let fields = Field::prepare(&lab, &["web-1", "web-2"], [&many("100001"), &many("100002")]);
+    let (changes, trials) = walk(fields, |log| {
+        assert!(log.iter().any(|line| line.contains("SyncFilesystem")));
+        (1..=log.len()).step_by(log.len() / 24).collect()
+    });
+    let tried = format!(
+        "{} of {changes} points to kill the process at, with 120 files: {} ended old, {} new",
+        trials.old + trials.new,
+        trials.old,
+        trials.new
+    );
+    record(ALL_OR_NOTHING, "walk::killed_while_many_files_of_a_real_host_change", &tried, &trials.failures);
+}

@@ -1,10 +1,11 @@
 //! The one runner for other programs: bounded in time and output, its input written while its output is read.
 
 mod conversation;
+mod output;
 
 use std::ffi::OsString;
 use std::io::{self, Read, Seek};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedSender;
 
 pub use conversation::Ends;
+pub use output::Output;
 
 /// The most that is read from one stream of one program, in bytes.
 pub const OUTPUT_LIMIT: u64 = 64 << 20;
@@ -138,24 +140,6 @@ async fn read(
         }
         // Nobody may be interested any more; the whole is still wanted.
         let _ = lines.send(bytes[begin..].to_vec());
-    }
-}
-
-/// What a program left.
-#[derive(Debug)]
-pub struct Output {
-    /// How it ended.
-    pub status: ExitStatus,
-    /// What it wrote on standard output.
-    pub stdout: Vec<u8>,
-    /// What it wrote on standard error; empty where that was shown.
-    pub stderr: Vec<u8>,
-}
-
-impl Output {
-    /// Standard error as text.
-    pub fn stderr_text(&self) -> String {
-        String::from_utf8_lossy(&self.stderr).into_owned()
     }
 }
 

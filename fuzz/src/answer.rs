@@ -27,13 +27,8 @@ pub fn check(stdout: &[u8]) {
         stderr: stdout.split(|byte| *byte == b'\n').next().unwrap_or_default().to_vec(),
     };
     let read = || Answer::read(&host, &output);
-    match read() {
-        Err(problem) => return refused(&problem),
-        Ok(answer) => {
-            let daemon = answer.daemon.as_deref().unwrap_or("/");
-            let plain = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
-            assert!(daemon.starts_with('/') && daemon.chars().all(plain), "{daemon}");
-        }
+    if let Err(problem) = read() {
+        return refused(&problem);
     }
     let document = read().and_then(|answer| answer.document::<Plan>());
     if let Ok(plan) = &document {

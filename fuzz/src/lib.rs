@@ -7,8 +7,7 @@ pub mod answer;
 #[path = "../../activator/tests/it/harmless.rs"]
 pub mod harmless;
 
-#[allow(dead_code, reason = "only what a program has left is looked at")]
-#[path = "../../cli/src/process.rs"]
+#[path = "../../cli/src/process/output.rs"]
 mod process;
 #[allow(dead_code, reason = "not every part of an answer is looked at")]
 #[path = "../../cli/src/remote/answer.rs"]

@@ -1,0 +1,21 @@
+//! What a program left behind.
+
+use std::process::ExitStatus;
+
+/// What a program left.
+#[derive(Debug)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote on standard output.
+    pub stdout: Vec<u8>,
+    /// What it wrote on standard error; empty where that was shown.
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Standard error as text.
+    pub fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+}

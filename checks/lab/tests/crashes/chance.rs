@@ -10,10 +10,8 @@ use nixfleet_lab::lab::{Lab, Plan};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::field::{End, Field, role};
-use crate::{ALL_OR_NOTHING, record};
+use crate::{SOAK, report};
 
-/// Seconds to go on trying for, instead of a fixed number of times.
-const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
 /// Something that computes and something that writes, for ever.
 const LOAD: &str = "setsid sh -c 'while :; do head -c 20M /dev/urandom | sha256sum; done' >/dev/null 2>&1 &
                     setsid sh -c 'while :; do dd if=/dev/zero of=/var/tmp/load bs=1M count=8 conv=fsync; done' \
@@ -145,15 +143,6 @@ fn measured(field: &mut Field<'_>) -> u64 {
     u64::try_from(took.as_micros()).unwrap()
 }
 
-fn report(test: &str, tried: &str, failures: &[String]) {
-    if std::env::var_os(SOAK).is_some() {
-        println!("{test}: {tried}, {} failures", failures.len());
-        assert!(failures.is_empty(), "{}", failures.join("\n"));
-    } else {
-        record(ALL_OR_NOTHING, &format!("chance::{test}"), tried, failures);
-    }
-}
-
 #[test]
 fn killed_at_any_moment_of_a_busy_host() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
@@ -187,7 +176,11 @@ fn killed_at_any_moment_of_a_busy_host() {
         field.set_back();
         killed
     });
-    report("killed_at_any_moment_of_a_busy_host", &format!("{done} kills at random moments"), &failures);
+    report(
+        "chance::killed_at_any_moment_of_a_busy_host",
+        &format!("{done} kills at random moments"),
+        &failures,
+    );
 }
 
 #[test]
@@ -221,7 +214,7 @@ fn without_power_at_any_moment_of_a_busy_host() {
         in_time
     });
     report(
-        "without_power_at_any_moment_of_a_busy_host",
+        "chance::without_power_at_any_moment_of_a_busy_host",
         &format!("{done} power cuts at random moments"),
         &failures,
     );

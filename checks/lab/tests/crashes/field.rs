@@ -14,6 +14,8 @@ use crate::survey::{ACCOUNT_FILES, STATE, Survey};
 
 /// The activator that can be made to fail.
 const FAULTY: &str = "/var/tmp/faulty";
+/// What it changed, line by line.
+const LOG: &str = "/var/tmp/log";
 /// The old generation, to be set back to.
 const SAVED: &str = "/var/tmp/old";
 /// What a hand, or the distribution, did to the host before the change: edits, rights, an attribute.
@@ -102,12 +104,25 @@ impl<'l> Field<'l> {
         self.runs(&[format!("NIXFLEET_FAULT={fault}")], 60, true)
     }
 
+    /// Kills the change at one point. It may live only where it has no such point: how often systemd is asked for the
+    /// state of a unit depends on how busy the machine is.
+    pub fn dies(&self, at: usize) -> Result<(), String> {
+        let environment = [format!("NIXFLEET_FAULT=kill {at}"), format!("NIXFLEET_FAULT_LOG={LOG}")];
+        let killed = self.runs(&environment, 60, true);
+        let made = self.guest.ask(&format!("cat {LOG} && rm {LOG}")).unwrap().lines().count();
+        if killed.code == 137 || (killed.ok() && made < at) {
+            Ok(())
+        } else {
+            Err(format!("it lives, {killed}"))
+        }
+    }
+
     /// Runs the change to its end and returns every change it makes, one line each.
     pub fn changes(&mut self) -> Vec<String> {
-        self.runs(&["NIXFLEET_FAULT_LOG=/var/tmp/log".to_owned()], 60, true).success().unwrap();
+        self.runs(&[format!("NIXFLEET_FAULT_LOG={LOG}")], 60, true).success().unwrap();
         assert_eq!(self.survey().differences(&self.new), [] as [&str; 0], "by hand as over SSH");
         self.set_back();
-        self.guest.ask("cat /var/tmp/log && rm /var/tmp/log").unwrap().lines().map(str::to_owned).collect()
+        self.guest.ask(&format!("cat {LOG} && rm {LOG}")).unwrap().lines().map(str::to_owned).collect()
     }
 
     /// Runs the change by hand, in a unit of nobody's, with a window of so many seconds that may be confirmed already.
@@ -126,10 +141,18 @@ impl<'l> Field<'l> {
         self.guest.program(&format!("{}/activate", self.closure)).unwrap()
     }
 
-    /// Sets the host back to the old generation, by hand. A test of the test: it has to be exactly that.
+    /// Sets the host back to the old generation, by hand.
     pub fn set_back(&mut self) {
-        let now = self.survey();
+        self.set_back_from(self.survey());
+    }
+
+    /// Sets the host back from how it stands now. A test of the test: it has to be exactly the old one afterwards.
+    pub fn set_back_from(&mut self, now: Survey) {
         let differing = now.differing(&self.old);
+        if differing.is_empty() {
+            self.old.runs = now.runs;
+            return;
+        }
         let mut paths: Vec<&str> =
             differing.iter().filter(|name| name.starts_with('/')).map(String::as_str).collect();
         let concern = |files: &[&str]| {

@@ -18,3 +18,16 @@ const ALL_OR_NOTHING: &str = "All or nothing";
 fn record(promise: &str, test: &str, tried: &str, failures: &[String]) {
     nixfleet_ledger::record(promise, &format!("crashes::{test}"), tried, failures).unwrap();
 }
+
+/// Seconds to go on trying for, instead of a fixed number of times; whatever else is only sampled is tried whole then.
+pub const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
+
+/// Says what was tried: to the table, or to whoever has it tried for long.
+pub fn report(test: &str, tried: &str, failures: &[String]) {
+    if std::env::var_os(SOAK).is_some() {
+        println!("{test}: {tried}, {} failures", failures.len());
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    } else {
+        record(ALL_OR_NOTHING, test, tried, failures);
+    }
+}

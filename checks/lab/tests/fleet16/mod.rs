@@ -110,7 +110,8 @@ impl Fleet16 {
 
     /// Waits until a host is held up in the middle of a change.
     pub fn wait_until_held(&self, host: &str) {
-        let held = "pgrep --full 'sh -c while . -e /run/held'";
+        // In brackets, so that it does not find the shell that looks for it.
+        let held = "pgrep --full 'sh -c [w]hile . -e /run/held'";
         let what = format!("{host} is being changed");
         wait_until(&what, Duration::from_secs(60), || Ok(self.host(host).sh(held)?.ok())).unwrap();
     }

@@ -1,28 +1,51 @@
 //! What would keep a step from being done, and shows nowhere but in the attempt: attributes of files that forbid every
-//! change, and mounts.
+//! change, mounts, and filesystems that are read-only.
 
-use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
+use std::os::fd::AsFd as _;
+
+use rustix::fs::{AtFlags, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-use crate::host::walk::{Directory, Walk};
-use crate::host::{Host, host_file};
+use super::execute::is_account;
+use crate::host::walk::{Directory, Place, Walk};
+use crate::host::{Host, host_file, profile};
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
 
 /// Looks for obstacles to steps. What cannot be looked at is left to others to say.
 #[must_use]
 pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
-    let mut looker = Looker { walk: Walk::new(host), directory: String::new(), found: Vec::new() };
+    let mut looker = Looker {
+        walk: Walk::new(host),
+        directory: String::new(),
+        read_only: ReadOnly::default(),
+        found: Vec::new(),
+    };
     for step in steps {
         looker.step(step);
     }
+    for place in own_places(host, steps) {
+        looker.own_place(host, place);
+    }
     looker.found
+}
+
+/// Where the steps write besides to managed paths: account files, generations, roots of Nix.
+fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str> {
+    let any = |is: fn(&Step) -> bool| steps.iter().any(is);
+    let accounts = any(|step| is_account(step) || matches!(step, Step::DisableUser { .. }));
+    let switches = any(|step| matches!(step, Step::SwitchProfile { .. }));
+    // Without Nix there are no roots, and none are made.
+    let pins = !steps.is_empty() && host.path(profile::ROOTS).is_dir();
+    let places = [(accounts, "/etc"), (switches, profile::DIRECTORY), (pins, profile::ROOTS)];
+    places.into_iter().filter(|(is_written, _)| *is_written).map(|(_, place)| place)
 }
 
 struct Looker<'h> {
     walk: Walk<'h>,
     /// The one that was looked at last: most steps are about one where the step before was.
     directory: String,
+    read_only: ReadOnly,
     found: Vec<Problem>,
 }
 
@@ -37,9 +60,15 @@ impl Looker<'_> {
         let above = path.rsplit_once('/').map_or("", |(above, _)| above);
         if !in_place && self.directory != above {
             above.clone_into(&mut self.directory);
+            let shown = if above.is_empty() { "/" } else { above };
+            self.found.extend(self.read_only.problem(directory, shown));
             if is_frozen(attributes(directory, "")) {
-                self.found.push(frozen(if above.is_empty() { "/" } else { above }));
+                self.found.push(frozen(shown));
             }
+        }
+        // Something else may be mounted right there.
+        if in_place && let Ok(file) = rustix::fs::openat(directory.fd, path.name(), LOOK, Mode::empty()) {
+            self.found.extend(self.read_only.problem(Directory { fd: file.as_fd() }, path));
         }
         if is_new(step) {
             return;
@@ -53,6 +82,48 @@ impl Looker<'_> {
         {
             self.found.push(mounted(path));
         }
+    }
+
+    /// A directory of ours, or the nearest above that exists: what is missing would be made there.
+    fn own_place(&mut self, host: &Host, place: &str) {
+        let wanted = host.path(place);
+        let mut existing = wanted
+            .ancestors()
+            .map(|above| rustix::fs::open(above, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()));
+        if let Some(Ok(directory)) = existing.find(Result::is_ok) {
+            self.found.extend(self.read_only.problem(Directory { fd: directory.as_fd() }, place));
+        }
+    }
+}
+
+/// Opens nothing for reading or writing, and follows no link.
+const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Filesystems that are read-only, each named once.
+#[derive(Default)]
+struct ReadOnly(Vec<Place>);
+
+impl ReadOnly {
+    /// Why nothing can be written where a directory or file stands. `path`: what to call that.
+    fn problem(&mut self, there: Directory<'_>, path: &str) -> Option<Problem> {
+        let flags = rustix::fs::fstatvfs(there.fd).ok()?.f_flag;
+        if !flags.contains(StatVfsMountFlags::RDONLY) {
+            return None;
+        }
+        let place = there.place().ok()?;
+        if self.0.contains(&place) {
+            return None;
+        }
+        self.0.push(place);
+        Some(
+            Problem::new(Code::HostFile, "The change would write to a filesystem that is read-only")
+                .at(path)
+                .because("Read-only file system: the kernel lets nobody write there, nor root")
+                .help(format!(
+                    "`findmnt --target {path}` shows which it is. Mounted so on purpose: `mount -o remount,rw` it for \
+                     the change. If not, its disk may be failing: see `dmesg`"
+                )),
+        )
     }
 }
 

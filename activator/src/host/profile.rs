@@ -21,7 +21,7 @@ pub const DIRECTORY: &str = "/nix/var/nix/profiles/nixfleet";
 const CURRENT: &str = "system";
 
 /// Where Nix looks for further roots, links to what it keeps alive.
-const ROOTS: &str = "/nix/var/nix/gcroots";
+pub const ROOTS: &str = "/nix/var/nix/gcroots";
 /// The root of the closure of an open transaction.
 const PINNED: &str = "nixfleet-transaction";
 

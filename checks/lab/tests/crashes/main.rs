@@ -6,6 +6,7 @@
 mod accounts;
 mod chance;
 mod field;
+mod room;
 mod sight;
 mod survey;
 mod walk;

@@ -169,6 +169,12 @@ fn where_no_preview_can_be_had_files_are_checked_one_by_one_and_that_is_said() {
     let operator = lab.operator().unwrap();
     operator.resets_fleet().unwrap();
     adds(&lab, &file("web ALL=(ALL) NOPASSWD: /usr/bin/true"));
+    // A tool that is there and does not start is no tool that is not installed.
+    web.ask("chmod a-x /usr/sbin/visudo").unwrap();
+    assert_refuses(&lab, "apply", "NF-408", &["sudo could not be asked", "visudo: Permission denied"]);
+    web.ask("mv /usr/bin/unshare.away /usr/bin/unshare").unwrap();
+    assert_refuses(&lab, "apply", "NF-408", &["sudo could not be asked", "visudo: Permission denied"]);
+    web.ask("mv /usr/bin/unshare /usr/bin/unshare.away; chmod a+x /usr/sbin/visudo").unwrap();
     let finished = operator.types("nixfleet apply --yes --host web-1").unwrap();
     assert!(
         finished.ok()

@@ -27,6 +27,8 @@ const SSHD: &str = "sshd";
 pub struct Judgement {
     /// What is wrong, by tool.
     pub findings: Vec<Finding>,
+    /// Tools that are there and could not be started: nobody knows what they would say.
+    pub silent: Vec<Finding>,
     /// What could not be looked at.
     pub notes: Vec<String>,
 }
@@ -84,8 +86,15 @@ impl Judgement {
                     words: words(&finished),
                 });
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => self.notes.push(unheard(tool, &error.to_string())),
+            Err(error) => self.not_started(tool, argv[0], &error),
+        }
+    }
+
+    /// Only what is not installed has nothing to say.
+    fn not_started(&mut self, tool: &str, program: &str, error: &io::Error) {
+        if error.kind() != io::ErrorKind::NotFound {
+            let words = vec![format!("{program}: {error}")];
+            self.silent.push(Finding { tool: tool.to_owned(), place: vec![program.to_owned()], words });
         }
     }
 
@@ -109,10 +118,18 @@ impl Judgement {
                     self.findings.push(Finding { tool: SYSTEMD.to_owned(), place, words });
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => self.notes.push(unheard(SYSTEMD, &error.to_string())),
+            Err(error) => self.not_started(SYSTEMD, "systemd-analyze", &error),
         }
     }
+}
+
+/// Refuses what a tool would have to look at that cannot be started.
+#[must_use]
+pub fn unstarted(silent: &Finding) -> Problem {
+    Problem::new(Code::Validation, format!("{} could not be asked about the new generation", silent.tool))
+        .at(silent.place.join(", "))
+        .because(silent.words.join("\n"))
+        .help("nothing was touched; mend that program on the host: it is installed, but cannot be started")
 }
 
 fn unheard(tool: &str, why: &str) -> String {
@@ -135,6 +152,10 @@ fn places(subject: &Subject, prefix: &str) -> Vec<String> {
 /// # Errors
 /// [`Code::Validation`].
 pub fn one_by_one(subject: &Subject, why: &str) -> Result<Vec<String>, Problem> {
+    let mut notes = vec![format!(
+        "the new generation could not be looked at as a whole ({why}): files for sudo and sshd were checked one by one, \
+         units and the way in were not"
+    )];
     for (path, change) in &subject.changes {
         let Change::File { source, .. } = change else { continue };
         let source = source.to_string_lossy();
@@ -153,16 +174,30 @@ pub fn one_by_one(subject: &Subject, why: &str) -> Result<Vec<String>, Problem> 
                 .because(finding.words.join("\n"))
                 .help("nothing was touched; mend the file"));
         }
+        if let Some(silent) = judgement.silent.first() {
+            return Err(unstarted(silent));
+        }
+        notes.extend(judgement.notes);
     }
-    Ok(vec![format!(
-        "the new generation could not be looked at as a whole ({why}): files for sudo and sshd were checked one by one, \
-         units and the way in were not"
-    )])
+    Ok(notes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tool_that_is_not_installed_is_told_from_one_that_does_not_start() {
+        let asked = |program: &str| {
+            let mut judgement = Judgement::default();
+            judgement.ask(SUDO, &[program], Vec::new);
+            assert!(judgement.findings.is_empty() && judgement.notes.is_empty());
+            judgement.silent
+        };
+        assert_eq!(asked("/nonexistent/visudo"), []);
+        // It is there, and is no program.
+        assert!(unstarted(&asked("/etc/passwd")[0]).to_string().contains("/etc/passwd: Permission denied"));
+    }
 
     #[test]
     fn what_was_said_before_is_not_said_again() {

@@ -133,6 +133,9 @@ fn lay_accounts(host: &Host, subject: &Subject, layer: &Layer) -> io::Result<()>
 
 /// From what a preview showed to a refusal, or to what could not be looked at.
 fn settle(subject: &Subject, verdict: Verdict) -> Result<Vec<String>, Problem> {
+    if let Some(silent) = verdict.judgement.silent.first() {
+        return Err(judge::unstarted(silent));
+    }
     let mut notes = verdict.judgement.notes;
     if !verdict.judgement.findings.is_empty() {
         // What the tools say of the host as it is does not come with this generation.

@@ -235,7 +235,8 @@ pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(
 }
 
 /// What is said of a unit, or of the template that it is an instance of.
-fn wanted<'u>(units: &'u BTreeMap<UnitName, Unit>, unit: &UnitName) -> Option<&'u Unit> {
+#[must_use]
+pub fn wanted<'u>(units: &'u BTreeMap<UnitName, Unit>, unit: &UnitName) -> Option<&'u Unit> {
     units.get(unit).or_else(|| units.get(&unit.template()?))
 }
 

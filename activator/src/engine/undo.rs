@@ -6,16 +6,16 @@ use std::io;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::execute::{set_access, sync_directories, unit_job};
+use super::execute::{set_access, sync_directories, unit_job, wanted};
 use super::journal::{self, Facts, Journal, Operation, Phase};
 use super::slots::{self, SLOTS};
 use super::state::{self, State};
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Accounts, Change};
 use crate::host::disk;
-use crate::host::systemd::{Systemd, UnitState, Verb};
+use crate::host::systemd::{Job, Systemd, UnitState, Verb};
 use crate::host::{HOME, Host, host_file, profile};
-use crate::manifest::User;
+use crate::manifest::{Unit, User};
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
 use crate::values::{ManagedPath, UnitName};
@@ -227,10 +227,21 @@ impl Undoer<'_> {
                 (None, _) => jobs.push((Verb::Restart, unit.clone())),
             }
         }
+        // How long they may take is what the generation says that comes back.
+        let units = match State::read(self.host) {
+            Ok((state, _)) => state.units,
+            Err(problem) => {
+                self.failures.push(problem);
+                BTreeMap::default()
+            }
+        };
         for verb in [Verb::Restart, Verb::Reload] {
-            let units: Vec<&UnitName> =
-                jobs.iter().filter(|(job, _)| *job == verb).map(|(_, unit)| unit).collect();
-            self.failures.extend(systemd.job(verb, &units).err());
+            let jobs = jobs.iter().filter(|(job, _)| *job == verb).map(|(_, unit)| Job {
+                verb,
+                unit,
+                start_limit: wanted(&units, unit).and_then(Unit::start_limit),
+            });
+            self.failures.extend(systemd.carry_out(&jobs.collect::<Vec<_>>()).err());
         }
     }
 }

@@ -255,6 +255,33 @@ fn what_does_not_come_up_or_stay_up_takes_the_host_back() {
 }
 
 #[test]
+fn what_comes_back_may_take_as_long_as_it_was_said_to() {
+    let stage = Stage::set();
+    let slow = |work: &str| {
+        // A restart may take as long as its stop, too.
+        let lines =
+            format!("Type=oneshot\nRemainAfterExit=yes\nTimeoutStopSec=1\nExecStart=/bin/sh -c '{work}'");
+        let mut slow = enabled(&service(&lines));
+        slow["startTimeout"] = json!(2);
+        ("slow.service", slow)
+    };
+    let old = || slow("while test -e /run/slow; do sleep 0.1; done");
+    stage.declares_units([old()]);
+    stage.applies();
+    stage.web().ask("touch /run/slow").unwrap();
+    let bad = enabled(&service("Type=oneshot\nExecStart=/bin/false"));
+    stage.declares_units([slow("true"), ("z-bad.service", bad)]);
+    let line = "nixfleet apply --yes --host web-1";
+    let finished = stage.types(line);
+    assert_says(&finished, 2, &["NF-412", "Unit slow.service did not restart in time", "startTimeout"]);
+    assert!(finished.took < Duration::from_secs(20), "{finished}");
+    stage.web().ask("rm /run/slow").unwrap();
+    stage.declares_units([old()]);
+    assert!(stage.types(line).ok());
+    assert_eq!(stage.unit("slow.service").active, "active");
+}
+
+#[test]
 fn what_failed_before_recovers_where_it_is_ours_and_what_is_masked_is_never_passed_over() {
     let stage = Stage::set();
     let web = stage.web();

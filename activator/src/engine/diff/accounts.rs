@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::Differ;
 use crate::host::accounts::Account;
+use crate::host::systemd::UnitState;
 use crate::manifest::{Entry, User};
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
-use crate::values::{AccountName, ManagedPath, Owner};
+use crate::values::{AccountName, ManagedPath, Owner, UnitName};
 
 /// Steps at the beginning and at the end.
 #[derive(Default)]
@@ -89,6 +90,7 @@ impl Differ<'_> {
         if user.uid.is_some_and(|wanted| wanted != account.uid) {
             return self.other_id("users", &user.name, account.uid);
         }
+        self.home_in_use(user, account);
         let mut changes = self.changes(user, account);
         if owned.is_some_and(|owned| owned.disabled) {
             changes.push("disabled: yes → no".to_owned());
@@ -119,6 +121,36 @@ impl Differ<'_> {
             changes.push(format!("groups: {} → {}", listed(&account.groups), listed(&groups)));
         }
         changes
+    }
+
+    /// usermod(8) gives no other home to a user who runs something.
+    fn home_in_use(&mut self, user: &User, account: &Account) {
+        if account.home == *user.home {
+            return;
+        }
+        // Of a unit that did its work and stays active nothing runs.
+        let runs = |unit: &UnitName, state: &UnitState| {
+            unit.suffix() == "service" && state.is_up() && state.sub != "exited"
+        };
+        let is_theirs = |state: &UnitState| state.user == *user.name || state.user == account.uid.to_string();
+        let units = self.observed.units.iter().flatten();
+        let units = units.filter(|(unit, state)| runs(unit, state) && is_theirs(state));
+        let units: Vec<&str> = units.map(|(unit, _)| &**unit).collect();
+        if units.is_empty() {
+            return;
+        }
+        self.problems.push(
+            Problem::new(
+                Code::Account,
+                format!("The home of `{}` cannot change while it runs {}", user.name, units.join(", ")),
+            )
+            .at(format!("nixfleet.users.{}.home", user.name))
+            .because(format!("home: {} → {}; usermod(8) refuses it until then", account.home, user.home))
+            .help(format!(
+                "`systemctl stop {}` on the host, then apply again: that starts what is enabled",
+                units.join(" ")
+            )),
+        );
     }
 
     fn other_id(&mut self, option: &str, name: &AccountName, id: u32) {

@@ -1,5 +1,6 @@
 //! The whole decision without a host: which steps follow from state, manifest and what was observed.
 
+mod accounts;
 mod kinds;
 mod units;
 

@@ -98,6 +98,7 @@ impl AccountSteps<'_> {
             home: user.home.to_string(),
             shell: user.shell.to_string(),
             groups: groups_of(user, before, owned.map(|owned| &owned.groups)),
+            shadow_groups: before.shadow_groups.clone(),
             expires: if was_disabled { String::new() } else { before.expires.clone() },
             locked_password: before.locked_password && !was_disabled,
         };

@@ -37,6 +37,8 @@ pub struct Account {
     pub shell: String,
     /// Groups that list it as a member, sorted.
     pub groups: Vec<String>,
+    /// Groups whose line in gshadow(5) does so, sorted: a tool that is killed between the two files leaves them differing.
+    pub shadow_groups: Vec<String>,
     /// The day it expires, as in shadow(5); empty for never.
     pub expires: String,
     /// Whether a password is set but locked, so that unlocking gives it back.
@@ -65,12 +67,15 @@ impl Accounts {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
             Err(error) => Err(host_file("read", path, &error)),
         };
-        Ok(Self::parse(&read("/etc/passwd")?, &read("/etc/group")?, &read("/etc/shadow")?))
+        let [passwd, group] = [read("/etc/passwd")?, read("/etc/group")?];
+        let mut accounts = Self::parse(&passwd, &group);
+        accounts.parse_shadow(&read("/etc/shadow")?, &read("/etc/gshadow")?);
+        Ok(accounts)
     }
 
-    /// Parses passwd(5), group(5) and shadow(5). Lines that do not fit are left out.
+    /// Parses passwd(5) and group(5). Lines that do not fit are left out.
     #[must_use]
-    pub fn parse(passwd: &str, group: &str, shadow: &str) -> Self {
+    pub fn parse(passwd: &str, group: &str) -> Self {
         let mut accounts = Self::default();
         for fields in passwd.lines().map(fields) {
             let [name, _, uid, gid, description, home, shell] = fields[..] else { continue };
@@ -83,6 +88,7 @@ impl Accounts {
                 home,
                 shell,
                 groups: Vec::new(),
+                shadow_groups: Vec::new(),
                 expires: String::new(),
                 locked_password: false,
             };
@@ -100,17 +106,32 @@ impl Accounts {
                 }
             }
         }
-        for fields in shadow.lines().map(fields) {
-            let [name, password, _, _, _, _, _, expires, _] = fields[..] else { continue };
-            if let Some(account) = accounts.users.get_mut(name) {
-                expires.clone_into(&mut account.expires);
-                account.locked_password = password.len() > 1 && password.starts_with('!') && password != "!!";
-            }
-        }
         for account in accounts.users.values_mut() {
             account.groups.sort();
         }
         accounts
+    }
+
+    /// Adds what shadow(5) and gshadow(5) say of accounts.
+    pub fn parse_shadow(&mut self, shadow: &str, gshadow: &str) {
+        for fields in shadow.lines().map(fields) {
+            let [name, password, _, _, _, _, _, expires, _] = fields[..] else { continue };
+            if let Some(account) = self.users.get_mut(name) {
+                expires.clone_into(&mut account.expires);
+                account.locked_password = password.len() > 1 && password.starts_with('!') && password != "!!";
+            }
+        }
+        for fields in gshadow.lines().map(fields) {
+            let [name, _, _, members] = fields[..] else { continue };
+            for member in members.split(',') {
+                if let Some(account) = self.users.get_mut(member) {
+                    account.shadow_groups.push(name.to_owned());
+                }
+            }
+        }
+        for account in self.users.values_mut() {
+            account.shadow_groups.sort();
+        }
     }
 
     /// The name of a user id, or the id itself.
@@ -166,16 +187,20 @@ pub struct Change {
 }
 
 impl Change {
-    /// From one state of the account files to another.
+    /// From one state of the account files to another. Groups are written to both of their files, whichever differs.
     #[must_use]
     pub fn between(from: &Account, to: &Account) -> Self {
+        let groups = |account: &Account| [account.groups.join(","), account.shadow_groups.join(",")];
+        let same_groups = groups(from) == groups(to);
         let mut change = Self::default()
             .option("--gid", &from.gid.to_string(), &to.gid.to_string())
             .option("--home", &from.home, &to.home)
             .option("--shell", &from.shell, &to.shell)
             .option("--comment", &from.description, &to.description)
-            .option("--groups", &from.groups.join(","), &to.groups.join(","))
             .option("--expiredate", &expiry(&from.expires), &expiry(&to.expires));
+        if !same_groups {
+            change.arguments.extend(["--groups".into(), to.groups.join(",").into()]);
+        }
         match (from.locked_password, to.locked_password) {
             (true, false) => change.arguments.push("--unlock".into()),
             (false, true) => change.arguments.push("--lock".into()),
@@ -283,15 +308,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn groups_are_written_when_one_of_their_files_differs() {
+        let mut accounts = Accounts::parse("web:x:1:1::/:/bin/sh\n", "adm:x:4:\n");
+        let before = accounts.users["web"].clone();
+        accounts.parse_shadow("", "adm:*::web\n");
+        let change = Change::between(&accounts.users["web"], &before);
+        assert_eq!(change.arguments, ["--groups", ""]);
+    }
+
+    #[test]
     fn account_files_are_read_with_all_their_oddities() {
-        let accounts = Accounts::parse(
+        let mut accounts = Accounts::parse(
             "root:x:0:0:root:/root:/bin/bash\n# comment\nweb:x:999:998:Web:/srv:/bin/sh\ntoor:x:0:0::/:/bin/sh\nbad\n",
             "root:x:0:\nwww:x:33:web,ghost\nadm:x:4:web\nweb:x:998:\n",
-            "root:*:1:0:9:7:::\nweb:!$y$x:1:0:9:7::1:\n",
         );
+        accounts
+            .parse_shadow("root:*:1:0:9:7:::\nweb:!$y$x:1:0:9:7::1:\n", "root:*::\nwww:!::web,ghost\nbad\n");
         let web = &accounts.users["web"];
         assert_eq!((web.uid, web.gid, web.expires.as_str(), web.locked_password), (999, 998, "1", true));
         assert_eq!(web.groups, ["adm", "www"]);
+        assert_eq!(web.shadow_groups, ["www"]);
         assert_eq!(*accounts.user_of(0), *"root");
         assert_eq!(*accounts.user_of(4711), *"4711");
         assert_eq!(accounts.gid(&"www".parse().unwrap()), Some(33));

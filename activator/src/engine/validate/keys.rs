@@ -161,7 +161,7 @@ mod tests {
         let host = Host::open(root.path()).unwrap();
         let me = rustix::process::geteuid().as_raw();
         let passwd = format!("ada:x:{me}:{}::/home/ada:/bin/bash\n", rustix::process::getegid().as_raw());
-        let accounts = Accounts::parse(&passwd, "", "");
+        let accounts = Accounts::parse(&passwd, "");
         let settings =
             Settings::parse("authorizedkeysfile .ssh/authorized_keys /etc/keys/%u\nstrictmodes yes");
         let keys = |changes: &Changes| {

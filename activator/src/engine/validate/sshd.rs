@@ -159,7 +159,7 @@ mod tests {
     fn obstacles(said: &str) -> String {
         let login = Login::of(Some("ada"), Some("10.0.1.2 50000 10.0.1.11 22")).unwrap();
         let accounts =
-            Accounts::parse("ada:x:1000:1000::/home/ada:/bin/bash\n", "ada:x:1000:\nwheel:x:4:ada\n", "");
+            Accounts::parse("ada:x:1000:1000::/home/ada:/bin/bash\n", "ada:x:1000:\nwheel:x:4:ada\n");
         Settings::parse(said).obstacles(&login, login.connection.unwrap(), &accounts).join("; ")
     }
 

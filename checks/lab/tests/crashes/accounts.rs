@@ -2,8 +2,11 @@
 
 use nixfleet_lab::lab::{Lab, Plan};
 
-use crate::field::{End, Field, role};
+use crate::field::{End, Field, SAVED, role};
 use crate::{ALL_OR_NOTHING, record};
+
+/// In the order in which the tools write them.
+const IN_TURN: [&str; 4] = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
 
 /// The tools for accounts, and all that comes before them.
 #[test]
@@ -37,4 +40,55 @@ fn accounts_are_put_right_whatever_fails() {
         "{tried} points around the tools for accounts: one change refused with EIO, or no room from there on"
     );
     record(ALL_OR_NOTHING, "accounts::accounts_are_put_right_whatever_fails", &tried, &failures);
+}
+
+/// The tools write one file after another, and may be killed between any two: on the way there, and on the way back.
+#[test]
+fn accounts_are_put_right_from_between_their_files() {
+    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
+    let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    let log = field.changes();
+    let made = log.iter().rposition(|line| line.contains("Run\tuser")).unwrap() + 2;
+    let mut failures = Vec::new();
+    let mut tried = 0;
+    for written in 1..IN_TURN.len() {
+        let (first, last) = IN_TURN.split_at(written);
+        for (names, old) in [(&[".*"][..], last), (&["keeper", "adm"], first)] {
+            tried += 1;
+            field.dies(made).unwrap();
+            for file in old {
+                set_lines_back(&field, file, names);
+            }
+            let recovered = field.activator().args(["recover", "--json"]).run().unwrap();
+            let end = field.judge().map(|(end, _)| end);
+            if end != Ok(End::Old) || !recovered.ok() {
+                failures.push(format!("{names:?} in {old:?} as before: {end:#?}\n{recovered}"));
+            }
+            field.set_back();
+        }
+    }
+    let tried = format!("{tried} moments between the files that the tools for accounts write");
+    record(ALL_OR_NOTHING, "accounts::accounts_are_put_right_from_between_their_files", &tried, &failures);
+}
+
+/// Sets the lines of an account file back that begin with one of the names, also those that were not there.
+fn set_lines_back(field: &Field<'_>, file: &str, names: &[&str]) {
+    let lines = names.join("\\|");
+    let script = format!(
+        "{{ grep '^\\({lines}\\):' {SAVED}{file} || true; grep --invert-match '^\\({lines}\\):' {file} || true; }} > /var/tmp/lines
+         cp --no-preserve=all /var/tmp/lines {file}"
+    );
+    field.guest.ask(&script).unwrap();
+}
+
+/// The test above takes the files in the order in which the tools write them.
+#[test]
+fn tools_for_accounts_write_their_files_in_turn() {
+    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
+    let guest = lab.guest("web-1").unwrap();
+    for tool in ["useradd --groups adm joiner", "usermod --shell /bin/sh --lock --groups tty joiner"] {
+        guest.ask(tool).unwrap();
+        let times = guest.ask(&format!("stat --format %.9Z {}", IN_TURN.join(" "))).unwrap();
+        assert!(times.lines().is_sorted(), "{tool}: {times}");
+    }
 }

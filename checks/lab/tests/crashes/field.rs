@@ -17,7 +17,7 @@ const FAULTY: &str = "/var/tmp/faulty";
 /// What it changed, line by line.
 const LOG: &str = "/var/tmp/log";
 /// The old generation, to be set back to.
-const SAVED: &str = "/var/tmp/old";
+pub const SAVED: &str = "/var/tmp/old";
 /// What a hand, or the distribution, did to the host before the change: edits, rights, an attribute.
 const BEFORE: &str = r#"
   [ ! -e /etc/walk/edited.conf ] || echo "by hand" > /etc/walk/edited.conf

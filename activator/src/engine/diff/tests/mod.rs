@@ -57,7 +57,7 @@ struct Simulated {
 
 impl Simulated {
     fn new() -> Self {
-        let accounts = Accounts::parse("root:x:0:0::/root:/bin/sh\n", "root:x:0:\n", "");
+        let accounts = Accounts::parse("root:x:0:0::/root:/bin/sh\n", "root:x:0:\n");
         let observed = Observed { accounts, units: Some(BTreeMap::new()), ..Observed::default() };
         Self { state: State::default(), observed }
     }

@@ -292,6 +292,9 @@ fn run_prefixes_what_hosts_print_and_its_exit_code_tells() {
     let failing =
         operator.types("nixfleet run --on 'web-*' -- sh -c 'test \"$(hostname)\" = web-2'").unwrap();
     assert_says(&failing, 2, &["web-1"]);
+    let missing = operator.types("nixfleet run --host web-1 -- nosuch --flag").unwrap();
+    assert_says(&missing, 2, &["nosuch: command not found"]);
+    assert!(!format!("{}{}", missing.stdout, missing.stderr).contains("exec"), "{missing}");
 }
 
 #[test]

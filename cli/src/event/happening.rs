@@ -2,13 +2,13 @@
 
 use jiff::{Timestamp, Unit};
 use nixfleet_activate::SCHEMA;
-use nixfleet_activate::plan::Generation;
 use nixfleet_activate::policy::Policy;
 use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::end::{End, HostEnd, LeftOut};
+use super::phase::{Phase, Stage};
 use crate::rollout::RolloutId;
 
 /// Something that happened, as `--events` prints it: one JSON object on a line. A reader should skip events and fields
@@ -176,130 +176,6 @@ pub enum Happening {
         /// The line.
         text: String,
     },
-}
-
-/// How a rollout ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum End {
-    /// Every wave has had its turn. Hosts may have failed, as many as may.
-    Complete,
-    /// It was paused, and can be resumed.
-    Paused,
-    /// The user interrupted it, and it can be resumed.
-    Interrupted,
-    /// Hosts of the wave went back, and it can be resumed.
-    WaveRolledBack,
-    /// All hosts that it had changed went back.
-    RolledBack,
-}
-
-impl End {
-    /// For people.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Paused => "paused",
-            Self::Interrupted => "interrupted",
-            Self::WaveRolledBack => "paused, its last wave rolled back",
-            Self::RolledBack => "rolled back",
-        }
-    }
-}
-
-/// How a host ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HostEnd {
-    /// The host.
-    pub host: String,
-    /// How.
-    pub outcome: Outcome,
-    /// Why, if it did not end well.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Problem>,
-    /// The generation before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Generation>,
-    /// The generation now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Generation>,
-    /// How long it took, in milliseconds.
-    pub duration_ms: u64,
-}
-
-/// A host that was selected and is left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LeftOut {
-    /// The host.
-    pub host: String,
-    /// Why, in words.
-    pub reason: String,
-}
-
-/// Work on the machine of the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Stage {
-    /// Nix evaluates the inventory.
-    Evaluation,
-    /// Nix evaluates and builds the closures of the hosts.
-    Build,
-}
-
-impl Stage {
-    /// For people.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Evaluation => "evaluating the inventory",
-            Self::Build => "building",
-        }
-    }
-}
-
-/// What is being done about a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Phase {
-    /// The connection is being opened.
-    Connecting,
-    /// The host says how it stands.
-    Looking,
-    /// The host says what would change.
-    Planning,
-    /// Its closure is being copied to it.
-    Copying,
-    /// Its closure is there; its turn has not come.
-    Waiting,
-    /// It changes.
-    Activating,
-    /// Its health is being checked.
-    Checking,
-    /// It is being reached over a new connection.
-    Confirming,
-    /// It goes back to an earlier generation.
-    RollingBack,
-    /// It runs a command.
-    Running,
-}
-
-impl Phase {
-    /// For people.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connecting => "connecting",
-            Self::Looking => "looking",
-            Self::Planning => "planning",
-            Self::Copying => "copying",
-            Self::Waiting => "waiting",
-            Self::Activating => "activating",
-            Self::Checking => "checking",
-            Self::Confirming => "confirming",
-            Self::RollingBack => "rolling back",
-            Self::Running => "running",
-        }
-    }
 }
 
 /// Which stream a line of a host came from.

@@ -2,11 +2,15 @@
 //! whatever does something says so to the bus, and knows none of them.
 
 mod bus;
+mod end;
 mod happening;
 mod lines;
+mod phase;
 mod reference;
 
 pub use bus::{Bus, Listener};
-pub use happening::{End, Event, Happening, HostEnd, LeftOut, Level, Phase, Stage, Stream};
+pub use end::{End, HostEnd, LeftOut};
+pub use happening::{Event, Happening, Level, Stream};
 pub use lines::Lines;
+pub use phase::{Phase, Stage};
 pub use reference::{page, schema};

@@ -2,5 +2,7 @@
 
 mod expression;
 mod selector;
+mod suggestion;
 
 pub use selector::{matching, select};
+pub use suggestion::suggestion;

@@ -7,6 +7,7 @@ use nixfleet_activate::fleet::{Base, Fleet, Host};
 use nixfleet_activate::problem::{Code, Problem};
 
 use super::expression::{Expression, Kind, Term, parse};
+use super::suggestion::suggestion;
 use crate::args::SelectionArgs;
 
 /// The hosts that the flags select, by name. Several flags of one kind add up, different kinds narrow each other
@@ -125,32 +126,7 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
     } else {
         format!("unknown {kind} `{pattern}`")
     };
-    Err(Problem::new(Code::Selection, what).help(suggestion(*kind, pattern, &known)))
-}
-
-/// How alike two words must be to be suggested, on the scale of Jaro and Winkler from 0 to 1.
-const NEAR: f64 = 0.75;
-/// How many words are listed at most.
-const LISTED: usize = 8;
-
-fn suggestion(kind: Kind, wanted: &str, known: &BTreeSet<&str>) -> String {
-    // Two letters that changed places are one slip, of which the scale thinks little in a short word.
-    let likeness = |word: &str| {
-        if strsim::osa_distance(wanted, word) == 1 { 1.0 } else { strsim::jaro_winkler(wanted, word) }
-    };
-    let mut near: Vec<&str> = known.iter().copied().filter(|word| likeness(word) >= NEAR).collect();
-    near.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
-    near.truncate(3);
-    if !near.is_empty() {
-        return format!("did you mean {}?", near.join(" or "));
-    }
-    if known.is_empty() {
-        return format!("no host of the fleet has a {kind}");
-    }
-    let listed: Vec<&str> = known.iter().copied().take(LISTED).collect();
-    let more =
-        if known.len() > LISTED { format!(" and {} more", known.len() - LISTED) } else { String::new() };
-    format!("the fleet has: {}{more}; see all: nixfleet hosts", listed.join(", "))
+    Err(Problem::new(Code::Selection, what).help(suggestion(kind, pattern, &known)))
 }
 
 fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {

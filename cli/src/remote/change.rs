@@ -8,10 +8,9 @@ use nixfleet_activate::run::{AwaitingConfirm, Notice, RunId};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
-use super::delivery::{self, Delivery};
-use super::{Answer, CHANGE, COPY, PRELUDE};
-use crate::nix::{CopyFailure, Freight};
-use crate::process::{Ends, Output};
+use super::{Answer, CHANGE, COPY, PRELUDE, delivery};
+use crate::nix::Freight;
+use crate::process::Output;
 use crate::ssh::Session;
 
 /// How long a host is looked for whose connection broke while it was changing, beyond the time in which it goes back
@@ -62,29 +61,12 @@ impl Change<'_> {
         arguments: &[&str],
     ) -> Result<Report, Problem> {
         let (sender, lines) = unbounded_channel();
-        let script = format!("{PRELUDE}\n{script}");
-        let talk = move |ends: &mut Ends| {
-            let delivery = Delivery::make(ends, &freight);
-            if delivery.result.is_ok() {
-                arrived();
-            }
-            delivery
+        let limit = COPY + CHANGE;
+        let delivered = tokio::select! {
+            it = delivery::deliver(self.session, script, arguments, freight, limit, sender, arrived) => it?,
+            it = self.confirm_when_asked(lines) => it,
         };
-        let (mut output, delivery) = tokio::select! {
-            talked = self.session.converse(&script, arguments, COPY + CHANGE, sender, talk) => talked?,
-            talked = self.confirm_when_asked(lines) => talked,
-        };
-        output.stdout.splice(..0, delivery.facts);
-        let judged = self.session.judge(output);
-        match (delivery.result, judged) {
-            (Err(CopyFailure::Here(problem)), _) => Err(problem),
-            (Err(CopyFailure::There { error, .. }), Ok(output)) => {
-                Err(delivery::refused(self.session, &output, &error))
-            }
-            // Without its closure the change has not begun.
-            (Err(CopyFailure::There { all_sent: false, .. }), Err(broke)) => Err(broke),
-            (_, judged) => self.end(judged.and_then(|output| self.read(&output))).await,
-        }
+        self.end(delivered.and_then(|output| self.read(&output))).await
     }
 
     fn read(&self, output: &Output) -> Result<Answer, Problem> {

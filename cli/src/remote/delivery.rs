@@ -1,11 +1,13 @@
 //! The part of a script in which a closure is copied to the host, seen from here.
 
 use std::io::{self, BufRead};
+use std::time::Duration;
 
 use nixfleet_activate::problem::{Code, Problem};
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::Answer;
 use super::answer::FACTS;
+use super::{Answer, PRELUDE};
 use crate::nix::{self, CopyFailure, Freight};
 use crate::process::{Ends, Output};
 use crate::ssh::Session;
@@ -13,23 +15,39 @@ use crate::ssh::Session;
 /// The longest noise of a login shell, in bytes.
 const NOISE: usize = 1 << 20;
 
-/// How a delivery went.
-#[derive(Debug)]
-pub struct Delivery {
-    /// What came before the closure: noise, and the line of facts.
-    pub facts: Vec<u8>,
-    /// Whether the closure arrived.
-    pub result: Result<(), CopyFailure>,
-}
-
-impl Delivery {
-    /// Talks with the host until it has all of the freight.
-    pub fn make(ends: &mut Ends, freight: &Freight) -> Self {
+/// Sends a script that takes a closure before it does anything else, lets it have all of the freight, and hands on what it
+/// says from then on. `arrived` is called in between. What the script ends with comes back, or how the connection broke on
+/// its way.
+///
+/// # Errors
+/// The closure did not arrive, so the rest of the script has not begun.
+pub async fn deliver(
+    session: &Session,
+    script: &str,
+    arguments: &[&str],
+    freight: Freight,
+    limit: Duration,
+    lines: UnboundedSender<Vec<u8>>,
+    arrived: impl FnOnce() + Send + 'static,
+) -> Result<Result<Output, Problem>, Problem> {
+    let talk = move |ends: &mut Ends| {
         let mut facts = Vec::new();
-        let result = read_facts(&mut ends.output, &mut facts)
+        let copied = read_facts(&mut ends.output, &mut facts)
             .map_err(CopyFailure::from)
-            .and_then(|()| nix::copy(freight, &mut ends.output, &mut ends.input));
-        Self { facts, result }
+            .and_then(|()| nix::copy(&freight, &mut ends.output, &mut ends.input));
+        if copied.is_ok() {
+            arrived();
+        }
+        (facts, copied)
+    };
+    let script = format!("{PRELUDE}\n{script}");
+    let (mut output, (facts, copied)) = session.converse(&script, arguments, limit, lines, talk).await?;
+    output.stdout.splice(..0, facts);
+    match (copied, session.judge(output)) {
+        (Err(CopyFailure::Here(problem)), _) => Err(problem),
+        (Err(CopyFailure::There { error, .. }), Ok(output)) => Err(refused(session, &output, &error)),
+        (Err(CopyFailure::There { all_sent: false, .. }), Err(broke)) => Err(broke),
+        (_, judged) => Ok(judged),
     }
 }
 
@@ -50,7 +68,7 @@ fn read_facts(input: &mut impl BufRead, facts: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// Why the closure did not arrive, where the connection holds: in the words of the host, if it has any.
-pub fn refused(session: &Session, output: &Output, error: &io::Error) -> Problem {
+fn refused(session: &Session, output: &Output, error: &io::Error) -> Problem {
     let refusal = match Answer::read(session.host(), output) {
         Ok(answer) => answer.refusal(),
         Err(problem) => return problem,

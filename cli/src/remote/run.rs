@@ -31,8 +31,13 @@ pub struct Finished {
     pub exit: i32,
 }
 
-/// Makes the packages of the profile known, then runs the words it is given.
-const SCRIPT: &str = r#"PATH="/nix/var/nix/profiles/nixfleet/system/sw/bin:$PATH" exec "$@""#;
+/// Makes the packages of the profile known, then runs the words it is given. That there is no such command is said in words
+/// of our own: the shell would say it of this script, which nobody has typed.
+const SCRIPT: &str = r#"
+export PATH="/nix/var/nix/profiles/nixfleet/system/sw/bin:$PATH"
+command -v -- "$1" >/dev/null || { printf '%s: command not found\n' "$1" >&2; exit 127; }
+exec "$@"
+"#;
 
 /// Runs a command. Its words arrive on the host exactly as given; `sudo` makes it run as root.
 ///

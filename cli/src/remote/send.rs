@@ -5,10 +5,9 @@ use std::sync::Arc;
 use nixfleet_activate::problem::Problem;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::delivery::{self, Delivery};
-use super::{COPY, PRELUDE};
-use crate::nix::{CopyFailure, Freight, StorePath};
-use crate::process::Ends;
+use super::COPY;
+use super::delivery::deliver;
+use crate::nix::{Freight, StorePath};
 use crate::ssh::Session;
 
 /// Copies what the host lacks of a closure. Nothing keeps it there: should it be collected as garbage before its turn, it is
@@ -17,20 +16,10 @@ use crate::ssh::Session;
 /// # Errors
 /// The closure did not arrive.
 pub async fn send(session: &Session, paths: Vec<Arc<StorePath>>, substitute: bool) -> Result<(), Problem> {
-    let freight = Freight { paths, substitute };
     // Nobody is interested in the lines of the conversation.
     let (sender, _) = unbounded_channel();
-    let script = format!("{PRELUDE}\n{}", include_str!("scripts/send.sh"));
-    let talk = move |ends: &mut Ends| Delivery::make(ends, &freight);
+    let freight = Freight { paths, substitute };
     session.connect().await?;
-    let (mut output, delivery) = session.converse(&script, &[], COPY, sender, talk).await?;
-    output.stdout.splice(..0, delivery.facts);
-    let judged = session.judge(output);
-    match (delivery.result, judged) {
-        (Err(CopyFailure::Here(problem)), _) => Err(problem),
-        (Err(CopyFailure::There { error, .. }), Ok(output)) => {
-            Err(delivery::refused(session, &output, &error))
-        }
-        (_, judged) => judged.map(drop),
-    }
+    let script = include_str!("scripts/send.sh");
+    deliver(session, script, &[], freight, COPY, sender, || ()).await?.map(drop)
 }

@@ -1,10 +1,11 @@
 //! Where each host of a rollout stands, and which of them may be next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use nixfleet_activate::report::Outcome;
 
+use super::limits::{Limits, shift};
 use super::{Outline, State};
 
 #[derive(Clone, Debug)]
@@ -13,23 +14,6 @@ struct Member {
     /// It has begun since this schedule was made.
     fresh: bool,
     wave: usize,
-    group: Option<usize>,
-    budgets: Vec<usize>,
-}
-
-#[derive(Clone, Debug)]
-struct Budget {
-    tag: String,
-    most: usize,
-    changing: usize,
-    down: usize,
-}
-
-#[derive(Clone, Debug)]
-struct Group {
-    after: Vec<usize>,
-    /// How many of its hosts have not ended, by wave.
-    left: Vec<usize>,
 }
 
 /// The hosts of a rollout, by their place in the waves, counted through.
@@ -38,8 +22,7 @@ pub struct Hosts {
     members: Vec<Member>,
     waves: Vec<Range<usize>>,
     left: Vec<usize>,
-    budgets: Vec<Budget>,
-    groups: Vec<Group>,
+    limits: Limits,
     /// Those whose turn has not come, and that wait for no copy.
     open: BTreeSet<usize>,
     /// Those of them to which nothing was copied yet.
@@ -55,63 +38,31 @@ impl Hosts {
     /// The hosts of an outline, each as it stands at first.
     pub fn new(outline: &Outline, stands: impl Fn(&str) -> State) -> Self {
         let names: Vec<(usize, &str)> = outline.hosts().collect();
-        let places: BTreeMap<&str, usize> =
-            names.iter().enumerate().map(|(place, (_, name))| (*name, place)).collect();
-        let member =
-            |wave| Member { state: State::Waiting, fresh: false, wave, group: None, budgets: vec![] };
-        let mut members: Vec<Member> = names.iter().map(|(wave, _)| member(*wave)).collect();
-        for (number, budget) in outline.budgets.iter().enumerate() {
-            for place in budget.hosts.iter().filter_map(|name| places.get(name.as_str())) {
-                members[*place].budgets.push(number);
-            }
-        }
-        for (number, group) in outline.groups.iter().enumerate() {
-            for place in group.hosts.iter().filter_map(|name| places.get(name.as_str())) {
-                members[*place].group = Some(number);
-            }
-        }
-        let mut hosts = Self::of_waiting(outline, members);
-        for (place, (_, name)) in names.into_iter().enumerate() {
-            hosts.put(place, stands(name));
-            hosts.members[place].fresh = false;
-        }
-        hosts
-    }
-
-    fn of_waiting(outline: &Outline, members: Vec<Member>) -> Self {
         let sizes: Vec<usize> = outline.waves.iter().map(Vec::len).collect();
         let ends = sizes.iter().scan(0, |end, size| {
             *end += size;
             Some(*end)
         });
-        let waves = ends.zip(&sizes).map(|(end, size)| end - size..end).collect();
-        let budget = |budget: &super::Budget| Budget {
-            tag: budget.tag.clone(),
-            most: budget.most,
-            changing: 0,
-            down: 0,
-        };
-        let group =
-            |group: &super::Group| Group { after: group.after.clone(), left: vec![0; outline.waves.len()] };
-        let mut groups: Vec<Group> = outline.groups.iter().map(group).collect();
-        for member in &members {
-            if let Some(group) = member.group {
-                groups[group].left[member.wave] += 1;
-            }
-        }
-        Self {
-            open: (0..members.len()).collect(),
-            waiting: (0..members.len()).collect(),
+        let mut hosts = Self {
+            members: names
+                .iter()
+                .map(|(wave, _)| Member { state: State::Waiting, fresh: false, wave: *wave })
+                .collect(),
+            waves: ends.zip(&sizes).map(|(end, size)| end - size..end).collect(),
+            left: sizes,
+            limits: Limits::of(outline),
+            open: (0..names.len()).collect(),
+            waiting: (0..names.len()).collect(),
             held: Vec::new(),
             to_return: BTreeSet::new(),
-            members,
-            waves,
-            left: sizes,
-            budgets: outline.budgets.iter().map(budget).collect(),
-            groups,
             copying: 0,
             changing: 0,
+        };
+        for (place, (_, name)) in names.into_iter().enumerate() {
+            hosts.put(place, stands(name));
+            hosts.members[place].fresh = false;
         }
+        hosts
     }
 
     /// How many hosts there are.
@@ -149,16 +100,8 @@ impl Hosts {
         let old = std::mem::replace(&mut self.members[host].state, state);
         let member = &mut self.members[host];
         member.fresh |= state.is_changing();
-        for budget in &member.budgets {
-            let budget = &mut self.budgets[*budget];
-            shift(&mut budget.changing, old.is_changing(), state.is_changing());
-            shift(&mut budget.down, old.is_down(), state.is_down());
-        }
-        let has_ended = |state| matches!(state, State::Ended(_));
-        shift(&mut self.left[member.wave], !has_ended(old), !has_ended(state));
-        if let Some(group) = member.group {
-            shift(&mut self.groups[group].left[member.wave], !has_ended(old), !has_ended(state));
-        }
+        self.limits.note(host, old, state);
+        shift(&mut self.left[member.wave], !old.has_ended(), !state.has_ended());
         shift(&mut self.copying, old == State::Copying, state == State::Copying);
         shift(&mut self.changing, old.is_changing(), state.is_changing());
         hold(&mut self.open, host, state.is_open());
@@ -177,7 +120,7 @@ impl Hosts {
             && let Some(host) = self.open.range(start..end).next().copied()
         {
             start = host + 1;
-            if self.may_change(host) {
+            if self.limits.let_change(host) {
                 self.put(host, State::Changing);
                 begun.push(host);
             } else {
@@ -194,8 +137,7 @@ impl Hosts {
             if begun.len() == room {
                 break;
             }
-            let budgets = &self.members[host].budgets;
-            if budgets.iter().all(|budget| self.budgets[*budget].changing < self.budgets[*budget].most) {
+            if self.limits.let_return(host) {
                 self.put(host, State::Returning);
                 begun.push(host);
             }
@@ -218,18 +160,6 @@ impl Hosts {
         begun
     }
 
-    fn may_change(&self, host: usize) -> bool {
-        let member = &self.members[host];
-        // Hosts of earlier waves have all ended.
-        let is_due = |group: &usize| self.groups[*group].left[member.wave] == 0;
-        let in_budget = |budget: &usize| {
-            let budget = &self.budgets[*budget];
-            budget.changing + budget.down < budget.most
-        };
-        member.group.is_none_or(|group| self.groups[group].after.iter().all(is_due))
-            && member.budgets.iter().all(in_budget)
-    }
-
     /// The tag whose budget is used up by hosts that are down, where all hosts that a wave has left wait for it.
     pub fn exhausted(&self, wave: usize) -> Option<String> {
         if self.changing > 0 {
@@ -239,9 +169,7 @@ impl Hosts {
         if waiting.len() < self.left[wave] {
             return None;
         }
-        let budgets = waiting.iter().flat_map(|host| &self.members[*host].budgets);
-        let mut used_up = budgets.map(|budget| &self.budgets[*budget]).filter(|each| each.down >= each.most);
-        used_up.next().map(|budget| budget.tag.clone())
+        waiting.into_iter().find_map(|host| self.limits.used_up(host)).map(str::to_owned)
     }
 
     /// Whether hosts are still to go back.
@@ -291,14 +219,5 @@ fn hold(set: &mut BTreeSet<usize>, host: usize, is_in: bool) {
         set.insert(host);
     } else {
         set.remove(&host);
-    }
-}
-
-/// Counts one more or one less where a property came or went.
-const fn shift(count: &mut usize, before: bool, after: bool) {
-    if !before && after {
-        *count += 1;
-    } else if before && !after {
-        *count -= 1;
     }
 }

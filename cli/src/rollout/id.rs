@@ -14,7 +14,7 @@ const DRAWN: usize = 4;
 /// `20261120-140322-`
 const TIME: usize = 16;
 
-/// Names a rollout: when it began, in UTC, and four drawn letters, `20261120-140322-kbzq`. Names sort by time, and can
+/// Names a rollout: when it began, in UTC, and four drawn letters, `20261120-140322-kbzq`. Names sort by the second, and can
 /// be part of a path.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
@@ -33,6 +33,13 @@ impl RolloutId {
         }
         let letters = bytes.map(|byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()]));
         Self(format!("{}{}", now.strftime("%Y%m%d-%H%M%S-"), String::from_iter(letters)))
+    }
+}
+
+impl RolloutId {
+    /// The second in which it began: those of one second are in no order.
+    pub fn second(&self) -> &str {
+        &self.0[..TIME]
     }
 }
 

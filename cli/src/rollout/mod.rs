@@ -6,6 +6,7 @@ mod driver_tests;
 mod hosts;
 mod id;
 mod left_out;
+mod limits;
 mod order;
 mod outline;
 #[cfg(test)]
@@ -27,7 +28,6 @@ pub use driver::{Driver, Work};
 pub use hosts::Hosts;
 pub use id::RolloutId;
 pub use left_out::{described, part, today};
-pub use order::Group;
 pub use outline::{Budget, Outline, policy_for};
 pub use record::{Head, Planned, Record};
 pub use state::State;

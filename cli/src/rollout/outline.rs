@@ -42,8 +42,11 @@ impl Outline {
     /// The outline of a rollout over these hosts of a fleet.
     ///
     /// # Errors
-    /// A canary cannot be read or does not exist, or the order of tags is a circle.
+    /// A canary cannot be read or does not exist, no host has a value to spread over, or the order of tags is a circle.
     pub fn of(fleet: &Fleet, hosts: &[Host], policy: Policy) -> Result<Self, Problem> {
+        if let Some(dimension) = &policy.spread {
+            waves::check_spread(fleet, dimension)?;
+        }
         let groups = order::groups(&fleet.tags, hosts)?;
         let ranks = order::ranks(&groups);
         let sequence = waves::sequence(hosts, &ranks, &policy);

@@ -1,6 +1,7 @@
 //! What the operator's machine remembers of a rollout: one file, whose first line says what was planned, and each further
 //! line is an event. Lines are only ever added, so a command that is killed loses at most the last one.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -129,7 +130,15 @@ impl Record {
     /// The directory cannot be read.
     pub fn all(state: &StateDir) -> Result<Vec<RolloutId>, Problem> {
         let folder = state.folder(FOLDER)?;
-        names(&folder).map_err(|error| unusable(&folder, &error))
+        let mut names = names(&folder).map_err(|error| unusable(&folder, &error))?;
+        for of_a_second in names.chunk_by_mut(|one, other| one.second() == other.second()) {
+            if of_a_second.len() > 1 {
+                of_a_second.sort_by_cached_key(|rollout| {
+                    Reverse(Self::look(state, rollout).map(|(head, _)| head.began).ok())
+                });
+            }
+        }
+        Ok(names)
     }
 }
 
@@ -259,6 +268,21 @@ mod tests {
         let (head, told, _) = Record::resume(&state, &id).unwrap();
         assert_eq!((head, told.hosts.len(), told.end), (planned, 1, Some(End::Paused)));
         assert_eq!(Record::all(&state).unwrap(), [id]);
+    }
+
+    #[test]
+    fn of_two_rollouts_that_began_in_one_second_the_later_one_is_the_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = StateDir::at(directory.path());
+        let ids =
+            ["c", "b", "d"].map(|letter| format!("20261120-140322-{}", letter.repeat(4)).parse().unwrap());
+        for (nanosecond, id) in ids.iter().enumerate() {
+            let began = "2026-11-20T14:03:22Z".parse::<Timestamp>().unwrap();
+            let began = began + std::time::Duration::from_nanos(nanosecond as u64);
+            Record::begin(&state, &Head { began, ..head(id) }).unwrap();
+        }
+        let [first, second, third] = ids;
+        assert_eq!(Record::all(&state).unwrap(), [third, second, first]);
     }
 
     #[test]

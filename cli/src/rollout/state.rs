@@ -32,6 +32,11 @@ impl State {
         matches!(self, Self::Changing | Self::Returning)
     }
 
+    /// Whether it is done.
+    pub const fn has_ended(self) -> bool {
+        matches!(self, Self::Ended(_))
+    }
+
     /// Whether nobody can count on the host's services.
     pub const fn is_down(self) -> bool {
         matches!(self, Self::Ended(Outcome::Failed | Outcome::Unreachable))

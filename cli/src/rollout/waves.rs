@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_activate::fleet::Host;
+use nixfleet_activate::fleet::{Fleet, Host};
 use nixfleet_activate::policy::{Amount, Order, Policy};
+use nixfleet_activate::problem::{Code, Problem};
 use sha2::{Digest, Sha256};
+
+use crate::inventory::suggestion;
 
 /// All hosts in the order in which they are taken: first by rank, hosts without one having 0; then so that each value of
 /// the dimension that is spread over comes as often as its share; then as the policy says.
@@ -56,6 +59,22 @@ impl PartialOrd for Share {
 fn value<'a>(host: &'a Host, dimension: &str) -> &'a str {
     let values = host.tags.iter().filter_map(|tag| tag.split_once(':'));
     values.filter(|(of, _)| *of == dimension).map(|(_, value)| value).next().unwrap_or_default()
+}
+
+/// Refuses a dimension in which no host of the fleet has a value: spread over it, waves would be as if nobody had asked.
+///
+/// # Errors
+/// There is none.
+pub fn check_spread(fleet: &Fleet, dimension: &str) -> Result<(), Problem> {
+    let tags = fleet.hosts.values().flat_map(|host| &host.tags);
+    let known: BTreeSet<&str> = tags.filter_map(|tag| tag.split_once(':')).map(|(of, _)| of).collect();
+    if known.contains(dimension) {
+        return Ok(());
+    }
+    Err(Problem::new(Code::Selection, format!("unknown dimension `{dimension}`"))
+        .at("rollout.spread")
+        .because(format!("no host of the fleet has a tag such as {dimension}:a"))
+        .help(suggestion("dimension of tags", dimension, &known)))
 }
 
 /// Where a host stands among its like.

@@ -127,6 +127,24 @@ fn a_part_of_a_tag_is_one_of_all_its_hosts_and_one_may_always_go() {
     assert_eq!([most("25%"), most("5%"), most("3")], [(2, 2), (1, 2), (3, 2)]);
 }
 
+#[test]
+fn a_dimension_that_no_host_has_is_refused() {
+    let hosts = [host("a", &["rack:a", "web"]), host("b", &["zone:x"])];
+    let over = |dimension: &str| {
+        let policy = Policy { spread: Some(dimension.to_owned()), ..Policy::plain() };
+        Outline::of(&fleet(&hosts, &[]), &hosts[..1], policy).map(drop)
+    };
+    assert_eq!((over("rack"), over("zone")), (Ok(()), Ok(())));
+    expect_test::expect![[r#"
+        [NF-103] unknown dimension `rak`
+          where: rollout.spread
+          why: no host of the fleet has a tag such as rak:a
+          help: did you mean rack?"#]]
+    .assert_eq(&over("rak").unwrap_err().to_string());
+    let help = over("web").unwrap_err().help.unwrap();
+    assert_eq!(help, "the fleet has: rack, zone; see all: nixfleet hosts");
+}
+
 proptest! {
     #[test]
     fn every_host_is_in_one_wave_and_each_time_in_the_same(

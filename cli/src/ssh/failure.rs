@@ -3,6 +3,8 @@
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
 
+use super::options::USUAL_PORT;
+
 /// Words of OpenSSH that mean the host key is not the one expected.
 const HOST_KEY: [&str; 3] =
     ["Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED", "host key is known for"];
@@ -94,7 +96,9 @@ pub fn broken(host: &Host, why: &str) -> Problem {
 
 /// The command with which a person sees for themselves.
 fn attempt(host: &Host) -> String {
-    format!("ssh -p {} {}@{} true", host.ssh.port, host.ssh.user, host.addr)
+    let Host { ssh, addr, .. } = host;
+    let port = if ssh.port == USUAL_PORT { String::new() } else { format!("-p {} ", ssh.port) };
+    format!("ssh {port}{}@{addr} true", ssh.user)
 }
 
 #[cfg(test)]

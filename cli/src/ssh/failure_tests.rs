@@ -28,7 +28,7 @@ fn a_host_that_does_not_answer_is_unreachable() {
         [NF-301] the host cannot be reached
           where: web-1 (10.0.1.11 port 22)
           why: ssh: connect to host 10.0.1.11 port 22: Connection refused
-          help: try it: ssh -p 22 deploy@10.0.1.11 true"#]]
+          help: try it: ssh deploy@10.0.1.11 true"#]]
     .assert_eq(&told("ssh: connect to host 10.0.1.11 port 22: Connection refused\r\n"));
     for line in [
         "ssh: connect to host 10.0.1.11 port 22: No route to host",
@@ -58,7 +58,7 @@ fn a_host_that_refuses_the_key_is_told_apart() {
         [NF-302] the host refused the SSH user or key
           where: web-1
           why: deploy@10.0.1.11: Permission denied (publickey,password).
-          help: try it: ssh -p 22 deploy@10.0.1.11 true; is the key loaded (ssh-add -l)?"#]]
+          help: try it: ssh deploy@10.0.1.11 true; is the key loaded (ssh-add -l)?"#]]
     .assert_eq(&told("Debian 13\ndeploy@10.0.1.11: Permission denied (publickey,password).\r\n"));
     let line = "Received disconnect from 10.0.1.11 port 22:2: Too many authentication failures";
     assert_eq!(classify(line, &host(None)).unwrap().code, Code::SshAuth);

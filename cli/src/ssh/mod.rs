@@ -4,9 +4,10 @@
 //! command, costs no new handshake. All other settings are the user's.
 
 pub mod failure;
+mod master;
+mod options;
 mod sockets;
 
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +17,6 @@ use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::sleep;
 
 use crate::process::{Ends, Failure, Invocation, Output};
 
@@ -28,14 +28,6 @@ const PERSIST: u64 = 60;
 const PERSIST_OF_MANY: u64 = 5;
 /// From how many hosts on a fleet is large.
 const MANY: usize = 64;
-/// Seconds of silence after which the host is asked whether it is still there.
-const ALIVE_INTERVAL: u64 = 5;
-/// How often it is asked before it is given up.
-const ALIVE_COUNT: u64 = 3;
-/// The pause before a host that did not answer is tried again; each one is twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest such pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How `ssh` ends when the connection, not the command, has failed.
 pub const SSH_FAILED: i32 = 255;
 
@@ -74,33 +66,7 @@ impl Session {
         retries: u32,
     ) -> Result<Self, Problem> {
         let socket = sockets.socket(&host);
-        let mut options = vec![
-            "BatchMode=yes".to_owned(),
-            "StrictHostKeyChecking=yes".to_owned(),
-            format!("ConnectTimeout={connect_timeout}"),
-            format!("ServerAliveInterval={ALIVE_INTERVAL}"),
-            format!("ServerAliveCountMax={ALIVE_COUNT}"),
-            "LogLevel=INFO".to_owned(),
-            // What a user may have set for their own logins has no place in ours.
-            "RemoteCommand=none".to_owned(),
-            // A terminal in between would change the bytes of a copy.
-            "RequestTTY=no".to_owned(),
-            "ClearAllForwardings=yes".to_owned(),
-            "ForwardAgent=no".to_owned(),
-            "ForwardX11=no".to_owned(),
-            format!("Port={}", host.ssh.port),
-        ];
-        if let Some(key) = &host.ssh.host_key {
-            let (known_hosts, alias) = sockets.pin(&host, key)?;
-            options.extend([
-                format!("HostKeyAlias={alias}"),
-                format!("UserKnownHostsFile={}", known_hosts.display()),
-                "GlobalKnownHostsFile=none".to_owned(),
-                "UpdateHostKeys=no".to_owned(),
-                "VerifyHostKeyDNS=no".to_owned(),
-                "CheckHostIP=no".to_owned(),
-            ]);
-        }
+        let options = options::of(&host, sockets, connect_timeout)?;
         Ok(Self {
             host,
             socket,
@@ -116,73 +82,6 @@ impl Session {
     /// The host of this session.
     pub const fn host(&self) -> &Host {
         &self.host
-    }
-
-    /// Opens the shared connection, unless it is open already. Whoever asks later gets the same answer.
-    ///
-    /// # Errors
-    /// The host cannot be reached, does not take our key, or shows another one.
-    pub async fn connect(&self) -> Result<(), Problem> {
-        self.connected.get_or_init(|| self.open_patiently()).await.clone()
-    }
-
-    async fn open_patiently(&self) -> Result<(), Problem> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 0..self.retries {
-            match self.open_master().await {
-                Err(problem) if problem.code == Code::Unreachable => sleep(pause).await,
-                answered => return answered,
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-        self.open_master().await
-    }
-
-    async fn open_master(&self) -> Result<(), Problem> {
-        // Who holds the lock is opening this very connection; without it, a second `ssh -M` would find the socket
-        // taken and stay behind as a connection that nobody uses or ends.
-        let Some(_lock) = sockets::lock(&self.socket).await else { return Ok(()) };
-        if UnixStream::connect(&self.socket).is_ok() {
-            self.inherited.store(true, Ordering::Relaxed);
-            return Ok(());
-        }
-        // A master that was killed leaves its socket behind; `ssh` would not put a new one in its place.
-        let _ = std::fs::remove_file(&self.socket);
-        let patience = Duration::from_secs(self.connect_timeout + ALIVE_INTERVAL * ALIVE_COUNT);
-        let mut invocation = Invocation::new("ssh", patience)
-            .args(["-M".to_owned(), "-N".to_owned(), "-f".to_owned()])
-            .args(["-o".to_owned(), format!("ControlPersist={}", self.persist)])
-            .args(self.arguments("ControlMaster=yes", Shared::Yes))
-            .args(["--".to_owned(), self.destination()]);
-        invocation.detaches = true;
-        let output = self.run(invocation).await?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let stderr = output.stderr_text();
-        Err(failure::classify(&stderr, &self.host)
-            .unwrap_or_else(|| failure::unreachable(&self.host, &stderr)))
-    }
-
-    /// Opens the shared connection anew, after it broke.
-    ///
-    /// # Errors
-    /// As for [`Self::connect`].
-    pub async fn reconnect(&self) -> Result<(), Problem> {
-        let _ = std::fs::remove_file(&self.socket);
-        self.open_master().await
-    }
-
-    /// Makes sure of a connection that something can be sent through that must not be sent twice.
-    ///
-    /// # Errors
-    /// As for [`Self::connect`].
-    pub async fn verify(&self) -> Result<(), Problem> {
-        self.connect().await?;
-        if self.inherited.load(Ordering::Relaxed) {
-            self.script(":", &[], Vec::new(), Duration::from_secs(self.connect_timeout)).await?;
-        }
-        Ok(())
     }
 
     /// Runs a shell script of ours on the host, with arguments and standard input. Where a connection of an earlier

@@ -1,0 +1,67 @@
+//! How rollouts and hosts end.
+
+use nixfleet_activate::plan::Generation;
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::Outcome;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How a rollout ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum End {
+    /// Every wave has had its turn. Hosts may have failed, as many as may.
+    Complete,
+    /// It was paused, and can be resumed.
+    Paused,
+    /// The user interrupted it, and it can be resumed.
+    Interrupted,
+    /// Hosts of the wave went back, and it can be resumed.
+    WaveRolledBack,
+    /// All hosts that it had changed went back.
+    RolledBack,
+}
+
+impl End {
+    /// For people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Paused => "paused",
+            Self::Interrupted => "interrupted",
+            Self::WaveRolledBack => "paused, its last wave rolled back",
+            Self::RolledBack => "rolled back",
+        }
+    }
+}
+
+/// How a host ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HostEnd {
+    /// The host.
+    pub host: String,
+    /// How.
+    pub outcome: Outcome,
+    /// Why, if it did not end well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+    /// The generation before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Generation>,
+    /// The generation now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Generation>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A host that was selected and is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// The host.
+    pub host: String,
+    /// Why, in words.
+    pub reason: String,
+}

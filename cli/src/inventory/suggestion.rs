@@ -1,0 +1,30 @@
+//! What a user may have meant who named something that the fleet does not have.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+/// How alike two words must be to be suggested, on the scale of Jaro and Winkler from 0 to 1.
+const NEAR: f64 = 0.75;
+/// How many words are listed at most.
+const LISTED: usize = 8;
+
+/// What to say to somebody who wants what is not there, of all things of this kind that hosts have.
+pub fn suggestion(kind: impl Display, wanted: &str, known: &BTreeSet<&str>) -> String {
+    // Two letters that changed places are one slip, of which the scale thinks little in a short word.
+    let likeness = |word: &str| {
+        if strsim::osa_distance(wanted, word) == 1 { 1.0 } else { strsim::jaro_winkler(wanted, word) }
+    };
+    let mut near: Vec<&str> = known.iter().copied().filter(|word| likeness(word) >= NEAR).collect();
+    near.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
+    near.truncate(3);
+    if !near.is_empty() {
+        return format!("did you mean {}?", near.join(" or "));
+    }
+    if known.is_empty() {
+        return format!("no host of the fleet has a {kind}");
+    }
+    let listed: Vec<&str> = known.iter().copied().take(LISTED).collect();
+    let more =
+        if known.len() > LISTED { format!(" and {} more", known.len() - LISTED) } else { String::new() };
+    format!("the fleet has: {}{more}; see all: nixfleet hosts", listed.join(", "))
+}

@@ -1,0 +1,112 @@
+//! What the hosts of a rollout have to mind of each other: how many with a tag may be down, and who waits for whom.
+
+use std::collections::BTreeMap;
+
+use super::{Outline, State};
+
+/// What concerns one host.
+#[derive(Clone, Debug, Default)]
+struct Ties {
+    wave: usize,
+    group: Option<usize>,
+    budgets: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Budget {
+    tag: String,
+    most: usize,
+    changing: usize,
+    down: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    after: Vec<usize>,
+    /// How many of its hosts have not ended, by wave.
+    left: Vec<usize>,
+}
+
+/// The budgets and groups of a rollout, and how far they are used up. Hosts are meant by their place in the waves.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    ties: Vec<Ties>,
+    budgets: Vec<Budget>,
+    groups: Vec<Group>,
+}
+
+impl Limits {
+    /// Those of an outline whose hosts all wait.
+    pub fn of(outline: &Outline) -> Self {
+        let places: BTreeMap<&str, usize> =
+            outline.hosts().enumerate().map(|(place, (_, name))| (name, place)).collect();
+        let mut ties: Vec<Ties> = outline.hosts().map(|(wave, _)| Ties { wave, ..Ties::default() }).collect();
+        for (number, budget) in outline.budgets.iter().enumerate() {
+            for place in budget.hosts.iter().filter_map(|name| places.get(name.as_str())) {
+                ties[*place].budgets.push(number);
+            }
+        }
+        let mut groups = Vec::new();
+        for (number, group) in outline.groups.iter().enumerate() {
+            let mut left = vec![0; outline.waves.len()];
+            for place in group.hosts.iter().filter_map(|name| places.get(name.as_str())) {
+                ties[*place].group = Some(number);
+                left[ties[*place].wave] += 1;
+            }
+            groups.push(Group { after: group.after.clone(), left });
+        }
+        let budget = |budget: &super::Budget| Budget {
+            tag: budget.tag.clone(),
+            most: budget.most,
+            changing: 0,
+            down: 0,
+        };
+        Self { ties, budgets: outline.budgets.iter().map(budget).collect(), groups }
+    }
+
+    /// Notes that a host stands elsewhere now.
+    pub fn note(&mut self, host: usize, old: State, new: State) {
+        let ties = &self.ties[host];
+        for budget in &ties.budgets {
+            let budget = &mut self.budgets[*budget];
+            shift(&mut budget.changing, old.is_changing(), new.is_changing());
+            shift(&mut budget.down, old.is_down(), new.is_down());
+        }
+        if let Some(group) = ties.group {
+            shift(&mut self.groups[group].left[ties.wave], !old.has_ended(), !new.has_ended());
+        }
+    }
+
+    /// Whether a host may begin to change.
+    pub fn let_change(&self, host: usize) -> bool {
+        let ties = &self.ties[host];
+        // Hosts of earlier waves have all ended.
+        let is_due = |group: &usize| self.groups[*group].left[ties.wave] == 0;
+        let mut budgets = self.budgets(host);
+        ties.group.is_none_or(|group| self.groups[group].after.iter().all(is_due))
+            && budgets.all(|budget| budget.changing + budget.down < budget.most)
+    }
+
+    /// Whether a host may begin to go back. Who is down already counts for nothing here: going back is the way up.
+    pub fn let_return(&self, host: usize) -> bool {
+        self.budgets(host).all(|budget| budget.changing < budget.most)
+    }
+
+    /// The tag of a host of which as many hosts are down as may be.
+    pub fn used_up(&self, host: usize) -> Option<&str> {
+        self.budgets(host).find(|budget| budget.down >= budget.most).map(|budget| budget.tag.as_str())
+    }
+
+    fn budgets(&self, host: usize) -> impl Iterator<Item = &Budget> {
+        self.ties[host].budgets.iter().map(|budget| &self.budgets[*budget])
+    }
+}
+
+/// Counts one more or one less where a property came or went.
+pub const fn shift(count: &mut usize, before: bool, after: bool) {
+    if !before && after {
+        *count += 1;
+    } else if before && !after {
+        *count -= 1;
+    }
+}

@@ -1,0 +1,86 @@
+//! Opening the connection that everything shares.
+
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use nixfleet_activate::problem::{Code, Problem};
+use tokio::time::sleep;
+
+use super::options::SILENCE;
+use super::{Session, Shared, failure, sockets};
+use crate::process::Invocation;
+
+/// The pause before a host that did not answer is tried again; each one is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl Session {
+    /// Opens the shared connection, unless it is open already. Whoever asks later gets the same answer.
+    ///
+    /// # Errors
+    /// The host cannot be reached, does not take our key, or shows another one.
+    pub async fn connect(&self) -> Result<(), Problem> {
+        self.connected.get_or_init(|| self.open_patiently()).await.clone()
+    }
+
+    async fn open_patiently(&self) -> Result<(), Problem> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..self.retries {
+            match self.open_master().await {
+                Err(problem) if problem.code == Code::Unreachable => sleep(pause).await,
+                answered => return answered,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        self.open_master().await
+    }
+
+    async fn open_master(&self) -> Result<(), Problem> {
+        // Who holds the lock is opening this very connection; without it, a second `ssh -M` would find the socket
+        // taken and stay behind as a connection that nobody uses or ends.
+        let Some(_lock) = sockets::lock(&self.socket).await else { return Ok(()) };
+        if UnixStream::connect(&self.socket).is_ok() {
+            self.inherited.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        // A master that was killed leaves its socket behind; `ssh` would not put a new one in its place.
+        let _ = std::fs::remove_file(&self.socket);
+        let patience = Duration::from_secs(self.connect_timeout + SILENCE);
+        let mut invocation = Invocation::new("ssh", patience)
+            .args(["-M".to_owned(), "-N".to_owned(), "-f".to_owned()])
+            .args(["-o".to_owned(), format!("ControlPersist={}", self.persist)])
+            .args(self.arguments("ControlMaster=yes", Shared::Yes))
+            .args(["--".to_owned(), self.destination()]);
+        invocation.detaches = true;
+        let output = self.run(invocation).await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let stderr = output.stderr_text();
+        Err(failure::classify(&stderr, &self.host)
+            .unwrap_or_else(|| failure::unreachable(&self.host, &stderr)))
+    }
+
+    /// Opens the shared connection anew, after it broke.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`].
+    pub async fn reconnect(&self) -> Result<(), Problem> {
+        let _ = std::fs::remove_file(&self.socket);
+        self.open_master().await
+    }
+
+    /// Makes sure of a connection that something can be sent through that must not be sent twice.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`].
+    pub async fn verify(&self) -> Result<(), Problem> {
+        self.connect().await?;
+        if self.inherited.load(Ordering::Relaxed) {
+            self.script(":", &[], Vec::new(), Duration::from_secs(self.connect_timeout)).await?;
+        }
+        Ok(())
+    }
+}

@@ -22,7 +22,7 @@ fn with_home(closure: &str, home: &str) -> Target {
 fn a_home_stays_while_a_service_runs_as_its_user() {
     let mut host = Simulated::new();
     let accounts = "root:x:0:0::/root:/bin/sh\nweb:x:999:999::/srv/old:/usr/sbin/nologin\n";
-    host.observed.accounts = Accounts::parse(accounts, "root:x:0:\nweb:x:999:\n", "");
+    host.observed.accounts = Accounts::parse(accounts, "root:x:0:\nweb:x:999:\n");
     host.apply(&with_home("/one", "/srv/old"));
     let mut problems = |user: &str, active: &str, sub: &str, home: &str| {
         let state = host.unit("web.service", active);

@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch::Sender;
 
-use crate::render;
-
 /// Whether the user wants to stop. Clones share the wish.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
@@ -63,8 +61,6 @@ impl Interrupt {
         either(&mut interrupts, &mut terminations).await;
         self.want();
         if self.finds_hosts_changing() {
-            render::err("\ninterrupted: no further host is begun; waiting for those that have begun");
-            render::err("(again: leave now; they go on by themselves, and back where nobody confirms)");
             either(&mut interrupts, &mut terminations).await;
         }
     }

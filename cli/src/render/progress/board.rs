@@ -1,0 +1,228 @@
+//! What a live view shows: what is known of the hosts that something is being done about, and how far the whole has come.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use console::{measure_text_width, truncate_str};
+use nixfleet_activate::report::Outcome;
+
+use crate::event::{Happening, Phase, Stage};
+
+/// The room there is, in columns and lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Columns.
+    pub width: usize,
+    /// Lines.
+    pub height: usize,
+}
+
+/// What is being done, as events tell it.
+#[derive(Debug, Default)]
+pub struct Board {
+    stage: Option<(Stage, Instant)>,
+    active: BTreeMap<String, Active>,
+    /// How many hosts something was done about that was no rollout.
+    done: usize,
+    rollout: Option<Rollout>,
+    begun: usize,
+}
+
+#[derive(Debug)]
+struct Active {
+    phase: Phase,
+    since: Instant,
+    /// In which order the hosts began: a line keeps its place among the others.
+    place: usize,
+}
+
+#[derive(Debug)]
+struct Rollout {
+    began: Instant,
+    waves: Vec<BTreeSet<String>>,
+    /// From 1; 0 before the first.
+    wave: usize,
+    ended: BTreeMap<String, Outcome>,
+    watched_until: Option<Instant>,
+}
+
+impl Board {
+    /// Takes in what happens now.
+    pub fn hear(&mut self, happening: &Happening, now: Instant) {
+        match happening {
+            Happening::StageBegan { stage } => self.stage = Some((*stage, now)),
+            Happening::StageEnded { .. } => self.stage = None,
+            Happening::HostPhase { host, phase } => self.phase(host, *phase, now),
+            Happening::HostPlanned { host, .. } => self.over(host),
+            Happening::HostEnded(end) => {
+                self.over(&end.host);
+                if let Some(rollout) = &mut self.rollout {
+                    rollout.ended.insert(end.host.clone(), end.outcome);
+                }
+            }
+            Happening::RolloutBegan { waves, .. } => {
+                let waves = waves.iter().map(|wave| wave.iter().cloned().collect()).collect();
+                let (wave, ended, watched_until) = (0, BTreeMap::new(), None);
+                self.rollout = Some(Rollout { began: now, waves, wave, ended, watched_until });
+            }
+            Happening::RolloutEnded { .. } | Happening::CommandEnded { .. } => *self = Self::default(),
+            _ => {
+                if let Some(rollout) = &mut self.rollout {
+                    rollout.hear(happening, now);
+                }
+            }
+        }
+    }
+
+    fn phase(&mut self, host: &str, phase: Phase, now: Instant) {
+        match self.active.get_mut(host) {
+            Some(active) if active.phase == phase => {}
+            Some(active) => (active.phase, active.since) = (phase, now),
+            None => {
+                self.begun += 1;
+                self.active.insert(host.to_owned(), Active { phase, since: now, place: self.begun });
+            }
+        }
+    }
+
+    fn over(&mut self, host: &str) {
+        if self.active.remove(host).is_some() && self.rollout.is_none() {
+            self.done += 1;
+        }
+        if self.active.is_empty() && self.rollout.is_none() {
+            (self.begun, self.done) = (0, 0);
+        }
+    }
+
+    /// Whether there is nothing to show.
+    pub fn is_idle(&self) -> bool {
+        self.stage.is_none() && self.active.is_empty() && self.rollout.is_none()
+    }
+
+    /// A line for each host that something is being done about, as far as there is room, then one about the whole, which
+    /// begins with a sign of life.
+    pub fn lines(&self, now: Instant, room: Room, alive: &str) -> Vec<String> {
+        let mut hosts: Vec<(&String, &Active)> = self.active.iter().collect();
+        // Those that wait are the least news.
+        hosts.sort_by_key(|(_, active)| (active.phase == Phase::Waiting, active.place));
+        // The whole has its line, and what was typed or printed before stays in sight.
+        let most = room.height.saturating_sub(2).max(1);
+        let shown = if hosts.len() > most { most - 1 } else { hosts.len() };
+        let names = hosts[..shown].iter().map(|(host, _)| measure_text_width(host)).max().unwrap_or(0);
+        let names = names.min(room.width / 2);
+        let mut lines: Vec<String> = hosts[..shown]
+            .iter()
+            .map(|(host, active)| {
+                let padding = " ".repeat(names.saturating_sub(measure_text_width(host)));
+                let doing = self.doing(host, active.phase);
+                let host = truncate_str(host, names, "…");
+                format!("{host}{padding}  {doing}  {}", elapsed(now - active.since))
+            })
+            .collect();
+        if hosts.len() > shown {
+            lines.push(format!("… and {} more", hosts.len() - shown));
+        }
+        lines.push(format!("{alive}{}", self.whole(now, room)));
+        // A line that reaches the last column makes some terminals begin the next one.
+        let width = room.width.saturating_sub(1);
+        lines.iter().map(|line| truncate_str(line, width, "…").into_owned()).collect()
+    }
+
+    /// What is being done about a host, or what it waits for.
+    fn doing(&self, host: &str, phase: Phase) -> String {
+        let Some(rollout) = self.rollout.as_ref().filter(|_| phase == Phase::Waiting) else {
+            return phase.as_str().to_owned();
+        };
+        match rollout.waves.iter().position(|wave| wave.contains(host)) {
+            Some(wave) if wave + 1 > rollout.wave => format!("waits for wave {}", wave + 1),
+            _ => "waits for others of its wave".to_owned(),
+        }
+    }
+
+    fn whole(&self, now: Instant, room: Room) -> String {
+        match (&self.rollout, self.stage) {
+            (Some(rollout), _) => rollout.line(now, room, &self.at_work()),
+            (None, Some((stage, since))) => format!("{}  {}", stage.as_str(), elapsed(now - since)),
+            (None, None) => format!("{}, {} done", self.at_work(), self.done),
+        }
+    }
+
+    /// How many hosts something is done about, and how many wait.
+    fn at_work(&self) -> String {
+        let waiting = self.active.values().filter(|active| active.phase == Phase::Waiting).count();
+        let mut text = format!("{} in work", self.active.len() - waiting);
+        if waiting > 0 {
+            let _ = write!(text, ", {waiting} waiting");
+        }
+        text
+    }
+}
+
+impl Rollout {
+    fn hear(&mut self, happening: &Happening, now: Instant) {
+        match happening {
+            Happening::WaveBegan { wave, .. } => (self.wave, self.watched_until) = (*wave, None),
+            Happening::WaveSoaking { seconds, .. } => {
+                self.watched_until = now.checked_add(Duration::from_secs(*seconds));
+            }
+            Happening::WaveEnded { .. } => self.watched_until = None,
+            _ => {}
+        }
+    }
+
+    fn line(&self, now: Instant, room: Room, at_work: &str) -> String {
+        let none = BTreeSet::new();
+        let wave = self.wave.checked_sub(1).and_then(|wave| self.waves.get(wave)).unwrap_or(&none);
+        let ended = wave.iter().filter(|host| self.ended.contains_key(*host)).count();
+        let all: usize = self.waves.iter().map(BTreeSet::len).sum();
+        let mut line = String::new();
+        if self.waves.len() > 1 {
+            let _ = write!(line, "wave {} of {} ", self.wave, self.waves.len());
+        }
+        line.push_str(&bar(ended, wave.len(), room.width));
+        let _ = write!(line, "{ended}/{}", wave.len());
+        if self.waves.len() > 1 {
+            let _ = write!(line, " · all {}/{all}", self.ended.len());
+        }
+        let bad = self.ended.values().filter(|outcome| !outcome.is_good()).count();
+        if bad > 0 {
+            let _ = write!(line, " · {bad} failed");
+        }
+        match self.watched_until.and_then(|until| until.checked_duration_since(now)) {
+            Some(left) => {
+                let _ = write!(line, " · watched for {} more", elapsed(left));
+            }
+            None => {
+                let _ = write!(line, " · {at_work}");
+            }
+        }
+        let _ = write!(line, " · {}", elapsed(now - self.began));
+        line
+    }
+}
+
+/// How much of a wave is done, where there is room to draw it.
+fn bar(done: usize, of: usize, width: usize) -> String {
+    let length = match width {
+        ..60 => return String::new(),
+        60..80 => 10,
+        80.. => 20,
+    };
+    let full = (done * length).checked_div(of).unwrap_or(0);
+    format!("{}{} ", "━".repeat(full), "─".repeat(length - full))
+}
+
+/// A time as people read it at a glance.
+fn elapsed(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        3600.. => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+#[path = "board_tests.rs"]
+mod tests;

@@ -1,0 +1,130 @@
+//! The board as people see it.
+
+use super::*;
+use crate::event::HostEnd;
+
+fn phase(host: &str, phase: Phase) -> Happening {
+    Happening::HostPhase { host: host.into(), phase }
+}
+
+fn ended(host: &str, outcome: Outcome) -> Happening {
+    let (problem, before, after) = (None, None, None);
+    Happening::HostEnded(HostEnd { host: host.into(), outcome, problem, before, after, duration_ms: 1 })
+}
+
+fn began(waves: &[&[&str]]) -> Happening {
+    let waves = waves.iter().map(|wave| wave.iter().map(ToString::to_string).collect()).collect();
+    Happening::RolloutBegan {
+        command: "apply".into(),
+        operator: "ada@desk".into(),
+        flake: None,
+        resumed: false,
+        policy: nixfleet_activate::policy::Policy::plain(),
+        waves,
+        left_out: Vec::new(),
+    }
+}
+
+fn wave(number: usize, of: usize) -> Happening {
+    Happening::WaveBegan { wave: number, of, hosts: Vec::new() }
+}
+
+/// Takes in what happens, each at a second of its own, and shows the board at the last one.
+fn shown(width: usize, height: usize, happenings: &[(u64, Happening)]) -> String {
+    let (start, mut board) = (Instant::now(), Board::default());
+    let mut now = start;
+    for (second, happening) in happenings {
+        now = start + Duration::from_secs(*second);
+        board.hear(happening, now);
+    }
+    let lines = board.lines(now, Room { width, height }, "");
+    assert!(lines.iter().all(|line| measure_text_width(line) < width), "{lines:#?}");
+    assert!(lines.len() < height, "{lines:#?}");
+    lines.join("\n")
+}
+
+fn rollout() -> Vec<(u64, Happening)> {
+    vec![
+        (0, began(&[&["web-1"], &["db-1", "web-2", "web-3"], &["cache-with-a-long-name"]])),
+        (0, wave(1, 3)),
+        (0, phase("web-1", Phase::Copying)),
+        (2, phase("web-1", Phase::Activating)),
+        (9, ended("web-1", Outcome::Ok)),
+        (70, wave(2, 3)),
+        (70, phase("cache-with-a-long-name", Phase::Copying)),
+        (70, phase("web-3", Phase::Copying)),
+        (71, phase("web-2", Phase::Activating)),
+        (72, phase("cache-with-a-long-name", Phase::Waiting)),
+        (75, ended("web-2", Outcome::RolledBack)),
+        (75, phase("db-1", Phase::Waiting)),
+        (80, phase("web-3", Phase::Activating)),
+        (90, phase("web-3", Phase::Activating)),
+    ]
+}
+
+#[test]
+fn each_host_says_what_it_does_and_for_how_long() {
+    expect_test::expect![[r#"
+        web-3                   activating  10s
+        cache-with-a-long-name  waits for wave 3  18s
+        db-1                    waits for others of its wave  15s
+        wave 2 of 3 ━━━━━━────────────── 1/3 · all 2/5 · 1 failed · 1 in work, 2 waiting · 1m 30s"#]]
+    .assert_eq(&shown(100, 24, &rollout()));
+}
+
+#[test]
+fn a_small_terminal_shows_less() {
+    expect_test::expect![[r#"
+        web-3  activating  10s
+        … and 2 more
+        wave 2 of 3 1/3 · all 2/5 · 1 failed ·…"#]]
+    .assert_eq(&shown(40, 4, &rollout()));
+    expect_test::expect![[r#"
+        … and 3 m…
+        wave 2 of…"#]]
+    .assert_eq(&shown(11, 3, &rollout()));
+}
+
+#[test]
+fn a_soak_is_counted_down() {
+    let mut all = rollout();
+    all.truncate(5);
+    all.push((10, Happening::WaveSoaking { wave: 1, seconds: 300 }));
+    all.push((40, phase("db-1", Phase::Waiting)));
+    expect_test::expect![[r"
+        db-1  waits for wave 2  0s
+        wave 1 of 3 ━━━━━━━━━━ 1/1 · all 1/5 · watched for 4m 30s more · 40s"]]
+    .assert_eq(&shown(79, 24, &all));
+}
+
+#[test]
+fn two_hundred_hosts_fit_and_none_is_left_behind() {
+    let names: Vec<String> = (0..200).map(|number| format!("web-{number:03}")).collect();
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut happenings = vec![(0, began(&[&all])), (0, wave(1, 1))];
+    happenings.extend(names.iter().map(|name| (1, phase(name, Phase::Activating))));
+    happenings.push((2, ended("web-000", Outcome::Ok)));
+    let text = shown(80, 24, &happenings);
+    assert!(text.starts_with("web-001  activating  1s\n"), "{text}");
+    expect_test::expect![[r"
+        … and 178 more
+        ──────────────────── 1/200 · 199 in work · 2s"]]
+    .assert_eq(&text.lines().skip(21).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn nothing_is_shown_while_nothing_is_done() {
+    let (now, mut board) = (Instant::now(), Board::default());
+    let mut idle = |happening: &Happening| {
+        board.hear(happening, now);
+        board.is_idle()
+    };
+    assert!(!idle(&Happening::StageBegan { stage: Stage::Build }));
+    let (stage, duration_ms, problem) = (Stage::Build, 1, None);
+    assert!(idle(&Happening::StageEnded { stage, duration_ms, problem }));
+    assert!(!idle(&phase("web-1", Phase::Planning)));
+    assert!(idle(&Happening::HostPlanned { host: "web-1".into(), steps: Some(1), problem: None }));
+    assert!(!idle(&began(&[&["web-1"]])));
+    let end = crate::event::End::Complete;
+    assert!(idle(&Happening::RolloutEnded { end, duration_ms: 1 }));
+}

@@ -1,0 +1,42 @@
+//! What is said once and stays.
+
+use nixfleet_activate::report::Outcome;
+
+use crate::event::{Event, Happening, HostEnd, Level};
+use crate::render::style::{YELLOW, outcome_style, paint};
+use crate::render::{clean, hosts, time};
+
+/// What one more Ctrl-C would do.
+const INTERRUPTED: &str = "interrupted: no further host is begun; waiting for those that have begun \
+                           (again: leave now; they go on by themselves, and back where nobody confirms)";
+
+/// The line that an event is worth, if it is worth one.
+pub fn line(event: &Event) -> Option<String> {
+    let line = match &event.happening {
+        Happening::HostEnded(end) if event.rollout.is_some() => return ended(end),
+        Happening::WaveBegan { wave, of, hosts: members } if *of > 1 => {
+            format!("wave {wave} of {of}: {}", hosts(members.len()))
+        }
+        Happening::WaveSoaking { wave, seconds } => format!("wave {wave}: watched for {}", time(*seconds)),
+        Happening::RolloutPaused { reason } => format!("no further host is begun: {reason}"),
+        Happening::RolloutReturning { hosts } => format!("going back: {}", hosts.join(", ")),
+        Happening::RolloutInterrupted => INTERRUPTED.to_owned(),
+        Happening::Log { level: Level::Warning, host, text } => {
+            let host = host.as_ref().map(|host| format!("{host}: ")).unwrap_or_default();
+            return Some(format!("{} {}", paint(YELLOW, "warning:"), clean(&format!("{host}{text}"))));
+        }
+        _ => return None,
+    };
+    Some(clean(&line))
+}
+
+/// A host that a rollout is done with; nothing where nothing was done.
+fn ended(end: &HostEnd) -> Option<String> {
+    if matches!(end.outcome, Outcome::Unchanged | Outcome::Skipped | Outcome::Deferred) {
+        return None;
+    }
+    let why = end.problem.as_ref().map(|problem| format!(": [{}] {}", problem.code, clean(&problem.what)));
+    let took = std::time::Duration::from_millis(end.duration_ms).as_secs_f64();
+    let outcome = paint(outcome_style(end.outcome), end.outcome);
+    Some(format!("{}: {outcome} in {took:.1} s{}", clean(&end.host), why.unwrap_or_default()))
+}

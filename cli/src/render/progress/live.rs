@@ -1,0 +1,136 @@
+//! A board that is drawn over and over below everything else on a terminal.
+
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+
+use super::board::{Board, Room};
+use crate::event::Happening;
+
+/// How often it is drawn.
+const TICK: Duration = Duration::from_millis(120);
+/// What shows that the program is alive, one after the other.
+const FRAMES: [&str; 10] = ["⠋ ", "⠙ ", "⠹ ", "⠸ ", "⠼ ", "⠴ ", "⠦ ", "⠧ ", "⠇ ", "⠏ "];
+
+/// The live view of a command.
+pub struct Live {
+    board: Arc<Mutex<Board>>,
+    screen: MultiProgress,
+    room: fn() -> Room,
+    drawn: Mutex<Option<ProgressBar>>,
+}
+
+impl Live {
+    /// On standard error.
+    pub fn on_terminal() -> Self {
+        let room = || {
+            let (height, width) = Term::stderr().size();
+            Room { width: width.into(), height: height.into() }
+        };
+        Self::on(MultiProgress::new(), room)
+    }
+
+    fn on(screen: MultiProgress, room: fn() -> Room) -> Self {
+        Self { board: Arc::default(), screen, room, drawn: Mutex::default() }
+    }
+
+    /// Takes in what happens; it is drawn soon.
+    pub fn hear(&self, happening: &Happening, now: Instant) {
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        board.hear(happening, now);
+        let is_idle = board.is_idle();
+        // Whoever draws waits for the board while the screen is held.
+        drop(board);
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        match (is_idle, drawn.take()) {
+            (true, Some(bar)) => bar.finish_and_clear(),
+            (false, None) => {
+                let bar = self.screen.add(ProgressBar::new_spinner().with_style(self.style()));
+                bar.enable_steady_tick(TICK);
+                *drawn = Some(bar);
+            }
+            (_, bar) => *drawn = bar,
+        }
+    }
+
+    /// Prints above it.
+    pub fn suspend(&self, print: impl FnOnce()) {
+        self.screen.suspend(print);
+    }
+
+    fn style(&self) -> ProgressStyle {
+        let (board, room) = (Arc::clone(&self.board), self.room);
+        let draw = move |state: &ProgressState, to: &mut dyn Write| {
+            let turn = usize::try_from(state.elapsed().as_millis() / TICK.as_millis()).unwrap_or(0);
+            let board = board.lock().unwrap_or_else(PoisonError::into_inner);
+            let lines = board.lines(Instant::now(), room(), FRAMES[turn % FRAMES.len()]);
+            // There is nobody to tell that it cannot be drawn.
+            let _ = to.write_str(&lines.join("\n"));
+        };
+        let style =
+            ProgressStyle::with_template("{board}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        style.with_key("board", draw)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use indicatif::{InMemoryTerm, ProgressDrawTarget, TermLike as _};
+
+    use super::*;
+    use crate::event::{Phase, Stage};
+
+    fn on_paper() -> (Live, InMemoryTerm) {
+        let paper = InMemoryTerm::new(10, 40);
+        let target = ProgressDrawTarget::term_like(Box::new(paper.clone()));
+        (Live::on(MultiProgress::with_draw_target(target), || Room { width: 40, height: 10 }), paper)
+    }
+
+    impl Live {
+        fn draw(&self) {
+            if let Some(bar) = &*self.drawn.lock().unwrap() {
+                bar.disable_steady_tick();
+                bar.tick();
+            }
+        }
+    }
+
+    #[test]
+    fn lines_that_stay_stand_above_and_whole() {
+        let (live, paper) = on_paper();
+        let host = |number: usize| format!("web-{number}");
+        for number in 0..200 {
+            live.hear(&Happening::HostPhase { host: host(number), phase: Phase::Planning }, Instant::now());
+            live.draw();
+        }
+        for number in 0..20 {
+            live.suspend(|| paper.write_line(&format!("{}: said a word", host(number))).unwrap());
+            live.draw();
+        }
+        let seen = paper.contents();
+        let lines: Vec<&str> = seen.lines().collect();
+        assert_eq!(lines[..2], ["web-19: said a word", "web-0  planning  0s"], "{seen}");
+        assert_eq!(lines.iter().filter(|line| line.contains("in work")).count(), 1, "{seen}");
+        assert!(lines[9].ends_with("200 in work, 0 done"), "{seen}");
+        for number in 0..200 {
+            let (host, steps, problem) = (host(number), Some(1), None);
+            live.hear(&Happening::HostPlanned { host, steps, problem }, Instant::now());
+        }
+        assert!(paper.contents().lines().all(|line| line.ends_with("said a word")), "{}", paper.contents());
+    }
+
+    #[test]
+    fn it_comes_back_after_a_pause() {
+        let (live, paper) = on_paper();
+        for stage in [Stage::Evaluation, Stage::Build] {
+            live.hear(&Happening::StageBegan { stage }, Instant::now());
+            live.draw();
+            assert!(paper.contents().ends_with(&format!("{}  0s", stage.as_str())), "{}", paper.contents());
+            live.hear(&Happening::StageEnded { stage, duration_ms: 1, problem: None }, Instant::now());
+            assert_eq!(paper.contents(), "");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
 use super::{clean, indented, table};
 use crate::document::HostResult;
 
-/// A table of outcomes, then every problem in full and every kept copy.
+/// A table of outcomes, then every problem in full, what shows more of it, and every kept copy.
 pub fn results(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
         let problem =
@@ -36,7 +36,8 @@ pub fn results(results: &[HostResult]) -> String {
     }
     for (common, members) in groups.iter().filter(|(notes, _)| !notes.is_empty()) {
         let names: Vec<String> = members.iter().map(|result| paint(BOLD, &result.host)).collect();
-        let notes = if let [only] = members.as_slice() { &notes(only, true) } else { common };
+        let mut notes = if let [only] = members.as_slice() { notes(only, true) } else { common.clone() };
+        notes.extend(more(members));
         let _ = write!(text, "\n{}\n{}", names.join(", "), indented(&notes.join("\n")));
     }
     text
@@ -57,6 +58,13 @@ fn notes(result: &HostResult, with_place: bool) -> Vec<String> {
         .chain(recovered.map(|what| format!("recovered: {}", clean(what))))
         .chain(kept.map(|path| paint(YELLOW, format_args!("kept a copy: {}", clean(path)))))
         .collect()
+}
+
+/// The command that asks those of the hosts that changed, or tried to, how they stand now.
+fn more(results: &[&HostResult]) -> Option<String> {
+    let tried = results.iter().filter(|result| result.report.is_some() && !result.outcome.is_good());
+    let hosts: Vec<String> = tried.map(|result| format!(" --host {}", clean(&result.host))).collect();
+    (!hosts.is_empty()).then(|| format!("more: nixfleet status{}", hosts.concat()))
 }
 
 fn generations(result: &HostResult) -> String {
@@ -141,6 +149,7 @@ mod tests {
                        ␛[2Jsecond line
                 help: journalctl -u web.service
               kept a copy: /var/lib/nixfleet/kept/web.conf
+              more: nixfleet status --host web-2
             3 hosts: 1 ok, 1 skipped, 1 rolled-back in 1.2 s
         "#]]
         .assert_eq(&anstream::adapter::strip_str(&text).to_string());

@@ -124,6 +124,18 @@ pub enum Entry {
     Link(LinkEntry),
 }
 
+impl Entry {
+    /// Mode, owner, group; a link has none of its own.
+    #[must_use]
+    pub const fn access(&self) -> Option<&Access> {
+        match self {
+            Self::Directory(access) => Some(access),
+            Self::File(file) => Some(&file.access),
+            Self::Link(_) => None,
+        }
+    }
+}
+
 /// An entry as it is read: all fields of all kinds side by side, which takes a fraction of the time that telling the
 /// kinds apart first would take.
 #[derive(Deserialize)]

@@ -178,11 +178,7 @@ struct Looker<'a> {
 impl Looker<'_> {
     fn look(&self, directory: Directory<'_>, path: &ManagedPath) -> io::Result<Found> {
         let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(Found::Missing) };
-        let access = Access {
-            mode: Mode::from_bits(stat.st_mode),
-            owner: self.accounts.user_of(stat.st_uid),
-            group: self.accounts.group_of(stat.st_gid),
-        };
+        let access = self.access(path, &stat);
         Ok(match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {
                 let sha256 = match self.remembered(path, &stat) {
@@ -203,6 +199,27 @@ impl Looker<'_> {
             }
             _ => Found::Other,
         })
+    }
+
+    /// Mode, owner and group. An id goes by the name it is known by here: it may have several, and a number is one, too.
+    fn access(&self, path: &ManagedPath, stat: &Stat) -> Access {
+        let left = self.state.paths.get(path).and_then(|owned| owned.thing.access());
+        let wanted = self.manifest.entries.get(path).and_then(Entry::access);
+        let known = || left.into_iter().chain(wanted);
+        let mut owners = known().map(|access| &access.owner);
+        let mut groups = known().map(|access| &access.group);
+        let (uid, gid) = (stat.st_uid, stat.st_gid);
+        Access {
+            mode: Mode::from_bits(stat.st_mode),
+            owner: owners
+                .find(|owner| self.accounts.is_user(uid, owner))
+                .cloned()
+                .unwrap_or_else(|| self.accounts.user_of(uid)),
+            group: groups
+                .find(|group| self.accounts.is_group(gid, group))
+                .cloned()
+                .unwrap_or_else(|| self.accounts.group_of(gid)),
+        }
     }
 
     /// The digest the state remembers, where the file cannot have changed since.

@@ -109,6 +109,17 @@ pub enum Thing {
     },
 }
 
+impl Thing {
+    /// Mode, owner, group; a link has none of its own.
+    #[must_use]
+    pub const fn access(&self) -> Option<&Access> {
+        match self {
+            Self::Directory { access, .. } | Self::File { access, .. } => Some(access),
+            Self::Link { .. } => None,
+        }
+    }
+}
+
 /// Tells without reading whether a file can have changed: any write changes the time of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStat {

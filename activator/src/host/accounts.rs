@@ -146,16 +146,16 @@ impl Accounts {
         self.group_names.get(&gid).cloned().unwrap_or_else(|| Owner::from_id(gid))
     }
 
-    /// Whether an owner, given by name or number, is what [`Self::user_of`] says of a user id.
+    /// Whether an owner, given by any of its names or by number, has a user id.
     #[must_use]
     pub fn is_user(&self, uid: u32, owner: &str) -> bool {
-        self.user_names.get(&uid).map_or_else(|| *owner == uid.to_string(), |name| **name == *owner)
+        self.users.get(owner).map_or_else(|| owner.parse().ok(), |account| Some(account.uid)) == Some(uid)
     }
 
-    /// Whether an owner, given by name or number, is what [`Self::group_of`] says of a group id.
+    /// Whether a group, given by any of its names or by number, has a group id.
     #[must_use]
-    pub fn is_group(&self, gid: u32, owner: &str) -> bool {
-        self.group_names.get(&gid).map_or_else(|| *owner == gid.to_string(), |name| **name == *owner)
+    pub fn is_group(&self, gid: u32, group: &str) -> bool {
+        self.groups.get(group).copied().or_else(|| group.parse().ok()) == Some(gid)
     }
 
     /// The id of a user, given by name or number.
@@ -330,6 +330,10 @@ mod tests {
         assert_eq!(web.shadow_groups, ["www"]);
         assert_eq!(*accounts.user_of(0), *"root");
         assert_eq!(*accounts.user_of(4711), *"4711");
+        assert!(["root", "toor", "0"].iter().all(|owner| accounts.is_user(0, owner)));
+        assert!(
+            !accounts.is_user(0, "web") && !accounts.is_user(0, "nobody") && accounts.is_group(33, "www")
+        );
         assert_eq!(accounts.gid(&"www".parse().unwrap()), Some(33));
         assert_eq!(accounts.uid(&"1234".parse().unwrap()), Some(1234));
         assert_eq!(accounts.uid(&"ghost".parse().unwrap()), None);

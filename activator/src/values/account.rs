@@ -55,10 +55,10 @@ impl Owner {
         Self(id.to_string())
     }
 
-    /// The id, where the owner is written as a number.
+    /// The id, where the owner is written as a number. The largest is none: chown(2) takes it for "leave it as it is".
     #[must_use]
     pub fn id(&self) -> Option<u32> {
-        self.0.parse().ok()
+        self.0.parse().ok().filter(|id| *id != u32::MAX)
     }
 
     fn check(text: &str) -> Result<(), Invalid> {
@@ -92,6 +92,7 @@ mod tests {
             assert!(good.parse::<Owner>().is_ok(), "{good}");
         }
         assert_eq!("1000".parse::<Owner>().unwrap().id(), Some(1000));
+        assert_eq!("4294967295".parse::<Owner>().unwrap().id(), None);
         for bad in ["", "a b", "-x", "a:b"] {
             assert!(bad.parse::<Owner>().is_err(), "{bad}");
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Differ;
 use crate::host::accounts::Account;
 use crate::host::systemd::UnitState;
-use crate::manifest::{Entry, User};
+use crate::manifest::User;
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
 use crate::values::{AccountName, ManagedPath, Owner, UnitName};
@@ -171,11 +171,7 @@ impl Differ<'_> {
     pub(super) fn check_owners(&mut self) {
         let mut missing: BTreeMap<String, ManagedPath> = BTreeMap::new();
         for (path, entry) in &self.manifest.entries {
-            let access = match entry {
-                Entry::Directory(access) => access,
-                Entry::File(file) => &file.access,
-                Entry::Link(_) => continue,
-            };
+            let Some(access) = entry.access() else { continue };
             if !self.user_will_exist(&access.owner) {
                 missing.entry(format!("User `{}`", access.owner)).or_insert_with(|| path.clone());
             }

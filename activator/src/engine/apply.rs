@@ -8,7 +8,7 @@ use super::state::State;
 use super::target::{Offer, Target, Wanted};
 use super::undo::Moment;
 use super::window::Window;
-use super::{begin, commit, execute, glance, recover, settle, stage, undo, validate};
+use super::{begin, commit, execute, glance, owners, recover, settle, stage, undo, validate};
 use crate::SCHEMA;
 use crate::force::Force;
 use crate::host::Host;
@@ -149,7 +149,7 @@ fn transact(
     // Both can fail when what they make stands already, and only may not be on the disk: then that is undone, too.
     let begun =
         profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
-    match begun.and_then(|()| execute_all(host, planned, target, window, &mut journal)) {
+    match begun.and_then(|()| execute_all(host, planned, target, window, &mut report.notes, &mut journal)) {
         Ok(done) => report.steps_done = done,
         // The disk may fail in the very moment after the commit point; then there is no way back any more.
         Err(_) if is_committed(host, &journal) => report.steps_done = journal.operations.len(),
@@ -185,14 +185,26 @@ fn execute_all(
     planned: &Planned,
     target: &Target,
     window: Option<Window<'_>>,
+    notes: &mut Vec<String>,
     journal: &mut Journal,
 ) -> Result<usize, Problem> {
-    let accounts = execute::execute_accounts(host, &planned.state, journal)?;
     stage::stage(host, target, journal)?;
-    journal.phase = Phase::Swapping;
-    host.write_record(journal::RECORD, journal)?;
+    notes.extend(validate::staged::validate(host, target, journal)?);
+    let accounts = bring_accounts(host, planned, journal)?;
+    journal.enter(host, Phase::Swapping)?;
     let (rest, watch) = execute::execute(host, &planned.state, &target.manifest.units, journal)?;
     settle::settle(&watch, window)?;
     commit::commit(host, planned, target, journal)?;
     Ok(accounts + rest)
+}
+
+/// Creates and changes accounts, and gives them what was staged for them. Returns how many operations that were.
+fn bring_accounts(host: &Host, planned: &Planned, journal: &mut Journal) -> Result<usize, Problem> {
+    if !journal.changes_accounts() {
+        return Ok(0);
+    }
+    journal.enter(host, Phase::Accounts)?;
+    let done = execute::execute_accounts(host, &planned.state, journal)?;
+    owners::hand_over(host, journal)?;
+    Ok(done)
 }

@@ -39,7 +39,7 @@ pub fn begin(host: &Host, planned: &Planned, target: &Target, holder: Holder) ->
     let steps = planned.plan.steps.iter().enumerate();
     let operations = steps.map(|(index, step)| beginner.operation(index, step)).collect::<Result<_, _>>()?;
     let after = Generation { number, closure: target.closure.clone() };
-    Ok(Journal { schema: SCHEMA, transaction, holder, phase: Phase::Staging, before, after, operations })
+    Ok(Journal { schema: SCHEMA, transaction, holder, phase: Phase::Preparing, before, after, operations })
 }
 
 /// Paths that become directories, and paths that are none afterwards.

@@ -8,7 +8,7 @@ use rustix::fs::{Mode as Bits, OFlags};
 use super::diff::groups_of;
 use super::journal::{Facts, Journal, Operation};
 use super::obstacles;
-use super::stage::ids;
+use super::owners::ids;
 use super::state::State;
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Account, Accounts, Change};
@@ -21,13 +21,13 @@ use crate::plan::Step;
 use crate::problem::Problem;
 use crate::values::{ManagedPath, UnitName};
 
-/// Whether an operation only concerns accounts, which come before anything is staged.
+/// Whether an operation only concerns accounts, which come before anything is swapped.
 #[must_use]
 pub const fn is_account(step: &Step) -> bool {
     matches!(step, Step::CreateGroup { .. } | Step::CreateUser { .. } | Step::ModifyUser { .. })
 }
 
-/// Does the operations that come before staging.
+/// Does the operations that come before any swap.
 ///
 /// # Errors
 /// [`crate::problem::Code::Account`].

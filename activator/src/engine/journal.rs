@@ -43,8 +43,11 @@ pub struct Journal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Accounts may have changed and new content may be staged; nothing managed has been touched.
-    Staging,
+    /// New content may be staged; nothing else has been touched.
+    Preparing,
+    /// All is staged and validated, and accounts may have changed. The other name is from when they came first.
+    #[serde(alias = "staging")]
+    Accounts,
     /// Anything may have been done. What is staged is known by its inode.
     Swapping,
 }
@@ -149,11 +152,29 @@ impl Journal {
         }
     }
 
+    /// Enters the next phase; it counts once that is on the disk.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`] or [`Code::DiskFull`]; then nothing of that phase may be done.
+    pub fn enter(&mut self, host: &Host, phase: Phase) -> Result<(), Problem> {
+        let before = std::mem::replace(&mut self.phase, phase);
+        let written = host.write_record(RECORD, self);
+        if written.is_err() {
+            self.phase = before;
+        }
+        written
+    }
+
     /// Whether anything but the staging area can have been touched.
     #[must_use]
     pub fn has_touched(&self) -> bool {
-        let accounts = || self.operations.iter().any(|operation| is_account(&operation.step));
-        self.phase == Phase::Swapping || accounts()
+        self.phase != Phase::Preparing
+    }
+
+    /// Whether accounts change before anything is swapped.
+    #[must_use]
+    pub fn changes_accounts(&self) -> bool {
+        self.operations.iter().any(|operation| is_account(&operation.step))
     }
 
     /// Copies of replaced or removed content that stay beyond the transaction, as absolute paths on the host.

@@ -69,7 +69,7 @@ fn copy_file(
     let mut source = File::from(rustix::fs::openat(from.fd, name, reading, Bits::empty())?);
     let copy = disk::open(to.fd, as_name, Opening::New)?;
     io::copy(&mut source, &mut Writer(&copy))?;
-    super::stage::hand_over(&copy, stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)?;
+    super::owners::give(&copy, stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)?;
     copy_attributes(&source, &copy)?;
     disk::change_times(to.fd, as_name, &times(stat))?;
     Ok(disk::sync(&copy)?)

@@ -8,7 +8,7 @@
 //! - [`glance`][]: tells in a fraction of the time that nothing is to be done
 //! - [`validate`][]: the host's own tools look at what it would become
 //! - [`journal`][], [`begin`][]: an open transaction and what undoing it needs
-//! - [`stage`][], [`keep`][], [`slots`][]: everything new made ready, everything old kept
+//! - [`stage`][], [`owners`][], [`keep`][], [`slots`][]: everything new made ready, everything old kept
 //! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
 //! - [`window`][]: a change that has to be confirmed
 //! - [`settle`][]: a change that has to show that it holds
@@ -26,6 +26,7 @@ pub mod journal;
 pub mod keep;
 pub mod observe;
 pub mod obstacles;
+pub mod owners;
 pub mod planner;
 mod recorded;
 pub mod recover;

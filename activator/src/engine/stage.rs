@@ -1,49 +1,44 @@
 //! Makes everything new ready in slots, and keeps everything old, before anything managed is touched.
 //!
-//! Here a full disk, a refused content or a broken closure shows, while there is nothing to undo.
+//! Here a full disk or a broken closure shows, while there is nothing to undo.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::Duration;
 
 use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags};
 use sha2::{Digest as _, Sha256};
 
 use super::journal::{Facts, Journal, Operation};
 use super::keep;
+use super::owners::Owners;
 use super::slots::{ORIGINALS, SLOTS};
 use super::status::KEPT;
 use super::swap::name_of;
 use super::target::Target;
-use crate::host::accounts::Accounts;
 use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::{self, Directory, Walk};
-use crate::host::{HOME, Host, command, host_file};
-use crate::manifest::{Access, Entry, FileEntry};
+use crate::host::{HOME, Host, host_file};
+use crate::manifest::{Entry, FileEntry};
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
-use crate::values::{ManagedPath, Owner};
+use crate::values::ManagedPath;
 
 /// From this many operations on, writing a whole filesystem to the disk costs less than writing file by file.
-const MANY: usize = 100;
-
-/// How long a validation command may take.
-const VALIDATION_LIMIT: Duration = Duration::from_secs(60);
+pub const MANY: usize = 100;
 
 /// Stages everything a transaction needs and notes the inodes in its journal.
 ///
 /// # Errors
-/// [`Code::HostFile`], [`Code::DiskFull`] or [`Code::Validation`].
+/// [`Code::HostFile`] or [`Code::DiskFull`].
 pub fn stage(host: &Host, target: &Target, journal: &mut Journal) -> Result<(), Problem> {
-    let accounts = Accounts::read(host)?;
     let mut stager = Stager {
         host,
         target,
-        accounts,
+        owners: Owners::of(host, journal)?,
         slots: Walk::new(host),
         sources: Walk::new(host),
         directories: BTreeSet::new(),
@@ -52,30 +47,35 @@ pub fn stage(host: &Host, target: &Target, journal: &mut Journal) -> Result<(), 
     for operation in &mut journal.operations {
         stager.operation(operation)?;
     }
-    stager.sync()?;
-    for operation in &journal.operations {
-        validate(host, target, operation)?;
-    }
-    Ok(())
+    sync(host, &stager.directories, stager.at_once)
 }
 
-/// The ids of an owner and a group, which exist by now.
+/// Writes directories to the disk; or, at once, the whole filesystems they are on, with everything that stands there.
 ///
 /// # Errors
-/// [`Code::Account`].
-pub fn ids(accounts: &Accounts, access: &Access) -> Result<(u32, u32), Problem> {
-    let missing = |what: &str, owner: &Owner| {
-        Problem::new(Code::Account, format!("{what} `{owner}` does not exist on the host"))
+/// [`Code::HostFile`].
+pub fn sync(host: &Host, directories: &BTreeSet<String>, at_once: bool) -> Result<(), Problem> {
+    let mut done = BTreeSet::new();
+    let mut sync = |directory: &String| {
+        let open = File::open(host.path(directory))?;
+        if !at_once {
+            Ok(disk::sync(&open)?)
+        } else if done.insert(open.metadata()?.dev()) {
+            Ok(disk::sync_filesystem(&open)?)
+        } else {
+            Ok(())
+        }
     };
-    let uid = accounts.uid(&access.owner).ok_or_else(|| missing("User", &access.owner))?;
-    let gid = accounts.gid(&access.group).ok_or_else(|| missing("Group", &access.group))?;
-    Ok((uid, gid))
+    for directory in directories {
+        sync(directory).map_err(|error| host_file("write to the disk", directory, &error))?;
+    }
+    Ok(())
 }
 
 struct Stager<'a> {
     host: &'a Host,
     target: &'a Target,
-    accounts: Accounts,
+    owners: Owners,
     slots: Walk<'a>,
     sources: Walk<'a>,
     /// Directories that got new names in them.
@@ -85,25 +85,6 @@ struct Stager<'a> {
 }
 
 impl Stager<'_> {
-    /// Everything that is staged and kept is on the disk afterwards.
-    fn sync(&self) -> Result<(), Problem> {
-        let mut done = BTreeSet::new();
-        let mut sync = |directory: &String| {
-            let open = File::open(self.host.path(directory))?;
-            if !self.at_once {
-                Ok(disk::sync(&open)?)
-            } else if done.insert(open.metadata()?.dev()) {
-                Ok(disk::sync_filesystem(&open)?)
-            } else {
-                Ok(())
-            }
-        };
-        for directory in &self.directories {
-            sync(directory).map_err(|error| host_file("write to the disk", directory, &error))?;
-        }
-        Ok(())
-    }
-
     fn operation(&mut self, operation: &mut Operation) -> Result<(), Problem> {
         if let Some(kept) = &operation.kept
             && let Some(path) = path_of(&operation.step)
@@ -130,10 +111,9 @@ impl Stager<'_> {
         match &operation.step {
             Step::WriteFile { path, .. } => {
                 let Some(Entry::File(file)) = self.target.manifest.entries.get(path) else { return Ok(()) };
-                let (uid, gid) = ids(&self.accounts, &file.access)?;
                 let staged = disk::open(directory.fd, name, Opening::New).map_err(failed)?;
                 copy(self.target, file, &staged, path)?;
-                hand_over(&staged, uid, gid, file.access.mode.bits()).map_err(failed)?;
+                self.owners.take(&staged, &file.access, failed)?;
                 if !self.at_once {
                     disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
                 }
@@ -143,8 +123,9 @@ impl Stager<'_> {
                     .map_err(|errno| failed(errno.into()))?;
             }
             Step::CreateDirectory { access, .. } => {
-                let (uid, gid) = ids(&self.accounts, access)?;
-                create_directory(directory, name, uid, gid, access.mode.bits()).map_err(failed)?;
+                let staged = create_directory(directory, name).map_err(failed)?;
+                self.owners.take(&staged, access, failed)?;
+                disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
             }
             Step::Restore { .. } => {
                 let Some(original) = original else { return Ok(()) };
@@ -187,21 +168,10 @@ const fn path_of(step: &Step) -> Option<&ManagedPath> {
     }
 }
 
-fn create_directory(directory: Directory<'_>, name: &str, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
+fn create_directory(directory: Directory<'_>, name: &str) -> io::Result<OwnedFd> {
     disk::make_directory(directory.fd, name, 0o700)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let directory = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
-    hand_over(&directory, uid, gid, mode)?;
-    Ok(disk::sync(directory)?)
-}
-
-/// Gives a file its owner and then its mode: a change of owner clears set-id bits.
-///
-/// # Errors
-/// What the kernel says.
-pub fn hand_over(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
-    disk::change_owner(&file, uid, gid)?;
-    Ok(disk::change_mode(&file, mode)?)
+    Ok(rustix::fs::openat(directory.fd, name, flags, Bits::empty())?)
 }
 
 /// Copies the content of a file from the closure, and makes sure that it is what the manifest says.
@@ -231,27 +201,6 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
         .at(source.display())
         .because(format!("its SHA-256 is {digest}"))
         .help("the store of the host is damaged: run `nix-store --verify --check-contents --repair` there"))
-}
-
-/// Asks the validation command of a file about the staged content.
-fn validate(host: &Host, target: &Target, operation: &Operation) -> Result<(), Problem> {
-    let (Step::WriteFile { path, .. }, Facts::Slot { slot, .. }) = (&operation.step, &operation.facts) else {
-        return Ok(());
-    };
-    let Some(Entry::File(FileEntry { validate: Some(argv), .. })) = target.manifest.entries.get(path) else {
-        return Ok(());
-    };
-    let staged = host.path(slot).to_string_lossy().into_owned();
-    let argv: Vec<String> = argv.iter().map(|word| word.replace("%s", &staged)).collect();
-    let refused =
-        Problem::new(Code::Validation, format!("The command `{}` refused the new content", argv[0])).at(path);
-    match command::run(&argv, VALIDATION_LIMIT) {
-        Ok(finished) if finished.success() => Ok(()),
-        Ok(finished) => Err(refused.because(finished.why())),
-        Err(error) => {
-            Err(refused.because(error).help("install the command on the host, or change `validate`"))
-        }
-    }
 }
 
 fn lost(original: &str) -> Problem {

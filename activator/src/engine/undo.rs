@@ -1,24 +1,26 @@
 //! Undoes a transaction, as far as it came, by looking at what stands where. May be interrupted and begun again.
 
+mod units;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::execute::{set_access, sync_directories, unit_job, wanted};
+use super::execute::{set_access, sync_directories};
 use super::journal::{self, Facts, Journal, Operation, Phase};
 use super::slots::{self, SLOTS};
 use super::state::{self, State};
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Accounts, Change};
 use crate::host::disk;
-use crate::host::systemd::{Job, Systemd, UnitState, Verb};
 use crate::host::{HOME, Host, host_file, profile};
-use crate::manifest::{Unit, User};
+use crate::manifest::User;
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
-use crate::values::{ManagedPath, UnitName};
+use crate::values::ManagedPath;
+use units::Units;
 
 /// When something is undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,6 @@ pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<(), Proble
         host,
         journal,
         moment,
-        systemd: Systemd::of(host),
         swapper: Swapper::new(host),
         became: became_directories(journal),
         touched: BTreeSet::new(),
@@ -47,8 +48,7 @@ pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<(), Proble
     };
     undoer.all();
     if undoer.failures.is_empty() {
-        let closed = remember_accounts(host, journal).and_then(|()| close(host, journal));
-        undoer.failures.extend(closed.err());
+        undoer.failures.extend(close(host, journal).err());
     }
     match undoer.failures.into_iter().next() {
         None => Ok(()),
@@ -77,7 +77,6 @@ struct Undoer<'a> {
     host: &'a Host,
     journal: &'a Journal,
     moment: Moment,
-    systemd: Option<Systemd>,
     swapper: Swapper<'a>,
     became: BTreeMap<&'a str, u64>,
     touched: BTreeSet<String>,
@@ -87,11 +86,8 @@ struct Undoer<'a> {
 impl Undoer<'_> {
     fn all(&mut self) {
         let swapping = self.journal.phase == Phase::Swapping;
-        match self.moment {
-            Moment::Running if swapping => self.stop_started(),
-            Moment::Booting if swapping => self.call_off(),
-            _ => {}
-        }
+        let units = Units::of(self.host, self.journal).filter(|_| swapping);
+        self.failures.extend(units.iter().flat_map(|units| units.stop(self.moment)));
         for operation in self.journal.operations.iter().rev() {
             if let Err(problem) = self.one(operation, swapping) {
                 self.failures.push(problem);
@@ -99,23 +95,20 @@ impl Undoer<'_> {
         }
         let synced = sync_directories(self.host, &self.touched);
         self.failures.extend(synced.err());
-        match self.moment {
-            Moment::Running if swapping => self.bring_units_back(),
-            Moment::Booting if swapping => self.boot_on(),
-            _ => {}
-        }
+        self.failures.extend(units.iter().flat_map(|units| units.bring_back(self.moment)));
     }
 
     fn one(&mut self, operation: &Operation, swapping: bool) -> Result<(), Problem> {
+        let begun = self.journal.has_touched();
         match (&operation.step, &operation.facts) {
-            (Step::CreateUser { user }, Facts::Account { before: None }) => {
+            (Step::CreateUser { user }, Facts::Account { before: None }) if begun => {
                 let exists = Accounts::read(self.host)?.users.contains_key(&*user.name);
                 if exists { accounts::modify_user(self.host, &user.name, Change::disable()) } else { Ok(()) }
             }
             (
                 Step::ModifyUser { user: User { name, .. }, .. } | Step::DisableUser { name },
                 Facts::Account { before },
-            ) => {
+            ) if begun => {
                 let accounts = Accounts::read(self.host)?;
                 match (before, accounts.users.get(&**name)) {
                     (Some(before), Some(now)) if now != before => {
@@ -163,91 +156,13 @@ impl Undoer<'_> {
         }
         Ok(false)
     }
-
-    /// Units and how they were, each once.
-    fn units(&self) -> Vec<(Verb, &UnitName, &UnitState)> {
-        let operations = self.journal.operations.iter();
-        let units = operations.filter_map(|operation| match (unit_job(&operation.step), &operation.facts) {
-            (Some((verb, unit)), Facts::Unit { before }) => Some((verb, unit, before)),
-            _ => None,
-        });
-        units.collect()
-    }
-
-    fn now(&mut self, systemd: Systemd) -> BTreeMap<UnitName, UnitState> {
-        let names: Vec<&UnitName> = self.units().into_iter().map(|(_, unit, _)| unit).collect();
-        systemd.show(&names).unwrap_or_else(|problem| {
-            self.failures.push(problem);
-            BTreeMap::default()
-        })
-    }
-
-    /// Stops what was started, while its unit file still stands.
-    fn stop_started(&mut self) {
-        let Some(systemd) = self.systemd else { return };
-        let now = self.now(systemd);
-        let up = |unit: &UnitName| now.get(unit).is_some_and(|state| state.is_up() || state.is_failed());
-        let units: Vec<&UnitName> = self
-            .units()
-            .into_iter()
-            .filter(|(_, unit, before)| !before.is_up() && up(unit))
-            .map(|(_, unit, _)| unit)
-            .collect();
-        self.failures.extend(systemd.job(Verb::Stop, &units).err());
-    }
-
-    /// Takes the units of the change out of what systemd is about to start.
-    fn call_off(&mut self) {
-        let Some(systemd) = self.systemd else { return };
-        let units: Vec<&UnitName> = self.units().into_iter().map(|(_, unit, _)| unit).collect();
-        // A unit that systemd does not know need not be called off; it takes the others all the same.
-        let _ = systemd.queue(Verb::Stop, &units);
-    }
-
-    /// Has systemd decide again, with the old files, what this boot starts.
-    fn boot_on(&mut self) {
-        let Some(systemd) = self.systemd else { return };
-        let decided = systemd.daemon_reload().and_then(|()| systemd.boot_on());
-        self.failures.extend(decided.err());
-    }
-
-    /// Starts again, with the old files, what ran before and was stopped or started anew meanwhile.
-    fn bring_units_back(&mut self) {
-        let Some(systemd) = self.systemd else { return };
-        if self.journal.reloads_daemon() {
-            self.failures.extend(systemd.daemon_reload().err());
-        }
-        let now = self.now(systemd);
-        let mut jobs: Vec<(Verb, UnitName)> = Vec::new();
-        for (verb, unit, before) in self.units().into_iter().filter(|(_, _, before)| before.is_up()) {
-            let same = now.get(unit).filter(|state| state.is_up() && state.invocation == before.invocation);
-            match (same, verb) {
-                (Some(_), Verb::Reload) => jobs.push((Verb::Reload, unit.clone())),
-                (Some(_), _) => {}
-                (None, _) => jobs.push((Verb::Restart, unit.clone())),
-            }
-        }
-        // How long they may take is what the generation says that comes back.
-        let units = match State::read(self.host) {
-            Ok((state, _)) => state.units,
-            Err(problem) => {
-                self.failures.push(problem);
-                BTreeMap::default()
-            }
-        };
-        for verb in [Verb::Restart, Verb::Reload] {
-            let jobs = jobs.iter().filter(|(job, _)| *job == verb).map(|(_, unit)| Job {
-                verb,
-                unit,
-                start_limit: wanted(&units, unit).and_then(Unit::start_limit),
-            });
-            self.failures.extend(systemd.carry_out(&jobs.collect::<Vec<_>>()).err());
-        }
-    }
 }
 
 /// Accounts are never deleted, so the state has to know of those that were created all the same.
 fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    if !journal.has_touched() {
+        return Ok(());
+    }
     let (mut state, _) = State::read(host)?;
     let accounts = Accounts::read(host)?;
     let before = state.clone();
@@ -267,13 +182,13 @@ fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
     if state == before { Ok(()) } else { host.write_record(state::RECORD, &state) }
 }
 
-/// Removes slots and copies that nobody needs, then the journal. What could not go back, since somebody removed the
+/// Removes slots and copies that nobody needs, in the end the journal. What could not go back, since somebody removed the
 /// directory it stood in, stays in its slot, and the next run keeps it.
 fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = Swapper::new(host);
     for operation in &journal.operations {
         if let Facts::Slot { slot, staged, .. } = &operation.facts
-            && (journal.phase == Phase::Staging || swapper.slot_holds(slot)? == *staged)
+            && (journal.phase != Phase::Swapping || swapper.slot_holds(slot)? == *staged)
         {
             swapper.clear(slot)?;
         }
@@ -285,6 +200,8 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
         }
     }
     remove_slots(host, journal)?;
+    // Only now, when there is room again: it may be the lack of it that is undone.
+    remember_accounts(host, journal)?;
     profile::unpin(host)?;
     host.remove_record(journal::RECORD)
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::room::{Room, directory, with};
 
-fn user(name: &str) -> Value {
+pub fn user(name: &str) -> Value {
     json!({
         "name": name, "uid": null, "group": name, "extraGroups": [], "home": "/var/lib/web", "createHome": false,
         "shell": "/bin/sh", "system": true, "description": "",
@@ -105,10 +105,13 @@ fn a_user_that_was_there_before_is_managed_but_never_disabled() {
 fn a_failed_apply_leaves_its_new_user_disabled_and_knows_it_later() {
     let room = Room::new();
     let mut lists = json!({ "users": [with(user("web"), "extraGroups", json!(["adm"]))], "files": [] });
-    let refused = with(crate::room::file("/etc/a", Some("x")), "validate", json!(["false", "%s"]));
-    lists["files"] = json!([refused]);
-    let report = room.applied(&room.closure("refused", &lists), "rolled-back");
-    assert_eq!(report["problem"]["code"], "NF-408");
+    // While the content is validated somebody else puts something where it should go.
+    let meddle = format!("echo foreign >{}; test -e %s", room.path("/etc/a").display());
+    let late = with(crate::room::file("/etc/a", Some("x")), "validate", json!(["sh", "-c", meddle]));
+    lists["files"] = json!([late]);
+    let report = room.applied(&room.closure("late", &lists), "rolled-back");
+    assert_eq!(report["problem"]["code"], "NF-403");
+    assert_eq!(room.read("/etc/a"), "foreign\n");
     assert!(account(&room, "web").ends_with("expires 1"));
     lists["files"] = json!([]);
     let fixed = room.closure("fixed", &lists);

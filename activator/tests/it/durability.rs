@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::accounts::user;
 use crate::ledger;
-use crate::room::file;
+use crate::room::{directory, file, with};
 use crate::stand::{Stand, with_own_mounts};
 use crate::walk::transactions;
 
@@ -20,13 +21,15 @@ struct Disk<'s> {
     /// Journals that were put in their place, and how many of them are on the disk.
     journals: usize,
     lasting: usize,
+    /// How many of them there are before anything is swapped.
+    phases: usize,
     swaps: usize,
     committed: bool,
     failures: Vec<String>,
 }
 
 impl<'s> Disk<'s> {
-    fn new(stand: &'s Stand) -> Self {
+    fn new(stand: &'s Stand, phases: usize) -> Self {
         let (dirty, links) = (BTreeSet::new(), BTreeSet::new());
         Self {
             stand,
@@ -34,6 +37,7 @@ impl<'s> Disk<'s> {
             links,
             journals: 0,
             lasting: 0,
+            phases,
             swaps: 0,
             committed: false,
             failures: Vec::new(),
@@ -102,7 +106,7 @@ impl<'s> Disk<'s> {
         } else if touches && !self.committed {
             if self.swaps == 0 {
                 self.expect_clean(line, "the first thing is swapped in", &[]);
-                if self.lasting != 2 {
+                if self.lasting != self.phases {
                     self.failures.push(format!("it swaps before the journal says so ({line})"));
                 }
             }
@@ -160,18 +164,29 @@ fn is_slot(path: &Path) -> bool {
 fn what_a_step_builds_on_is_on_the_disk_before_it() {
     let test = "durability::what_a_step_builds_on_is_on_the_disk_before_it";
     with_own_mounts(test, |stand| {
-        let mut runs: Vec<(&str, String)> = transactions(stand)
+        let mut runs: Vec<(&str, String, usize)> = transactions(stand)
             .into_iter()
-            .map(|transaction| (transaction.from, transaction.closure))
+            .map(|transaction| (transaction.from, transaction.closure, 2))
             .collect();
         // So many that a whole filesystem is written at once.
         let many: Vec<_> =
             (0..150).map(|number| file(&format!("/srv/many/{number}"), Some("one of many\n"))).collect();
-        runs.push(("bare", stand.closure("many", &json!({ "files": many }))));
+        runs.push(("bare", stand.closure("many", &json!({ "files": many })), 2));
+        // Handed over to an account that comes with them, few and many.
+        for count in [3, 150] {
+            let theirs = (0..count).map(|number| {
+                let place = if number % 2 == 0 { "/srv/theirs" } else { "/etc/theirs" };
+                with(file(&format!("{place}/{number}"), Some("theirs\n")), "owner", "web")
+            });
+            let directories = [with(directory("/srv/theirs", "0750"), "owner", "web")];
+            let files: Vec<_> = theirs.collect();
+            let lists = json!({ "users": [user("web")], "directories": directories, "files": files });
+            runs.push(("bare", stand.closure(&format!("theirs-{count}"), &lists), 3));
+        }
         let (mut changes, mut failures) = (0, Vec::new());
-        for (from, closure) in &runs {
+        for (from, closure, phases) in &runs {
             stand.load(from);
-            let mut disk = Disk::new(stand);
+            let mut disk = Disk::new(stand, *phases);
             for line in stand.changes(&["apply", "--closure", closure]) {
                 disk.change(&line);
                 changes += 1;

@@ -14,6 +14,7 @@ mod generations;
 mod harmless;
 mod ledger;
 mod limits;
+mod newcomers;
 mod obstacles;
 mod one_door;
 mod recovery;

@@ -81,8 +81,7 @@ fn run_until(room: &Room, closure: &str, death: Death) {
     if death == Death::Staged {
         return;
     }
-    journal.phase = Phase::Swapping;
-    host.write_record(journal::RECORD, &journal).unwrap();
+    journal.enter(&host, Phase::Swapping).unwrap();
     let count = if let Death::Done(count) = death { count } else { journal.operations.len() };
     let operations = journal.operations.iter().take(count).cloned().collect();
     let part = Journal { operations, ..journal.clone() };

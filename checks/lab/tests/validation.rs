@@ -182,3 +182,51 @@ fn where_no_preview_can_be_had_files_are_checked_one_by_one_and_that_is_said() {
         "{finished}"
     );
 }
+
+/// A user, and a file of its own that a script has to accept; it gets the file as `$1`.
+fn newcomer(name: &str, script: &str) -> String {
+    format!(
+        r#"
+  nixfleet.users.{name}.extraGroups = [ "adm" ];
+  nixfleet.files."/etc/{name}.conf" = {{
+    text = "for {name}\n";
+    owner = "{name}";
+    group = "{name}";
+    mode = "0640";
+    validate = [ "/bin/sh" "-ec" "{script}" "sh" "%s" ];
+  }};"#
+    )
+}
+
+#[test]
+fn a_file_that_its_own_command_refuses_leaves_no_account_behind() {
+    let lab = web_1();
+    let web = lab.guest("web-1").unwrap();
+    let operator = lab.operator().unwrap();
+    let refuses = |name: &str, script: &str, sayings: &[&str]| {
+        adds(&lab, &newcomer(name, script));
+        assert_refuses(&lab, "apply", "NF-408", sayings);
+        assert!(!web.sh(&format!("getent passwd {name} || getent group {name}")).unwrap().ok());
+        assert!(!web.files().unwrap().exists("/var/lib/nixfleet/journal.json"));
+        operator.resets_fleet().unwrap();
+    };
+    refuses("one", "echo I will not >&2; exit 1", &["/etc/one.conf", "I will not", "nothing was touched"]);
+
+    // The command sees the account, which is not there yet.
+    let closed = r#"test $(stat -c %u:%g:%a $1) = 0:0:600 && grep -q for $1"#;
+    adds(&lab, &newcomer("two", &format!("id -nG two | grep -qw adm && {closed}")));
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    assert_eq!(web.ask("stat -c '%U %G %a' /etc/two.conf").unwrap(), "two two 640");
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
+    assert_eq!(web.ask("grep -c nixfleet-preview /proc/self/mounts || true").unwrap(), "0");
+    operator.resets_fleet().unwrap();
+
+    // Where it cannot be shown, that is said, be it the cause or not.
+    web.ask("mv /usr/bin/unshare /usr/bin/unshare.away").unwrap();
+    let unseen = "did not see the new accounts";
+    refuses("three", "id three", &["/etc/three.conf", "no such user", unseen]);
+    adds(&lab, &newcomer("four", closed));
+    let finished = operator.types("nixfleet apply --yes --host web-1").unwrap();
+    assert!(finished.ok() && finished.stdout.contains(unseen), "{finished}");
+    assert_eq!(web.ask("stat -c '%U %G %a' /etc/four.conf").unwrap(), "four four 640");
+}

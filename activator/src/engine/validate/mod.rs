@@ -7,12 +7,14 @@
 //! - [`subject`][]: what there is to validate of a plan
 //! - [`judge`][]: the tools and their words
 //! - [`units`][]: which words of systemd are about our units
+//! - [`staged`][]: the commands that files name for their new content
 //! - [`entrance`][], [`sshd`][], [`keys`][]: the way in
 
 pub mod entrance;
 pub mod judge;
 pub mod keys;
 pub mod sshd;
+pub mod staged;
 pub mod subject;
 pub mod units;
 
@@ -34,7 +36,7 @@ use entrance::Entrance;
 use judge::{Finding, Judgement};
 use subject::Subject;
 
-/// How long all tools together may take.
+/// How long all tools together may take, but for the commands that files name.
 const LIMIT: Duration = Duration::from_secs(120);
 /// The account files that are laid over the host's.
 const ACCOUNT_FILES: [&str; 4] = ["passwd", "group", "shadow", "gshadow"];
@@ -47,6 +49,8 @@ pub struct Verdict {
     judgement: Judgement,
     /// What keeps the user out, and did not before.
     obstacles: Vec<String>,
+    /// What a command that a file names has refused.
+    refused: Option<Problem>,
 }
 
 /// Validates a plan. `login`: who has to be able to log in afterwards, if anyone. Returns what could not be looked at.
@@ -79,8 +83,9 @@ fn previewed(subject: &Subject) -> Result<Verdict, String> {
     let argv =
         ["unshare", "--mount", "--propagation", "private", "--", &program.to_string_lossy(), "preview"];
     let input = serde_json::to_vec(subject).map_err(|error| error.to_string())?;
+    let limit = subject.questions.iter().fold(LIMIT, |limit, _| limit + staged::LIMIT);
     let finished =
-        command::run_with(&argv, Some(input), LIMIT).map_err(|error| format!("unshare: {error}"))?;
+        command::run_with(&argv, Some(input), limit).map_err(|error| format!("unshare: {error}"))?;
     if !finished.success() {
         return Err(finished.why());
     }
@@ -108,7 +113,8 @@ pub fn preview(host: &Host, subject: &Subject) -> io::Result<Verdict> {
         (Some(before), Some(after)) => after.obstacles_since(&before),
         _ => Vec::new(),
     };
-    Ok(Verdict { schema: SCHEMA, judgement, obstacles })
+    let refused = staged::ask(&subject.questions).err();
+    Ok(Verdict { schema: SCHEMA, judgement, obstacles, refused })
 }
 
 /// Does to a copy of the account files what the plan does to them, and lays that over the host's.

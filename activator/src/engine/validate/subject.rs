@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::planner::Planned;
 use super::super::state::Origin;
 use super::super::target::Target;
+use super::staged::Question;
 use crate::host::accounts::Accounts;
 use crate::host::preview::{Change, Changes, Ids};
 use crate::login::Login;
@@ -54,6 +55,8 @@ pub struct Subject {
     pub login: Option<Login>,
     /// The program that is run with sudo.
     pub program: PathBuf,
+    /// What files name commands for.
+    pub questions: Vec<Question>,
 }
 
 impl Subject {
@@ -82,6 +85,7 @@ impl Subject {
             login: login.cloned(),
             program: PathBuf::from(&target.closure).join("activate"),
             changes,
+            questions: Vec::new(),
         }
     }
 

@@ -8,17 +8,17 @@ use crate::{ALL_OR_NOTHING, record};
 /// In the order in which the tools write them.
 const IN_TURN: [&str; 4] = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
 
-/// The tools for accounts, and all that comes before them.
+/// The tools for accounts, with the records before and behind them.
 #[test]
 fn accounts_are_put_right_whatever_fails() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
     let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
     let log = field.changes();
-    let last = log.iter().rposition(|line| line.contains("Run\tuseradd")).unwrap() + 4;
+    let [.., first, last] = journals(&log)[..] else { panic!("{log:#?}") };
     let mut failures = Vec::new();
     let mut tried = 0;
     for kind in ["eio", "full"] {
-        for at in 1..=last {
+        for at in first - 3..=last + 1 {
             tried += 1;
             let failed = field.fails(&format!("{kind} {at}"));
             let said = field.guest.sh("tail -n1 \"$(ls -t /run/nixfleet/*.jsonl | head -n1)\"").unwrap();
@@ -40,6 +40,13 @@ fn accounts_are_put_right_whatever_fails() {
         "{tried} points around the tools for accounts: one change refused with EIO, or no room from there on"
     );
     record(ALL_OR_NOTHING, "accounts::accounts_are_put_right_whatever_fails", &tried, &failures);
+}
+
+/// The changes, counted from 1, with which a journal takes its place: each is three behind the first of its own.
+fn journals(log: &[String]) -> Vec<usize> {
+    let lines = log.iter().enumerate();
+    let placed = lines.filter(|(_, line)| line.contains("Rename\t/var/lib/nixfleet/journal.json.new"));
+    placed.map(|(index, _)| index + 1).collect()
 }
 
 /// The tools write one file after another, and may be killed between any two: on the way there, and on the way back.

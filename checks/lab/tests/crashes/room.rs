@@ -1,11 +1,25 @@
-//! A real host on which something cannot be written.
+//! A real host on which something cannot be written: no room, a broken disk, a filesystem that is read-only.
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
 
-use crate::field::{Field, role};
+use crate::field::{End, Field, role};
 use crate::{ALL_OR_NOTHING, record};
+
+/// How many pages of 4 KiB are free where NixFleet keeps its own.
+const FREE: [u32; 10] = [0, 1, 2, 4, 5, 6, 8, 12, 24, 128];
+/// A small filesystem takes the place of NixFleet's home, with its content, and all but some pages of it are filled.
+const SMALL_HOME: &str = r#"
+  home=/var/lib/nixfleet
+  cp --archive --no-target-directory "$home" /var/tmp/home
+  mount -t tmpfs -o size=4M,mode=0700 tmpfs "$home"
+  cp --archive --no-target-directory /var/tmp/home "$home"
+  rm --recursive /var/tmp/home
+  head -c 8M /dev/zero > "$home/filler.bin" 2>/dev/null || true
+  size=$(stat -c %s "$home/filler.bin")
+  truncate -s $((size - $1 * 4096)) "$home/filler.bin"
+"#;
 
 fn apply(field: &Field<'_>) -> (Finished, Value) {
     let applied = field.activator().args(["apply", "--closure", &field.closure, "--json"]).run().unwrap();
@@ -46,4 +60,34 @@ fn what_cannot_be_written_is_refused_before_anything_is_touched() {
         &tried,
         &failures,
     );
+}
+
+#[test]
+fn a_full_filesystem_ends_old_or_new() {
+    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
+    let mut field = field(&lab);
+    let mut failures = Vec::new();
+    let mut ends = Vec::new();
+    for free in FREE {
+        let small = field.guest.program("sh").unwrap().args(["-ec", SMALL_HOME, "sh", &free.to_string()]);
+        small.run().unwrap().success().unwrap();
+        let (applied, report) = apply(&field);
+        let promised = match report["outcome"].as_str() {
+            Some("ok") => Some(End::New),
+            Some("blocked" | "rolled-back") => Some(End::Old),
+            _ => None,
+        };
+        field.guest.ask("rm /var/lib/nixfleet/filler.bin").unwrap();
+        let end = field.judge().map(|(end, _)| end);
+        if promised.is_none() || end.as_ref().ok() != promised.as_ref() {
+            failures.push(format!("{free} free pages: {end:#?}\n{applied}"));
+        }
+        ends.extend(end);
+        field.guest.ask("umount /var/lib/nixfleet").unwrap();
+        field.set_back();
+    }
+    assert!(ends.contains(&End::Old) && ends.last() == Some(&End::New), "{ends:?} {failures:#?}");
+    let tried =
+        format!("{} amounts of free room, from none to enough, on a real full filesystem", FREE.len());
+    record(ALL_OR_NOTHING, "room::a_full_filesystem_ends_old_or_new", &tried, &failures);
 }

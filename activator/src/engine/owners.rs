@@ -1,0 +1,162 @@
+//! Who owns what is staged.
+//!
+//! Accounts of a change come only once all of its content has been validated, so that a refusal leaves none behind. What
+//! will be theirs is staged for root alone, and handed over when they are there.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::fs::{Mode as Bits, OFlags};
+
+use super::journal::{Facts, Journal, Operation};
+use super::stage;
+use super::swap::name_of;
+use crate::host::accounts::Accounts;
+use crate::host::walk::Walk;
+use crate::host::{Host, disk, host_file};
+use crate::manifest::Access;
+use crate::plan::Step;
+use crate::problem::{Code, Problem};
+use crate::values::Owner;
+
+/// The permission bits that something has while it is root's and waits for its owner: what its owner may do. No others
+/// may yet, and no set-id bit may make anybody root.
+const WAITING: u32 = 0o700;
+
+/// Owners of what is staged.
+pub struct Owners {
+    accounts: Accounts,
+    coming: Coming,
+}
+
+impl Owners {
+    /// Those that a host has, and those that a transaction brings.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn of(host: &Host, journal: &Journal) -> Result<Self, Problem> {
+        Ok(Self { accounts: Accounts::read(host)?, coming: Coming::with(journal) })
+    }
+
+    /// Gives something that is being staged its owner and mode, or leaves it to root until its owner is there.
+    ///
+    /// # Errors
+    /// [`Code::Account`] where there is no such owner and none comes; or as `failed` says.
+    pub fn take(
+        &self,
+        file: impl AsFd,
+        access: &Access,
+        failed: impl Fn(io::Error) -> Problem,
+    ) -> Result<(), Problem> {
+        if self.coming.owns(access) {
+            let mode = access.mode.bits() & WAITING;
+            return disk::change_mode(file, mode).map_err(|errno| failed(errno.into()));
+        }
+        let (uid, gid) = ids(&self.accounts, access)?;
+        give(file, uid, gid, access.mode.bits()).map_err(failed)
+    }
+}
+
+/// Accounts that a transaction brings.
+struct Coming {
+    users: BTreeSet<String>,
+    groups: BTreeSet<String>,
+}
+
+impl Coming {
+    fn with(journal: &Journal) -> Self {
+        let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
+        for operation in &journal.operations {
+            match &operation.step {
+                Step::CreateUser { user } => users.insert(user.name.to_string()),
+                Step::CreateGroup { name, .. } => groups.insert(name.to_string()),
+                _ => false,
+            };
+        }
+        Self { users, groups }
+    }
+
+    fn owns(&self, access: &Access) -> bool {
+        self.users.contains(&*access.owner) || self.groups.contains(&*access.group)
+    }
+}
+
+/// The ids of an owner and a group, which exist by now.
+///
+/// # Errors
+/// [`Code::Account`].
+pub fn ids(accounts: &Accounts, access: &Access) -> Result<(u32, u32), Problem> {
+    let missing = |what: &str, owner: &Owner| {
+        Problem::new(Code::Account, format!("{what} `{owner}` does not exist on the host"))
+    };
+    let uid = accounts.uid(&access.owner).ok_or_else(|| missing("User", &access.owner))?;
+    let gid = accounts.gid(&access.group).ok_or_else(|| missing("Group", &access.group))?;
+    Ok((uid, gid))
+}
+
+/// Gives a file its owner and then its mode: a change of owner clears set-id bits.
+///
+/// # Errors
+/// What the kernel says.
+pub fn give(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
+    disk::change_owner(&file, uid, gid)?;
+    Ok(disk::change_mode(&file, mode)?)
+}
+
+/// Hands what was staged for accounts that came with the transaction over to them. It is on the disk afterwards.
+///
+/// # Errors
+/// [`Code::Account`] or [`Code::HostFile`].
+pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let coming = Coming::with(journal);
+    let waiting: Vec<Waiting<'_>> =
+        journal.operations.iter().filter_map(Waiting::of).filter(|it| coming.owns(it.access)).collect();
+    let accounts = Accounts::read(host)?;
+    let at_once = waiting.len() > stage::MANY;
+    let mut walk = Walk::new(host);
+    let mut directories = BTreeSet::new();
+    for it in &waiting {
+        let failed = |error: io::Error| host_file("hand over the new content", it.slot, &error);
+        let (uid, gid) = ids(&accounts, it.access)?;
+        let file = it.open(&mut walk)?;
+        give(&file, uid, gid, it.access.mode.bits()).map_err(failed)?;
+        if at_once {
+            directories.insert(it.slot.rsplit_once('/').map_or("/", |(above, _)| above).to_owned());
+        } else {
+            disk::sync(&file).map_err(|errno| failed(errno.into()))?;
+        }
+    }
+    stage::sync(host, &directories, at_once)
+}
+
+/// Something staged whose owner was not there.
+struct Waiting<'j> {
+    slot: &'j str,
+    inode: u64,
+    access: &'j Access,
+}
+
+impl<'j> Waiting<'j> {
+    fn of(operation: &'j Operation) -> Option<Self> {
+        let Facts::Slot { slot, staged, .. } = &operation.facts else { return None };
+        let access = match &operation.step {
+            Step::WriteFile { after, .. } => &after.access,
+            Step::CreateDirectory { access, .. } => access,
+            _ => return None,
+        };
+        Some(Self { slot, inode: (*staged)?, access })
+    }
+
+    /// Opens it, if it is still what was staged: nobody else is to be given what it is not.
+    fn open(&self, walk: &mut Walk<'_>) -> Result<std::os::fd::OwnedFd, Problem> {
+        let failed = |error: io::Error| host_file("hand over the new content", self.slot, &error);
+        let gone = || failed(io::ErrorKind::NotFound.into());
+        let directory = walk.parent(self.slot)?.ok_or_else(gone)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(directory.fd, name_of(self.slot), flags, Bits::empty())
+            .map_err(|errno| failed(errno.into()))?;
+        let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
+        if stat.st_ino == self.inode { Ok(file) } else { Err(gone()) }
+    }
+}

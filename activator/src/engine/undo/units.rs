@@ -1,0 +1,126 @@
+//! The units of a transaction that is undone: stopped while their new files still stand, brought back with the old ones.
+
+use std::collections::BTreeMap;
+
+use super::Moment;
+use crate::engine::execute::{unit_job, wanted};
+use crate::engine::journal::{Facts, Journal};
+use crate::engine::state::State;
+use crate::host::Host;
+use crate::host::systemd::{Job, Systemd, UnitState, Verb};
+use crate::manifest::Unit;
+use crate::problem::Problem;
+use crate::values::UnitName;
+
+pub(super) struct Units<'a> {
+    host: &'a Host,
+    journal: &'a Journal,
+    systemd: Systemd,
+}
+
+impl<'a> Units<'a> {
+    /// Those of a host that has systemd.
+    pub(super) fn of(host: &'a Host, journal: &'a Journal) -> Option<Self> {
+        Systemd::of(host).map(|systemd| Self { host, journal, systemd })
+    }
+
+    /// Before the old files are back. Returns what failed.
+    pub(super) fn stop(&self, moment: Moment) -> Vec<Problem> {
+        match moment {
+            Moment::Running => self.stop_started(),
+            Moment::Booting => {
+                self.call_off();
+                Vec::new()
+            }
+        }
+    }
+
+    /// With the old files. Returns what failed.
+    pub(super) fn bring_back(&self, moment: Moment) -> Vec<Problem> {
+        match moment {
+            Moment::Running => self.bring_up(),
+            Moment::Booting => self.boot_on(),
+        }
+    }
+
+    /// Units and how they were, each once.
+    fn all(&self) -> Vec<(Verb, &'a UnitName, &'a UnitState)> {
+        let operations = self.journal.operations.iter();
+        let units = operations.filter_map(|operation| match (unit_job(&operation.step), &operation.facts) {
+            (Some((verb, unit)), Facts::Unit { before }) => Some((verb, unit, before)),
+            _ => None,
+        });
+        units.collect()
+    }
+
+    fn now(&self, failures: &mut Vec<Problem>) -> BTreeMap<UnitName, UnitState> {
+        let names: Vec<&UnitName> = self.all().into_iter().map(|(_, unit, _)| unit).collect();
+        self.systemd.show(&names).unwrap_or_else(|problem| {
+            failures.push(problem);
+            BTreeMap::default()
+        })
+    }
+
+    /// Stops what was started, while its unit file still stands.
+    fn stop_started(&self) -> Vec<Problem> {
+        let mut failures = Vec::new();
+        let now = self.now(&mut failures);
+        let up = |unit: &UnitName| now.get(unit).is_some_and(|state| state.is_up() || state.is_failed());
+        let units: Vec<&UnitName> = self
+            .all()
+            .into_iter()
+            .filter(|(_, unit, before)| !before.is_up() && up(unit))
+            .map(|(_, unit, _)| unit)
+            .collect();
+        failures.extend(self.systemd.job(Verb::Stop, &units).err());
+        failures
+    }
+
+    /// Takes the units of the change out of what systemd is about to start.
+    fn call_off(&self) {
+        let units: Vec<&UnitName> = self.all().into_iter().map(|(_, unit, _)| unit).collect();
+        // A unit that systemd does not know need not be called off; it takes the others all the same.
+        let _ = self.systemd.queue(Verb::Stop, &units);
+    }
+
+    /// Has systemd decide again, with the old files, what this boot starts.
+    fn boot_on(&self) -> Vec<Problem> {
+        let decided = self.systemd.daemon_reload().and_then(|()| self.systemd.boot_on());
+        decided.err().into_iter().collect()
+    }
+
+    /// Starts again, with the old files, what ran before and was stopped or started anew meanwhile.
+    fn bring_up(&self) -> Vec<Problem> {
+        let mut failures = Vec::new();
+        if self.journal.reloads_daemon() {
+            failures.extend(self.systemd.daemon_reload().err());
+        }
+        let now = self.now(&mut failures);
+        let mut jobs: Vec<(Verb, &UnitName)> = Vec::new();
+        for (verb, unit, before) in self.all().into_iter().filter(|(_, _, before)| before.is_up()) {
+            let same = now.get(unit).filter(|state| state.is_up() && state.invocation == before.invocation);
+            match (same, verb) {
+                (Some(_), Verb::Reload) => jobs.push((Verb::Reload, unit)),
+                (Some(_), _) => {}
+                (None, _) => jobs.push((Verb::Restart, unit)),
+            }
+        }
+        // How long they may take is what the generation says that comes back.
+        let units = match State::read(self.host) {
+            Ok((state, _)) => state.units,
+            Err(problem) => {
+                failures.push(problem);
+                BTreeMap::default()
+            }
+        };
+        for verb in [Verb::Restart, Verb::Reload] {
+            let jobs = jobs.iter().filter(|(job, _)| *job == verb).map(|(_, unit)| Job {
+                verb,
+                unit,
+                start_limit: wanted(&units, unit).and_then(Unit::start_limit),
+            });
+            failures.extend(self.systemd.carry_out(&jobs.collect::<Vec<_>>()).err());
+        }
+        failures
+    }
+}

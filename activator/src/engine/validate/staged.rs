@@ -1,0 +1,93 @@
+//! The commands that files name for their new content: each is asked about what is staged.
+//!
+//! They are asked before any account comes, and may need one all the same: a server refuses a configuration with a user
+//! it does not find. So they see the account files as they will be.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::execute::is_account;
+use super::super::journal::{Facts, Journal, Operation};
+use super::super::target::Target;
+use super::subject::Subject;
+use crate::host::{Host, command};
+use crate::manifest::{Entry, FileEntry};
+use crate::plan::Step;
+use crate::problem::{Code, Problem};
+use crate::values::ManagedPath;
+
+/// How long one of them may take.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// A command, and the file whose new content it has to accept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    path: ManagedPath,
+    argv: Vec<String>,
+}
+
+/// Validates what is staged. Returns what could not be shown to the commands.
+///
+/// # Errors
+/// [`Code::Validation`]. Nothing managed was touched, and no account.
+pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<String>, Problem> {
+    let operations = journal.operations.iter();
+    let questions: Vec<Question> =
+        operations.filter_map(|operation| question(host, target, operation)).collect();
+    // Account files of a tree of files are nobody's.
+    if questions.is_empty() || !journal.changes_accounts() || !host.is_machine() {
+        return ask(&questions).map(|()| Vec::new());
+    }
+    let steps = journal.operations.iter().map(|operation| &operation.step);
+    let accounts = steps.filter(|step| is_account(step)).cloned().collect();
+    let subject = Subject { accounts, questions, ..Subject::default() };
+    match super::previewed(&subject) {
+        Ok(verdict) => verdict.refused.map_or_else(|| Ok(Vec::new()), Err),
+        Err(why) => {
+            let note = format!("the commands that validate files did not see the new accounts ({why})");
+            match ask(&subject.questions) {
+                Ok(()) => Ok(vec![note]),
+                Err(problem) => {
+                    let refusal = problem.why.clone().unwrap_or_default();
+                    Err(problem.because(format!("{refusal}\n{note}")))
+                }
+            }
+        }
+    }
+}
+
+fn question(host: &Host, target: &Target, operation: &Operation) -> Option<Question> {
+    let (Step::WriteFile { path, .. }, Facts::Slot { slot, .. }) = (&operation.step, &operation.facts) else {
+        return None;
+    };
+    let Some(Entry::File(FileEntry { validate: Some(argv), .. })) = target.manifest.entries.get(path) else {
+        return None;
+    };
+    let staged = host.path(slot).to_string_lossy().into_owned();
+    let argv = argv.iter().map(|word| word.replace("%s", &staged)).collect();
+    Some(Question { path: path.clone(), argv })
+}
+
+/// Asks one command after the other, up to the first that refuses.
+///
+/// # Errors
+/// [`Code::Validation`].
+pub fn ask(questions: &[Question]) -> Result<(), Problem> {
+    for Question { path, argv } in questions {
+        let name = argv.first().map_or("", String::as_str);
+        let refused =
+            Problem::new(Code::Validation, format!("The command `{name}` refused the new content")).at(path);
+        match command::run(argv, LIMIT) {
+            Ok(finished) if finished.success() => {}
+            Ok(finished) => {
+                return Err(refused.because(finished.why()).help("nothing was touched; mend the file"));
+            }
+            Err(error) => {
+                let help = "nothing was touched; install the command on the host, or change `validate`";
+                return Err(refused.because(error).help(help));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! Accounts that come with a change, and what is staged for them: both last, once nothing can be refused any more.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::accounts::user;
+use crate::ledger;
+use crate::room::{Room, directory, file, with};
+use crate::stand::{Stand, differences, with_own_mounts};
+
+const SECRET: &str = "only for web\n";
+const ACCOUNT_FILES: [&str; 3] = ["/etc/passwd", "/etc/group", "/etc/shadow"];
+
+fn of_web(value: Value) -> Value {
+    with(with(value, "owner", "web"), "group", "web")
+}
+
+/// A user with a group, a directory and files, also on another filesystem.
+fn web(validate: &Value) -> Value {
+    let secret = with(of_web(file("/etc/secret", Some(SECRET))), "mode", "0400");
+    json!({
+        "groups": [{ "name": "web", "gid": 991 }],
+        "users": [with(with(user("web"), "uid", 990), "extraGroups", json!(["adm"]))],
+        "directories": [of_web(directory("/srv/web", "2750"))],
+        "files": [
+            with(secret, "validate", validate.clone()),
+            with(of_web(file("/srv/web/tool", Some("#!/bin/sh\n"))), "mode", "6755"),
+            with(with(file("/etc/shared", Some("ours\n")), "group", "web"), "onConflict", "backup"),
+            with(with(file("/etc/number", Some("by number\n")), "owner", "990"), "mode", "0640"),
+            file("/etc/plain", Some("plain\n")),
+        ],
+    })
+}
+
+#[test]
+fn a_refusal_leaves_no_account_behind() {
+    let room = Room::new();
+    let before = room.tree("/");
+    let refused = room.closure("refused", &web(&json!(["sh", "-c", "echo no >&2; false", "%s"])));
+    let report = room.applied(&refused, "blocked");
+    assert_eq!((&report["problem"]["code"], &report["problem"]["why"]), (&json!("NF-408"), &json!("no")));
+    assert!(report["problem"]["help"].as_str().unwrap().contains("nothing was touched"));
+    let kept = room.tree("/").replace("/var/lib/nixfleet 40700\n", "");
+    assert_eq!(kept, before);
+    assert!(!room.path("/var/lib/nixfleet/journal.json").exists());
+    assert!(!room.path("/var/lib/nixfleet/state.json").exists());
+}
+
+#[test]
+fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
+    let room = Room::new();
+    let seen = room.path("/seen");
+    // Each slot with owner and mode, as the validator finds it.
+    let slots = format!("find {} -name tool -o -path '*/tx/*' -type f", room.path("/").display());
+    let look = format!("{slots} | xargs stat -c '%u %a' | sort >{}; test -s %s", seen.display());
+    let closure = room.closure("1", &web(&json!(["sh", "-ec", look])));
+    room.applied(&closure, "ok");
+    // By number: theirs at once. Whose owner or group is yet to come: at most what its owner may do, and no set-id bit.
+    let superuser = fs::metadata(room.path("/etc")).unwrap().uid();
+    let of_root = |mode: &str| format!("{superuser} {mode}");
+    let expected = [of_root("400"), of_root("600"), of_root("644"), of_root("700"), "990 640".to_owned()];
+    let seen = fs::read_to_string(seen).unwrap();
+    let mut seen: Vec<&str> = seen.lines().collect();
+    seen.sort_unstable();
+    assert_eq!(seen, expected);
+    let access = |path: &str| {
+        let found = fs::metadata(room.path(path)).unwrap();
+        (found.uid(), found.gid(), found.permissions().mode() & 0o7777)
+    };
+    assert_eq!(access("/etc/secret"), (990, 991, 0o400));
+    assert_eq!(access("/srv/web"), (990, 991, 0o2750));
+    assert_eq!(access("/srv/web/tool"), (990, 991, 0o6755));
+    assert_eq!(access("/etc/shared"), (superuser, 991, 0o644));
+    assert_eq!(room.plan(&closure)["steps"], json!([]));
+}
+
+#[test]
+fn a_number_that_is_no_id_is_nobodys() {
+    let room = Room::new();
+    // The kernel takes it for "leave the owner as it is".
+    let odd = with(file("/etc/a", Some("a\n")), "owner", "4294967295");
+    let report = room.applied(&room.closure("1", &json!({ "files": [odd] })), "blocked");
+    assert_eq!(report["problem"]["code"], "NF-407");
+}
+
+type Tree = BTreeMap<String, String>;
+
+/// A host without its accounts, which never go again.
+fn but_for_accounts(mut tree: Tree) -> Tree {
+    tree.retain(|path, _| !ACCOUNT_FILES.contains(&path.as_str()));
+    let at = "/var/lib/nixfleet/state.json";
+    if let Some(state) = tree.remove(at) {
+        let (rights, document) = state.split_once('{').unwrap();
+        let mut document: Value = serde_json::from_str(&format!("{{{document}")).unwrap();
+        if document["transaction"] != json!(0) {
+            document["users"] = json!({});
+            document["groups"] = json!([]);
+            tree.insert(at.to_owned(), format!("{rights}{document}"));
+        }
+    }
+    tree
+}
+
+/// Everywhere on a host: whoever may not read the secret in the end may not while it is staged, and no set-id bit makes
+/// anybody root.
+fn leaks(directory: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let metadata = path.symlink_metadata().unwrap();
+        if metadata.is_dir() {
+            leaks(&path, found);
+        } else if metadata.is_file() {
+            let (mode, uid) = (metadata.mode() & 0o7777, metadata.uid());
+            let secret =
+                fs::read_to_string(&path).is_ok_and(|text| !text.is_empty() && SECRET.starts_with(&text));
+            if (secret && mode & 0o077 != 0) || (mode & 0o6000 != 0 && uid != 990) {
+                found.push(format!("{} {mode:o} {uid}", path.display()));
+            }
+        }
+    }
+}
+
+struct Trials<'s> {
+    stand: &'s Stand,
+    closure: String,
+    before: Tree,
+    after: Tree,
+    /// The first change that a tool for accounts is.
+    first_tool: usize,
+    failures: Vec<String>,
+    ends: [usize; 2],
+}
+
+impl Trials<'_> {
+    fn trial(&mut self, kind: &str, at: usize) {
+        self.stand.load("bare");
+        let output = self.stand.run(&["apply", "--closure", &self.closure], Some((kind, at)));
+        let trial = format!("{kind} at change {at}");
+        let mut wrong = Vec::new();
+        leaks(&self.stand.root(), &mut wrong);
+        if kind == "kill" && output.status.signal() != Some(9) {
+            wrong.push(format!("it lives {output:?}"));
+        }
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let next = self.stand.run(&["rollback", "--to", "99"], None);
+        if !String::from_utf8_lossy(&next.stdout).contains("NF-409") {
+            wrong.push(format!("recovery says {next:?}"));
+        }
+        let tree = self.stand.tree();
+        let accounts = ACCOUNT_FILES.iter().any(|file| tree[*file] != self.before[*file]);
+        let shut = || {
+            let shadow = fs::read_to_string(self.stand.path("/etc/shadow")).unwrap();
+            let state =
+                fs::read_to_string(self.stand.path("/var/lib/nixfleet/state.json")).unwrap_or_default();
+            let line = shadow.lines().find(|line| line.starts_with("web:"));
+            line.is_none_or(|line| line.ends_with(":1:") && state.contains("\"disabled\":true"))
+        };
+        let trees = [&self.before, &self.after].map(|tree| but_for_accounts(tree.clone()));
+        let [old, new] = trees.map(|expected| differences(&but_for_accounts(tree.clone()), &expected));
+        match (old.is_empty(), new.is_empty()) {
+            (true, _) => {
+                self.ends[0] += 1;
+                if accounts && (at <= self.first_tool || report["outcome"] == "blocked") {
+                    wrong.push("there are accounts, and nothing else was to be touched yet".to_owned());
+                }
+                if accounts && !shut() {
+                    wrong.push("the account is open, or nobody knows of it".to_owned());
+                }
+            }
+            (_, true) => self.ends[1] += 1,
+            _ => wrong.push(format!("neither old {old:?} nor new {new:?}")),
+        }
+        let last = self.stand.run(&["apply", "--closure", &self.closure], None);
+        let different =
+            differences(&but_for_accounts(self.stand.tree()), &but_for_accounts(self.after.clone()));
+        // A transaction more, where the state had to remember an account.
+        if !last.status.success()
+            || different.iter().any(|path| !path.starts_with("/var/lib/nixfleet/state.json"))
+        {
+            wrong.push(format!("the next apply gives {different:?} {last:?}"));
+        }
+        self.failures.extend(wrong.into_iter().map(|what| format!("{trial}: {what}")));
+    }
+}
+
+#[test]
+fn whatever_fails_no_newcomer_comes_too_early_or_stays_open() {
+    let test = "newcomers::whatever_fails_no_newcomer_comes_too_early_or_stays_open";
+    with_own_mounts(test, |stand| {
+        stand.install();
+        stand.write("/etc/shared", "stood here\n", 0o604);
+        stand.save("bare");
+        let closure = stand.closure("web", &web(&json!(["test", "-s", "%s"])));
+        let before = stand.tree();
+        let log = stand.changes(&["apply", "--closure", &closure]);
+        let is_tool = |line: &String| {
+            ["groupadd", "useradd"].iter().any(|tool| line.ends_with(&format!("Run\t{tool}")))
+        };
+        let first_tool = log.iter().position(is_tool).expect("a tool for accounts runs") + 1;
+        let after = stand.tree();
+        let ends = [0, 0];
+        let mut trials = Trials { stand, closure, before, after, first_tool, failures: Vec::new(), ends };
+        for kind in ["kill", "eio", "enospc"] {
+            for at in 1..=log.len() {
+                trials.trial(kind, at);
+            }
+        }
+        let [old, new] = trials.ends;
+        let tried = format!(
+            "{} points to kill the process at, or to refuse a change at, with an account, a directory and files of its \
+             own: {old} ended old, {new} new",
+            old + new
+        );
+        ledger::record("All or nothing", test, &tried, &trials.failures);
+    });
+}

@@ -70,6 +70,23 @@ fn lint() -> Result<Tally> {
                 "warnings",
             ],
         ),
+        // All targets are all but those that a plain `cargo test` leaves out.
+        (
+            "clippy on the tests of real hosts",
+            vec![
+                "cargo",
+                "clippy",
+                "--quiet",
+                "--locked",
+                "--package",
+                "nixfleet-lab",
+                "--test",
+                "*",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
         (
             "documentation",
             vec![

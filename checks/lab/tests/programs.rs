@@ -1,5 +1,7 @@
 //! The programs are what users get: one small file each that runs on any host.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use nixfleet_lab::binaries::Binaries;
 use nixfleet_lab::command::Program;
 

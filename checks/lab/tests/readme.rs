@@ -1,5 +1,7 @@
 //! The documentation keeps its word: what it tells a reader to write and type works, in that order.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use nixfleet_lab::checkout;
 use nixfleet_lab::command::Program;
 use nixfleet_lab::lab::{Lab, Plan};

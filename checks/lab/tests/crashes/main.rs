@@ -21,10 +21,10 @@ fn record(promise: &str, test: &str, tried: &str, failures: &[String]) {
 }
 
 /// Seconds to go on trying for, instead of a fixed number of times; whatever else is only sampled is tried whole then.
-pub const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
+const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
 
 /// Says what was tried: to the table, or to whoever has it tried for long.
-pub fn report(test: &str, tried: &str, failures: &[String]) {
+fn report(test: &str, tried: &str, failures: &[String]) {
     if std::env::var_os(SOAK).is_some() {
         println!("{test}: {tried}, {} failures", failures.len());
         assert!(failures.is_empty(), "{}", failures.join("\n"));

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use nixfleet_activate::SCHEMA;
-use nixfleet_activate::plan::Plan;
 use nixfleet_activate::policy::Policy;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Outcome, Report, Status};
 use serde::Serialize;
 
 use crate::event::{End, HostEnd};
+use crate::plan_text::PlanText;
 use crate::rollout::RolloutId;
 
 /// Everything a command has to say.
@@ -77,7 +77,7 @@ pub struct HostResult {
     pub outcome: Outcome,
     /// `plan`, `apply`: what would change.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan: Option<Plan>,
+    pub plan: Option<PlanText>,
     /// `apply`, `rollback`: what changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,

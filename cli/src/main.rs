@@ -12,6 +12,7 @@ mod interrupt;
 mod inventory;
 mod nix;
 mod orchestrate;
+mod plan_text;
 mod process;
 mod remote;
 mod render;

@@ -1,17 +1,18 @@
 //! A saved plan: the closures and what each host said, so that exactly this can be applied later.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use nixfleet_activate::SCHEMA;
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::command::{HostPlan, Planned, Way};
 use crate::nix::Closure;
+use crate::plan_text::PlanText;
 use crate::rollout::Outline;
 
 /// What `plan --out` writes and `apply --plan` reads.
@@ -30,7 +31,40 @@ pub struct SavedPlan {
 struct SavedHost {
     host: Host,
     closure: String,
-    plan: Plan,
+    plan: SavedText,
+}
+
+/// The plan of a host: written as it was shown; read, only what tells it from another one is kept.
+#[derive(Debug)]
+enum SavedText {
+    Shown(PlanText),
+    Fingerprint(String),
+}
+
+impl Serialize for SavedText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Shown(plan) => plan.serialize(serializer),
+            Self::Fingerprint(_) => {
+                Err(serde::ser::Error::custom("a plan that was read is not written again"))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SavedText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Plan::deserialize(deserializer).map(|plan| Self::Fingerprint(plan.fingerprint))
+    }
+}
+
+impl SavedText {
+    fn fingerprint(&self) -> &str {
+        match self {
+            Self::Shown(plan) => &plan.fingerprint,
+            Self::Fingerprint(fingerprint) => fingerprint,
+        }
+    }
 }
 
 impl SavedPlan {
@@ -43,7 +77,7 @@ impl SavedPlan {
             Some(Ok(Planned { plan, way: Way::Apply { closure } })) => Ok(SavedHost {
                 host: each.session.host().clone(),
                 closure: closure.path.clone(),
-                plan: plan.clone(),
+                plan: SavedText::Shown(plan.clone()),
             }),
             _ => Err(Problem::new(Code::Usage, "the plan is not saved")
                 .at(each.name())
@@ -61,13 +95,15 @@ impl SavedPlan {
         let failed = |why: String| {
             Problem::new(Code::Usage, "the plan cannot be saved").at(path.display()).because(why)
         };
-        let json = serde_json::to_vec_pretty(self).map_err(|error| failed(error.to_string()))?;
         // A plan shows contents of files that not everybody on the host may read: so neither may they here.
         let directory =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file =
             tempfile::NamedTempFile::new_in(directory).map_err(|error| failed(error.to_string()))?;
-        file.write_all(&json).map_err(|error| failed(error.to_string()))?;
+        let mut out = BufWriter::new(&mut file);
+        serde_json::to_writer_pretty(&mut out, self).map_err(|error| failed(error.to_string()))?;
+        out.flush().map_err(|error| failed(error.to_string()))?;
+        drop(out);
         file.persist(path).map(drop).map_err(|error| failed(error.error.to_string()))
     }
 
@@ -109,9 +145,9 @@ impl SavedPlan {
     }
 
     /// Why a host's present plan is not the saved one.
-    pub fn objection(&self, host: &str, now: &Plan) -> Option<Problem> {
+    pub fn objection(&self, host: &str, now: &PlanText) -> Option<Problem> {
         let saved = self.hosts.iter().find(|saved| saved.host.name == host)?;
-        (saved.plan.fingerprint != now.fingerprint).then(|| {
+        (saved.plan.fingerprint() != now.fingerprint).then(|| {
             Problem::new(Code::PlanOutdated, "the host has changed since the plan was saved")
                 .at(host)
                 .because("its plan now is another one than the saved one")

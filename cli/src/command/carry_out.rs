@@ -9,6 +9,7 @@ use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Outcome, Report};
 
 use super::host_plan::{HostPlan, Planned, Way};
+use super::planning::text_of;
 use crate::args::{Destination, WindowArgs};
 use crate::document::HostResult;
 use crate::event::{Bus, Happening, Phase};
@@ -157,5 +158,5 @@ pub async fn plan_back(
             .because(format!("it is at generation {now}, the rollout made {}", made.number))
             .help(format!("look at it: nixfleet status --host {name}")));
     }
-    Ok(Planned { plan, way: Way::Rollback { to, activator } })
+    Ok(Planned { plan: text_of(plan)?, way: Way::Rollback { to, activator } })
 }

@@ -76,7 +76,7 @@ pub enum Memory {
 /// # Errors
 /// Only a bug; what goes wrong on a host is in its result.
 pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) -> anyhow::Result<Exit> {
-    plan::show(&rollout.plans, context);
+    plan::show(&rollout.plans, context)?;
     let count = rollout.plans.iter().filter(|plan| plan.is_to_change()).count();
     if count > 0 {
         plan::show_waves(&rollout.outline, &rollout.plans, &rollout.left_out, context);

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::Outcome;
 
 use crate::args::Destination;
 use crate::document::HostResult;
 use crate::nix::Closure;
+use crate::plan_text::PlanText;
 use crate::ssh::Session;
 
 /// A host, and what would change on it.
@@ -22,7 +22,7 @@ pub struct HostPlan {
 /// A plan, and how it is carried out.
 pub struct Planned {
     /// What would change.
-    pub plan: Plan,
+    pub plan: PlanText,
     /// How.
     pub way: Way,
 }
@@ -50,7 +50,7 @@ impl HostPlan {
     }
 
     /// The plan, where there is one.
-    pub fn plan(&self) -> Option<&Plan> {
+    pub fn plan(&self) -> Option<&PlanText> {
         self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.plan)
     }
 
@@ -69,7 +69,7 @@ impl HostPlan {
                     problem: Some(problem.clone()),
                     ..HostResult::new(self.name(), Outcome::Blocked)
                 },
-                None if plan.steps.is_empty() => HostResult::new(self.name(), Outcome::Unchanged),
+                None if plan.steps == 0 => HostResult::new(self.name(), Outcome::Unchanged),
                 None => HostResult::new(self.name(), Outcome::Ok),
             },
         };
@@ -79,7 +79,7 @@ impl HostPlan {
 
     /// Whether carrying it out would do something.
     pub fn is_to_change(&self) -> bool {
-        self.plan().is_some_and(|plan| plan.problems.is_empty() && !plan.steps.is_empty())
+        self.plan().is_some_and(PlanText::is_to_change)
     }
 
     /// The closure that carrying it out copies to the host, if it does.

@@ -16,6 +16,7 @@ mod run;
 mod status;
 mod targets;
 
+use std::io::{self, BufWriter, Write};
 use std::time::Instant;
 
 use nixfleet_activate::problem::Problem;
@@ -119,8 +120,16 @@ pub fn milliseconds(since: Instant) -> u64 {
 /// # Errors
 /// Only a bug.
 pub fn print_json<T: Serialize>(document: &Document<T>) -> anyhow::Result<()> {
-    render::out(&format!("{}\n", serde_json::to_string(document)?));
-    Ok(())
+    // Piece by piece: the document of thousands of hosts is large.
+    let mut out = BufWriter::new(io::stdout().lock());
+    match serde_json::to_writer(&mut out, document) {
+        Err(error) if !error.is_io() => Err(error.into()),
+        // A reader that went away is no reason to fail.
+        _ => {
+            let _ = out.write_all(b"\n").and_then(|()| out.flush());
+            Ok(())
+        }
+    }
 }
 
 /// Runs a subcommand.

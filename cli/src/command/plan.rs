@@ -10,6 +10,7 @@ use crate::args::PlanArgs;
 use crate::document::{HostResult, RolloutView};
 use crate::event::LeftOut;
 use crate::exit::Exit;
+use crate::plan_text::PlanText;
 use crate::render;
 use crate::rollout::Outline;
 use crate::saved::SavedPlan;
@@ -28,7 +29,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
         Err(results) => return context.refuse(results, Exit::Refused),
     };
     let plans = planning::ask(sessions, &closures, &args.force, parallel, context).await?;
-    show(&plans, context);
+    show(&plans, context)?;
     show_waves(&outline, &plans, &left_out, context);
     show_without(&plans, context);
     let results = results(&plans, &left_out);
@@ -59,9 +60,17 @@ pub fn results(plans: &[HostPlan], left_out: &[LeftOut]) -> Vec<HostResult> {
 }
 
 /// Shows every plan.
-pub fn show(plans: &[HostPlan], context: &Context) {
-    let shown: Vec<_> = plans.iter().filter_map(HostPlan::plan).collect();
-    context.show(&render::plans(&shown, context.output.verbose));
+///
+/// # Errors
+/// Only a bug.
+pub fn show(plans: &[HostPlan], context: &Context) -> anyhow::Result<()> {
+    if context.output.is_for_programs() {
+        return Ok(());
+    }
+    let shown: Vec<&PlanText> = plans.iter().filter_map(HostPlan::plan).collect();
+    let read = |place: usize| shown[place].read();
+    render::plans(shown.len(), read, context.output.verbose, |text| context.show(text))?;
+    Ok(())
 }
 
 /// Shows the waves, where there is more to say than that all hosts are in one.

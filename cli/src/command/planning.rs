@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::force::Force;
-use nixfleet_activate::problem::Problem;
+use nixfleet_activate::plan::Plan;
+use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
 
 use super::Context;
@@ -17,6 +18,7 @@ use crate::document::HostResult;
 use crate::event::{Happening, Phase, Stage};
 use crate::nix::{Closure, Nix};
 use crate::orchestrate::each;
+use crate::plan_text::PlanText;
 use crate::remote::{self, Activators, Wanted};
 use crate::ssh::Session;
 
@@ -93,10 +95,20 @@ pub async fn ask(
 /// What is told of a host that was asked for its plan.
 pub fn said(host: &str, planned: &Result<Planned, Problem>) -> Happening {
     let (steps, problem) = match planned {
-        Ok(Planned { plan, .. }) => (Some(plan.steps.len()), plan.problems.first().cloned()),
+        Ok(Planned { plan, .. }) => (Some(plan.steps), plan.problems.first().cloned()),
         Err(problem) => (None, Some(problem.clone())),
     };
     Happening::HostPlanned { host: host.to_owned(), steps, problem }
+}
+
+/// What is kept of a plan.
+///
+/// # Errors
+/// Only a bug.
+pub fn text_of(plan: Plan) -> Result<PlanText, Problem> {
+    let host = plan.host.clone();
+    PlanText::of(plan)
+        .map_err(|error| Problem::new(Code::BadAnswer, "the plan cannot be kept").at(host).because(error))
 }
 
 async fn one(
@@ -108,5 +120,5 @@ async fn one(
     let wanted = Wanted::read(closure)?;
     let mut plan = remote::plan(session, &wanted, force, activators).await?;
     contents::fill_in(&mut plan, &wanted);
-    Ok(Planned { plan, way: Way::Apply { closure: wanted.closure } })
+    Ok(Planned { plan: text_of(plan)?, way: Way::Apply { closure: wanted.closure } })
 }

@@ -120,7 +120,7 @@ async fn one(session: &Arc<Session>, back: Back) -> Result<Planned, Problem> {
         Back::Behind((before, made)) => plan_back(session, before.as_ref(), &made).await,
         Back::To(to) => {
             let (plan, activator) = remote::plan_rollback(session, to).await?;
-            Ok(Planned { plan, way: Way::Rollback { to, activator } })
+            Ok(Planned { plan: planning::text_of(plan)?, way: Way::Rollback { to, activator } })
         }
     }
 }

@@ -1,39 +1,69 @@
 //! Plans: per host what would change, in the words of the trade.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use nixfleet_activate::manifest::{Access, Package};
 use nixfleet_activate::plan::{FileView, Keep, Plan, Step};
+use sha2::{Digest, Sha256};
 
 use super::clean;
 use super::diff::diff;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 
-/// The plans of all hosts. Hosts whose plans read the same are shown together.
-pub fn plans(plans: &[&Plan], verbose: bool) -> String {
-    let mut groups: Vec<(String, Vec<&Plan>)> = Vec::new();
-    for plan in plans.iter().filter(|plan| is_worth_showing(plan)) {
-        let body = body(plan, verbose);
-        match groups.iter_mut().find(|(known, _)| *known == body) {
-            Some((_, members)) => members.push(plan),
-            None => groups.push((body, vec![plan])),
+/// Hosts whose plans read the same.
+struct Group {
+    /// The place of the first of them.
+    first: usize,
+    names: Vec<String>,
+    /// From where to where they go, once each.
+    generations: Vec<String>,
+}
+
+/// Shows the plans of so many hosts, one after the other; hosts whose plans read the same are shown together. `read` gives
+/// the plan at a place: none is kept, since those of thousands of hosts are large, and each group's is read once more.
+///
+/// # Errors
+/// Those of `read`.
+pub fn plans<E>(
+    count: usize,
+    read: impl Fn(usize) -> Result<Plan, E>,
+    verbose: bool,
+    mut show: impl FnMut(&str),
+) -> Result<(), E> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut known = BTreeMap::new();
+    for place in 0..count {
+        let plan = read(place)?;
+        if !is_worth_showing(&plan) {
+            continue;
+        }
+        let number = *known.entry(Sha256::digest(body(&plan, verbose))).or_insert_with(|| {
+            groups.push(Group { first: place, names: Vec::new(), generations: Vec::new() });
+            groups.len() - 1
+        });
+        let (group, generations) = (&mut groups[number], generations(&plan));
+        group.names.push(paint(BOLD, clean(&plan.host)));
+        if group.generations.last() != Some(&generations) {
+            group.generations.push(generations);
         }
     }
-    let shown = groups.iter().map(|(body, members)| format!("{}\n{body}\n", heading(members)));
-    shown.collect::<Vec<_>>().concat()
+    for group in &groups {
+        show(&format!("{}\n{}\n", heading(group), body(&read(group.first)?, verbose)));
+    }
+    Ok(())
 }
 
 fn is_worth_showing(plan: &Plan) -> bool {
     !plan.steps.is_empty() || !plan.problems.is_empty() || !plan.drift.is_empty()
 }
 
-fn heading(members: &[&Plan]) -> String {
-    let names: Vec<String> = members.iter().map(|plan| paint(BOLD, clean(&plan.host))).collect();
-    let mut steps: Vec<String> = members.iter().map(|plan| generations(plan)).collect();
-    steps.dedup();
-    let generations =
-        if steps.len() == 1 { steps.concat() } else { "each to its next generation".to_owned() };
-    format!("{}  {}", names.join(", "), paint(DIM, generations))
+fn heading(group: &Group) -> String {
+    let generations = match group.generations.as_slice() {
+        [one] => one,
+        _ => "each to its next generation",
+    };
+    format!("{}  {}", group.names.join(", "), paint(DIM, generations))
 }
 
 fn generations(plan: &Plan) -> String {

@@ -31,6 +31,7 @@ let
       directories
       users
       groups
+      healthChecks
       ;
     inherit (options.nixfleet.systemd) units;
   };

@@ -9,5 +9,6 @@ in
   directories = import ./directories.nix args;
   users = import ./users.nix args;
   groups = import ./groups.nix args;
+  healthChecks = import ./health-checks.nix args;
   systemd = import ./systemd.nix args;
 }

@@ -126,6 +126,7 @@ fn closure(room: &Path, round: usize, files: usize) -> String {
         users: Vec::new(),
         entries,
         units: BTreeMap::new(),
+        health_checks: Vec::new(),
     };
     fs::write(closure.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
     closure.to_str().unwrap().to_owned()

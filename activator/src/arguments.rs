@@ -42,6 +42,9 @@ pub enum Command {
         manifest: Option<PathBuf>,
         #[command(flatten)]
         force: ForceArgs,
+        /// Where there is nothing to do, try the health checks.
+        #[arg(long)]
+        health_checks: bool,
     },
     /// Bring the host to a closure, all or nothing.
     Apply {
@@ -91,6 +94,14 @@ pub enum Command {
         /// The run.
         #[arg(long, value_name = "RUN")]
         run: RunId,
+        /// What the health checks found that are tried from elsewhere; `-` for standard input.
+        #[arg(long, value_name = "FILE")]
+        health_checks: Option<PathBuf>,
+    },
+    /// Try the health checks of the generation in force.
+    Health {
+        #[command(flatten)]
+        common: Common,
     },
     /// Put the host right where a run was interrupted. Changes nothing otherwise.
     Recover {
@@ -129,6 +140,7 @@ impl Command {
             | Self::Follow { common, .. }
             | Self::Confirm { common, .. }
             | Self::Recover { common, .. }
+            | Self::Health { common }
             | Self::Status { common }
             | Self::Inspect { common } => common.json,
         }

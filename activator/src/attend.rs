@@ -13,7 +13,7 @@ use crate::host::transcript::{Line, Transcript};
 use crate::host::transient::Transient;
 use crate::problem::{Code, Problem};
 use crate::report::Report;
-use crate::run::RunId;
+use crate::run::{Confirmation, RunId};
 
 /// Carries a change out as the run of this name, in this very process, and says so in its transcript. It has to be
 /// confirmed where there is a limit to how long that may take.
@@ -74,14 +74,14 @@ pub fn follow(host: &Host, run: &RunId, hand_on: impl FnMut(&Line)) -> Result<Re
     })
 }
 
-/// Confirms a run.
+/// Confirms a run, and says what the health checks found that are tried from elsewhere.
 ///
 /// # Errors
 /// The host knows nothing of it.
-pub fn confirm(host: &Host, run: &RunId) -> Result<(), Problem> {
+pub fn confirm(host: &Host, run: &RunId, confirmation: &Confirmation) -> Result<(), Problem> {
     let transcript = Transcript::of(host, run);
     if transcript.exists() {
-        return transcript.confirm();
+        return transcript.confirm(confirmation);
     }
     Err(Problem::new(Code::NoRun, "There is no run here that could be confirmed").at(run))
 }

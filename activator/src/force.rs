@@ -11,6 +11,8 @@ pub enum Force {
     Lockout,
     /// Apply to a host that was last applied as another one of the inventory
     HostName,
+    /// Keep a change whose health checks fail, or cannot be tried
+    HealthChecks,
 }
 
 impl Force {
@@ -20,6 +22,7 @@ impl Force {
         match self {
             Self::Lockout => "lockout",
             Self::HostName => "host-name",
+            Self::HealthChecks => "health-checks",
         }
     }
 
@@ -29,6 +32,7 @@ impl Force {
         match self {
             Self::Lockout => problem.code == Code::LockedOut,
             Self::HostName => problem.code == Code::OtherHost,
+            Self::HealthChecks => problem.code == Code::HealthCheck,
         }
     }
 }

@@ -4,8 +4,12 @@
 //! has its text and drop-ins, a file still has its inline text. Strings are unchecked on purpose: the builder reports
 //! everything that is wrong at once, not only the first thing a parser would trip over.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::health::check::Method;
+use crate::health::{OnFailure, Side};
 use crate::manifest::{OnConflict, Package};
 
 /// Everything a host should have.
@@ -36,6 +40,9 @@ pub struct Intent {
     pub files: Vec<File>,
     /// systemd units.
     pub units: Vec<Unit>,
+    /// What shows whether the host is healthy.
+    #[serde(default)]
+    pub health_checks: Vec<HealthCheck>,
 }
 
 /// A group that should exist.
@@ -156,4 +163,69 @@ pub struct DropIn {
     pub name: String,
     /// Its content.
     pub text: String,
+}
+
+/// Something that the host has to do well to count as healthy. One of `unit`, `http`, `tcp` and `command` is given.
+/// Times are in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HealthCheck {
+    /// Name.
+    pub name: String,
+    /// A unit that has to be active.
+    pub unit: Option<String>,
+    /// For how long it has to have been active.
+    pub stable_for: u64,
+    /// A web server that has to answer.
+    pub http: Option<HttpCheck>,
+    /// Something that has to accept connections.
+    pub tcp: Option<TcpCheck>,
+    /// A command that has to end with exit code 0, word by word.
+    pub command: Option<Vec<String>>,
+    /// The longest pause between two attempts.
+    pub interval: u64,
+    /// How often it is tried again.
+    pub retries: u32,
+    /// How long an attempt may take.
+    pub timeout: u64,
+    /// How long to wait before the first attempt.
+    pub start_delay: u64,
+    /// From where it is tried.
+    pub from: Side,
+    /// What a failure means.
+    pub on_failure: OnFailure,
+}
+
+/// What is asked of a web server, and what its answer has to be like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HttpCheck {
+    /// What is asked for.
+    pub url: String,
+    /// How.
+    pub method: Method,
+    /// Headers to send.
+    pub request_headers: BTreeMap<String, String>,
+    /// The status of a good answer; nothing for any of 200 to 299.
+    pub status: Option<u16>,
+    /// Text that the body has to contain.
+    pub body_contains: Option<String>,
+    /// A regular expression that some part of the body has to match.
+    pub body_matches: Option<String>,
+    /// Headers of a good answer, each with text that it has to contain.
+    pub response_headers: BTreeMap<String, String>,
+    /// How many redirections to follow.
+    pub max_redirects: u32,
+    /// Whether the certificate of an `https` server has to be valid.
+    pub verify_certificate: bool,
+}
+
+/// Something that has to accept connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TcpCheck {
+    /// A name or an address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
 }

@@ -7,6 +7,7 @@
 //! - [`policy`]: how a change goes through a fleet
 //! - [`intent`]: what a backend hands to the builder of a host closure
 //! - [`manifest`]: what the builder writes, and a host converges to
+//! - [`health`]: what a host has to do well, and trying it
 //! - [`plan`]: what would change on a host, step by step
 //! - [`report`]: what became of it
 //! - [`run`]: one run, what it says meanwhile, and how the last one ended
@@ -29,6 +30,7 @@ pub mod digest;
 pub mod engine;
 pub mod fleet;
 pub mod force;
+pub mod health;
 pub mod host;
 pub mod intent;
 pub mod login;

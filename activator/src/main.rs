@@ -16,8 +16,9 @@ use nixfleet_activate::engine::status::status;
 use nixfleet_activate::engine::target::{Offer, Target};
 use nixfleet_activate::engine::undo::Moment;
 use nixfleet_activate::engine::validate::subject::Subject;
-use nixfleet_activate::engine::{glance, planner, recover, validate};
+use nixfleet_activate::engine::{glance, health, planner, recover, validate};
 use nixfleet_activate::force::Force;
+use nixfleet_activate::health::CheckResult;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{Holder, Lock};
 use nixfleet_activate::host::record::read_limited;
@@ -25,7 +26,7 @@ use nixfleet_activate::host::transcript::Line;
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Refusal, Report};
-use nixfleet_activate::run::RunId;
+use nixfleet_activate::run::{Confirmation, RunId};
 use nixfleet_activate::{SCHEMA, build, show};
 use serde::Serialize;
 
@@ -64,13 +65,13 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
     match command {
         Command::Build { attributes } => build::run(&attributes)?,
         Command::Check { file } => build::check(&file)?,
-        Command::Plan { common, target, manifest, force } => {
+        Command::Plan { common, target, manifest, force, health_checks } => {
             let host = Host::open(&common.root).map_err(one)?;
             let offer = match manifest {
                 Some(file) => Offer::of_manifest(read(&file).map_err(one)?, &target),
                 None => Offer::of_closure(&target),
             };
-            plan(&host, offer.map_err(one)?, &force.force, common.json).map_err(one)?;
+            plan(&host, offer.map_err(one)?, &force.force, health_checks, common.json).map_err(one)?;
         }
         Command::Apply { common, closure, expect, force, run } => {
             let goal = Goal::Closure(closure);
@@ -83,7 +84,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let host = Host::open(&common.root).map_err(one)?;
             let profile = nixfleet_activate::host::profile::Profile::read(&host).map_err(one)?;
             let offer = Offer::of_generation(&profile, to).map_err(one)?;
-            plan(&host, offer, &[], common.json).map_err(one)?;
+            plan(&host, offer, &[], false, common.json).map_err(one)?;
         }
         Command::Rollback { common, to, expect, force, run, .. } => {
             let goal = Goal::Generation(to);
@@ -97,9 +98,10 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let report = attend::follow(&host, &run, |line| notice(line, common.json)).map_err(one)?;
             return finish(&report, common.json).map_err(one);
         }
-        Command::Confirm { common, run } => {
+        Command::Confirm { common, run, health_checks } => {
             let host = Host::open(&common.root).map_err(one)?;
-            attend::confirm(&host, &run).map_err(one)?;
+            let found = health_checks.map_or_else(|| Ok(Vec::new()), |file| found(&file)).map_err(one)?;
+            attend::confirm(&host, &run, &Confirmation::with(found)).map_err(one)?;
             print(&Done { schema: SCHEMA }, common.json, |_| String::new()).map_err(one)?;
         }
         Command::Recover { common, boot, behind } => {
@@ -107,6 +109,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             recover(&host, boot, behind.as_ref(), common.json).map_err(one)?;
         }
         Command::Preview => preview().map_err(one)?,
+        Command::Health { common } => return try_health(&common).map_err(one),
         Command::Status { common } => {
             let status = status(&Host::open(&common.root).map_err(one)?).map_err(one)?;
             print(&status, common.json, show::status).map_err(one)?;
@@ -120,14 +123,18 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
 }
 
 /// Prints a plan. Why a host cannot be planned for is part of the plan.
-fn plan(host: &Host, offer: Offer, force: &[Force], json: bool) -> Result<(), Problem> {
+fn plan(host: &Host, offer: Offer, force: &[Force], health_checks: bool, json: bool) -> Result<(), Problem> {
     let objection = Lock::objection(host);
+    let checks = if health_checks { offer.health_checks()? } else { Vec::new() };
     let mut plan = match glance::unchanged(host, &offer) {
         Some(plan) => plan,
         None => full_plan(host, &offer.open()?, json),
     };
     plan.overrule(force);
     plan.problems.extend(objection);
+    if health_checks && plan.steps.is_empty() && plan.problems.is_empty() {
+        plan.health_checks = Some(health::of_unchanged(host, plan.current.as_ref(), &checks));
+    }
     print(&plan, json, show::plan)
 }
 
@@ -140,6 +147,21 @@ fn full_plan(host: &Host, target: &Target, json: bool) -> Plan {
         planner::add_texts(&mut plan, host, target);
     }
     plan
+}
+
+/// Tries the health checks of the generation in force. The exit code follows what they found.
+fn try_health(common: &Common) -> Result<ExitCode, Problem> {
+    let checked = health::on_demand(&Host::open(&common.root)?)?;
+    print(&checked, common.json, show::checked)?;
+    let good = checked.results.iter().all(|result| result.passed);
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// Reads what health checks found elsewhere.
+fn found(file: &Path) -> Result<Vec<CheckResult>, Problem> {
+    let unreadable =
+        |error| Problem::new(Code::Usage, "The results of health checks cannot be read").because(error);
+    serde_json::from_slice(&read(file)?).map_err(|error: serde_json::Error| unreadable(error.to_string()))
 }
 
 /// Changes the host, on a real one in a unit of its own.

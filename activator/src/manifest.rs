@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::SCHEMA;
+use crate::health::Check;
 use crate::problem::{Code, Problem};
 use crate::values::{AbsPath, AccountName, ManagedPath, Mode, Owner, Source, UnitName};
 
@@ -31,6 +32,9 @@ pub struct Manifest {
     pub entries: BTreeMap<ManagedPath, Entry>,
     /// Units by name.
     pub units: BTreeMap<UnitName, Unit>,
+    /// What shows whether the host is healthy, sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub health_checks: Vec<Check>,
 }
 
 /// As much of a manifest as tells whether the rest can be read.

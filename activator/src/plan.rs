@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::force::Force;
+use crate::health::CheckResult;
 use crate::manifest::{Access, OnConflict, Package, User};
 use crate::problem::Problem;
 use crate::values::{AccountName, ManagedPath, UnitName};
@@ -29,6 +30,9 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// Reasons why an apply would refuse before touching anything.
     pub problems: Vec<Problem>,
+    /// What came of the health checks of a host as it should be, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_checks: Option<Vec<CheckResult>>,
 }
 
 impl Plan {

@@ -101,6 +101,9 @@ pub enum Code {
     /// The host was last applied as another host of the inventory.
     #[serde(rename = "NF-417")]
     OtherHost,
+    /// A health check failed.
+    #[serde(rename = "NF-418")]
+    HealthCheck,
     /// A unit ended and was started again, until systemd gave it up or we did.
     #[serde(rename = "NF-420")]
     RestartStorm,
@@ -111,7 +114,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
@@ -143,6 +146,7 @@ impl Code {
         Self::NoRun,
         Self::LockedOut,
         Self::OtherHost,
+        Self::HealthCheck,
         Self::RestartStorm,
         Self::Masked,
     ];
@@ -192,6 +196,7 @@ impl Code {
             Self::NoRun => ("NF-415", "The host knows nothing of the run that was asked about."),
             Self::LockedOut => ("NF-416", "The change would lock out the user who applies it."),
             Self::OtherHost => ("NF-417", "The host was last applied as another host of the inventory."),
+            Self::HealthCheck => ("NF-418", "A health check of the host failed."),
             Self::RestartStorm => ("NF-420", "A unit ended and was started again, over and over."),
             Self::Masked => ("NF-421", "A unit that the change concerns is masked on the host."),
         }

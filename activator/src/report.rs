@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::health::{CheckResult, Checked};
 use crate::plan::{Drift, Generation};
 use crate::problem::Problem;
 use crate::run::LastRun;
@@ -51,6 +52,12 @@ impl Outcome {
         }
     }
 
+    /// Whether a change has come about.
+    #[must_use]
+    pub const fn has_changed(self) -> bool {
+        matches!(self, Self::Ok | Self::Partial)
+    }
+
     /// Whether the command may end with exit code 0.
     #[must_use]
     pub const fn is_good(self) -> bool {
@@ -89,6 +96,9 @@ pub struct Report {
     pub problem: Option<Problem>,
     /// What an interrupted earlier run had left, and how it was recovered.
     pub recovered: Option<String>,
+    /// What came of the generation's health checks, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub health_checks: Vec<CheckResult>,
     /// Wall-clock time on the host, in milliseconds.
     pub duration_ms: u64,
 }
@@ -128,6 +138,9 @@ pub struct Status {
     /// The last run that ended, and what became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRun>,
+    /// What came of health checks the last time they were tried on the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_checks: Option<Checked>,
 }
 
 /// A generation as `status` lists it.

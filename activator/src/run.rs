@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::SCHEMA;
+use crate::health::CheckResult;
 use crate::host::clock;
 use crate::host::lock::Holder;
 use crate::report::Report;
@@ -67,6 +68,25 @@ impl Notice {
     #[must_use]
     pub const fn awaiting(run: RunId, seconds: u64) -> Self {
         Self { schema: SCHEMA, awaiting_confirm: AwaitingConfirm { run, seconds } }
+    }
+}
+
+/// What somebody says over a new connection about a run that waits for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Confirmation {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// What the health checks found that are tried from elsewhere.
+    #[serde(default)]
+    pub health_checks: Vec<CheckResult>,
+}
+
+impl Confirmation {
+    /// That the host can be reached, and what was found.
+    #[must_use]
+    pub const fn with(health_checks: Vec<CheckResult>) -> Self {
+        Self { schema: SCHEMA, health_checks }
     }
 }
 

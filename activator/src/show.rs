@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::engine::state::{Origin, State, Thing};
+use crate::health::{CheckResult, Checked};
+use crate::host::clock;
 use crate::host::lock::Holder;
 use crate::plan::{Drift, Generation, Keep, Plan, Step};
 use crate::problem::Problem;
@@ -33,6 +35,7 @@ pub fn plan(plan: &Plan) -> String {
     if plan.steps.is_empty() && plan.problems.is_empty() {
         line(&mut text, "  nothing to do");
     }
+    health_checks(&mut text, plan.health_checks.iter().flatten());
     text
 }
 
@@ -118,7 +121,37 @@ pub fn report(report: &Report) -> String {
     for note in &report.notes {
         line(&mut text, &format!("  note: {note}"));
     }
+    health_checks(&mut text, &report.health_checks);
     text
+}
+
+/// What came of the health checks of the generation in force.
+#[must_use]
+pub fn checked(checked: &Checked) -> String {
+    let mut text = String::new();
+    line(
+        &mut text,
+        &format!("health checks of {}, {} s ago", generation(Some(&checked.generation)), ago(checked.at)),
+    );
+    health_checks(&mut text, &checked.results);
+    for name in &checked.elsewhere {
+        line(&mut text, &format!("  {name}: not tried from here"));
+    }
+    text
+}
+
+fn health_checks<'a>(text: &mut String, results: impl IntoIterator<Item = &'a CheckResult>) {
+    for result in results {
+        line(text, &format!("  {}", health_check(result)));
+    }
+}
+
+/// What came of one health check, in one line.
+#[must_use]
+pub fn health_check(result: &CheckResult) -> String {
+    let state = if result.passed { "passed" } else { "failed" };
+    let CheckResult { name, kind, attempts, duration_ms, detail, .. } = result;
+    format!("health check {name} ({kind}): {state} after {attempts} attempts and {duration_ms} ms: {detail}")
 }
 
 /// That a run waits to be confirmed.
@@ -135,7 +168,7 @@ pub fn last(last: &LastRun) -> String {
     let after = generation(last.report.after.as_ref());
     let problem =
         last.report.problem.as_ref().map(|problem| format!(": [{}] {}", problem.code, problem.what));
-    let ago = Holder::current("", "").since.saturating_sub(last.ended);
+    let ago = ago(last.ended);
     let took = last.ended.saturating_sub(*since);
     format!(
         "{command} by {who}, ended {ago} s ago after {took} s: {}, {after}{}",
@@ -167,6 +200,9 @@ pub fn status(status: &Status) -> String {
     }
     if let Some(holder) = &status.locked_by {
         line(&mut text, &format!("  locked: {holder}"));
+    }
+    if let Some(known) = &status.health_checks {
+        text.push_str(&checked(known));
     }
     if let Some(run) = &status.last {
         line(&mut text, &format!("  last run: {}", last(run)));
@@ -215,6 +251,12 @@ pub fn inspect(state: &State) -> String {
         line(&mut text, &format!("unit {name}: {enabled}"));
     }
     text
+}
+
+/// How many seconds ago a time was.
+#[must_use]
+pub fn ago(time: u64) -> u64 {
+    clock::seconds().saturating_sub(time)
 }
 
 fn drift(text: &mut String, drift: &[Drift]) {

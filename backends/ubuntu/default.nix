@@ -3,6 +3,7 @@
 let
   accounts = import ./accounts.nix { inherit lib types; };
   authorizedKeys = import ./authorized-keys.nix { inherit lib; };
+  healthChecks = import ./health-checks.nix { inherit lib; };
   loginPath = import ./login-path.nix { inherit lib; };
   packageProfile = import ./package-profile.nix { inherit lib; };
   paths = import ./paths.nix { inherit lib types; };
@@ -88,6 +89,7 @@ in
       directories = lib.mapAttrsToList directoryDocument directories;
       files = lib.mapAttrsToList fileDocument files;
       units = lib.mapAttrsToList unitDocument intent.units;
+      healthChecks = healthChecks host intent.healthChecks;
     };
 
   closure = import ./closure.nix;

@@ -13,6 +13,7 @@ in
       users = map (user: user.name) manifest.users;
       groups = map (group: "${group.name} ${toString group.gid}") manifest.groups;
       packages = map (package: package.name) manifest.packages;
+      healthChecks = map (check: "${check.name}: ${check.kind}") manifest.healthChecks;
     };
     expected = {
       entries = {
@@ -49,6 +50,12 @@ in
       users = [ "app" ];
       groups = [ "app 990" ];
       packages = [ "hello" ];
+      healthChecks = [
+        "app: unit"
+        "page: http"
+        "port: tcp"
+        "self: command"
+      ];
     };
   };
 

@@ -17,6 +17,7 @@ let
     accounts = import ./accounts.nix world;
     examples = import ./examples.nix world;
     files = import ./files.nix world;
+    health-checks = import ./health-checks.nix world;
     inventory = import ./inventory.nix world;
     laziness = import ./laziness.nix world;
     merging = import ./merging.nix world;

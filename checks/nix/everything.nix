@@ -67,6 +67,37 @@
       };
       nixfleet.files."/etc/app.nix".source = ./everything.nix;
 
+      nixfleet.healthChecks = {
+        app = {
+          unit = "app.service";
+          stableFor = "2s";
+          interval = "1s";
+          retries = 2;
+          timeout = "5s";
+          startDelay = 0;
+          from = "host";
+          onFailure = "stop";
+        };
+        page.http = {
+          url = "https://localhost:8443/";
+          method = "GET";
+          requestHeaders.Host = "www.example.org";
+          status = 200;
+          bodyContains = "hello";
+          bodyMatches = "[Hh]ello";
+          responseHeaders.Content-Type = "text/html";
+          maxRedirects = 1;
+          verifyCertificate = false;
+        };
+        port = {
+          tcp.host = "host.example.org";
+          tcp.port = 8081;
+          from = "operator";
+          onFailure = "continue";
+        };
+        self.command = [ "${pkgs.hello}/bin/hello" ];
+      };
+
       nixfleet.systemd.units = {
         "app.service" = {
           sections = {

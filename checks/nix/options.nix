@@ -43,6 +43,7 @@ in
       "hosts.<name>.pin.until"
       "hosts.<name>.ssh.port"
       "nixfleet.files.<name>.mode"
+      "nixfleet.healthChecks.<name>.http.url"
       "nixfleet.systemd.units.<name>.dropIns.<name>.text"
       "nixfleet.users.<name>.openssh.authorizedKeys"
       "tags.<name>.rollout.soak"

@@ -79,6 +79,22 @@ in
     placeholder = "localhost";
   };
 
+  # A page of a web server; a password in it could be read by everybody.
+  httpUrl = matching {
+    name = "httpUrl";
+    description = "an address such as \"http://localhost:8080/health\"";
+    regex = "https?://[A-Za-z0-9._:%-]+([/?][^ \n]*)?|https?://\\[[0-9a-fA-F:.]+](:[0-9]+)?([/?][^ \n]*)?";
+    placeholder = "http://localhost/";
+  };
+
+  # RFC 9110: a token.
+  headerName = matching {
+    name = "headerName";
+    description = "the name of a header such as \"Content-Type\"";
+    regex = "[A-Za-z0-9!#$%&'*+.^_`|~-]+";
+    placeholder = "X-Example";
+  };
+
   # Tags, roles and hosts stand in selectors such as 'web-* and @prod'.
   label = matching {
     name = "label";

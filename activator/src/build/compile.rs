@@ -36,6 +36,7 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
         compiler.file(file);
     }
     let units = compiler.units(&intent.units);
+    let health_checks = compiler.health_checks(&intent.health_checks);
     compiler.nesting();
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
@@ -53,6 +54,7 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
         users,
         entries: compiler.entries,
         units,
+        health_checks,
     };
     Ok(Closure { manifest, texts: compiler.texts })
 }

@@ -6,6 +6,7 @@
 
 pub mod compile;
 mod entries;
+mod health;
 pub mod install;
 pub mod parse;
 mod units;

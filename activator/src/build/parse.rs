@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::SCHEMA;
-use crate::intent::{Directory, File, Group, Intent, Unit, User};
+use crate::intent::{Directory, File, Group, HealthCheck, Intent, Unit, User};
 use crate::manifest::Package;
 use crate::problem::{Code, Problem};
 
@@ -24,6 +24,7 @@ pub fn intent(value: Value) -> Result<Intent, Vec<Problem>> {
     elements::<Directory>(&value, "directories", "path", &mut problems);
     elements::<File>(&value, "files", "path", &mut problems);
     elements::<Unit>(&value, "units", "name", &mut problems);
+    elements::<HealthCheck>(&value, "healthChecks", "name", &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }

@@ -2,15 +2,17 @@
 
 use std::time::Instant;
 
+use super::health::{Health, May};
 use super::journal::{self, Journal, Phase};
 use super::planner::{self, Planned};
 use super::state::State;
 use super::target::{Offer, Target, Wanted};
 use super::undo::Moment;
 use super::window::Window;
-use super::{begin, commit, execute, glance, owners, recover, settle, stage, undo, validate};
+use super::{begin, commit, execute, glance, health, owners, recover, settle, stage, undo, validate};
 use crate::SCHEMA;
 use crate::force::Force;
+use crate::health::{Check, Verdict};
 use crate::host::Host;
 use crate::host::lock::{Holder, Lock};
 use crate::host::profile::{self, Profile};
@@ -61,6 +63,7 @@ pub fn apply_within(host: &Host, order: Order<'_>, holder: Holder, window: Optio
         notes: Vec::new(),
         problem: None,
         recovered: None,
+        health_checks: Vec::new(),
         duration_ms: 0,
     };
     let lock = match Lock::take(host, &holder) {
@@ -102,8 +105,8 @@ fn run(
     if let Some(plan) = glance::unchanged(host, &offer)
         && order.expect.is_none_or(|expect| expect == plan.fingerprint)
     {
-        (report.host, report.outcome) = (plan.host, Outcome::Unchanged);
-        return Ok(());
+        report.host = plan.host;
+        return unchanged(host, &offer.health_checks()?, report);
     }
     let target = offer.open()?;
     report.host.clone_from(&target.manifest.host);
@@ -118,12 +121,21 @@ fn run(
         return Err(problem);
     }
     if planned.plan.steps.is_empty() {
-        report.outcome = Outcome::Unchanged;
-        return Ok(());
+        return unchanged(host, &target.manifest.health_checks, report);
     }
     let login = order.login.filter(|_| !order.force.contains(&Force::Lockout));
     report.notes = validate::validate(host, &planned, &target, login)?;
-    transact(host, &planned, &target, holder, window, report)
+    let health = Health::of(host, &target.manifest.health_checks, May::of(&target, order.force));
+    let change = Change { host, planned: &planned, target: &target, window, health };
+    transact(&change, holder, report)
+}
+
+/// A host on which nothing is to be done, and nothing could be undone for its checks.
+fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), Problem> {
+    report.health_checks = health::of_unchanged(host, report.after.as_ref(), checks);
+    let verdict = Verdict::on(&report.health_checks);
+    report.outcome = verdict.outcome(Outcome::Unchanged);
+    verdict.into_problem().map_or(Ok(()), Err)
 }
 
 /// The first problem; it says how many more there are.
@@ -136,20 +148,23 @@ fn first_of(problems: &[Problem]) -> Option<Problem> {
     Some(first.clone().help(format!("{help}\n({} more: see the plan)", more.len()).trim_start().to_owned()))
 }
 
-fn transact(
-    host: &Host,
-    planned: &Planned,
-    target: &Target,
-    holder: Holder,
-    window: Option<Window<'_>>,
-    report: &mut Report,
-) -> Result<(), Problem> {
+/// A change that is about to be made.
+struct Change<'a> {
+    host: &'a Host,
+    planned: &'a Planned,
+    target: &'a Target,
+    window: Option<Window<'a>>,
+    health: Health<'a>,
+}
+
+fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<(), Problem> {
+    let Change { host, planned, target, health, .. } = change;
     stage::keep_stale_slots(host)?;
     let mut journal = begin::begin(host, planned, target, holder)?;
     // Both can fail when what they make stands already, and only may not be on the disk: then that is undone, too.
     let begun =
         profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
-    match begun.and_then(|()| execute_all(host, planned, target, window, &mut report.notes, &mut journal)) {
+    match begun.and_then(|()| execute_all(change, report, &mut journal)) {
         Ok(done) => report.steps_done = done,
         // The disk may fail in the very moment after the commit point; then there is no way back any more.
         Err(_) if is_committed(host, &journal) => report.steps_done = journal.operations.len(),
@@ -169,31 +184,32 @@ fn transact(
             });
         }
     }
-    report.outcome = Outcome::Ok;
+    let verdict = Verdict::on(&report.health_checks);
+    report.outcome = verdict.outcome(Outcome::Ok);
     report.after = Some(journal.after.clone());
     report.kept = journal.kept();
+    health.remember(host, report.after.as_ref(), &report.health_checks);
     // Behind the commit point a failure changes nothing about what the host has become.
-    commit::finish(host, &journal)
+    commit::finish(host, &journal)?;
+    verdict.into_problem().map_or(Ok(()), Err)
 }
 
 fn is_committed(host: &Host, journal: &Journal) -> bool {
     State::read(host).is_ok_and(|(state, _)| state.transaction == journal.transaction)
 }
 
-fn execute_all(
-    host: &Host,
-    planned: &Planned,
-    target: &Target,
-    window: Option<Window<'_>>,
-    notes: &mut Vec<String>,
-    journal: &mut Journal,
-) -> Result<usize, Problem> {
+fn execute_all(change: &Change<'_>, report: &mut Report, journal: &mut Journal) -> Result<usize, Problem> {
+    let Change { host, planned, target, window, health } = change;
     stage::stage(host, target, journal)?;
-    notes.extend(validate::staged::validate(host, target, journal)?);
+    report.notes.extend(validate::staged::validate(host, target, journal)?);
     let accounts = bring_accounts(host, planned, journal)?;
     journal.enter(host, Phase::Swapping)?;
     let (rest, watch) = execute::execute(host, &planned.state, &target.manifest.units, journal)?;
-    settle::settle(&watch, window)?;
+    // What is tried here is tried while units show that they stay up, and the confirmation is on its way.
+    let (confirmation, here) = health.beside(|| settle::settle(&watch, *window, health.patience()))?;
+    let elsewhere = confirmation.iter().flat_map(|said| health.found_elsewhere(&said.health_checks));
+    report.health_checks = here.into_iter().chain(elsewhere).collect();
+    health.judge(&report.health_checks)?;
     commit::commit(host, planned, target, journal)?;
     Ok(accounts + rest)
 }

@@ -66,6 +66,7 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         steps: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
+        health_checks: None,
     })
 }
 
@@ -115,6 +116,7 @@ impl Outline<'_> {
             users: self.users,
             entries: BTreeMap::new(),
             units: self.units,
+            health_checks: Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! - [`journal`][], [`begin`][]: an open transaction and what undoing it needs
 //! - [`stage`][], [`owners`][], [`keep`][], [`slots`][]: everything new made ready, everything old kept
 //! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
+//! - [`health`]: the health checks of a change
 //! - [`window`][]: a change that has to be confirmed
 //! - [`settle`][]: a change that has to show that it holds
 //! - [`apply`][]: one run from the lock to the report
@@ -22,6 +23,7 @@ pub mod commit;
 pub mod diff;
 pub mod execute;
 pub mod glance;
+pub mod health;
 pub mod journal;
 pub mod keep;
 pub mod observe;

@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
 use super::diff::{diff, package_changes};
+use super::health;
 use super::observe::{Observed, observe};
 use super::obstacles::obstacles;
 use super::slots::SLOTS;
@@ -57,7 +58,9 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(diff.problems)
             .chain(obstacles)
             .chain(home_objection(host))
+            .chain(health::objections(host, target))
             .collect(),
+        health_checks: None,
     };
     Ok(Planned { plan, state, observed })
 }
@@ -97,6 +100,7 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
         steps: Vec::new(),
         drift: Vec::new(),
         problems: vec![problem],
+        health_checks: None,
     }
 }
 

@@ -53,6 +53,7 @@ impl Recovered {
             notes: Vec::new(),
             problem: (!self.committed).then(|| interrupted(why)),
             recovered: Some(self.words()),
+            health_checks: Vec::new(),
             duration_ms: 0,
         }
     }
@@ -137,6 +138,7 @@ fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report,
         notes: Vec::new(),
         problem: Some(problem),
         recovered: None,
+        health_checks: Vec::new(),
         duration_ms: 0,
     })
 }

@@ -7,6 +7,7 @@ use super::planner;
 use super::state::State;
 use super::target::{Offer, Target};
 use crate::SCHEMA;
+use crate::health::last;
 use crate::host::lock::Lock;
 use crate::host::profile::Profile;
 use crate::host::{HOME, Host};
@@ -36,6 +37,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         interrupted: super::journal::interrupted(host),
         locked_by: Lock::holder(host),
         last: last_run(host),
+        health_checks: last::known(host),
     };
     if status.locked_by.is_some() {
         // It runs, so nothing interrupted it.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::host::transcript::Transcript;
 use crate::problem::{Code, Problem};
-use crate::run::Notice;
+use crate::run::{Confirmation, Notice};
 
 /// A window that opens once everything is done and before anything counts as done. Whatever ends it without a
 /// confirmation, be it a crash, the change is undone.
@@ -17,19 +17,21 @@ pub struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// Asks for the confirmation. Returns until when it has to come.
+    /// Asks for the confirmation, and allows whoever confirms some time more for what they try first. Returns until when
+    /// it has to come.
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn open(&self) -> Result<Instant, Problem> {
-        let deadline = Instant::now() + self.limit;
-        let notice = Notice::awaiting(self.transcript.run().clone(), self.limit.as_secs());
+    pub fn open(&self, patience: Duration) -> Result<Instant, Problem> {
+        let limit = self.limit + patience;
+        let deadline = Instant::now() + limit;
+        let notice = Notice::awaiting(self.transcript.run().clone(), limit.as_secs());
         self.transcript.say(&notice).map(|()| deadline)
     }
 
-    /// Waits for it until a time. Says whether it came.
+    /// Waits for it until a time. Returns what was said, if it came.
     #[must_use]
-    pub fn wait(&self, until: Instant) -> bool {
+    pub fn wait(&self, until: Instant) -> Option<Confirmation> {
         self.transcript.wait_for_confirmation(until)
     }
 

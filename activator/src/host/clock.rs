@@ -22,6 +22,14 @@ fn seconds_of(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
+/// The clock that never jumps, which systemd counts by, too: how long this machine has been up.
+#[must_use]
+pub fn since_boot() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let part = u32::try_from(now.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), part)
+}
+
 /// A moment by both clocks: to find it in a log, and to know how long ago it was.
 #[derive(Clone, Copy, Debug)]
 pub struct Since {

@@ -2,17 +2,19 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write as _};
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::CWD;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::fault::{self, Change, Subject};
 
 /// Where host tools are looked for.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How much of each output stream is kept, in bytes: enough for `systemctl show` of thousands of units.
 const LIMIT: u64 = 4 * 1024 * 1024;
@@ -57,28 +59,43 @@ impl Finished {
 /// # Errors
 /// Where it could not be started.
 pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished> {
-    run_with(argv, None, limit)
+    run_to_end(argv, None, limit, PATH)
 }
 
 /// Runs a tool that reads something, and waits for it.
 ///
 /// # Errors
 /// Where it could not be started.
-pub fn run_with<S: AsRef<OsStr>>(
+pub fn run_with<S: AsRef<OsStr>>(argv: &[S], input: Vec<u8>, limit: Duration) -> io::Result<Finished> {
+    run_to_end(argv, Some(input), limit, PATH)
+}
+
+/// Runs a program that is looked for in these places, and waits for it.
+///
+/// # Errors
+/// Where it could not be started.
+pub fn run_from<S: AsRef<OsStr>>(path: &str, argv: &[S], limit: Duration) -> io::Result<Finished> {
+    run_to_end(argv, None, limit, path)
+}
+
+/// What a tool starts ends with it when its time is over.
+fn run_to_end<S: AsRef<OsStr>>(
     argv: &[S],
     input: Option<Vec<u8>>,
     limit: Duration,
+    path: &str,
 ) -> io::Result<Finished> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     fault::point(Change::Run, &[Subject::In(CWD, program.as_ref().as_ref())])?;
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
-        .env("PATH", PATH)
+        .env("PATH", path)
         .env("LC_ALL", "C.UTF-8")
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn()?;
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
         // A tool that does not read to the end says why on its own.
@@ -94,7 +111,7 @@ pub fn run_with<S: AsRef<OsStr>>(
             break Some(status);
         }
         if Instant::now() >= deadline {
-            child.kill()?;
+            end(&mut child)?;
             child.wait()?;
             break None;
         }
@@ -102,6 +119,14 @@ pub fn run_with<S: AsRef<OsStr>>(
         pause = (pause * 2).min(Duration::from_millis(20));
     };
     Ok(Finished { status, stdout: collect(stdout), stderr: collect(stderr) })
+}
+
+/// Ends a tool and what it has started.
+fn end(child: &mut Child) -> io::Result<()> {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    // Whatever becomes of the others, the tool itself has to end.
+    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+    child.kill()
 }
 
 fn drain(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {

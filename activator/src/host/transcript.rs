@@ -9,14 +9,15 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::CWD;
+use rustix::fs::{CWD, RenameFlags};
 use serde::Serialize;
 
 use super::disk::{self, Opening, Writer};
+use super::record::read_limited;
 use super::{Host, clock, host_file};
 use crate::problem::Problem;
 use crate::report::Report;
-use crate::run::{Notice, RunId};
+use crate::run::{Confirmation, Notice, RunId};
 
 /// Where transcripts are.
 pub const DIRECTORY: &str = "/run/nixfleet";
@@ -106,23 +107,34 @@ impl Transcript {
     ///
     /// # Errors
     /// [`crate::problem::Code::HostFile`].
-    pub fn confirm(&self) -> Result<(), Problem> {
-        let confirmed = disk::open(CWD, &self.confirmed, Opening::Lasting);
-        confirmed.map(drop).map_err(|error| host_file("write", &self.confirmed, &error))
+    pub fn confirm(&self, confirmation: &Confirmation) -> Result<(), Problem> {
+        let unfinished = self.confirmed.with_extension(format!("confirming-{}", std::process::id()));
+        let confirm = || {
+            let file = disk::open(CWD, &unfinished, Opening::Emptied)?;
+            Writer(&file).write_all(&serde_json::to_vec(confirmation)?)?;
+            // In one piece: the run reads it as soon as it is there.
+            disk::rename(CWD, &unfinished, CWD, &self.confirmed, RenameFlags::empty())?;
+            Ok(())
+        };
+        confirm().map_err(|error: io::Error| host_file("write", &self.confirmed, &error))
     }
 
-    /// Waits for somebody to confirm. Says whether it was confirmed in time.
+    /// Waits for somebody to confirm. Returns what they say, if it comes in time.
     #[must_use]
-    pub fn wait_for_confirmation(&self, deadline: Instant) -> bool {
+    pub fn wait_for_confirmation(&self, deadline: Instant) -> Option<Confirmation> {
         let mut pause = Duration::from_micros(500);
-        while !self.confirmed.exists() {
+        loop {
+            if let Ok(Some(bytes)) = read_limited(&self.confirmed)
+                && let Ok(confirmation) = serde_json::from_slice(&bytes)
+            {
+                return Some(confirmation);
+            }
             if Instant::now() >= deadline {
-                return false;
+                return None;
             }
             thread::sleep(pause);
             pause = (pause * 2).min(PAUSE);
         }
-        true
     }
 
     /// The report, if the run has ended.

@@ -5,14 +5,18 @@
 mod account;
 mod mode;
 mod path;
+mod pattern;
 mod source;
 mod unit_name;
+mod url;
 
 pub use account::{AccountName, Owner};
 pub use mode::Mode;
 pub use path::{AbsPath, ManagedPath};
+pub use pattern::Pattern;
 pub use source::Source;
 pub use unit_name::UnitName;
+pub use url::Url;
 
 /// Why a string is no value of the type asked for, one clause that names the string.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -12,6 +12,7 @@ mod durability;
 mod forged;
 mod generations;
 mod harmless;
+mod health;
 mod ledger;
 mod limits;
 mod newcomers;

@@ -16,11 +16,12 @@ pub struct Snapshot {
 /// Prints one line per thing: a key, a tab, what there is to know.
 ///
 /// Left out is what moves by itself: units that come and go with logins, runs and the distribution's timers; and the lock
-/// and the note of the last run, which name who ran, beside the empty directory for staged files.
+/// and the notes of the last run and of its health checks, which name who ran and when, beside the empty directory for
+/// staged files.
 const SURVEY: &str = r#"
 for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles/nixfleet; do
   [ -e "$dir" ] || continue
-  set -- "$dir" -path /var/lib/nixfleet/lock -o -path /var/lib/nixfleet/last.json -o -path /var/lib/nixfleet/tx -prune -o
+  set -- "$dir" -path /var/lib/nixfleet/lock -o -path /var/lib/nixfleet/last.json -o -path /var/lib/nixfleet/checks.json -o -path /var/lib/nixfleet/tx -prune -o
   find "$@" -printf '%p\t%y %m %u:%g %l\n'
   find "$@" -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 content\t\1/'
 done

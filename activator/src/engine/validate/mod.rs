@@ -84,8 +84,7 @@ fn previewed(subject: &Subject) -> Result<Verdict, String> {
         ["unshare", "--mount", "--propagation", "private", "--", &program.to_string_lossy(), "preview"];
     let input = serde_json::to_vec(subject).map_err(|error| error.to_string())?;
     let limit = subject.questions.iter().fold(LIMIT, |limit, _| limit + staged::LIMIT);
-    let finished =
-        command::run_with(&argv, Some(input), limit).map_err(|error| format!("unshare: {error}"))?;
+    let finished = command::run_with(&argv, input, limit).map_err(|error| format!("unshare: {error}"))?;
     if !finished.success() {
         return Err(finished.why());
     }

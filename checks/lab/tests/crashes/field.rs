@@ -128,7 +128,11 @@ impl<'l> Field<'l> {
     /// Runs the change by hand, in a unit of nobody's, with a window of so many seconds that may be confirmed already.
     pub fn runs(&self, environment: &[String], window: u64, confirmed: bool) -> Finished {
         let run = format!("{:032x}", RUNS.fetch_add(1, Ordering::Relaxed));
-        let confirm = if confirmed { format!(": > /run/nixfleet/{run}.confirmed") } else { String::new() };
+        let confirm = if confirmed {
+            format!("echo '{{\"schema\":1}}' > /run/nixfleet/{run}.confirmed")
+        } else {
+            String::new()
+        };
         self.guest.ask(&format!("mkdir -p /run/nixfleet\n{confirm}")).unwrap();
         let window = window.to_string();
         let change =

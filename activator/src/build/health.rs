@@ -1,0 +1,124 @@
+//! Health checks of an intent → checks of a manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ureq::http::{HeaderName, HeaderValue};
+
+use super::compile::Compiler;
+use crate::health::{Check, Http, Probe};
+use crate::intent::{HealthCheck, HttpCheck};
+use crate::values::AbsPath;
+
+/// The most checks of a host: each runs in a thread of its own.
+const MOST: usize = 128;
+
+impl Compiler<'_> {
+    /// Checks sorted by name.
+    pub(super) fn health_checks(&mut self, checks: &[HealthCheck]) -> Vec<Check> {
+        if checks.len() > MOST {
+            let what =
+                format!("{} health checks are more than the {MOST} that a host can have", checks.len());
+            self.reject("nixfleet.healthChecks", what, "let a command check several things");
+        }
+        let mut names = BTreeSet::new();
+        let mut valid = Vec::new();
+        for check in checks {
+            let option = format!("nixfleet.healthChecks.{}", check.name);
+            if !names.insert(&check.name) {
+                self.reject(&option, format!("`{}` is defined twice", check.name), "");
+            }
+            valid.extend(self.health_check(&option, check));
+        }
+        valid.sort_by(|a, b| a.name.cmp(&b.name));
+        valid
+    }
+
+    fn health_check(&mut self, option: &str, check: &HealthCheck) -> Option<Check> {
+        let name = self.parse(option, &check.name);
+        let probe = self.probe(option, check);
+        let valid = Check {
+            name: name?,
+            probe: probe?,
+            interval: check.interval,
+            retries: check.retries,
+            timeout: check.timeout,
+            start_delay: check.start_delay,
+            from: check.from,
+            on_failure: check.on_failure,
+        };
+        if valid.timeout == 0 {
+            self.reject(format!("{option}.timeout"), "An attempt needs time", "give it at least a second");
+        }
+        if valid.limit() > Check::LONGEST {
+            let what = format!(
+                "It could take {} s until this check has failed, which is more than the {} s a change may wait for one",
+                valid.limit().as_secs(),
+                Check::LONGEST.as_secs()
+            );
+            self.reject(option, what, "lower timeout, interval or retries");
+        }
+        Some(valid)
+    }
+
+    fn probe(&mut self, option: &str, check: &HealthCheck) -> Option<Probe> {
+        match (&check.unit, &check.http, &check.tcp, &check.command) {
+            (Some(unit), None, None, None) => {
+                let unit = self.parse(format!("{option}.unit"), unit)?;
+                Some(Probe::Unit { unit, stable_for: check.stable_for })
+            }
+            (None, Some(http), None, None) => self.http(&format!("{option}.http"), http),
+            (None, None, Some(tcp), None) => {
+                let good =
+                    !tcp.host.is_empty() && !tcp.host.contains(|c: char| c.is_whitespace() || c.is_control());
+                if !good || tcp.port == 0 || tcp.host.starts_with('-') {
+                    let what =
+                        format!("Nothing can listen at `{}` port {}", tcp.host.escape_debug(), tcp.port);
+                    self.reject(format!("{option}.tcp"), what, "name a host and a port from 1 to 65535");
+                    return None;
+                }
+                Some(Probe::Tcp { host: tcp.host.clone(), port: tcp.port })
+            }
+            (None, None, None, Some(command)) => {
+                let program = command.first().map_or("", String::as_str);
+                let _: AbsPath = self.parse(format!("{option}.command"), program)?;
+                Some(Probe::Command { command: command.clone() })
+            }
+            _ => {
+                self.reject(option, "Exactly one of `unit`, `http`, `tcp` and `command` must be given", "");
+                None
+            }
+        }
+    }
+
+    fn http(&mut self, option: &str, http: &HttpCheck) -> Option<Probe> {
+        let url = self.parse(format!("{option}.url"), &http.url);
+        let given = http.body_matches.as_ref();
+        let body_matches = given.map(|pattern| self.parse(format!("{option}.bodyMatches"), pattern));
+        self.headers(&format!("{option}.requestHeaders"), &http.request_headers);
+        self.headers(&format!("{option}.responseHeaders"), &http.response_headers);
+        if let Some(status) = http.status.filter(|status| !(100..600).contains(status)) {
+            self.reject(format!("{option}.status"), format!("{status} is no status of HTTP"), "");
+        }
+        Some(Probe::Http(Box::new(Http {
+            url: url?,
+            method: http.method,
+            request_headers: http.request_headers.clone(),
+            status: http.status,
+            body_contains: http.body_contains.clone(),
+            body_matches: body_matches.map_or(Some(None), |pattern| pattern.map(Some))?,
+            response_headers: http.response_headers.clone(),
+            max_redirects: http.max_redirects,
+            verify_certificate: http.verify_certificate,
+        })))
+    }
+
+    fn headers(&mut self, option: &str, headers: &BTreeMap<String, String>) {
+        for (name, value) in headers {
+            if name.parse::<HeaderName>().is_err() || value.parse::<HeaderValue>().is_err() {
+                let what =
+                    format!("`{}: {}` is no header of HTTP", name.escape_debug(), value.escape_debug());
+                self.reject(option, what, "");
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The health checks of a change: part of the transaction, behind the units and before the commit.
+
+use std::thread;
+use std::time::Duration;
+
+use super::state::State;
+use super::target::{Offer, Target};
+use crate::force::Force;
+use crate::health::probe::curl;
+use crate::health::{Call, Check, CheckResult, Checked, Probe, Side, Verdict, last, run};
+use crate::host::Host;
+use crate::host::command::PATH;
+use crate::host::profile;
+use crate::host::systemd::Systemd;
+use crate::plan::Generation;
+use crate::problem::{Code, Problem};
+
+/// What failed checks may do to a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum May {
+    /// Undo it, if that is what they ask for.
+    Undo,
+    /// It stands.
+    Stand,
+}
+
+impl May {
+    /// Going back to a generation is never undone for its checks: that has to work when all else is broken.
+    #[must_use]
+    pub fn of(target: &Target, force: &[Force]) -> Self {
+        let stands = target.number.is_some() || force.contains(&Force::HealthChecks);
+        if stands { Self::Stand } else { Self::Undo }
+    }
+}
+
+/// The checks of a target.
+#[derive(Clone, Debug)]
+pub struct Health<'a> {
+    /// Those that are tried here.
+    here: Vec<&'a Check>,
+    /// Those that somebody else tries.
+    elsewhere: Vec<&'a Check>,
+    may: May,
+    path: String,
+}
+
+impl<'a> Health<'a> {
+    /// Checks as a host can try them.
+    #[must_use]
+    pub fn of(host: &Host, checks: &'a [Check], may: May) -> Self {
+        let (here, elsewhere) = checks.iter().partition(|check| check.from == Side::Host);
+        let mut here: Vec<&Check> = here;
+        if Systemd::of(host).is_none() {
+            here.retain(|check| !matches!(check.probe, Probe::Unit { .. }));
+        }
+        let path = format!("{}/system/sw/bin:{PATH}", profile::DIRECTORY);
+        Self { here, elsewhere, may, path }
+    }
+
+    /// Tries what is tried here, while something else goes on, and calls it off where that fails.
+    ///
+    /// # Errors
+    /// What the other one says.
+    pub fn beside<T>(
+        &self,
+        other: impl FnOnce() -> Result<T, Problem>,
+    ) -> Result<(T, Vec<CheckResult>), Problem> {
+        if self.here.is_empty() {
+            return other().map(|done| (done, Vec::new()));
+        }
+        let call = Call::default();
+        thread::scope(|scope| {
+            let trying = scope.spawn(|| run(&self.here, &self.path, &call));
+            let done = other().inspect_err(|_| call.off())?;
+            let untried = |_| self.here.iter().map(|check| CheckResult::untried(check, "a bug")).collect();
+            Ok((done, trying.join().unwrap_or_else(untried)))
+        })
+    }
+
+    /// What somebody else has found, as it counts here: the manifest says what a failure means, and that nobody tried is
+    /// one.
+    #[must_use]
+    pub fn found_elsewhere(&self, found: &[CheckResult]) -> Vec<CheckResult> {
+        let of = |check: &&Check| match found.iter().find(|result| result.name == check.name) {
+            Some(result) => {
+                CheckResult::of(check, result.passed, result.attempts, result.duration_ms, &result.detail)
+            }
+            None => CheckResult::untried(check, "nobody tried it"),
+        };
+        self.elsewhere.iter().map(of).collect()
+    }
+
+    /// How much longer a confirmation may take for what is tried before it.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.elsewhere.iter().map(|check| check.limit()).max().unwrap_or_default()
+    }
+
+    /// What was found out about a generation, with the names of what is left to others.
+    #[must_use]
+    pub fn checked(&self, generation: &Generation, results: &[CheckResult]) -> Checked {
+        let elsewhere = self.elsewhere.iter().map(|check| check.name.clone());
+        Checked::now(generation.clone(), results.to_vec(), elsewhere.collect())
+    }
+
+    /// Notes what was found out about the generation in force.
+    pub fn remember(&self, host: &Host, generation: Option<&Generation>, results: &[CheckResult]) {
+        if let Some(generation) = generation.filter(|_| !results.is_empty()) {
+            last::remember(host, &self.checked(generation, results));
+        }
+    }
+
+    /// What results mean for the change.
+    ///
+    /// # Errors
+    /// [`Code::HealthCheck`] where it has to be undone.
+    pub fn judge(&self, results: &[CheckResult]) -> Result<Verdict, Problem> {
+        let verdict = Verdict::on(results);
+        match (self.may == May::Undo && verdict.is_to_undo(), verdict.clone().into_problem()) {
+            (true, Some(problem)) => Err(problem),
+            _ => Ok(verdict),
+        }
+    }
+}
+
+/// Tries the checks of a host on which nothing is to be done, and notes what they found.
+#[must_use]
+pub fn of_unchanged(host: &Host, current: Option<&Generation>, checks: &[Check]) -> Vec<CheckResult> {
+    let health = Health::of(host, checks, May::Stand);
+    let found = run(&health.here, &health.path, &Call::default());
+    health.remember(host, current, &found);
+    found
+}
+
+/// Tries the checks of the generation in force, and notes what they found.
+///
+/// # Errors
+/// [`Code::NoGeneration`] where there is none, or its manifest or the state cannot be read.
+pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
+    let (state, _) = State::read(host)?;
+    let Some((number, closure)) = state.generation.zip(state.closure) else {
+        return Err(Problem::new(Code::NoGeneration, "The host is not managed yet"));
+    };
+    let checks = Offer::of_closure(&closure)?.health_checks()?;
+    let generation = Generation { number, closure };
+    let found = of_unchanged(host, Some(&generation), &checks);
+    Ok(Health::of(host, &checks, May::Stand).checked(&generation, &found))
+}
+
+/// Why a check cannot be tried on a host, as a plan says it.
+#[must_use]
+pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
+    let tls = |check: &&Check| {
+        check.from == Side::Host && matches!(&check.probe, Probe::Http(http) if http.url.is_tls())
+    };
+    let mut checks = target.manifest.health_checks.iter().filter(tls).peekable();
+    let brought = target.manifest.packages.iter().any(|package| package.name == "curl");
+    if checks.peek().is_none() || brought || has_curl(host) {
+        return Vec::new();
+    }
+    let objection = |check: &Check| {
+        Problem::new(Code::HealthCheck, format!("Health check {} cannot be tried on this host", check.name))
+            .at(format!("nixfleet.healthChecks.{}", check.name))
+            .because("it asks for an https address, for which there is no `curl` here")
+            .help("add pkgs.curl to nixfleet.packages, install it, or check from = \"operator\"")
+    };
+    checks.map(objection).collect()
+}
+
+fn has_curl(host: &Host) -> bool {
+    PATH.split(':').any(|directory| host.path(directory).join(curl::PROGRAM).is_file())
+}

@@ -1,0 +1,222 @@
+//! A health check as a manifest has it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::values::{Invalid, Pattern, UnitName, Url, checked_string};
+
+/// Something that a host has to do well to count as healthy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// Its name, of which a host has one.
+    pub name: CheckName,
+    /// What is tried.
+    #[serde(flatten)]
+    pub probe: Probe,
+    /// The longest pause between two attempts, in seconds. The first pauses are shorter.
+    pub interval: u64,
+    /// How often it is tried again after a first attempt that failed.
+    pub retries: u32,
+    /// How long one attempt may take, in seconds.
+    pub timeout: u64,
+    /// How long to wait before the first attempt, in seconds.
+    pub start_delay: u64,
+    /// From where it is tried.
+    pub from: Side,
+    /// What a failure means.
+    pub on_failure: OnFailure,
+}
+
+impl Check {
+    /// The longest that any check may take in all.
+    pub const LONGEST: Duration = Duration::from_secs(30 * 60);
+
+    /// The longest that it takes in all.
+    #[must_use]
+    pub const fn limit(&self) -> Duration {
+        let attempts = (self.retries as u64).saturating_add(1);
+        let tried = attempts.saturating_mul(self.attempt_limit().as_secs());
+        let paused = (self.retries as u64).saturating_mul(self.interval);
+        Duration::from_secs(self.start_delay.saturating_add(tried).saturating_add(paused))
+    }
+
+    /// The longest that one attempt takes.
+    #[must_use]
+    pub const fn attempt_limit(&self) -> Duration {
+        let stable_for = match self.probe {
+            Probe::Unit { stable_for, .. } => stable_for,
+            _ => 0,
+        };
+        Duration::from_secs(self.timeout.saturating_add(stable_for))
+    }
+}
+
+/// The name of a check: letters, digits, `.`, `_` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CheckName(String);
+
+checked_string!(CheckName);
+
+impl CheckName {
+    fn check(text: &str) -> Result<(), Invalid> {
+        let word = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        if (1..=64).contains(&text.len()) && text.bytes().all(word) {
+            return Ok(());
+        }
+        let shown = text.escape_debug();
+        Err(Invalid(format!(
+            "health check name `{shown}` is not valid: it is up to 64 letters, digits and any of `._-`"
+        )))
+    }
+}
+
+/// What a check tries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+pub enum Probe {
+    /// A unit is active, and has been without a break for a while.
+    Unit {
+        /// The unit.
+        unit: UnitName,
+        /// For how long, in seconds.
+        stable_for: u64,
+    },
+    /// A web server answers as it should.
+    Http(Box<Http>),
+    /// Something accepts connections.
+    Tcp {
+        /// A name or an address.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A command ends with exit code 0.
+    Command {
+        /// Its words; the first is an absolute path.
+        command: Vec<String>,
+    },
+}
+
+impl Probe {
+    /// The kind in one word.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unit { .. } => "unit",
+            Self::Http(_) => "http",
+            Self::Tcp { .. } => "tcp",
+            Self::Command { .. } => "command",
+        }
+    }
+}
+
+/// What is tried, for people.
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unit { unit, .. } => write!(f, "{unit}"),
+            Self::Http(http) => write!(f, "{} {}", http.method.as_str(), http.url),
+            Self::Tcp { host, port } => write!(f, "{host} port {port}"),
+            Self::Command { command } => f.write_str(&command.join(" ")),
+        }
+    }
+}
+
+/// What is asked of a web server, and what its answer has to be like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Http {
+    /// What is asked for.
+    pub url: Url,
+    /// How.
+    pub method: Method,
+    /// Headers to send.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub request_headers: BTreeMap<String, String>,
+    /// The status of a good answer; any of 200 to 299 where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Text that the body has to contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_contains: Option<String>,
+    /// A regular expression that some part of the body has to match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_matches: Option<Pattern>,
+    /// Headers of a good answer, each with text that it has to contain.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub response_headers: BTreeMap<String, String>,
+    /// How many redirections to follow.
+    pub max_redirects: u32,
+    /// Whether the certificate of an `https` server has to be valid.
+    pub verify_certificate: bool,
+}
+
+impl Http {
+    /// Whether the body is looked at.
+    #[must_use]
+    pub const fn wants_body(&self) -> bool {
+        self.body_contains.is_some() || self.body_matches.is_some()
+    }
+}
+
+/// How a web server is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// For everything.
+    #[default]
+    Get,
+    /// For everything but the body.
+    Head,
+}
+
+impl Method {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+        }
+    }
+}
+
+/// From where a check is tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// On the host itself, by the activator.
+    #[default]
+    Host,
+    /// Where the command line runs.
+    Operator,
+}
+
+impl Side {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// What a failed check means for a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// It is told; the change stands, and a rollout goes on.
+    Continue,
+    /// The change stands, counts as failed, and a rollout goes no further.
+    Stop,
+    /// The change is undone.
+    #[default]
+    Rollback,
+}

@@ -1,0 +1,83 @@
+//! A web server answers as it should over TLS, asked by the machine's own `curl`.
+//!
+//! A TLS library would make the activator a third larger, and would need certificates of its own, where `curl` knows those
+//! that the machine trusts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Attempt;
+use super::http::{self, Answer, BODY_LIMIT, USER_AGENT};
+use crate::health::check::{Http, Method};
+use crate::host::command;
+
+/// The program.
+pub const PROGRAM: &str = "curl";
+/// Begins the line that it writes behind everything else on standard error.
+const MARK: &str = "@nixfleet ";
+
+/// Asks, and judges the answer.
+///
+/// # Errors
+/// There is no answer, or it is not as it should be.
+pub fn attempt(http: &Http, path: &str, limit: Duration) -> Attempt {
+    // It ends by itself in time; the runner only sees to it.
+    let finished = command::run_from(path, &words(http, limit), limit + Duration::from_secs(1))
+        .map_err(|error| format!("curl cannot be run: {error}"))?;
+    let (said, written) = finished.stderr.rsplit_once(MARK).unwrap_or((&finished.stderr, ""));
+    if !finished.success() {
+        let said = said.trim();
+        return Err(if said.is_empty() { finished.why() } else { said.to_owned() });
+    }
+    let (status, headers) = written.split_once(' ').unwrap_or((written.trim(), ""));
+    let answer = Answer {
+        status: status.parse().map_err(|_| format!("curl said `{written}` in place of a status"))?,
+        headers: if http.response_headers.is_empty() { Vec::new() } else { parse(headers)? },
+        body: finished.stdout,
+    };
+    http::judge(http, &answer)
+}
+
+fn words(http: &Http, limit: Duration) -> Vec<String> {
+    // First of all: nothing of what somebody wrote into .curlrc.
+    let mut words =
+        ["--disable", "--silent", "--show-error", "--globoff", "--noproxy", "*"].map(str::to_owned).to_vec();
+    let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
+    add("--max-time", limit.as_secs().to_string());
+    add("--proto", "=https".to_owned());
+    add("--user-agent", USER_AGENT.to_owned());
+    let headers = if http.response_headers.is_empty() { "" } else { " %{header_json}" };
+    add("--write-out", format!("%{{stderr}}{MARK}%{{http_code}}{headers}"));
+    if http.wants_body() {
+        add("--max-filesize", BODY_LIMIT.to_string());
+    } else {
+        add("--output", "/dev/null".to_owned());
+    }
+    for (name, value) in &http.request_headers {
+        add("--header", format!("{name}: {value}"));
+    }
+    if http.max_redirects > 0 {
+        add("--max-redirs", http.max_redirects.to_string());
+        add("--proto-redir", "=http,https".to_owned());
+        words.push("--location".to_owned());
+    }
+    if http.method == Method::Head {
+        words.push("--head".to_owned());
+    }
+    if !http.verify_certificate {
+        words.push("--insecure".to_owned());
+    }
+    words.extend(["--url".to_owned(), http.url.to_string()]);
+    let program = std::iter::once(PROGRAM.to_owned());
+    program.chain(words).collect()
+}
+
+fn parse(json: &str) -> Result<Vec<(String, String)>, String> {
+    let headers: BTreeMap<String, Vec<String>> = serde_json::from_str(json.trim())
+        .map_err(|_| "this curl does not tell headers; at least 7.83 is needed for that".to_owned())?;
+    let each = |(name, values): (String, Vec<String>)| {
+        let name = name.to_ascii_lowercase();
+        values.into_iter().map(move |value| (name.clone(), value))
+    };
+    Ok(headers.into_iter().flat_map(each).collect())
+}

@@ -1,0 +1,149 @@
+//! A web server answers as it should, in the clear.
+
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::http::uri::Scheme;
+use ureq::http::{HeaderMap, Request, Uri};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{NextTimeout, TcpConnector};
+use ureq::{Agent, Body, Error};
+
+use super::{Attempt, Finding, address};
+use crate::health::check::{Http, Method};
+
+/// The most of a body that is looked at, in bytes.
+pub const BODY_LIMIT: u64 = 1024 * 1024;
+/// Who we say we are.
+pub const USER_AGENT: &str = concat!("nixfleet/", env!("CARGO_PKG_VERSION"));
+
+/// An answer, as far as checks look at it.
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// The values of each header, by its name in small letters.
+    pub headers: Vec<(String, String)>,
+    /// Its body, as far as it is wanted.
+    pub body: String,
+}
+
+/// Asks, and judges the answer. No proxy is used.
+///
+/// # Errors
+/// There is no answer, or it is not as it should be.
+pub fn attempt(http: &Http, path: &str, limit: Duration) -> Attempt {
+    let ask = || {
+        let names = Names { path: path.to_owned() };
+        let agent = Agent::with_parts(config(http, limit), TcpConnector::default(), names);
+        let answer = agent.run(request(http)?)?;
+        let (head, mut body) = answer.into_parts();
+        let body = if http.wants_body() { read(&mut body)? } else { String::new() };
+        Ok(Answer { status: head.status.as_u16(), headers: headers(&head.headers), body })
+    };
+    match ask() {
+        Ok(answer) => judge(http, &answer),
+        Err(Error::Timeout(_)) => Err(format!("no answer within {} s", limit.as_secs())),
+        Err(Error::TlsRequired) => Err("it redirects to https: check that address itself".to_owned()),
+        Err(Error::Io(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn config(http: &Http, limit: Duration) -> Config {
+    Config::builder()
+        .timeout_global(Some(limit))
+        .http_status_as_error(false)
+        .max_redirects(http.max_redirects)
+        .user_agent(USER_AGENT)
+        .proxy(None)
+        .build()
+}
+
+fn request(http: &Http) -> Result<Request<()>, Error> {
+    let mut request = Request::builder().method(http.method.as_str()).uri(http.url.as_ref());
+    for (name, value) in &http.request_headers {
+        request = request.header(name, value);
+    }
+    Ok(request.body(())?)
+}
+
+fn read(body: &mut Body) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    body.as_reader().take(BODY_LIMIT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn headers(map: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    map.iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
+}
+
+/// Compares an answer with what it should be.
+///
+/// # Errors
+/// The first thing that is otherwise.
+pub fn judge(http: &Http, answer: &Answer) -> Attempt {
+    let status = answer.status;
+    let good = http.status.map_or((200..300).contains(&status), |wanted| status == wanted);
+    if !good {
+        let wanted = http.status.map_or_else(|| "200 to 299".to_owned(), |wanted| wanted.to_string());
+        let to = values(answer, "location").next().map(|to| format!(", a redirection to {to}"));
+        return Err(format!("status {status}, not {wanted}{}", to.unwrap_or_default()));
+    }
+    for (name, wanted) in &http.response_headers {
+        let name = name.to_ascii_lowercase();
+        let mut found = values(answer, &name).peekable();
+        if found.peek().is_none() {
+            return Err(format!("status {status}, but there is no header {name}"));
+        }
+        let found: Vec<&str> = found.collect();
+        if !found.iter().any(|value| value.contains(wanted)) {
+            return Err(format!("the header {name} is `{}`, without `{wanted}`", found.join(", ")));
+        }
+    }
+    if http.method == Method::Get {
+        judge_body(http, &answer.body)?;
+    }
+    Ok(Finding(format!("status {status}")))
+}
+
+fn judge_body(http: &Http, body: &str) -> Result<(), String> {
+    let begin = || body.trim().chars().take(200).collect::<String>();
+    if let Some(text) = http.body_contains.as_deref().filter(|text| !body.contains(*text)) {
+        return Err(format!("the body does not contain `{text}`, but begins: {}", begin()));
+    }
+    match http.body_matches.as_ref().filter(|pattern| !pattern.matches(body)) {
+        Some(pattern) => Err(format!("the body does not match `{pattern}`, but begins: {}", begin())),
+        None => Ok(()),
+    }
+}
+
+fn values<'a>(answer: &'a Answer, name: &str) -> impl Iterator<Item = &'a str> {
+    let named = answer.headers.iter().filter(move |(found, _)| found == name);
+    named.map(|(_, value)| value.as_str())
+}
+
+/// Looks names up as everything else here does.
+#[derive(Debug)]
+struct Names {
+    path: String,
+}
+
+impl Resolver for Names {
+    fn resolve(&self, uri: &Uri, _: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        if uri.scheme() != Some(&Scheme::HTTP) {
+            return Err(Error::TlsRequired);
+        }
+        let host = uri.host().ok_or(Error::HostNotFound)?;
+        let port = uri.port_u16().unwrap_or(80);
+        let found = address::of(host, port, &self.path, *timeout.after);
+        let found: Vec<SocketAddr> = found.map_err(|why| Error::Io(std::io::Error::other(why)))?;
+        let mut addresses = self.empty();
+        for address in found {
+            addresses.push(address);
+        }
+        Ok(addresses)
+    }
+}

@@ -1,0 +1,62 @@
+//! One attempt at a health check.
+//!
+//! - [`mod@unit`]: a unit stays active
+//! - [`http`][]: a web server answers, in the clear
+//! - [`curl`][]: a web server answers over TLS, asked by the machine's `curl`
+//! - [`tcp`]: something accepts connections
+//! - [`address`]: names → addresses
+
+pub mod address;
+pub mod curl;
+pub mod http;
+pub mod tcp;
+pub mod unit;
+
+use std::time::Duration;
+
+use super::check::{Check, Probe};
+use super::run::Call;
+use crate::host::command;
+
+/// What a good attempt found, in a few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding(pub String);
+
+/// What one attempt found, or why it failed.
+pub type Attempt = Result<Finding, String>;
+
+/// Tries a check once. `path` is where programs are looked for.
+///
+/// # Errors
+/// Why it failed.
+pub fn attempt(check: &Check, path: &str, call: &Call) -> Attempt {
+    let limit = Duration::from_secs(check.timeout);
+    match &check.probe {
+        Probe::Unit { unit, stable_for } => {
+            unit::attempt(unit, Duration::from_secs(*stable_for), limit, call)
+        }
+        Probe::Http(http) if http.url.is_tls() => curl::attempt(http, path, limit),
+        Probe::Http(http) => http::attempt(http, path, limit),
+        Probe::Tcp { host, port } => tcp::attempt(host, *port, path, limit),
+        Probe::Command { command } => run(command, path, limit),
+    }
+}
+
+/// A command that has to end with exit code 0.
+fn run(words: &[String], path: &str, limit: Duration) -> Attempt {
+    let program = words.first().map_or("", String::as_str);
+    let finished =
+        command::run_from(path, words, limit).map_err(|error| format!("{program} cannot be run: {error}"))?;
+    let last = || finished.stdout.trim().lines().next_back().unwrap_or_default().to_owned();
+    match finished.status {
+        None => Err(format!("it did not end within {} s", limit.as_secs())),
+        Some(status) if status.success() && last().is_empty() => Ok(Finding("exit code 0".to_owned())),
+        Some(status) if status.success() => Ok(Finding(last())),
+        Some(status) => {
+            let how = status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"));
+            let said = format!("{}{}", finished.stderr, finished.stdout);
+            let said = if said.trim().is_empty() { String::new() } else { format!(": {}", finished.why()) };
+            Err(format!("{how}{said}"))
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What came of health checks.
+
+use serde::{Deserialize, Serialize};
+
+use super::check::{Check, CheckName, OnFailure, Side};
+use crate::SCHEMA;
+use crate::host::clock;
+use crate::plan::Generation;
+
+/// What came of one check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckResult {
+    /// The check's name.
+    pub name: CheckName,
+    /// `unit`, `http`, `tcp` or `command`.
+    pub kind: String,
+    /// From where it was tried.
+    pub from: Side,
+    /// What a failure means.
+    pub on_failure: OnFailure,
+    /// Whether the last attempt was good.
+    pub passed: bool,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// How long it took from the beginning to the end, in milliseconds.
+    pub duration_ms: u64,
+    /// What the last attempt found, in a few words.
+    pub detail: String,
+}
+
+impl CheckResult {
+    /// The longest detail, in characters.
+    const LONGEST: usize = 1000;
+
+    /// What came of a check.
+    #[must_use]
+    pub fn of(check: &Check, passed: bool, attempts: u32, duration_ms: u64, detail: &str) -> Self {
+        let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+        Self {
+            name: check.name.clone(),
+            kind: check.probe.kind().to_owned(),
+            from: check.from,
+            on_failure: check.on_failure,
+            passed,
+            attempts,
+            duration_ms,
+            detail: detail.trim().chars().take(Self::LONGEST).map(printable).collect(),
+        }
+    }
+
+    /// A check that could not even be tried: an unknown truth is no good one.
+    #[must_use]
+    pub fn untried(check: &Check, why: &str) -> Self {
+        Self::of(check, false, 0, 0, why)
+    }
+}
+
+/// What came of the checks of the generation in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// The generation in force.
+    pub generation: Generation,
+    /// When, in seconds since 1970-01-01 UTC.
+    pub at: u64,
+    /// The checks that are tried on the host, by name.
+    pub results: Vec<CheckResult>,
+    /// The names of those that are tried from elsewhere.
+    #[serde(default)]
+    pub elsewhere: Vec<CheckName>,
+}
+
+impl Checked {
+    /// What came of checks right now.
+    #[must_use]
+    pub fn now(generation: Generation, results: Vec<CheckResult>, elsewhere: Vec<CheckName>) -> Self {
+        Self { schema: SCHEMA, generation, at: clock::seconds(), results, elsewhere }
+    }
+}

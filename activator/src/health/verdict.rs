@@ -1,0 +1,119 @@
+//! What the results of health checks mean for a host.
+
+use super::check::OnFailure;
+use super::result::CheckResult;
+use crate::problem::{Code, Problem};
+use crate::report::Outcome;
+
+/// What results mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The gravest of what failed; nothing where all is well.
+    worst: Option<OnFailure>,
+    /// What failed.
+    problem: Option<Problem>,
+}
+
+impl Verdict {
+    /// The verdict on some results.
+    #[must_use]
+    pub fn on(results: &[CheckResult]) -> Self {
+        let failed: Vec<&CheckResult> = results.iter().filter(|result| !result.passed).collect();
+        let worst = failed.iter().map(|result| result.on_failure).max();
+        Self { worst, problem: worst.map(|_| problem(&failed)) }
+    }
+
+    /// Whether the change has to be undone.
+    #[must_use]
+    pub fn is_to_undo(&self) -> bool {
+        self.worst == Some(OnFailure::Rollback)
+    }
+
+    /// How a host ends on which nothing is undone for it. `good` is how it ends where all is well.
+    #[must_use]
+    pub const fn outcome(&self, good: Outcome) -> Outcome {
+        match self.worst {
+            None => good,
+            Some(OnFailure::Continue) => Outcome::Partial,
+            Some(OnFailure::Stop | OnFailure::Rollback) => Outcome::Failed,
+        }
+    }
+
+    /// What failed, and why.
+    #[must_use]
+    pub fn into_problem(self) -> Option<Problem> {
+        self.problem
+    }
+}
+
+fn problem(failed: &[&CheckResult]) -> Problem {
+    let names: Vec<&str> = failed.iter().map(|result| &*result.name).collect();
+    let what = match names.as_slice() {
+        [only] => format!("Health check {only} failed"),
+        several => format!("{} health checks failed: {}", several.len(), several.join(", ")),
+    };
+    let why = |result: &&CheckResult| {
+        let times = if result.attempts == 1 { "attempt" } else { "attempts" };
+        let by = format!("{} from the {}, {} {times}", result.kind, result.from.as_str(), result.attempts);
+        if failed.len() == 1 {
+            format!("{} ({by})", result.detail)
+        } else {
+            format!("{}: {} ({by})", result.name, result.detail)
+        }
+    };
+    let why: Vec<String> = failed.iter().map(why).collect();
+    Problem::new(Code::HealthCheck, what)
+        .because(why.join("\n"))
+        .help("correct what is wrong, then apply again; see it as it is now: nixfleet check")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Side;
+
+    fn result(name: &str, passed: bool, on_failure: OnFailure) -> CheckResult {
+        CheckResult {
+            name: name.parse().unwrap(),
+            kind: "tcp".to_owned(),
+            from: Side::Host,
+            on_failure,
+            passed,
+            attempts: 2,
+            duration_ms: 5,
+            detail: "Connection refused".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_gravest_failure_decides() {
+        let (good, told) = (result("a", true, OnFailure::Rollback), result("b", false, OnFailure::Continue));
+        let (stop, undo) = (result("c", false, OnFailure::Stop), result("d", false, OnFailure::Rollback));
+        let on = |results: &[&CheckResult]| {
+            let verdict = Verdict::on(&results.iter().map(|result| (*result).clone()).collect::<Vec<_>>());
+            (verdict.is_to_undo(), verdict.outcome(Outcome::Ok))
+        };
+        assert_eq!(on(&[&good]), (false, Outcome::Ok));
+        assert_eq!(on(&[&good, &told]), (false, Outcome::Partial));
+        assert_eq!(on(&[&told, &stop]), (false, Outcome::Failed));
+        assert_eq!(on(&[&undo, &told]), (true, Outcome::Failed));
+    }
+
+    #[test]
+    fn the_problem_says_what_each_check_found() {
+        let one = Verdict::on(&[result("web", false, OnFailure::Stop)]).into_problem().unwrap();
+        expect_test::expect![[r#"
+            [NF-418] Health check web failed
+              why: Connection refused (tcp from the host, 2 attempts)
+              help: correct what is wrong, then apply again; see it as it is now: nixfleet check"#]]
+        .assert_eq(&one.to_string());
+        let results = [result("web", false, OnFailure::Stop), result("db", false, OnFailure::Continue)];
+        expect_test::expect![[r#"
+            [NF-418] 2 health checks failed: web, db
+              why: web: Connection refused (tcp from the host, 2 attempts)
+                     db: Connection refused (tcp from the host, 2 attempts)
+              help: correct what is wrong, then apply again; see it as it is now: nixfleet check"#]]
+        .assert_eq(&Verdict::on(&results).into_problem().unwrap().to_string());
+        assert_eq!(Verdict::on(&[]).into_problem(), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! Addresses of web pages.
+
+use serde::{Deserialize, Serialize};
+use ureq::http::Uri;
+
+use super::{Invalid, checked_string};
+
+/// An `http` or `https` URL with a host and without a password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Url(String);
+
+checked_string!(Url);
+
+impl Url {
+    fn check(text: &str) -> Result<(), Invalid> {
+        let invalid = |why: &str| Err(Invalid(format!("URL `{}` {why}", text.escape_debug())));
+        let Ok(uri) = text.parse::<Uri>() else { return invalid("is not valid") };
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return invalid("does not begin with http:// or https://");
+        }
+        match uri.authority() {
+            // What is in a manifest can be read by everybody.
+            Some(authority) if authority.as_str().contains('@') => invalid("has a user name in it"),
+            Some(authority) if !authority.host().is_empty() && authority.port_u16() != Some(0) => Ok(()),
+            _ => invalid("names no host"),
+        }
+    }
+
+    /// Whether it takes TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.0.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_a_scheme_that_is_known_and_a_host() {
+        for good in
+            ["http://localhost", "http://10.0.0.1:8080/a?b=c", "https://[::1]/", "HTTPS://web.example.org"]
+        {
+            assert!(good.parse::<Url>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "localhost:80",
+            "ftp://web/",
+            "http://",
+            "http:///x",
+            "http://a:b@web/",
+            "http://web/ x",
+            "/x",
+            "http://web:0/",
+        ] {
+            assert!(bad.parse::<Url>().is_err(), "{bad}");
+        }
+        assert!("HTTPS://web".parse::<Url>().unwrap().is_tls());
+    }
+}

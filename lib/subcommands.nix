@@ -4,6 +4,7 @@
   apply = "Change the hosts";
   rollback = "Return hosts to an earlier generation";
   status = "Show what the hosts have, and what differs from it";
+  check = "Try the health checks of the hosts";
   run = "Run a command on the hosts";
   hosts = "List the hosts of the inventory";
 }

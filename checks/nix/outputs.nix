@@ -23,10 +23,21 @@ in
       app.type
       (lib.removePrefix "${./.}/" app.program)
     ]) outputs.apps.x86_64-linux;
-    expected = lib.genAttrs [ "apply" "hosts" "plan" "rollback" "run" "status" ] (name: [
-      "app"
-      "bin/nixfleet-${name}"
-    ]);
+    expected =
+      lib.genAttrs
+        [
+          "apply"
+          "check"
+          "hosts"
+          "plan"
+          "rollback"
+          "run"
+          "status"
+        ]
+        (name: [
+          "app"
+          "bin/nixfleet-${name}"
+        ]);
   };
 
   "every host is a check" = {

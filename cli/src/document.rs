@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nixfleet_activate::SCHEMA;
+use nixfleet_activate::health::CheckResult;
 use nixfleet_activate::policy::Policy;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Outcome, Report, Status};
@@ -84,6 +85,9 @@ pub struct HostResult {
     /// `status`: how it stands; missing where it is not managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// `check`, `apply`, `rollback`: what the health checks found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub health_checks: Vec<CheckResult>,
     /// `run`: how the command ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Ran>,
@@ -111,7 +115,28 @@ impl HostResult {
     /// A result that so far has only an outcome.
     pub fn new(host: impl Into<String>, outcome: Outcome) -> Self {
         let host = host.into();
-        Self { host, outcome, plan: None, report: None, status: None, run: None, reason: None, problem: None }
+        Self {
+            host,
+            outcome,
+            plan: None,
+            report: None,
+            status: None,
+            health_checks: Vec::new(),
+            run: None,
+            reason: None,
+            problem: None,
+        }
+    }
+
+    /// The result of a host that reported. What its health checks found stands beside the report.
+    pub fn reported(host: impl Into<String>, mut report: Report) -> Self {
+        Self {
+            health_checks: std::mem::take(&mut report.health_checks),
+            problem: report.problem.clone(),
+            outcome: report.outcome,
+            report: Some(report),
+            ..Self::new(host, Outcome::Failed)
+        }
     }
 
     /// The result of a host that a problem ended.

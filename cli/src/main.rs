@@ -8,6 +8,7 @@ mod document;
 mod event;
 mod exit;
 mod flake;
+mod health;
 mod interrupt;
 mod inventory;
 mod nix;

@@ -74,7 +74,7 @@ impl SavedPlan {
     /// A host has no plan: what is not known cannot be applied exactly.
     pub fn of(plans: &[HostPlan], outline: Outline) -> Result<Self, Problem> {
         let hosts = plans.iter().map(|each| match &each.planned {
-            Some(Ok(Planned { plan, way: Way::Apply { closure } })) => Ok(SavedHost {
+            Some(Ok(Planned { plan, way: Way::Apply { closure }, .. })) => Ok(SavedHost {
                 host: each.session.host().clone(),
                 closure: closure.path.clone(),
                 plan: SavedText::Shown(plan.clone()),

@@ -6,12 +6,12 @@ use nixfleet_activate::force::Force;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ForceArgs {
     /// Go on in spite of an objection. lockout: the change would lock out the user who applies it. host-name: the host
-    /// was last applied as another one of the inventory
+    /// was last applied as another one of the inventory. health-checks: the change is kept even where they fail
     #[arg(
         long,
         value_enum,
         help_heading = "Objections",
-        value_name = "lockout|host-name",
+        value_name = "lockout|host-name|health-checks",
         value_delimiter = ','
     )]
     #[arg(hide_possible_values = true)]

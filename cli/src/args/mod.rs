@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, its flags, its help and its examples.
 
 mod apply;
+mod check;
 mod flake;
 mod force;
 mod hosts;
@@ -15,6 +16,7 @@ mod window;
 use clap::{Parser, Subcommand};
 
 pub use apply::{ApplyArgs, Resumed};
+pub use check::CheckArgs;
 pub use flake::FlakeArgs;
 pub use force::ForceArgs;
 pub use hosts::HostsArgs;
@@ -63,6 +65,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Show how each host stands: generation, drift, units
     Status(StatusArgs),
+    /// Try the health checks of each host
+    Check(CheckArgs),
     /// Put hosts back to an earlier generation
     Rollback(RollbackArgs),
     /// Run a command on hosts
@@ -103,6 +107,7 @@ impl Command {
             Self::Plan(_) => "plan",
             Self::Apply(_) => "apply",
             Self::Status(_) => "status",
+            Self::Check(_) => "check",
             Self::Rollback(_) => "rollback",
             Self::Run(_) => "run",
             Self::Hosts(_) => "hosts",

@@ -4,6 +4,7 @@ use nixfleet_activate::report::Outcome;
 
 use super::change::{Manner, Memory, Rollout};
 use super::host_plan::HostPlan;
+use super::planning::Asking;
 use super::{Context, change, confirm, plan, planning, resume, targets};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::document::HostResult;
@@ -39,6 +40,7 @@ type Refused = (Vec<HostResult>, Exit);
 /// What to apply, or why nothing is applied at all.
 async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Rollout, Refused>> {
     let parallel = args.targets.at_once();
+    let asking = Asking { force: &args.force, parallel, health_checks: true };
     let (id, question) = (RolloutId::draw(), "Apply to");
     let Some(file) = &args.plan else {
         let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
@@ -47,7 +49,7 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         let sessions = targets::sessions(hosts, &args.targets)?;
         return Ok(match planning::build(&nix, &sessions, parallel, context).await? {
             Ok(closures) => {
-                let plans = planning::ask(sessions, &closures, &args.force, parallel, context).await?;
+                let plans = planning::ask(sessions, &closures, asking, context).await?;
                 let memory = Memory::New { flake: nix.flake.reference.clone(), closures };
                 Ok(Rollout { id, question, outline, plans, left_out, memory })
             }
@@ -56,7 +58,7 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
     };
     let saved = SavedPlan::read(file)?;
     let (sessions, closures) = (targets::sessions(saved.hosts(), &args.targets)?, saved.closures());
-    let plans = planning::ask(sessions, &closures, &args.force, parallel, context).await?;
+    let plans = planning::ask(sessions, &closures, asking, context).await?;
     let exact = |plan: &HostPlan| plan.plan().is_some_and(|now| saved.objection(plan.name(), now).is_none());
     if plans.iter().all(exact) {
         let mut policy = args.rollout.run.of(saved.outline.policy.clone());

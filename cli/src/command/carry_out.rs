@@ -9,7 +9,7 @@ use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Outcome, Report};
 
 use super::host_plan::{HostPlan, Planned, Way};
-use super::planning::text_of;
+use super::late;
 use crate::args::{Destination, WindowArgs};
 use crate::document::HostResult;
 use crate::event::{Bus, Happening, Phase};
@@ -73,7 +73,7 @@ impl Work for CarryOut {
         };
         let gone = result(plan, &planned, self.carry_out(&plan.session, &planned).await);
         match gone.outcome {
-            Outcome::Ok => HostResult {
+            Outcome::Ok | Outcome::Partial => HostResult {
                 outcome: Outcome::RolledBack,
                 reason: Some("rolled back with others".to_owned()),
                 ..gone
@@ -92,22 +92,23 @@ impl CarryOut {
 
     async fn carry_out(&self, session: &Session, planned: &Planned) -> Result<Report, Problem> {
         let (host, fingerprint) = (session.host(), planned.plan.fingerprint.as_str());
-        let phase = |phase| self.events.say(Happening::HostPhase { host: host.name.clone(), phase });
+        let phase = |phase: Phase| self.events.say(Happening::HostPhase { host: host.name.clone(), phase });
         let (confirm, substitute) = (self.window.seconds(host), self.substitute);
-        let terms = Terms { confirm, force: &self.force, substitute };
-        match &planned.way {
+        let terms = Terms { confirm, force: &self.force, substitute, checks: &planned.checks, phase: &phase };
+        let report = match &planned.way {
             Way::Apply { closure } => {
                 phase(Phase::Copying);
                 let paths = self.stock.closure(&closure.path).await?;
                 let (events, host) = (self.events.clone(), host.name.clone());
                 let arrived = move || events.say(Happening::HostPhase { host, phase: Phase::Activating });
-                remote::apply(session, closure, paths, fingerprint, terms, arrived).await
+                remote::apply(session, closure, paths, fingerprint, terms, arrived).await?
             }
             Way::Rollback { to, activator } => {
                 phase(Phase::RollingBack);
-                remote::rollback(session, *to, activator, fingerprint, terms).await
+                remote::rollback(session, *to, activator, fingerprint, terms).await?
             }
-        }
+        };
+        Ok(late::attempt(session, planned, terms, report).await)
     }
 }
 
@@ -115,19 +116,13 @@ impl CarryOut {
 fn result(host: &HostPlan, planned: &Planned, report: Result<Report, Problem>) -> HostResult {
     let plan = Some(planned.plan.clone());
     match report {
-        Ok(report) => HostResult {
-            plan,
-            problem: report.problem.clone(),
-            outcome: report.outcome,
-            report: Some(report),
-            ..HostResult::new(host.name(), Outcome::Failed)
-        },
+        Ok(report) => HostResult { plan, ..HostResult::reported(host.name(), report) },
         Err(problem) => HostResult { plan, ..HostResult::failed(host.name(), problem) },
     }
 }
 
 fn made(report: &Report) -> Option<Changed> {
-    (report.outcome == Outcome::Ok).then_some(())?;
+    report.outcome.has_changed().then_some(())?;
     Some((report.before.clone(), report.after.clone()?))
 }
 
@@ -158,5 +153,5 @@ pub async fn plan_back(
             .because(format!("it is at generation {now}, the rollout made {}", made.number))
             .help(format!("look at it: nixfleet status --host {name}")));
     }
-    Ok(Planned { plan: text_of(plan)?, way: Way::Rollback { to, activator } })
+    Planned::back(plan, to, activator)
 }

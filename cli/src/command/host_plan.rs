@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use nixfleet_activate::health::{Check, CheckResult};
+use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::Outcome;
 
+use super::planning::text_of;
 use crate::args::Destination;
 use crate::document::HostResult;
+use crate::health;
 use crate::nix::Closure;
 use crate::plan_text::PlanText;
 use crate::ssh::Session;
@@ -25,6 +29,21 @@ pub struct Planned {
     pub plan: PlanText,
     /// How.
     pub way: Way,
+    /// The health checks that are tried from here.
+    pub checks: Vec<Check>,
+    /// What health checks found where nothing is to change.
+    pub found: Vec<CheckResult>,
+}
+
+impl Planned {
+    /// The plan of going back to a generation.
+    ///
+    /// # Errors
+    /// Only a bug.
+    pub fn back(plan: Plan, to: Destination, activator: String) -> Result<Self, Problem> {
+        let checks = health::of_closure(&plan.target).unwrap_or_default();
+        Ok(Self { plan: text_of(plan)?, way: Way::Rollback { to, activator }, checks, found: Vec::new() })
+    }
 }
 
 /// How a plan is carried out.
@@ -64,12 +83,14 @@ impl HostPlan {
         let mut result = match &self.planned {
             None => HostResult::new(self.name(), Outcome::Skipped),
             Some(Err(problem)) => HostResult::failed(self.name(), problem.clone()),
-            Some(Ok(Planned { plan, .. })) => match plan.problems.first() {
+            Some(Ok(Planned { plan, found, .. })) => match plan.problems.first() {
                 Some(problem) => HostResult {
                     problem: Some(problem.clone()),
                     ..HostResult::new(self.name(), Outcome::Blocked)
                 },
-                None if plan.steps == 0 => HostResult::new(self.name(), Outcome::Unchanged),
+                None if plan.steps == 0 => {
+                    HostResult::checked(self.name(), found.clone(), Outcome::Unchanged)
+                }
                 None => HostResult::new(self.name(), Outcome::Ok),
             },
         };

@@ -3,10 +3,12 @@
 mod apply;
 mod carry_out;
 mod change;
+mod check;
 mod completions;
 mod confirm;
 mod host_plan;
 mod hosts;
+mod late;
 mod plan;
 mod planning;
 mod reference;
@@ -141,6 +143,7 @@ pub async fn execute(command: &Command, context: &Context) -> anyhow::Result<Exi
         Command::Plan(args) => plan::execute(args, context).await,
         Command::Apply(args) => apply::execute(args, context).await,
         Command::Status(args) => status::execute(args, context).await,
+        Command::Check(args) => check::execute(args, context).await,
         Command::Rollback(args) => rollback::execute(args, context).await,
         Command::Run(args) => run::execute(args, context).await,
         Command::Hosts(args) => hosts::execute(args, context).await,

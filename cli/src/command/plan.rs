@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use nixfleet_activate::report::Outcome;
 
 use super::host_plan::HostPlan;
+use super::planning::Asking;
 use super::{Context, planning, targets};
 use crate::args::PlanArgs;
 use crate::document::{HostResult, RolloutView};
@@ -28,7 +29,8 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
         Ok(closures) => closures,
         Err(results) => return context.refuse(results, Exit::Refused),
     };
-    let plans = planning::ask(sessions, &closures, &args.force, parallel, context).await?;
+    let asking = Asking { force: &args.force, parallel, health_checks: false };
+    let plans = planning::ask(sessions, &closures, asking, context).await?;
     show(&plans, context)?;
     show_waves(&outline, &plans, &left_out, context);
     show_without(&plans, context);

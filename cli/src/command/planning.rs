@@ -16,6 +16,7 @@ use crate::args::ForceArgs;
 use crate::contents;
 use crate::document::HostResult;
 use crate::event::{Happening, Phase, Stage};
+use crate::health;
 use crate::nix::{Closure, Nix};
 use crate::orchestrate::each;
 use crate::plan_text::PlanText;
@@ -64,6 +65,17 @@ pub async fn build(
     Ok(Err(hosts.iter().map(result).collect()))
 }
 
+/// How hosts are asked.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// In spite of which objections.
+    pub force: &'a ForceArgs,
+    /// How many at once.
+    pub parallel: NonZeroUsize,
+    /// Whether those on which nothing is to change try their health checks.
+    pub health_checks: bool,
+}
+
 /// Asks every host for its plan.
 ///
 /// # Errors
@@ -71,19 +83,20 @@ pub async fn build(
 pub async fn ask(
     sessions: Vec<Arc<Session>>,
     closures: &BTreeMap<String, Closure>,
-    force: &ForceArgs,
-    parallel: NonZeroUsize,
+    asking: Asking<'_>,
     context: &Context,
 ) -> anyhow::Result<Vec<HostPlan>> {
     let activators = Arc::new(Activators::default());
-    let planned = each(sessions.clone(), parallel, &context.interrupt, |session| {
+    let planned = each(sessions.clone(), asking.parallel, &context.interrupt, |session| {
         let (activators, events) = (Arc::clone(&activators), context.events.clone());
-        let force = force.force.clone();
+        let (force, health_checks) = (asking.force.force.clone(), asking.health_checks);
         let closure = closures.get(&session.host().name).cloned().unwrap_or_default();
         async move {
             let name = &session.host().name;
             events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
-            let planned = one(&session, closure, &force, &activators).await;
+            let checking = || events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Checking });
+            let trying = health_checks.then_some(checking);
+            let planned = one(&session, closure, &force, &activators, trying).await;
             events.say(said(name, &planned));
             planned
         }
@@ -111,14 +124,27 @@ pub fn text_of(plan: Plan) -> Result<PlanText, Problem> {
         .map_err(|error| Problem::new(Code::BadAnswer, "the plan cannot be kept").at(host).because(error))
 }
 
+/// `checking`: what is called when health checks are tried from here, if those of a host without changes are tried.
 async fn one(
     session: &Session,
     closure: Closure,
     force: &[Force],
     activators: &Activators,
+    checking: Option<impl Fn()>,
 ) -> Result<Planned, Problem> {
     let wanted = Wanted::read(closure)?;
-    let mut plan = remote::plan(session, &wanted, force, activators).await?;
+    let checks = health::of_manifest(&wanted.manifest)?;
+    let mut plan = remote::plan(session, &wanted, force, activators, checking.is_some()).await?;
+    let mut found = plan.health_checks.take();
+    if let (Some(found), Some(checking), false) = (&mut found, checking, checks.is_empty()) {
+        checking();
+        found.extend(health::attempt(&checks).await);
+    }
     contents::fill_in(&mut plan, &wanted);
-    Ok(Planned { plan: text_of(plan)?, way: Way::Apply { closure: wanted.closure } })
+    Ok(Planned {
+        plan: text_of(plan)?,
+        way: Way::Apply { closure: wanted.closure },
+        checks,
+        found: found.unwrap_or_default(),
+    })
 }

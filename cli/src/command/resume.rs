@@ -7,6 +7,7 @@ use nixfleet_activate::problem::{Code, Problem};
 
 use super::change::{Manner, Memory, Rollout};
 use super::host_plan::HostPlan;
+use super::planning::Asking;
 use super::{Context, change, planning, targets};
 use crate::args::{ApplyArgs, Resumed};
 use crate::event::End;
@@ -40,7 +41,8 @@ pub async fn execute(
     let (open, ended): (Vec<_>, Vec<_>) = targets::sessions(hosts, &args.targets)?
         .into_iter()
         .partition(|session| !done.contains_key(&session.host().name));
-    let mut plans = planning::ask(open, &closures, &args.force, args.targets.at_once(), context).await?;
+    let asking = Asking { force: &args.force, parallel: args.targets.at_once(), health_checks: true };
+    let mut plans = planning::ask(open, &closures, asking, context).await?;
     plans.extend(ended.into_iter().map(|session| HostPlan { session, planned: None }));
     let mut policy = args.rollout.run.of(head.outline.policy.clone());
     policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);

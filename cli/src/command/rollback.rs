@@ -9,7 +9,7 @@ use nixfleet_activate::problem::{Code, Problem};
 
 use super::carry_out::{Changed, plan_back};
 use super::change::Manner;
-use super::host_plan::{HostPlan, Planned, Way};
+use super::host_plan::{HostPlan, Planned};
 use super::{Context, change, confirm, planning, targets};
 use crate::args::{Destination, RollbackArgs, TargetArgs};
 use crate::event::{Happening, Phase};
@@ -120,7 +120,7 @@ async fn one(session: &Arc<Session>, back: Back) -> Result<Planned, Problem> {
         Back::Behind((before, made)) => plan_back(session, before.as_ref(), &made).await,
         Back::To(to) => {
             let (plan, activator) = remote::plan_rollback(session, to).await?;
-            Ok(Planned { plan: planning::text_of(plan)?, way: Way::Rollback { to, activator } })
+            Planned::back(plan, to, activator)
         }
     }
 }

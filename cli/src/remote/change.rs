@@ -1,14 +1,18 @@
 //! Carries a change out on a host and follows it to its end, whatever becomes of the connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use nixfleet_activate::health::Check;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Report;
 use nixfleet_activate::run::{AwaitingConfirm, Notice, RunId};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, CHANGE, COPY, PRELUDE, delivery};
+use super::{Answer, CHANGE, COPY, PRELUDE, Terms, delivery};
+use crate::event::Phase;
+use crate::health;
 use crate::nix::Freight;
 use crate::process::Output;
 use crate::ssh::Session;
@@ -36,8 +40,8 @@ pub struct Change<'a> {
     pub program: &'a str,
     /// The run.
     pub run: &'a RunId,
-    /// Within how many seconds it has to be confirmed, if it has to.
-    pub confirm: Option<u64>,
+    /// On which terms.
+    pub terms: Terms<'a>,
 }
 
 impl Change<'_> {
@@ -107,13 +111,21 @@ impl Change<'_> {
 
     /// Tries, over connections made since, until the host has heard it or goes back.
     async fn confirm(&self, awaited: &AwaitingConfirm) {
-        let deadline = Instant::now() + Duration::from_secs(self.confirm.unwrap_or(awaited.seconds));
+        if !self.terms.checks.is_empty() {
+            (self.terms.phase)(Phase::Checking);
+        }
+        let found = health::attempt(self.terms.checks).await;
+        (self.terms.phase)(Phase::Confirming);
+        // Results are numbers and texts, which are always JSON.
+        let found: Arc<[u8]> = serde_json::to_vec(&found).unwrap_or_default().into();
+        let deadline = Instant::now() + Duration::from_secs(self.terms.confirm.unwrap_or(awaited.seconds));
         let script = format!("{PRELUDE}\n{}", include_str!("scripts/confirm.sh"));
         let mut refused = 0;
         while Instant::now() < deadline && refused < REFUSALS {
             let arguments = [self.program, self.run];
             let limit = deadline.saturating_duration_since(Instant::now());
-            let output = self.session.script_afresh(&script, &arguments, limit).await;
+            let output =
+                self.session.script_afresh(&script, &arguments, vec![Arc::clone(&found)], limit).await;
             match output {
                 // Whoever can log in but not become root has not reached the host either.
                 Ok(output) if output.status.success() => return,
@@ -126,7 +138,9 @@ impl Change<'_> {
 
     /// Finds the host again after the connection broke, and follows the run from where it is.
     async fn rejoin(&self, broke: Problem) -> Result<Report, Problem> {
-        let deadline = Instant::now() + REJOIN + Duration::from_secs(self.confirm.unwrap_or(0));
+        let longest = self.terms.checks.iter().map(Check::limit).max().unwrap_or_default();
+        let deadline =
+            Instant::now() + REJOIN + longest + Duration::from_secs(self.terms.confirm.unwrap_or(0));
         let mut pause = AGAIN;
         let mut unknown = 0;
         while Instant::now() < deadline {

@@ -4,6 +4,7 @@ mod answer;
 mod apply;
 mod change;
 mod delivery;
+mod health;
 mod plan;
 mod rollback;
 mod run;
@@ -19,6 +20,7 @@ use nixfleet_activate::problem::Problem;
 use crate::ssh::Session;
 
 pub use apply::apply;
+pub use health::health;
 pub use plan::{Activators, Wanted, plan};
 pub use rollback::{plan_rollback, rollback};
 pub use run::{Finished, Line, run};

@@ -9,7 +9,7 @@ use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 
 use super::terms::force_flags;
-use super::{LOOK, ask};
+use super::{CHANGE, LOOK, ask};
 use crate::nix::Closure;
 use crate::render::clean;
 use crate::ssh::Session;
@@ -58,7 +58,8 @@ impl Activators {
 }
 
 /// Asks for a plan. Where the host already runs the activator of the wanted closure this is one SSH exec; else the
-/// activator is sent along in a second one, and removed again.
+/// activator is sent along in a second one, and removed again. With `health_checks`, a host where nothing is to change tries
+/// them.
 ///
 /// # Errors
 /// The host cannot be reached, has no Nix, gives no root, or its activator refuses.
@@ -67,14 +68,16 @@ pub async fn plan(
     wanted: &Wanted,
     force: &[Force],
     activators: &Activators,
+    health_checks: bool,
 ) -> Result<Plan, Problem> {
     let activator = wanted.activator.to_string_lossy();
     let manifest = Arc::clone(&wanted.manifest);
+    let (trying, limit) = if health_checks { (Some("--health-checks"), CHANGE) } else { (None, LOOK) };
     let flags: Vec<String> = force_flags(force).collect();
-    let flags = || flags.iter().map(String::as_str);
+    let flags = || flags.iter().map(String::as_str).chain(trying);
     let arguments: Vec<&str> =
         [activator.as_ref(), &wanted.closure.path].into_iter().chain(flags()).collect();
-    let answer = ask(session, include_str!("scripts/plan.sh"), &arguments, vec![manifest], LOOK).await?;
+    let answer = ask(session, include_str!("scripts/plan.sh"), &arguments, vec![manifest], limit).await?;
     if !answer.has_nix {
         return Err(no_nix(session));
     }
@@ -88,7 +91,7 @@ pub async fn plan(
     let size = program.len().to_string();
     let arguments: Vec<&str> = [size.as_str(), &wanted.closure.path].into_iter().chain(flags()).collect();
     let pieces = vec![program, Arc::clone(&wanted.manifest)];
-    let answer = ask(session, include_str!("scripts/upload.sh"), &arguments, pieces, LOOK).await?;
+    let answer = ask(session, include_str!("scripts/upload.sh"), &arguments, pieces, limit).await?;
     ours(answer.document()?, session, wanted)
 }
 

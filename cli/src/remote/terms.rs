@@ -1,6 +1,9 @@
 //! On which terms a host is changed.
 
 use nixfleet_activate::force::Force;
+use nixfleet_activate::health::Check;
+
+use crate::event::Phase;
 
 /// What a host is told beside the goal.
 #[derive(Clone, Copy)]
@@ -11,6 +14,10 @@ pub struct Terms<'a> {
     pub force: &'a [Force],
     /// Whether it fetches from its own binary caches what those have.
     pub substitute: bool,
+    /// The health checks that are tried from here before it is confirmed.
+    pub checks: &'a [Check],
+    /// Called when something else is done about it.
+    pub phase: &'a (dyn Fn(Phase) + Send + Sync),
 }
 
 impl Terms<'_> {

@@ -2,6 +2,7 @@
 
 mod clean;
 mod diff;
+mod health;
 mod plan;
 mod print;
 mod progress;
@@ -12,6 +13,7 @@ mod table;
 mod waves;
 
 pub use clean::clean;
+pub use health::health;
 pub use plan::plans;
 pub use print::{err, out};
 pub use progress::Progress;

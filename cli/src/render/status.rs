@@ -1,11 +1,12 @@
 //! How hosts stand.
 
+use nixfleet_activate::health::Checked;
 use nixfleet_activate::plan::Drift;
 use nixfleet_activate::report::Status;
 use nixfleet_activate::show;
 
 use super::style::{BOLD, GREEN, RED, YELLOW, outcome_style, paint};
-use super::{clean, indented, table};
+use super::{clean, health, indented, table};
 use crate::document::HostResult;
 
 /// A table of all hosts, and below it whatever is not as it should be.
@@ -38,9 +39,22 @@ fn state(result: &HostResult) -> String {
         (Some(status), None) if status.locked_by.is_some() => (YELLOW, "busy"),
         (Some(status), None) if !status.drift.is_empty() => (YELLOW, "drift"),
         (Some(status), None) if not_running(status).next().is_some() => (RED, "units down"),
+        (Some(status), None) if unhealthy(status).is_some() => (RED, "unhealthy"),
         (Some(_), None) => (GREEN, "managed"),
     };
     paint(style, word)
+}
+
+/// The health checks of the generation in force, where some failed when they were last tried.
+fn unhealthy(status: &Status) -> Option<&Checked> {
+    let failed = |checked: &&Checked| checked.results.iter().any(|result| !result.passed);
+    checked(status).filter(failed)
+}
+
+/// What is known of the health checks of the generation in force.
+fn checked(status: &Status) -> Option<&Checked> {
+    let checked = status.health_checks.as_ref();
+    checked.filter(|checked| Some(&checked.generation) == status.current.as_ref())
 }
 
 /// What is not as the last run left it. While one is at work that is no news.
@@ -70,6 +84,10 @@ fn details(result: &HostResult, verbose: bool) -> Option<String> {
         lines.extend(
             not_running(status).map(|unit| format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)),
         );
+        if let Some(checked) = checked(status).filter(|_| verbose).or_else(|| unhealthy(status)) {
+            lines.push(format!("health checks {} s ago:", show::ago(checked.at)));
+            lines.extend(health::lines(&checked.results, verbose));
+        }
         lines.extend(status.kept.iter().map(|path| format!("kept: {path}")));
         if verbose {
             let running = status.units.iter().filter(|unit| unit.active != "failed");

@@ -190,22 +190,19 @@ impl Hosts {
 
     /// Whether any host of a wave is as it should be.
     pub fn any_good(&self, wave: usize) -> bool {
-        self.of(wave).any(|member| matches!(member.state, State::Ended(outcome) if outcome.is_good()))
+        self.of(wave).any(|member| matches!(member.state, State::Ended(outcome) if outcome.is_good() || outcome.has_changed()))
     }
 
     /// Whether any host of a wave was changed just now.
     pub fn any_changed(&self, wave: usize) -> bool {
-        self.of(wave).any(|member| member.fresh && member.state == State::Ended(Outcome::Ok))
+        self.of(wave).any(|member| member.fresh && member.state.has_changed())
     }
 
     /// The hosts that were changed, of a wave or of all.
     pub fn changed(&self, wave: Option<usize>) -> Vec<usize> {
         let members = self.members.iter().enumerate();
         let of_wave = members.filter(|(_, member)| wave.is_none_or(|wave| member.wave == wave));
-        of_wave
-            .filter(|(_, member)| member.state == State::Ended(Outcome::Ok))
-            .map(|(host, _)| host)
-            .collect()
+        of_wave.filter(|(_, member)| member.state.has_changed()).map(|(host, _)| host).collect()
     }
 
     fn of(&self, wave: usize) -> impl Iterator<Item = &Member> {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use nixfleet_activate::plan::Generation;
-use nixfleet_activate::report::Outcome;
 
 use crate::event::{End, Event, Happening, HostEnd};
 
@@ -42,7 +41,7 @@ impl Told {
 
     /// The hosts that it has changed, with the generation before, if there was one, and the one that it made.
     pub fn changed(&self) -> BTreeMap<String, (Option<Generation>, Generation)> {
-        let changed = self.hosts.iter().filter(|(_, end)| end.outcome == Outcome::Ok);
+        let changed = self.hosts.iter().filter(|(_, end)| end.outcome.has_changed());
         changed
             .filter_map(|(host, end)| Some((host.clone(), (end.before.clone(), end.after.clone()?))))
             .collect()

@@ -155,9 +155,11 @@ impl Session {
         &self,
         script: &str,
         arguments: &[&str],
+        stdin: Vec<Arc<[u8]>>,
         limit: Duration,
     ) -> Result<Output, Problem> {
-        self.judge(self.run(self.words(script, arguments, limit, Shared::No)?).await?)
+        let invocation = self.words(script, arguments, limit, Shared::No)?.stdin(stdin);
+        self.judge(self.run(invocation).await?)
     }
 
     async fn send(

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# $1: the size of the activator. $2: the wanted closure. Then --force=…, if any. Standard input: the activator, then the
-# manifest.
+# $1: the size of the activator. $2: the wanted closure. Then --force=… and --health-checks, if any. Standard input: the
+# activator, then the manifest.
 size=$1 closure=$2
 shift 2
 directory=$(mktemp -d) || exit

@@ -1,0 +1,251 @@
+//! Health checks on real hosts: what they find decides whether a change stands.
+
+mod stage;
+
+use std::time::Duration;
+
+use nixfleet_lab::command::{Finished, wait_until};
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::Lab;
+use serde_json::Value;
+use stage::{applies, assert_says, generation, lone, outcomes, outcomes_of};
+
+fn web(lab: &Lab) -> &Guest {
+    lab.guest("web-1").unwrap()
+}
+
+/// Gives web servers these health checks, in place of those of the test before.
+fn checks(lab: &Lab, nix: &str) {
+    let file = lab.operator().unwrap().guest().files().unwrap();
+    let module = format!("{{ pkgs, host, ... }}:\n{{\n  nixfleet.healthChecks = {{\n{nix}\n  }};\n}}\n");
+    file.write("/home/ada/fleet/roles/checks.nix", module).unwrap();
+}
+
+/// web-1 with a module for checks, converged without any.
+fn converged() -> Lab {
+    let lab = lone("web-1");
+    let operator = lab.operator().unwrap();
+    operator
+        .edits(
+            "roles/web.nix",
+            "  nixfleet.packages =",
+            "  imports = [ ./checks.nix ];\n  nixfleet.packages =",
+        )
+        .unwrap();
+    checks(&lab, "");
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    lab
+}
+
+/// Applies to web-1, and says how that ended.
+fn apply(lab: &Lab, flags: &str) -> (Finished, Value) {
+    let line = format!("nixfleet apply --yes --json --host web-1 {flags}");
+    let (finished, mut document) = lab.operator().unwrap().types_for_json(&line).unwrap();
+    let host = document["hosts"][0].take();
+    (finished, host)
+}
+
+/// The results of checks by name: whether they passed, attempts, detail.
+fn found(host: &Value) -> Vec<(String, bool, u64, String)> {
+    let results = host["healthChecks"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    results
+        .map(|result| {
+            let (passed, attempts) =
+                (result["passed"].as_bool().unwrap(), result["attempts"].as_u64().unwrap());
+            (text(&result["name"]), passed, attempts, text(&result["detail"]))
+        })
+        .collect()
+}
+
+#[test]
+fn every_kind_of_check_passes_and_fails_for_what_it_says() {
+    let lab = converged();
+    // Good ones first: all of them are tried behind one change.
+    checks(
+        &lab,
+        r#"
+    unit.unit = "web.service";
+    page.http = { url = "http://localhost:8080/"; status = 200; bodyContains = "hello"; bodyMatches = "^hello from web-[0-9]"; };
+    host.http = { url = "http://web-1:8080/"; };
+    head.http = { url = "http://127.0.0.1:8080/"; method = "HEAD"; responseHeaders.Content-Type = "text/html"; };
+    port.tcp.port = 22;
+    command.command = [ "${pkgs.busybox}/bin/busybox" "test" "-e" "/etc/web/httpd.conf" ];
+    outside = { http.url = "http://${host.addr}:8080/"; from = "operator"; };
+    door = { tcp.port = 22; from = "operator"; };"#,
+    );
+    let (finished, host) = apply(&lab, "");
+    assert!(finished.ok(), "{finished}");
+    assert_eq!(found(&host).len(), 8, "{host:#}");
+    assert!(found(&host).iter().all(|(_, passed, ..)| *passed), "{host:#}");
+    let before = generation(web(&lab));
+
+    // Then everything that can be wrong, with a service that ends two seconds after its start, and one
+    // that is started again each time.
+    checks(
+        &lab,
+        r#"
+    ending = { unit = "ending.service"; stableFor = "4s"; retries = 0; onFailure = "stop"; };
+    flapping = { unit = "flapping.service"; stableFor = "4s"; retries = 1; onFailure = "stop"; };
+    absent = { unit = "absent.service"; retries = 0; onFailure = "stop"; };
+    status = { http = { url = "http://localhost:8080/"; status = 204; }; retries = 0; onFailure = "stop"; };
+    missing = { http = { url = "http://localhost:8080/missing"; }; retries = 0; onFailure = "stop"; };
+    body = { http = { url = "http://localhost:8080/"; bodyContains = "goodbye"; }; retries = 0; onFailure = "stop"; };
+    header = { http = { url = "http://localhost:8080/"; responseHeaders.X-Up = "yes"; }; retries = 0; onFailure = "stop"; };
+    closed = { tcp.port = 81; retries = 2; onFailure = "stop"; };
+    name = { tcp = { host = "nowhere.invalid"; port = 80; }; retries = 0; onFailure = "stop"; };
+    code = { command = [ "/bin/sh" "-c" "echo no room >&2; exit 7" ]; retries = 0; startDelay = "1s"; onFailure = "stop"; };
+    slow = { command = [ "/bin/sleep" "60" ]; timeout = "1s"; retries = 0; onFailure = "stop"; };
+  };
+  nixfleet.systemd.units."ending.service".sections = {
+    Service.ExecStart = "/bin/sh -c 'sleep 2; exit 1'";
+    Install.WantedBy = "multi-user.target";
+  };
+  nixfleet.systemd.units."flapping.service".sections = {
+    Service = { ExecStart = "/bin/sh -c 'sleep 2; exit 1'"; Restart = "always"; RestartSec = "10ms"; };
+    Unit.StartLimitIntervalSec = 0;
+    Install.WantedBy = "multi-user.target";"#,
+    );
+    let (finished, host) = apply(&lab, "--no-confirm");
+    assert_eq!(finished.code, 2, "{finished}");
+    assert_eq!(host["outcome"], "failed", "{host:#}");
+    assert_eq!(host["problem"]["code"], "NF-418");
+    assert_eq!(generation(web(&lab)), before + 1, "it only stops");
+    let results = found(&host);
+    for (name, attempts, saying) in [
+        ("absent", 1, "no such unit"),
+        ("body", 1, "does not contain `goodbye`, but begins: hello from web-1"),
+        ("closed", 3, "Connection refused"),
+        ("code", 1, "exit code 7: no room"),
+        ("ending", 1, "it is failed"),
+        ("flapping", 2, "it "),
+        ("header", 1, "there is no header x-up"),
+        ("missing", 1, "status 404"),
+        ("name", 1, "cannot be resolved"),
+        ("slow", 1, "it did not end within 1 s"),
+        ("status", 1, "status 200, not 204"),
+    ] {
+        let result = results.iter().find(|result| result.0 == name).unwrap_or_else(|| panic!("no {name}"));
+        assert!(!result.1 && result.2 == attempts && result.3.contains(saying), "{result:?}");
+    }
+    let delayed =
+        host["healthChecks"].as_array().unwrap().iter().find(|result| result["name"] == "code").unwrap();
+    assert!(delayed["durationMs"].as_u64().unwrap() >= 1000, "{delayed}");
+}
+
+#[test]
+fn what_a_failure_means_is_up_to_the_check_and_to_force() {
+    let lab = converged();
+    let operator = lab.operator().unwrap();
+    let failing = |on_failure: &str| {
+        format!(
+            "page = {{ http = {{ url = \"http://localhost:8080/\"; bodyContains = \"good morning\"; }}; retries = 1; onFailure = \"{on_failure}\"; }};"
+        )
+    };
+    let first = generation(web(&lab));
+
+    checks(&lab, &failing("rollback"));
+    let (finished, host) = apply(&lab, "");
+    assert_eq!((finished.code, &host["outcome"]), (2, &"rolled-back".into()), "{host:#}");
+    assert_says(&finished, 2, &["NF-418", "does not contain `good morning`"]);
+    assert_eq!(generation(web(&lab)), first);
+
+    checks(&lab, &failing("continue"));
+    let (finished, host) = apply(&lab, "");
+    assert_eq!((finished.code, &host["outcome"]), (2, &"partial".into()), "{host:#}");
+    assert_eq!(generation(web(&lab)), first + 1);
+
+    // A host on which nothing is to change is no better for that, and still costs one SSH command.
+    checks(&lab, &failing("rollback"));
+    let (_, host) = apply(&lab, "--force health-checks");
+    assert_eq!(host["outcome"], "failed", "{host:#}");
+    assert_eq!(generation(web(&lab)), first + 2);
+    let sessions = web(&lab).ssh_sessions().unwrap();
+    let (finished, host) = apply(&lab, "");
+    assert_eq!((finished.code, &host["outcome"]), (2, &"failed".into()), "{host:#}");
+    assert_says(&finished, 2, &["NF-418", "Health check page failed"]);
+    assert_eq!(web(&lab).ssh_sessions().unwrap(), sessions + 1);
+    assert_eq!(generation(web(&lab)), first + 2);
+
+    // On demand: the same, as a table and as a document; and `status` remembers.
+    let table = operator.types("nixfleet check --host web-1").unwrap();
+    assert_says(&table, 2, &["web-1", "page", "http", "host", "failed", "does not contain `good morning`"]);
+    let (finished, document) = operator.types_for_json("nixfleet check --json --host web-1").unwrap();
+    assert_eq!(finished.code, 2);
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "failed")]));
+    assert_eq!(found(&document["hosts"][0])[0].1, false);
+    assert_says(
+        &operator.types("nixfleet status --host web-1").unwrap(),
+        0,
+        &["unhealthy", "health check page: failed"],
+    );
+
+    // Made right, it is green again.
+    operator.edits("roles/web.nix", "message = \"hello\"", "message = \"good morning\"").unwrap();
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    assert_says(&operator.types("nixfleet check --host web-1").unwrap(), 0, &["page", "passed"]);
+    assert_says(
+        &operator.types("nixfleet status --host web-1 -v").unwrap(),
+        0,
+        &["managed", "health check page: passed"],
+    );
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
+}
+
+#[test]
+fn a_check_from_the_operators_side_takes_the_host_back_too() {
+    let lab = converged();
+    let operator = lab.operator().unwrap();
+    let first = generation(web(&lab));
+    checks(&lab, "outside = { tcp = { host = \"web-1\"; port = 81; }; from = \"operator\"; retries = 1; };");
+
+    // The host waits for what the other side finds, and is told.
+    let (finished, host) = apply(&lab, "");
+    assert_eq!((finished.code, &host["outcome"]), (2, &"rolled-back".into()), "{host:#}");
+    assert_says(&finished, 2, &["NF-418", "Connection refused"]);
+    assert_eq!(found(&host)[0].2, 2);
+    assert_eq!(generation(web(&lab)), first);
+
+    // Without a confirmation the host has committed already, and is taken back.
+    let (finished, host) = apply(&lab, "--no-confirm");
+    assert_eq!((finished.code, &host["outcome"]), (2, &"rolled-back".into()), "{host:#}");
+    assert_eq!(host["problem"]["code"], "NF-418");
+    assert_eq!(generation(web(&lab)), first);
+
+    checks(
+        &lab,
+        "outside = { command = [ \"/usr/bin/test\" \"-e\" \"/home/ada/fleet/up\" ]; from = \"operator\"; retries = 0; };",
+    );
+    operator.types("touch up").unwrap().success().unwrap();
+    let (finished, host) = apply(&lab, "");
+    assert_eq!(host["outcome"], "ok", "{finished}");
+    operator.types("rm up").unwrap().success().unwrap();
+    let (finished, host) = apply(&lab, "");
+    assert_eq!((finished.code, &host["outcome"]), (2, &"failed".into()), "{host:#}");
+    assert_says(
+        &operator.types("nixfleet check --host web-1").unwrap(),
+        2,
+        &["outside", "operator", "failed"],
+    );
+}
+
+#[test]
+fn a_run_that_is_killed_while_checks_are_tried_ends_in_the_old_generation() {
+    let lab = converged();
+    let first = generation(web(&lab));
+    checks(
+        &lab,
+        "slow = { command = [ \"/bin/sh\" \"-c\" \"touch /run/checking; sleep 60\" ]; timeout = \"2m\"; };",
+    );
+    let line = "nixfleet apply --yes --json --host web-1";
+    let mut applying = lab.operator().unwrap().typed(line).unwrap().into_command().spawn().unwrap();
+    let files = web(&lab).files().unwrap();
+    wait_until("the checks are tried", Duration::from_secs(150), || Ok(files.exists("/run/checking")))
+        .unwrap();
+
+    web(&lab).ask("systemctl kill --kill-whom=main --signal=KILL 'nixfleet-run-*.service'").unwrap();
+
+    assert_eq!(applying.wait().unwrap().code(), Some(2));
+    assert_eq!(generation(web(&lab)), first);
+    assert!(!files.exists("/var/lib/nixfleet/journal.json"));
+}

@@ -1,0 +1,81 @@
+//! `nixfleet check`.
+
+use std::time::Instant;
+
+use nixfleet_activate::health::{CheckResult, Verdict};
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::Outcome;
+
+use super::{Context, targets};
+use crate::args::CheckArgs;
+use crate::document::HostResult;
+use crate::event::{Happening, Phase};
+use crate::exit::Exit;
+use crate::orchestrate::each;
+use crate::ssh::Session;
+use crate::{health, remote, render};
+
+/// Tries the health checks of the generation in force on each host, and those that are tried from here.
+///
+/// # Errors
+/// The command came to no host.
+pub async fn execute(args: &CheckArgs, context: &Context) -> anyhow::Result<Exit> {
+    let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
+    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+    let sessions = targets::sessions(hosts, &args.targets)?;
+    let found = each(sessions, args.targets.at_once(), &context.interrupt, |session| {
+        let events = context.events.clone();
+        async move {
+            let name = &session.host().name;
+            events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Checking });
+            let began = Instant::now();
+            let result = match one(&session).await {
+                Ok(found) => HostResult::checked(name, found, Outcome::Ok),
+                Err(problem) => HostResult::failed(name, problem),
+            };
+            events.say(Happening::HostEnded(result.end(began.elapsed())));
+            result
+        }
+    });
+    let results: Vec<HostResult> = names
+        .into_iter()
+        .zip(found.await?)
+        .map(|(name, found)| found.unwrap_or_else(|| HostResult::new(name, Outcome::Skipped)))
+        .collect();
+    context.show(&render::health(&results, context.output.verbose));
+    context.finish(results, None)
+}
+
+async fn one(session: &Session) -> Result<Vec<CheckResult>, Problem> {
+    let checked = remote::health(session).await?;
+    let mut found = checked.results;
+    if checked.elsewhere.is_empty() {
+        return Ok(found);
+    }
+    let checks = health::of_closure(&checked.generation.closure).ok_or_else(|| {
+        let names: Vec<&str> = checked.elsewhere.iter().map(|name| &**name).collect();
+        unknown(session, &names.join(", "))
+    })?;
+    found.extend(health::attempt(&checks).await);
+    Ok(found)
+}
+
+fn unknown(session: &Session, names: &str) -> Problem {
+    use nixfleet_activate::problem::Code;
+    let name = &session.host().name;
+    Problem::new(Code::HealthCheck, format!("health checks that are tried from here are not known: {names}"))
+        .at(name)
+        .because("the closure of the host is not in the store of this machine")
+        .help(format!(
+            "check from where the host was applied, or build its closure: nixfleet plan --host {name}"
+        ))
+}
+
+impl HostResult {
+    /// The result of a host whose health checks were tried, and that ends like this where all is well.
+    pub fn checked(host: impl Into<String>, found: Vec<CheckResult>, good: Outcome) -> Self {
+        let verdict = Verdict::on(&found);
+        let outcome = verdict.outcome(good);
+        Self { health_checks: found, problem: verdict.into_problem(), ..Self::new(host, outcome) }
+    }
+}

@@ -1,0 +1,52 @@
+//! Health checks that are tried from here behind a change that nobody had to confirm.
+
+use nixfleet_activate::force::Force;
+use nixfleet_activate::health::Verdict;
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::{Outcome, Report};
+
+use super::host_plan::{Planned, Way};
+use crate::args::Destination;
+use crate::event::Phase;
+use crate::remote::Terms;
+use crate::ssh::Session;
+use crate::{health, remote};
+
+/// Tries them, and takes the host back where that is what a failure means: it has committed the change and will not do so
+/// by itself.
+pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut report: Report) -> Report {
+    if terms.confirm.is_some() || terms.checks.is_empty() || !report.outcome.has_changed() {
+        return report;
+    }
+    (terms.phase)(Phase::Checking);
+    report.health_checks.extend(health::attempt(terms.checks).await);
+    let verdict = Verdict::on(&report.health_checks);
+    report.outcome = verdict.outcome(report.outcome);
+    let may_undo = matches!(planned.way, Way::Apply { .. }) && !terms.force.contains(&Force::HealthChecks);
+    let to_undo = may_undo && verdict.is_to_undo();
+    report.problem = verdict.into_problem();
+    let Some(before) = report.before.clone().filter(|_| to_undo) else { return report };
+    match go_back(session, before.number, terms).await {
+        Ok(back) if back.after == report.before => {
+            (report.outcome, report.after) = (Outcome::RolledBack, back.after);
+        }
+        Ok(back) => report.problem = add(report.problem, back.problem),
+        Err(problem) => report.problem = add(report.problem, Some(problem)),
+    }
+    report
+}
+
+async fn go_back(session: &Session, number: u64, terms: Terms<'_>) -> Result<Report, Problem> {
+    let to = Destination::Number(number);
+    let (plan, activator) = remote::plan_rollback(session, to).await?;
+    (terms.phase)(Phase::RollingBack);
+    let terms = Terms { confirm: None, force: &[], checks: &[], ..terms };
+    remote::rollback(session, to, &activator, &plan.fingerprint, terms).await
+}
+
+fn add(problem: Option<Problem>, second: Option<Problem>) -> Option<Problem> {
+    let problem = problem?;
+    let Some(second) = second else { return Some(problem) };
+    let why = problem.why.clone().unwrap_or_default();
+    Some(problem.because(format!("{why}\nand then the host could not be taken back: {second}")))
+}

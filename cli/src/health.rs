@@ -1,0 +1,82 @@
+//! Health checks that are tried from this side.
+
+use std::path::Path;
+
+use nixfleet_activate::health::{Call, Check, CheckResult, Side, run};
+use nixfleet_activate::problem::{Code, Problem};
+use serde::Deserialize;
+
+/// Where closures are. What a host names beside it is not looked at.
+const STORE: &str = "/nix/store";
+
+/// As much of a manifest as matters here.
+#[derive(Deserialize)]
+struct Checks {
+    #[serde(default, rename = "healthChecks")]
+    health_checks: Vec<Check>,
+}
+
+/// The checks of a manifest that are tried from here.
+///
+/// # Errors
+/// It is no manifest.
+pub fn of_manifest(manifest: &[u8]) -> Result<Vec<Check>, Problem> {
+    let checks: Checks = serde_json::from_slice(manifest).map_err(|error| {
+        Problem::new(Code::InvalidManifest, "the health checks of a manifest cannot be read").because(error)
+    })?;
+    Ok(checks.health_checks.into_iter().filter(|check| check.from == Side::Operator).collect())
+}
+
+/// The checks of a closure that a host has named. Only what is in the store of this machine is believed, since a check
+/// may run a command here; of a closure that is elsewhere nothing is known.
+pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
+    let name = closure.strip_prefix(STORE)?.strip_prefix('/')?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+-._?=".contains(c);
+    if name.starts_with('.') || !name.chars().all(plain) {
+        return None;
+    }
+    let manifest = std::fs::read(Path::new(STORE).join(name).join("manifest.json")).ok()?;
+    of_manifest(&manifest).ok()
+}
+
+/// Tries checks, all at once.
+pub async fn attempt(checks: &[Check]) -> Vec<CheckResult> {
+    if checks.is_empty() {
+        return Vec::new();
+    }
+    let owned = checks.to_vec();
+    let trying = tokio::task::spawn_blocking(move || {
+        let path = std::env::var("PATH").unwrap_or_default();
+        run(&owned.iter().collect::<Vec<_>>(), &path, &Call::default())
+    });
+    let failed =
+        |_| checks.iter().map(|check| CheckResult::untried(check, "trying it ended in a bug")).collect();
+    trying.await.unwrap_or_else(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_closures_in_the_store_are_looked_at() {
+        for bad in ["/etc", "/nix/store", "/nix/store/", "/nix/store/../../etc", "/nix/store/a/b", "relative"]
+        {
+            assert!(of_closure(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn of_a_manifest_only_the_checks_from_here_are_taken() {
+        let check = |name: &str, from: &str| {
+            serde_json::json!({
+                "name": name, "kind": "tcp", "host": "web-1", "port": 80, "interval": 1, "retries": 0, "timeout": 1,
+                "startDelay": 0, "from": from, "onFailure": "stop",
+            })
+        };
+        let manifest = serde_json::json!({ "healthChecks": [check("a", "host"), check("b", "operator")] });
+        let checks = of_manifest(manifest.to_string().as_bytes()).unwrap();
+        assert_eq!(checks.iter().map(|check| &*check.name).collect::<Vec<_>>(), ["b"]);
+        assert!(of_manifest(b"{}").unwrap().is_empty());
+    }
+}

@@ -1,0 +1,22 @@
+//! Has a host try its health checks.
+
+use nixfleet_activate::health::Checked;
+use nixfleet_activate::problem::{Code, Problem};
+
+use super::{CHANGE, ask};
+use crate::ssh::Session;
+
+/// What came of the checks of the generation in force. One SSH exec.
+///
+/// # Errors
+/// The host cannot be reached, is not managed, gives no root, or its activator refuses.
+pub async fn health(session: &Session) -> Result<Checked, Problem> {
+    let answer = ask(session, include_str!("scripts/health.sh"), &[], Vec::new(), CHANGE).await?;
+    if answer.activator.is_some() {
+        return answer.document();
+    }
+    let name = &session.host().name;
+    Err(Problem::new(Code::NoGeneration, "the host is not managed yet")
+        .at(name)
+        .help(format!("bring it under management: nixfleet apply --host {name}")))
+}

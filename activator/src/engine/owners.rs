@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode as Bits, OFlags};
 
@@ -148,15 +148,17 @@ impl<'j> Waiting<'j> {
         Some(Self { slot, inode: (*staged)?, access })
     }
 
-    /// Opens it, if it is still what was staged: nobody else is to be given what it is not.
-    fn open(&self, walk: &mut Walk<'_>) -> Result<std::os::fd::OwnedFd, Problem> {
+    /// Opens it, if it is still what was staged. Who owns the directory of a slot may put something else there, and that
+    /// must not get the rights of this; an inode number may be used twice, but only we make what is ours.
+    fn open(&self, walk: &mut Walk<'_>) -> Result<OwnedFd, Problem> {
         let failed = |error: io::Error| host_file("hand over the new content", self.slot, &error);
-        let gone = || failed(io::ErrorKind::NotFound.into());
-        let directory = walk.parent(self.slot)?.ok_or_else(gone)?;
+        let replaced = || failed(io::Error::other("somebody else has put something else there"));
+        let directory = walk.parent(self.slot)?.ok_or_else(replaced)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(directory.fd, name_of(self.slot), flags, Bits::empty())
             .map_err(|errno| failed(errno.into()))?;
         let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
-        if stat.st_ino == self.inode { Ok(file) } else { Err(gone()) }
+        let is_ours = stat.st_ino == self.inode && stat.st_uid == rustix::process::geteuid().as_raw();
+        if is_ours { Ok(file) } else { Err(replaced()) }
     }
 }

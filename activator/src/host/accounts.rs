@@ -149,13 +149,17 @@ impl Accounts {
     /// Whether an owner, given by any of its names or by number, has a user id.
     #[must_use]
     pub fn is_user(&self, uid: u32, owner: &str) -> bool {
-        self.users.get(owner).map_or_else(|| owner.parse().ok(), |account| Some(account.uid)) == Some(uid)
+        // Nearly always by the first of its names.
+        self.user_names.get(&uid).is_some_and(|name| **name == *owner)
+            || self.users.get(owner).map_or_else(|| owner.parse().ok(), |account| Some(account.uid))
+                == Some(uid)
     }
 
     /// Whether a group, given by any of its names or by number, has a group id.
     #[must_use]
     pub fn is_group(&self, gid: u32, group: &str) -> bool {
-        self.groups.get(group).copied().or_else(|| group.parse().ok()) == Some(gid)
+        self.group_names.get(&gid).is_some_and(|name| **name == *group)
+            || self.groups.get(group).copied().or_else(|| group.parse().ok()) == Some(gid)
     }
 
     /// The id of a user, given by name or number.

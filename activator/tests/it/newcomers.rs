@@ -80,6 +80,21 @@ fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
 }
 
 #[test]
+fn what_is_not_what_was_staged_is_handed_to_nobody() {
+    // As whoever owns the directory of a slot could, while content is validated.
+    for meddle in ["rm $1; echo evil >$1", "chown 1 $1", "rm $1; ln -s /etc/passwd $1", "rm $1; mkdir $1"] {
+        let room = Room::new();
+        let meddled = room.closure("1", &web(&json!(["sh", "-ec", meddle, "sh", "%s"])));
+        let report = room.applied(&meddled, "rolled-back");
+        assert_eq!(report["problem"]["code"], "NF-405", "{meddle}: {report:#}");
+        assert!(!room.path("/etc/secret").exists() && !room.path("/srv").exists(), "{meddle}");
+        assert!(!room.read("/etc/passwd").contains("web:/bin/sh"), "{meddle}: the account is shut");
+        room.applied(&room.closure("2", &web(&Value::Null)), "ok");
+        assert_eq!(room.read("/etc/secret"), SECRET);
+    }
+}
+
+#[test]
 fn a_number_that_is_no_id_is_nobodys() {
     let room = Room::new();
     // The kernel takes it for "leave the owner as it is".

@@ -187,6 +187,11 @@ fn change(common: &Common, order: Order<'_>, asked: &RunArgs, command: &str) -> 
         // Whoever follows prints the report; how the host fared is no failure of the unit.
         return attend::carry_out(&host, order, holder, &run, limit).map(|()| ExitCode::SUCCESS);
     }
+    // Without systemd too, whoever has named a run can ask what became of it.
+    let holder = match &asked.run {
+        Some(run) => holder.of_run(run.clone()),
+        None => holder,
+    };
     finish(&apply_within(&host, order, holder, None), common.json)
 }
 

@@ -23,6 +23,7 @@ pub mod reaper;
 pub mod recipe;
 pub mod rootfs;
 pub mod seed;
+pub mod simulation;
 pub mod snapshot;
 pub mod spec;
 pub mod suite;

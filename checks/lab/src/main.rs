@@ -22,7 +22,11 @@ enum Command {
     /// Tell the main job on three fresh hosts, and leave them up.
     Demo,
     /// Measure NixFleet against its peers and floors.
-    Bench,
+    Bench {
+        /// Only these parts.
+        #[arg(long, value_enum, value_delimiter = ',', default_values = ["engine", "scale", "evaluate", "apply"])]
+        only: Vec<bench::Part>,
+    },
     /// Boot the three hosts of the demo and the operator's machine, and leave them up.
     Up {
         /// The lab's name.
@@ -110,7 +114,7 @@ fn run(command: Command) -> Result<ExitCode> {
             return Ok(if tally.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Demo => demo::run()?,
-        Command::Bench => bench::run()?,
+        Command::Bench { only } => bench::run(&only)?,
         Command::List => {
             for lab in reaper::reap(&reaper::exclusively()?)? {
                 let hosts: Vec<_> = lab.spec.guests.iter().map(|guest| guest.name.as_str()).collect();

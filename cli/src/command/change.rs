@@ -1,6 +1,7 @@
 //! Carries plans out as a rollout: asks first, then changes the hosts wave by wave. The end of `apply` and of `rollback`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use crate::args::WindowArgs;
 use crate::document::{HostResult, RolloutView};
 use crate::event::{End, Happening, HostEnd, LeftOut};
 use crate::exit::Exit;
-use crate::nix::{Closure, Stock};
+use crate::nix::{self, Closure, Stock};
 use crate::render;
 use crate::rollout::{Driver, Head, Hosts, Outline, Pause, Planned, Record, RolloutId, State, Verdict};
 use crate::state::StateDir;
@@ -68,6 +69,8 @@ pub enum Memory {
         done: BTreeMap<String, HostEnd>,
         /// What it has made of hosts.
         changed: BTreeMap<String, Changed>,
+        /// How hosts ended of which nothing was written down.
+        found: Vec<HostEnd>,
     },
 }
 
@@ -127,6 +130,13 @@ async fn carry_out(
     let hosts = Hosts::new(&outline, |name| stands(by_name.get(name).copied(), remembered.done.get(name)));
     let back = plans.iter().any(|plan| matches!(plan.way(), Some(Way::Rollback { .. })));
     events.say(told);
+    let keeping = remembered.roots.map(|roots| {
+        let closures = plans.iter().filter_map(HostPlan::closure_to_copy).collect();
+        tokio::spawn(nix::keep(roots, closures))
+    });
+    for end in remembered.found {
+        events.say(Happening::HostEnded(end));
+    }
     let known =
         |result: &&HostResult| result.outcome != Outcome::Ok && !remembered.done.contains_key(&result.host);
     for result in settled.iter().filter(known) {
@@ -143,6 +153,11 @@ async fn carry_out(
     };
     let driver = Driver::new(&outline, hosts, back, work, &events);
     let (verdict, mut ended) = driver.drive(&context.interrupt).await?;
+    if let Some(keeping) = keeping
+        && let Err(problem) = keeping.await?
+    {
+        context.warn(None, &problem.to_string());
+    }
     let (end, reason) = end_of(&verdict);
     for result in &mut settled {
         if let Some(ended) = ended.remove(&result.host) {
@@ -198,8 +213,11 @@ fn end_of(verdict: &Verdict) -> (End, Option<String>) {
 struct Remembered {
     done: BTreeMap<String, HostEnd>,
     changed: BTreeMap<String, Changed>,
+    found: Vec<HostEnd>,
     /// Whether what happens from now on is remembered.
     lasts: bool,
+    /// Where roots of its closures belong.
+    roots: Option<PathBuf>,
 }
 
 impl Memory {
@@ -212,12 +230,19 @@ impl Memory {
 
     /// Begins to remember. That nothing can be remembered is no reason to leave hosts as they are.
     fn begin(self, id: &RolloutId, outline: &Outline, plans: &[HostPlan], context: &Context) -> Remembered {
-        let nothing = Remembered { done: BTreeMap::new(), changed: BTreeMap::new(), lasts: false };
+        let nothing = Remembered {
+            done: BTreeMap::new(),
+            changed: BTreeMap::new(),
+            found: Vec::new(),
+            lasts: false,
+            roots: None,
+        };
         match self {
             Self::Nothing => nothing,
-            Self::Old { record, done, changed } => {
+            Self::Old { record, done, changed, found } => {
+                let roots = Some(record.roots().to_owned());
                 context.events.subscribe(record);
-                Remembered { done, changed, lasts: true }
+                Remembered { done, changed, found, lasts: true, roots }
             }
             Self::New { flake, closures } => {
                 let planned = plans.iter().filter_map(|plan| {
@@ -227,8 +252,9 @@ impl Memory {
                 let head = Head::new(id.clone(), flake, outline.clone(), planned.collect());
                 match StateDir::find().and_then(|state| Record::begin(&state, &head)) {
                     Ok(record) => {
+                        let roots = Some(record.roots().to_owned());
                         context.events.subscribe(record);
-                        Remembered { lasts: true, ..nothing }
+                        Remembered { lasts: true, roots, ..nothing }
                     }
                     Err(problem) => {
                         context.warn(None, &format!("this rollout cannot be resumed: {problem}"));

@@ -1,18 +1,24 @@
 //! `nixfleet apply --resume`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::Outcome;
+use nixfleet_activate::run::LastRun;
 
 use super::change::{Manner, Memory, Rollout};
 use super::host_plan::HostPlan;
 use super::planning::Asking;
 use super::{Context, change, planning, targets};
 use crate::args::{ApplyArgs, Resumed};
-use crate::event::End;
+use crate::event::{End, HostEnd};
 use crate::exit::Exit;
 use crate::nix::Closure;
+use crate::orchestrate::each;
+use crate::remote;
 use crate::rollout::{Head, Outline, Record, RolloutId, Told};
 use crate::state::StateDir;
 
@@ -35,14 +41,20 @@ pub async fn execute(
     if !told.can_go_on() {
         return Err(over(&id, told.end).into());
     }
-    let done = told.done();
+    let (mut done, mut changed) = (told.done(), told.changed());
     let closures = closures(&head, &told)?;
     let hosts = head.hosts.values().map(|planned| planned.host.clone()).collect();
     let (open, ended): (Vec<_>, Vec<_>) = targets::sessions(hosts, &args.targets)?
         .into_iter()
         .partition(|session| !done.contains_key(&session.host().name));
-    let asking = Asking { force: &args.force, parallel: args.targets.at_once(), health_checks: true };
+    let parallel = args.targets.at_once();
+    let asking = Asking { force: &args.force, parallel, health_checks: true };
     let mut plans = planning::ask(open, &closures, asking, context).await?;
+    let found = found(&plans, &closures, parallel, context).await?;
+    for end in &found {
+        changed.extend(end.after.clone().map(|after| (end.host.clone(), (end.before.clone(), after))));
+        done.insert(end.host.clone(), end.clone());
+    }
     plans.extend(ended.into_iter().map(|session| HostPlan { session, planned: None }));
     let mut policy = args.rollout.run.of(head.outline.policy.clone());
     policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);
@@ -52,9 +64,40 @@ pub async fn execute(
         outline: Outline { policy, ..head.outline },
         plans,
         left_out: Vec::new(),
-        memory: Memory::Old { record, changed: told.changed(), done },
+        memory: Memory::Old { record, changed, done, found },
     };
     change::execute(rollout, manner, context).await
+}
+
+/// Hosts that have what the rollout brings, although nobody has written down that they were changed: the command was killed in
+/// between. They know themselves how they came to it. Whoever does not say it is left as nothing but unchanged.
+async fn found(
+    plans: &[HostPlan],
+    closures: &BTreeMap<String, Closure>,
+    parallel: NonZeroUsize,
+    context: &Context,
+) -> anyhow::Result<Vec<HostEnd>> {
+    let has_it = |plan: &&HostPlan| {
+        let there = plan
+            .plan()
+            .filter(|_| plan.result().outcome == Outcome::Unchanged)
+            .and_then(|plan| plan.current.as_ref());
+        there.map(|there| &there.closure) == closures.get(plan.name()).map(|closure| &closure.path)
+    };
+    let sessions = plans.iter().filter(has_it).map(|plan| Arc::clone(&plan.session)).collect();
+    let asked = each(sessions, parallel, &context.interrupt, |session| async move {
+        let status = remote::status(&session).await.ok().flatten()?;
+        let LastRun { report, .. } = status.last?;
+        (report.outcome == Outcome::Ok && report.after == status.current).then(|| HostEnd {
+            host: session.host().name.clone(),
+            outcome: report.outcome,
+            problem: None,
+            before: report.before,
+            after: report.after,
+            duration_ms: report.duration_ms,
+        })
+    });
+    Ok(asked.await?.into_iter().flatten().flatten().collect())
 }
 
 /// The closures of the hosts that are not done.

@@ -16,7 +16,7 @@ use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::remote;
-use crate::rollout::{Budget, Outline, Record, RolloutId};
+use crate::rollout::{Budget, Head, Outline, Record, Undone};
 use crate::ssh::Session;
 use crate::state::StateDir;
 
@@ -28,11 +28,17 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     confirm::check(args.yes, context)?;
     let (window, force) = (args.window, args.force.force.as_slice());
     let manner = Manner { yes: args.yes, window, force, substitute: false };
-    let (plans, outline) = match &args.rollout {
-        Some(id) => of_rollout(id, &args.targets, context).await?,
-        None => of_hosts(args, context).await?,
+    let Some(id) = &args.rollout else {
+        let (plans, outline) = of_hosts(args, context).await?;
+        return change::execute(change::back(plans, outline), manner, context).await;
     };
-    change::execute(change::back(plans, outline), manner, context).await
+    let (head, told, record) = Record::resume(&StateDir::find()?, id)?;
+    let changed = told.changed();
+    let hosts = changed.keys().cloned().collect();
+    let (plans, outline) = of_rollout(head, changed, &args.targets, context).await?;
+    let rollout = change::back(plans, outline);
+    context.events.subscribe(Undone::new(record, rollout.id.clone(), hosts));
+    change::execute(rollout, manner, context).await
 }
 
 /// The selected hosts, to a generation.
@@ -46,12 +52,11 @@ async fn of_hosts(args: &RollbackArgs, context: &Context) -> anyhow::Result<(Vec
 
 /// The hosts that a rollout has changed, to where they stood before.
 async fn of_rollout(
-    id: &RolloutId,
+    head: Head,
+    changed: BTreeMap<String, Changed>,
     targets: &TargetArgs,
     context: &Context,
 ) -> anyhow::Result<(Vec<HostPlan>, Outline)> {
-    let (head, told) = Record::look(&StateDir::find()?, id)?;
-    let changed: BTreeMap<String, Changed> = told.changed();
     let hosts: Vec<Host> = head
         .hosts
         .into_values()
@@ -60,7 +65,7 @@ async fn of_rollout(
         .collect();
     if hosts.is_empty() {
         return Err(Problem::new(Code::NoRollout, "there is nothing to take back")
-            .at(id)
+            .at(head.rollout)
             .because("no host stands where this rollout put it")
             .into());
     }

@@ -23,6 +23,11 @@ pub enum End {
 }
 
 impl End {
+    /// Whether nothing is left to do.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Complete | Self::RolledBack)
+    }
+
     /// For people.
     pub const fn as_str(self) -> &'static str {
         match self {

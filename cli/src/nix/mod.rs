@@ -5,6 +5,7 @@ mod build;
 mod copy;
 mod eval;
 mod failure;
+mod roots;
 mod serve;
 mod stock;
 mod trace;
@@ -21,6 +22,7 @@ use crate::render;
 
 pub use build::{Built, Closure};
 pub use copy::{Failure as CopyFailure, Freight, copy};
+pub use roots::keep;
 pub use stock::{Stock, StorePath};
 
 /// How long an evaluation or a build may take.

@@ -17,8 +17,10 @@ mod schedule;
 mod schedule_rules;
 #[cfg(test)]
 mod schedule_tests;
+mod shelf;
 mod state;
 mod told;
+mod undone;
 mod verdict;
 mod waves;
 #[cfg(test)]
@@ -32,4 +34,5 @@ pub use outline::{Budget, Outline, policy_for};
 pub use record::{Head, Planned, Record};
 pub use state::State;
 pub use told::Told;
+pub use undone::Undone;
 pub use verdict::{Pause, Verdict};

@@ -14,14 +14,10 @@ use nixfleet_activate::problem::{Code, Problem};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+use super::shelf::{folder, forget_old, missing, names, path_of, roots_of};
 use super::{Outline, RolloutId, Told};
 use crate::event::{Event, Happening, Listener};
 use crate::state::{StateDir, unusable};
-
-/// The directory of the records.
-const FOLDER: &str = "rollouts";
-/// How many are kept at least.
-const KEPT: usize = 200;
 
 /// What was planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +66,7 @@ impl Head {
 pub struct Record {
     file: File,
     rollout: RolloutId,
+    roots: PathBuf,
 }
 
 impl Record {
@@ -78,7 +75,7 @@ impl Record {
     /// # Errors
     /// It cannot be written.
     pub fn begin(state: &StateDir, head: &Head) -> Result<Self, Problem> {
-        let folder = state.folder(FOLDER)?;
+        let folder = folder(state)?;
         let path = path_of(&folder, &head.rollout);
         let failed = |error: std::io::Error| unusable(&path, &error);
         let mut line = serde_json::to_vec(head).map_err(|error| failed(error.into()))?;
@@ -90,7 +87,7 @@ impl Record {
             .map_err(|error| failed(error.into()))?;
         let file = file.persist(&path).map_err(|error| failed(error.error))?;
         forget_old(&folder);
-        Ok(Self { file, rollout: head.rollout.clone() })
+        Ok(Self { file, rollout: head.rollout.clone(), roots: roots_of(&folder, &head.rollout) })
     }
 
     /// Reads a record, to write on.
@@ -98,7 +95,8 @@ impl Record {
     /// # Errors
     /// There is none of this name, it cannot be read, or another command is writing it.
     pub fn resume(state: &StateDir, rollout: &RolloutId) -> Result<(Head, Told, Self), Problem> {
-        let path = path_of(&state.folder(FOLDER)?, rollout);
+        let folder = folder(state)?;
+        let path = path_of(&folder, rollout);
         let opened = OpenOptions::new().read(true).append(true).open(&path);
         let mut file = opened.map_err(|error| missing(state, rollout, &error))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
@@ -111,7 +109,7 @@ impl Record {
         if is_torn {
             file.write_all(b"\n").map_err(|error| unusable(&path, &error))?;
         }
-        Ok((head, told, Self { file, rollout: rollout.clone() }))
+        Ok((head, told, Self { file, rollout: rollout.clone(), roots: roots_of(&folder, rollout) }))
     }
 
     /// Reads a record.
@@ -119,7 +117,7 @@ impl Record {
     /// # Errors
     /// There is none of this name, or it cannot be read.
     pub fn look(state: &StateDir, rollout: &RolloutId) -> Result<(Head, Told), Problem> {
-        let path = path_of(&state.folder(FOLDER)?, rollout);
+        let path = path_of(&folder(state)?, rollout);
         let mut file = File::open(&path).map_err(|error| missing(state, rollout, &error))?;
         read(&path, &mut file).map(|(head, told, _)| (head, told))
     }
@@ -129,7 +127,7 @@ impl Record {
     /// # Errors
     /// The directory cannot be read.
     pub fn all(state: &StateDir) -> Result<Vec<RolloutId>, Problem> {
-        let folder = state.folder(FOLDER)?;
+        let folder = folder(state)?;
         let mut names = names(&folder).map_err(|error| unusable(&folder, &error))?;
         for of_a_second in names.chunk_by_mut(|one, other| one.second() == other.second()) {
             if of_a_second.len() > 1 {
@@ -139,6 +137,30 @@ impl Record {
             }
         }
         Ok(names)
+    }
+
+    /// The directory with the roots of its closures. They are of no use once nothing is left to do.
+    pub fn roots(&self) -> &Path {
+        &self.roots
+    }
+
+    /// Adds what happened.
+    pub(super) fn write(&mut self, happening: Happening) -> anyhow::Result<()> {
+        self.add(&Event::now(Some(self.rollout.clone()), happening))
+    }
+
+    fn add(&mut self, event: &Event) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(event)?;
+        line.push(b'\n');
+        self.file.write_all(&line)?;
+        if let Happening::RolloutEnded { end, .. } = event.happening {
+            self.file.sync_data()?;
+            if end.is_final() {
+                // Where they cannot be removed, closures stay in the store; a later rollout tries again.
+                let _ = std::fs::remove_dir_all(&self.roots);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -158,34 +180,7 @@ impl Listener for Record {
         if !lasts || event.rollout.as_ref() != Some(&self.rollout) {
             return Ok(());
         }
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
-        if matches!(event.happening, Happening::RolloutEnded { .. }) {
-            self.file.sync_data()?;
-        }
-        Ok(())
-    }
-}
-
-fn path_of(folder: &Path, rollout: &RolloutId) -> PathBuf {
-    folder.join(format!("{rollout}.jsonl"))
-}
-
-fn names(folder: &Path) -> std::io::Result<Vec<RolloutId>> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        names.extend(name.to_str().and_then(|name| name.strip_suffix(".jsonl")?.parse().ok()));
-    }
-    names.sort_by(|one: &RolloutId, other| other.cmp(one));
-    Ok(names)
-}
-
-/// Old records are of no more use; that they stay is no harm.
-fn forget_old(folder: &Path) {
-    for old in names(folder).unwrap_or_default().iter().skip(KEPT) {
-        let _ = std::fs::remove_file(path_of(folder, old));
+        self.add(event)
     }
 }
 
@@ -210,22 +205,6 @@ fn read(path: &Path, file: &mut File) -> Result<(Head, Told, bool), Problem> {
     Ok((head, told, bytes.last() != Some(&b'\n')))
 }
 
-fn missing(state: &StateDir, rollout: &RolloutId, error: &std::io::Error) -> Problem {
-    let problem = Problem::new(Code::NoRollout, "nothing is known of this rollout").at(rollout);
-    if error.kind() != std::io::ErrorKind::NotFound {
-        return problem.because(error);
-    }
-    let known = Record::all(state).unwrap_or_default();
-    let known: Vec<String> = known.iter().take(5).map(ToString::to_string).collect();
-    problem
-        .because(if known.is_empty() {
-            "this machine remembers none".to_owned()
-        } else {
-            format!("the last ones that this machine remembers are {}", known.join(", "))
-        })
-        .help("it is known where it was begun; see the name that apply printed there")
-}
-
 #[cfg(test)]
 mod tests {
     use nixfleet_activate::policy::Policy;
@@ -233,6 +212,7 @@ mod tests {
 
     use super::*;
     use crate::event::{Bus, End, HostEnd};
+    use crate::rollout::Undone;
     use crate::rollout::waves_tests::{fleet, host};
 
     fn head(rollout: &RolloutId) -> Head {
@@ -283,6 +263,42 @@ mod tests {
         }
         let [first, second, third] = ids;
         assert_eq!(Record::all(&state).unwrap(), [third, second, first]);
+    }
+
+    #[test]
+    fn the_roots_of_closures_go_when_nothing_is_left_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let (state, id) = (StateDir::at(directory.path()), RolloutId::draw());
+        let mut record = Record::begin(&state, &head(&id)).unwrap();
+        let roots = record.roots().to_owned();
+        std::fs::create_dir(&roots).unwrap();
+        record.write(Happening::RolloutEnded { end: End::Paused, duration_ms: 1 }).unwrap();
+        assert!(roots.is_dir());
+        record.write(Happening::RolloutEnded { end: End::Complete, duration_ms: 1 }).unwrap();
+        assert!(!roots.exists());
+    }
+
+    #[test]
+    fn a_rollout_that_was_taken_back_has_nothing_left_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let (state, id, by) = (StateDir::at(directory.path()), RolloutId::draw(), RolloutId::draw());
+        let mut record = Record::begin(&state, &head(&id)).unwrap();
+        for host in ["a", "b"] {
+            record.write(ended(host, Outcome::Ok)).unwrap();
+        }
+        record.write(Happening::RolloutEnded { end: End::Paused, duration_ms: 1 }).unwrap();
+        drop(record);
+        for (host, end) in [("a", End::Paused), ("b", End::RolledBack)] {
+            let (_, told, record) = Record::resume(&state, &id).unwrap();
+            let left = told.done().into_keys().collect();
+            let bus = Bus::default();
+            bus.subscribe(Undone::new(record, by.clone(), left));
+            bus.of(by.clone()).say(ended(host, Outcome::Ok));
+            bus.of(by.clone()).say(Happening::RolloutEnded { end: End::Complete, duration_ms: 1 });
+            drop(bus);
+            let (_, told) = Record::look(&state, &id).unwrap();
+            assert_eq!((told.hosts[host].outcome, told.end), (Outcome::RolledBack, Some(end)));
+        }
     }
 
     #[test]

@@ -30,7 +30,10 @@ impl Told {
 
     /// Whether there is something to go on with.
     pub const fn can_go_on(&self) -> bool {
-        !matches!(self.end, Some(End::Complete | End::RolledBack))
+        match self.end {
+            Some(end) => !end.is_final(),
+            None => true,
+        }
     }
 
     /// The hosts that are as the rollout wants them.

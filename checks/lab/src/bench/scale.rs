@@ -1,0 +1,84 @@
+//! What the controller takes for thousands of hosts, which are simulated: itself, without the programs that it starts.
+//! Against a loop that starts as many of them as a host costs, 16 at once, and does nothing else.
+
+use std::process;
+
+use anyhow::Result;
+
+use super::results::Budget;
+use super::watch::{Taken, begin, watch};
+use super::{Figure, Results};
+use crate::command::Finished;
+use crate::simulation::Simulation;
+
+/// How many hosts.
+const SIZES: [usize; 2] = [1000, 5000];
+/// How many of them the budget of the memory is for, and that budget in MiB.
+const BUDGETED: (usize, f64) = (1000, 50.0);
+/// Neither threads nor open files grow with the number of hosts; 16 are changed and 16 copied to at once.
+const STORM: f64 = 256.0;
+
+/// Measures a plan, an apply in waves to hosts that have nothing yet, and an apply that changes nothing.
+///
+/// # Errors
+/// Something that is measured fails.
+pub fn measure(results: &mut Results) -> Result<()> {
+    let simulation = Simulation::boot(format!("bench-scale-{}", process::id()))?;
+    for hosts in SIZES {
+        of_size(&simulation, hosts, results)?;
+    }
+    Ok(())
+}
+
+fn of_size(simulation: &Simulation, hosts: usize, results: &mut Results) -> Result<()> {
+    simulation.found(hosts)?;
+    let (_, plan) = once(simulation, "nixfleet plan --out /srv/plan.json > /srv/shown")?;
+    simulation.log()?;
+    let (_, change) = once(simulation, "nixfleet apply --yes --plan /srv/plan.json > /srv/shown")?;
+    let execs = simulation.log()?.iter().filter(|noted| noted.began).count();
+    let (_, noop) = once(simulation, "nixfleet apply --yes > /srv/shown")?;
+    // A connection, and what is done over it: a plan twice, most often a copy ahead, and the change.
+    let (_, floor) = spawns(simulation, hosts + execs)?;
+    simulation.operator()?.ask("rm -f /srv/plan.json /srv/shown")?;
+
+    let mut add = |what: &str, seconds: f64| {
+        results.add(Figure::of(&format!("{hosts} simulated hosts: {what}"), vec![seconds]))
+    };
+    add("first apply, wall time", change.wall);
+    add("first apply, processor time of the controller", change.cpu);
+    add("no-op apply, processor time of the controller", noop.cpu);
+    add("as many bare spawns, wall time", floor.wall);
+    add("as many bare spawns, processor time of the loop", floor.cpu);
+    let budget = |most: f64| (hosts == BUDGETED.0).then_some(Budget::AtMost(most));
+    let mut compare = |what: &str, value: f64, budget: Option<Budget>| {
+        results.compare(&format!("{hosts} hosts: {what}"), value, budget);
+    };
+    for (what, taken) in [("plan", &plan), ("first apply", &change), ("no-op", &noop)] {
+        compare(&format!("{what}: MiB of the controller"), taken.memory, budget(BUDGETED.1));
+    }
+    compare("first apply: threads", count(change.threads), Some(Budget::AtMost(STORM)));
+    compare("first apply: open files", count(change.files), Some(Budget::AtMost(STORM)));
+    compare("first apply: ms of the controller's processor a host", change.cpu * 1000.0 / count(hosts), None);
+    compare("first apply: ms a host", change.wall * 1000.0 / count(hosts), None);
+    compare("first apply: processor time by bare spawns", change.cpu / floor.cpu, None);
+    Ok(())
+}
+
+fn once(simulation: &Simulation, command: &str) -> Result<(Finished, Taken)> {
+    let taken = watch(simulation.operator()?, simulation.script(&format!("{}{command}", begin()))?)?;
+    eprintln!("bench: {command}: {:?}", taken.1);
+    Ok(taken)
+}
+
+/// Starts `ssh` so many times, one host after the other, for nothing.
+fn spawns(simulation: &Simulation, count: usize) -> Result<(Finished, Taken)> {
+    let loop_ = "xargs -P 16 -I HOST ssh -T -- root@HOST true";
+    let hosts = format!("ls \"$SIMULATION/hosts\" | shuf --repeat --head-count {count} > /srv/loop");
+    simulation.script(&hosts)?.run()?.success()?;
+    once(simulation, &format!("{loop_} < /srv/loop"))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody has 2⁵³ hosts")]
+const fn count(number: usize) -> f64 {
+    number as f64
+}

@@ -1,0 +1,80 @@
+//! What a program takes of the machine: itself, without the programs that it starts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::command::{Finished, Program, wait_until};
+use crate::guest::Guest;
+
+/// Where a watched script says which process it is.
+const PID: &str = "/run/watched";
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
+/// The unit of processor times in `/proc`, the same on every machine that the lab runs on.
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// What a program took.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// The most memory it had, in MiB.
+    pub memory: f64,
+    /// Processor time, in seconds.
+    pub cpu: f64,
+    /// From its beginning to its end, in seconds.
+    pub wall: f64,
+    /// The most threads it had.
+    pub threads: usize,
+    /// The most open files it had.
+    pub files: usize,
+}
+
+/// The beginning of a script whose last command is to be watched, which has to follow.
+pub fn begin() -> String {
+    format!("echo $$ > {PID}; exec ")
+}
+
+/// Runs a program in a guest that begins like [`begin`], and watches it.
+///
+/// # Errors
+/// It cannot be started, or fails.
+pub fn watch(guest: &Guest, program: Program) -> Result<(Finished, Taken)> {
+    guest.ask(&format!("rm -f {PID}"))?;
+    let root = PathBuf::from(format!("/proc/{}/root", guest.leader()?));
+    thread::scope(|scope| {
+        let run = scope.spawn(|| program.run());
+        let mut pid = String::new();
+        wait_until("the program has begun", Duration::from_secs(60), || {
+            pid = fs::read_to_string(root.join(&PID[1..])).unwrap_or_default();
+            Ok(pid.ends_with('\n') || run.is_finished())
+        })?;
+        let process = root.join("proc").join(pid.trim());
+        let mut taken = Taken::default();
+        while !run.is_finished() {
+            // It may be gone at any moment.
+            let _ = look(&process, &mut taken);
+            thread::sleep(PAUSE);
+        }
+        let finished = run.join().ok().context("The thread of the program ended")??.success()?;
+        Ok((finished.clone(), Taken { wall: finished.took.as_secs_f64(), ..taken }))
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no program takes 2⁵³ of anything")]
+fn look(process: &Path, taken: &mut Taken) -> Option<()> {
+    let status = fs::read_to_string(process.join("status")).ok()?;
+    let number = |text: &str| text.split_whitespace().next()?.parse::<u64>().ok();
+    let value = |name: &str| number(status.lines().find_map(|line| line.strip_prefix(name))?);
+    let stat = fs::read_to_string(process.join("stat")).ok()?;
+    // Behind the name, which may hold anything: the state, ten other numbers, then the time it computed and the kernel did.
+    let times = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2);
+    let ticks: u64 = times.filter_map(number).sum();
+    taken.memory = taken.memory.max(value("VmHWM:")? as f64 / 1024.0);
+    taken.threads = taken.threads.max(usize::try_from(value("Threads:")?).ok()?);
+    taken.cpu = taken.cpu.max(ticks as f64 / TICKS_A_SECOND);
+    taken.files = taken.files.max(fs::read_dir(process.join("fd")).ok()?.count());
+    Some(())
+}

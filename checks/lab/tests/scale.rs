@@ -1,0 +1,247 @@
+//! A change goes through many simulated hosts: the real command, the real scripts, the real activator.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::Duration;
+
+use nixfleet_lab::command::{Finished, wait_until};
+use nixfleet_lab::simulation::{Noted, STATE, Simulation};
+use serde_json::Value;
+
+const HOSTS: usize = 120;
+/// What the fleet says of databases, and the default of hosts at once.
+const DATABASES_DOWN: usize = 2;
+const AT_ONCE: usize = 16;
+
+/// The chapters follow each other on one fleet.
+#[test]
+fn a_change_goes_through_many_hosts() {
+    let fleet = Simulation::boot(format!("{}-scale", std::process::id())).unwrap();
+    fleet.found(HOSTS).unwrap();
+    waves_and_budgets_are_kept_among_many(&fleet);
+    one_failure_stops_the_rollout_in_its_wave(&fleet);
+    a_host_tells_what_nobody_wrote_down(&fleet);
+    an_interrupt_lets_those_end_that_have_begun(&fleet);
+    a_second_interrupt_leaves_at_once(&fleet);
+}
+
+fn nixfleet(fleet: &Simulation, words: &str) -> (Finished, Value) {
+    let finished = fleet.script(&format!("nixfleet {words} --json")).unwrap().run().unwrap();
+    let document = serde_json::from_str(&finished.stdout);
+    (finished.clone(), document.unwrap_or_else(|error| panic!("{error}: {finished}")))
+}
+
+fn waves(document: &Value) -> Vec<Vec<String>> {
+    serde_json::from_value(document["rollout"]["waves"].clone()).unwrap()
+}
+
+fn outcomes(document: &Value) -> BTreeMap<String, String> {
+    let word = |host: &Value, name: &str| host[name].as_str().unwrap().to_owned();
+    document["hosts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|host| (word(host, "host"), word(host, "outcome")))
+        .collect()
+}
+
+/// The hosts that were applied to.
+fn begun_in(log: &[Noted]) -> BTreeSet<&str> {
+    log.iter().filter(|noted| noted.what == "apply" && noted.began).map(|noted| noted.host.as_str()).collect()
+}
+
+/// The most hosts of these that were being applied to at once.
+fn most_at_once(log: &[Noted], counts: impl Fn(&str) -> bool) -> usize {
+    let mut running = BTreeSet::new();
+    let applies = log.iter().filter(|noted| noted.what == "apply" && counts(&noted.host));
+    let counted = applies.map(|noted| {
+        if noted.began {
+            assert!(running.insert(&noted.host), "{} twice at once", noted.host);
+        } else {
+            running.remove(&noted.host);
+        }
+        running.len()
+    });
+    counted.max().unwrap_or(0)
+}
+
+/// No host was applied to before all of earlier waves had ended.
+fn assert_in_waves(log: &[Noted], waves: &[Vec<String>]) {
+    let wave = |host: &str| waves.iter().position(|wave| wave.iter().any(|each| each == host)).unwrap();
+    let mut ended = vec![0; waves.len()];
+    for noted in log.iter().filter(|noted| noted.what == "apply") {
+        let wave = wave(&noted.host);
+        if noted.began {
+            for earlier in 0..wave {
+                assert_eq!(ended[earlier], waves[earlier].len(), "{} overtook wave {earlier}", noted.host);
+            }
+        } else {
+            ended[wave] += 1;
+        }
+    }
+}
+
+fn is_database(host: &str) -> bool {
+    host.ends_with('0')
+}
+
+/// One of them does not answer at first.
+fn waves_and_budgets_are_kept_among_many(fleet: &Simulation) {
+    fleet.refuses("host-0042", 2).unwrap();
+    let (finished, document) = nixfleet(fleet, "apply --yes --connect-retries 3");
+    assert!(finished.ok(), "{}", finished.stderr);
+    let waves = waves(&document);
+    assert_eq!(waves.iter().map(Vec::len).collect::<Vec<_>>(), [1, 11, 48, 60]);
+    assert!(outcomes(&document).values().all(|outcome| outcome == "ok"), "{}", finished.stderr);
+    let log = fleet.log().unwrap();
+    assert_eq!(log.iter().filter(|noted| noted.what == "refused").count(), 2);
+    assert_eq!(begun_in(&log).len(), HOSTS);
+    assert_in_waves(&log, &waves);
+    assert_eq!(most_at_once(&log, is_database), DATABASES_DOWN);
+    let at_once = most_at_once(&log, |_| true);
+    assert!((AT_ONCE / 2..=AT_ONCE).contains(&at_once), "{at_once} at once");
+    for number in 1..=HOSTS {
+        assert_eq!(fleet.revision(&format!("host-{number:04}")).unwrap(), Some(1), "{number}");
+    }
+}
+
+fn one_failure_stops_the_rollout_in_its_wave(fleet: &Simulation) {
+    fleet.releases(2).unwrap();
+    let (_, plan) = nixfleet(fleet, "plan");
+    let waves = waves(&plan);
+    let broken = &waves[2][20];
+    fleet.touch(broken, "/etc/broken").unwrap();
+    fleet.log().unwrap();
+
+    let (finished, document) = nixfleet(fleet, "apply --yes");
+    assert_eq!(finished.code, 2, "{}", finished.stderr);
+    assert_eq!(document["rollout"]["end"], "paused");
+    let (ended, log) = (outcomes(&document), fleet.log().unwrap());
+    assert_eq!(ended[broken], "blocked", "{}", finished.stderr);
+    assert!(waves[..2].iter().flatten().all(|host| ended[host] == "ok"));
+    assert!(waves[3].iter().all(|host| ended[host] == "deferred"));
+    let begun = begun_in(&log);
+    // The command hears of it a moment after it has ended; whoever had begun by then ends by itself.
+    let end =
+        log.iter().position(|noted| noted.what == "apply" && !noted.began && noted.host == *broken).unwrap();
+    let after = begun_in(&log[end..]);
+    assert!(after.len() < AT_ONCE, "{after:?} were begun afterwards");
+    for (host, outcome) in &ended {
+        let (is_new, revision) = (outcome == "ok", fleet.revision(host).unwrap());
+        assert_eq!(revision, Some(if is_new { 2 } else { 1 }), "{host} is {outcome}");
+        assert_eq!(begun.contains(host.as_str()), is_new || host == broken, "{host} is {outcome}");
+    }
+
+    fleet.remove(broken, "/etc/broken").unwrap();
+    // What is left to do outlives a collection of garbage on this machine.
+    let roots = format!("ls -d {STATE}/rollouts/*.roots");
+    fleet.operator().unwrap().ask(&format!("{roots} && nix-store --gc --quiet")).unwrap();
+    let (finished, document) = nixfleet(fleet, "apply --yes --resume");
+    assert!(finished.ok(), "{}", finished.stderr);
+    assert!(outcomes(&document).values().all(|outcome| outcome == "ok"));
+    assert_eq!(begun_in(&fleet.log().unwrap()).len(), HOSTS + 1 - begun.len());
+    assert!(!fleet.operator().unwrap().sh(&roots).unwrap().ok(), "the roots are still there");
+}
+
+/// As if the command had been killed when a host was changed and nobody had written it down yet: those lines are cut out.
+fn a_host_tells_what_nobody_wrote_down(fleet: &Simulation) {
+    fleet.releases(3).unwrap();
+    let (finished, document) = nixfleet(fleet, "apply --yes --tag db --strategy all-at-once");
+    assert!(finished.ok(), "{}", finished.stderr);
+    let rollout = document["rollout"]["id"].as_str().unwrap();
+    let cut = format!(
+        "cd {STATE}/rollouts && grep -v -e rolloutEnded -e 'hostEnded.*host-0050' {rollout}.jsonl > cut && \
+         cat cut > {rollout}.jsonl && rm cut"
+    );
+    fleet.operator().unwrap().ask(&cut).unwrap();
+    fleet.log().unwrap();
+
+    let (finished, document) = nixfleet(fleet, "apply --yes --resume");
+    assert!(finished.ok(), "{}", finished.stderr);
+    assert_eq!(outcomes(&document)["host-0050"], "ok");
+    let log = fleet.log().unwrap();
+    let asked: Vec<&str> = log.iter().filter(|noted| noted.began).map(|noted| noted.what.as_str()).collect();
+    assert_eq!(asked, ["plan", "status"]);
+
+    // So it can be taken back with the others, and nothing is left to do then.
+    let (finished, document) = nixfleet(fleet, &format!("rollback --yes --rollout {rollout}"));
+    assert!(finished.ok(), "{}", finished.stderr);
+    assert_eq!(outcomes(&document).len(), HOSTS / 10);
+    assert_eq!(fleet.revision("host-0050").unwrap(), Some(2));
+    for words in [format!("apply --yes --resume {rollout}"), format!("rollback --yes --rollout {rollout}")] {
+        let (finished, document) = nixfleet(fleet, &words);
+        assert_eq!((finished.code, &document["problem"]["code"]), (1, &"NF-104".into()), "{words}");
+    }
+}
+
+/// Hosts that are held up in the middle of a change.
+const HELD: usize = 4;
+
+/// Applies to many hosts, does something while the first few are held up, and lets those go on.
+fn interrupted(fleet: &Simulation, revision: usize, act: impl Fn()) -> (Finished, Value) {
+    fleet.releases(revision).unwrap();
+    let held: Vec<String> = (1..=HELD).map(|number| format!("host-{number:04}")).collect();
+    held.iter().for_each(|host| fleet.touch(host, "/etc/held").unwrap());
+    fleet.log().unwrap();
+    let mut log = Vec::new();
+    let words = format!("apply --yes --on 'host-00*' --strategy all-at-once --parallel {HELD}");
+    let typed = thread::scope(|scope| {
+        let typed = scope.spawn(|| nixfleet(fleet, &words));
+        let begun = || {
+            log.extend(fleet.log()?);
+            Ok(begun_in(&log).len() == HELD)
+        };
+        wait_until("hosts are being changed", Duration::from_secs(100), begun).unwrap();
+        act();
+        held.iter().for_each(|host| fleet.remove(host, "/etc/held").unwrap());
+        typed.join().unwrap()
+    });
+    log.extend(fleet.log().unwrap());
+    assert_eq!(begun_in(&log).len(), HELD, "others were begun");
+    typed
+}
+
+fn interrupt(fleet: &Simulation) {
+    fleet.operator().unwrap().ask("kill -INT $(pidof nixfleet)").unwrap();
+}
+
+/// No host is begun any more, and those that have begun end.
+fn an_interrupt_lets_those_end_that_have_begun(fleet: &Simulation) {
+    let (finished, document) = interrupted(fleet, 4, || interrupt(fleet));
+    assert_eq!(finished.code, 130, "{}", finished.stderr);
+    assert_eq!(document["rollout"]["end"], "interrupted");
+    for (place, (host, outcome)) in outcomes(&document).iter().enumerate() {
+        assert_eq!(outcome, if place < HELD { "ok" } else { "deferred" }, "{host}");
+        assert_eq!(fleet.revision(host).unwrap() == Some(4), place < HELD, "{host}");
+    }
+}
+
+/// The command leaves, and the hosts that were being changed end by themselves: an apply finds nothing in its way.
+fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
+    let operator = fleet.operator().unwrap();
+    let (finished, document) = interrupted(fleet, 5, || {
+        let running = || Ok(operator.sh("pidof nixfleet")?.ok());
+        // The second one counts once the first was taken note of, which cannot be seen from outside.
+        let gone = || {
+            operator.sh("kill -INT $(pidof nixfleet)")?;
+            running().map(|running| !running)
+        };
+        wait_until("the command leaves", Duration::from_secs(20), gone).unwrap();
+    });
+    assert_eq!(finished.code, 130, "{}", finished.stderr);
+    assert_eq!(document["problem"]["what"], "interrupted");
+    let over = || {
+        let hosts: Vec<_> = fleet.script("nixfleet status --on 'host-000[1-4]' --json")?.run()?.stdout.into();
+        let document: Value = serde_json::from_slice(&hosts)?;
+        let free = |host: &Value| host["status"].get("lockedBy").is_none_or(Value::is_null);
+        Ok(document["hosts"].as_array().is_some_and(|hosts| hosts.iter().all(free)))
+    };
+    wait_until("the hosts have ended", Duration::from_secs(60), over).unwrap();
+    let (finished, document) = nixfleet(fleet, "apply --yes --strategy all-at-once --on 'host-000*'");
+    assert!(finished.ok(), "{}", finished.stderr);
+    for host in outcomes(&document).keys() {
+        assert_eq!(fleet.revision(host).unwrap(), Some(5), "{host}");
+    }
+}

@@ -6,5 +6,6 @@
   status = "Show what the hosts have, and what differs from it";
   check = "Try the health checks of the hosts";
   run = "Run a command on the hosts";
+  history = "Show what was done from this machine";
   hosts = "List the hosts of the inventory";
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::notification::Notification;
 use crate::policy::{Amount, PolicyOptions};
 
 /// All hosts of a fleet.
@@ -12,11 +13,17 @@ use crate::policy::{Amount, PolicyOptions};
 pub struct Fleet {
     /// Always [`crate::SCHEMA`].
     pub schema: u32,
+    /// Its revision in Git, with `-dirty` where the tree has changes; nothing where it has none.
+    #[serde(default)]
+    pub revision: Option<String>,
     /// Hosts by name.
     pub hosts: BTreeMap<String, Host>,
     /// How changes go through it, as far as it says.
     #[serde(default)]
     pub rollout: PolicyOptions,
+    /// Who is told how a rollout goes, by name.
+    #[serde(default)]
+    pub notifications: BTreeMap<String, Notification>,
     /// What it says of its tags.
     #[serde(default)]
     pub tags: BTreeMap<String, Tag>,

@@ -35,6 +35,7 @@ pub mod host;
 pub mod intent;
 pub mod login;
 pub mod manifest;
+pub mod notification;
 pub mod plan;
 pub mod policy;
 pub mod problem;

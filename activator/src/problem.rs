@@ -20,6 +20,9 @@ pub enum Code {
     /// Nothing is known of a rollout, or nothing is left to do in it.
     #[serde(rename = "NF-104")]
     NoRollout,
+    /// The history cannot be used, or knows nothing of what was asked about.
+    #[serde(rename = "NF-105")]
+    History,
     /// Nix could not evaluate the flake.
     #[serde(rename = "NF-201")]
     Evaluation,
@@ -114,11 +117,12 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
         Self::NoRollout,
+        Self::History,
         Self::Evaluation,
         Self::Build,
         Self::InvalidManifest,
@@ -169,6 +173,9 @@ impl Code {
             Self::NoFleet => ("NF-102", "No flake was found, or the flake has no `nixfleet` output."),
             Self::Selection => ("NF-103", "A selector names something unknown, or selects no host."),
             Self::NoRollout => ("NF-104", "Nothing is known of the rollout, or nothing is left to do in it."),
+            Self::History => {
+                ("NF-105", "The history cannot be used, or knows nothing of what was asked about.")
+            }
             Self::Evaluation => ("NF-201", "Nix could not evaluate the flake."),
             Self::Build => ("NF-202", "Nix could not build a host closure."),
             Self::InvalidManifest => ("NF-203", "The intent or manifest of a host is not valid."),

@@ -8,7 +8,9 @@ use crate::SCHEMA;
 use crate::health::CheckResult;
 use crate::host::clock;
 use crate::host::lock::Holder;
-use crate::report::Report;
+use crate::plan::Generation;
+use crate::problem::Code;
+use crate::report::{Outcome, Report};
 use crate::values::{Invalid, checked_string};
 
 /// Names a run: 32 hexadecimal digits, drawn by whoever asks for it, so that they know it whatever becomes of the
@@ -102,22 +104,101 @@ pub struct LastRun {
     pub ended: u64,
     /// What became of the host.
     pub report: Report,
+    /// Those before it, the last one first, at most [`LastRun::EARLIER`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierRun>,
+}
+
+/// What stays known of a run that was the last one once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EarlierRun {
+    /// The person, `user@machine`.
+    pub who: String,
+    /// What they ran, `apply` or `rollback`.
+    pub command: String,
+    /// When it ended, in seconds since 1970-01-01 UTC.
+    pub ended: u64,
+    /// The number of the generation before.
+    pub before: Option<u64>,
+    /// The number of the generation after.
+    pub after: Option<u64>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
 }
 
 impl LastRun {
     /// The name of its document under [`crate::host::HOME`].
     pub const RECORD: &str = "last.json";
+    /// How many runs before the last one stay known.
+    pub const EARLIER: usize = 20;
 
     /// A run that ends now.
     #[must_use]
     pub fn ended(holder: Holder, report: Report) -> Self {
-        Self { schema: SCHEMA, holder, ended: clock::seconds(), report }
+        Self { schema: SCHEMA, holder, ended: clock::seconds(), report, earlier: Vec::new() }
+    }
+
+    /// The same behind the one that was the last so far. A run that ends once more takes the place of its former end.
+    #[must_use]
+    pub fn behind(mut self, former: Option<Self>) -> Self {
+        let Some(former) = former else { return self };
+        let again = former.holder.run == self.holder.run;
+        let shortened = (!again).then(|| EarlierRun::of(&former));
+        self.earlier = shortened.into_iter().chain(former.earlier).take(Self::EARLIER).collect();
+        self
+    }
+}
+
+impl EarlierRun {
+    fn of(run: &LastRun) -> Self {
+        let number =
+            |generation: &Option<Generation>| generation.as_ref().map(|generation| generation.number);
+        Self {
+            who: run.holder.who.clone(),
+            command: run.holder.command.clone(),
+            ended: run.ended,
+            before: number(&run.report.before),
+            after: number(&run.report.after),
+            outcome: run.report.outcome,
+            code: run.report.problem.as_ref().map(|problem| problem.code),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn ended(run: Option<&RunId>, number: u64) -> LastRun {
+        let generation = |number| serde_json::json!({ "number": number, "closure": "/nix/store/x" });
+        let report = serde_json::json!({
+            "schema": 1, "host": "web-1", "outcome": "ok", "before": generation(number - 1),
+            "after": generation(number), "stepsDone": 1, "kept": [], "problem": null, "recovered": null, "durationMs": 5,
+        });
+        let holder = Holder { run: run.cloned(), ..Holder::current("ada@desk", "apply") };
+        LastRun::ended(holder, serde_json::from_value(report).unwrap())
+    }
+
+    #[test]
+    fn the_last_runs_stay_known_and_no_more() {
+        let one_after_the_other = |former, number| Some(ended(Some(&RunId::draw()), number).behind(former));
+        let last = (1..=30).fold(None, one_after_the_other).unwrap();
+        let after: Vec<u64> = last.earlier.iter().filter_map(|run| run.after).collect();
+        assert_eq!(after, (10..30).rev().collect::<Vec<_>>());
+        assert_eq!((last.earlier[0].before, last.earlier[0].who.as_str()), (Some(28), "ada@desk"));
+    }
+
+    #[test]
+    fn a_run_that_ends_twice_is_known_once() {
+        let (first, second) = (RunId::draw(), RunId::draw());
+        let last = ended(Some(&second), 2).behind(Some(ended(Some(&first), 1)));
+        let last = ended(Some(&second), 3).behind(Some(last));
+        assert_eq!((last.earlier.len(), last.earlier[0].after), (1, Some(1)));
+    }
 
     #[test]
     fn the_name_of_a_run_can_be_part_of_a_path_and_of_a_unit() {

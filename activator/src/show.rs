@@ -9,7 +9,7 @@ use crate::host::lock::Holder;
 use crate::plan::{Drift, Generation, Keep, Plan, Step};
 use crate::problem::Problem;
 use crate::report::{Report, Status};
-use crate::run::{AwaitingConfirm, LastRun, Notice};
+use crate::run::{AwaitingConfirm, EarlierRun, LastRun, Notice};
 
 /// A plan, one line for each step.
 #[must_use]
@@ -177,6 +177,28 @@ pub fn last(last: &LastRun) -> String {
     )
 }
 
+/// How a run before the last one ended, in one line.
+#[must_use]
+pub fn earlier(run: &EarlierRun) -> String {
+    let EarlierRun { who, command, outcome, .. } = run;
+    let ago = in_one_unit(ago(run.ended));
+    let number = |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+    let way = if run.before == run.after {
+        number(run.after)
+    } else {
+        format!("{} → {}", number(run.before), number(run.after))
+    };
+    let code = run.code.map(|code| format!(" [{code}]")).unwrap_or_default();
+    format!("{command} by {who}, {ago} ago: {outcome}, generation {way}{code}")
+}
+
+/// A time in its largest unit.
+fn in_one_unit(seconds: u64) -> String {
+    let unit = [(86400, "days"), (3600, "h"), (60, "min")].into_iter().find(|(unit, _)| seconds >= 2 * unit);
+    let (unit, name) = unit.unwrap_or((1, "s"));
+    format!("{} {name}", seconds / unit)
+}
+
 /// How a host stands.
 #[must_use]
 pub fn status(status: &Status) -> String {
@@ -206,6 +228,9 @@ pub fn status(status: &Status) -> String {
     }
     if let Some(run) = &status.last {
         line(&mut text, &format!("  last run: {}", last(run)));
+        for run in &run.earlier {
+            line(&mut text, &format!("  before that: {}", earlier(run)));
+        }
     }
     text
 }

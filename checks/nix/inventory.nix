@@ -13,6 +13,7 @@ in
     expr = fleetOf { hosts.web-1.addr = "10.0.1.11"; };
     expected = {
       schema = 1;
+      revision = null;
       hosts.web-1 = {
         name = "web-1";
         base = "ubuntu";
@@ -30,6 +31,7 @@ in
         pin = null;
       };
       rollout = { };
+      notifications = { };
       tags = { };
     };
   };
@@ -155,8 +157,10 @@ in
     expr = fleetOf { };
     expected = {
       schema = 1;
+      revision = null;
       hosts = { };
       rollout = { };
+      notifications = { };
       tags = { };
     };
   };

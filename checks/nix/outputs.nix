@@ -28,6 +28,7 @@ in
         [
           "apply"
           "check"
+          "history"
           "hosts"
           "plan"
           "rollback"

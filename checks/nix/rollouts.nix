@@ -1,9 +1,31 @@
 # What a fleet says of rollouts, and how the command line gets it.
-{ mkFleet, ... }:
+{ mkFleet, nixfleet, ... }:
 let
   fleetOf = module: (mkFleet module).nixfleet.fleet;
+
+  # The flake's own input, as Nix gives it.
+  revisionOf =
+    self:
+    (nixfleet.mkFleet {
+      inputs = if self == null then { } else { inherit self; };
+    }).nixfleet.fleet.revision;
 in
 {
+  "the command line gets to know the revision, and whether the tree has changes" = {
+    expr = map revisionOf [
+      { rev = "4f2c9d1"; }
+      { dirtyRev = "4f2c9d1-dirty"; }
+      { }
+      null
+    ];
+    expected = [
+      "4f2c9d1"
+      "4f2c9d1-dirty"
+      null
+      null
+    ];
+  };
+
   "a policy arrives with numbers, parts and seconds, and without what is not said" = {
     expr =
       (fleetOf {
@@ -96,5 +118,47 @@ in
         until = "2027-01-31";
       }
     ];
+  };
+
+  "recipients arrive with seconds, and without what is not said" = {
+    expr =
+      (fleetOf {
+        notifications.team = {
+          kind = "slack";
+          urlFile = "~/.config/nixfleet/slack";
+          on = [ "failure" ];
+          timeout = "5s";
+        };
+        notifications.screen = {
+          kind = "command";
+          command = [
+            "notify-send"
+            "NixFleet"
+          ];
+        };
+      }).notifications;
+    expected = {
+      team = {
+        kind = "slack";
+        urlFile = "~/.config/nixfleet/slack";
+        command = [ ];
+        on = [ "failure" ];
+        timeout = 5;
+      };
+      screen = {
+        kind = "command";
+        command = [
+          "notify-send"
+          "NixFleet"
+        ];
+        on = [
+          "start"
+          "pause"
+          "failure"
+          "success"
+        ];
+        timeout = 10;
+      };
+    };
   };
 }

@@ -157,13 +157,20 @@ impl HostResult {
 
     /// The event of this host, which took so long.
     pub fn end(&self, took: Duration) -> HostEnd {
-        let report = self.report.as_ref();
+        let (report, plan) = (self.report.as_ref(), self.plan.as_ref());
+        // Nothing was done to it, or nothing is known of what was done.
+        let planned = || plan.and_then(|plan| plan.current.clone());
+        let stayed = matches!(
+            self.outcome,
+            Outcome::Unchanged | Outcome::Deferred | Outcome::Blocked | Outcome::Skipped
+        );
         HostEnd {
             host: self.host.clone(),
             outcome: self.outcome,
             problem: self.problem.clone(),
-            before: report.and_then(|report| report.before.clone()),
-            after: report.and_then(|report| report.after.clone()),
+            before: report.map_or_else(planned, |report| report.before.clone()),
+            after: report.map_or_else(|| planned().filter(|_| stayed), |report| report.after.clone()),
+            exit_code: self.run.as_ref().map(|ran| ran.exit_code),
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }
     }

@@ -9,9 +9,11 @@ mod event;
 mod exit;
 mod flake;
 mod health;
+mod history;
 mod interrupt;
 mod inventory;
 mod nix;
+mod notify;
 mod orchestrate;
 mod plan_text;
 mod process;
@@ -36,14 +38,17 @@ use command::Context;
 use document::{Document, HostResult};
 use event::{Bus, Happening, Lines};
 use exit::Exit;
+use history::Writer;
 use interrupt::Interrupt;
+use rollout::RolloutId;
+use state::StateDir;
 
 fn main() -> ExitCode {
     let words = words(std::env::args_os());
     let asks = |flag: &str| words.iter().take_while(|word| *word != "--").any(|word| word == flag);
     let output = OutputArgs { json: asks("--json"), events: asks("--events"), verbose: false };
     match Cli::try_parse_from(&words) {
-        Ok(cli) => run(&cli).into(),
+        Ok(cli) => run(&cli, args::shown(&words)).into(),
         Err(error) if output.is_for_programs() && error.use_stderr() => {
             let why = error.render().to_string();
             let problem = Problem::new(Code::Usage, "the command line cannot be read").because(why.trim());
@@ -69,24 +74,34 @@ fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
     words
 }
 
-fn run(cli: &Cli) -> Exit {
+fn run(cli: &Cli, arguments: Vec<String>) -> Exit {
     let (name, began, events) = (cli.command.name(), Instant::now(), bus(cli.output));
+    let id = RolloutId::draw();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return ended(name, cli.output, &events, began, Err(error.into()), false),
     };
+    if cli.command.is_remembered() {
+        remember(&events);
+    }
     let interrupt = Interrupt::default();
-    let context = Context::new(name, cli.output, interrupt.clone(), events.clone());
+    let context = Context::new(id.clone(), name, cli.output, interrupt.clone(), events.clone());
     let result = runtime.block_on(async {
-        events.say(Happening::CommandBegan { command: name.to_owned(), operator: remote::operator() });
-        tokio::select! {
+        let (command, operator) = (name.to_owned(), remote::operator());
+        events.say(Happening::CommandBegan { id, command, arguments, operator });
+        let result = tokio::select! {
             result = command::execute(&cli.command, &context) => result,
-            () = interrupt.leave() => Err(interrupted(&interrupt)),
+            () = interrupt.leave() => return Err(interrupted(&interrupt)),
+        };
+        // A user for whom a listener takes too long says so.
+        tokio::select! {
+            () = events.settle() => {}
+            () = interrupt.again() => {}
         }
+        result
     });
     let exit = ended(name, cli.output, &events, began, result, interrupt.is_wanted());
     runtime.block_on(async {
-        // A user for whom a listener takes too long says so.
         tokio::select! {
             () = events.finish() => {}
             () = interrupt.again() => {}
@@ -104,6 +119,14 @@ fn bus(output: OutputArgs) -> Bus {
         bus.subscribe(Lines::new(std::io::stdout()));
     }
     bus
+}
+
+/// Whatever happens is remembered. That it cannot be is no reason to do nothing.
+fn remember(events: &Bus) {
+    match StateDir::find().map_err(Into::into).and_then(Writer::begin) {
+        Ok(writer) => events.subscribe(writer),
+        Err(error) => render::err(format_args!("warning: this command is missing from the history: {error}")),
+    }
 }
 
 /// Why a command that was left at once has no result.

@@ -3,6 +3,7 @@
 mod conversation;
 mod output;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, Read, Seek};
 use std::process::Stdio;
@@ -23,7 +24,7 @@ pub const OUTPUT_LIMIT: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Invocation {
     /// Its name, searched in `PATH`.
-    pub program: &'static str,
+    pub program: Cow<'static, str>,
     /// Its arguments.
     pub args: Vec<OsString>,
     /// What it reads on standard input, piece by piece; pieces may be shared between programs.
@@ -40,9 +41,9 @@ pub struct Invocation {
 
 impl Invocation {
     /// A program without arguments or input.
-    pub fn new(program: &'static str, limit: Duration) -> Self {
+    pub fn new(program: impl Into<Cow<'static, str>>, limit: Duration) -> Self {
         Self {
-            program,
+            program: program.into(),
             args: Vec::new(),
             stdin: Vec::new(),
             limit,
@@ -69,7 +70,7 @@ impl Invocation {
     /// The command, in a process group of its own: a Ctrl-C of the user reaches us, and we decide what ends. It is
     /// killed when its handle is dropped.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(self.program);
+        let mut command = Command::new(&*self.program);
         command
             .args(&self.args)
             .stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })

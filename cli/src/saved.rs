@@ -13,13 +13,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::command::{HostPlan, Planned, Way};
 use crate::nix::Closure;
 use crate::plan_text::PlanText;
-use crate::rollout::Outline;
+use crate::rollout::{Origin, Outline};
 
 /// What `plan --out` writes and `apply --plan` reads.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SavedPlan {
     schema: u32,
+    /// Where it comes from.
+    pub origin: Origin,
     /// How the hosts are gone through.
     pub outline: Outline,
     hosts: Vec<SavedHost>,
@@ -72,7 +74,7 @@ impl SavedPlan {
     ///
     /// # Errors
     /// A host has no plan: what is not known cannot be applied exactly.
-    pub fn of(plans: &[HostPlan], outline: Outline) -> Result<Self, Problem> {
+    pub fn of(plans: &[HostPlan], origin: Origin, outline: Outline) -> Result<Self, Problem> {
         let hosts = plans.iter().map(|each| match &each.planned {
             Some(Ok(Planned { plan, way: Way::Apply { closure }, .. })) => Ok(SavedHost {
                 host: each.session.host().clone(),
@@ -84,7 +86,7 @@ impl SavedPlan {
                 .because("there is no plan for this host")
                 .help("leave the host out with --on, or mend it first")),
         });
-        Ok(Self { schema: SCHEMA, outline, hosts: hosts.collect::<Result<_, Problem>>()? })
+        Ok(Self { schema: SCHEMA, origin, outline, hosts: hosts.collect::<Result<_, Problem>>()? })
     }
 
     /// Writes it.

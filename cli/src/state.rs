@@ -40,12 +40,17 @@ impl StateDir {
         Self(path.to_owned())
     }
 
+    /// A path in it, where perhaps nothing is.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// A directory in it, made if it is missing.
     ///
     /// # Errors
     /// It cannot be made.
     pub fn folder(&self, name: &str) -> Result<PathBuf, Problem> {
-        let path = self.0.join(name);
+        let path = self.path(name);
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
         made.map_err(|error| unusable(&path, &error))?;
         Ok(path)

@@ -11,7 +11,11 @@ use serde_json::Value;
 /// The program in an empty directory, without terminal and without a flake from the environment.
 fn nixfleet(directory: &Path, line: &str) -> Command {
     let mut command = cargo_bin_cmd!("nixfleet");
-    command.current_dir(directory).env_remove("NIXFLEET_FLAKE").args(line.split_whitespace());
+    command
+        .current_dir(directory)
+        .env_remove("NIXFLEET_FLAKE")
+        .env("NIXFLEET_STATE", directory.join("state"))
+        .args(line.split_whitespace());
     command
 }
 
@@ -82,6 +86,58 @@ fn help_and_version_are_no_errors() {
     for line in ["--help", "--version", "help apply", "apply --help", "-h"] {
         nixfleet(directory.path(), line).assert().code(0).stderr("");
     }
+}
+
+fn stdout(directory: &Path, line: &str) -> String {
+    let output = nixfleet(directory, line).assert().code(0).stderr("").get_output().clone();
+    String::from_utf8(output.stdout).unwrap().replace(&*directory.to_string_lossy(), "/here")
+}
+
+#[test]
+fn whatever_is_tried_is_remembered_without_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    expect_test::expect![[r#"
+        Nothing was done from this machine yet, as far as /here/state/ knows.
+        Every plan, apply, rollback and run will be remembered there.
+    "#]]
+    .assert_eq(&stdout(directory.path(), "history"));
+    assert!(!directory.path().join("state").exists(), "looking makes nothing");
+    expect_test::expect![[r#"
+        No command that is remembered in /here/state/ came to a host called web-1.
+        All that is: nixfleet history
+    "#]]
+    .assert_eq(&stdout(directory.path(), "history --host web-1"));
+    nixfleet(directory.path(), "history show last").assert().code(1);
+
+    nixfleet(directory.path(), "run --host web-1 -- mysql -phunter2").assert().code(1);
+    nixfleet(directory.path(), "plan --option access-tokens github.com=hunter2").assert().code(1);
+    nixfleet(directory.path(), "hosts").assert().code(1);
+    let document: Value = serde_json::from_str(&stdout(directory.path(), "history --json")).unwrap();
+    assert_eq!(document["command"], "history");
+    let entries = document["entries"].as_array().unwrap();
+    let said = |entry: &Value| (entry["command"].clone(), entry["arguments"].to_string());
+    let said: Vec<_> = entries.iter().map(said).collect();
+    assert_eq!(said.len(), 2);
+    assert!(said.contains(&("run".into(), r#"["--host","web-1","--","mysql","…"]"#.into())), "{said:?}");
+    assert!(said.contains(&("plan".into(), r#"["--option","access-tokens","…"]"#.into())), "{said:?}");
+    assert!(entries.iter().all(|entry| entry["problem"]["code"] == "NF-102" && entry["exitCode"] == 1));
+    for file in std::fs::read_dir(directory.path().join("state/history")).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_history_that_cannot_be_written_is_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(directory.path().join("state/history")).unwrap();
+    std::fs::write(directory.path().join("state/history/history.db"), "damaged").unwrap();
+    let output = nixfleet(directory.path(), "plan").assert().code(1).get_output().clone();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains("NF-102") && stderr.contains("warning: this command is missing from the history")
+    );
+    nixfleet(directory.path(), "history").assert().code(1).stdout("");
 }
 
 #[test]

@@ -8,5 +8,6 @@ in
   roles = import ./roles.nix args;
   defaults = import ./defaults.nix args;
   tags = import ./tags.nix args;
+  notifications = import ./notifications.nix args;
   programs = import ./programs.nix args;
 }

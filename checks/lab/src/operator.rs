@@ -57,7 +57,7 @@ fn programs(layer: &Layer) -> Result<()> {
             layer.place(&format!("{place}/{name}"), &bytes, 0o755, 0)?;
         }
     }
-    for subcommand in ["plan", "apply", "rollback", "status", "check", "run", "hosts"] {
+    for subcommand in ["plan", "apply", "rollback", "status", "check", "run", "history", "hosts"] {
         layer.link(&format!("srv/prebuilt/bin/nixfleet-{subcommand}"), "nixfleet")?;
     }
     layer.link("usr/local/bin/nixfleet", "/srv/prebuilt/bin/nixfleet")

@@ -8,7 +8,7 @@ mod stage;
 
 use std::collections::BTreeSet;
 
-use fleet16::{Fleet16, by_outcome, waves};
+use fleet16::{Fleet16, by_outcome, memory, waves};
 use nixfleet_lab::snapshot::Snapshot;
 use stage::{assert_says, outcomes, outcomes_of};
 
@@ -25,6 +25,11 @@ fn a_change_goes_through_sixteen_hosts() {
     never_are_two_databases_down_at_once(&fleet);
     a_host_that_dies_uses_up_the_budget(&fleet);
     hosts_that_are_left_alone_are_left_out(&fleet);
+    memory::a_host_remembers_its_changes_itself(&fleet);
+    memory::a_killed_command_is_told_as_interrupted(&fleet);
+    memory::no_secret_is_remembered(&fleet);
+    memory::a_history_that_cannot_be_written_stops_nobody(&fleet);
+    memory::others_are_told_and_hold_nobody_up(&fleet);
 }
 
 fn everything_at_once(fleet: &Fleet16) {
@@ -49,6 +54,13 @@ fn a_bad_generation_reaches_exactly_the_canary(fleet: &Fleet16) {
     let said =
         ["1 host failed, where 0 may", "Paused", "nixfleet apply --resume", "15 deferred, 1 rolled-back"];
     assert_says(&finished, 2, &said);
+    let told = fleet.told_of("ada");
+    assert_eq!(
+        (&told["end"], &told["exitCode"], &told["id"]),
+        (&"paused".into(), &2.into(), &told["rollout"])
+    );
+    assert_eq!(told["reason"], "1 host failed, where 0 may");
+    assert_says(&fleet.types("history --host web-01"), 0, &["rolled-back", "[NF-406]", "none → 1"]);
     assert_eq!(fleet.versions(), [("1".to_owned(), 16)]);
     assert!(fleet.host("web-01").unit("app.service").unwrap().active == "active");
     for (host, before) in [web, db].into_iter().zip(before) {
@@ -152,6 +164,8 @@ fn a_host_that_dies_uses_up_the_budget(fleet: &Fleet16) {
             );
             let problem = &document["hosts"][0]["problem"];
             assert_eq!(problem["code"], "NF-401", "{second}");
+            let first = fleet.told_of("ada");
+            assert_eq!(first["state"], "running", "{first:#}");
             assert!(
                 problem["why"].as_str().unwrap().starts_with("ada@operator has been running apply"),
                 "{second}"

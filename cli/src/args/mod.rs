@@ -4,11 +4,13 @@ mod apply;
 mod check;
 mod flake;
 mod force;
+mod history;
 mod hosts;
 mod plan;
 mod rollback;
 mod rollout;
 mod run;
+mod shown;
 mod status;
 mod targets;
 mod window;
@@ -19,11 +21,13 @@ pub use apply::{ApplyArgs, Resumed};
 pub use check::CheckArgs;
 pub use flake::FlakeArgs;
 pub use force::ForceArgs;
+pub use history::{HistoryArgs, HistoryCommand};
 pub use hosts::HostsArgs;
 pub use plan::PlanArgs;
 pub use rollback::{Destination, RollbackArgs};
 pub use rollout::RolloutArgs;
 pub use run::RunArgs;
+pub use shown::{reference, shown};
 pub use status::StatusArgs;
 #[cfg(test)]
 pub use targets::base;
@@ -71,6 +75,8 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Run a command on hosts
     Run(RunArgs),
+    /// Show what was done from this machine: who, when, what, and what became of each host
+    History(HistoryArgs),
     /// List the hosts of the inventory
     Hosts(HostsArgs),
     /// Print a completion script for a shell
@@ -101,6 +107,20 @@ impl OutputArgs {
 }
 
 impl Command {
+    /// Whether the history remembers it: whatever plans, changes or runs something on hosts.
+    pub const fn is_remembered(&self) -> bool {
+        match self {
+            Self::Plan(_) | Self::Apply(_) | Self::Rollback(_) | Self::Run(_) => true,
+            Self::Status(_)
+            | Self::Check(_)
+            | Self::History(_)
+            | Self::Hosts(_)
+            | Self::Completions { .. }
+            | Self::Man { .. }
+            | Self::Docs { .. } => false,
+        }
+    }
+
     /// The subcommand as it is typed, and as the JSON document names it.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -110,6 +130,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Rollback(_) => "rollback",
             Self::Run(_) => "run",
+            Self::History(_) => "history",
             Self::Hosts(_) => "hosts",
             Self::Completions { .. } => "completions",
             Self::Man { .. } => "man",

@@ -9,7 +9,7 @@ use super::{Context, change, confirm, plan, planning, resume, targets};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::document::HostResult;
 use crate::exit::Exit;
-use crate::rollout::{Outline, RolloutId};
+use crate::rollout::Outline;
 use crate::saved::SavedPlan;
 
 /// Plans, asks, and brings the hosts to what the flake describes.
@@ -41,22 +41,23 @@ type Refused = (Vec<HostResult>, Exit);
 async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Rollout, Refused>> {
     let parallel = args.targets.at_once();
     let asking = Asking { force: &args.force, parallel, health_checks: true };
-    let (id, question) = (RolloutId::draw(), "Apply to");
+    let (id, question) = (context.id.clone(), "Apply to");
     let Some(file) = &args.plan else {
         let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
         let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
-        let targets::Rollout { nix, hosts, left_out, outline } = rollout;
+        let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
         let sessions = targets::sessions(hosts, &args.targets)?;
         return Ok(match planning::build(&nix, &sessions, parallel, context).await? {
             Ok(closures) => {
                 let plans = planning::ask(sessions, &closures, asking, context).await?;
-                let memory = Memory::New { flake: nix.flake.reference.clone(), closures };
-                Ok(Rollout { id, question, outline, plans, left_out, memory })
+                let memory = Memory::New { closures };
+                Ok(Rollout { id, question, origin, outline, plans, left_out, memory })
             }
             Err(results) => Err((results, Exit::Refused)),
         });
     };
     let saved = SavedPlan::read(file)?;
+    context.events.say(saved.origin.known());
     let (sessions, closures) = (targets::sessions(saved.hosts(), &args.targets)?, saved.closures());
     let plans = planning::ask(sessions, &closures, asking, context).await?;
     let exact = |plan: &HostPlan| plan.plan().is_some_and(|now| saved.objection(plan.name(), now).is_none());
@@ -64,8 +65,8 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         let mut policy = args.rollout.run.of(saved.outline.policy.clone());
         policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);
         let outline = Outline { policy, ..saved.outline };
-        let memory = Memory::New { flake: file.display().to_string(), closures };
-        return Ok(Ok(Rollout { id, question, outline, plans, left_out: Vec::new(), memory }));
+        let (memory, origin, left_out) = (Memory::New { closures }, saved.origin, Vec::new());
+        return Ok(Ok(Rollout { id, question, origin, outline, plans, left_out, memory }));
     }
     let results: Vec<HostResult> = plans.iter().map(|plan| refused(plan, &saved)).collect();
     let exit = Exit::of(&results, context.interrupt.is_wanted());

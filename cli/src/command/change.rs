@@ -17,8 +17,11 @@ use crate::document::{HostResult, RolloutView};
 use crate::event::{End, Happening, HostEnd, LeftOut};
 use crate::exit::Exit;
 use crate::nix::{self, Closure, Stock};
+use crate::notify::Notifier;
 use crate::render;
-use crate::rollout::{Driver, Head, Hosts, Outline, Pause, Planned, Record, RolloutId, State, Verdict};
+use crate::rollout::{
+    Driver, Head, Hosts, Origin, Outline, Pause, Planned, Record, RolloutId, State, Verdict,
+};
 use crate::state::StateDir;
 
 /// How plans are carried out.
@@ -40,6 +43,8 @@ pub struct Rollout {
     pub id: RolloutId,
     /// The question before it.
     pub question: &'static str,
+    /// Where it comes from.
+    pub origin: Origin,
     /// What it goes by.
     pub outline: Outline,
     /// The plans of all its hosts, in any order.
@@ -56,8 +61,6 @@ pub enum Memory {
     Nothing,
     /// It is to be resumed with these closures, if it must be.
     New {
-        /// The flake that describes the fleet.
-        flake: String,
         /// The closures by host.
         closures: BTreeMap<String, Closure>,
     },
@@ -112,20 +115,24 @@ async fn carry_out(
     manner: Manner<'_>,
     context: &Context,
 ) -> anyhow::Result<(Vec<HostResult>, RolloutView, bool)> {
-    let Rollout { id, outline, plans, left_out, memory, .. } = rollout;
+    let Rollout { id, origin, outline, plans, left_out, memory, .. } = rollout;
     let mut settled = plan::results(&plans, &left_out);
     let events = context.events.of(id.clone());
     let began = Instant::now();
     let told = Happening::RolloutBegan {
         command: context.name.to_owned(),
         operator: crate::remote::operator(),
-        flake: memory.flake(),
+        flake: Some(origin.flake.clone()),
+        revision: origin.revision.clone(),
         resumed: matches!(memory, Memory::Old { .. }),
         policy: outline.policy.clone(),
         waves: outline.waves.clone(),
         left_out: left_out.clone(),
     };
-    let remembered = memory.begin(&id, &outline, &plans, context);
+    if !origin.notifications.is_empty() {
+        context.events.subscribe(Notifier::new(id.clone(), &origin.notifications, &events));
+    }
+    let remembered = memory.begin(&id, origin, &outline, &plans, context);
     let by_name: BTreeMap<&str, &HostPlan> = plans.iter().map(|plan| (plan.name(), plan)).collect();
     let hosts = Hosts::new(&outline, |name| stands(by_name.get(name).copied(), remembered.done.get(name)));
     let back = plans.iter().any(|plan| matches!(plan.way(), Some(Way::Rollback { .. })));
@@ -221,15 +228,15 @@ struct Remembered {
 }
 
 impl Memory {
-    fn flake(&self) -> Option<String> {
-        match self {
-            Self::New { flake, .. } => Some(flake.clone()),
-            Self::Nothing | Self::Old { .. } => None,
-        }
-    }
-
     /// Begins to remember. That nothing can be remembered is no reason to leave hosts as they are.
-    fn begin(self, id: &RolloutId, outline: &Outline, plans: &[HostPlan], context: &Context) -> Remembered {
+    fn begin(
+        self,
+        id: &RolloutId,
+        origin: Origin,
+        outline: &Outline,
+        plans: &[HostPlan],
+        context: &Context,
+    ) -> Remembered {
         let nothing = Remembered {
             done: BTreeMap::new(),
             changed: BTreeMap::new(),
@@ -244,12 +251,12 @@ impl Memory {
                 context.events.subscribe(record);
                 Remembered { done, changed, found, lasts: true, roots }
             }
-            Self::New { flake, closures } => {
+            Self::New { closures } => {
                 let planned = plans.iter().filter_map(|plan| {
                     let closure = closures.get(plan.name())?.path.clone();
                     Some((plan.name().to_owned(), Planned { host: plan.session.host().clone(), closure }))
                 });
-                let head = Head::new(id.clone(), flake, outline.clone(), planned.collect());
+                let head = Head::new(id.clone(), origin, outline.clone(), planned.collect());
                 match StateDir::find().and_then(|state| Record::begin(&state, &head)) {
                     Ok(record) => {
                         let roots = Some(record.roots().to_owned());
@@ -267,7 +274,7 @@ impl Memory {
 }
 
 /// The rollout of a command that takes hosts back: all at once, as far as the budgets of their tags let it.
-pub fn back(plans: Vec<HostPlan>, outline: Outline) -> Rollout {
-    let id = RolloutId::draw();
-    Rollout { id, question: "Roll back", outline, plans, left_out: Vec::new(), memory: Memory::Nothing }
+pub fn back(id: RolloutId, origin: Origin, plans: Vec<HostPlan>, outline: Outline) -> Rollout {
+    let (question, left_out, memory) = ("Roll back", Vec::new(), Memory::Nothing);
+    Rollout { id, question, origin, outline, plans, left_out, memory }
 }

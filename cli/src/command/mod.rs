@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod completions;
 mod confirm;
+mod history;
 mod host_plan;
 mod hosts;
 mod late;
@@ -19,7 +20,7 @@ mod status;
 mod targets;
 
 use std::io::{self, BufWriter, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nixfleet_activate::problem::Problem;
 use serde::Serialize;
@@ -32,10 +33,13 @@ use crate::event::{Bus, Happening, Level, Stage};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::render::{self, Progress};
+use crate::rollout::RolloutId;
 
 /// What every subcommand works with.
 #[derive(Clone)]
 pub struct Context {
+    /// Its name, and that of a rollout that it begins.
+    id: RolloutId,
     /// The subcommand's name.
     name: &'static str,
     /// How results are shown.
@@ -52,10 +56,16 @@ pub struct Context {
 
 impl Context {
     /// The context of one run of the program.
-    pub fn new(name: &'static str, output: OutputArgs, interrupt: Interrupt, events: Bus) -> Self {
+    pub fn new(
+        id: RolloutId,
+        name: &'static str,
+        output: OutputArgs,
+        interrupt: Interrupt,
+        events: Bus,
+    ) -> Self {
         let progress = Progress::new();
         events.subscribe(progress.clone());
-        Self { name, output, interrupt, events, progress, began: Instant::now() }
+        Self { id, name, output, interrupt, events, progress, began: Instant::now() }
     }
 
     /// Does what a stage of the work is, and tells when it begins and ends.
@@ -95,6 +105,9 @@ impl Context {
     /// Ends a command that goes no further, with what each host has to do with it.
     fn refuse(&self, results: Vec<HostResult>, exit: Exit) -> anyhow::Result<Exit> {
         self.show(&render::results(&results));
+        for result in &results {
+            self.events.say(Happening::HostEnded(result.end(Duration::ZERO)));
+        }
         self.print(results, None)?;
         Ok(exit)
     }
@@ -146,6 +159,7 @@ pub async fn execute(command: &Command, context: &Context) -> anyhow::Result<Exi
         Command::Check(args) => check::execute(args, context).await,
         Command::Rollback(args) => rollback::execute(args, context).await,
         Command::Run(args) => run::execute(args, context).await,
+        Command::History(args) => history::execute(args, context),
         Command::Hosts(args) => hosts::execute(args, context).await,
         Command::Completions { shell } => Ok(completions::completions(*shell)),
         Command::Man { directory } => completions::man(directory),

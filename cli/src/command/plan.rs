@@ -23,7 +23,7 @@ use crate::saved::SavedPlan;
 pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit> {
     let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
     let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
-    let targets::Rollout { nix, hosts, left_out, outline } = rollout;
+    let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
     let (sessions, parallel) = (targets::sessions(hosts, &args.targets)?, args.targets.at_once());
     let closures = match planning::build(&nix, &sessions, parallel, context).await? {
         Ok(closures) => closures,
@@ -36,7 +36,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     show_without(&plans, context);
     let results = results(&plans, &left_out);
     if let Some(file) = &args.out {
-        SavedPlan::of(&plans, outline.clone())?.write(file)?;
+        SavedPlan::of(&plans, origin, outline.clone())?.write(file)?;
     }
     let changes = plans.iter().any(HostPlan::is_to_change);
     if !changes && Exit::of(&results, false) == Exit::Good {

@@ -107,11 +107,18 @@ pub async fn ask(
 
 /// What is told of a host that was asked for its plan.
 pub fn said(host: &str, planned: &Result<Planned, Problem>) -> Happening {
-    let (steps, problem) = match planned {
-        Ok(Planned { plan, .. }) => (Some(plan.steps), plan.problems.first().cloned()),
-        Err(problem) => (None, Some(problem.clone())),
-    };
-    Happening::HostPlanned { host: host.to_owned(), steps, problem }
+    let host = host.to_owned();
+    match planned {
+        Ok(Planned { plan, .. }) => Happening::HostPlanned {
+            host,
+            steps: Some(plan.steps),
+            current: plan.current.clone(),
+            problem: plan.problems.first().cloned(),
+        },
+        Err(problem) => {
+            Happening::HostPlanned { host, steps: None, current: None, problem: Some(problem.clone()) }
+        }
+    }
 }
 
 /// What is kept of a plan.

@@ -41,6 +41,7 @@ pub async fn execute(
     if !told.can_go_on() {
         return Err(over(&id, told.end).into());
     }
+    context.events.say(head.origin.known());
     let (mut done, mut changed) = (told.done(), told.changed());
     let closures = closures(&head, &told)?;
     let hosts = head.hosts.values().map(|planned| planned.host.clone()).collect();
@@ -61,6 +62,7 @@ pub async fn execute(
     let rollout = Rollout {
         id,
         question: "Go on with",
+        origin: head.origin,
         outline: Outline { policy, ..head.outline },
         plans,
         left_out: Vec::new(),
@@ -94,6 +96,7 @@ async fn found(
             problem: None,
             before: report.before,
             after: report.after,
+            exit_code: None,
             duration_ms: report.duration_ms,
         })
     });

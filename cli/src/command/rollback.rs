@@ -16,7 +16,7 @@ use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::remote;
-use crate::rollout::{Budget, Head, Outline, Record, Undone};
+use crate::rollout::{Budget, Head, Origin, Outline, Record, Undone};
 use crate::ssh::Session;
 use crate::state::StateDir;
 
@@ -28,26 +28,31 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     confirm::check(args.yes, context)?;
     let (window, force) = (args.window, args.force.force.as_slice());
     let manner = Manner { yes: args.yes, window, force, substitute: false };
-    let Some(id) = &args.rollout else {
-        let (plans, outline) = of_hosts(args, context).await?;
-        return change::execute(change::back(plans, outline), manner, context).await;
+    let Some(rollout) = &args.rollout else {
+        let (origin, plans, outline) = of_hosts(args, context).await?;
+        return change::execute(change::back(context.id.clone(), origin, plans, outline), manner, context)
+            .await;
     };
-    let (head, told, record) = Record::resume(&StateDir::find()?, id)?;
+    let (head, told, record) = Record::resume(&StateDir::find()?, rollout)?;
+    context.events.say(head.origin.known());
     let changed = told.changed();
     let hosts = changed.keys().cloned().collect();
-    let (plans, outline) = of_rollout(head, changed, &args.targets, context).await?;
-    let rollout = change::back(plans, outline);
-    context.events.subscribe(Undone::new(record, rollout.id.clone(), hosts));
-    change::execute(rollout, manner, context).await
+    let (origin, plans, outline) = of_rollout(head, changed, &args.targets, context).await?;
+    context.events.subscribe(Undone::new(record, context.id.clone(), hosts));
+    change::execute(change::back(context.id.clone(), origin, plans, outline), manner, context).await
 }
 
+/// Where it comes from, what would change, and what it goes by.
+type Planning = (Origin, Vec<HostPlan>, Outline);
+
 /// The selected hosts, to a generation.
-async fn of_hosts(args: &RollbackArgs, context: &Context) -> anyhow::Result<(Vec<HostPlan>, Outline)> {
+async fn of_hosts(args: &RollbackArgs, context: &Context) -> anyhow::Result<Planning> {
     let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
     let policy = policy(&args.targets);
     let outline = Outline { groups: Vec::new(), ..Outline::of(&selected.fleet, &selected.hosts, policy)? };
     let back = |_: &str| Back::To(args.to);
-    Ok((ask(selected.hosts, back, &args.targets, context).await?, outline))
+    let origin = selected.origin;
+    Ok((origin, ask(selected.hosts, back, &args.targets, context).await?, outline))
 }
 
 /// The hosts that a rollout has changed, to where they stood before.
@@ -56,7 +61,7 @@ async fn of_rollout(
     changed: BTreeMap<String, Changed>,
     targets: &TargetArgs,
     context: &Context,
-) -> anyhow::Result<(Vec<HostPlan>, Outline)> {
+) -> anyhow::Result<Planning> {
     let hosts: Vec<Host> = head
         .hosts
         .into_values()
@@ -83,7 +88,7 @@ async fn of_rollout(
         groups: Vec::new(),
     };
     let back = |name: &str| changed.get(name).cloned().map_or(Back::To(Destination::Previous), Back::Behind);
-    Ok((ask(hosts, back, targets, context).await?, outline))
+    Ok((head.origin, ask(hosts, back, targets, context).await?, outline))
 }
 
 /// Going back stops for nobody's failure.

@@ -56,6 +56,7 @@ fn ended(host: &str, status: &Result<Option<Status>, Problem>, began: Instant) -
         before: current(),
         after: current(),
         problem,
+        exit_code: None,
         duration_ms: milliseconds(began),
     }
 }

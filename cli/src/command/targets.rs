@@ -6,16 +6,18 @@ use nixfleet_activate::fleet::{Fleet, Host};
 use nixfleet_activate::problem::{Code, Problem};
 
 use super::Context;
-use crate::args::{FlakeArgs, RolloutArgs, SelectionArgs, TargetArgs};
+use crate::args::{FlakeArgs, RolloutArgs, SelectionArgs, TargetArgs, reference};
 use crate::event::{LeftOut, Stage};
 use crate::flake::Flake;
 use crate::inventory;
 use crate::nix::Nix;
-use crate::rollout::{Outline, part, policy_for, today};
+use crate::rollout::{Origin, Outline, part, policy_for, today};
 use crate::ssh::{Session, Sockets};
 
 /// A fleet, and what of it was selected.
 pub struct Selected {
+    /// What is told and remembered of it.
+    pub origin: Origin,
     /// Nix, for the flake of the fleet.
     pub nix: Nix,
     /// The whole inventory.
@@ -37,12 +39,20 @@ pub async fn select(
         .map_err(|error| Problem::new(Code::Usage, "the current directory cannot be read").because(error))?;
     let nix = Nix::new(Flake::find(flake.flake.as_deref(), &here)?, flake, context.output.verbose);
     let fleet = context.stage(Stage::Evaluation, nix.fleet()).await?;
+    let origin = Origin {
+        flake: reference(&nix.flake.reference),
+        revision: fleet.revision.clone(),
+        notifications: fleet.notifications.clone(),
+    };
+    context.events.say(origin.known());
     let hosts = inventory::select(&fleet, selection)?;
-    Ok(Selected { nix, fleet, hosts })
+    Ok(Selected { origin, nix, fleet, hosts })
 }
 
 /// A selection that is to be changed.
 pub struct Rollout {
+    /// Where it comes from.
+    pub origin: Origin,
     /// Nix, for the flake of the fleet.
     pub nix: Nix,
     /// The hosts that take part.
@@ -63,7 +73,7 @@ pub fn rollout(
     args: &RolloutArgs,
     context: &Context,
 ) -> Result<Rollout, Problem> {
-    let Selected { nix, fleet, hosts } = selected;
+    let Selected { origin, nix, fleet, hosts } = selected;
     let parted = part(hosts, &today());
     for (host, text) in &parted.warnings {
         context.warn(Some(host), text);
@@ -71,7 +81,7 @@ pub fn rollout(
     let mut policy = args.of(policy_for(&fleet, &parted.hosts));
     policy.max_parallel = targets.parallel.unwrap_or(policy.max_parallel);
     let outline = Outline::of(&fleet, &parted.hosts, policy)?;
-    Ok(Rollout { nix, hosts: parted.hosts, left_out: parted.left_out, outline })
+    Ok(Rollout { origin, nix, hosts: parted.hosts, left_out: parted.left_out, outline })
 }
 
 /// A session for each host.

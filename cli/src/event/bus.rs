@@ -20,6 +20,11 @@ pub trait Listener: Send {
     /// It cannot. It then hears nothing more, and the command goes on.
     fn hear(&mut self, event: &Event) -> anyhow::Result<()>;
 
+    /// What is still to be done before the command ends, while it can be said how that goes.
+    fn settle(&mut self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        None
+    }
+
     /// Brings to an end what it has begun, when the command has ended.
     ///
     /// # Errors
@@ -59,6 +64,18 @@ impl Bus {
                 false
             }
         });
+    }
+
+    /// Lets every listener do what is still to be done before the command ends.
+    pub async fn settle(&self) {
+        let settle = || {
+            let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+            listeners.iter_mut().filter_map(|listener| listener.settle()).collect::<Vec<_>>()
+        };
+        // Not while the listeners are held: they are to hear of it.
+        for rest in settle() {
+            rest.await;
+        }
     }
 
     /// Lets every listener come to its end.

@@ -57,6 +57,9 @@ pub struct HostEnd {
     /// The generation now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Generation>,
+    /// The exit code of what it ran: `nixfleet run`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
 }

@@ -2,6 +2,7 @@
 
 use jiff::{Timestamp, Unit};
 use nixfleet_activate::SCHEMA;
+use nixfleet_activate::plan::Generation;
 use nixfleet_activate::policy::Policy;
 use nixfleet_activate::problem::Problem;
 use schemars::JsonSchema;
@@ -43,8 +44,12 @@ impl Event {
 pub enum Happening {
     /// A command began.
     CommandBegan {
+        /// Its name; a rollout that it begins has the same.
+        id: RolloutId,
         /// The subcommand.
         command: String,
+        /// What was typed behind it, but for what may be secret: `…` stands for that.
+        arguments: Vec<String>,
         /// Who runs it, `user@machine`.
         operator: String,
     },
@@ -75,15 +80,26 @@ pub enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<Problem>,
     },
+    /// It is known which fleet the command is about.
+    FleetKnown {
+        /// The flake that describes the fleet.
+        flake: String,
+        /// Its revision in Git, with `-dirty` where the tree has changes; nothing where it has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<String>,
+    },
     /// Hosts are about to be changed.
     RolloutBegan {
         /// What is done: `apply` or `rollback`.
         command: String,
         /// Who does it, `user@machine`.
         operator: String,
-        /// The flake that describes the fleet; nothing for a rollback.
+        /// The flake that describes the fleet.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         flake: Option<String>,
+        /// Its revision in Git when the rollout was planned, with `-dirty` where the tree had changes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<String>,
         /// Whether it was paused or interrupted before, and goes on now.
         resumed: bool,
         /// By which rules.
@@ -132,6 +148,9 @@ pub enum Happening {
         /// How many steps there are; nothing where it has no plan.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         steps: Option<usize>,
+        /// The generation now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        current: Option<Generation>,
         /// Why it would not be changed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<Problem>,

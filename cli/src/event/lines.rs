@@ -44,6 +44,7 @@ mod tests {
             problem: Some(Problem::new(Code::Unit, "web.service did not start").because("two\nlines")),
             before: None,
             after: None,
+            exit_code: None,
             duration_ms: 12,
         };
         let mut written = Vec::new();

@@ -170,7 +170,14 @@ mod tests {
             host("web-3", Base::Ubuntu, &["staging"], &["nginx"]),
             host("db-1", Base::Nixos, &["prod"], &["postgres", "backup"]),
         ]);
-        Fleet { schema: 1, hosts, rollout: PolicyOptions::default(), tags: BTreeMap::new() }
+        Fleet {
+            schema: 1,
+            revision: None,
+            notifications: BTreeMap::new(),
+            hosts,
+            rollout: PolicyOptions::default(),
+            tags: BTreeMap::new(),
+        }
     }
 
     /// Selects with flags written as on the command line.

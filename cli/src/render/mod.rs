@@ -3,6 +3,7 @@
 mod clean;
 mod diff;
 mod health;
+mod history;
 mod plan;
 mod print;
 mod progress;
@@ -14,6 +15,7 @@ mod waves;
 
 pub use clean::clean;
 pub use health::health;
+pub use history::{entries, entry};
 pub use plan::plans;
 pub use print::{err, out};
 pub use progress::Progress;

@@ -80,6 +80,8 @@ fn details(result: &HostResult, verbose: bool) -> Option<String> {
         lines.extend(status.locked_by.iter().map(|who| format!("busy: {who}")));
         let last = status.last.iter().filter(|last| verbose || !last.report.outcome.is_good());
         lines.extend(last.map(|last| format!("last run: {}", show::last(last))));
+        let earlier = status.last.iter().filter(|_| verbose).flat_map(|last| &last.earlier);
+        lines.extend(earlier.map(|run| format!("before that: {}", show::earlier(run))));
         lines.extend(drift(status).iter().map(|drift| format!("drift: {}: {}", drift.subject, drift.what)));
         lines.extend(
             not_running(status).map(|unit| format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)),

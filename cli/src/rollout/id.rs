@@ -1,4 +1,4 @@
-//! The name of a rollout.
+//! The name of a rollout, and of the command that begins it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,8 +14,8 @@ const DRAWN: usize = 4;
 /// `20261120-140322-`
 const TIME: usize = 16;
 
-/// Names a rollout: when it began, in UTC, and four drawn letters, `20261120-140322-kbzq`. Names sort by the second, and can
-/// be part of a path.
+/// Names a command and the rollout that it begins: when it began, in UTC, and four drawn letters,
+/// `20261120-140322-kbzq`. Names sort by the second, and can be part of a path.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]

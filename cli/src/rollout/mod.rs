@@ -8,6 +8,7 @@ mod id;
 mod left_out;
 mod limits;
 mod order;
+mod origin;
 mod outline;
 #[cfg(test)]
 mod play;
@@ -30,6 +31,7 @@ pub use driver::{Driver, Work};
 pub use hosts::Hosts;
 pub use id::RolloutId;
 pub use left_out::{described, part, today};
+pub use origin::Origin;
 pub use outline::{Budget, Outline, policy_for};
 pub use record::{Head, Planned, Record};
 pub use state::State;

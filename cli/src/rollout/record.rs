@@ -15,7 +15,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::shelf::{folder, forget_old, missing, names, path_of, roots_of};
-use super::{Outline, RolloutId, Told};
+use super::{Origin, Outline, RolloutId, Told};
 use crate::event::{Event, Happening, Listener};
 use crate::state::{StateDir, unusable};
 
@@ -31,8 +31,9 @@ pub struct Head {
     pub began: Timestamp,
     /// Who began it, `user@machine`.
     pub operator: String,
-    /// The flake that describes the fleet.
-    pub flake: String,
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// What it goes by.
     pub outline: Outline,
     /// Its hosts by name, with their closures.
@@ -53,12 +54,12 @@ impl Head {
     /// What is planned now.
     pub fn new(
         rollout: RolloutId,
-        flake: String,
+        origin: Origin,
         outline: Outline,
         hosts: BTreeMap<String, Planned>,
     ) -> Self {
         let (began, operator) = (Timestamp::now(), crate::remote::operator());
-        Self { schema: SCHEMA, rollout, began, operator, flake, outline, hosts }
+        Self { schema: SCHEMA, rollout, began, operator, origin, outline, hosts }
     }
 }
 
@@ -219,7 +220,8 @@ mod tests {
         let hosts = ["a", "b"].map(|name| host(name, &[]));
         let outline = Outline::of(&fleet(&hosts, &[]), &hosts, Policy::plain()).unwrap();
         let planned = |host: Host| (host.name.clone(), Planned { host, closure: "/nix/store/x".into() });
-        Head::new(rollout.clone(), "/fleet".into(), outline, hosts.map(planned).into())
+        let origin = Origin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
+        Head::new(rollout.clone(), origin, outline, hosts.map(planned).into())
     }
 
     fn ended(host: &str, outcome: Outcome) -> Happening {
@@ -230,6 +232,7 @@ mod tests {
             problem: None,
             before: None,
             after: None,
+            exit_code: None,
             duration_ms: 1,
         })
     }

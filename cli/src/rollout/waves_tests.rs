@@ -26,6 +26,8 @@ pub fn host(name: &str, tags: &[&str]) -> Host {
 pub fn fleet(hosts: &[Host], tags: &[(&str, Tag)]) -> Fleet {
     Fleet {
         schema: 1,
+        revision: None,
+        notifications: BTreeMap::new(),
         hosts: hosts.iter().map(|host| (host.name.clone(), host.clone())).collect(),
         rollout: PolicyOptions::default(),
         tags: tags.iter().map(|(name, tag)| ((*name).to_owned(), tag.clone())).collect(),

@@ -1,5 +1,8 @@
 //! Sixteen hosts with a service each, and the operator with their fleet in `~/rollout`.
 
+pub mod memory;
+mod told;
+
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
@@ -40,6 +43,11 @@ impl Fleet16 {
         fleet
     }
 
+    /// The operator's machine.
+    pub fn operator(&self) -> &Guest {
+        self.lab.operator().unwrap().guest()
+    }
+
     /// A host.
     pub fn host(&self, name: &str) -> &Guest {
         self.lab.guest(name).unwrap()
@@ -60,11 +68,12 @@ impl Fleet16 {
         self.json_as("ada", words)
     }
 
-    /// The same, as somebody else.
+    /// The same, as somebody else. Afterwards the history has to say the same as the document.
     pub fn json_as(&self, user: &str, words: &str) -> (Finished, Value) {
         let finished = self.types_as(user, &format!("{words} --json"));
         let document = serde_json::from_str(&finished.stdout);
         let document = document.unwrap_or_else(|error| panic!("{error}: {finished}"));
+        self.assert_told(user, &finished, &document);
         (finished, document)
     }
 

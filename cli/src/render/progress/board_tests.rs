@@ -9,7 +9,15 @@ fn phase(host: &str, phase: Phase) -> Happening {
 
 fn ended(host: &str, outcome: Outcome) -> Happening {
     let (problem, before, after) = (None, None, None);
-    Happening::HostEnded(HostEnd { host: host.into(), outcome, problem, before, after, duration_ms: 1 })
+    Happening::HostEnded(HostEnd {
+        host: host.into(),
+        outcome,
+        problem,
+        before,
+        after,
+        exit_code: None,
+        duration_ms: 1,
+    })
 }
 
 fn began(waves: &[&[&str]]) -> Happening {
@@ -18,6 +26,7 @@ fn began(waves: &[&[&str]]) -> Happening {
         command: "apply".into(),
         operator: "ada@desk".into(),
         flake: None,
+        revision: None,
         resumed: false,
         policy: nixfleet_activate::policy::Policy::plain(),
         waves,
@@ -123,7 +132,12 @@ fn nothing_is_shown_while_nothing_is_done() {
     let (stage, duration_ms, problem) = (Stage::Build, 1, None);
     assert!(idle(&Happening::StageEnded { stage, duration_ms, problem }));
     assert!(!idle(&phase("web-1", Phase::Planning)));
-    assert!(idle(&Happening::HostPlanned { host: "web-1".into(), steps: Some(1), problem: None }));
+    assert!(idle(&Happening::HostPlanned {
+        host: "web-1".into(),
+        steps: Some(1),
+        current: None,
+        problem: None
+    }));
     assert!(!idle(&began(&[&["web-1"]])));
     let end = crate::event::End::Complete;
     assert!(idle(&Happening::RolloutEnded { end, duration_ms: 1 }));

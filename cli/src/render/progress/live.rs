@@ -117,7 +117,7 @@ mod tests {
         assert!(lines[9].ends_with("200 in work, 0 done"), "{seen}");
         for number in 0..200 {
             let (host, steps, problem) = (host(number), Some(1), None);
-            live.hear(&Happening::HostPlanned { host, steps, problem }, Instant::now());
+            live.hear(&Happening::HostPlanned { host, steps, current: None, problem }, Instant::now());
         }
         assert!(paper.contents().lines().all(|line| line.ends_with("said a word")), "{}", paper.contents());
     }

@@ -1,0 +1,37 @@
+//! `nixfleet history`.
+
+use clap::{Args, Subcommand};
+
+/// Flags of `history`.
+#[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "\
+Examples:
+  nixfleet history                        the last commands that planned or changed hosts from this machine
+  nixfleet history --host web-1           those that came to a host, and what became of it
+  nixfleet history show last              all that is remembered of the last one
+  nixfleet history show kbzq              of one, by the beginning or the end of its name
+  nixfleet history --limit 100 --json     for a program")]
+pub struct HistoryArgs {
+    #[command(subcommand)]
+    pub what: Option<HistoryCommand>,
+
+    /// Only commands that came to this host; a pattern such as 'web-*' means several
+    #[arg(long, value_name = "NAME", help_heading = "History")]
+    pub host: Option<String>,
+
+    /// How many commands to show, the newest
+    #[arg(long, value_name = "N", default_value = "20", help_heading = "History")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+}
+
+/// What else the history is asked.
+#[derive(Clone, Debug, Subcommand)]
+pub enum HistoryCommand {
+    /// Show all that is remembered of one command, host by host
+    Show {
+        /// The name of the command or of the rollout that it began, the beginning or the end of it, or `last`
+        id: String,
+    },
+}

@@ -1,0 +1,128 @@
+//! The command line as it may be shown and remembered: without what may be secret.
+
+use std::ffi::OsString;
+
+/// Stands for what is left out.
+const HIDDEN: &str = "…";
+/// Flags whose value refers to a flake.
+const FLAKES: [&str; 1] = ["--flake"];
+/// Parameters of a flake reference that are no secret.
+const PLAIN: [&str; 9] =
+    ["ref", "rev", "dir", "host", "narHash", "submodules", "shallow", "lastModified", "allRefs"];
+
+/// The words behind the subcommand. Of a command to run only the program stays: what follows may hold a password. The same
+/// goes for values of Nix options, such as access tokens, and for what flake references have of the kind.
+pub fn shown(words: &[OsString]) -> Vec<String> {
+    let mut words = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let mut given: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
+    let behind: Vec<String> = words.collect();
+    // The subcommand is the first word that is no flag: those before it take no value.
+    if let Some(subcommand) = given.iter().position(|word| !word.starts_with('-')) {
+        given.remove(subcommand);
+    }
+    let is_shell = given.iter().any(|word| word == "--shell");
+    let mut shown = flags(given);
+    shown.extend(command(&behind, is_shell));
+    shown
+}
+
+/// Nix options are `--option NAME VALUE`, inputs are `--override-input INPUT FLAKE`.
+fn flags(given: Vec<String>) -> Vec<String> {
+    let mut shown: Vec<String> = Vec::new();
+    for word in given {
+        let before = |distance: usize| shown.len().checked_sub(distance).map(|at| shown[at].as_str());
+        let word = if before(2) == Some("--option") || before(1).is_some_and(|w| w.starts_with("--option=")) {
+            HIDDEN.to_owned()
+        } else if before(2) == Some("--override-input")
+            || before(1).is_some_and(|word| FLAKES.contains(&word) || word.starts_with("--override-input="))
+        {
+            reference(&word)
+        } else {
+            match word.split_once('=') {
+                Some((flag, value)) if FLAKES.contains(&flag) => format!("{flag}={}", reference(value)),
+                _ => word,
+            }
+        };
+        shown.push(word);
+    }
+    shown
+}
+
+/// The program that is run, and that it had arguments.
+fn command(words: &[String], is_shell: bool) -> Vec<String> {
+    let Some((program, rest)) = words.split_first() else { return Vec::new() };
+    let mut shown = vec!["--".to_owned()];
+    if !is_shell {
+        shown.push(program.clone());
+    }
+    if is_shell || !rest.is_empty() {
+        shown.push(HIDDEN.to_owned());
+    }
+    shown
+}
+
+/// A flake reference without a user, a password or a token in it.
+pub fn reference(text: &str) -> String {
+    let (place, query) = text.split_once('?').map_or((text, None), |(place, query)| (place, Some(query)));
+    let place = match place.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+            match host.rsplit_once('@') {
+                // `git` in git+ssh://git@… says nothing.
+                Some((user, _)) if scheme.ends_with("ssh") && !user.contains(':') => place.to_owned(),
+                Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}{path}"),
+                None => place.to_owned(),
+            }
+        }
+        None => place.to_owned(),
+    };
+    let Some(query) = query else { return place };
+    let parameter = |parameter: &str| match parameter.split_once('=') {
+        Some((name, _)) if !PLAIN.contains(&name) => format!("{name}={HIDDEN}"),
+        _ => parameter.to_owned(),
+    };
+    format!("{place}?{}", query.split('&').map(parameter).collect::<Vec<_>>().join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(typed: &str) -> String {
+        shown(&typed.split(' ').map(OsString::from).collect::<Vec<_>>()).join(" ")
+    }
+
+    #[test]
+    fn what_was_typed_is_shown() {
+        assert_eq!(line("nixfleet apply --tag web --yes"), "--tag web --yes");
+        assert_eq!(line("nixfleet --json plan --on web-1"), "--json --on web-1");
+        assert_eq!(line("nixfleet plan"), "");
+    }
+
+    #[test]
+    fn of_a_command_only_the_program_is_shown() {
+        assert_eq!(line("nixfleet run --host db-1 -- mysql -phunter2"), "--host db-1 -- mysql …");
+        assert_eq!(line("nixfleet run -- uptime"), "-- uptime");
+        assert_eq!(line("nixfleet run --shell -- PASSWORD=hunter2"), "--shell -- …");
+    }
+
+    #[test]
+    fn values_of_nix_options_are_not_shown() {
+        let typed = "nixfleet plan --option access-tokens github.com=hunter2 --option=netrc-file hunter2 -v";
+        assert_eq!(line(typed), "--option access-tokens … --option=netrc-file … -v");
+    }
+
+    #[test]
+    fn flake_references_are_shown_without_tokens() {
+        for (typed, expected) in [
+            ("--flake git+https://hunter2@host/fleet?ref=main", "--flake git+https://…@host/fleet?ref=main"),
+            ("--flake=https://ada:hunter2@host/f?t=hunter2", "--flake=https://…@host/f?t=…"),
+            ("--flake git+ssh://git@host/fleet", "--flake git+ssh://git@host/fleet"),
+            ("--flake git+ssh://git:hunter2@host/f", "--flake git+ssh://…@host/f"),
+            ("--override-input x git+https://hunter2@host/x", "--override-input x git+https://…@host/x"),
+            ("--flake github:ada/fleet/main", "--flake github:ada/fleet/main"),
+        ] {
+            assert_eq!(line(&format!("nixfleet plan {typed}")), expected);
+        }
+    }
+}

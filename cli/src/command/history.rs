@@ -1,0 +1,73 @@
+//! `nixfleet history`.
+
+use nixfleet_activate::SCHEMA;
+use serde::Serialize;
+
+use super::Context;
+use crate::args::{HistoryArgs, HistoryCommand};
+use crate::exit::Exit;
+use crate::history::{Entry, Store, Wanted};
+use crate::render;
+use crate::state::StateDir;
+
+/// The JSON document.
+#[derive(Serialize)]
+struct Document {
+    schema: u32,
+    command: &'static str,
+    /// The last one first.
+    entries: Vec<Entry>,
+}
+
+/// Shows what was done from this machine. Reaches no host.
+///
+/// # Errors
+/// The history cannot be read, or does not know what was asked about.
+pub fn execute(args: &HistoryArgs, context: &Context) -> anyhow::Result<Exit> {
+    let state = StateDir::find()?;
+    let store = Store::look(&state)?;
+    if let Some(HistoryCommand::Show { id }) = &args.what {
+        return show(store, id, context);
+    }
+    let wanted = Wanted { host: args.host.clone(), limit: usize::try_from(args.limit).unwrap_or(usize::MAX) };
+    let entries = store.map(|store| store.list(&wanted)).transpose()?.unwrap_or_default();
+    if entries.is_empty() {
+        context.show(&nothing(wanted.host.as_deref(), &state));
+    } else {
+        context.show(&render::entries(&entries, wanted.host.is_some()));
+    }
+    document(entries, context)
+}
+
+fn show(store: Option<Store>, id: &str, context: &Context) -> anyhow::Result<Exit> {
+    let Some(store) = store else { return Err(Store::unknown(id, &[]).into()) };
+    let entry = store.find(id)?;
+    context.show(&render::entry(&entry, &store.same_rollout(&entry)?));
+    document(vec![entry], context)
+}
+
+fn document(entries: Vec<Entry>, context: &Context) -> anyhow::Result<Exit> {
+    if context.output.json {
+        let document = Document { schema: SCHEMA, command: context.name, entries };
+        render::out(&format!("{}\n", serde_json::to_string(&document)?));
+    }
+    Ok(Exit::Good)
+}
+
+/// What there is to say where nothing is remembered.
+fn nothing(host: Option<&str>, state: &StateDir) -> String {
+    let place = state.path("");
+    match host {
+        None => format!(
+            "Nothing was done from this machine yet, as far as {} knows.\n\
+             Every plan, apply, rollback and run will be remembered there.\n",
+            place.display()
+        ),
+        Some(host) => format!(
+            "No command that is remembered in {} came to a host called {}.\n\
+             All that is: nixfleet history\n",
+            place.display(),
+            render::clean(host)
+        ),
+    }
+}

@@ -1,0 +1,23 @@
+//! What was done from this machine: every command that plans or changes hosts, in a database below the state directory.
+
+mod entry;
+mod line;
+mod presence;
+mod reading;
+mod retention;
+mod schema;
+mod store;
+#[cfg(test)]
+mod store_tests;
+#[cfg(test)]
+mod trouble_tests;
+mod writer;
+#[cfg(test)]
+mod writer_tests;
+mod writing;
+
+pub use entry::{Entry, HostEntry, State};
+pub use line::Line;
+pub use reading::Wanted;
+pub use store::Store;
+pub use writer::Writer;

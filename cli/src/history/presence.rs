@@ -1,0 +1,87 @@
+//! Shows others that a command is running: a file that it holds a lock on. The lock goes with the process, however that ends.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use nixfleet_activate::problem::Problem;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::rollout::RolloutId;
+use crate::state::unusable;
+
+/// The file of a command that runs.
+#[derive(Debug)]
+pub struct Presence {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Presence {
+    /// From now on the command is seen.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn begin(folder: &Path, id: &RolloutId) -> Result<Self, Problem> {
+        let path = path_of(folder, id);
+        let failed = |error: std::io::Error| unusable(&path, &error);
+        // Nobody may see the file before it is locked.
+        let file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)
+            .map_err(|error| failed(error.into()))?;
+        let file = file.persist(&path).map_err(|error| failed(error.error))?;
+        Ok(Self { path, _file: file })
+    }
+
+    /// Whether a command is running.
+    pub fn is_seen(folder: &Path, id: &RolloutId) -> bool {
+        is_held(&path_of(folder, id))
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        // What stays is no longer locked, and taken away by the next command.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Takes away what killed commands have left.
+pub fn clear(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        // Others have names of their own while they are being made.
+        let is_name = entry.file_name().to_str().is_some_and(|name| name.parse::<RolloutId>().is_ok());
+        if is_name && !is_held(&path) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn path_of(folder: &Path, id: &RolloutId) -> PathBuf {
+    folder.join(id.to_string())
+}
+
+fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_seen_as_long_as_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (RolloutId::draw(), RolloutId::draw());
+        let presence = Presence::begin(folder.path(), &one).unwrap();
+        assert!(Presence::is_seen(folder.path(), &one) && !Presence::is_seen(folder.path(), &other));
+        // What a killed process leaves: the file without its lock.
+        std::fs::write(path_of(folder.path(), &other), "").unwrap();
+        assert!(!Presence::is_seen(folder.path(), &other));
+        clear(folder.path());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        drop(presence);
+        assert!(!Presence::is_seen(folder.path(), &one));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,124 @@
+//! The database: where it is, how it is opened, and what is said where that fails.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nixfleet_activate::problem::{Code, Problem};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::{FlockOperation, flock};
+
+use super::schema;
+use crate::state::StateDir;
+
+/// The directory of all that belongs to it.
+const FOLDER: &str = "history";
+/// The directory of commands that run.
+const RUNNING: &str = "history/running";
+/// How long to wait for other commands that are writing.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The database of a state directory.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) connection: Connection,
+    path: PathBuf,
+    running: PathBuf,
+}
+
+impl Store {
+    /// Opens it to write, and makes it first if there is none.
+    ///
+    /// # Errors
+    /// It cannot be written, is damaged, or was written by a newer nixfleet.
+    pub fn open(state: &StateDir) -> Result<Self, Problem> {
+        let (folder, running) = (state.folder(FOLDER)?, state.folder(RUNNING)?);
+        let path = folder.join("history.db");
+        let open = || {
+            // One at a time: two that make the database, or bring it up to date, do not go together.
+            let lock = File::open(&folder)?;
+            flock(&lock, FlockOperation::LockExclusive)?;
+            // What is remembered names hosts and people. Files that SQLite puts beside it get the same mode.
+            OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+            Ok(lock)
+        };
+        let lock = open().map_err(|error: std::io::Error| crate::state::unusable(&path, &error))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut store = Self::connect(path, running, flags)?;
+        let prepared = prepare(&mut store.connection);
+        prepared.map_err(|error| store.problem(&error))?;
+        drop(lock);
+        Ok(store)
+    }
+
+    /// Opens it to read; nothing where nothing was ever written.
+    ///
+    /// # Errors
+    /// It cannot be read, is damaged, or was written by a newer nixfleet.
+    pub fn look(state: &StateDir) -> Result<Option<Self>, Problem> {
+        let (path, running) = (state.path(FOLDER).join("history.db"), state.path(RUNNING));
+        if std::fs::metadata(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let store = Self::connect(path, running, flags)?;
+        // A command that has just made it has written nothing yet.
+        let is_empty = schema::version(&store.connection).map_err(|error| store.problem(&error))? == 0;
+        Ok(Some(store).filter(|_| !is_empty))
+    }
+
+    fn connect(path: PathBuf, running: PathBuf, flags: OpenFlags) -> Result<Self, Problem> {
+        let connection = Connection::open_with_flags(&path, flags).map_err(|error| problem(&path, &error))?;
+        let store = Self { connection, path, running };
+        let version = store.connection.busy_timeout(BUSY).and_then(|()| schema::version(&store.connection));
+        match version.map_err(|error| store.problem(&error))? {
+            newer if newer > schema::VERSION => {
+                Err(Problem::new(Code::History, "the history cannot be used")
+                    .at(store.path.display())
+                    .because(format!("it has schema {newer}, this nixfleet reads up to {}", schema::VERSION))
+                    .help("use the nixfleet that wrote it, or a newer one"))
+            }
+            _ => Ok(store),
+        }
+    }
+
+    /// The directory of commands that run.
+    pub fn running(&self) -> &Path {
+        &self.running
+    }
+
+    /// What went wrong with the database.
+    pub fn problem(&self, error: &rusqlite::Error) -> Problem {
+        problem(&self.path, error)
+    }
+}
+
+/// Brings it up to date. Writers wait for each other, readers for nobody.
+fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // Whatever becomes of this machine, the database stays whole; at worst the last lines are missing.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // What a long write has made of the log beside it does not stay.
+    connection.pragma_update(None, "journal_size_limit", 4 << 20)?;
+    if schema::version(connection)? < schema::VERSION { schema::migrate(connection) } else { Ok(()) }
+}
+
+fn problem(path: &Path, error: &rusqlite::Error) -> Problem {
+    let problem = Problem::new(Code::History, "the history cannot be used").at(path.display()).because(error);
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            let path = path.display();
+            problem.help(format!("move it out of the way, and a new one is begun: mv {path} {path}.damaged"))
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            problem.help("another program has it open, and writes")
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            problem.help(format!("make it yours, or set {} to a directory of yours", crate::state::VARIABLE))
+        }
+        Some(ErrorCode::DiskFull) => problem.help("make room there"),
+        _ => problem,
+    }
+}

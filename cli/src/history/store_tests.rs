@@ -1,0 +1,343 @@
+//! What is remembered, and what is said where that cannot be.
+
+use nixfleet_activate::plan::Generation;
+use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::Outcome;
+
+use super::retention::{Bounds, forget};
+use super::{Entry, State, Store, Wanted};
+use crate::event::{End, Event, Happening, HostEnd, LeftOut, Phase};
+use crate::rollout::RolloutId;
+use crate::state::StateDir;
+
+/// A state directory of a test.
+pub struct Place {
+    pub state: StateDir,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { state: StateDir::at(folder.path()), folder }
+    }
+
+    /// The file of the database, in a directory that is there.
+    pub fn database(&self) -> std::path::PathBuf {
+        std::fs::create_dir_all(self.folder.path().join("history")).unwrap();
+        self.folder.path().join("history/history.db")
+    }
+
+    pub fn store(&self) -> Store {
+        Store::open(&self.state).unwrap()
+    }
+
+    pub fn all(&self) -> Vec<Entry> {
+        Store::look(&self.state).unwrap().unwrap().list(&every()).unwrap()
+    }
+}
+
+pub fn every() -> Wanted {
+    Wanted { host: None, limit: 100 }
+}
+
+pub fn id(number: u32) -> RolloutId {
+    format!("20261120-14{:02}{:02}-kbzq", number / 60, number % 60).parse().unwrap()
+}
+
+pub fn began(id: &RolloutId, command: &str) -> Happening {
+    let arguments = ["--tag", "web"].map(String::from).to_vec();
+    Happening::CommandBegan {
+        id: id.clone(),
+        command: command.into(),
+        arguments,
+        operator: "ada@desk".into(),
+    }
+}
+
+pub fn ended(exit_code: u8) -> Happening {
+    Happening::CommandEnded { command: "apply".into(), exit_code, duration_ms: 9, problem: None }
+}
+
+pub fn generation(number: u64) -> Generation {
+    Generation { number, closure: format!("/nix/store/{number}") }
+}
+
+fn planned(host: &str, steps: usize) -> Happening {
+    Happening::HostPlanned {
+        host: host.into(),
+        steps: Some(steps),
+        current: Some(generation(1)),
+        problem: None,
+    }
+}
+
+pub fn phase(host: &str, phase: Phase) -> Happening {
+    Happening::HostPhase { host: host.into(), phase }
+}
+
+pub fn host_ended(
+    host: &str,
+    outcome: Outcome,
+    generations: (u64, u64),
+    problem: Option<Problem>,
+) -> Happening {
+    Happening::HostEnded(HostEnd {
+        host: host.into(),
+        outcome,
+        problem,
+        before: Some(generation(generations.0)),
+        after: Some(generation(generations.1)),
+        exit_code: None,
+        duration_ms: 1500,
+    })
+}
+
+fn rollout_began(left_out: &[(&str, &str)]) -> Happening {
+    let left_out =
+        left_out.iter().map(|(host, reason)| LeftOut { host: (*host).into(), reason: (*reason).into() });
+    Happening::RolloutBegan {
+        command: "apply".into(),
+        operator: "ada@desk".into(),
+        flake: Some("/fleet".into()),
+        revision: None,
+        resumed: false,
+        policy: nixfleet_activate::policy::Policy::plain(),
+        waves: vec![],
+        left_out: left_out.collect(),
+    }
+}
+
+impl Store {
+    pub fn tell(&mut self, id: &RolloutId, happenings: Vec<Happening>) {
+        let event = |happening| Event {
+            time: jiff::Timestamp::UNIX_EPOCH,
+            ..Event::now(Some(id.clone()), happening)
+        };
+        self.take_in(id, &happenings.into_iter().map(event).collect::<Vec<_>>()).unwrap();
+    }
+}
+
+/// A rollout in which one host was changed, another could not be, and both went back.
+fn rolled_back(id: &RolloutId) -> Vec<Happening> {
+    let broken = Problem::new(Code::Unit, "web.service did not start").because("journal: hunter2");
+    vec![
+        began(id, "apply"),
+        Happening::FleetKnown { flake: "/fleet".into(), revision: Some("4f2c9d1-dirty".into()) },
+        planned("web-1", 3),
+        planned("web-2", 3),
+        planned("web-3", 0),
+        rollout_began(&[("web-4", "maintenance: new disks")]),
+        phase("web-1", Phase::Activating),
+        host_ended("web-1", Outcome::Ok, (1, 2), None),
+        phase("web-2", Phase::Activating),
+        host_ended("web-2", Outcome::RolledBack, (1, 1), Some(broken)),
+        Happening::RolloutPaused { reason: "1 host failed, where 0 may".into() },
+        phase("web-1", Phase::RollingBack),
+        host_ended("web-1", Outcome::RolledBack, (2, 1), None),
+        Happening::RolloutEnded { end: End::RolledBack, duration_ms: 3000 },
+        ended(2),
+    ]
+}
+
+#[test]
+fn a_rollout_is_remembered_host_by_host() {
+    let (place, id) = (Place::new(), id(1));
+    place.store().tell(&id, rolled_back(&id));
+    let entry = place.all().remove(0);
+    let text = serde_json::to_string_pretty(&entry).unwrap();
+    expect_test::expect![[r#"
+        {
+          "id": "20261120-140001-kbzq",
+          "command": "apply",
+          "arguments": [
+            "--tag",
+            "web"
+          ],
+          "operator": "ada@desk",
+          "began": "1970-01-01T00:00:00Z",
+          "ended": "1970-01-01T00:00:00Z",
+          "state": "ended",
+          "exitCode": 2,
+          "flake": "/fleet",
+          "revision": "4f2c9d1-dirty",
+          "rollout": "20261120-140001-kbzq",
+          "end": "rolledBack",
+          "reason": "1 host failed, where 0 may",
+          "hosts": [
+            {
+              "host": "web-1",
+              "outcome": "rolled-back",
+              "steps": 3,
+              "begun": true,
+              "before": {
+                "number": 1,
+                "closure": "/nix/store/1"
+              },
+              "after": {
+                "number": 1,
+                "closure": "/nix/store/1"
+              },
+              "durationMs": 3000
+            },
+            {
+              "host": "web-2",
+              "outcome": "rolled-back",
+              "steps": 3,
+              "begun": true,
+              "before": {
+                "number": 1,
+                "closure": "/nix/store/1"
+              },
+              "after": {
+                "number": 1,
+                "closure": "/nix/store/1"
+              },
+              "durationMs": 1500,
+              "problem": {
+                "code": "NF-406",
+                "text": "web.service did not start"
+              }
+            },
+            {
+              "host": "web-3",
+              "outcome": "unchanged",
+              "steps": 0,
+              "begun": false,
+              "before": {
+                "number": 1,
+                "closure": "/nix/store/1"
+              },
+              "after": {
+                "number": 1,
+                "closure": "/nix/store/1"
+              }
+            },
+            {
+              "host": "web-4",
+              "outcome": "skipped",
+              "begun": false,
+              "problem": {
+                "text": "maintenance: new disks"
+              }
+            }
+          ]
+        }"#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn a_plan_says_what_would_change() {
+    let (place, id) = (Place::new(), id(1));
+    let unreachable = Problem::new(Code::Unreachable, "the host cannot be reached");
+    let lost =
+        Happening::HostPlanned { host: "c".into(), steps: None, current: None, problem: Some(unreachable) };
+    place.store().tell(&id, vec![began(&id, "plan"), planned("a", 3), planned("b", 0), lost, ended(2)]);
+    let entry = place.all().remove(0);
+    let words: Vec<&str> = entry.hosts.iter().map(|host| host.word(entry.state)).collect();
+    assert_eq!(words, ["to change", "unchanged", "unreachable"]);
+}
+
+#[test]
+fn a_command_that_was_killed_is_interrupted_and_what_it_had_begun_is_unknown() {
+    let (place, id) = (Place::new(), id(1));
+    let (a, b) = (phase("a", Phase::Activating), phase("b", Phase::Activating));
+    let done = host_ended("a", Outcome::Ok, (1, 2), None);
+    place.store().tell(&id, vec![began(&id, "apply"), planned("a", 1), planned("b", 1), a, done, b]);
+    let entry = place.all().remove(0);
+    assert_eq!((entry.state, entry.ended, entry.exit_code), (State::Interrupted, None, None));
+    let words: Vec<&str> = entry.hosts.iter().map(|host| host.word(entry.state)).collect();
+    assert_eq!(words, ["ok", "unknown"]);
+}
+
+/// It had done its work when the command before was killed: the plan now begins where it ended.
+#[test]
+fn a_host_knows_better_than_the_plan_where_it_stood() {
+    let (place, id) = (Place::new(), id(1));
+    let found = host_ended("a", Outcome::Ok, (5, 6), None);
+    place.store().tell(&id, vec![began(&id, "apply"), planned("a", 0), found]);
+    let host = place.all().remove(0).hosts.remove(0);
+    let numbers = [host.before, host.after].map(|generation| generation.unwrap().number);
+    assert_eq!((host.outcome, numbers), (Some(Outcome::Ok), [5, 6]));
+}
+
+#[test]
+fn hosts_are_found_by_name_and_by_pattern() {
+    let place = Place::new();
+    for (number, host) in ["web-1", "web-2", "db-1"].into_iter().enumerate() {
+        let id = id(u32::try_from(number).unwrap());
+        place.store().tell(&id, vec![began(&id, "apply"), planned(host, 1), planned("all", 1)]);
+    }
+    let store = Store::look(&place.state).unwrap().unwrap();
+    let of = |pattern: &str, limit| {
+        let wanted = Wanted { host: Some(pattern.to_owned()), limit };
+        let entries = store.list(&wanted).unwrap();
+        let hosts = entries.iter().flat_map(|entry| entry.hosts.iter().map(|host| host.host.clone()));
+        hosts.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(of("web-1", 9), "web-1");
+    assert_eq!(of("web-*", 9), "web-2 web-1");
+    assert_eq!(of("web-*", 1), "web-2");
+    assert_eq!(of("mail-1", 9), "");
+}
+
+#[test]
+fn a_command_is_found_by_a_part_of_its_name() {
+    let place = Place::new();
+    let other: RolloutId = "20261121-090000-xxxx".parse().unwrap();
+    for id in [id(1), id(2), other.clone()] {
+        place.store().tell(&id, vec![began(&id, "plan")]);
+    }
+    let store = Store::look(&place.state).unwrap().unwrap();
+    for name in ["last", "20261121", "xxxx", "20261121-090000-xxxx"] {
+        assert_eq!(store.find(name).unwrap().id, other, "{name}");
+    }
+    expect_test::expect![[r#"
+        [NF-105] several commands have such a name
+          where: kbzq
+          why: it can mean 20261120-140002-kbzq, 20261120-140001-kbzq
+          help: write more of it, or all; `last` is the last one"#]]
+    .assert_eq(&store.find("kbzq").unwrap_err().to_string());
+    expect_test::expect![[r#"
+        [NF-105] nothing is remembered of this command
+          where: 2020
+          why: the last ones are 20261121-090000-xxxx, 20261120-140002-kbzq, 20261120-140001-kbzq
+          help: see what is: nixfleet history --limit 100"#]]
+    .assert_eq(&store.find("2020").unwrap_err().to_string());
+    assert!(store.find("").unwrap_err().to_string().contains("several"));
+    assert_eq!(store.find("%").unwrap_err().code, Code::History);
+}
+
+#[test]
+fn all_commands_of_a_rollout_are_seen_together() {
+    let place = Place::new();
+    let (first, second) = (id(1), id(2));
+    place.store().tell(&first, vec![began(&first, "apply"), rollout_began(&[])]);
+    let began = vec![began(&second, "apply")];
+    place.store().tell(&second, began);
+    let resumed = Event::now(Some(first.clone()), rollout_began(&[]));
+    place.store().take_in(&second, &[resumed]).unwrap();
+    let store = Store::look(&place.state).unwrap().unwrap();
+    let others = store.same_rollout(&store.find(&first.to_string()).unwrap()).unwrap();
+    assert_eq!(others.into_iter().map(|entry| entry.id).collect::<Vec<_>>(), [second]);
+}
+
+#[test]
+fn the_oldest_are_forgotten_and_the_newest_never() {
+    let place = Place::new();
+    let mut store = place.store();
+    for number in 1..=6 {
+        let hosts = (0..10).map(|host| planned(&format!("h{host}"), 1));
+        let id = id(number);
+        store.tell(&id, std::iter::once(began(&id, "plan")).chain(hosts).collect());
+    }
+    let left = |bounds| {
+        forget(&store.connection, bounds).unwrap();
+        let hosts = "SELECT count(*) FROM hosts";
+        (place.all().len(), store.connection.query_row(hosts, (), |row| row.get::<_, usize>(0)).unwrap())
+    };
+    assert_eq!(left(Bounds { commands: 5, hosts: 1000 }), (5, 50));
+    assert_eq!(left(Bounds { commands: 5, hosts: 35 }), (3, 30));
+    assert_eq!(left(Bounds { commands: 0, hosts: 0 }), (1, 10));
+    assert_eq!(place.all()[0].id, id(6));
+}

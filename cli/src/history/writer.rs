@@ -1,0 +1,110 @@
+//! Remembers what a command does, while it does it. A thread of its own writes, so that nothing waits for a disk or for other
+//! commands that are writing.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use nixfleet_activate::problem::Problem;
+use tokio::sync::oneshot;
+
+use super::presence::{Presence, clear};
+use super::{Store, writing};
+use crate::event::{Event, Happening, Listener};
+use crate::rollout::RolloutId;
+use crate::state::StateDir;
+
+/// How long the end of a command may wait for what is still to be written.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many events are written at once, at most.
+const BATCH: usize = 1000;
+
+/// Writes what it hears into the history.
+#[derive(Debug)]
+pub struct Writer {
+    events: Sender<Event>,
+    result: oneshot::Receiver<anyhow::Result<()>>,
+}
+
+impl Writer {
+    /// Writes into the history of this directory.
+    ///
+    /// # Errors
+    /// There can be no thread.
+    pub fn begin(state: StateDir) -> anyhow::Result<Self> {
+        let (events, heard) = channel();
+        let (said, result) = oneshot::channel();
+        let work = move || {
+            // Nobody may want to know any more.
+            let _ = said.send(write(&state, &heard));
+        };
+        std::thread::Builder::new().name("history".to_owned()).spawn(work)?;
+        Ok(Self { events, result })
+    }
+}
+
+impl Listener for Writer {
+    fn name(&self) -> &'static str {
+        "this command is missing from the history, or a part of it"
+    }
+
+    fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
+        if !writing::is_remembered(&event.happening) || self.events.send(event.clone()).is_ok() {
+            return Ok(());
+        }
+        // It stops hearing first and says why next.
+        let mut why = || match self.result.try_recv() {
+            Ok(Err(why)) => Some(why),
+            _ => None,
+        };
+        Err(why().unwrap_or_else(|| anyhow!("it cannot be written")))
+    }
+
+    fn finish(self: Box<Self>) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>> {
+        Box::pin(async move {
+            drop(self.events);
+            let written = tokio::time::timeout(PATIENCE, self.result).await;
+            written.context("it takes too long to write")?.context("the thread that writes has died")?
+        })
+    }
+}
+
+/// Writes events as they come, those together that have come meanwhile.
+fn write(state: &StateDir, events: &Receiver<Event>) -> anyhow::Result<()> {
+    let Ok(first) = events.recv() else { return Ok(()) };
+    let Happening::CommandBegan { id, .. } = &first.happening else {
+        return Err(anyhow!("nobody said that a command begins"));
+    };
+    let id = id.clone();
+    let (mut store, presence) = open(state, &id)?;
+    let written = write_all(&mut store, &id, first, events);
+    if written.is_err() {
+        // The command goes on, and is to be seen as long as it does.
+        std::mem::forget(presence);
+    }
+    Ok(written.map_err(|error| store.problem(&error))?)
+}
+
+fn open(state: &StateDir, id: &RolloutId) -> Result<(Store, Presence), Problem> {
+    let store = Store::open(state)?;
+    clear(store.running());
+    let presence = Presence::begin(store.running(), id)?;
+    Ok((store, presence))
+}
+
+fn write_all(
+    store: &mut Store,
+    id: &RolloutId,
+    first: Event,
+    events: &Receiver<Event>,
+) -> rusqlite::Result<()> {
+    let mut next = Some(first);
+    while let Some(event) = next {
+        let batch: Vec<Event> = std::iter::once(event).chain(events.try_iter()).take(BATCH).collect();
+        store.take_in(id, &batch)?;
+        next = events.recv().ok();
+    }
+    Ok(())
+}

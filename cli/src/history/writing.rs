@@ -1,0 +1,181 @@
+//! What of an event is remembered, and where.
+
+use nixfleet_activate::plan::Generation;
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::Outcome;
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::retention::{BOUNDS, forget};
+use super::{Line, Store};
+use crate::event::{Event, Happening, HostEnd, LeftOut, Phase};
+use crate::exit::outcome_of;
+use crate::rollout::RolloutId;
+
+/// Whether something of an event is remembered. What a host says never is.
+pub const fn is_remembered(happening: &Happening) -> bool {
+    match happening {
+        Happening::HostPhase { phase, .. } => begins(*phase),
+        Happening::CommandBegan { .. }
+        | Happening::CommandEnded { .. }
+        | Happening::FleetKnown { .. }
+        | Happening::RolloutBegan { .. }
+        | Happening::RolloutPaused { .. }
+        | Happening::RolloutEnded { .. }
+        | Happening::HostPlanned { .. }
+        | Happening::HostEnded(_) => true,
+        _ => false,
+    }
+}
+
+/// From this moment on a host may no longer be as it was.
+const fn begins(phase: Phase) -> bool {
+    matches!(phase, Phase::Activating | Phase::RollingBack | Phase::Running)
+}
+
+impl Store {
+    /// Takes in what happened in a command, all of it or nothing.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn take_in(&mut self, id: &RolloutId, events: &[Event]) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for event in events {
+            Note { to: &transaction, id: id.to_string() }.take_in(event)?;
+        }
+        transaction.commit()
+    }
+}
+
+/// Notes about one command.
+struct Note<'a> {
+    to: &'a Connection,
+    id: String,
+}
+
+impl Note<'_> {
+    fn take_in(&self, event: &Event) -> rusqlite::Result<()> {
+        match &event.happening {
+            Happening::CommandBegan { .. } => self.began(event),
+            Happening::CommandEnded { .. } => self.ended(event),
+            Happening::FleetKnown { flake, revision } => {
+                self.set("flake = ?2, revision = ?3", params![self.id, flake, revision])
+            }
+            Happening::RolloutBegan { left_out, .. } => {
+                let rollout = event.rollout.as_ref().map(ToString::to_string);
+                self.set("rollout = ?2", params![self.id, rollout])?;
+                left_out.iter().try_for_each(|host| self.left_out(host))
+            }
+            Happening::RolloutPaused { reason } => self.set("reason = ?2", params![self.id, reason]),
+            Happening::RolloutEnded { end, .. } => {
+                let end = serde_json::to_value(end).unwrap_or_default();
+                self.set("rollout_end = ?2", params![self.id, end.as_str()])
+            }
+            Happening::HostPlanned { host, steps, current, problem } => {
+                self.planned(host, *steps, current.as_ref(), problem.as_ref())
+            }
+            Happening::HostPhase { host, phase } if begins(*phase) => self.begun(host),
+            Happening::HostEnded(end) => self.host_ended(end),
+            _ => Ok(()),
+        }
+    }
+
+    fn began(&self, event: &Event) -> rusqlite::Result<()> {
+        let Happening::CommandBegan { command, arguments, operator, .. } = &event.happening else {
+            return Ok(());
+        };
+        let arguments = serde_json::to_string(arguments).unwrap_or_default();
+        let values = params![self.id, command, arguments, operator, event.time.as_millisecond()];
+        let insert =
+            "INSERT INTO commands (id, command, arguments, operator, began) VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.to.prepare_cached(insert)?.execute(values).map(drop)
+    }
+
+    fn ended(&self, event: &Event) -> rusqlite::Result<()> {
+        let Happening::CommandEnded { exit_code, problem, .. } = &event.happening else { return Ok(()) };
+        let (code, line) = parts(problem.as_ref().map(|problem| self.line(problem)).transpose()?);
+        let values = params![self.id, event.time.as_millisecond(), exit_code, code, line];
+        self.set("ended = ?2, exit_code = ?3, code = ?4, problem = ?5", values)?;
+        forget(self.to, BOUNDS).map(drop)
+    }
+
+    fn set(&self, what: &str, values: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<()> {
+        let update = format!("UPDATE commands SET {what} WHERE id = ?1");
+        self.to.prepare_cached(&update)?.execute(values).map(drop)
+    }
+
+    /// Adds a host, or what is new about it.
+    fn host(&self, what: &str, values: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<()> {
+        let insert = "INSERT INTO hosts (command, host) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        self.to.prepare_cached(insert)?.execute(&values[..2])?;
+        let update = format!("UPDATE hosts SET {what} WHERE command = ?1 AND host = ?2");
+        self.to.prepare_cached(&update)?.execute(values).map(drop)
+    }
+
+    fn left_out(&self, LeftOut { host, reason }: &LeftOut) -> rusqlite::Result<()> {
+        let outcome = Outcome::Skipped.as_str();
+        let values = params![self.id, host, outcome, Line::left_out(reason).text];
+        self.host("outcome = ?3, problem = ?4", values)
+    }
+
+    fn planned(
+        &self,
+        host: &str,
+        steps: Option<usize>,
+        current: Option<&Generation>,
+        problem: Option<&Problem>,
+    ) -> rusqlite::Result<()> {
+        let outcome = match (problem, steps) {
+            (Some(_), Some(_)) => Some(Outcome::Blocked),
+            (Some(problem), None) => Some(outcome_of(problem)),
+            (None, Some(0)) => Some(Outcome::Unchanged),
+            (None, _) => None,
+        };
+        let (code, line) = parts(problem.map(|problem| self.line(problem)).transpose()?);
+        let (number, closure) = of(current);
+        // Nothing will be done to it, unless something else is said later.
+        let (after, to) = of(current.filter(|_| outcome.is_some()));
+        let outcome = outcome.map(Outcome::as_str);
+        let steps = steps.map(|steps| steps as u64);
+        let values = params![self.id, host, steps, outcome, number, closure, after, to, code, line];
+        let what = "steps = ?3, outcome = ?4, before_number = ?5, before_closure = ?6, after_number = ?7, \
+                    after_closure = ?8, code = ?9, problem = ?10";
+        self.host(what, values)
+    }
+
+    /// What it was before counts no more.
+    fn begun(&self, host: &str) -> rusqlite::Result<()> {
+        self.host(
+            "begun = 1, outcome = NULL, after_number = NULL, after_closure = NULL",
+            params![self.id, host],
+        )
+    }
+
+    /// A host that was changed and then taken back ends twice: it stood where it stood before the first, and took as long as
+    /// both.
+    fn host_ended(&self, end: &HostEnd) -> rusqlite::Result<()> {
+        let (code, line) = parts(end.problem.as_ref().map(|problem| self.line(problem)).transpose()?);
+        let ((before, from), (after, to)) = (of(end.before.as_ref()), of(end.after.as_ref()));
+        let (outcome, took, exit) = (end.outcome.as_str(), end.duration_ms, end.exit_code);
+        let values = params![self.id, end.host, outcome, before, from, after, to, took, exit, code, line];
+        let what = "outcome = ?3, \
+                    before_number = iif(duration_ms IS NULL, coalesce(?4, before_number), before_number), \
+                    before_closure = iif(duration_ms IS NULL, coalesce(?5, before_closure), before_closure), \
+                    after_number = ?6, after_closure = ?7, \
+                    duration_ms = coalesce(duration_ms, 0) + ?8, exit_code = ?9, \
+                    code = coalesce(?10, code), problem = coalesce(?11, problem)";
+        self.host(what, values)
+    }
+
+    fn line(&self, problem: &Problem) -> rusqlite::Result<Line> {
+        let mut select = self.to.prepare_cached("SELECT command = 'run' FROM commands WHERE id = ?1")?;
+        Ok(Line::of(problem, select.query_row([&self.id], |row| row.get(0))?))
+    }
+}
+
+fn parts(line: Option<Line>) -> (Option<String>, Option<String>) {
+    line.map_or((None, None), |line| (line.code, Some(line.text)))
+}
+
+fn of(generation: Option<&Generation>) -> (Option<u64>, Option<&str>) {
+    generation.map_or((None, None), |generation| (Some(generation.number), Some(&generation.closure)))
+}

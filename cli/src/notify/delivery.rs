@@ -1,0 +1,44 @@
+//! Brings a message to one recipient.
+
+use std::time::Duration;
+
+use nixfleet_activate::notification::{Kind, Notification};
+
+use super::curl;
+use super::message::Message;
+use super::request::Request;
+use super::secret::Place;
+use crate::process::Invocation;
+
+/// Delivers a message.
+///
+/// # Errors
+/// It does not arrive in time: why, for people, without any secret.
+pub async fn deliver(to: &Notification, message: &Message) -> Result<(), String> {
+    let limit = Duration::from_secs(to.timeout);
+    let Some(request) = Request::new(to.kind, message) else { return command(to, message, limit).await };
+    let url =
+        Place { plain: to.url.as_deref(), file: to.url_file.as_deref(), variable: to.url_env.as_deref() };
+    let token = Place { plain: None, file: to.token_file.as_deref(), variable: to.token_env.as_deref() };
+    let url = url.read()?.ok_or("it has no address")?;
+    if !(url.starts_with("https://") || url.starts_with("http://")) {
+        return Err("its address is not one that begins with https:// or http://".to_owned());
+    }
+    curl::post(&request, &url, token.read()?.as_deref(), limit).await
+}
+
+async fn command(to: &Notification, message: &Message, limit: Duration) -> Result<(), String> {
+    debug_assert_eq!(to.kind, Kind::Command);
+    let Some((program, arguments)) = to.command.split_first() else {
+        return Err("it has no command".to_owned());
+    };
+    let json = serde_json::to_vec(message).map_err(|error| error.to_string())?;
+    let invocation = Invocation::new(program.clone(), limit).args(arguments).stdin(vec![json.into()]);
+    let output = invocation.run().await.map_err(|failure| format!("{program}: {failure}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = output.stderr_text();
+    let said = said.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
+    Err(format!("{program} failed ({}){said}", output.status))
+}

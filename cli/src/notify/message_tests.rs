@@ -1,0 +1,199 @@
+//! What is told of a rollout, and how each kind of service gets it.
+
+use nixfleet_activate::notification::{Kind, Moment};
+use nixfleet_activate::policy::Policy;
+use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::Outcome;
+
+use super::message::{Message, Story, Told};
+use super::request::Request;
+use super::text;
+use crate::event::{End, Event, Happening, HostEnd};
+use crate::rollout::RolloutId;
+
+pub fn id() -> RolloutId {
+    "20261120-140322-kbzq".parse().unwrap()
+}
+
+fn began() -> Happening {
+    Happening::RolloutBegan {
+        command: "apply".into(),
+        operator: "ada@desk".into(),
+        flake: Some("/home/ada/fleet".into()),
+        revision: Some("4f2c9d1-dirty".into()),
+        resumed: false,
+        policy: Policy::plain(),
+        waves: vec![vec!["web-1".into()], vec!["web-2".into(), "web-3".into()]],
+        left_out: vec![],
+    }
+}
+
+fn host(name: &str, outcome: Outcome, problem: Option<Problem>) -> Happening {
+    let (before, after, exit_code) = (None, None, None);
+    Happening::HostEnded(HostEnd {
+        host: name.into(),
+        outcome,
+        problem,
+        before,
+        after,
+        exit_code,
+        duration_ms: 1,
+    })
+}
+
+fn ended(end: End) -> Happening {
+    Happening::RolloutEnded { end, duration_ms: 41_500 }
+}
+
+/// A rollout that stopped at a host whose name calls everybody.
+pub fn paused() -> Vec<Happening> {
+    let broken =
+        Problem::new(Code::Unit, "<@everyone> \"web\" & co did not start").because("journal: hunter2");
+    vec![
+        began(),
+        host("web-1", Outcome::RolledBack, Some(broken)),
+        Happening::RolloutPaused { reason: "1 host failed, where 0 may".into() },
+        host("web-2", Outcome::Deferred, None),
+        host("web-3", Outcome::Deferred, None),
+        ended(End::Paused),
+    ]
+}
+
+fn told(happenings: Vec<Happening>) -> Vec<Told> {
+    let mut story = Story::default();
+    let event = |happening| Event { time: jiff::Timestamp::UNIX_EPOCH, ..Event::now(Some(id()), happening) };
+    happenings.into_iter().filter_map(|happening| story.hear(&event(happening))).collect()
+}
+
+fn last(happenings: Vec<Happening>) -> Message {
+    told(happenings).pop().unwrap().1
+}
+
+#[test]
+fn a_message_is_this_document() {
+    let json = |message: &Message| serde_json::to_string_pretty(message).unwrap();
+    expect_test::expect![[r#"
+        {
+          "schema": 1,
+          "event": "start",
+          "time": "1970-01-01T00:00:00Z",
+          "rollout": "20261120-140322-kbzq",
+          "command": "apply",
+          "operator": "ada@desk",
+          "flake": "/home/ada/fleet",
+          "revision": "4f2c9d1-dirty",
+          "resumed": false,
+          "hosts": 3,
+          "waves": 2,
+          "outcomes": {},
+          "failed": [],
+          "next": []
+        }"#]]
+    .assert_eq(&json(&last(vec![began()])));
+    expect_test::expect![[r#"
+        {
+          "schema": 1,
+          "event": "pause",
+          "time": "1970-01-01T00:00:00Z",
+          "rollout": "20261120-140322-kbzq",
+          "command": "apply",
+          "operator": "ada@desk",
+          "flake": "/home/ada/fleet",
+          "revision": "4f2c9d1-dirty",
+          "resumed": false,
+          "hosts": 3,
+          "waves": 2,
+          "outcomes": {
+            "deferred": 2,
+            "rolled-back": 1
+          },
+          "failed": [
+            {
+              "host": "web-1",
+              "outcome": "rolled-back",
+              "problem": {
+                "code": "NF-406",
+                "text": "<@everyone> \"web\" & co did not start"
+              }
+            }
+          ],
+          "reason": "1 host failed, where 0 may",
+          "end": "paused",
+          "durationMs": 41500,
+          "next": [
+            "nixfleet apply --resume 20261120-140322-kbzq",
+            "nixfleet rollback --rollout 20261120-140322-kbzq"
+          ]
+        }"#]]
+    .assert_eq(&json(&last(paused())));
+}
+
+#[test]
+fn each_end_is_told_to_whom_it_concerns() {
+    let moments = |hosts: &[Outcome], end| {
+        let hosts = hosts.iter().enumerate().map(|(at, outcome)| host(&format!("h{at}"), *outcome, None));
+        let all = std::iter::once(began()).chain(hosts).chain([ended(end)]).collect();
+        let (moments, message) = told(all).pop().unwrap();
+        assert!(moments.contains(&message.event));
+        (message.event, moments.into_iter().collect::<Vec<_>>())
+    };
+    let (good, bad) =
+        ([Outcome::Ok, Outcome::Unchanged, Outcome::Skipped], [Outcome::Ok, Outcome::Unreachable]);
+    assert_eq!(moments(&good, End::Complete), (Moment::Success, vec![Moment::Success]));
+    assert_eq!(moments(&bad, End::Complete), (Moment::Failure, vec![Moment::Failure]));
+    assert_eq!(moments(&bad, End::Paused), (Moment::Pause, vec![Moment::Pause, Moment::Failure]));
+    assert_eq!(moments(&good, End::Interrupted), (Moment::Pause, vec![Moment::Pause]));
+    assert_eq!(moments(&bad, End::RolledBack), (Moment::Failure, vec![Moment::Failure]));
+}
+
+#[test]
+fn each_service_gets_what_it_understands() {
+    let show = |kind, message: &Message| {
+        let Request { headers, body } = Request::new(kind, message).unwrap();
+        format!("{}\n\n{body}\n", headers.join("\n"))
+    };
+    let message = last(paused());
+    expect_test::expect![[r#"
+        Content-Type: application/json
+
+        {"text":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, where 0 may\nweb-1: rolled-back [NF-406] &lt;@everyone&gt; \"web\" &amp; co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
+    "#]].assert_eq(&show(Kind::Slack, &message));
+    expect_test::expect![[r#"
+        Content-Type: application/json
+
+        {"allowed_mentions":{"parse":[]},"content":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, where 0 may\nweb-1: rolled-back [NF-406] <@everyone> \"web\" & co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
+    "#]].assert_eq(&show(Kind::Discord, &message));
+    expect_test::expect![[r#"
+        Title: NixFleet: apply to 3 hosts: paused
+        Priority: high
+        Tags: pause_button
+
+        20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty
+        2 deferred, 1 rolled-back in 41.5 s
+        1 host failed, where 0 may
+        web-1: rolled-back [NF-406] <@everyone> "web" & co did not start
+        next: nixfleet apply --resume 20261120-140322-kbzq
+        next: nixfleet rollback --rollout 20261120-140322-kbzq
+    "#]]
+    .assert_eq(&show(Kind::Ntfy, &message));
+    assert!(Request::new(Kind::Command, &message).is_none());
+}
+
+#[test]
+fn a_text_says_what_people_need() {
+    let show = |message: &Message| format!("{}\n{}\n", text::title(message), text::body(message));
+    expect_test::expect![[r#"
+        apply to 3 hosts: begins
+        20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty
+        2 waves
+    "#]]
+    .assert_eq(&show(&last(vec![began()])));
+    let all = ["web-1", "web-2", "web-3"].map(|name| host(name, Outcome::Ok, None));
+    let complete = std::iter::once(began()).chain(all).chain([ended(End::Complete)]).collect();
+    expect_test::expect![[r#"
+        apply to 3 hosts: is complete
+        20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty
+        3 ok in 41.5 s
+    "#]]
+    .assert_eq(&show(&last(complete)));
+}

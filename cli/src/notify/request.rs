@@ -1,0 +1,75 @@
+//! A message as the request that each kind of service understands.
+
+use nixfleet_activate::notification::{Kind, Moment};
+use serde_json::json;
+
+use super::message::Message;
+use super::text;
+
+/// The most characters that Discord takes; the others take more.
+const LIMIT: usize = 2000;
+
+/// What is sent by POST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Headers, without the one that authorises.
+    pub headers: Vec<String>,
+    /// The body.
+    pub body: String,
+}
+
+impl Request {
+    /// A message for a kind of service; nothing for a command, which needs no request.
+    pub fn new(kind: Kind, message: &Message) -> Option<Self> {
+        let json = |body: serde_json::Value| Self {
+            headers: vec!["Content-Type: application/json".to_owned()],
+            body: body.to_string(),
+        };
+        match kind {
+            Kind::Webhook => Some(json(serde_json::to_value(message).unwrap_or_default())),
+            // Whatever a host is called, nobody is called by it.
+            Kind::Discord => {
+                Some(json(json!({ "content": plain(message), "allowed_mentions": { "parse": [] } })))
+            }
+            Kind::Slack => Some(json(json!({ "text": escaped(&plain(message)) }))),
+            Kind::Ntfy => Some(ntfy(message)),
+            Kind::Command => None,
+        }
+    }
+}
+
+fn plain(message: &Message) -> String {
+    shortened(&format!("{}\n{}", text::title(message), text::body(message)))
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= LIMIT {
+        return text.to_owned();
+    }
+    text.chars().take(LIMIT - 1).chain(['…']).collect()
+}
+
+/// Slack reads `<…>` as a command and `&` as the beginning of a character.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn ntfy(message: &Message) -> Request {
+    let (priority, tags) = match message.event {
+        Moment::Start => ("default", "rocket"),
+        Moment::Success => ("default", "white_check_mark"),
+        Moment::Pause => ("high", "pause_button"),
+        Moment::Failure => ("high", "rotating_light"),
+    };
+    // Headers are ASCII, to be safe; names of commands are.
+    let title: String =
+        text::title(message).chars().map(|letter| if letter.is_ascii() { letter } else { '?' }).collect();
+    Request {
+        headers: vec![
+            format!("Title: NixFleet: {title}"),
+            format!("Priority: {priority}"),
+            format!("Tags: {tags}"),
+        ],
+        body: shortened(&text::body(message)),
+    }
+}

@@ -1,0 +1,69 @@
+//! Addresses and tokens that stand in no store: in a variable, or in a file on this machine.
+
+use std::path::PathBuf;
+
+/// The longest one, in bytes.
+const LIMIT: usize = 8 << 10;
+
+/// Where a value stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// In the fleet itself: no secret.
+    pub plain: Option<&'a str>,
+    /// In a file.
+    pub file: Option<&'a str>,
+    /// In a variable.
+    pub variable: Option<&'a str>,
+}
+
+impl Place<'_> {
+    /// The value, without white space around it; nothing where nothing says where it is.
+    ///
+    /// # Errors
+    /// It is not there, or no line of text. The message does not quote it.
+    pub fn read(self) -> Result<Option<String>, String> {
+        let value = match self {
+            Self { plain: Some(plain), .. } => plain.to_owned(),
+            Self { file: Some(file), .. } => std::fs::read_to_string(path(file)?)
+                .map_err(|error| format!("{file} cannot be read: {error}"))?,
+            Self { variable: Some(name), .. } => {
+                std::env::var(name).map_err(|_| format!("the variable {name} is not set"))?
+            }
+            _ => return Ok(None),
+        };
+        let value = value.trim();
+        let name = self.file.or(self.variable).unwrap_or("it");
+        if value.is_empty() || value.len() > LIMIT || value.chars().any(char::is_control) {
+            return Err(format!("{name} does not hold one line of text"));
+        }
+        Ok(Some(value.to_owned()))
+    }
+}
+
+/// A path, where `~/` is the home of the user.
+fn path(file: &str) -> Result<PathBuf, String> {
+    let Some(below) = file.strip_prefix("~/") else { return Ok(PathBuf::from(file)) };
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    home.map(|home| PathBuf::from(home).join(below)).ok_or_else(|| format!("{file}: HOME is not set"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_one_line_and_never_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token").display().to_string();
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Place { plain: None, file: Some(&file), variable: None }.read()
+        };
+        assert_eq!(read("hunter2\n"), Ok(Some("hunter2".to_owned())));
+        for bad in ["", "\n", "hunter2\nheader: x"] {
+            assert!(!read(bad).unwrap_err().contains("hunter2"), "{bad:?}");
+        }
+        let missing = Place { plain: None, file: None, variable: Some("NIXFLEET_NO_SUCH_THING") };
+        assert_eq!(missing.read().unwrap_err(), "the variable NIXFLEET_NO_SUCH_THING is not set");
+    }
+}

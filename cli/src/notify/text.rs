@@ -1,0 +1,54 @@
+//! A message for people.
+
+use std::time::Duration;
+
+use nixfleet_activate::notification::Moment;
+
+use super::message::Message;
+use crate::event::End;
+use crate::render;
+
+/// How many hosts a text names.
+const NAMED: usize = 5;
+
+/// A headline, in ASCII but for names.
+pub fn title(message: &Message) -> String {
+    let command = &message.command;
+    let word = match (message.event, message.end) {
+        (Moment::Start, _) if message.resumed => "goes on",
+        (Moment::Start, _) => "begins",
+        (Moment::Success, _) => "is complete",
+        (_, Some(End::Complete)) => "is complete, with failures",
+        (_, Some(end)) => end.as_str(),
+        (_, None) => "ended",
+    };
+    let hosts = render::hosts(message.hosts);
+    render::clean(&format!("{command} to {hosts}: {word}")).replace('\n', " ")
+}
+
+/// What there is to say beyond the headline, in lines.
+pub fn body(message: &Message) -> String {
+    let mut lines = Vec::new();
+    let rest: Vec<&str> = message.flake.iter().chain(&message.revision).map(String::as_str).collect();
+    let fleet = if rest.is_empty() { String::new() } else { format!(", {}", rest.join(" at ")) };
+    lines.push(format!("{}: {}{fleet}", message.rollout, message.operator));
+    if message.event == Moment::Start && message.waves > 1 {
+        lines.push(format!("{} waves", message.waves));
+    }
+    if !message.outcomes.is_empty() {
+        let counts: Vec<String> =
+            message.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+        let took = message.duration_ms.map(Duration::from_millis).unwrap_or_default();
+        lines.push(format!("{} in {:.1} s", counts.join(", "), took.as_secs_f64()));
+    }
+    lines.extend(message.reason.clone());
+    for failed in message.failed.iter().take(NAMED) {
+        let why = failed.problem.as_ref().map(|line| format!(" {line}")).unwrap_or_default();
+        lines.push(format!("{}: {}{why}", failed.host, failed.outcome));
+    }
+    if message.failed.len() > NAMED {
+        lines.push(format!("and {} more", message.failed.len() - NAMED));
+    }
+    lines.extend(message.next.iter().map(|line| format!("next: {line}")));
+    render::clean(&lines.join("\n"))
+}

@@ -1,0 +1,314 @@
+//! What was done from this machine.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use nixfleet_activate::plan::Generation;
+use nixfleet_activate::report::Outcome;
+
+use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
+use super::{clean, table};
+use crate::event::End;
+use crate::history::{Entry, HostEntry, State};
+
+/// The longest command line in a list, in characters.
+const LINE: usize = 60;
+
+/// A list of commands. `of_hosts`: their hosts are shown one by one, since only few were asked about.
+pub fn entries(entries: &[Entry], of_hosts: bool) -> String {
+    list(entries, of_hosts, &TimeZone::system())
+}
+
+/// All that is known of a command. `others`: those of the same rollout.
+pub fn entry(entry: &Entry, others: &[Entry]) -> String {
+    single(entry, others, &TimeZone::system())
+}
+
+fn list(entries: &[Entry], of_hosts: bool, zone: &TimeZone) -> String {
+    let mut rows = Vec::new();
+    for entry in entries {
+        let head = [
+            entry.id.to_string(),
+            time(entry.began, zone, "%Y-%m-%d %H:%M"),
+            clean(&entry.operator),
+            short(&line(entry)),
+        ];
+        if of_hosts {
+            let host = |host: &HostEntry| {
+                let problem = host.problem.as_ref().map(|line| clean(&line.to_string())).unwrap_or_default();
+                let rest = [host.host.clone(), word(host, entry.state), generations(host), problem];
+                head.iter().cloned().chain(rest).collect()
+            };
+            rows.extend(entry.hosts.iter().map(host));
+        } else {
+            rows.push(head.into_iter().chain([result(entry)]).collect());
+        }
+    }
+    let heading: &[&str] = if of_hosts {
+        &["name", "began", "who", "command", "host", "outcome", "generation", ""]
+    } else {
+        &["name", "began", "who", "command", "result"]
+    };
+    table(heading, rows)
+}
+
+fn single(entry: &Entry, others: &[Entry], zone: &TimeZone) -> String {
+    let mut text = format!("{}  nixfleet {}\n", paint(BOLD, &entry.id), clean(&line(entry)));
+    let mut say = |name: &str, what: &str| {
+        let _ = writeln!(text, "  {name:<9}{}", clean(what));
+    };
+    say("who", &entry.operator);
+    say("when", &when(entry, zone));
+    if let Some(flake) = &entry.flake {
+        let revision = entry.revision.as_deref().map_or("without a revision", |revision| revision);
+        say("fleet", &format!("{flake}, {revision}"));
+    }
+    if let Some(rollout) = &entry.rollout {
+        let end = entry.end.map_or("its end is not known", End::as_str);
+        let why = entry.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        say("rollout", &format!("{rollout}, {end}{why}"));
+    }
+    for other in others {
+        say("see also", &format!("{}  {}", other.id, line(other)));
+    }
+    let _ = writeln!(text, "  {:<9}{}", "result", result(entry));
+    if entry.state == State::Interrupted {
+        let _ = writeln!(
+            text,
+            "           it was killed, or could not write any more; how hosts stand: nixfleet status"
+        );
+    }
+    if entry.hosts.is_empty() {
+        return text;
+    }
+    let rows = entry.hosts.iter().map(|host| {
+        let took = host.duration_ms.map(|took| seconds(Duration::from_millis(took))).unwrap_or_default();
+        let problem = host.problem.as_ref().map(|line| clean(&line.to_string())).unwrap_or_default();
+        vec![host.host.clone(), word(host, entry.state), generations(host), took, problem]
+    });
+    let _ = write!(text, "\n{}", table(&["host", "outcome", "generation", "took", ""], rows));
+    text
+}
+
+fn when(entry: &Entry, zone: &TimeZone) -> String {
+    let began = time(entry.began, zone, "%Y-%m-%d %H:%M:%S %Z");
+    match entry.ended {
+        Some(ended) => {
+            let took = Duration::try_from(ended.duration_since(entry.began)).unwrap_or_default();
+            format!("{began}, took {}", seconds(took))
+        }
+        None => format!("began {began}"),
+    }
+}
+
+/// How a command ended, in a few words.
+fn result(entry: &Entry) -> String {
+    let word = match (entry.state, &entry.problem) {
+        (State::Running, _) => Some(paint(YELLOW, "running")),
+        (State::Interrupted, _) => Some(paint(RED, "interrupted")),
+        (State::Ended, Some(problem)) => Some(paint(RED, clean(&problem.to_string()))),
+        (State::Ended, None) => match entry.end.filter(|end| *end != End::Complete) {
+            Some(end) => Some(paint(RED, end.as_str())),
+            None if entry.hosts.is_empty() => Some(paint(DIM, "no hosts")),
+            None => None,
+        },
+    };
+    let mut counts: BTreeMap<(Option<Outcome>, &str), usize> = BTreeMap::new();
+    for host in &entry.hosts {
+        *counts.entry((host.outcome, host.word(entry.state))).or_default() += 1;
+    }
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|((outcome, word), count)| {
+            let style = outcome.map_or(if word == "unknown" { RED } else { YELLOW }, outcome_style);
+            paint(style, format_args!("{count} {word}"))
+        })
+        .collect();
+    let counts = (!counts.is_empty()).then(|| counts.join(", "));
+    [word, counts].into_iter().flatten().collect::<Vec<_>>().join(": ")
+}
+
+fn word(host: &HostEntry, state: State) -> String {
+    let word = host.word(state);
+    let style = match host.outcome {
+        Some(outcome) => outcome_style(outcome),
+        None if word == "to change" => GREEN,
+        None => RED,
+    };
+    match host.exit_code.filter(|code| *code != 0) {
+        Some(code) => paint(style, format_args!("{word}, exit code {code}")),
+        None => paint(style, word),
+    }
+}
+
+fn generations(host: &HostEntry) -> String {
+    let number = |generation: &Option<Generation>| generation.as_ref().map(|generation| generation.number);
+    match (number(&host.before), number(&host.after)) {
+        (before, after) if before == after => before.map_or_else(String::new, |number| number.to_string()),
+        (Some(before), None) => before.to_string(),
+        (None, Some(after)) => format!("none → {after}"),
+        (Some(before), Some(after)) => format!("{before} → {after}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// The command line behind `nixfleet`.
+fn line(entry: &Entry) -> String {
+    let quoted = entry.arguments.iter().map(|word| {
+        let plain = shlex::try_quote(word).map(std::borrow::Cow::into_owned);
+        plain.unwrap_or_else(|_| word.clone())
+    });
+    std::iter::once(entry.command.clone()).chain(quoted).collect::<Vec<_>>().join(" ")
+}
+
+fn short(text: &str) -> String {
+    let text = clean(text).replace('\n', " ");
+    if text.chars().count() <= LINE {
+        return text;
+    }
+    text.chars().take(LINE - 1).chain(['…']).collect()
+}
+
+fn time(at: Timestamp, zone: &TimeZone, format: &str) -> String {
+    at.to_zoned(zone.clone()).strftime(format).to_string()
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::history::Line;
+
+    fn host(name: &str, outcome: Option<Outcome>, generations: (u64, Option<u64>)) -> HostEntry {
+        let generation = |number| Generation { number, closure: "/nix/store/x".into() };
+        HostEntry {
+            host: name.into(),
+            outcome,
+            steps: Some(2),
+            begun: outcome.is_some(),
+            before: Some(generation(generations.0)),
+            after: generations.1.map(generation),
+            duration_ms: Some(1234),
+            exit_code: None,
+            problem: None,
+        }
+    }
+
+    fn entry_of(id: &str, command: &str, hosts: Vec<HostEntry>) -> Entry {
+        let began = "2026-11-20T14:03:22Z".parse().unwrap();
+        Entry {
+            id: id.parse().unwrap(),
+            command: command.into(),
+            arguments: ["--on", "web-* and @prod"].map(String::from).to_vec(),
+            operator: "ada@desk".into(),
+            began,
+            ended: Some(began + SignedDuration::from_millis(41_500)),
+            state: State::Ended,
+            exit_code: Some(0),
+            flake: Some("/home/ada/fleet".into()),
+            revision: Some("4f2c9d1-dirty".into()),
+            rollout: None,
+            end: None,
+            reason: None,
+            problem: None,
+            hosts,
+        }
+    }
+
+    fn samples() -> [Entry; 5] {
+        let problem =
+            Some(Line { code: Some("NF-406".into()), text: "web.service did not\u{7} start".into() });
+        let back = HostEntry { problem, ..host("web-2", Some(Outcome::RolledBack), (1, Some(1))) };
+        let begun = HostEntry { begun: true, ..host("web-2", None, (1, None)) };
+        let ran = HostEntry { exit_code: Some(3), ..host("web-1", Some(Outcome::Failed), (1, None)) };
+        let ok = || host("web-1", Some(Outcome::Ok), (1, Some(2)));
+        let refused = Some(Line { code: Some("NF-103".into()), text: "unknown tag `x`".into() });
+        [
+            Entry {
+                rollout: "20261120-140322-kbzq".parse().ok(),
+                end: Some(End::Paused),
+                reason: Some("1 host failed, where 0 may".into()),
+                ..entry_of("20261120-140322-kbzq", "apply", vec![ok(), back])
+            },
+            entry_of("20261120-140322-bbbb", "plan", vec![host("web-1", None, (1, None))]),
+            Entry {
+                state: State::Interrupted,
+                ended: None,
+                ..entry_of("20261120-140322-cccc", "apply", vec![ok(), begun])
+            },
+            Entry { problem: refused, ..entry_of("20261120-140322-dddd", "apply", vec![]) },
+            entry_of("20261120-140322-ffff", "run", vec![ran]),
+        ]
+    }
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn each_command_is_a_line() {
+        expect_test::expect![[r#"
+            name                  began             who       command                       result
+            20261120-140322-kbzq  2026-11-20 14:03  ada@desk  apply --on 'web-* and @prod'  paused: 1 ok, 1 rolled-back
+            20261120-140322-bbbb  2026-11-20 14:03  ada@desk  plan --on 'web-* and @prod'   1 to change
+            20261120-140322-cccc  2026-11-20 14:03  ada@desk  apply --on 'web-* and @prod'  interrupted: 1 unknown, 1 ok
+            20261120-140322-dddd  2026-11-20 14:03  ada@desk  apply --on 'web-* and @prod'  [NF-103] unknown tag `x`
+            20261120-140322-ffff  2026-11-20 14:03  ada@desk  run --on 'web-* and @prod'    1 failed
+        "#]].assert_eq(&plain(&list(&samples(), false, &TimeZone::UTC)));
+    }
+
+    #[test]
+    fn a_host_that_was_asked_about_says_how_it_went() {
+        expect_test::expect![[r#"
+            name                  began             who       command                       host   outcome              generation
+            20261120-140322-kbzq  2026-11-20 14:03  ada@desk  apply --on 'web-* and @prod'  web-1  ok                   1 → 2
+            20261120-140322-kbzq  2026-11-20 14:03  ada@desk  apply --on 'web-* and @prod'  web-2  rolled-back          1           [NF-406] web.service did not␇ start
+            20261120-140322-bbbb  2026-11-20 14:03  ada@desk  plan --on 'web-* and @prod'   web-1  to change            1
+            20261120-140322-cccc  2026-11-20 14:03  ada@desk  apply --on 'web-* and @prod'  web-1  ok                   1 → 2
+            20261120-140322-cccc  2026-11-20 14:03  ada@desk  apply --on 'web-* and @prod'  web-2  unknown              1
+            20261120-140322-ffff  2026-11-20 14:03  ada@desk  run --on 'web-* and @prod'    web-1  failed, exit code 3  1
+        "#]].assert_eq(&plain(&list(&samples(), true, &TimeZone::UTC)));
+    }
+
+    #[test]
+    fn a_command_tells_all_that_is_known() {
+        let [paused, _, killed, ..] = samples();
+        let text = single(&paused, std::slice::from_ref(&killed), &TimeZone::UTC);
+        expect_test::expect![[r#"
+            20261120-140322-kbzq  nixfleet apply --on 'web-* and @prod'
+              who      ada@desk
+              when     2026-11-20 14:03:22 UTC, took 41.5 s
+              fleet    /home/ada/fleet, 4f2c9d1-dirty
+              rollout  20261120-140322-kbzq, paused: 1 host failed, where 0 may
+              see also 20261120-140322-cccc  apply --on 'web-* and @prod'
+              result   paused: 1 ok, 1 rolled-back
+
+            host   outcome      generation  took
+            web-1  ok           1 → 2       1.2 s
+            web-2  rolled-back  1           1.2 s  [NF-406] web.service did not␇ start
+        "#]]
+        .assert_eq(&plain(&text));
+        let text = single(&killed, &[], &TimeZone::UTC);
+        expect_test::expect![[r#"
+            20261120-140322-cccc  nixfleet apply --on 'web-* and @prod'
+              who      ada@desk
+              when     began 2026-11-20 14:03:22 UTC
+              fleet    /home/ada/fleet, 4f2c9d1-dirty
+              result   interrupted: 1 unknown, 1 ok
+                       it was killed, or could not write any more; how hosts stand: nixfleet status
+
+            host   outcome  generation  took
+            web-1  ok       1 → 2       1.2 s
+            web-2  unknown  1           1.2 s
+        "#]]
+        .assert_eq(&plain(&text));
+    }
+}

@@ -1,0 +1,216 @@
+# `notifications.<name>`: who is told how a rollout goes.
+#
+# Nothing secret may be said here, since everything in a flake gets into the Nix store, which all users of a machine can read:
+# addresses and tokens that are secret stay in a file or in a variable of the operator's machine.
+{ lib, types }:
+let
+  inherit (lib) mkOption;
+
+  # A Nix path would be copied into the store.
+  file = types.scalar {
+    name = "operatorsFile";
+    description = "the path of a file in quotes, outside of the Nix store, such as \"/run/secrets/slack\" or \"~/.config/slack\"";
+    accepts =
+      value:
+      lib.isString value
+      && !builtins.hasContext value
+      && builtins.match "(/|~/)[^\n]+" value != null
+      && !lib.hasPrefix "/nix/store/" value;
+    placeholder = "/nonexistent";
+  };
+  variable = types.matching {
+    name = "variable";
+    description = "the name of an environment variable such as \"SLACK_WEBHOOK\"";
+    regex = "[A-Za-z_][A-Za-z0-9_]*";
+    placeholder = "NONE";
+  };
+  # Without a user and a password, and without what would end a line.
+  url = types.matching {
+    name = "url";
+    description = "an address that begins with https:// or http://, without a user or a password";
+    regex = "https?://[^@/[:space:]]+(/[^[:space:]]*)?";
+    placeholder = "http://localhost";
+  };
+
+  addresses = [
+    "url"
+    "urlFile"
+    "urlEnv"
+  ];
+  tokens = [
+    "tokenFile"
+    "tokenEnv"
+  ];
+  # Those whose address alone lets anybody write.
+  secretAddress = [
+    "discord"
+    "slack"
+  ];
+
+  absent =
+    type: rest:
+    mkOption (
+      {
+        type = types.nullOr type;
+        default = null;
+      }
+      // rest
+    );
+
+  notification = types.record {
+    description = "a set with kind, and where to tell it";
+    fields = {
+      kind = mkOption {
+        type = types.oneOf [
+          "webhook"
+          "ntfy"
+          "discord"
+          "slack"
+          "command"
+        ];
+        defaultText = lib.literalMD "none, it must be given";
+        example = "slack";
+        description = "How it is told: JSON by POST (`webhook`), a text as ntfy, Discord or Slack and their like take it, or JSON on the standard input of a program (`command`).";
+      };
+      url = absent url {
+        example = "https://ntfy.example.org/fleet";
+        description = ''
+          Its address, where that is no secret. Those of `discord` and `slack` always are.
+        '';
+      };
+      urlFile = absent file {
+        example = "/run/secrets/slack-webhook";
+        description = "The file on the operator's machine that holds its address and nothing else.";
+      };
+      urlEnv = absent variable {
+        example = "SLACK_WEBHOOK";
+        description = "The environment variable of the operator that holds its address.";
+      };
+      tokenFile = absent file {
+        example = "~/.config/nixfleet/ntfy-token";
+        description = "The file on the operator's machine that holds a token, for `webhook` and `ntfy`: sent as `Authorization: Bearer …`.";
+      };
+      tokenEnv = absent variable {
+        example = "NTFY_TOKEN";
+        description = "The environment variable of the operator that holds such a token.";
+      };
+      command = mkOption {
+        type = types.listOf types.line;
+        default = [ ];
+        example = [
+          "notify-send"
+          "NixFleet"
+        ];
+        description = "For `command`: the program, found in `PATH`, and its arguments. It runs where `nixfleet` does.";
+      };
+      on = mkOption {
+        type = types.listOf (
+          types.oneOf [
+            "start"
+            "pause"
+            "failure"
+            "success"
+          ]
+        );
+        default = [
+          "start"
+          "pause"
+          "failure"
+          "success"
+        ];
+        example = [
+          "pause"
+          "failure"
+        ];
+        description = ''
+          When it is told. `start`: the first host is about to be changed. `pause`: the rollout stopped, or was interrupted, and can
+          be resumed. `failure`: it ended with hosts that are not as they should be, or paused because of them. `success`: every
+          host is as it should be. Each is told once, also where two of them fit.
+        '';
+      };
+      timeout = mkOption {
+        type = types.durationBetween {
+          low = 1;
+          high = 60;
+        };
+        default = 10;
+        defaultText = lib.literalMD "`\"10s\"`";
+        example = "5s";
+        description = ''
+          How long it may take to be told. No host waits for it, but the command does so at its end, this long and two seconds at
+          most. What was not told is a warning and changes nothing else.
+        '';
+      };
+    };
+    check =
+      {
+        loc,
+        value,
+        def,
+      }:
+      let
+        at = lib.showOption loc;
+        given = lib.filter (name: value.${name} != null);
+        problem = rest: types.problem.make ({ inherit loc def; } // rest);
+        isCommand = value.kind == "command";
+        needless =
+          if isCommand then
+            given (addresses ++ tokens)
+          else
+            lib.optional (value.command != [ ]) "command"
+            ++ lib.optionals (lib.elem value.kind secretAddress) (given tokens);
+        isSecret = value.url != null && lib.elem value.kind secretAddress;
+      in
+      lib.optional (isCommand && value.command == [ ]) (problem {
+        what = "${at} has no command";
+        why = "its kind is \"command\"";
+        example = "${at}.command = [ \"notify-send\" \"NixFleet\" ];";
+      })
+      ++ lib.optional (!isCommand && lib.length (given addresses) != 1) (problem {
+        what = "${at} must have one of ${types.problem.names addresses}";
+        why = "that is where it is sent";
+        example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
+      })
+      ++ lib.optional isSecret (problem {
+        what = "${at}.url is a secret, and would get into the Nix store";
+        why = "whoever knows such an address of ${value.kind} can write there";
+        example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
+      })
+      ++ lib.optional (lib.length (given tokens) == 2) (problem {
+        what = "${at} has two tokens";
+        why = "one is sent";
+        example = "${at}.tokenFile = null;";
+      })
+      ++ lib.optional (needless != [ ]) (problem {
+        what = "${at} has ${types.problem.names needless}, which a ${value.kind} does not use";
+        example = "${at}.kind = \"${if isCommand then "webhook" else "command"}\";";
+      });
+  };
+in
+{
+  _file = ./notifications.nix;
+
+  options.notifications = mkOption {
+    type = types.entries {
+      description = "a set of notifications";
+      key = types.label;
+      keyExample = "team";
+      element = notification;
+    };
+    default = { };
+    example = {
+      team = {
+        kind = "slack";
+        urlFile = "/run/secrets/slack-webhook";
+        on = [
+          "pause"
+          "failure"
+        ];
+      };
+    };
+    description = ''
+      Who is told how a rollout goes, by a name for warnings. What is told holds no secret: not what files contain, not what a
+      command was given.
+    '';
+  };
+}

@@ -24,11 +24,11 @@ let
     regex = "[A-Za-z_][A-Za-z0-9_]*";
     placeholder = "NONE";
   };
-  # Without a user and a password, and without what would end a line.
+  # Without what would end a line. A password in it is found below: a message of this type would quote it.
   url = types.matching {
     name = "url";
-    description = "an address that begins with https:// or http://, without a user or a password";
-    regex = "https?://[^@/[:space:]]+(/[^[:space:]]*)?";
+    description = "an address that begins with https:// or http://";
+    regex = "https?://[^[:space:]]+";
     placeholder = "http://localhost";
   };
 
@@ -160,6 +160,7 @@ let
             lib.optional (value.command != [ ]) "command"
             ++ lib.optionals (lib.elem value.kind secretAddress) (given tokens);
         isSecret = value.url != null && lib.elem value.kind secretAddress;
+        hasUser = value.url != null && builtins.match "https?://[^/]*@.*" value.url != null;
       in
       lib.optional (isCommand && value.command == [ ]) (problem {
         what = "${at} has no command";
@@ -174,6 +175,11 @@ let
       ++ lib.optional isSecret (problem {
         what = "${at}.url is a secret, and would get into the Nix store";
         why = "whoever knows such an address of ${value.kind} can write there";
+        example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
+      })
+      ++ lib.optional (hasUser && !isSecret) (problem {
+        what = "${at}.url holds a user or a password, and would get into the Nix store";
+        why = "everybody on a machine can read what is there";
         example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
       })
       ++ lib.optional (lib.length (given tokens) == 2) (problem {

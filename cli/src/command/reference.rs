@@ -43,21 +43,27 @@ fn command_line() -> String {
     if let Some(exit_codes) = root.get_after_long_help() {
         let _ = writeln!(page, "\n```text\n{exit_codes}\n```");
     }
-    for command in root.get_subcommands().filter(|each| !each.is_hide_set() && each.get_name() != "help") {
-        subcommand(&mut page, command);
+    for command in subcommands(&root) {
+        subcommand(&mut page, command.get_name(), command);
+        for inner in subcommands(command) {
+            subcommand(&mut page, &format!("{} {}", command.get_name(), inner.get_name()), inner);
+        }
     }
     page
+}
+
+fn subcommands(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|each| !each.is_hide_set() && each.get_name() != "help")
 }
 
 fn about(command: &Command) -> String {
     command.get_about().map(ToString::to_string).unwrap_or_default()
 }
 
-fn subcommand(page: &mut String, command: &Command) {
+fn subcommand(page: &mut String, name: &str, command: &Command) {
     let mut usage = command.clone();
     let usage = usage.render_usage().to_string().replace("Usage: ", "");
-    let _ =
-        writeln!(page, "\n## nixfleet {}\n\n{}\n\n```text\n{usage}\n```", command.get_name(), about(command));
+    let _ = writeln!(page, "\n## nixfleet {name}\n\n{}\n\n```text\n{usage}\n```", about(command));
     if let Some(examples) = command.get_after_help() {
         let _ = writeln!(page, "\n```text\n{examples}\n```");
     }

@@ -219,6 +219,7 @@ fn bring_accounts(host: &Host, planned: &Planned, journal: &mut Journal) -> Resu
     if !journal.changes_accounts() {
         return Ok(0);
     }
+    owners::check(host, journal)?;
     journal.enter(host, Phase::Accounts)?;
     let done = execute::execute_accounts(host, &planned.state, journal)?;
     owners::hand_over(host, journal)?;

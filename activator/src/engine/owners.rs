@@ -15,7 +15,7 @@ use super::swap::name_of;
 use crate::host::accounts::Accounts;
 use crate::host::walk::Walk;
 use crate::host::{Host, disk, host_file};
-use crate::manifest::Access;
+use crate::manifest::{Access, User};
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
 use crate::values::Owner;
@@ -102,6 +102,34 @@ pub fn ids(accounts: &Accounts, access: &Access) -> Result<(u32, u32), Problem> 
 pub fn give(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
     disk::change_owner(&file, uid, gid)?;
     Ok(disk::change_mode(&file, mode)?)
+}
+
+/// Makes sure that accounts are still as they were when the transaction began: one that somebody else made or changed
+/// meanwhile is neither ours to change nor to take back.
+///
+/// # Errors
+/// [`Code::PlanOutdated`] or [`Code::HostFile`].
+pub fn check(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let accounts = Accounts::read(host)?;
+    let changed = journal.operations.iter().find_map(|operation| {
+        let (name, same) = match (&operation.step, &operation.facts) {
+            (Step::CreateGroup { name, .. }, _) => (name, !accounts.groups.contains_key(&**name)),
+            (
+                Step::CreateUser { user: User { name, .. } }
+                | Step::ModifyUser { user: User { name, .. }, .. }
+                | Step::DisableUser { name },
+                Facts::Account { before },
+            ) => (name, accounts.users.get(&**name) == before.as_ref()),
+            _ => return None,
+        };
+        (!same).then_some(name)
+    });
+    changed.map_or(Ok(()), |name| {
+        Err(Problem::new(Code::PlanOutdated, "The host changed while the apply began")
+            .at("/etc/passwd, /etc/group")
+            .because(format!("somebody else made or changed `{name}`"))
+            .help("plan again"))
+    })
 }
 
 /// Hands what was staged for accounts that came with the transaction over to them. It is on the disk afterwards.

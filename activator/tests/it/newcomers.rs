@@ -95,6 +95,19 @@ fn what_is_not_what_was_staged_is_handed_to_nobody() {
 }
 
 #[test]
+fn an_account_that_somebody_else_makes_meanwhile_stays_theirs() {
+    for (file, line) in [("passwd", "web:x:4711:4711::/home/web:/bin/sh"), ("group", "web:x:4711:")] {
+        let room = Room::new();
+        let by_hand = format!("echo {line} >>{}; test -s %s", room.path("/etc").join(file).display());
+        let closure = room.closure("1", &web(&json!(["sh", "-ec", by_hand])));
+        let report = room.applied(&closure, "blocked");
+        assert_eq!(report["problem"]["code"], "NF-403", "{report:#}");
+        assert!(room.read(&format!("/etc/{file}")).ends_with(&format!("{line}\n")), "it is as they made it");
+        assert!(!room.path("/var/lib/nixfleet/state.json").exists());
+    }
+}
+
+#[test]
 fn a_number_that_is_no_id_is_nobodys() {
     let room = Room::new();
     // The kernel takes it for "leave the owner as it is".

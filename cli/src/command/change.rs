@@ -16,7 +16,7 @@ use crate::args::WindowArgs;
 use crate::document::{HostResult, RolloutView};
 use crate::event::{End, Happening, HostEnd, LeftOut};
 use crate::exit::Exit;
-use crate::nix::{self, Closure, Stock};
+use crate::nix::{Closure, Keeping, Stock};
 use crate::notify::Notifier;
 use crate::render;
 use crate::rollout::{
@@ -137,10 +137,9 @@ async fn carry_out(
     let hosts = Hosts::new(&outline, |name| stands(by_name.get(name).copied(), remembered.done.get(name)));
     let back = plans.iter().any(|plan| matches!(plan.way(), Some(Way::Rollback { .. })));
     events.say(told);
-    let keeping = remembered.roots.map(|roots| {
-        let closures = plans.iter().filter_map(HostPlan::closure_to_copy).collect();
-        tokio::spawn(nix::keep(roots, closures))
-    });
+    let keeping = remembered
+        .roots
+        .map(|roots| Keeping::begin(roots, plans.iter().filter_map(HostPlan::closure_to_copy).collect()));
     for end in remembered.found {
         events.say(Happening::HostEnded(end));
     }
@@ -160,12 +159,12 @@ async fn carry_out(
     };
     let driver = Driver::new(&outline, hosts, back, work, &events);
     let (verdict, mut ended) = driver.drive(&context.interrupt).await?;
+    let (end, reason) = end_of(&verdict);
     if let Some(keeping) = keeping
-        && let Err(problem) = keeping.await?
+        && let Err(problem) = keeping.end(end.is_final()).await
     {
         context.warn(None, &problem.to_string());
     }
-    let (end, reason) = end_of(&verdict);
     for result in &mut settled {
         if let Some(ended) = ended.remove(&result.host) {
             *result = ended;

@@ -22,7 +22,7 @@ use crate::render;
 
 pub use build::{Built, Closure};
 pub use copy::{Failure as CopyFailure, Freight, copy};
-pub use roots::keep;
+pub use roots::Keeping;
 pub use stock::{Stock, StorePath};
 
 /// How long an evaluation or a build may take.

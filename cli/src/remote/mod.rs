@@ -38,8 +38,9 @@ const COPY: Duration = Duration::from_secs(2 * 3600);
 const CHANGE: Duration = Duration::from_secs(3600);
 
 const PRELUDE: &str = include_str!("scripts/prelude.sh");
+const FACTS: &str = include_str!("scripts/facts.sh");
 
-/// Runs one of the scripts behind the prelude.
+/// Runs one of the scripts that look, behind the prelude and the facts.
 async fn ask(
     session: &Session,
     script: &str,
@@ -47,7 +48,7 @@ async fn ask(
     stdin: Vec<Arc<[u8]>>,
     limit: Duration,
 ) -> Result<Answer, Problem> {
-    let output = session.script(&format!("{PRELUDE}\n{script}"), arguments, stdin, limit).await?;
+    let output = session.script(&format!("{PRELUDE}\n{FACTS}\n{script}"), arguments, stdin, limit).await?;
     Answer::read(session.host(), &output)
 }
 

@@ -4,6 +4,7 @@
 #
 # The root is laid before the closure is there, and holds from the moment on in which it is valid. It is an indirect one
 # below /run, so that Nix forgets it if we cannot.
+facts none
 as_root sh -c '
 store=$1 closure=$2 run=/run/nixfleet/$3 roots=/nix/var/nix/gcroots/auto
 root=$roots/nixfleet-$3
@@ -15,4 +16,4 @@ ln -s "$closure" "$run.closure" && ln -s "$run.closure" "$root" || exit
 "$store" --serve --write | tee "$run.said"
 grep -qF -e "$closure" "$run.said" || exit 75
 "$closure/activate" apply --json --closure "$closure" "$@"
-' nixfleet "$store" "$@" --login "$(id -un)" --connection "${SSH_CONNECTION:-}"
+' nixfleet "$store" "$@" --login "${LOGNAME:-$(id -un)}" --connection "${SSH_CONNECTION:-}"

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
 # $1: the activator that carries the change out. $2: the run.
+facts none
 if [ -e "$1" ]; then
   as_root "$1" follow --json --run "$2"
 else

@@ -75,6 +75,7 @@ fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
 }
 
 fn run(cli: &Cli, arguments: Vec<String>) -> Exit {
+    process::allow_files();
     let (name, began, events) = (cli.command.name(), Instant::now(), bus(cli.output));
     let id = RolloutId::draw();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -10,6 +10,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedSender;
@@ -19,6 +20,20 @@ pub use output::Output;
 
 /// The most that is read from one stream of one program, in bytes.
 pub const OUTPUT_LIMIT: u64 = 64 << 20;
+
+/// How many files may be open at once, if the machine lets us: a host that is talked with takes four. Not more, since there
+/// are programs that go through all that they may have open.
+const FILES: u64 = 16 << 10;
+
+/// Lets more files be open than most logins allow at first.
+pub fn allow_files() {
+    let limits = getrlimit(Resource::Nofile);
+    let wanted = limits.maximum.map_or(FILES, |most| most.min(FILES));
+    if limits.current.is_some_and(|current| current < wanted) {
+        // Where that is refused, some hosts are told that their program cannot be started.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limits });
+    }
+}
 
 /// A program to run, and its limits.
 #[derive(Clone, Debug)]

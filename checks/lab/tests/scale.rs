@@ -21,6 +21,7 @@ fn a_change_goes_through_many_hosts() {
     let fleet = Simulation::boot(format!("{}-scale", std::process::id())).unwrap();
     fleet.found(HOSTS).unwrap();
     waves_and_budgets_are_kept_among_many(&fleet);
+    many_hosts_at_once_are_not_too_many_files(&fleet);
     one_failure_stops_the_rollout_in_its_wave(&fleet);
     a_host_tells_what_nobody_wrote_down(&fleet);
     an_interrupt_lets_those_end_that_have_begun(&fleet);
@@ -105,6 +106,13 @@ fn waves_and_budgets_are_kept_among_many(fleet: &Simulation) {
     for number in 1..=HOSTS {
         assert_eq!(fleet.revision(&format!("host-{number:04}")).unwrap(), Some(1), "{number}");
     }
+}
+
+/// Far more than a login may have open at first.
+fn many_hosts_at_once_are_not_too_many_files(fleet: &Simulation) {
+    let plan = fleet.script("ulimit -Sn 64 && nixfleet plan --parallel 100").unwrap().run().unwrap();
+    assert!(plan.ok() && plan.stdout.contains("Nothing to change."), "{plan}");
+    fleet.log().unwrap();
 }
 
 fn one_failure_stops_the_rollout_in_its_wave(fleet: &Simulation) {

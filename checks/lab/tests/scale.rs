@@ -24,6 +24,7 @@ fn a_change_goes_through_many_hosts() {
     many_hosts_at_once_are_not_too_many_files(&fleet);
     one_failure_stops_the_rollout_in_its_wave(&fleet);
     a_host_tells_what_nobody_wrote_down(&fleet);
+    a_rollout_that_nobody_wants_any_more_is_ended(&fleet);
     an_interrupt_lets_those_end_that_have_begun(&fleet);
     a_second_interrupt_leaves_at_once(&fleet);
 }
@@ -182,6 +183,20 @@ fn a_host_tells_what_nobody_wrote_down(fleet: &Simulation) {
         let (finished, document) = nixfleet(fleet, &words);
         assert_eq!((finished.code, &document["problem"]["code"]), (1, &"NF-104".into()), "{words}");
     }
+}
+
+/// It changed nothing, so that there is nothing to take back.
+fn a_rollout_that_nobody_wants_any_more_is_ended(fleet: &Simulation) {
+    fleet.releases(4).unwrap();
+    fleet.touch("host-0001", "/etc/broken").unwrap();
+    let (finished, document) = nixfleet(fleet, "apply --yes --host host-0001 --host host-0002");
+    assert_eq!(finished.code, 2, "{}", finished.stderr);
+    fleet.remove("host-0001", "/etc/broken").unwrap();
+    let rollout = document["rollout"]["id"].as_str().unwrap();
+    let (finished, _) = nixfleet(fleet, &format!("rollback --yes --rollout {rollout}"));
+    assert!(finished.ok(), "{finished}");
+    let (finished, document) = nixfleet(fleet, "apply --yes --resume");
+    assert_eq!((finished.code, &document["problem"]["code"]), (1, &"NF-104".into()), "{finished}");
 }
 
 /// Hosts that are held up in the middle of a change.

@@ -36,6 +36,11 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     let (head, told, record) = Record::resume(&StateDir::find()?, rollout)?;
     context.events.say(head.origin.known());
     let changed = told.changed();
+    if changed.is_empty() && told.can_go_on() {
+        record.close()?;
+        context.show("No host stands where this rollout put it. It has ended.\n");
+        return context.finish(Vec::new(), None);
+    }
     let hosts = changed.keys().cloned().collect();
     let (origin, plans, outline) = of_rollout(head, changed, &args.targets, context).await?;
     context.events.subscribe(Undone::new(record, context.id.clone(), hosts));

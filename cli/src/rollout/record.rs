@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shelf::{folder, forget_old, missing, names, path_of, roots_of};
 use super::{Origin, Outline, RolloutId, Told};
-use crate::event::{Event, Happening, Listener};
+use crate::event::{End, Event, Happening, Listener};
 use crate::state::{StateDir, unusable};
 
 /// What was planned.
@@ -145,6 +145,14 @@ impl Record {
         &self.roots
     }
 
+    /// Ends the rollout: nothing is left of it, and nobody goes on with it any more.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn close(mut self) -> anyhow::Result<()> {
+        self.write(Happening::RolloutEnded { end: End::RolledBack, duration_ms: 0 })
+    }
+
     /// Adds what happened.
     pub(super) fn write(&mut self, happening: Happening) -> anyhow::Result<()> {
         self.add(&Event::now(Some(self.rollout.clone()), happening))
@@ -212,7 +220,7 @@ mod tests {
     use nixfleet_activate::report::Outcome;
 
     use super::*;
-    use crate::event::{Bus, End, HostEnd};
+    use crate::event::{Bus, HostEnd};
     use crate::rollout::Undone;
     use crate::rollout::waves_tests::{fleet, host};
 

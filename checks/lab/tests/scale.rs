@@ -206,7 +206,9 @@ const HELD: usize = 4;
 fn interrupted(fleet: &Simulation, revision: usize, act: impl Fn()) -> (Finished, Value) {
     fleet.releases(revision).unwrap();
     let held: Vec<String> = (1..=HELD).map(|number| format!("host-{number:04}")).collect();
-    held.iter().for_each(|host| fleet.touch(host, "/etc/held").unwrap());
+    for host in &held {
+        fleet.touch(host, "/etc/held").unwrap();
+    }
     fleet.log().unwrap();
     let mut log = Vec::new();
     let words = format!("apply --yes --on 'host-00*' --strategy all-at-once --parallel {HELD}");
@@ -218,7 +220,9 @@ fn interrupted(fleet: &Simulation, revision: usize, act: impl Fn()) -> (Finished
         };
         wait_until("hosts are being changed", Duration::from_secs(100), begun).unwrap();
         act();
-        held.iter().for_each(|host| fleet.remove(host, "/etc/held").unwrap());
+        for host in &held {
+            fleet.remove(host, "/etc/held").unwrap();
+        }
         typed.join().unwrap()
     });
     log.extend(fleet.log().unwrap());

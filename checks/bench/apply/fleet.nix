@@ -3,6 +3,8 @@
 let
   revision = 0;
   small = 0;
+  # Serves its small file, and has to show it.
+  one = "host-01";
   hosts = lib.genList (index: "host-${lib.fixedWidthNumber 2 (index + 1)}") 16;
 
   role =
@@ -18,15 +20,22 @@ let
             }
           ) 20
         )
-        // lib.optionalAttrs (name == "host-01") {
+        // lib.optionalAttrs (name == one) {
           "/etc/bench/small.conf" = {
             text = "small = ${toString small}\n";
             restartUnits = [ "bench.service" ];
           };
         };
+      nixfleet.healthChecks = lib.mkIf (name == one) {
+        page.http = {
+          url = "http://localhost:8080/small.conf";
+          bodyContains = "small = ${toString small}";
+        };
+      };
       nixfleet.systemd.units."bench.service".sections = {
         Unit.Description = "Bench";
-        Service.ExecStart = "/bin/sleep infinity";
+        Service.ExecStart =
+          if name == one then "/usr/bin/busybox httpd -f -p 8080 -h /etc/bench" else "/bin/sleep infinity";
         Install.WantedBy = "multi-user.target";
       };
     };

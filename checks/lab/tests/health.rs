@@ -152,22 +152,28 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
     assert_says(&finished, 2, &["NF-418", "does not contain `good morning`"]);
     assert_eq!(generation(web(&lab)), first);
 
+    // A change that stands goes back where the rollout does. Its number is not used again.
+    checks(&lab, &failing("stop"));
+    let (finished, host) = apply(&lab, "--on-failure rollback-all");
+    assert_eq!((finished.code, &host["outcome"]), (2, &"rolled-back".into()), "{host:#}");
+    assert_eq!(generation(web(&lab)), first);
+
     checks(&lab, &failing("continue"));
     let (finished, host) = apply(&lab, "");
     assert_eq!((finished.code, &host["outcome"]), (2, &"partial".into()), "{host:#}");
-    assert_eq!(generation(web(&lab)), first + 1);
+    assert_eq!(generation(web(&lab)), first + 2);
 
     // A host on which nothing is to change is no better for that, and still costs one SSH command.
     checks(&lab, &failing("rollback"));
     let (_, host) = apply(&lab, "--force health-checks");
     assert_eq!(host["outcome"], "failed", "{host:#}");
-    assert_eq!(generation(web(&lab)), first + 2);
+    assert_eq!(generation(web(&lab)), first + 3);
     let sessions = web(&lab).ssh_sessions().unwrap();
     let (finished, host) = apply(&lab, "");
     assert_eq!((finished.code, &host["outcome"]), (2, &"failed".into()), "{host:#}");
     assert_says(&finished, 2, &["NF-418", "Health check page failed"]);
     assert_eq!(web(&lab).ssh_sessions().unwrap(), sessions + 1);
-    assert_eq!(generation(web(&lab)), first + 2);
+    assert_eq!(generation(web(&lab)), first + 3);
 
     // On demand: the same, as a table and as a document; and `status` remembers.
     let table = operator.types("nixfleet check --host web-1").unwrap();

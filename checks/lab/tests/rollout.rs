@@ -40,27 +40,39 @@ fn everything_at_once(fleet: &Fleet16) {
     assert_eq!(document["rollout"]["end"], "complete");
 }
 
-/// Its service ends with 1, on every host: it reaches one.
+/// First its page is wrong on every host, which only its health check notices, then its service ends with 1: each reaches one
+/// host.
 fn a_bad_generation_reaches_exactly_the_canary(fleet: &Fleet16) {
     fleet.releases("2");
-    fleet.edits("program = \"nc -ll -p 5432 -e\"", "program = \"false\"");
+    fleet.edits("page = \"ready\"", "page = \"out of order\"");
+    let unhealthy = "the body does not contain `ready`, but begins: out of order";
+    reaches_exactly_the_canary(fleet, "NF-418", &[unhealthy]);
+    fleet.edits("page = \"out of order\"", "page = \"ready\"");
+    assert_says(&fleet.types("check --tag canary"), 0, &["web-01", "page", "http", "passed"]);
+
+    fleet.edits("program = \"httpd -f -p 5432 -h /etc/app\"", "program = \"false\"");
+    let plan = fleet.types("plan");
+    assert_says(&plan, 0, &["wave", "web-01", "Each wave is watched for 1s.", "Of @db, 1 at once."]);
+    reaches_exactly_the_canary(fleet, "NF-406", &[]);
+}
+
+/// An apply changes nothing but the canary, which goes back.
+fn reaches_exactly_the_canary(fleet: &Fleet16, code: &str, sayings: &[&str]) {
     let (web, db) = (fleet.host("web-02"), fleet.host("db-01"));
     let before = [web, db].map(|host| Snapshot::take(host).unwrap());
 
-    let plan = fleet.types("plan");
-    assert_says(&plan, 0, &["wave", "web-01", "Each wave is watched for 1s.", "Of @db, 1 at once."]);
     let finished = fleet.types("apply --yes");
 
     let said =
         ["1 host failed, where 0 may", "Paused", "nixfleet apply --resume", "15 deferred, 1 rolled-back"];
-    assert_says(&finished, 2, &said);
+    assert_says(&finished, 2, &[&said, sayings].concat());
     let told = fleet.told_of("ada");
     assert_eq!(
         (&told["end"], &told["exitCode"], &told["id"]),
         (&"paused".into(), &2.into(), &told["rollout"])
     );
     assert_eq!(told["reason"], "1 host failed, where 0 may");
-    assert_says(&fleet.types("history --host web-01"), 0, &["rolled-back", "[NF-406]", "none → 1"]);
+    assert_says(&fleet.types("history --host web-01"), 0, &["rolled-back", &format!("[{code}]"), "none → 1"]);
     assert_eq!(fleet.versions(), [("1".to_owned(), 16)]);
     assert!(fleet.host("web-01").unit("app.service").unwrap().active == "active");
     for (host, before) in [web, db].into_iter().zip(before) {
@@ -73,7 +85,7 @@ fn a_bad_generation_reaches_exactly_the_canary(fleet: &Fleet16) {
 
 /// The flake has changed since: that is for the next rollout.
 fn a_resumed_rollout_does_what_was_planned_then(fleet: &Fleet16) {
-    fleet.edits("program = \"false\"", "program = \"nc -ll -p 5432 -e\"");
+    fleet.edits("program = \"false\"", "program = \"httpd -f -p 5432 -h /etc/app\"");
     let (finished, document) = fleet.json("apply --yes --resume");
     assert_eq!(finished.code, 2, "{finished}");
     assert_eq!(outcomes(&document)["web-01"], "rolled-back", "{finished}");

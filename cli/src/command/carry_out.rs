@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use nixfleet_activate::force::Force;
 use nixfleet_activate::plan::Generation;
@@ -55,8 +56,8 @@ impl Work for CarryOut {
         let plan = &self.plans[host];
         let Some(Ok(planned)) = &plan.planned else { return plan.result() };
         let result = result(plan, planned, self.carry_out(&plan.session, planned).await);
-        if let Some((before, after)) = result.report.as_ref().and_then(made) {
-            self.changed().insert(plan.name().to_owned(), (before, after));
+        if let Some(made) = result.end(Duration::ZERO).made() {
+            self.changed().insert(plan.name().to_owned(), made);
         }
         result
     }
@@ -119,11 +120,6 @@ fn result(host: &HostPlan, planned: &Planned, report: Result<Report, Problem>) -
         Ok(report) => HostResult { plan, ..HostResult::reported(host.name(), report) },
         Err(problem) => HostResult { plan, ..HostResult::failed(host.name(), problem) },
     }
-}
-
-fn made(report: &Report) -> Option<Changed> {
-    report.outcome.has_changed().then_some(())?;
-    Some((report.before.clone(), report.after.clone()?))
 }
 
 /// Asks what going back behind a change would change, where the host still stands as that change left it.

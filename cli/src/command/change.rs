@@ -134,7 +134,13 @@ async fn carry_out(
     }
     let remembered = memory.begin(&id, origin, &outline, &plans, context);
     let by_name: BTreeMap<&str, &HostPlan> = plans.iter().map(|plan| (plan.name(), plan)).collect();
-    let hosts = Hosts::new(&outline, |name| stands(by_name.get(name).copied(), remembered.done.get(name)));
+    let mut hosts =
+        Hosts::new(&outline, |name| stands(by_name.get(name).copied(), remembered.done.get(name)));
+    for (host, (_, name)) in outline.hosts().enumerate() {
+        if remembered.changed.contains_key(name) {
+            hosts.stands_changed(host);
+        }
+    }
     let back = plans.iter().any(|plan| matches!(plan.way(), Some(Way::Rollback { .. })));
     events.say(told);
     let keeping = remembered

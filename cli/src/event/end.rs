@@ -64,6 +64,20 @@ pub struct HostEnd {
     pub duration_ms: u64,
 }
 
+impl HostEnd {
+    /// Where a change has put the host, if it stands there: the generation before, if there was one, and the one made. A
+    /// change may stand although the host failed, for its health checks.
+    pub fn made(&self) -> Option<(Option<Generation>, Generation)> {
+        let (before, after) = (self.before.as_ref(), self.after.as_ref()?);
+        let is_newer = before.is_none_or(|before| before.number < after.number);
+        let stands = match self.outcome {
+            Outcome::RolledBack => false,
+            outcome => outcome.has_changed() || is_newer,
+        };
+        stands.then(|| (before.cloned(), after.clone()))
+    }
+}
+
 /// A host that was selected and is left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

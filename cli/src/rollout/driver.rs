@@ -164,8 +164,12 @@ impl<'a, W: Work> Driver<'a, W> {
             }
             Done::Ended(result, took) => (*result, took),
         };
-        self.schedule.ended(host, result.outcome);
-        self.events.say(Happening::HostEnded(result.end(took)));
+        let end = result.end(took);
+        self.schedule.ended(host, end.outcome);
+        if end.made().is_some() {
+            self.schedule.stands_changed(host);
+        }
+        self.events.say(Happening::HostEnded(end));
         self.results.insert(self.names[host].clone(), result);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nixfleet_activate::policy::{Amount, OnFailure, Policy};
 use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Outcome;
+use nixfleet_activate::report::{Outcome, Report};
 use tokio::sync::Notify;
 
 use super::waves_tests::{fleet, host};
@@ -36,12 +36,25 @@ impl Work for Hands {
             self.slow.notified().await;
         }
         let name = &self.names[host];
+        if name == "unhealthy" {
+            return HostResult::reported(name, unhealthy(name));
+        }
         HostResult::new(name, if name == self.fails { Outcome::RolledBack } else { Outcome::Ok })
     }
 
     async fn go_back(&self, host: usize) -> HostResult {
         HostResult::new(&self.names[host], Outcome::RolledBack)
     }
+}
+
+/// The report of a host whose change stands although its health checks fail.
+fn unhealthy(name: &str) -> Report {
+    serde_json::from_value(serde_json::json!({
+        "schema": 1, "host": name, "outcome": "failed", "before": null,
+        "after": { "number": 1, "closure": "/nix/store/x" }, "stepsDone": 1, "kept": [], "problem": null,
+        "recovered": null, "durationMs": 1,
+    }))
+    .unwrap()
 }
 
 /// Writes down what happens to hosts and waves.
@@ -125,6 +138,15 @@ async fn a_wave_goes_back_behind_a_failure_in_it() {
     assert!(told.lines.ends_with("back: c e, c rolled-back, e rolled-back"), "{}", told.lines);
     assert_eq!(told.results["c"].outcome, Outcome::RolledBack);
     assert_eq!(told.results["a"].outcome, Outcome::Ok);
+}
+
+#[tokio::test]
+async fn a_host_that_failed_and_stays_changed_goes_back_with_the_others() {
+    let policy = Policy { on_failure: OnFailure::RollbackAll, ..after_two() };
+    let told = driven(&["a", "b", "unhealthy"], policy, "", false, &Interrupt::default()).await;
+    let expected = "unhealthy failed, paused, back: a b unhealthy, ";
+    assert!(told.lines.contains(expected), "{}", told.lines);
+    assert_eq!(told.results["unhealthy"].outcome, Outcome::RolledBack);
 }
 
 #[tokio::test]

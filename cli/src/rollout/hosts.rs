@@ -13,6 +13,8 @@ struct Member {
     state: State,
     /// It has begun since this schedule was made.
     fresh: bool,
+    /// It stands where the rollout has put it.
+    changed: bool,
     wave: usize,
 }
 
@@ -46,7 +48,7 @@ impl Hosts {
         let mut hosts = Self {
             members: names
                 .iter()
-                .map(|(wave, _)| Member { state: State::Waiting, fresh: false, wave: *wave })
+                .map(|(wave, _)| Member { state: State::Waiting, fresh: false, changed: false, wave: *wave })
                 .collect(),
             waves: ends.zip(&sizes).map(|(end, size)| end - size..end).collect(),
             left: sizes,
@@ -100,6 +102,9 @@ impl Hosts {
         let old = std::mem::replace(&mut self.members[host].state, state);
         let member = &mut self.members[host];
         member.fresh |= state.is_changing();
+        if let State::Ended(outcome) = state {
+            member.changed = outcome.has_changed() || member.changed && outcome != Outcome::RolledBack;
+        }
         self.limits.note(host, old, state);
         shift(&mut self.left[member.wave], !old.has_ended(), !state.has_ended());
         shift(&mut self.copying, old == State::Copying, state == State::Copying);
@@ -107,6 +112,11 @@ impl Hosts {
         hold(&mut self.open, host, state.is_open());
         hold(&mut self.waiting, host, state == State::Waiting);
         hold(&mut self.to_return, host, state == State::ToReturn);
+    }
+
+    /// Notes that a host stands where the rollout has put it, however it ended.
+    pub fn stands_changed(&mut self, host: usize) {
+        self.members[host].changed = true;
     }
 
     /// Begins to change hosts of a wave, at most so many.
@@ -195,14 +205,15 @@ impl Hosts {
 
     /// Whether any host of a wave was changed just now.
     pub fn any_changed(&self, wave: usize) -> bool {
-        self.of(wave).any(|member| member.fresh && member.state.has_changed())
+        self.of(wave).any(|member| member.fresh && member.changed)
     }
 
-    /// The hosts that were changed, of a wave or of all.
+    /// The hosts that are done and stand where the rollout has put them, of a wave or of all.
     pub fn changed(&self, wave: Option<usize>) -> Vec<usize> {
         let members = self.members.iter().enumerate();
         let of_wave = members.filter(|(_, member)| wave.is_none_or(|wave| member.wave == wave));
-        of_wave.filter(|(_, member)| member.state.has_changed()).map(|(host, _)| host).collect()
+        let changed = of_wave.filter(|(_, member)| member.changed && member.state.has_ended());
+        changed.map(|(host, _)| host).collect()
     }
 
     fn of(&self, wave: usize) -> impl Iterator<Item = &Member> {

@@ -109,6 +109,11 @@ impl Schedule {
         }
     }
 
+    /// A host has ended, and stands where the rollout has put it, although it failed.
+    pub fn stands_changed(&mut self, host: usize) {
+        self.hosts.stands_changed(host);
+    }
+
     /// The user wants no further host to be begun.
     pub const fn interrupt(&mut self) {
         self.interrupted = true;

@@ -37,11 +37,6 @@ impl State {
         matches!(self, Self::Ended(_))
     }
 
-    /// Whether it was changed, and the change stands.
-    pub const fn has_changed(self) -> bool {
-        matches!(self, Self::Ended(outcome) if outcome.has_changed())
-    }
-
     /// Whether nobody can count on the host's services.
     pub const fn is_down(self) -> bool {
         matches!(self, Self::Ended(Outcome::Failed | Outcome::Unreachable))

@@ -21,11 +21,19 @@ impl Told {
         match event.happening {
             Happening::RolloutBegan { .. } => self.end = None,
             Happening::RolloutEnded { end, .. } => self.end = Some(end),
-            Happening::HostEnded(end) => {
-                self.hosts.insert(end.host.clone(), end);
-            }
+            Happening::HostEnded(end) => self.ended(end),
             _ => {}
         }
+    }
+
+    /// A host that was not changed this time stands where it stood.
+    fn ended(&mut self, mut end: HostEnd) {
+        if let Some(old) = self.hosts.get_mut(&end.host)
+            && (end.after.is_none() || end.after == old.after)
+        {
+            (end.before, end.after) = (old.before.take(), old.after.take());
+        }
+        self.hosts.insert(end.host.clone(), end);
     }
 
     /// Whether there is something to go on with.
@@ -44,9 +52,47 @@ impl Told {
 
     /// The hosts that it has changed, with the generation before, if there was one, and the one that it made.
     pub fn changed(&self) -> BTreeMap<String, (Option<Generation>, Generation)> {
-        let changed = self.hosts.iter().filter(|(_, end)| end.outcome.has_changed());
-        changed
-            .filter_map(|(host, end)| Some((host.clone(), (end.before.clone(), end.after.clone()?))))
-            .collect()
+        self.hosts.iter().filter_map(|(host, end)| Some((host.clone(), end.made()?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_activate::report::Outcome;
+
+    use super::*;
+
+    fn generation(number: u64) -> Generation {
+        Generation { number, closure: format!("/nix/store/{number}") }
+    }
+
+    /// What is known of a host behind these ends, each with the generations before and after.
+    fn made(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> Option<(Option<u64>, u64)> {
+        let mut told = Told::default();
+        for (outcome, before, after) in ends {
+            let (before, after) = (before.map(generation), after.map(generation));
+            let end =
+                HostEnd { host: "a".into(), outcome: *outcome, problem: None, before, after, duration_ms: 1 };
+            told.hear(Event::now(None, Happening::HostEnded(end)));
+        }
+        let changed = told.changed().remove("a");
+        changed.map(|(before, made)| (before.map(|before| before.number), made.number))
+    }
+
+    #[test]
+    fn a_change_that_stands_is_known_however_the_host_ended() {
+        use Outcome::{Failed, Ok, Partial, RolledBack, Unchanged, Unreachable};
+        assert_eq!(made(&[(Ok, None, Some(1))]), Some((None, 1)));
+        assert_eq!(made(&[(Partial, Some(1), Some(2))]), Some((Some(1), 2)));
+        let unhealthy = (Failed, Some(1), Some(2));
+        assert_eq!(made(&[unhealthy]), Some((Some(1), 2)));
+        assert_eq!(made(&[(Failed, Some(1), Some(1))]), None);
+        assert_eq!(made(&[(RolledBack, Some(1), Some(1))]), None);
+        // Asked once more when the rollout went on.
+        for again in [(Unchanged, None, None), (Unchanged, Some(2), Some(2)), (Unreachable, None, None)] {
+            assert_eq!(made(&[unhealthy, again]), Some((Some(1), 2)));
+        }
+        assert_eq!(made(&[unhealthy, (RolledBack, Some(2), Some(1))]), None);
+        assert_eq!(made(&[unhealthy, (Failed, Some(2), Some(1))]), None, "it went back, unhealthy");
     }
 }

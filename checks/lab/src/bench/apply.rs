@@ -71,12 +71,13 @@ pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// One file and the restart of its unit on one host, confirmed over a new connection.
+/// One file and the restart of its unit on one host: its web server has to show the file, and the change is confirmed over a
+/// new connection.
 fn small_change(bench: &Bench<'_>, host: &Guest, results: &mut Results) -> Result<()> {
     let ssh = format!("ssh {FRESH} -o BatchMode=yes deploy@{ONE} true");
     let ssh = results.add(bench.figure("bare ssh true, one fresh connection", RUNS, &ssh)?);
     let (connections, sessions) = (host.ssh_connections()?, host.ssh_sessions()?);
-    let name = "one small change on one host, NixFleet, fresh connections";
+    let name = "one small change on one host with a health check, NixFleet, fresh connections";
     let change = results.add(Figure::measure(name, RUNS, |run| {
         bench.forget_connections()?;
         bench.set("small", run + 1)?;

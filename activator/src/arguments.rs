@@ -94,9 +94,9 @@ pub enum Command {
         /// The run.
         #[arg(long, value_name = "RUN")]
         run: RunId,
-        /// What the health checks found that are tried from elsewhere; `-` for standard input.
+        /// What is said with it, which health checks from elsewhere have found above all; `-` for standard input.
         #[arg(long, value_name = "FILE")]
-        health_checks: Option<PathBuf>,
+        said: Option<PathBuf>,
     },
     /// Try the health checks of the generation in force.
     Health {

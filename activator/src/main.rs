@@ -18,7 +18,6 @@ use nixfleet_activate::engine::undo::Moment;
 use nixfleet_activate::engine::validate::subject::Subject;
 use nixfleet_activate::engine::{glance, health, planner, recover, validate};
 use nixfleet_activate::force::Force;
-use nixfleet_activate::health::CheckResult;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{Holder, Lock};
 use nixfleet_activate::host::record::read_limited;
@@ -98,10 +97,11 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let report = attend::follow(&host, &run, |line| notice(line, common.json)).map_err(one)?;
             return finish(&report, common.json).map_err(one);
         }
-        Command::Confirm { common, run, health_checks } => {
+        Command::Confirm { common, run, said } => {
             let host = Host::open(&common.root).map_err(one)?;
-            let found = health_checks.map_or_else(|| Ok(Vec::new()), |file| found(&file)).map_err(one)?;
-            attend::confirm(&host, &run, &Confirmation::with(found)).map_err(one)?;
+            let nothing = || Ok(Confirmation::with(Vec::new()));
+            let said = said.map_or_else(nothing, |file| confirmation(&file)).map_err(one)?;
+            attend::confirm(&host, &run, &said).map_err(one)?;
             print(&Done { schema: SCHEMA }, common.json, |_| String::new()).map_err(one)?;
         }
         Command::Recover { common, boot, behind } => {
@@ -157,10 +157,9 @@ fn try_health(common: &Common) -> Result<ExitCode, Problem> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-/// Reads what health checks found elsewhere.
-fn found(file: &Path) -> Result<Vec<CheckResult>, Problem> {
-    let unreadable =
-        |error| Problem::new(Code::Usage, "The results of health checks cannot be read").because(error);
+/// Reads what somebody says with a confirmation.
+fn confirmation(file: &Path) -> Result<Confirmation, Problem> {
+    let unreadable = |error| Problem::new(Code::Usage, "The confirmation cannot be read").because(error);
     serde_json::from_slice(&read(file)?).map_err(|error: serde_json::Error| unreadable(error.to_string()))
 }
 

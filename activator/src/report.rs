@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::health::check::CheckName;
 use crate::health::{CheckResult, Checked};
 use crate::plan::{Drift, Generation};
 use crate::problem::Problem;
@@ -99,6 +100,9 @@ pub struct Report {
     /// What came of the generation's health checks, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<CheckResult>,
+    /// The names of health checks that are for somebody else to try, where nobody had to say what they found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_to_others: Vec<CheckName>,
     /// Wall-clock time on the host, in milliseconds.
     pub duration_ms: u64,
 }

@@ -82,13 +82,22 @@ pub struct Confirmation {
     /// What the health checks found that are tried from elsewhere.
     #[serde(default)]
     pub health_checks: Vec<CheckResult>,
+    /// Why others were not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untried: Option<String>,
 }
 
 impl Confirmation {
+    /// That the host can be reached, and why nothing was tried.
+    #[must_use]
+    pub fn without(why: impl Into<String>) -> Self {
+        Self { untried: Some(why.into()), ..Self::with(Vec::new()) }
+    }
+
     /// That the host can be reached, and what was found.
     #[must_use]
     pub const fn with(health_checks: Vec<CheckResult>) -> Self {
-        Self { schema: SCHEMA, health_checks }
+        Self { schema: SCHEMA, health_checks, untried: None }
     }
 }
 

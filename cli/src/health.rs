@@ -9,6 +9,10 @@ use serde::Deserialize;
 /// Where closures are. What a host names beside it is not looked at.
 const STORE: &str = "/nix/store";
 
+/// Why checks of a generation are not tried from here.
+pub const UNKNOWN: &str =
+    "it is not known here: the closure of the generation is not in the store of the operator's machine";
+
 /// As much of a manifest as matters here.
 #[derive(Deserialize)]
 struct Checks {
@@ -39,15 +43,26 @@ pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
     of_manifest(&manifest).ok()
 }
 
-/// Tries checks, all at once.
+/// Calls checks off when nobody waits for them any more.
+struct End(Call);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.off();
+    }
+}
+
+/// Tries checks, all at once. They are called off if this is dropped.
 pub async fn attempt(checks: &[Check]) -> Vec<CheckResult> {
     if checks.is_empty() {
         return Vec::new();
     }
     let owned = checks.to_vec();
+    let end = End(Call::default());
+    let call = end.0.clone();
     let trying = tokio::task::spawn_blocking(move || {
         let path = std::env::var("PATH").unwrap_or_default();
-        run(&owned.iter().collect::<Vec<_>>(), &path, &Call::default())
+        run(&owned.iter().collect::<Vec<_>>(), &path, &call)
     });
     let failed =
         |_| checks.iter().map(|check| CheckResult::untried(check, "trying it ended in a bug")).collect();

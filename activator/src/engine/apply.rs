@@ -64,6 +64,7 @@ pub fn apply_within(host: &Host, order: Order<'_>, holder: Holder, window: Optio
         problem: None,
         recovered: None,
         health_checks: Vec::new(),
+        left_to_others: Vec::new(),
         duration_ms: 0,
     };
     let lock = match Lock::take(host, &holder) {
@@ -188,6 +189,9 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
     report.outcome = verdict.outcome(Outcome::Ok);
     report.after = Some(journal.after.clone());
     report.kept = journal.kept();
+    if change.window.is_none() {
+        report.left_to_others = health.elsewhere();
+    }
     health.remember(host, report.after.as_ref(), &report.health_checks);
     // Behind the commit point a failure changes nothing about what the host has become.
     commit::finish(host, &journal)?;
@@ -207,7 +211,7 @@ fn execute_all(change: &Change<'_>, report: &mut Report, journal: &mut Journal) 
     let (rest, watch) = execute::execute(host, &planned.state, &target.manifest.units, journal)?;
     // What is tried here is tried while units show that they stay up, and the confirmation is on its way.
     let (confirmation, here) = health.beside(|| settle::settle(&watch, *window, health.patience()))?;
-    let elsewhere = confirmation.iter().flat_map(|said| health.found_elsewhere(&said.health_checks));
+    let elsewhere = confirmation.iter().flat_map(|said| health.found_elsewhere(said));
     report.health_checks = here.into_iter().chain(elsewhere).collect();
     health.judge(&report.health_checks)?;
     commit::commit(host, planned, target, journal)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::state::State;
 use super::target::{Offer, Target};
 use crate::force::Force;
+use crate::health::check::CheckName;
 use crate::health::probe::curl;
 use crate::health::{Call, Check, CheckResult, Checked, Probe, Side, Verdict, last, run};
 use crate::host::Host;
@@ -14,6 +15,7 @@ use crate::host::profile;
 use crate::host::systemd::Systemd;
 use crate::plan::Generation;
 use crate::problem::{Code, Problem};
+use crate::run::Confirmation;
 
 /// What failed checks may do to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,14 +82,21 @@ impl<'a> Health<'a> {
     /// What somebody else has found, as it counts here: the manifest says what a failure means, and that nobody tried is
     /// one.
     #[must_use]
-    pub fn found_elsewhere(&self, found: &[CheckResult]) -> Vec<CheckResult> {
-        let of = |check: &&Check| match found.iter().find(|result| result.name == check.name) {
+    pub fn found_elsewhere(&self, said: &Confirmation) -> Vec<CheckResult> {
+        let untried = said.untried.as_deref().unwrap_or("nobody tried it");
+        let of = |check: &&Check| match said.health_checks.iter().find(|result| result.name == check.name) {
             Some(result) => {
                 CheckResult::of(check, result.passed, result.attempts, result.duration_ms, &result.detail)
             }
-            None => CheckResult::untried(check, "nobody tried it"),
+            None => CheckResult::untried(check, untried),
         };
         self.elsewhere.iter().map(of).collect()
+    }
+
+    /// The names of those that somebody else tries.
+    #[must_use]
+    pub fn elsewhere(&self) -> Vec<CheckName> {
+        self.elsewhere.iter().map(|check| check.name.clone()).collect()
     }
 
     /// How much longer a confirmation may take for what is tried before it.
@@ -99,8 +108,7 @@ impl<'a> Health<'a> {
     /// What was found out about a generation, with the names of what is left to others.
     #[must_use]
     pub fn checked(&self, generation: &Generation, results: &[CheckResult]) -> Checked {
-        let elsewhere = self.elsewhere.iter().map(|check| check.name.clone());
-        Checked::now(generation.clone(), results.to_vec(), elsewhere.collect())
+        Checked::now(generation.clone(), results.to_vec(), self.elsewhere())
     }
 
     /// Notes what was found out about the generation in force.
@@ -169,4 +177,46 @@ pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
 
 fn has_curl(host: &Host) -> bool {
     PATH.split(':').any(|directory| host.path(directory).join(curl::PROGRAM).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_check_that_hangs_holds_up_no_way_back() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("etc")).unwrap();
+        let mark = root.path().join("mark");
+        let script = format!("sleep 2; touch {}", mark.display());
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", silent.local_addr().unwrap());
+        let probes = [
+            serde_json::json!({ "name": "a", "kind": "command", "command": ["/bin/sh", "-c", script] }),
+            serde_json::json!({
+                "name": "b", "kind": "http", "url": url, "method": "GET", "maxRedirects": 0, "verifyCertificate": true,
+            }),
+        ];
+        let check = |mut check: serde_json::Value| {
+            for (field, value) in [("interval", 1), ("retries", 9), ("timeout", 60), ("startDelay", 0)] {
+                check[field] = value.into();
+            }
+            (check["from"], check["onFailure"]) = ("host".into(), "rollback".into());
+            serde_json::from_value(check).unwrap()
+        };
+        let checks: Vec<Check> = probes.map(check).into();
+        let host = Host::open(root.path()).unwrap();
+        let health = Health::of(&host, &checks, May::Undo);
+        let began = Instant::now();
+        let unconfirmed = || -> Result<(), Problem> {
+            thread::sleep(Duration::from_millis(200));
+            Err(Problem::new(Code::Unconfirmed, "nobody came"))
+        };
+        assert_eq!(health.beside(unconfirmed).unwrap_err().code, Code::Unconfirmed);
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        thread::sleep(Duration::from_secs(3).saturating_sub(began.elapsed()));
+        assert!(!mark.exists(), "its command has ended with it");
+    }
 }

@@ -54,6 +54,7 @@ impl Recovered {
             problem: (!self.committed).then(|| interrupted(why)),
             recovered: Some(self.words()),
             health_checks: Vec::new(),
+            left_to_others: Vec::new(),
             duration_ms: 0,
         }
     }
@@ -139,6 +140,7 @@ fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report,
         problem: Some(problem),
         recovered: None,
         health_checks: Vec::new(),
+        left_to_others: Vec::new(),
         duration_ms: 0,
     })
 }

@@ -34,7 +34,7 @@ pub fn settle(
                 if confirmation.is_some() {
                     open = None;
                 } else if Instant::now() >= deadline {
-                    return Err(window.unconfirmed());
+                    return Err(window.unconfirmed(patience));
                 }
             }
             None => thread::sleep(next.saturating_duration_since(Instant::now())),

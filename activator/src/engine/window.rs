@@ -37,9 +37,9 @@ impl Window<'_> {
 
     /// Says that it did not come in time.
     #[must_use]
-    pub fn unconfirmed(&self) -> Problem {
+    pub fn unconfirmed(&self, patience: Duration) -> Problem {
         Problem::new(Code::Unconfirmed, "Nobody confirmed the change over a new connection")
-            .because(format!("{} seconds are over; the change may have cut the host off", self.limit.as_secs()))
+            .because(format!("{} seconds are over; the change may have cut the host off", (self.limit + patience).as_secs()))
             .help(
                 "look for what the change does to sshd, its keys, sudo and the network. Where it is only slow, allow \
                  it more: --confirm-timeout SECONDS",

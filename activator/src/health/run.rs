@@ -1,6 +1,7 @@
 //! All health checks of one side at once, each with its delays, retries and limits.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,45 +12,80 @@ use super::result::CheckResult;
 /// The first pause between two attempts; each further one is twice as long, up to the check's interval. A service that
 /// has just started needs a moment, most often a short one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How often it is looked whether checks are called off.
+const PACE: Duration = Duration::from_millis(50);
+/// How long checks that are called off have to end their commands. Nobody waits longer for a server that does not answer.
+const END: Duration = Duration::from_millis(500);
 
-/// Calls checks off that are under way: they end after the attempt they are at.
-#[derive(Debug, Default)]
-pub struct Call {
-    off: Mutex<bool>,
-    changed: Condvar,
-}
+/// Calls checks off that are under way. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Call(Arc<(Mutex<bool>, Condvar)>);
 
 impl Call {
-    /// Calls them off.
+    /// Calls them off: their commands are ended, and what else they are at is left alone.
     pub fn off(&self) {
-        *self.off.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_all();
+        let (off, changed) = &*self.0;
+        *off.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+    }
+
+    /// Whether they are called off.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits. Says whether they are called off meanwhile.
     #[must_use]
     pub fn off_within(&self, time: Duration) -> bool {
-        let off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(off, time, |off| !*off);
+        let (off, changed) = &*self.0;
+        let off = off.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = changed.wait_timeout_while(off, time, |off| !*off);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
-/// Tries checks, all at once, until each has passed or failed for good. The results are in their order.
+/// Tries checks, all at once, until each has passed or failed for good, or they are called off. The results are in their
+/// order.
 #[must_use]
 pub fn run(checks: &[&Check], path: &str, call: &Call) -> Vec<CheckResult> {
-    thread::scope(|scope| {
-        let begun: Vec<_> = checks.iter().map(|check| scope.spawn(|| one(check, path, call))).collect();
-        let ended = begun.into_iter().zip(checks).map(|(thread, check)| {
-            thread.join().unwrap_or_else(|_| CheckResult::untried(check, "trying it ended in a bug"))
-        });
-        ended.collect()
-    })
+    let (sender, results) = channel();
+    for (place, check) in checks.iter().enumerate() {
+        let (sender, check) = (sender.clone(), Check::clone(check));
+        let (path, call) = (path.to_owned(), call.clone());
+        thread::spawn(move || sender.send((place, one(&check, &path, &call))));
+    }
+    drop(sender);
+    let mut found: Vec<Option<CheckResult>> = vec![None; checks.len()];
+    collect(&results, &mut found, call);
+    let why = if call.is_off() { CALLED_OFF } else { "trying it ended in a bug" };
+    let all = checks.iter().zip(found);
+    all.map(|(check, found)| found.unwrap_or_else(|| CheckResult::untried(check, why))).collect()
 }
+
+/// Takes results in until there are no more, or nobody wants them.
+fn collect(results: &Receiver<(usize, CheckResult)>, found: &mut [Option<CheckResult>], call: &Call) {
+    let mut deadline = None;
+    loop {
+        match results.recv_timeout(PACE) {
+            Ok((place, result)) => found[place] = Some(result),
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) if call.is_off() => {
+                if Instant::now() >= *deadline.get_or_insert_with(|| Instant::now() + END) {
+                    return;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+/// Why there is no better result of a check that was called off.
+const CALLED_OFF: &str = "it was called off";
 
 fn one(check: &Check, path: &str, call: &Call) -> CheckResult {
     let began = Instant::now();
-    let mut finding = Err("it was called off before it was tried".to_owned());
+    let mut finding = Err(CALLED_OFF.to_owned());
     let mut attempts = 0;
     let (mut pause, longest) = (FIRST_PAUSE, Duration::from_secs(check.interval));
     let mut called_off = call.off_within(Duration::from_secs(check.start_delay));

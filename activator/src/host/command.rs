@@ -59,7 +59,7 @@ impl Finished {
 /// # Errors
 /// Where it could not be started.
 pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished> {
-    run_to_end(argv, None, limit, PATH)
+    run_to_end(argv, None, limit, PATH, &|| false)
 }
 
 /// Runs a tool that reads something, and waits for it.
@@ -67,23 +67,29 @@ pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished>
 /// # Errors
 /// Where it could not be started.
 pub fn run_with<S: AsRef<OsStr>>(argv: &[S], input: Vec<u8>, limit: Duration) -> io::Result<Finished> {
-    run_to_end(argv, Some(input), limit, PATH)
+    run_to_end(argv, Some(input), limit, PATH, &|| false)
 }
 
-/// Runs a program that is looked for in these places, and waits for it.
+/// Runs a program that is looked for in these places, and waits for it, unless it is called off meanwhile.
 ///
 /// # Errors
 /// Where it could not be started.
-pub fn run_from<S: AsRef<OsStr>>(path: &str, argv: &[S], limit: Duration) -> io::Result<Finished> {
-    run_to_end(argv, None, limit, path)
+pub fn run_from<S: AsRef<OsStr>>(
+    path: &str,
+    argv: &[S],
+    limit: Duration,
+    is_off: impl Fn() -> bool,
+) -> io::Result<Finished> {
+    run_to_end(argv, None, limit, path, &is_off)
 }
 
-/// What a tool starts ends with it when its time is over.
+/// What a tool starts ends with it when its time is over, or it is called off.
 fn run_to_end<S: AsRef<OsStr>>(
     argv: &[S],
     input: Option<Vec<u8>>,
     limit: Duration,
     path: &str,
+    is_off: &dyn Fn() -> bool,
 ) -> io::Result<Finished> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     fault::point(Change::Run, &[Subject::In(CWD, program.as_ref().as_ref())])?;
@@ -110,7 +116,7 @@ fn run_to_end<S: AsRef<OsStr>>(
         if let Some(status) = child.try_wait()? {
             break Some(status);
         }
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline || is_off() {
             end(&mut child)?;
             child.wait()?;
             break None;

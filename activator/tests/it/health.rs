@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::room::{Room, build, empty_intent, file, with};
 
 /// A check with one attempt, of the kind that is given.
-fn check(name: &str, kind: &str, probe: Value, on_failure: &str) -> Value {
+pub fn check(name: &str, kind: &str, probe: Value, on_failure: &str) -> Value {
     let mut check = json!({
         "name": name, "unit": null, "stableFor": 3, "http": null, "tcp": null, "command": null, "interval": 1,
         "retries": 0, "timeout": 5, "startDelay": 0, "from": "host", "onFailure": on_failure,
@@ -18,12 +18,12 @@ fn check(name: &str, kind: &str, probe: Value, on_failure: &str) -> Value {
     check
 }
 
-fn command(name: &str, script: &str, on_failure: &str) -> Value {
+pub fn command(name: &str, script: &str, on_failure: &str) -> Value {
     check(name, "command", json!(["/bin/sh", "-c", script]), on_failure)
 }
 
 /// A closure with a file that holds a word, and checks.
-fn closure(room: &Room, word: &str, checks: &[Value]) -> String {
+pub fn closure(room: &Room, word: &str, checks: &[Value]) -> String {
     room.closure(word, &json!({ "files": [file("/etc/word", Some(word))], "healthChecks": checks }))
 }
 
@@ -41,7 +41,7 @@ fn serve(answer: &'static str) -> u16 {
     port
 }
 
-fn http(port: u16, expected: &Value) -> Value {
+pub fn http(port: u16, expected: &Value) -> Value {
     let mut http = json!({
         "url": format!("http://localhost:{port}/"), "method": "GET", "requestHeaders": {}, "status": null,
         "bodyContains": null, "bodyMatches": null, "responseHeaders": {}, "maxRedirects": 0,

@@ -13,6 +13,7 @@ mod forged;
 mod generations;
 mod harmless;
 mod health;
+mod health_limits;
 mod ledger;
 mod limits;
 mod newcomers;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::Errno;
 
 /// The root directory of a guest. Links in it are followed as the guest itself would follow them.
 #[derive(Debug)]
@@ -88,7 +89,12 @@ impl Files {
 
     fn open(&self, path: &str, flags: OFlags) -> Result<File> {
         let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o644) } else { Mode::empty() };
-        let file = openat2(&self.root, path, flags | OFlags::CLOEXEC, mode, ResolveFlags::IN_ROOT);
+        let open = || openat2(&self.root, path, flags | OFlags::CLOEXEC, mode, ResolveFlags::IN_ROOT);
+        let mut file = open();
+        // The kernel gives up a path with `..` where anything on the machine is renamed at that moment.
+        while matches!(file, Err(Errno::AGAIN)) {
+            file = open();
+        }
         Ok(File::from(file.with_context(|| format!("Failed to open {path}"))?))
     }
 }

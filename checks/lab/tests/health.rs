@@ -235,6 +235,37 @@ fn a_check_from_the_operators_side_takes_the_host_back_too() {
         2,
         &["outside", "operator", "failed"],
     );
+
+    // Whoever lacks the closure does not know what to try, and does not call that good.
+    let number = generation(web(&lab));
+    let old = web(&lab).ask("readlink -f /nix/var/nix/profiles/nixfleet/system").unwrap();
+    checks(&lab, "");
+    for flags in ["", "--no-confirm"] {
+        assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+        operator.types(&format!("nix-store --delete {old}")).unwrap();
+        let line = format!("nixfleet rollback --yes --json --host web-1 --to {number} {flags}");
+        let (finished, document) = operator.types_for_json(&line).unwrap();
+        assert_eq!(finished.code, 2, "{finished}");
+        assert_eq!(outcomes(&document), outcomes_of([("web-1", "failed")]), "{finished}");
+        assert_says(&finished, 2, &["NF-418", "outside", "not in the store of"]);
+        assert_eq!(web(&lab).ask("readlink -f /nix/var/nix/profiles/nixfleet/system").unwrap(), old);
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_while_checks_are_tried_changes_nothing() {
+    let lab = converged();
+    let first = generation(web(&lab));
+    // As root, once the change was confirmed and all wait for it.
+    let script = "pkill -f '^sshd-session: deploy'; touch /run/cut";
+    checks(
+        &lab,
+        &format!("cut = {{ command = [ \"/bin/sh\" \"-c\" \"{script}\" ]; startDelay = \"2s\"; }};"),
+    );
+    let (finished, host) = apply(&lab, "");
+    assert_eq!(host["outcome"], "ok", "{finished}");
+    assert!(web(&lab).files().unwrap().exists("/run/cut"));
+    assert_eq!(generation(web(&lab)), first + 1);
 }
 
 #[test]

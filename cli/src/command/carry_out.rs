@@ -95,7 +95,13 @@ impl CarryOut {
         let (host, fingerprint) = (session.host(), planned.plan.fingerprint.as_str());
         let phase = |phase: Phase| self.events.say(Happening::HostPhase { host: host.name.clone(), phase });
         let (confirm, substitute) = (self.window.seconds(host), self.substitute);
-        let terms = Terms { confirm, force: &self.force, substitute, checks: &planned.checks, phase: &phase };
+        let terms = Terms {
+            confirm,
+            force: &self.force,
+            substitute,
+            checks: planned.checks.as_deref(),
+            phase: &phase,
+        };
         let report = match &planned.way {
             Way::Apply { closure } => {
                 phase(Phase::Copying);

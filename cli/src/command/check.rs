@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use nixfleet_activate::health::check::CheckName;
 use nixfleet_activate::health::{CheckResult, Verdict};
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::Outcome;
@@ -52,17 +53,17 @@ async fn one(session: &Session) -> Result<Vec<CheckResult>, Problem> {
     if checked.elsewhere.is_empty() {
         return Ok(found);
     }
-    let checks = health::of_closure(&checked.generation.closure).ok_or_else(|| {
-        let names: Vec<&str> = checked.elsewhere.iter().map(|name| &**name).collect();
-        unknown(session, &names.join(", "))
-    })?;
+    let checks = health::of_closure(&checked.generation.closure)
+        .ok_or_else(|| unknown(session, &checked.elsewhere))?;
     found.extend(health::attempt(&checks).await);
     Ok(found)
 }
 
-fn unknown(session: &Session, names: &str) -> Problem {
+/// That these checks cannot be tried from here.
+pub fn unknown(session: &Session, names: &[CheckName]) -> Problem {
     use nixfleet_activate::problem::Code;
     let name = &session.host().name;
+    let names = names.iter().map(|name| &**name).collect::<Vec<&str>>().join(", ");
     Problem::new(Code::HealthCheck, format!("health checks that are tried from here are not known: {names}"))
         .at(name)
         .because("the closure of the host is not in the store of this machine")

@@ -29,8 +29,8 @@ pub struct Planned {
     pub plan: PlanText,
     /// How.
     pub way: Way,
-    /// The health checks that are tried from here.
-    pub checks: Vec<Check>,
+    /// The health checks that are tried from here; nothing where they are not known.
+    pub checks: Option<Vec<Check>>,
     /// What health checks found where nothing is to change.
     pub found: Vec<CheckResult>,
 }
@@ -41,7 +41,7 @@ impl Planned {
     /// # Errors
     /// Only a bug.
     pub fn back(plan: Plan, to: Destination, activator: String) -> Result<Self, Problem> {
-        let checks = health::of_closure(&plan.target).unwrap_or_default();
+        let checks = health::of_closure(&plan.target);
         Ok(Self { plan: text_of(plan)?, way: Way::Rollback { to, activator }, checks, found: Vec::new() })
     }
 }

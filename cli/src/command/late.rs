@@ -5,6 +5,7 @@ use nixfleet_activate::health::Verdict;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Outcome, Report};
 
+use super::check::unknown;
 use super::host_plan::{Planned, Way};
 use crate::args::Destination;
 use crate::event::Phase;
@@ -15,11 +16,16 @@ use crate::{health, remote};
 /// Tries them, and takes the host back where that is what a failure means: it has committed the change and will not do so
 /// by itself.
 pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut report: Report) -> Report {
-    if terms.confirm.is_some() || terms.checks.is_empty() || !report.outcome.has_changed() {
+    if report.left_to_others.is_empty() || !report.outcome.has_changed() {
         return report;
     }
+    let Some(checks) = terms.checks else {
+        report.outcome = Outcome::Failed;
+        report.problem = Some(unknown(session, &report.left_to_others));
+        return report;
+    };
     (terms.phase)(Phase::Checking);
-    report.health_checks.extend(health::attempt(terms.checks).await);
+    report.health_checks.extend(health::attempt(checks).await);
     let verdict = Verdict::on(&report.health_checks);
     report.outcome = verdict.outcome(report.outcome);
     let may_undo = matches!(planned.way, Way::Apply { .. }) && !terms.force.contains(&Force::HealthChecks);
@@ -40,7 +46,7 @@ async fn go_back(session: &Session, number: u64, terms: Terms<'_>) -> Result<Rep
     let to = Destination::Number(number);
     let (plan, activator) = remote::plan_rollback(session, to).await?;
     (terms.phase)(Phase::RollingBack);
-    let terms = Terms { confirm: None, force: &[], checks: &[], ..terms };
+    let terms = Terms { confirm: None, force: &[], checks: None, ..terms };
     remote::rollback(session, to, &activator, &plan.fingerprint, terms).await
 }
 

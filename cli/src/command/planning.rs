@@ -151,7 +151,7 @@ async fn one(
     Ok(Planned {
         plan: text_of(plan)?,
         way: Way::Apply { closure: wanted.closure },
-        checks,
+        checks: Some(checks),
         found: found.unwrap_or_default(),
     })
 }

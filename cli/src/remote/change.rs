@@ -6,7 +6,7 @@ use std::time::Duration;
 use nixfleet_activate::health::Check;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Report;
-use nixfleet_activate::run::{AwaitingConfirm, Notice, RunId};
+use nixfleet_activate::run::{AwaitingConfirm, Confirmation, Notice, RunId};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
@@ -111,13 +111,10 @@ impl Change<'_> {
 
     /// Tries, over connections made since, until the host has heard it or goes back.
     async fn confirm(&self, awaited: &AwaitingConfirm) {
-        if !self.terms.checks.is_empty() {
-            (self.terms.phase)(Phase::Checking);
-        }
-        let found = health::attempt(self.terms.checks).await;
+        let said = self.found_from_here().await;
         (self.terms.phase)(Phase::Confirming);
-        // Results are numbers and texts, which are always JSON.
-        let found: Arc<[u8]> = serde_json::to_vec(&found).unwrap_or_default().into();
+        // Numbers and texts are always JSON.
+        let said: Arc<[u8]> = serde_json::to_vec(&said).unwrap_or_default().into();
         let deadline = Instant::now() + Duration::from_secs(self.terms.confirm.unwrap_or(awaited.seconds));
         let script = format!("{PRELUDE}\n{}", include_str!("scripts/confirm.sh"));
         let mut refused = 0;
@@ -125,7 +122,7 @@ impl Change<'_> {
             let arguments = [self.program, self.run];
             let limit = deadline.saturating_duration_since(Instant::now());
             let output =
-                self.session.script_afresh(&script, &arguments, vec![Arc::clone(&found)], limit).await;
+                self.session.script_afresh(&script, &arguments, vec![Arc::clone(&said)], limit).await;
             match output {
                 // Whoever can log in but not become root has not reached the host either.
                 Ok(output) if output.status.success() => return,
@@ -136,16 +133,32 @@ impl Change<'_> {
         }
     }
 
+    /// Tries what is tried from here.
+    async fn found_from_here(&self) -> Confirmation {
+        match self.terms.checks {
+            None => Confirmation::without(health::UNKNOWN),
+            Some([]) => Confirmation::with(Vec::new()),
+            Some(checks) => {
+                (self.terms.phase)(Phase::Checking);
+                Confirmation::with(health::attempt(checks).await)
+            }
+        }
+    }
+
     /// Finds the host again after the connection broke, and follows the run from where it is.
     async fn rejoin(&self, broke: Problem) -> Result<Report, Problem> {
-        let longest = self.terms.checks.iter().map(Check::limit).max().unwrap_or_default();
+        let longest = self.terms.checks.into_iter().flatten().map(Check::limit).max().unwrap_or_default();
         let deadline =
             Instant::now() + REJOIN + longest + Duration::from_secs(self.terms.confirm.unwrap_or(0));
         let mut pause = AGAIN;
         let mut unknown = 0;
         while Instant::now() < deadline {
+            (self.terms.phase)(Phase::Connecting);
             let found = match self.session.reconnect().await {
-                Ok(()) => self.attend(include_str!("scripts/follow.sh"), &[self.program, self.run]).await,
+                Ok(()) => {
+                    (self.terms.phase)(Phase::Activating);
+                    self.attend(include_str!("scripts/follow.sh"), &[self.program, self.run]).await
+                }
                 Err(problem) => Err(problem),
             };
             match found.and_then(Answer::report) {

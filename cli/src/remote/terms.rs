@@ -14,8 +14,8 @@ pub struct Terms<'a> {
     pub force: &'a [Force],
     /// Whether it fetches from its own binary caches what those have.
     pub substitute: bool,
-    /// The health checks that are tried from here before it is confirmed.
-    pub checks: &'a [Check],
+    /// The health checks that are tried from here before it is confirmed; nothing where they are not known.
+    pub checks: Option<&'a [Check]>,
     /// Called when something else is done about it.
     pub phase: &'a (dyn Fn(Phase) + Send + Sync),
 }

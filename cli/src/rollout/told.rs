@@ -71,8 +71,15 @@ mod tests {
         let mut told = Told::default();
         for (outcome, before, after) in ends {
             let (before, after) = (before.map(generation), after.map(generation));
-            let end =
-                HostEnd { host: "a".into(), outcome: *outcome, problem: None, before, after, duration_ms: 1 };
+            let end = HostEnd {
+                host: "a".into(),
+                outcome: *outcome,
+                problem: None,
+                exit_code: None,
+                before,
+                after,
+                duration_ms: 1,
+            };
             told.hear(Event::now(None, Happening::HostEnded(end)));
         }
         let changed = told.changed().remove("a");

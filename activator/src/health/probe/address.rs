@@ -27,7 +27,7 @@ pub fn of(host: &str, port: u16, path: &str, limit: Duration) -> Result<Vec<Sock
 
 fn look_up(name: &str, path: &str, limit: Duration) -> Result<Vec<IpAddr>, String> {
     let unknown = |why: &str| format!("the name {name} cannot be resolved{why}");
-    let finished = command::run_from(path, &["getent", "ahosts", name], limit)
+    let finished = command::run_from(path, &["getent", "ahosts", name], limit, || false)
         .map_err(|error| unknown(&format!(": getent cannot be run: {error}")))?;
     let addresses = parse(&finished.stdout);
     if addresses.is_empty() { Err(unknown("")) } else { Ok(addresses) }

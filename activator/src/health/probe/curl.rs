@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Attempt;
 use super::http::{self, Answer, BODY_LIMIT, USER_AGENT};
 use crate::health::check::{Http, Method};
+use crate::health::run::Call;
 use crate::host::command;
 
 /// The program.
@@ -20,9 +21,10 @@ const MARK: &str = "@nixfleet ";
 ///
 /// # Errors
 /// There is no answer, or it is not as it should be.
-pub fn attempt(http: &Http, path: &str, limit: Duration) -> Attempt {
+pub fn attempt(http: &Http, path: &str, limit: Duration, call: &Call) -> Attempt {
     // It ends by itself in time; the runner only sees to it.
-    let finished = command::run_from(path, &words(http, limit), limit + Duration::from_secs(1))
+    let limit_of_all = limit + Duration::from_secs(1);
+    let finished = command::run_from(path, &words(http, limit), limit_of_all, || call.is_off())
         .map_err(|error| format!("curl cannot be run: {error}"))?;
     let (said, written) = finished.stderr.rsplit_once(MARK).unwrap_or((&finished.stderr, ""));
     if !finished.success() {

@@ -46,6 +46,7 @@ pub fn attempt(http: &Http, path: &str, limit: Duration) -> Attempt {
         Ok(answer) => judge(http, &answer),
         Err(Error::Timeout(_)) => Err(format!("no answer within {} s", limit.as_secs())),
         Err(Error::TlsRequired) => Err("it redirects to https: check that address itself".to_owned()),
+        Err(Error::Protocol(why)) => Err(format!("its answer is no valid HTTP: {why}")),
         Err(Error::Io(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),
     }

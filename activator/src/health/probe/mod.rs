@@ -35,18 +35,18 @@ pub fn attempt(check: &Check, path: &str, call: &Call) -> Attempt {
         Probe::Unit { unit, stable_for } => {
             unit::attempt(unit, Duration::from_secs(*stable_for), limit, call)
         }
-        Probe::Http(http) if http.url.is_tls() => curl::attempt(http, path, limit),
+        Probe::Http(http) if http.url.is_tls() => curl::attempt(http, path, limit, call),
         Probe::Http(http) => http::attempt(http, path, limit),
         Probe::Tcp { host, port } => tcp::attempt(host, *port, path, limit),
-        Probe::Command { command } => run(command, path, limit),
+        Probe::Command { command } => run(command, path, limit, call),
     }
 }
 
 /// A command that has to end with exit code 0.
-fn run(words: &[String], path: &str, limit: Duration) -> Attempt {
+fn run(words: &[String], path: &str, limit: Duration, call: &Call) -> Attempt {
     let program = words.first().map_or("", String::as_str);
-    let finished =
-        command::run_from(path, words, limit).map_err(|error| format!("{program} cannot be run: {error}"))?;
+    let finished = command::run_from(path, words, limit, || call.is_off())
+        .map_err(|error| format!("{program} cannot be run: {error}"))?;
     let last = || finished.stdout.trim().lines().next_back().unwrap_or_default().to_owned();
     match finished.status {
         None => Err(format!("it did not end within {} s", limit.as_secs())),

@@ -13,6 +13,7 @@ pub mod demo;
 pub mod files;
 pub mod fuzz;
 pub mod guest;
+pub mod host_tests;
 pub mod lab;
 pub mod manual;
 pub mod nix_linters;

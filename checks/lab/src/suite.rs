@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use crate::binaries::Binaries;
 use crate::checkout;
 use crate::fuzz;
+use crate::host_tests;
 use crate::nix_linters::NixLinters;
 use crate::nix_tests;
 use crate::place;
@@ -141,8 +142,10 @@ fn lab() -> Result<Tally> {
         println!("{error:#}");
         return Ok(Tally::one(false));
     }
-    // These targets are left out of a plain `cargo test`, which needs neither root nor a lab.
-    cargo_test(&["--package", "nixfleet-lab", "--test", "*", "--", "--test-threads=2"])
+    host_tests::run().or_else(|error| {
+        println!("{error:#}");
+        Ok(Tally::one(false))
+    })
 }
 
 fn cargo_test(arguments: &[&str]) -> Result<Tally> {

@@ -1,0 +1,109 @@
+//! Runs the tests on real hosts. They wait more than they compute, so several programs of them run side by side.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::place;
+use crate::tally::Tally;
+
+/// How many programs of tests run at once, each with [`THREADS`] tests at once.
+const PROGRAMS: usize = 2;
+/// How many tests of a program run at once.
+const THREADS: &str = "--test-threads=2";
+
+/// What cargo says of something that it built, as far as it matters here.
+#[derive(Deserialize)]
+struct Built {
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// Runs them all and prints what each program of them said when it has ended.
+///
+/// # Errors
+/// They do not compile, or cannot be started.
+pub fn run() -> Result<Tally> {
+    let waiting = Mutex::new(VecDeque::from(build()?));
+    let total = Mutex::new(Ok(Tally::default()));
+    thread::scope(|scope| {
+        for _ in 0..PROGRAMS {
+            scope.spawn(|| {
+                while let Some((name, program)) = locked(&waiting).pop_front() {
+                    let ended = one(&name, &program);
+                    let mut total = locked(&total);
+                    match (&mut *total, ended) {
+                        (Ok(tally), Ok(more)) => *tally += more,
+                        (Ok(_), Err(error)) => *total = Err(error),
+                        (Err(_), _) => {}
+                    }
+                }
+            });
+        }
+    });
+    total.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Compiles the programs. Returns them with their names, by name.
+fn build() -> Result<Vec<(String, PathBuf)>> {
+    // These targets are left out of a plain `cargo test`, which needs neither root nor a lab.
+    let arguments =
+        ["test", "--quiet", "--locked", "--no-run", "--message-format=json", "--package", "nixfleet-lab"];
+    let output = Command::new("cargo")
+        .args(arguments)
+        .args(["--test", "*"])
+        .current_dir(place::checkout())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("Failed to start cargo")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        bail!("the tests on real hosts do not compile\n{said}");
+    }
+    let built = said.lines().filter_map(|line| serde_json::from_str::<Built>(line).ok());
+    let mut programs: Vec<(String, PathBuf)> = built
+        .filter_map(|built| {
+            let target = built.target.filter(|target| target.kind == ["test"])?;
+            Some((target.name, built.executable?))
+        })
+        .collect();
+    programs.sort();
+    Ok(programs)
+}
+
+fn one(name: &str, program: &PathBuf) -> Result<Tally> {
+    let output = Command::new(program)
+        .arg(THREADS)
+        .current_dir(place::checkout().join("checks/lab"))
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("Failed to start the tests `{name}`"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    print!("tests on real hosts: {name}\n{said}{}", String::from_utf8_lossy(&output.stderr));
+    let mut tally = Tally::default();
+    for counted in said.lines().filter_map(Tally::of_line) {
+        tally += counted;
+    }
+    if !output.status.success() && tally.failed == 0 {
+        // A test took the whole program down.
+        tally += Tally::one(false);
+    }
+    Ok(tally)
+}

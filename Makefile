@@ -27,8 +27,8 @@ soak: ## Try random sequences of generations, deaths and hand edits for long: ma
 	@NIXFLEET_SOAK=$(SECONDS) cargo test --quiet --locked --package nixfleet-activate --test it -- --nocapture \
 	  --exact sequences::every_sequence_ends_where_it_began
 
-soak-hosts: prepare ## Kill activators at every point and at random, cut the power of busy hosts: make soak-hosts SECONDS=600
-	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test crashes -- --nocapture chance:: walk::
+soak-hosts: prepare ## Kill activators and cut the power of busy hosts at random: make soak-hosts SECONDS=600
+	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test crashes -- --nocapture chance::
 
 fuzz: prepare ## Fuzz everything that others may have written: make fuzz SECONDS=600 (each target)
 	@$(LAB) fuzz --seconds $(SECONDS)

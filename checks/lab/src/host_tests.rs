@@ -13,7 +13,7 @@ use crate::place;
 use crate::tally::Tally;
 
 /// How many programs of tests run at once, each with [`THREADS`] tests at once.
-const PROGRAMS: usize = 2;
+const PROGRAMS: usize = 3;
 /// How many tests of a program run at once.
 const THREADS: &str = "--test-threads=2";
 

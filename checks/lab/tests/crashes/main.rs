@@ -20,7 +20,7 @@ fn record(promise: &str, test: &str, tried: &str, failures: &[String]) {
     nixfleet_ledger::record(promise, &format!("crashes::{test}"), tried, failures).unwrap();
 }
 
-/// Seconds to go on trying for, instead of a fixed number of times; whatever else is only sampled is tried whole then.
+/// Seconds to go on trying for, instead of a fixed number of times.
 const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
 
 /// Says what was tried: to the table, or to whoever has it tried for long.

@@ -13,7 +13,7 @@ use crate::place;
 use crate::tally::Tally;
 
 /// How many programs of tests run at once, each with [`THREADS`] tests at once.
-const PROGRAMS: usize = 3;
+const PROGRAMS: usize = 2;
 /// How many tests of a program run at once.
 const THREADS: &str = "--test-threads=2";
 
@@ -40,7 +40,9 @@ pub fn run() -> Result<Tally> {
     thread::scope(|scope| {
         for _ in 0..PROGRAMS {
             scope.spawn(|| {
-                while let Some((name, program)) = locked(&waiting).pop_front() {
+                loop {
+                    // The lock ends with this statement: the others go on meanwhile.
+                    let Some((name, program)) = locked(&waiting).pop_front() else { break };
                     let ended = one(&name, &program);
                     let mut total = locked(&total);
                     match (&mut *total, ended) {

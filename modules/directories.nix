@@ -1,36 +1,18 @@
 # `nixfleet.directories.<path>`: directories with this mode and owner.
 { lib, types }:
 let
-  inherit (lib) mkOption;
-
   directory = types.record {
     description = "a set with mode, owner and group";
-    fields = {
-      mode = mkOption {
-        type = types.mode;
-        default = "0755";
-        example = "0750";
-        description = "Octal permission bits.";
-      };
-      owner = mkOption {
-        type = types.accountName;
-        default = "root";
-        example = "web";
-        description = "The owner by name.";
-      };
-      group = mkOption {
-        type = types.accountName;
-        default = "root";
-        example = "web";
-        description = "The group by name.";
-      };
+    fields = import ./access.nix {
+      inherit lib types;
+      mode = "0755";
     };
   };
 in
 {
   _file = ./directories.nix;
 
-  options.nixfleet.directories = mkOption {
+  options.nixfleet.directories = lib.mkOption {
     type = types.entries {
       description = "a set of directories by path";
       key = types.managedPath;

@@ -3,24 +3,15 @@
 let
   inherit (lib) mkOption;
 
+  access = import ./access.nix {
+    inherit lib types;
+    mode = "0644";
+  };
+
   checkContent =
-    {
-      loc,
-      value,
-      def,
-    }:
+    { loc, value, ... }@definition:
     let
-      mistake =
-        what: why: example:
-        types.problem.make {
-          inherit
-            loc
-            def
-            what
-            why
-            example
-            ;
-        };
+      mistake = types.problem.at definition;
       here = lib.showOption loc;
     in
     if (value.text == null) != (value.source == null) && value.validate == null then
@@ -42,7 +33,7 @@ let
   file = types.record {
     description = "a set that describes a file";
     check = checkContent;
-    fields = {
+    fields = access // {
       text = mkOption {
         type = types.nullOr types.text;
         default = null;
@@ -54,24 +45,6 @@ let
         default = null;
         example = lib.literalExpression "./nginx.conf";
         description = "A file that holds the content: a path beside the module, or a file in the Nix store.";
-      };
-      mode = mkOption {
-        type = types.mode;
-        default = "0644";
-        example = "0640";
-        description = "Octal permission bits.";
-      };
-      owner = mkOption {
-        type = types.accountName;
-        default = "root";
-        example = "web";
-        description = "The owner by name.";
-      };
-      group = mkOption {
-        type = types.accountName;
-        default = "root";
-        example = "web";
-        description = "The group by name.";
       };
       restartUnits = mkOption {
         type = types.listOf types.unitName;

@@ -31,35 +31,24 @@ let
     "command"
   ];
 
+  # For how long a unit has to have been active, in seconds.
+  stableFor = check: if check.stableFor == null then 3 else check.stableFor;
+
   # The longest that a check may take until it has failed for good, in seconds: a change waits for it.
   longest = 1800;
 
   mostOf =
     check:
     check.startDelay
-    + (check.retries + 1) * (check.timeout + (if check.stableFor == null then 0 else check.stableFor))
+    + (check.retries + 1) * (check.timeout + (if check.unit == null then 0 else stableFor check))
     + check.retries * check.interval;
 
   checkKind =
-    {
-      loc,
-      value,
-      def,
-    }:
+    { loc, value, ... }@definition:
     let
       given = lib.filter (kind: value.${kind} != null) kinds;
       here = lib.showOption loc;
-      mistake =
-        what: why: example:
-        types.problem.make {
-          inherit
-            loc
-            def
-            what
-            why
-            example
-            ;
-        };
+      mistake = types.problem.at definition;
       total = mostOf value;
     in
     lib.optional (given == [ ]) (
@@ -97,6 +86,7 @@ let
 
   check = types.record {
     description = "a set that describes a health check";
+    complete = _: check: check // { stableFor = stableFor check; };
     check = checkKind;
     fields = {
       unit = mkOption {

@@ -19,18 +19,18 @@ in
 types.record {
   description = "a set with url";
   check =
-    {
-      loc,
-      value,
-      def,
-    }:
+    { loc, value, ... }@given:
+    let
+      here = lib.showOption loc;
+      mistake = types.problem.at given;
+    in
     lib.optional (value.method == "HEAD" && (value.bodyContains != null || value.bodyMatches != null)) (
-      types.problem.make {
-        inherit loc def;
-        what = "${lib.showOption loc} asks for the head alone and looks at the body";
-        why = "an answer to HEAD has no body";
-        example = "${lib.showOption loc}.method = \"GET\";";
-      }
+      mistake "${here} asks for the head alone and looks at the body" "an answer to HEAD has no body"
+        "${here}.method = \"GET\";"
+    )
+    ++ lib.optional (value.bodyContains == "" || value.bodyMatches == "") (
+      mistake "${here} looks for nothing in the body" "every body has that"
+        "${here}.bodyContains = \"ready\";"
     );
   fields = {
     url = mkOption {

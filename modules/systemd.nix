@@ -32,14 +32,13 @@ let
 
   isInstallable = text: lib.hasInfix "\n[Install]" "\n${text}";
 
-  bothGiven =
-    loc: def:
-    types.problem.make {
-      inherit loc def;
-      what = "${lib.showOption loc} has both text and sections";
-      why = "only one of them can be its content";
-      example = "${lib.showOption loc} = { sections = { … }; };";
-    };
+  checkContent =
+    { loc, value, ... }@given:
+    lib.optional (value.text != null && value.sections != { }) (
+      types.problem.at given "${lib.showOption loc} has both text and sections"
+        "only one of them can be its content"
+        "${lib.showOption loc} = { sections = { … }; };"
+    );
 
   duration = types.durationBetween {
     low = 1;
@@ -51,49 +50,32 @@ let
     fields = content;
     complete = _: completeContent;
     check =
-      {
-        loc,
-        value,
-        def,
-      }:
-      lib.optional (value.text != null && value.sections != { }) (bothGiven loc def)
+      { loc, value, ... }@given:
+      checkContent given
       ++ lib.optional (value.text == null && value.sections == { }) (
-        types.problem.make {
-          inherit loc def;
-          what = "${lib.showOption loc} has neither text nor sections";
-          why = "a drop-in needs its content";
-          example = "${lib.showOption loc}.sections.Service.MemoryMax = \"1G\";";
-        }
+        types.problem.at given "${lib.showOption loc} has neither text nor sections"
+          "a drop-in needs its content"
+          "${lib.showOption loc}.sections.Service.MemoryMax = \"1G\";"
       );
   };
 
   checkUnit =
-    {
-      loc,
-      value,
-      def,
-    }:
+    { loc, value, ... }@given:
     let
       here = lib.showOption loc;
       own = value.text != null || value.sections != { };
     in
-    lib.optional (value.text != null && value.sections != { }) (bothGiven loc def)
+    checkContent given
     ++ lib.optional (!own && value.dropIns == { }) (
-      types.problem.make {
-        inherit loc def;
-        what = "${here} has neither text nor sections nor drop-ins";
-        why = "a unit needs its content; a unit of the distribution needs at least one drop-in";
-        example = "${here}.sections.Service.ExecStart = \"/usr/bin/app\";";
-      }
+      types.problem.at given "${here} has neither text nor sections nor drop-ins"
+        "a unit needs its content; a unit of the distribution needs at least one drop-in"
+        "${here}.sections.Service.ExecStart = \"/usr/bin/app\";"
     )
     ++ lib.optional (!own && value.enabled != null) (
-      types.problem.make {
-        loc = loc ++ [ "enabled" ];
-        inherit def;
-        what = "${here}.enabled is given for a unit of the distribution";
-        why = "this unit has drop-ins only, so whether it is enabled is the distribution's matter";
-        example = "${here} = { dropIns = { … }; };";
-      }
+      types.problem.at (given // { loc = loc ++ [ "enabled" ]; })
+        "${here}.enabled is given for a unit of the distribution"
+        "this unit has drop-ins only, so whether it is enabled is the distribution's matter"
+        "${here} = { dropIns = { … }; };"
     );
 
   unit = types.record {

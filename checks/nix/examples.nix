@@ -24,11 +24,34 @@ let
   minimalFleet = intentsOf ../../templates/minimal/flake.nix;
   demoFleet = intentsOf ../fixtures/demo-fleet/flake.nix;
 
-  # The README's blocks of Nix, in their order: flake.nix, fleet.nix, roles/web.nix.
-  blocks = map (block: lib.head (lib.splitString "\n```" block)) (
-    lib.tail (lib.splitString "```nix\n" (builtins.readFile ../../README.md))
-  );
-  written = map (block: import (builtins.toFile "block.nix" block)) blocks;
+  # The blocks of Nix on a page, in their order.
+  blocksOf =
+    page:
+    map (block: import (builtins.toFile "block.nix" (lib.head (lib.splitString "\n```" block)))) (
+      lib.tail (lib.splitString "```nix\n" (builtins.readFile page))
+    );
+
+  # The mistakes in modules: of a host where they speak of what it has, else of a fleet.
+  mistakesIn =
+    modules:
+    let
+      parted = lib.partition (module: module ? nixfleet) modules;
+    in
+    nixfleet.report (
+      nixfleet.evalFleet {
+        modules = parted.wrong ++ [
+          {
+            hosts.host = {
+              addr = "host";
+              modules = parted.right;
+            };
+          }
+        ];
+      }
+    );
+
+  # flake.nix, fleet.nix, roles/web.nix.
+  written = blocksOf ../../README.md;
   readme = nixfleet.evalFleet {
     modules = [
       (removeAttrs (lib.elemAt written 1) [ "roles" ])
@@ -54,7 +77,7 @@ in
 
   "the README's fleet is a fleet of one web server" = {
     expr = {
-      blocks = lib.length blocks;
+      blocks = lib.length written;
       mistakes = nixfleet.report readme;
       hosts = lib.mapAttrs (_: host: host.roles) readme.hosts;
       units = lib.attrNames readme.intents.web-1.intent.units;
@@ -70,6 +93,19 @@ in
         "nixpkgs"
       ];
     };
+  };
+
+  "what the pages on how to do something show is right" = {
+    expr = map (page: mistakesIn (blocksOf page)) [
+      ../../docs/how-to/health-checks.md
+      ../../docs/how-to/notifications.md
+      ../../docs/how-to/units.md
+    ];
+    expected = [
+      null
+      null
+      null
+    ];
   };
 
   "the demo has two roles on three hosts" = {

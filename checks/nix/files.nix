@@ -41,6 +41,31 @@
     ];
   };
 
+  "a file may belong to any account of the host, by name or number" = {
+    expr =
+      let
+        file = lib.head (
+          declaredFiles (document [
+            {
+              nixfleet.files."/etc/exim4/passwd.client" = {
+                text = "x";
+                owner = "0";
+                group = "Debian-exim";
+              };
+            }
+          ])
+        );
+      in
+      [
+        file.owner
+        file.group
+      ];
+    expected = [
+      "0"
+      "Debian-exim"
+    ];
+  };
+
   "a mode has four digits" = {
     expr = map (file: file.mode) (
       declaredFiles (document [

@@ -50,6 +50,23 @@ in
     expected = "web-1";
   };
 
+  "the order of many tags is looked at once, however many ways lead through it" = {
+    expr =
+      let
+        tags = map (number: "tier-${toString (100 + number)}") (lib.range 1 40);
+        later = tag: lib.filter (other: tag < other) tags;
+      in
+      lib.length
+        (mkFleet {
+          hosts.web-1.addr = "web-1";
+          hosts.web-1.tags = tags;
+          tags = lib.genAttrs tags (tag: {
+            before = later tag;
+          });
+        }).nixfleet.fleet.tags.tier-101.before;
+    expected = 39;
+  };
+
   "NixFleet's own programs are not touched where a host closure is not" = {
     expr = (nixfleet.mkFleet { modules = [ { hosts.web-1.addr = "web-1"; } ]; }).nixfleet.fleet.schema;
     expected = 1;

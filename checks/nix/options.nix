@@ -9,6 +9,27 @@ let
     lib.optionAttrSetToDocList (removeAttrs fleet.options [ "_module" ])
     ++ lib.optionAttrSetToDocList (removeAttrs fleet.intents.host.options [ "_module" ]);
 
+  # Options whose example is no right value, with the fields of what they hold. Code in an example is for people.
+  wrongExamples =
+    loc: option:
+    let
+      def = {
+        file = "example";
+        value = option.example;
+      };
+      isCode = option.example._type or null != null;
+      isWrong = option.type ? resolve && !isCode && (option.type.resolve loc [ def ]).problems != [ ];
+    in
+    lib.optional isWrong (lib.showOption loc)
+    ++ lib.concatLists (
+      lib.mapAttrsToList (name: wrongExamples (loc ++ [ name ])) (option.type.getSubOptions loc)
+    );
+  declared =
+    options:
+    lib.concatMap (option: wrongExamples option.loc option) (
+      lib.collect lib.isOption (removeAttrs options [ "_module" ])
+    );
+
   without = test: map (option: option.name) (lib.filter (option: !test option) all);
 in
 {
@@ -32,6 +53,10 @@ in
   };
   "every option has an example" = {
     expr = without (option: option ? example);
+    expected = [ ];
+  };
+  "every example is a right value" = {
+    expr = declared fleet.options ++ declared fleet.intents.host.options;
     expected = [ ];
   };
   "every option has a default or says that it must be given" = {

@@ -117,7 +117,7 @@ let
         description = "The roles that the host plays, by name in `roles`. Those of `defaults.roles` are added.";
       };
       maintenance = mkOption {
-        type = types.nullOr types.line;
+        type = types.nullOr types.filledLine;
         default = null;
         example = "new disks, until Friday";
         description = "Why the host is left alone for now. An apply leaves it out and shows why.";

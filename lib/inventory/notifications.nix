@@ -162,7 +162,7 @@ let
         isSecret = value.url != null && lib.elem value.kind secretAddress;
         hasUser = value.url != null && builtins.match "https?://[^/]*@.*" value.url != null;
       in
-      lib.optional (isCommand && value.command == [ ]) (problem {
+      lib.optional (isCommand && lib.head (value.command ++ [ "" ]) == "") (problem {
         what = "${at} has no command";
         why = "its kind is \"command\"";
         example = "${at}.command = [ \"notify-send\" \"NixFleet\" ];";

@@ -20,13 +20,13 @@ types.record {
       description = "The generation that the host is kept at.";
     };
     rev = mkOption {
-      type = types.nullOr types.line;
+      type = types.nullOr types.filledLine;
       default = null;
       example = "4f2c9d1";
       description = "The revision of the fleet that the host is kept at.";
     };
     reason = mkOption {
-      type = types.line;
+      type = types.filledLine;
       defaultText = lib.literalMD "none, it must be given";
       example = "kernel regression, ticket 4711";
       description = "Why the host is kept as it is. It is shown wherever the host is left out.";

@@ -12,7 +12,7 @@ let
 
   policy = {
     waves = {
-      type = types.listOf (types.amountFrom 1);
+      type = types.waves;
       example = [
         1
         "10%"

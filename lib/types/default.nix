@@ -4,6 +4,7 @@ let
   problem = import ./problem.nix { inherit lib; };
   scalar = import ./scalar.nix { inherit lib problem; };
   definitions = import ./definitions.nix { inherit lib; };
+  named = import ./named.nix { inherit lib scalar; };
   sets = {
     record = import ./record.nix {
       inherit
@@ -29,7 +30,11 @@ in
 }
 // scalar
 // sets
-// import ./named.nix { inherit lib scalar; }
+// named
+// import ./waves.nix {
+  inherit lib problem scalar;
+  inherit (named) amountFrom;
+}
 // import ./duration.nix { inherit lib scalar; }
 // import ./module.nix { inherit lib problem scalar; }
 // import ./sections.nix {

@@ -37,7 +37,7 @@ let
         "h"
         "m"
       ];
-      unit = if fitting == [ ] then "s" else head fitting;
+      unit = if count == 0 || fitting == [ ] then "s" else head fitting;
     in
     "${toString (count / secondsOf.${unit})}${unit}";
 

@@ -140,10 +140,11 @@ in
     placeholder = 0;
   };
 
+  # No day that a month never has.
   date = matching {
     name = "date";
     description = "a date such as \"2027-01-31\"";
-    regex = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
+    regex = "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))";
     placeholder = "1970-01-01";
   };
 
@@ -153,6 +154,14 @@ in
     description = "a name of small letters, digits, \"_\" and \"-\", at most 32 long";
     regex = "[a-z_][a-z0-9_-]{0,31}";
     placeholder = "nobody";
+  };
+
+  # Who owns a file: any account of the host, such as Debian-exim, or its number.
+  owner = matching {
+    name = "owner";
+    description = "the name of an account, or its number in quotes";
+    regex = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}";
+    placeholder = "root";
   };
 
   # Who logs in by ssh may also come from a directory service: DOMAIN\user is not supported, user@domain is.

@@ -22,13 +22,16 @@ let
 
   shorten = text: if stringLength text > 60 then "${substring 0 57 text}..." else text;
 
+  # What functions such as genAttrs make stands in nixpkgs for Nix, where nobody can mend it.
+  library = dirOf (unsafeGetAttrPos "genAttrs" lib).file;
+
   # Where a definition stands: the line of its attribute where Nix knows it, the module's file otherwise.
   position =
     def:
     let
       found = if def ? parent then unsafeGetAttrPos def.attr def.parent else null;
     in
-    if found == null then
+    if found == null || lib.hasPrefix "${library}/" found.file then
       {
         inherit (def) file;
         line = null;
@@ -91,6 +94,20 @@ rec {
       inherit (position def) file line;
     }
     // lib.optionalAttrs (problem ? example) { inherit (problem) example; };
+
+  # The same for a check of what is wrong with a whole: { loc; def; … } → what → why → example.
+  at =
+    { loc, def, ... }:
+    what: why: example:
+    make {
+      inherit
+        loc
+        def
+        what
+        why
+        example
+        ;
+    };
 
   # The known name that a wrong one was probably meant to be, or null.
   guess =

@@ -133,6 +133,15 @@ rec {
     placeholder = "";
   };
 
+  # The same for what is shown to people, or run.
+  filledLine = scalar {
+    name = "filledLine";
+    description = "a string of one line that is not empty";
+    accepts =
+      value: isString value && builtins.match "[[:space:]]*" value == null && !lib.hasInfix "\n" value;
+    placeholder = "-";
+  };
+
   intBetween =
     {
       noun,

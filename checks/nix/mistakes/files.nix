@@ -17,6 +17,10 @@
           text = "x";
           mode = 644;
         };
+        "/etc/owner-and-group" = {
+          text = "x";
+          owner = "web:web";
+        };
         "/etc/units" = {
           text = "x";
           restartUnits = [ "web" ];

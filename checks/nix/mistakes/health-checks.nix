@@ -4,6 +4,10 @@
     {
       nixfleet.healthChecks = {
         "two words".tcp.port = 80;
+        body.http = {
+          url = "http://localhost/";
+          bodyContains = "";
+        };
         both = {
           unit = "web.service";
           tcp.port = 80;
@@ -24,6 +28,11 @@
         long = {
           tcp.port = 80;
           retries = 1000;
+        };
+        longer = {
+          unit = "web.service";
+          retries = 360;
+          timeout = 1;
         };
         none = { };
         operator = {

@@ -22,6 +22,10 @@
       tokenEnv = "A TOKEN";
     };
     f.kind = "command";
+    f2 = {
+      kind = "command";
+      command = [ "" ];
+    };
     g = {
       kind = "command";
       command = [ "notify-send" ];

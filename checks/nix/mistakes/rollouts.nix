@@ -32,6 +32,15 @@
     tags = [ "web" ];
     maintenance = true;
   };
+  hosts.web-2 = {
+    addr = "web-2";
+    maintenance = "";
+    pin = {
+      generation = 1;
+      reason = " ";
+      until = "2027-02-30";
+    };
+  };
   hosts.cache-1 = {
     addr = "cache-1";
     tags = [ "cache" ];
@@ -45,6 +54,20 @@
     maxDown = 0;
   };
   tags.web.before = [ "cache" ];
+  tags.web.rollout.waves = [
+    1
+    1
+    1
+  ];
+  tags.cache.rollout.waves = [
+    "50%"
+    5
+    "20%"
+  ];
+  tags.all.rollout.waves = [
+    "100%"
+    3
+  ];
   tags.cache.before = [ "db" ];
   tags.bd.rollout.soak = "1w";
 }

@@ -1,0 +1,27 @@
+{ lib, ... }:
+{
+  defaults = {
+    base = "nixos";
+    roles = [ "bsae" ];
+  };
+
+  roles.base = { };
+  roles.web = { };
+
+  # What many hosts have is told once.
+  hosts =
+    lib.genAttrs [ "web-1" "web-2" "web-3" ] (name: {
+      addr = name;
+      base = "ubuntu";
+      roles = [ "wbe" ];
+    })
+    // {
+      db-1 = {
+        addr = "db-1";
+        roles = [
+          "bsae"
+          "db"
+        ];
+      };
+    };
+}

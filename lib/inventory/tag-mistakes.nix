@@ -1,0 +1,93 @@
+# Mistakes in what a fleet says of tags: tags that nobody carries, and an order that no rollout could keep.
+{
+  config,
+  # With the defaults filled in.
+  hosts,
+  lib,
+  options,
+  types,
+}:
+let
+  inherit (types) problem;
+  inherit (config) tags;
+
+  # A set, since a fleet of thousands may have as many tags.
+  carried = lib.listToAttrs (
+    lib.concatMap (host: map (tag: lib.nameValuePair tag null) host.tags) hosts
+  );
+
+  ofTag =
+    tag: field: rest:
+    problem.make (
+      {
+        loc = [
+          "tags"
+          tag
+        ]
+        ++ field;
+        def = types.definitionOf options.tags tag;
+      }
+      // rest
+    );
+  before =
+    tag:
+    lib.showOption [
+      "tags"
+      tag
+      "before"
+    ];
+
+  # A mistaken tag would take away a limit without a word.
+  nobodyCarries =
+    tag: field: name:
+    let
+      guess = problem.guess (lib.attrNames (removeAttrs carried [ tag ])) name;
+    in
+    ofTag tag field {
+      what = "no host carries the tag ${builtins.toJSON name}";
+      why = "the tags of this fleet are: ${problem.names (lib.attrNames carried)}";
+      example =
+        if guess == null then
+          "hosts.<name>.tags = [ ${builtins.toJSON name} ];"
+        else if field == [ ] then
+          problem.rename [ "tags" name ] guess
+        else
+          "${before tag} = [ ${builtins.toJSON guess} ];";
+    };
+  unknown =
+    tag: said:
+    lib.optional (!(carried ? ${tag})) (nobodyCarries tag [ ] tag)
+    ++ map (nobodyCarries tag [ "before" ]) (lib.filter (name: !(carried ? ${name})) said.before);
+
+  # The shortest way from a tag back to itself, or null. Each tag is come by once, however many ways lead there.
+  wayBack =
+    tag:
+    let
+      next =
+        { key, way }:
+        map (name: {
+          key = name;
+          way = way ++ [ name ];
+        }) (tags.${key}.before or [ ]);
+      come = builtins.genericClosure {
+        startSet = next {
+          key = tag;
+          way = [ tag ];
+        };
+        operator = next;
+      };
+    in
+    (lib.findFirst (each: each.key == tag) { way = null; } come).way;
+  circles = lib.filter (way: way != null) (map wayBack (lib.attrNames tags));
+  # Each circle once, told from the first of its names.
+  isTold = way: lib.head way == lib.head (lib.sort builtins.lessThan way);
+  circle =
+    way:
+    ofTag (lib.head way) [ "before" ] {
+      what = "the tags come before each other in a circle: ${lib.concatStringsSep " before " way}";
+      why = "no host of them could ever be the first";
+      example = "${before (lib.head way)} = [ ];";
+    };
+in
+lib.optionals (hosts != [ ]) (lib.concatLists (lib.mapAttrsToList unknown tags))
+++ map circle (lib.filter isTold circles)

@@ -1,0 +1,54 @@
+# How many hosts are done after each wave of a rollout: numbers and parts, counted from the first host.
+{
+  lib,
+  problem,
+  scalar,
+  amountFrom,
+}:
+let
+  amounts = scalar.listOf (amountFrom 1);
+
+  rises = numbers: numbers == lib.unique (lib.sort builtins.lessThan numbers);
+
+  # How many hosts a part comes to is known only with the selection, so numbers are compared with numbers alone.
+  grows =
+    waves:
+    let
+      inherit (lib.partition builtins.isInt waves) right wrong;
+      parts = map (part: lib.toInt (lib.removeSuffix "%" part)) wrong;
+    in
+    rises right && rises parts && !lib.elem "100%" (lib.init ([ 0 ] ++ waves));
+
+  standsStill =
+    loc: def:
+    problem.make {
+      inherit loc def;
+      what = "a wave of ${lib.showOption loc} would have no hosts: it is ${
+        lib.concatMapStringsSep ", " toString def.value
+      }";
+      why = "amounts count from the first host on, so each has to be larger than the one before it; [ 1 2 3 ] is one host after the other, then all others";
+    };
+in
+{
+  waves =
+    scalar.fromResolve {
+      name = "waves";
+      description = "a growing list, each element ${(amountFrom 1).description}";
+      nestedTypes.elemType = amountFrom 1;
+      resolve =
+        loc: defs:
+        let
+          result = amounts.resolve loc defs;
+        in
+        if result.problems != [ ] || grows result.value then
+          result
+        else
+          {
+            value = [ ];
+            problems = [ (standsStill loc (lib.last defs // { inherit (result) value; })) ];
+          };
+    }
+    // {
+      accepts = value: amounts.accepts value && grows value;
+    };
+}

@@ -1,0 +1,30 @@
+# Who may do what with a file or a directory: its mode, owner and group.
+{
+  lib,
+  types,
+  # The mode where none is given.
+  mode,
+}:
+let
+  inherit (lib) mkOption;
+in
+{
+  mode = mkOption {
+    type = types.mode;
+    default = mode;
+    example = if mode == "0755" then "0750" else "0640";
+    description = "Octal permission bits.";
+  };
+  owner = mkOption {
+    type = types.owner;
+    default = "root";
+    example = "web";
+    description = "The owner by name.";
+  };
+  group = mkOption {
+    type = types.owner;
+    default = "root";
+    example = "web";
+    description = "The group by name.";
+  };
+}

@@ -57,6 +57,15 @@ pub fn nix_files() -> Result<Vec<String>> {
     Ok(files()?.into_iter().filter(is_nix).collect())
 }
 
+/// The pages of documentation, by their relative paths.
+///
+/// # Errors
+/// git cannot list them.
+pub fn pages() -> Result<Vec<String>> {
+    let is_page = |path: &String| Path::new(path).extension().is_some_and(|extension| extension == "md");
+    Ok(files()?.into_iter().filter(is_page).collect())
+}
+
 /// The shell scripts, by their relative paths: named so, or beginning with a line that names a shell.
 ///
 /// # Errors

@@ -2,7 +2,8 @@
 //!
 //! A fenced block in `nix`, below a line that begins with the name of a file in backticks, is that file. The lines of a
 //! fenced `console` block that begin with `$ ` are typed, in order, in the folder of those files; other lines show
-//! what a reader sees. The lines of a fenced `sh` block are typed in a clone of this repository.
+//! what a reader sees, and one that reads `(exit code 2)` with which code the line above it ends. The lines of a fenced `sh`
+//! block are typed in a clone of this repository.
 
 /// One thing a page tells its reader to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +16,12 @@ pub enum Instruction {
         text: String,
     },
     /// Type a line in the folder.
-    Type(String),
+    Type {
+        /// The line.
+        line: String,
+        /// The exit code it ends with.
+        code: i32,
+    },
     /// Type a line in a clone of this repository.
     TypeInClone(String),
 }
@@ -42,10 +48,7 @@ pub fn instructions(page: &str) -> Vec<Instruction> {
                 let text = block.join("\n") + "\n";
                 instructions.push(Instruction::Write { path, text });
             }
-            ("console", _) => {
-                let typed = block.iter().filter_map(|line| line.strip_prefix("$ "));
-                instructions.extend(typed.map(|line| Instruction::Type(line.to_owned())));
-            }
+            ("console", _) => instructions.extend(typed(&block)),
             ("sh", _) => {
                 let typed = block.iter().filter(|line| !line.is_empty());
                 instructions.extend(typed.map(|line| Instruction::TypeInClone((*line).to_owned())));
@@ -54,6 +57,22 @@ pub fn instructions(page: &str) -> Vec<Instruction> {
         }
     }
     instructions
+}
+
+/// The lines of a `console` block that are typed, each with the exit code that is shown below it, or none.
+fn typed(block: &[&str]) -> Vec<Instruction> {
+    let mut typed = Vec::new();
+    for shown in block {
+        let exit = shown.strip_prefix("(exit code ").and_then(|rest| rest.strip_suffix(')'));
+        if let Some(line) = shown.strip_prefix("$ ") {
+            typed.push(Instruction::Type { line: line.to_owned(), code: 0 });
+        } else if let Some(Instruction::Type { code, .. }) = typed.last_mut()
+            && let Some(exit) = exit.and_then(|exit| exit.parse().ok())
+        {
+            *code = exit;
+        }
+    }
+    typed
 }
 
 #[cfg(test)]
@@ -74,16 +93,20 @@ Then:
 ```console
 $ nixfleet plan
 web-1: nothing to do
+$ nixfleet apply
+(exit code 2)
 $ nixfleet hosts
 ```
 ```sh
 make demo    # see it run
 ```
 ";
+        let typed = |line: &str, code| Instruction::Type { line: line.into(), code };
         let expected = [
             Instruction::Write { path: "fleet.nix".into(), text: "{ }\n".into() },
-            Instruction::Type("nixfleet plan".into()),
-            Instruction::Type("nixfleet hosts".into()),
+            typed("nixfleet plan", 0),
+            typed("nixfleet apply", 2),
+            typed("nixfleet hosts", 0),
             Instruction::TypeInClone("make demo    # see it run".into()),
         ];
         assert_eq!(instructions(page), expected);

@@ -2,59 +2,121 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fs;
+use std::path::Path;
+
 use nixfleet_lab::checkout;
 use nixfleet_lab::command::Program;
 use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::manual::{Instruction, instructions};
 
+/// All pages that tell a reader to do something. Those of a row are followed one behind the other in the same folder: the
+/// later ones go on with the fleet of the first.
+const FOLLOWED: [&[&str]; 3] = [
+    &["README.md", "docs/how-to/health-checks.md"],
+    &["docs/tutorial.md", "docs/how-to/history.md"],
+    &["docs/how-to/rollouts.md", "docs/how-to/notifications.md"],
+];
+
 #[test]
 fn the_readme_works_when_followed_to_the_letter() {
-    follow("README.md");
+    follow(FOLLOWED[0]);
 }
 
 #[test]
 fn the_tutorial_works_when_followed_to_the_letter() {
-    follow("docs/tutorial.md");
+    follow(FOLLOWED[1]);
 }
 
 #[test]
 fn the_page_on_rollouts_works_when_followed_to_the_letter() {
-    follow("docs/how-to/rollouts.md");
+    follow(FOLLOWED[2]);
 }
 
-/// Does what a page says, in a new folder on the operator's machine.
-fn follow(page: &str) {
-    let text = std::fs::read_to_string(checkout::path(page)).unwrap();
-    let instructions = instructions(&text);
-    let typed = instructions.iter().filter(|instruction| matches!(instruction, Instruction::Type(_))).count();
-    assert!(typed > 5, "{page} tells a reader to type only {typed} lines");
+#[test]
+fn no_page_tells_a_reader_to_type_what_nobody_has_tried() {
+    for page in pages() {
+        let text = read(&page);
+        let told = instructions(&text);
+        let in_clone = |instruction: &Instruction| matches!(instruction, Instruction::TypeInClone(_));
+        let tried = FOLLOWED.iter().any(|row| row.contains(&page.as_str())) || told.iter().all(in_clone);
+        assert!(tried, "{page} tells a reader to do something, and is not followed by a test");
+        for instruction in told.iter().filter(|each| in_clone(each)) {
+            try_in_clone(&page, instruction);
+        }
+        let typed = told.iter().filter(|each| matches!(each, Instruction::Type { .. })).count();
+        let shown = text.lines().filter(|line| line.starts_with("$ ")).count();
+        assert_eq!(typed, shown, "in {page} a line that is typed stands outside of a `console` block");
+    }
+}
+
+#[test]
+fn every_link_of_a_page_leads_somewhere() {
+    for page in pages() {
+        let folder = Path::new(&page).parent().unwrap().to_owned();
+        for link in read(&page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            if path.contains("://") {
+                continue;
+            }
+            let target =
+                if path.is_empty() { page.clone() } else { folder.join(path).to_string_lossy().into() };
+            let target = fs::read_to_string(checkout::path(&target));
+            let target = target.unwrap_or_else(|error| panic!("{link} in {page}: {error}"));
+            let known =
+                heading.is_empty() || target.lines().any(|line| anchor(line).as_deref() == Some(heading));
+            assert!(known, "{page} links to {link}, where no heading is called so");
+        }
+    }
+}
+
+/// What a link calls a heading: its letters in small, hyphens for spaces.
+fn anchor(line: &str) -> Option<String> {
+    let heading = line.starts_with('#').then(|| line.trim_start_matches('#').trim().to_lowercase())?;
+    let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+    Some(kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect())
+}
+
+fn pages() -> Vec<String> {
+    let pages = checkout::pages().unwrap();
+    assert!(pages.len() > 10, "{pages:?}");
+    pages
+}
+
+fn read(page: &str) -> String {
+    fs::read_to_string(checkout::path(page)).unwrap()
+}
+
+/// Does what pages say, in a new folder on the operator's machine.
+fn follow(pages: &[&str]) {
     let lab = Lab::boot(&Plan::of_test()).unwrap();
     let operator = lab.operator().unwrap();
     operator.types("mkdir ../reader").unwrap().success().unwrap();
-    operator
-        .guest()
-        .files()
-        .unwrap()
-        .write("/home/ada/reader/flake.lock", operator.offline_lock().unwrap())
-        .unwrap();
+    let files = operator.guest().files().unwrap();
+    files.write("/home/ada/reader/flake.lock", operator.offline_lock().unwrap()).unwrap();
 
-    for instruction in instructions {
-        match instruction {
-            Instruction::Write { path, text } => {
-                let folder = format!("mkdir -p \"$(dirname '../reader/{path}')\"");
-                operator.types(&folder).unwrap().success().unwrap();
-                operator.guest().files().unwrap().write(&format!("/home/ada/reader/{path}"), text).unwrap();
-            }
-            Instruction::Type(line) => {
-                let finished = operator.types(&format!("cd ../reader\n{line}")).unwrap();
-                assert!(finished.ok(), "`{line}` from {page}: {finished}");
-            }
-            Instruction::TypeInClone(line) => {
-                let dry = line.replacen("make ", "make --dry-run ", 1);
-                assert_ne!(dry, line, "in a clone, {page} only uses make");
-                let here = Program::new("sh").args(["-c", &dry]).dir(checkout::path("")).run().unwrap();
-                here.success().unwrap();
+    for page in pages {
+        for instruction in instructions(&read(page)) {
+            match &instruction {
+                Instruction::Write { path, text } => {
+                    let folder = format!("mkdir -p \"$(dirname '../reader/{path}')\"");
+                    operator.types(&folder).unwrap().success().unwrap();
+                    files.write(&format!("/home/ada/reader/{path}"), text).unwrap();
+                }
+                Instruction::Type { line, code } => {
+                    let finished = operator.types(&format!("cd ../reader\n{line}")).unwrap();
+                    assert_eq!(finished.code, *code, "`{line}` from {page}: {finished}");
+                }
+                Instruction::TypeInClone(_) => try_in_clone(page, &instruction),
             }
         }
     }
+}
+
+/// Has make say what it would do.
+fn try_in_clone(page: &str, instruction: &Instruction) {
+    let Instruction::TypeInClone(line) = instruction else { return };
+    let dry = line.replacen("make ", "make --dry-run ", 1);
+    assert_ne!(&dry, line, "in a clone, {page} only uses make");
+    Program::new("sh").args(["-c", &dry]).dir(checkout::path("")).run().unwrap().success().unwrap();
 }

@@ -32,7 +32,9 @@ async fn command(to: &Notification, message: &Message, limit: Duration) -> Resul
     let Some((program, arguments)) = to.command.split_first() else {
         return Err("it has no command".to_owned());
     };
-    let json = serde_json::to_vec(message).map_err(|error| error.to_string())?;
+    let mut json = serde_json::to_vec(message).map_err(|error| error.to_string())?;
+    // A line each, for programs that write them down.
+    json.push(b'\n');
     let invocation = Invocation::new(program.clone(), limit).args(arguments).stdin(vec![json.into()]);
     let output = invocation.run().await.map_err(|failure| format!("{program}: {failure}"))?;
     if output.status.success() {

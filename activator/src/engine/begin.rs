@@ -7,9 +7,8 @@ use rustix::fs::Stat;
 
 use super::journal::{Facts, Journal, Operation, Phase, Replaced};
 use super::planner::Planned;
-use super::slots::{self, CONTENT, ORIGINALS, SLOTS};
+use super::slots::{self, CONTENT, KEPT, ORIGINALS, SLOTS};
 use super::state::{FileStat, Origin};
-use super::status::KEPT;
 use super::target::Target;
 use crate::host::lock::Holder;
 use crate::host::walk::{self, Directory, Place, Walk};

@@ -21,12 +21,6 @@ use crate::plan::Step;
 use crate::problem::Problem;
 use crate::values::{ManagedPath, UnitName};
 
-/// Whether an operation only concerns accounts, which come before anything is swapped.
-#[must_use]
-pub const fn is_account(step: &Step) -> bool {
-    matches!(step, Step::CreateGroup { .. } | Step::CreateUser { .. } | Step::ModifyUser { .. })
-}
-
 /// Does the operations that come before any swap.
 ///
 /// # Errors
@@ -35,7 +29,7 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
     let units = BTreeMap::new();
     let mut executor = Executor::new(host, state, &units, journal);
     let first: Vec<&Operation> =
-        journal.operations.iter().filter(|operation| is_account(&operation.step)).collect();
+        journal.operations.iter().filter(|operation| operation.step.makes_account()).collect();
     executor.all(&first)
 }
 
@@ -51,7 +45,7 @@ pub fn execute(
 ) -> Result<(usize, Watch), Problem> {
     let mut executor = Executor::new(host, state, units, journal);
     let rest: Vec<&Operation> =
-        journal.operations.iter().filter(|operation| !is_account(&operation.step)).collect();
+        journal.operations.iter().filter(|operation| !operation.step.makes_account()).collect();
     let done = executor.all(&rest)?;
     Ok((done, executor.watch))
 }

@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::execute::is_account;
 use super::slots::{self, SLOTS};
 use crate::SCHEMA;
 use crate::host::accounts::Account;
@@ -174,7 +173,7 @@ impl Journal {
     /// Whether accounts change before anything is swapped.
     #[must_use]
     pub fn changes_accounts(&self) -> bool {
-        self.operations.iter().any(|operation| is_account(&operation.step))
+        self.operations.iter().any(|operation| operation.step.makes_account())
     }
 
     /// Copies of replaced or removed content that stay beyond the transaction, as absolute paths on the host.

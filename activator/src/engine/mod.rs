@@ -8,7 +8,8 @@
 //! - [`glance`][]: tells in a fraction of the time that nothing is to be done
 //! - [`validate`][]: the host's own tools look at what it would become
 //! - [`journal`][], [`begin`][]: an open transaction and what undoing it needs
-//! - [`stage`][], [`owners`][], [`keep`][], [`slots`][]: everything new made ready, everything old kept
+//! - [`stage`][], [`owners`][], [`keep`][], [`slots`][], [`flush`][]: everything new made ready, everything old
+//!   kept
 //! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
 //! - [`health`]: the health checks of a change
 //! - [`window`][]: a change that has to be confirmed
@@ -22,6 +23,7 @@ pub mod begin;
 pub mod commit;
 pub mod diff;
 pub mod execute;
+pub mod flush;
 pub mod glance;
 pub mod health;
 pub mod journal;

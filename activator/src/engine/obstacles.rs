@@ -6,7 +6,6 @@ use std::os::fd::AsFd as _;
 use rustix::fs::{AtFlags, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-use super::execute::is_account;
 use crate::host::walk::{Directory, Place, Walk};
 use crate::host::{Host, host_file, profile};
 use crate::plan::Step;
@@ -33,7 +32,7 @@ pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
 /// Where the steps write besides to managed paths: account files, generations, roots of Nix.
 fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str> {
     let any = |is: fn(&Step) -> bool| steps.iter().any(is);
-    let accounts = any(|step| is_account(step) || matches!(step, Step::DisableUser { .. }));
+    let accounts = any(Step::is_about_accounts);
     let switches = any(|step| matches!(step, Step::SwitchProfile { .. }));
     // Without Nix there are no roots, and none are made.
     let pins = !steps.is_empty() && host.path(profile::ROOTS).is_dir();

@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode as Bits, OFlags};
 
+use super::flush;
 use super::journal::{Facts, Journal, Operation};
-use super::stage;
 use super::swap::name_of;
 use crate::host::accounts::Accounts;
 use crate::host::walk::Walk;
@@ -141,7 +141,7 @@ pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let waiting: Vec<Waiting<'_>> =
         journal.operations.iter().filter_map(Waiting::of).filter(|it| coming.owns(it.access)).collect();
     let accounts = Accounts::read(host)?;
-    let at_once = waiting.len() > stage::MANY;
+    let at_once = waiting.len() > flush::MANY;
     let mut walk = Walk::new(host);
     let mut directories = BTreeSet::new();
     for it in &waiting {
@@ -155,7 +155,7 @@ pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
             disk::sync(&file).map_err(|errno| failed(errno.into()))?;
         }
     }
-    stage::sync(host, &directories, at_once)
+    flush::flush(host, &directories, at_once)
 }
 
 /// Something staged whose owner was not there.

@@ -3,14 +3,14 @@
 
 use crate::host::HOME;
 
-use super::status::KEPT;
-
 /// Where slots are, under [`HOME`], where the filesystem and the mount are those of the destination.
 pub const SLOTS: &str = "tx";
 /// Where originals are, under [`HOME`], each in a directory of its own.
 pub const ORIGINALS: &str = "originals";
 /// The name of an original in its directory.
 pub const CONTENT: &str = "content";
+/// Where copies of replaced content are kept, under [`HOME`].
+pub const KEPT: &str = "kept";
 
 /// The slot of an operation under [`HOME`].
 #[must_use]

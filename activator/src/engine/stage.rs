@@ -6,17 +6,16 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags};
 use sha2::{Digest as _, Sha256};
 
+use super::flush;
 use super::journal::{Facts, Journal, Operation};
 use super::keep;
 use super::owners::Owners;
-use super::slots::{ORIGINALS, SLOTS};
-use super::status::KEPT;
+use super::slots::{KEPT, ORIGINALS, SLOTS};
 use super::swap::name_of;
 use super::target::Target;
 use crate::host::disk::{self, Opening, Writer};
@@ -26,9 +25,6 @@ use crate::manifest::{Entry, FileEntry};
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
-
-/// From this many operations on, writing a whole filesystem to the disk costs less than writing file by file.
-pub const MANY: usize = 100;
 
 /// Stages everything a transaction needs and notes the inodes in its journal.
 ///
@@ -42,34 +38,12 @@ pub fn stage(host: &Host, target: &Target, journal: &mut Journal) -> Result<(), 
         slots: Walk::new(host),
         sources: Walk::new(host),
         directories: BTreeSet::new(),
-        at_once: journal.operations.len() > MANY,
+        at_once: journal.operations.len() > flush::MANY,
     };
     for operation in &mut journal.operations {
         stager.operation(operation)?;
     }
-    sync(host, &stager.directories, stager.at_once)
-}
-
-/// Writes directories to the disk; or, at once, the whole filesystems they are on, with everything that stands there.
-///
-/// # Errors
-/// [`Code::HostFile`].
-pub fn sync(host: &Host, directories: &BTreeSet<String>, at_once: bool) -> Result<(), Problem> {
-    let mut done = BTreeSet::new();
-    let mut sync = |directory: &String| {
-        let open = File::open(host.path(directory))?;
-        if !at_once {
-            Ok(disk::sync(&open)?)
-        } else if done.insert(open.metadata()?.dev()) {
-            Ok(disk::sync_filesystem(&open)?)
-        } else {
-            Ok(())
-        }
-    };
-    for directory in directories {
-        sync(directory).map_err(|error| host_file("write to the disk", directory, &error))?;
-    }
-    Ok(())
+    flush::flush(host, &stager.directories, stager.at_once)
 }
 
 struct Stager<'a> {

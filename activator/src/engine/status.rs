@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::planner;
+use super::slots::KEPT;
 use super::state::State;
 use super::target::{Offer, Target};
 use crate::SCHEMA;
@@ -15,9 +16,6 @@ use crate::plan::{Drift, Generation};
 use crate::problem::Problem;
 use crate::report::{Status, UnitStatus};
 use crate::run::LastRun;
-
-/// Where copies of replaced content are kept, under [`HOME`].
-pub const KEPT: &str = "kept";
 
 /// Looks at a host.
 ///

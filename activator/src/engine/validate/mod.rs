@@ -7,12 +7,13 @@
 //! - [`subject`][]: what there is to validate of a plan
 //! - [`judge`][]: the tools and their words
 //! - [`units`][]: which words of systemd are about our units
-//! - [`staged`][]: the commands that files name for their new content
+//! - [`staged`][], [`question`][]: the commands that files name for their new content
 //! - [`entrance`][], [`sshd`][], [`keys`][]: the way in
 
 pub mod entrance;
 pub mod judge;
 pub mod keys;
+pub mod question;
 pub mod sshd;
 pub mod staged;
 pub mod subject;
@@ -83,7 +84,7 @@ fn previewed(subject: &Subject) -> Result<Verdict, String> {
     let argv =
         ["unshare", "--mount", "--propagation", "private", "--", &program.to_string_lossy(), "preview"];
     let input = serde_json::to_vec(subject).map_err(|error| error.to_string())?;
-    let limit = subject.questions.iter().fold(LIMIT, |limit, _| limit + staged::LIMIT);
+    let limit = subject.questions.iter().fold(LIMIT, |limit, _| limit + question::LIMIT);
     let finished = command::run_with(&argv, input, limit).map_err(|error| format!("unshare: {error}"))?;
     if !finished.success() {
         return Err(finished.why());
@@ -112,7 +113,7 @@ pub fn preview(host: &Host, subject: &Subject) -> io::Result<Verdict> {
         (Some(before), Some(after)) => after.obstacles_since(&before),
         _ => Vec::new(),
     };
-    let refused = staged::ask(&subject.questions).err();
+    let refused = question::ask(&subject.questions).err();
     Ok(Verdict { schema: SCHEMA, judgement, obstacles, refused })
 }
 

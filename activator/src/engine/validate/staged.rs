@@ -3,29 +3,14 @@
 //! They are asked before any account comes, and may need one all the same: a server refuses a configuration with a user
 //! it does not find. So they see the account files as they will be.
 
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-
-use super::super::execute::is_account;
 use super::super::journal::{Facts, Journal, Operation};
 use super::super::target::Target;
+use super::question::{Question, ask};
 use super::subject::Subject;
-use crate::host::{Host, command};
+use crate::host::Host;
 use crate::manifest::{Entry, FileEntry};
 use crate::plan::Step;
-use crate::problem::{Code, Problem};
-use crate::values::ManagedPath;
-
-/// How long one of them may take.
-pub const LIMIT: Duration = Duration::from_secs(60);
-
-/// A command, and the file whose new content it has to accept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Question {
-    path: ManagedPath,
-    argv: Vec<String>,
-}
+use crate::problem::Problem;
 
 /// Validates what is staged. Returns what could not be shown to the commands.
 ///
@@ -40,7 +25,7 @@ pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<S
         return ask(&questions).map(|()| Vec::new());
     }
     let steps = journal.operations.iter().map(|operation| &operation.step);
-    let accounts = steps.filter(|step| is_account(step)).cloned().collect();
+    let accounts = steps.filter(|step| step.makes_account()).cloned().collect();
     let subject = Subject { accounts, questions, ..Subject::default() };
     match super::previewed(&subject) {
         Ok(verdict) => verdict.refused.map_or_else(|| Ok(Vec::new()), Err),
@@ -67,27 +52,4 @@ fn question(host: &Host, target: &Target, operation: &Operation) -> Option<Quest
     let staged = host.path(slot).to_string_lossy().into_owned();
     let argv = argv.iter().map(|word| word.replace("%s", &staged)).collect();
     Some(Question { path: path.clone(), argv })
-}
-
-/// Asks one command after the other, up to the first that refuses.
-///
-/// # Errors
-/// [`Code::Validation`].
-pub fn ask(questions: &[Question]) -> Result<(), Problem> {
-    for Question { path, argv } in questions {
-        let name = argv.first().map_or("", String::as_str);
-        let refused =
-            Problem::new(Code::Validation, format!("The command `{name}` refused the new content")).at(path);
-        match command::run(argv, LIMIT) {
-            Ok(finished) if finished.success() => {}
-            Ok(finished) => {
-                return Err(refused.because(finished.why()).help("nothing was touched; mend the file"));
-            }
-            Err(error) => {
-                let help = "nothing was touched; install the command on the host, or change `validate`";
-                return Err(refused.because(error).help(help));
-            }
-        }
-    }
-    Ok(())
 }

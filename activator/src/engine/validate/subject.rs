@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::planner::Planned;
 use super::super::state::Origin;
 use super::super::target::Target;
-use super::staged::Question;
+use super::question::Question;
 use crate::host::accounts::Accounts;
 use crate::host::preview::{Change, Changes, Ids};
 use crate::login::Login;
@@ -76,7 +76,8 @@ impl Subject {
                 || changes.keys().any(|path| holds_keys(path, &login.user, home))
                 || steps.iter().any(|step| concerns(step, &login.user))
         });
-        let accounts = steps.iter().filter(|step| login.is_some() && is_account(step)).cloned().collect();
+        let accounts =
+            steps.iter().filter(|step| login.is_some() && step.is_about_accounts()).cloned().collect();
         Self {
             sudoers: within("/etc/sudoers") || within("/etc/sudoers.d"),
             sshd: within("/etc/ssh/sshd_config") || within("/etc/ssh/sshd_config.d"),
@@ -112,16 +113,6 @@ fn concerns(step: &Step, user: &str) -> bool {
         Step::DisableUser { name } => **name == *user,
         _ => false,
     }
-}
-
-const fn is_account(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::CreateGroup { .. }
-            | Step::CreateUser { .. }
-            | Step::ModifyUser { .. }
-            | Step::DisableUser { .. }
-    )
 }
 
 /// What a step makes of a path.

@@ -3,6 +3,7 @@
 //! - [`state`][]: how units stand
 //! - [`wiring`][]: what they wait for, what they start, and how long that may take
 //! - [`order`][]: in which order several of them are started, restarted and stopped
+//! - [`verb`][]: what can be done to one
 //! - [`job`][]: the doing, and how it went
 //! - [`watch`][]: whether what was started stays up
 //! - [`verdict`][]: why a unit is not where it should be
@@ -11,6 +12,7 @@ mod job;
 mod order;
 mod span;
 mod state;
+mod verb;
 mod verdict;
 mod watch;
 mod wiring;
@@ -18,8 +20,9 @@ mod wiring;
 use std::path::Path;
 use std::time::Duration;
 
-pub use job::{Job, Verb};
+pub use job::Job;
 pub use state::UnitState;
+pub use verb::Verb;
 pub use watch::Watch;
 
 use super::Host;

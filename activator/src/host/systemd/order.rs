@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::job::Verb;
+use super::verb::Verb;
 use super::wiring::Wire;
 use crate::values::UnitName;
 

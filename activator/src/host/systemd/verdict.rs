@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::job::Verb;
 use super::order::Phase;
+use super::verb::Verb;
 use super::{QUERY_LIMIT, UnitState};
 use crate::host::clock::Since;
 use crate::host::command::{self, Finished};

@@ -1,0 +1,33 @@
+//! Sees to it that what was staged is on the disk.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+
+use crate::host::{Host, disk, host_file};
+use crate::problem::Problem;
+
+/// From this many operations on, writing a whole filesystem to the disk costs less than writing file by file.
+pub const MANY: usize = 100;
+
+/// Writes directories to the disk; or, at once, the whole filesystems they are on, with everything that stands there.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`].
+pub fn flush(host: &Host, directories: &BTreeSet<String>, at_once: bool) -> Result<(), Problem> {
+    let mut done = BTreeSet::new();
+    let mut write = |directory: &String| {
+        let open = File::open(host.path(directory))?;
+        if !at_once {
+            Ok(disk::sync(&open)?)
+        } else if done.insert(open.metadata()?.dev()) {
+            Ok(disk::sync_filesystem(&open)?)
+        } else {
+            Ok(())
+        }
+    };
+    for directory in directories {
+        write(directory).map_err(|error| host_file("write to the disk", directory, &error))?;
+    }
+    Ok(())
+}

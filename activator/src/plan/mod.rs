@@ -1,0 +1,99 @@
+//! A plan: what would change on a host, step by step, in the order it would happen.
+
+mod step;
+
+use serde::{Deserialize, Serialize};
+
+use crate::force::Force;
+use crate::health::CheckResult;
+use crate::manifest::{Access, Package};
+use crate::problem::Problem;
+
+pub use step::{Keep, Step};
+
+/// What an apply would do to a host. Computing it changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The host's name, from the manifest.
+    pub host: String,
+    /// Identifies the manifest, the state and what was observed on the host; an apply that finds another one refuses.
+    pub fingerprint: String,
+    /// The generation in force, if any.
+    pub current: Option<Generation>,
+    /// The closure that would be in force afterwards.
+    pub target: String,
+    /// Differences between the package profiles.
+    pub packages: PackageChanges,
+    /// What would be done, in order. Empty: the host is as it should be.
+    pub steps: Vec<Step>,
+    /// What on the host is not as the last apply left it.
+    pub drift: Vec<Drift>,
+    /// Reasons why an apply would refuse before touching anything.
+    pub problems: Vec<Problem>,
+    /// What came of the health checks of a host as it should be, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_checks: Option<Vec<CheckResult>>,
+}
+
+impl Plan {
+    /// Drops the problems that somebody wants to be overruled.
+    pub fn overrule(&mut self, force: &[Force]) {
+        self.problems.retain(|problem| !force.iter().any(|force| force.overrules(problem)));
+    }
+}
+
+/// A generation of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Generation {
+    /// Its number, from 1.
+    pub number: u64,
+    /// Its closure.
+    pub closure: String,
+}
+
+/// Differences between two package profiles, each list sorted by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackageChanges {
+    /// Only in the new one.
+    pub added: Vec<Package>,
+    /// Only in the old one.
+    pub removed: Vec<Package>,
+    /// In both, from different store paths: old, new.
+    pub changed: Vec<(Package, Package)>,
+}
+
+/// A file as a plan shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileView {
+    /// SHA-256 of the content, hexadecimal; nothing where it is no regular file.
+    pub sha256: Option<String>,
+    /// Length in bytes.
+    pub size: u64,
+    /// Mode, owner, group.
+    pub access: Access,
+    /// The content, where it is text of at most [`FileView::TEXT_LIMIT`] bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl FileView {
+    /// The longest content that travels in a plan, in bytes.
+    pub const TEXT_LIMIT: u64 = 256 * 1024;
+}
+
+/// Something that is not as the last apply left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// A path, a unit or a user.
+    pub subject: String,
+    /// What differs, for people: `content edited`, `mode 0644 → 0600`, `missing`, `not running`.
+    pub what: String,
+}

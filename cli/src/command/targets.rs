@@ -11,7 +11,7 @@ use crate::event::{LeftOut, Stage};
 use crate::flake::Flake;
 use crate::inventory;
 use crate::nix::Nix;
-use crate::rollout::{Origin, Outline, part, policy_for, today};
+use crate::rollout::{Origin, Outline, check_growth, part, policy_for, today};
 use crate::ssh::{Session, Sockets};
 
 /// A fleet, and what of it was selected.
@@ -80,6 +80,7 @@ pub fn rollout(
     }
     let mut policy = args.of(policy_for(&fleet, &parted.hosts));
     policy.max_parallel = targets.parallel.unwrap_or(policy.max_parallel);
+    check_growth(&policy.waves)?;
     let outline = Outline::of(&fleet, &parted.hosts, policy)?;
     Ok(Rollout { origin, nix, hosts: parted.hosts, left_out: parted.left_out, outline })
 }

@@ -38,3 +38,4 @@ pub use state::State;
 pub use told::Told;
 pub use undone::Undone;
 pub use verdict::{Pause, Verdict};
+pub use waves::check_growth;

@@ -77,6 +77,31 @@ pub fn check_spread(fleet: &Fleet, dimension: &str) -> Result<(), Problem> {
         .help(suggestion("dimension of tags", dimension, &known)))
 }
 
+/// Refuses amounts that do not grow: all hosts that a wave without any was meant to leave would go in the last one. How many a
+/// part comes to depends on the selection, so numbers are compared with numbers, and parts with parts.
+///
+/// # Errors
+/// They do not grow.
+pub fn check_growth(amounts: &[Amount]) -> Result<(), Problem> {
+    let (mut counted, mut part) = (0, 0);
+    for (place, amount) in amounts.iter().enumerate() {
+        let grows = match *amount {
+            Amount::Count(count) => std::mem::replace(&mut counted, count) < count,
+            Amount::Percent(percent) => std::mem::replace(&mut part, percent) < percent,
+        };
+        if !grows || place > 0 && amounts[place - 1] == Amount::Percent(100) {
+            let shown: Vec<String> = amounts.iter().map(ToString::to_string).collect();
+            return Err(Problem::new(Code::Usage, format!("The wave {amount} would have no hosts"))
+                .at(format!("rollout.waves: {}", shown.join(",")))
+                .because(
+                    "amounts count from the first host on, so each has to be larger than the one before it",
+                )
+                .help("1,2,3 is one host after the other, then all others"));
+        }
+    }
+    Ok(())
+}
+
 /// Where a host stands among its like.
 fn own_key(name: &str, order: Order) -> (Vec<u8>, String) {
     let drawn = match order {

@@ -6,7 +6,7 @@ use nixfleet_activate::fleet::{Base, Fleet, Host, Rollout, Ssh, Tag};
 use nixfleet_activate::policy::{Amount, Canary, Order, Policy, PolicyOptions};
 use proptest::prelude::*;
 
-use super::{Outline, policy_for};
+use super::{Outline, check_growth, policy_for};
 
 pub fn host(name: &str, tags: &[&str]) -> Host {
     Host {
@@ -59,6 +59,22 @@ fn amounts_say_how_many_hosts_are_done_after_a_wave() {
     assert_eq!(sizes(&many(1), policy("1 10% 50% 100%")), [1]);
     assert_eq!(sizes(&many(4), policy("50% 1 200")), [2, 2]);
     assert_eq!(sizes(&many(4), Policy::plain()), [4]);
+}
+
+#[test]
+fn amounts_that_do_not_grow_are_refused() {
+    for good in ["1", "1 10% 50% 100%", "50% 1 200", "1 100%"] {
+        assert!(check_growth(&amounts(good)).is_ok(), "{good}");
+    }
+    for bad in ["0", "0%", "1 1 1", "3 2", "50% 10%", "1 50% 2 50%", "100% 3"] {
+        assert!(check_growth(&amounts(bad)).is_err(), "{bad}");
+    }
+    expect_test::expect![[r"
+        [NF-101] The wave 1 would have no hosts
+          where: rollout.waves: 1,1,1
+          why: amounts count from the first host on, so each has to be larger than the one before it
+          help: 1,2,3 is one host after the other, then all others"]]
+    .assert_eq(&check_growth(&amounts("1 1 1")).unwrap_err().to_string());
 }
 
 #[test]

@@ -18,6 +18,7 @@ use nixfleet_activate::engine::undo::Moment;
 use nixfleet_activate::engine::validate::subject::Subject;
 use nixfleet_activate::engine::{glance, health, planner, recover, validate};
 use nixfleet_activate::force::Force;
+use nixfleet_activate::health::Check;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{Holder, Lock};
 use nixfleet_activate::host::record::read_limited;
@@ -125,7 +126,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
 /// Prints a plan. Why a host cannot be planned for is part of the plan.
 fn plan(host: &Host, offer: Offer, force: &[Force], health_checks: bool, json: bool) -> Result<(), Problem> {
     let objection = Lock::objection(host);
-    let checks = if health_checks { offer.health_checks()? } else { Vec::new() };
+    let checks = if health_checks { Check::of_manifest(&offer.manifest)? } else { Vec::new() };
     let mut plan = match glance::unchanged(host, &offer) {
         Some(plan) => plan,
         None => full_plan(host, &offer.open()?, json),

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use nixfleet_activate::health::{Call, Check, CheckResult, Side, run};
-use nixfleet_activate::problem::{Code, Problem};
-use serde::Deserialize;
+use nixfleet_activate::problem::Problem;
 
 /// Where closures are. What a host names beside it is not looked at.
 const STORE: &str = "/nix/store";
@@ -13,22 +12,13 @@ const STORE: &str = "/nix/store";
 pub const UNKNOWN: &str =
     "it is not known here: the closure of the generation is not in the store of the operator's machine";
 
-/// As much of a manifest as matters here.
-#[derive(Deserialize)]
-struct Checks {
-    #[serde(default, rename = "healthChecks")]
-    health_checks: Vec<Check>,
-}
-
 /// The checks of a manifest that are tried from here.
 ///
 /// # Errors
 /// It is no manifest.
 pub fn of_manifest(manifest: &[u8]) -> Result<Vec<Check>, Problem> {
-    let checks: Checks = serde_json::from_slice(manifest).map_err(|error| {
-        Problem::new(Code::InvalidManifest, "the health checks of a manifest cannot be read").because(error)
-    })?;
-    Ok(checks.health_checks.into_iter().filter(|check| check.from == Side::Operator).collect())
+    let checks = Check::of_manifest(manifest)?;
+    Ok(checks.into_iter().filter(|check| check.from == Side::Operator).collect())
 }
 
 /// The checks of a closure that a host has named. Only what is in the store of this machine is believed, since a check

@@ -107,7 +107,7 @@ fn run(
         && order.expect.is_none_or(|expect| expect == plan.fingerprint)
     {
         report.host = plan.host;
-        return unchanged(host, &offer.health_checks()?, report);
+        return unchanged(host, &Check::of_manifest(&offer.manifest)?, report);
     }
     let target = offer.open()?;
     report.host.clone_from(&target.manifest.host);

@@ -149,7 +149,7 @@ pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     let Some((number, closure)) = state.generation.zip(state.closure) else {
         return Err(Problem::new(Code::NoGeneration, "The host is not managed yet"));
     };
-    let checks = Offer::of_closure(&closure)?.health_checks()?;
+    let checks = Check::of_manifest(&Offer::of_closure(&closure)?.manifest)?;
     let generation = Generation { number, closure };
     let found = of_unchanged(host, Some(&generation), &checks);
     Ok(Health::of(host, &checks, May::Stand).checked(&generation, &found))

@@ -2,11 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use super::diff::Desired;
 use crate::digest;
-use crate::health::Check;
 use crate::host::profile::Profile;
 use crate::host::record::read_limited;
 use crate::manifest::Manifest;
@@ -90,18 +87,6 @@ impl Offer {
         Ok(Self { number: Some(generation.number), ..Self::of_closure(&generation.closure)? })
     }
 
-    /// Looks for the health checks in the manifest alone.
-    ///
-    /// # Errors
-    /// [`Code::InvalidManifest`].
-    pub fn health_checks(&self) -> Result<Vec<Check>, Problem> {
-        let part: Part = serde_json::from_slice(&self.manifest).map_err(|error| {
-            Problem::new(Code::InvalidManifest, "The health checks of the manifest cannot be read")
-                .because(error)
-        })?;
-        Ok(part.health_checks)
-    }
-
     /// Looks into the manifest.
     ///
     /// # Errors
@@ -114,14 +99,6 @@ impl Offer {
         })?;
         Ok(Target { manifest, digest, closure, number })
     }
-}
-
-/// A manifest of which only the health checks are read.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Part {
-    #[serde(default)]
-    health_checks: Vec<Check>,
 }
 
 impl Target {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::problem::{Code, Problem};
 use crate::values::{Invalid, Pattern, UnitName, Url, checked_string};
 
 /// Something that a host has to do well to count as healthy.
@@ -18,12 +20,15 @@ pub struct Check {
     #[serde(flatten)]
     pub probe: Probe,
     /// The longest pause between two attempts, in seconds. The first pauses are shorter.
+    #[serde(deserialize_with = "seconds")]
     pub interval: u64,
     /// How often it is tried again after a first attempt that failed.
     pub retries: u32,
     /// How long one attempt may take, in seconds.
+    #[serde(deserialize_with = "seconds")]
     pub timeout: u64,
     /// How long to wait before the first attempt, in seconds.
+    #[serde(deserialize_with = "seconds")]
     pub start_delay: u64,
     /// From where it is tried.
     pub from: Side,
@@ -32,8 +37,20 @@ pub struct Check {
 }
 
 impl Check {
-    /// The longest that any check may take in all.
+    /// The longest that any check may take in all, and so each of its times.
     pub const LONGEST: Duration = Duration::from_secs(30 * 60);
+
+    /// The checks of a manifest, of which nothing else is looked at.
+    ///
+    /// # Errors
+    /// [`Code::InvalidManifest`].
+    pub fn of_manifest(manifest: &[u8]) -> Result<Vec<Self>, Problem> {
+        let part: Part = serde_json::from_slice(manifest).map_err(|error| {
+            Problem::new(Code::InvalidManifest, "The health checks of the manifest cannot be read")
+                .because(error)
+        })?;
+        Ok(part.health_checks)
+    }
 
     /// The longest that it takes in all.
     #[must_use]
@@ -52,6 +69,24 @@ impl Check {
             _ => 0,
         };
         Duration::from_secs(self.timeout.saturating_add(stable_for))
+    }
+}
+
+/// A manifest of which only the health checks are read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Part {
+    #[serde(default)]
+    health_checks: Vec<Check>,
+}
+
+/// Reads a number of seconds that a clock can be asked to wait for.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let (seconds, most) = (u64::deserialize(deserializer)?, Check::LONGEST.as_secs());
+    if seconds <= most {
+        Ok(seconds)
+    } else {
+        Err(D::Error::custom(format!("{seconds} s are more than {most} s")))
     }
 }
 
@@ -84,6 +119,7 @@ pub enum Probe {
         /// The unit.
         unit: UnitName,
         /// For how long, in seconds.
+        #[serde(deserialize_with = "seconds")]
         stable_for: u64,
     },
     /// A web server answers as it should.
@@ -219,4 +255,28 @@ pub enum OnFailure {
     /// The change is undone.
     #[default]
     Rollback,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_of_a_check_is_longer_than_a_change_may_wait() {
+        let manifest = |field: &str, seconds: u64| {
+            let mut check = serde_json::json!({
+                "name": "a", "kind": "unit", "unit": "a.service", "stableFor": 0, "interval": 0, "retries": 0,
+                "timeout": 1, "startDelay": 0, "from": "host", "onFailure": "stop",
+            });
+            check[field] = seconds.into();
+            serde_json::json!({ "healthChecks": [check] }).to_string().into_bytes()
+        };
+        for field in ["stableFor", "interval", "timeout", "startDelay"] {
+            assert_eq!(Check::of_manifest(&manifest(field, 1800)).unwrap().len(), 1, "{field}");
+            for seconds in [1801, u64::MAX] {
+                let problem = Check::of_manifest(&manifest(field, seconds)).unwrap_err();
+                assert_eq!(problem.code, Code::InvalidManifest, "{field}");
+            }
+        }
+    }
 }

@@ -87,7 +87,8 @@ fn one(check: &Check, path: &str, call: &Call) -> CheckResult {
     let began = Instant::now();
     let mut finding = Err(CALLED_OFF.to_owned());
     let mut attempts = 0;
-    let (mut pause, longest) = (FIRST_PAUSE, Duration::from_secs(check.interval));
+    let longest = Duration::from_secs(check.interval);
+    let mut pause = FIRST_PAUSE.min(longest);
     let mut called_off = call.off_within(Duration::from_secs(check.start_delay));
     while !called_off {
         finding = attempt(check, path, call);
@@ -95,8 +96,8 @@ fn one(check: &Check, path: &str, call: &Call) -> CheckResult {
         if finding.is_ok() || attempts > check.retries {
             break;
         }
-        called_off = call.off_within(pause.min(longest));
-        pause *= 2;
+        called_off = call.off_within(pause);
+        pause = (pause * 2).min(longest);
     }
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (passed, Finding(detail)) = match finding {
@@ -104,4 +105,20 @@ fn one(check: &Check, path: &str, call: &Call) -> CheckResult {
         Err(why) => (false, Finding(why)),
     };
     CheckResult::of(check, passed, attempts, took, &detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_may_fail_as_often_as_it_likes() {
+        let check = serde_json::json!({
+            "name": "never", "kind": "command", "command": ["/bin/false"], "interval": 0, "retries": 80, "timeout": 5,
+            "startDelay": 0, "from": "host", "onFailure": "stop",
+        });
+        let check: Check = serde_json::from_value(check).unwrap();
+        let result = run(&[&check], "", &Call::default()).remove(0);
+        assert_eq!((result.passed, result.attempts, result.detail.as_str()), (false, 81, "exit code 1"));
+    }
 }

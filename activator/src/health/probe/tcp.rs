@@ -15,6 +15,7 @@ pub fn attempt(host: &str, port: u16, path: &str, limit: Duration) -> Attempt {
     for address in address::of(host, port, path, limit)? {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
+            why.push(format!("{address}: no time was left for it"));
             break;
         }
         match TcpStream::connect_timeout(&address, left) {

@@ -1,25 +1,16 @@
-//! Users and groups: read from the files of the host, changed by its own tools.
+//! Users and groups as the account files have them.
 //!
 //! The files are read, not the name service: the activator is linked statically, and only local accounts are managed.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Host, command, host_file};
-use crate::manifest::User;
-use crate::problem::{Code, Problem};
+use crate::host::{Host, host_file};
+use crate::problem::Problem;
 use crate::values::Owner;
-
-/// Far more than the tools need, but they wait for the lock of the account files.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// The shell of a disabled user.
-pub const NO_LOGIN: &str = "/usr/sbin/nologin";
 
 /// A user as the account files have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +51,7 @@ impl Accounts {
     /// Reads the account files of a host; what is missing is empty.
     ///
     /// # Errors
-    /// [`Code::HostFile`].
+    /// [`crate::problem::Code::HostFile`].
     pub fn read(host: &Host) -> Result<Self, Problem> {
         let read = |path: &str| match fs::read(host.path(path)) {
             Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
@@ -150,28 +141,25 @@ impl Accounts {
     #[must_use]
     pub fn is_user(&self, uid: u32, owner: &str) -> bool {
         // Nearly always by the first of its names.
-        self.user_names.get(&uid).is_some_and(|name| **name == *owner)
-            || self.users.get(owner).map_or_else(|| owner.parse().ok(), |account| Some(account.uid))
-                == Some(uid)
+        self.user_names.get(&uid).is_some_and(|name| **name == *owner) || self.uid(owner) == Some(uid)
     }
 
     /// Whether a group, given by any of its names or by number, has a group id.
     #[must_use]
     pub fn is_group(&self, gid: u32, group: &str) -> bool {
-        self.group_names.get(&gid).is_some_and(|name| **name == *group)
-            || self.groups.get(group).copied().or_else(|| group.parse().ok()) == Some(gid)
+        self.group_names.get(&gid).is_some_and(|name| **name == *group) || self.gid(group) == Some(gid)
     }
 
     /// The id of a user, given by name or number.
     #[must_use]
-    pub fn uid(&self, owner: &Owner) -> Option<u32> {
-        self.users.get(&**owner).map(|account| account.uid).or_else(|| owner.id())
+    pub fn uid(&self, owner: &str) -> Option<u32> {
+        self.users.get(owner).map(|account| account.uid).or_else(|| Owner::number(owner))
     }
 
     /// The id of a group, given by name or number.
     #[must_use]
-    pub fn gid(&self, owner: &Owner) -> Option<u32> {
-        self.groups.get(&**owner).copied().or_else(|| owner.id())
+    pub fn gid(&self, group: &str) -> Option<u32> {
+        self.groups.get(group).copied().or_else(|| Owner::number(group))
     }
 }
 
@@ -184,141 +172,9 @@ fn fields(line: &str) -> Vec<&str> {
     line.split(':').collect()
 }
 
-/// What changes a user: only what differs, since usermod(8) refuses some changes while the user is logged in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Change {
-    arguments: Vec<OsString>,
-}
-
-impl Change {
-    /// From one state of the account files to another. Groups are written to both of their files, whichever differs.
-    #[must_use]
-    pub fn between(from: &Account, to: &Account) -> Self {
-        let groups = |account: &Account| [account.groups.join(","), account.shadow_groups.join(",")];
-        let same_groups = groups(from) == groups(to);
-        let mut change = Self::default()
-            .option("--gid", &from.gid.to_string(), &to.gid.to_string())
-            .option("--home", &from.home, &to.home)
-            .option("--shell", &from.shell, &to.shell)
-            .option("--comment", &from.description, &to.description)
-            .option("--expiredate", &expiry(&from.expires), &expiry(&to.expires));
-        if !same_groups {
-            change.arguments.extend(["--groups".into(), to.groups.join(",").into()]);
-        }
-        match (from.locked_password, to.locked_password) {
-            (true, false) => change.arguments.push("--unlock".into()),
-            (false, true) => change.arguments.push("--lock".into()),
-            _ => {}
-        }
-        change
-    }
-
-    /// No login any more: password locked, account expired, no shell.
-    #[must_use]
-    pub fn disable() -> Self {
-        let arguments = ["--lock", "--expiredate", "1", "--shell", NO_LOGIN];
-        Self { arguments: arguments.map(OsString::from).to_vec() }
-    }
-
-    fn option(mut self, name: &str, from: &str, to: &str) -> Self {
-        if from != to {
-            self.arguments.extend([name.into(), to.into()]);
-        }
-        self
-    }
-}
-
-/// usermod(8) takes a date, shadow(5) has days since 1970-01-01; usermod reads a plain number as such days too.
-fn expiry(days: &str) -> String {
-    if days.parse::<u32>().is_ok() { days.to_owned() } else { String::new() }
-}
-
-/// Creates a group.
-///
-/// # Errors
-/// [`Code::Account`].
-pub fn create_group(host: &Host, name: &str, gid: Option<u32>) -> Result<(), Problem> {
-    let mut arguments: Vec<OsString> = Vec::new();
-    match gid {
-        Some(gid) => arguments.extend(["--gid".into(), gid.to_string().into()]),
-        None => arguments.push("--system".into()),
-    }
-    run(host, "groupadd", arguments, name)
-}
-
-/// Creates a user whose groups exist.
-///
-/// # Errors
-/// [`Code::Account`].
-pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
-    let groups: Vec<&str> = user.extra_groups.iter().map(|group| &**group).collect();
-    let mut arguments: Vec<OsString> = vec![
-        "--gid".into(),
-        user.group.to_string().into(),
-        "--home-dir".into(),
-        user.home.to_string().into(),
-        if user.create_home { "--create-home" } else { "--no-create-home" }.into(),
-        "--shell".into(),
-        user.shell.to_string().into(),
-        "--comment".into(),
-        user.description.clone().into(),
-        "--groups".into(),
-        groups.join(",").into(),
-    ];
-    if user.system {
-        arguments.push("--system".into());
-    }
-    if let Some(uid) = user.uid {
-        arguments.extend(["--uid".into(), uid.to_string().into()]);
-    }
-    run(host, "useradd", arguments, &user.name)
-}
-
-/// Changes a user.
-///
-/// # Errors
-/// [`Code::Account`].
-pub fn modify_user(host: &Host, name: &str, change: Change) -> Result<(), Problem> {
-    if change == Change::default() {
-        return Ok(());
-    }
-    run(host, "usermod", change.arguments, name)
-}
-
-fn run(host: &Host, tool: &str, arguments: Vec<OsString>, name: &str) -> Result<(), Problem> {
-    let mut argv: Vec<OsString> = vec![tool.into()];
-    if !host.is_machine() {
-        argv.extend(["--prefix".into(), host.root().into()]);
-    }
-    argv.extend(arguments);
-    argv.push(name.into());
-    let what =
-        || Problem::new(Code::Account, format!("{tool} failed for `{name}`")).at("/etc/passwd, /etc/group");
-    match command::run(&argv, LIMIT) {
-        Ok(finished) if finished.success() => Ok(()),
-        Ok(finished) => {
-            let problem = what().because(finished.why());
-            let busy = finished.stderr.contains("currently used by process");
-            let help =
-                format!("stop what runs as `{name}` on the host, see `pgrep -u {name} -a`, then apply again");
-            Err(if busy { problem.help(help) } else { problem })
-        }
-        Err(error) => Err(what().because(error).help("install the package `passwd` on the host")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn groups_are_written_when_one_of_their_files_differs() {
-        let mut accounts = Accounts::parse("web:x:1:1::/:/bin/sh\n", "adm:x:4:\n");
-        let before = accounts.users["web"].clone();
-        accounts.parse_shadow("", "adm:*::web\n");
-        let change = Change::between(&accounts.users["web"], &before);
-        assert_eq!(change.arguments, ["--groups", ""]);
-    }
 
     #[test]
     fn account_files_are_read_with_all_their_oddities() {
@@ -338,8 +194,8 @@ mod tests {
         assert!(
             !accounts.is_user(0, "web") && !accounts.is_user(0, "nobody") && accounts.is_group(33, "www")
         );
-        assert_eq!(accounts.gid(&"www".parse().unwrap()), Some(33));
-        assert_eq!(accounts.uid(&"1234".parse().unwrap()), Some(1234));
-        assert_eq!(accounts.uid(&"ghost".parse().unwrap()), None);
+        assert_eq!(accounts.gid("www"), Some(33));
+        assert_eq!(accounts.uid("1234"), Some(1234));
+        assert_eq!(accounts.uid("ghost"), None);
     }
 }

@@ -44,8 +44,7 @@ pub struct Journal {
 pub enum Phase {
     /// New content may be staged; nothing else has been touched.
     Preparing,
-    /// All is staged and validated, and accounts may have changed. The other name is from when they came first.
-    #[serde(alias = "staging")]
+    /// All is staged and validated, and accounts may have changed.
     Accounts,
     /// Anything may have been done. What is staged is known by its inode.
     Swapping,

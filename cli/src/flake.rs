@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use nixfleet_activate::problem::{Code, Problem};
 
+use crate::args;
+
 /// A flake as Nix is given it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flake {
@@ -20,13 +22,13 @@ impl Flake {
     /// There is no `flake.nix`, or the reference carries a fragment.
     pub fn find(named: Option<&str>, from: &Path) -> Result<Self, Problem> {
         let Some(named) = named else { return Self::upwards(from) };
-        if let Some((reference, fragment)) = named.split_once('#')
+        if let Some((place, fragment)) = named.split_once('#')
             && !fragment.is_empty()
         {
             return Err(Problem::new(Code::Usage, "the flake reference carries a fragment")
-                .at(named)
+                .at(args::reference(named))
                 .because("a fleet is the whole `nixfleet` output of a flake")
-                .help(format!("leave it out: --flake {reference}")));
+                .help(format!("leave it out: --flake {}", args::reference(place))));
         }
         let reference = named.trim_end_matches('#');
         let is_path =
@@ -56,6 +58,11 @@ impl Flake {
 
     fn local(directory: PathBuf) -> Self {
         Self { reference: directory.to_string_lossy().into_owned(), directory: Some(directory) }
+    }
+
+    /// The reference as it may be shown and remembered: without what may be secret.
+    pub fn shown(&self) -> String {
+        args::reference(&self.reference)
     }
 
     /// The root of the tree that Nix copies: the Git checkout around a local flake, or else its directory.
@@ -93,6 +100,15 @@ mod tests {
         assert_eq!(Flake::find(Some("github:a/b"), root.path()).unwrap().directory, None);
         assert_eq!(Flake::find(Some("./hosts"), root.path()).unwrap_err().code, Code::NoFleet);
         assert_eq!(Flake::find(Some("./fleet#web"), root.path()).unwrap_err().code, Code::Usage);
+    }
+
+    #[test]
+    fn nobody_is_told_what_is_secret_in_a_reference() {
+        let named = "git+https://hunter2@host/fleet";
+        let flake = Flake::find(Some(named), Path::new("/")).unwrap();
+        assert_eq!((flake.reference.as_str(), flake.shown().as_str()), (named, "git+https://…@host/fleet"));
+        let refused = Flake::find(Some(&format!("{named}#web")), Path::new("/")).unwrap_err();
+        assert!(!refused.to_string().contains("hunter2"), "{refused}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use nixfleet_activate::fleet::{Fleet, Host};
 use nixfleet_activate::problem::{Code, Problem};
 
 use super::Context;
-use crate::args::{FlakeArgs, RolloutArgs, SelectionArgs, TargetArgs, reference};
+use crate::args::{FlakeArgs, RolloutArgs, SelectionArgs, TargetArgs};
 use crate::event::{LeftOut, Stage};
 use crate::flake::Flake;
 use crate::inventory;
@@ -40,7 +40,7 @@ pub async fn select(
     let nix = Nix::new(Flake::find(flake.flake.as_deref(), &here)?, flake, context.output.verbose);
     let fleet = context.stage(Stage::Evaluation, nix.fleet()).await?;
     let origin = Origin {
-        flake: reference(&nix.flake.reference),
+        flake: nix.flake.shown(),
         revision: fleet.revision.clone(),
         notifications: fleet.notifications.clone(),
     };

@@ -62,7 +62,6 @@ const fn is_harmless(code: Code) -> bool {
     matches!(
         code,
         Code::Usage
-            | Code::NoFleet
             | Code::Selection
             | Code::NoRollout
             | Code::Unreachable
@@ -97,6 +96,8 @@ mod tests {
             Problem::new(Code::Unreachable, "the host cannot be reached").because("\nNo route\u{7}\nx");
         assert_eq!(Line::of(&plain, false).to_string(), "[NF-301] the host cannot be reached: No route␇");
         assert_eq!(Line::of(&plain, true).to_string(), "[NF-301] the host cannot be reached");
+        let nix = Problem::new(Code::NoFleet, "the flake has no `nixfleet` output").because("hunter2@host");
+        assert_eq!(Line::of(&nix, false).to_string(), "[NF-102] the flake has no `nixfleet` output");
     }
 
     #[test]

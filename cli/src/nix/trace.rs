@@ -11,18 +11,16 @@ const MISTAKES: &str = "[NF-201] ";
 
 /// Makes a problem of what Nix wrote on standard error.
 pub fn distil(stderr: &str, flake: &Flake) -> Problem {
-    let message = message(stderr);
+    let message = message(stderr).replace(&flake.reference, &flake.shown());
     if message.contains("does not provide attribute") {
         return Problem::new(Code::NoFleet, "the flake has no `nixfleet` output")
-            .at(&flake.reference)
+            .at(flake.shown())
             .because(message)
             .help("let its outputs come from nixfleet.lib.mkFleet { … }");
     }
     if let Some(mistakes) = message.strip_prefix(MISTAKES) {
         let (what, list) = mistakes.split_once('\n').unwrap_or((mistakes, ""));
-        return Problem::new(Code::Evaluation, what)
-            .at(&flake.reference)
-            .because(list.trim_start_matches('\n'));
+        return Problem::new(Code::Evaluation, what).at(flake.shown()).because(list.trim_start_matches('\n'));
     }
     if let Some(path) = untracked(&message, flake) {
         return Problem::new(Code::Evaluation, "Nix does not see a file of the flake")
@@ -36,7 +34,7 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         .help("see the whole trace of Nix with -v");
     match place {
         Some((location, excerpt)) => problem.at(location).because(format!("{message}\n\n{excerpt}")),
-        None => problem.at(&flake.reference).because(message),
+        None => problem.at(flake.shown()).because(message),
     }
 }
 

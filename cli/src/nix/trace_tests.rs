@@ -121,3 +121,13 @@ fn a_line_of_another_tree_is_not_taken_for_the_users() {
           help: see the whole trace of Nix with -v"#]]
     .assert_eq(&distilled("fleet.nix", "{\n  another = line;\n}\n", said));
 }
+
+#[test]
+fn what_is_secret_in_a_reference_is_not_told() {
+    let flake = Flake { reference: "git+https://hunter2@host/fleet".into(), directory: None };
+    for said in ["does not provide attribute 'nixfleet.fleet'", "cannot be fetched"] {
+        let stderr = format!("error: flake 'git+https://hunter2@host/fleet?ref=main' {said}\n");
+        let told = distil(&stderr, &flake).to_string();
+        assert!(told.contains("git+https://…@host/fleet") && !told.contains("hunter2"), "{told}");
+    }
+}

@@ -17,6 +17,18 @@ use crate::process::Invocation;
 pub async fn deliver(to: &Notification, message: &Message) -> Result<(), String> {
     let limit = Duration::from_secs(to.timeout);
     let Some(request) = Request::new(to.kind, message) else { return command(to, message, limit).await };
+    // Aside, since all hosts would wait for a disk that does not answer.
+    let to = to.clone();
+    let reading = tokio::task::spawn_blocking(move || address(&to));
+    let Ok(read) = tokio::time::timeout(limit, reading).await else {
+        return Err("its address cannot be read in time".to_owned());
+    };
+    let (url, token) = read.map_err(|error| error.to_string())??;
+    curl::post(&request, &url, token.as_deref(), limit).await
+}
+
+/// Its address, and the token that it wants.
+fn address(to: &Notification) -> Result<(String, Option<String>), String> {
     let url =
         Place { plain: to.url.as_deref(), file: to.url_file.as_deref(), variable: to.url_env.as_deref() };
     let token = Place { plain: None, file: to.token_file.as_deref(), variable: to.token_env.as_deref() };
@@ -24,7 +36,7 @@ pub async fn deliver(to: &Notification, message: &Message) -> Result<(), String>
     if !(url.starts_with("https://") || url.starts_with("http://")) {
         return Err("its address is not one that begins with https:// or http://".to_owned());
     }
-    curl::post(&request, &url, token.read()?.as_deref(), limit).await
+    Ok((url, token.read()?))
 }
 
 async fn command(to: &Notification, message: &Message, limit: Duration) -> Result<(), String> {
@@ -36,6 +48,8 @@ async fn command(to: &Notification, message: &Message, limit: Duration) -> Resul
     // A line each, for programs that write them down.
     json.push(b'\n');
     let invocation = Invocation::new(program.clone(), limit).args(arguments).stdin(vec![json.into()]);
+    // What it leaves running, to show a message say, holds nobody up.
+    let invocation = Invocation { detaches: true, ..invocation };
     let output = invocation.run().await.map_err(|failure| format!("{program}: {failure}"))?;
     if output.status.success() {
         return Ok(());

@@ -208,3 +208,30 @@ async fn a_command_reads_the_document() {
         assert!(all.contains(expected), "{expected}: {all}");
     }
 }
+
+#[tokio::test]
+async fn a_command_may_leave_something_running() {
+    let command = ["sh", "-c", "sleep 20 &"].map(String::from).to_vec();
+    let screen = Notification { command, ..to(Kind::Command, None) };
+    let (_, took, warnings) = play(&[("screen", screen)], paused()).await;
+    assert_eq!(warnings, [""; 0]);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+/// As with a file on a disk that does not answer: nobody ever writes into this one.
+#[test]
+fn a_file_that_cannot_be_read_in_time_holds_no_rollout_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("url");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let stuck = Notification { url_file: Some(pipe.display().to_string()), ..to(Kind::Webhook, None) };
+    let (said, played) = channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _ = said.send(runtime.block_on(play(&[("stuck", stuck)], paused())));
+        runtime.shutdown_background();
+    });
+    let (told, _, warnings) = played.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(told < Duration::from_secs(1), "{told:?}");
+    assert!(warnings[0].ends_with("its address cannot be read in time"), "{warnings:?}");
+}

@@ -1,9 +1,11 @@
 //! Addresses and tokens that stand in no store: in a variable, or in a file on this machine.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 /// The longest one, in bytes.
-const LIMIT: usize = 8 << 10;
+const LIMIT: u64 = 8 << 10;
 
 /// Where a value stands.
 #[derive(Clone, Copy, Debug)]
@@ -17,15 +19,17 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The value, without white space around it; nothing where nothing says where it is.
+    /// The value, without white space around it; nothing where nothing says where it is. It may take for ever: a file may
+    /// be on a disk that does not answer.
     ///
     /// # Errors
     /// It is not there, or no line of text. The message does not quote it.
     pub fn read(self) -> Result<Option<String>, String> {
         let value = match self {
             Self { plain: Some(plain), .. } => plain.to_owned(),
-            Self { file: Some(file), .. } => std::fs::read_to_string(path(file)?)
-                .map_err(|error| format!("{file} cannot be read: {error}"))?,
+            Self { file: Some(file), .. } => {
+                text(path(file)?).map_err(|error| format!("{file} cannot be read: {error}"))?
+            }
             Self { variable: Some(name), .. } => {
                 std::env::var(name).map_err(|_| format!("the variable {name} is not set"))?
             }
@@ -33,11 +37,18 @@ impl Place<'_> {
         };
         let value = value.trim();
         let name = self.file.or(self.variable).unwrap_or("it");
-        if value.is_empty() || value.len() > LIMIT || value.chars().any(char::is_control) {
+        if value.is_empty() || value.len() as u64 > LIMIT || value.chars().any(char::is_control) {
             return Err(format!("{name} does not hold one line of text"));
         }
         Ok(Some(value.to_owned()))
     }
+}
+
+/// No more of a file than shows that it is too long.
+fn text(path: PathBuf) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LIMIT + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// A path, where `~/` is the home of the user.
@@ -63,6 +74,8 @@ mod tests {
         for bad in ["", "\n", "hunter2\nheader: x"] {
             assert!(!read(bad).unwrap_err().contains("hunter2"), "{bad:?}");
         }
+        let endless = Place { plain: None, file: Some("/dev/zero"), variable: None };
+        assert_eq!(endless.read().unwrap_err(), "/dev/zero does not hold one line of text");
         let missing = Place { plain: None, file: None, variable: Some("NIXFLEET_NO_SUCH_THING") };
         assert_eq!(missing.read().unwrap_err(), "the variable NIXFLEET_NO_SUCH_THING is not set");
     }

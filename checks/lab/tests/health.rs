@@ -4,61 +4,8 @@
 
 mod stage;
 
-use std::time::Duration;
-
-use nixfleet_lab::command::{Finished, wait_until};
-use nixfleet_lab::guest::Guest;
-use nixfleet_lab::lab::Lab;
-use serde_json::Value;
-use stage::{applies, assert_says, generation, lone, outcomes, outcomes_of};
-
-fn web(lab: &Lab) -> &Guest {
-    lab.guest("web-1").unwrap()
-}
-
-/// Gives web servers these health checks, in place of those of the test before.
-fn checks(lab: &Lab, nix: &str) {
-    let file = lab.operator().unwrap().guest().files().unwrap();
-    let module = format!("{{ pkgs, host, ... }}:\n{{\n  nixfleet.healthChecks = {{\n{nix}\n  }};\n}}\n");
-    file.write("/home/ada/fleet/roles/checks.nix", module).unwrap();
-}
-
-/// web-1 with a module for checks, converged without any.
-fn converged() -> Lab {
-    let lab = lone("web-1");
-    let operator = lab.operator().unwrap();
-    operator
-        .edits(
-            "roles/web.nix",
-            "  nixfleet.packages =",
-            "  imports = [ ./checks.nix ];\n  nixfleet.packages =",
-        )
-        .unwrap();
-    checks(&lab, "");
-    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    lab
-}
-
-/// Applies to web-1, and says how that ended.
-fn apply(lab: &Lab, flags: &str) -> (Finished, Value) {
-    let line = format!("nixfleet apply --yes --json --host web-1 {flags}");
-    let (finished, mut document) = lab.operator().unwrap().types_for_json(&line).unwrap();
-    let host = document["hosts"][0].take();
-    (finished, host)
-}
-
-/// The results of checks by name: whether they passed, attempts, detail.
-fn found(host: &Value) -> Vec<(String, bool, u64, String)> {
-    let results = host["healthChecks"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    results
-        .map(|result| {
-            let (passed, attempts) =
-                (result["passed"].as_bool().unwrap(), result["attempts"].as_u64().unwrap());
-            (text(&result["name"]), passed, attempts, text(&result["detail"]))
-        })
-        .collect()
-}
+use stage::checked::{apply, checks, converged, found, web};
+use stage::{applies, assert_says, generation, outcomes, outcomes_of};
 
 #[test]
 fn every_kind_of_check_passes_and_fails_for_what_it_says() {
@@ -173,6 +120,13 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
     assert_eq!((finished.code, &host["outcome"]), (2, &"failed".into()), "{host:#}");
     assert_says(&finished, 2, &["NF-418", "Health check page failed"]);
     assert_eq!(web(&lab).ssh_sessions().unwrap(), sessions + 1);
+    let (_, history) = operator.types_for_json("nixfleet history --limit 1 --json").unwrap();
+    let told = &history["entries"][0]["hosts"][0];
+    assert_eq!(
+        (&told["outcome"], &told["problem"]["code"]),
+        (&"failed".into(), &"NF-418".into()),
+        "{history:#}"
+    );
     assert_eq!(generation(web(&lab)), first + 3);
 
     // On demand: the same, as a table and as a document; and `status` remembers.
@@ -220,6 +174,16 @@ fn a_check_from_the_operators_side_takes_the_host_back_too() {
     assert_eq!(host["problem"]["code"], "NF-418");
     assert_eq!(generation(web(&lab)), first);
 
+    // Also where one of its own would only have stopped the rollout.
+    checks(
+        &lab,
+        "inside = { tcp.port = 81; retries = 0; onFailure = \"stop\"; };
+         outside = { tcp.port = 81; from = \"operator\"; retries = 0; };",
+    );
+    let (finished, host) = apply(&lab, "--no-confirm");
+    assert_eq!((finished.code, &host["outcome"]), (2, &"rolled-back".into()), "{host:#}");
+    assert_eq!((found(&host).len(), generation(web(&lab))), (2, first), "{host:#}");
+
     checks(
         &lab,
         "outside = { command = [ \"/usr/bin/test\" \"-e\" \"/home/ada/fleet/up\" ]; from = \"operator\"; retries = 0; };",
@@ -250,41 +214,4 @@ fn a_check_from_the_operators_side_takes_the_host_back_too() {
         assert_says(&finished, 2, &["NF-418", "outside", "not in the store of"]);
         assert_eq!(web(&lab).ask("readlink -f /nix/var/nix/profiles/nixfleet/system").unwrap(), old);
     }
-}
-
-#[test]
-fn a_connection_that_breaks_while_checks_are_tried_changes_nothing() {
-    let lab = converged();
-    let first = generation(web(&lab));
-    // As root, once the change was confirmed and all wait for it.
-    let script = "pkill -f '^sshd-session: deploy'; touch /run/cut";
-    checks(
-        &lab,
-        &format!("cut = {{ command = [ \"/bin/sh\" \"-c\" \"{script}\" ]; startDelay = \"2s\"; }};"),
-    );
-    let (finished, host) = apply(&lab, "");
-    assert_eq!(host["outcome"], "ok", "{finished}");
-    assert!(web(&lab).files().unwrap().exists("/run/cut"));
-    assert_eq!(generation(web(&lab)), first + 1);
-}
-
-#[test]
-fn a_run_that_is_killed_while_checks_are_tried_ends_in_the_old_generation() {
-    let lab = converged();
-    let first = generation(web(&lab));
-    checks(
-        &lab,
-        "slow = { command = [ \"/bin/sh\" \"-c\" \"touch /run/checking; sleep 60\" ]; timeout = \"2m\"; };",
-    );
-    let line = "nixfleet apply --yes --json --host web-1";
-    let mut applying = lab.operator().unwrap().typed(line).unwrap().into_command().spawn().unwrap();
-    let files = web(&lab).files().unwrap();
-    wait_until("the checks are tried", Duration::from_secs(150), || Ok(files.exists("/run/checking")))
-        .unwrap();
-
-    web(&lab).ask("systemctl kill --kill-whom=main --signal=KILL 'nixfleet-run-*.service'").unwrap();
-
-    assert_eq!(applying.wait().unwrap().code(), Some(2));
-    assert_eq!(generation(web(&lab)), first);
-    assert!(!files.exists("/var/lib/nixfleet/journal.json"));
 }

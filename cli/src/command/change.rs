@@ -97,8 +97,8 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
     }
     if count == 0 && !matches!(rollout.memory, Memory::Old { .. }) {
         let results = plan::results(&rollout.plans, &rollout.left_out);
-        context.show(&render::results(&results));
-        return context.finish(results, None);
+        let exit = Exit::of(&results, context.interrupt.is_wanted());
+        return context.refuse(results, exit);
     }
     context.interrupt.hosts_are_changing();
     let (results, view, lasts) = carry_out(rollout, manner, context).await?;

@@ -16,7 +16,7 @@ use crate::{health, remote};
 /// Tries them, and takes the host back where that is what a failure means: it has committed the change and will not do so
 /// by itself.
 pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut report: Report) -> Report {
-    if report.left_to_others.is_empty() || !report.outcome.has_changed() {
+    if report.left_to_others.is_empty() {
         return report;
     }
     let Some(checks) = terms.checks else {

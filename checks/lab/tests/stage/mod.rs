@@ -3,6 +3,7 @@
 // Each test program takes a part of it.
 #![allow(dead_code)]
 
+pub mod checked;
 pub mod role;
 
 use std::collections::BTreeMap;

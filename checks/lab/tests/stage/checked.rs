@@ -1,0 +1,57 @@
+//! A host with health checks.
+
+use nixfleet_lab::command::Finished;
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::Lab;
+use serde_json::Value;
+
+use super::{applies, lone, outcomes_of};
+
+/// The host.
+pub fn web(lab: &Lab) -> &Guest {
+    lab.guest("web-1").unwrap()
+}
+
+/// Gives web servers these health checks, in place of those of the test before.
+pub fn checks(lab: &Lab, nix: &str) {
+    let file = lab.operator().unwrap().guest().files().unwrap();
+    let module = format!("{{ pkgs, host, ... }}:\n{{\n  nixfleet.healthChecks = {{\n{nix}\n  }};\n}}\n");
+    file.write("/home/ada/fleet/roles/checks.nix", module).unwrap();
+}
+
+/// web-1 with a module for checks, converged without any.
+pub fn converged() -> Lab {
+    let lab = lone("web-1");
+    let operator = lab.operator().unwrap();
+    operator
+        .edits(
+            "roles/web.nix",
+            "  nixfleet.packages =",
+            "  imports = [ ./checks.nix ];\n  nixfleet.packages =",
+        )
+        .unwrap();
+    checks(&lab, "");
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    lab
+}
+
+/// Applies to web-1, and says how that ended.
+pub fn apply(lab: &Lab, flags: &str) -> (Finished, Value) {
+    let line = format!("nixfleet apply --yes --json --host web-1 {flags}");
+    let (finished, mut document) = lab.operator().unwrap().types_for_json(&line).unwrap();
+    let host = document["hosts"][0].take();
+    (finished, host)
+}
+
+/// The results of checks by name: whether they passed, attempts, detail.
+pub fn found(host: &Value) -> Vec<(String, bool, u64, String)> {
+    let results = host["healthChecks"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    results
+        .map(|result| {
+            let (passed, attempts) =
+                (result["passed"].as_bool().unwrap(), result["attempts"].as_u64().unwrap());
+            (text(&result["name"]), passed, attempts, text(&result["detail"]))
+        })
+        .collect()
+}

@@ -30,7 +30,9 @@ fn a_change_goes_through_many_hosts() {
 }
 
 fn nixfleet(fleet: &Simulation, words: &str) -> (Finished, Value) {
-    let finished = fleet.script(&format!("nixfleet {words} --json")).unwrap().run().unwrap();
+    // Whoever runs the tests may have closed their own terminal.
+    let line = format!("env --default-signal=HUP nixfleet {words} --json");
+    let finished = fleet.script(&line).unwrap().run().unwrap();
     let document = serde_json::from_str(&finished.stdout);
     (finished.clone(), document.unwrap_or_else(|error| panic!("{error}: {finished}")))
 }
@@ -230,25 +232,27 @@ fn interrupted(fleet: &Simulation, revision: usize, act: impl Fn()) -> (Finished
     typed
 }
 
-fn interrupt(fleet: &Simulation) {
-    fleet.operator().unwrap().ask("kill -INT $(pidof nixfleet)").unwrap();
-}
-
-/// No host is begun any more, and those that have begun end.
+/// No host is begun any more, and those that have begun end. A terminal that is closed may tell the command more than once.
 fn an_interrupt_lets_those_end_that_have_begun(fleet: &Simulation) {
-    let (finished, document) = interrupted(fleet, 4, || interrupt(fleet));
-    assert_eq!(finished.code, 130, "{}", finished.stderr);
-    assert_eq!(document["rollout"]["end"], "interrupted");
-    for (place, (host, outcome)) in outcomes(&document).iter().enumerate() {
-        assert_eq!(outcome, if place < HELD { "ok" } else { "deferred" }, "{host}");
-        assert_eq!(fleet.revision(host).unwrap() == Some(4), place < HELD, "{host}");
+    for (revision, signals) in [(4, ["INT"].as_slice()), (5, &["HUP"; 3])] {
+        let (finished, document) = interrupted(fleet, revision, || {
+            for signal in signals {
+                fleet.operator().unwrap().ask(&format!("kill -{signal} $(pidof nixfleet)")).unwrap();
+            }
+        });
+        assert_eq!(finished.code, 130, "{}", finished.stderr);
+        assert_eq!(document["rollout"]["end"], "interrupted");
+        for (place, (host, outcome)) in outcomes(&document).iter().enumerate() {
+            assert_eq!(outcome, if place < HELD { "ok" } else { "deferred" }, "{host}");
+            assert_eq!(fleet.revision(host).unwrap() == Some(revision), place < HELD, "{host}");
+        }
     }
 }
 
 /// The command leaves, and the hosts that were being changed end by themselves: an apply finds nothing in its way.
 fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
     let operator = fleet.operator().unwrap();
-    let (finished, document) = interrupted(fleet, 5, || {
+    let (finished, document) = interrupted(fleet, 6, || {
         let running = || Ok(operator.sh("pidof nixfleet")?.ok());
         // The second one counts once the first was taken note of, which cannot be seen from outside.
         let gone = || {
@@ -269,6 +273,6 @@ fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
     let (finished, document) = nixfleet(fleet, "apply --yes --strategy all-at-once --on 'host-000*'");
     assert!(finished.ok(), "{}", finished.stderr);
     for host in outcomes(&document).keys() {
-        assert_eq!(fleet.revision(host).unwrap(), Some(5), "{host}");
+        assert_eq!(fleet.revision(host).unwrap(), Some(6), "{host}");
     }
 }

@@ -14,7 +14,7 @@ pub enum Exit {
     Good = 0,
     /// The command line, the flake or the inventory is wrong; nothing was touched.
     Refused = 1,
-    /// Some host is not as it should be.
+    /// Some host is not as it should be, or nobody was told that they are.
     HostFailed = 2,
     /// A plan has changes, and the user asked to be told.
     Changes = 3,

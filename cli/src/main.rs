@@ -163,6 +163,13 @@ fn ended(
             (refused, None)
         }
     };
+    let exit = match (render::lost(), exit) {
+        (Some(why), Exit::Good | Exit::Changes) => {
+            render::err(format_args!("error: standard output is not complete: {why}"));
+            Exit::HostFailed
+        }
+        (_, exit) => exit,
+    };
     let duration_ms = command::milliseconds(began);
     let exit_code = exit as u8;
     events.say(Happening::CommandEnded { command: command.to_owned(), exit_code, duration_ms, problem });
@@ -173,7 +180,7 @@ fn ended(
 fn report(command: &'static str, output: OutputArgs, problem: &Problem) {
     if output.json {
         let document = Document::<HostResult>::failed(command, problem.clone());
-        if let Err(error) = command::print_json(&document) {
+        if let Err(error) = render::json(&document) {
             render::err(format_args!("error: {error}"));
         }
     } else if !output.events {

@@ -141,6 +141,23 @@ fn a_history_that_cannot_be_written_is_a_warning() {
 }
 
 #[test]
+fn output_that_is_lost_is_no_success() {
+    let lost = |program: &mut std::process::Command, stdout: std::process::Stdio| {
+        let output = program.stdout(stdout).stderr(std::process::Stdio::piped()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_nixfleet"));
+    program.args(["completions", "bash"]);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let said = "error: standard output is not complete: No space left on device (os error 28)\n";
+    assert_eq!(lost(&mut program, full.into()), (Some(2), said.to_owned()));
+    // Whoever has read enough goes away.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(lost(&mut program, writer.into()), (Some(0), String::new()));
+}
+
+#[test]
 fn a_program_named_after_a_subcommand_runs_it() {
     let directory = tempfile::tempdir().unwrap();
     let link = directory.path().join("nixfleet-hosts");

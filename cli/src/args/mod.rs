@@ -56,7 +56,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    every host is ok or unchanged, but for those that the inventory leaves out
   1    the command line, the flake or the inventory is wrong; nothing was touched
-  2    some host failed, was rolled back, was blocked, could not be reached, or had no turn
+  2    some host failed, was rolled back, was blocked, could not be reached, or had no turn; or the output could not be
+       written
   3    the plan has changes (only with `plan --exit-code`)
   130  interrupted; hosts that had begun were left to finish";
 

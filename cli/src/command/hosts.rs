@@ -3,7 +3,7 @@
 use nixfleet_activate::fleet::Host;
 use serde::Serialize;
 
-use super::{Context, print_json, targets};
+use super::{Context, targets};
 use crate::args::HostsArgs;
 use crate::document::Document;
 use crate::exit::Exit;
@@ -26,7 +26,7 @@ pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit
     let hosts = targets::select(&args.flake, &args.selection, context).await?.hosts;
     if context.output.json {
         let listed = hosts.into_iter().map(|inventory| Listed { host: inventory.name.clone(), inventory });
-        print_json(&Document::of(context.name, listed.collect()))?;
+        render::json(&Document::of(context.name, listed.collect()))?;
         return Ok(Exit::Good);
     }
     let rows = hosts.iter().map(|host| {

@@ -19,11 +19,9 @@ mod run;
 mod status;
 mod targets;
 
-use std::io::{self, BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use nixfleet_activate::problem::Problem;
-use serde::Serialize;
 
 pub use host_plan::{HostPlan, Planned, Way};
 
@@ -114,7 +112,7 @@ impl Context {
 
     fn print(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> anyhow::Result<()> {
         if self.output.json {
-            print_json(&Document::of(self.name, results).with(rollout))?;
+            render::json(&Document::of(self.name, results).with(rollout))?;
         } else if !self.output.events {
             let tally = render::tally(&results, self.began.elapsed());
             self.progress.suspend(|| {
@@ -128,23 +126,6 @@ impl Context {
 /// How long ago that was, in milliseconds.
 pub fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Prints one JSON document on standard output.
-///
-/// # Errors
-/// Only a bug.
-pub fn print_json<T: Serialize>(document: &Document<T>) -> anyhow::Result<()> {
-    // Piece by piece: the document of thousands of hosts is large.
-    let mut out = BufWriter::new(io::stdout().lock());
-    match serde_json::to_writer(&mut out, document) {
-        Err(error) if !error.is_io() => Err(error.into()),
-        // A reader that went away is no reason to fail.
-        _ => {
-            let _ = out.write_all(b"\n").and_then(|()| out.flush());
-            Ok(())
-        }
-    }
 }
 
 /// Runs a subcommand.

@@ -17,7 +17,7 @@ pub use clean::clean;
 pub use health::health;
 pub use history::{entries, entry};
 pub use plan::plans;
-pub use print::{err, out};
+pub use print::{err, json, lost, out};
 pub use progress::Progress;
 pub use status::statuses;
 pub use style::{HOST_COLOURS, paint};

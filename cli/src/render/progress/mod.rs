@@ -4,6 +4,7 @@ mod board;
 mod line;
 mod live;
 
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,9 +21,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Live where standard error is a terminal.
+    /// Live where standard error is a terminal that lines can be drawn over on.
     pub fn new() -> Self {
-        Self { live: std::io::stderr().is_terminal().then(|| Arc::new(Live::on_terminal())) }
+        let kind = std::env::var_os("TERM");
+        let is_drawn_on = std::io::stderr().is_terminal() && can_be_drawn_on(kind.as_deref());
+        Self { live: is_drawn_on.then(|| Arc::new(Live::on_terminal())) }
     }
 
     /// Prints without disturbing what is live.
@@ -55,5 +58,23 @@ impl Listener for Progress {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether the cursor of a terminal of this kind, as `TERM` has it, can be moved.
+fn can_be_drawn_on(kind: Option<&OsStr>) -> bool {
+    kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_drawn_on_a_terminal_that_only_takes_lines() {
+        assert!(can_be_drawn_on(Some("xterm-256color".as_ref())));
+        for kind in [None, Some(""), Some("dumb")] {
+            assert!(!can_be_drawn_on(kind.map(OsStr::new)), "{kind:?}");
+        }
     }
 }

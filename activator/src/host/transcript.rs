@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,10 @@ use crate::run::{Confirmation, Notice, RunId};
 
 /// Where transcripts are.
 pub const DIRECTORY: &str = "/run/nixfleet";
-/// How long a transcript stays, for those who lost their connection.
+/// How long a transcript stays behind its run, for those who lost their connection.
 const KEPT: Duration = Duration::from_secs(3600);
+/// How long stays what belongs to a run that has not begun: its closure may still be on its way.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 /// The longest pause between two looks: what is followed should hardly wait for it.
 const PAUSE: Duration = Duration::from_millis(5);
 /// The longest transcript that is read, in bytes.
@@ -69,13 +71,7 @@ impl Transcript {
         let directory = host.path(DIRECTORY);
         let begin = || {
             disk::make_directories(&directory, 0o700)?;
-            for entry in fs::read_dir(&directory)? {
-                let entry = entry?;
-                let age = clock::now().duration_since(entry.metadata()?.modified()?);
-                if age.is_ok_and(|age| age > KEPT) {
-                    disk::unlink(CWD, entry.path())?;
-                }
-            }
+            clear(host, &directory)?;
             disk::open(CWD, &self.lines, Opening::New).map(drop)
         };
         begin().map_err(|error| host_file("begin the transcript of a run in", DIRECTORY, &error))
@@ -184,6 +180,23 @@ impl Transcript {
     }
 }
 
+/// Clears away what nobody will ask for any more. What a run needs that has not ended stays, whatever the clock says.
+fn clear(host: &Host, directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let run = name.to_str().and_then(|name| name.split('.').next()?.parse().ok());
+        let transcript = run.map(|run| Transcript::of(host, &run)).filter(Transcript::exists);
+        let kept = if transcript.is_some() { KEPT } else { ABANDONED };
+        let age = clock::now().duration_since(entry.metadata()?.modified()?);
+        let has_ended = || transcript.is_none_or(|transcript| transcript.report().is_some());
+        if age.is_ok_and(|age| age > kept) && has_ended() {
+            disk::unlink(CWD, entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Reads complete lines as they come.
 struct Reader {
     path: PathBuf,
@@ -214,4 +227,36 @@ fn parse(line: &[u8]) -> io::Result<Line> {
         return Ok(Line::Notice(notice));
     }
     Ok(Line::Report(Box::new(serde_json::from_slice(line)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn of_a_run_that_has_not_ended_everything_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::open(root.path()).unwrap();
+        let runs = [(); 4].map(|()| RunId::draw());
+        let [ended, waiting, copying, begun] = runs.each_ref().map(|run| Transcript::of(&host, run));
+        ended.begin(&host).unwrap();
+        waiting.begin(&host).unwrap();
+        waiting.say(&Notice::awaiting(runs[1].clone(), 60)).unwrap();
+        let report = serde_json::json!({
+            "schema": 1, "host": "web-1", "outcome": "ok", "before": null, "after": null, "stepsDone": 1, "kept": [],
+            "problem": null, "recovered": null, "durationMs": 5,
+        });
+        ended.say(&report).unwrap();
+        let said = copying.lines.with_extension("said");
+        fs::write(&said, "").unwrap();
+        let two_hours_ago = SystemTime::now() - Duration::from_secs(7200);
+        for path in [&ended.lines, &waiting.lines, &said] {
+            File::options().write(true).open(path).unwrap().set_modified(two_hours_ago).unwrap();
+        }
+        begun.begin(&host).unwrap();
+        assert!(!ended.exists(), "nobody will ask for it any more");
+        assert!(waiting.exists() && said.exists(), "they are still needed");
+    }
 }

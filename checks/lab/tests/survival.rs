@@ -177,7 +177,9 @@ fn a_killed_command_leaves_a_host_that_goes_back_and_says_so() {
 fn a_change_that_breaks_sshd_is_undone() {
     let (lab, before) = converged();
     adds_a_broken_sshd(&lab);
-    assert_went_back(&apply(&lab, "--force lockout --confirm-timeout 3"), "NF-413");
+    let finished = apply(&lab, "--force lockout --confirm-timeout 3");
+    assert_went_back(&finished, "NF-413");
+    assert_says(&finished, 2, &["from here: the host cannot be reached", "port 22: Connection refused"]);
     assert_old(&lab, &before);
     kept(
         "Confirmed over a new connection, or undone",

@@ -26,7 +26,7 @@ pub async fn apply(
     arrived: impl FnOnce() + Send + 'static,
 ) -> Result<Report, Problem> {
     let (run, program) = (RunId::draw(), format!("{}/activate", closure.path));
-    let change = Change { session, program: &program, run: &run, terms };
+    let change = Change::new(session, &program, &run, terms);
     let (who, flags) = (operator(), terms.flags());
     let arguments = [closure.path.as_str(), &run, "--run", &run, "--expect", fingerprint, "--by", &who];
     let arguments: Vec<&str> = arguments.into_iter().chain(flags.iter().map(String::as_str)).collect();

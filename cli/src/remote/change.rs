@@ -1,6 +1,6 @@
 //! Carries a change out on a host and follows it to its end, whatever becomes of the connection.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nixfleet_activate::health::Check;
@@ -15,6 +15,7 @@ use crate::event::Phase;
 use crate::health;
 use crate::nix::Freight;
 use crate::process::Output;
+use crate::render::clean;
 use crate::ssh::Session;
 
 /// How long a host is looked for whose connection broke while it was changing, beyond the time in which it goes back
@@ -22,6 +23,8 @@ use crate::ssh::Session;
 const REJOIN: Duration = Duration::from_secs(120);
 /// The pause between two attempts to confirm: sshd may just be restarting.
 const AGAIN: Duration = Duration::from_millis(250);
+/// Within how much time an attempt to confirm may not come to an end.
+const CUT_SHORT: Duration = Duration::from_secs(2);
 /// The longest pause between two attempts to find a host again.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// The pause after a host refused the key: sshd counts that against our address for five seconds.
@@ -35,16 +38,23 @@ const UNKNOWN: u32 = 3;
 /// A change under way.
 pub struct Change<'a> {
     /// How to talk to the host.
-    pub session: &'a Session,
+    session: &'a Session,
     /// The activator on the host that knows of the run.
-    pub program: &'a str,
+    program: &'a str,
     /// The run.
-    pub run: &'a RunId,
+    run: &'a RunId,
     /// On which terms.
-    pub terms: Terms<'a>,
+    terms: Terms<'a>,
+    /// Why it could not be confirmed, the last time.
+    unheard: Mutex<Option<String>>,
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
+    /// A change that has not begun. `program`: the activator on the host that knows of the run.
+    pub const fn new(session: &'a Session, program: &'a str, run: &'a RunId, terms: Terms<'a>) -> Self {
+        Self { session, program, run, terms, unheard: Mutex::new(None) }
+    }
+
     /// Sends the script that begins the change, and follows it to its report.
     ///
     /// # Errors
@@ -79,10 +89,23 @@ impl Change<'_> {
 
     /// Takes the report from an answer, or finds the host again where the answer was cut off.
     async fn end(&self, answer: Result<Answer, Problem>) -> Result<Report, Problem> {
-        match answer {
+        let report = match answer {
             Err(problem) if is_broken(&problem) => self.rejoin(problem).await,
             answer => answer?.report(),
+        };
+        report.map(|report| self.explained(report))
+    }
+
+    /// The host knows that nobody confirmed; here it is known why.
+    fn explained(&self, mut report: Report) -> Report {
+        let unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(unheard), Some(problem)) = (unheard, &mut report.problem)
+            && problem.code == Code::Unconfirmed
+        {
+            let why = problem.why.take().unwrap_or_default();
+            problem.why = Some(format!("{why}\nfrom here: {unheard}"));
         }
+        report
     }
 
     /// Runs a script, and confirms the run as soon as it asks for that.
@@ -123,13 +146,26 @@ impl Change<'_> {
             let limit = deadline.saturating_duration_since(Instant::now());
             let output =
                 self.session.script_afresh(&script, &arguments, vec![Arc::clone(&said)], limit).await;
-            match output {
-                // Whoever can log in but not become root has not reached the host either.
+            let unheard = match output {
                 Ok(output) if output.status.success() => return,
-                Err(problem) if problem.code == Code::SshAuth => refused += 1,
-                _ => {}
-            }
+                // Whoever can log in but not become root has not reached the host either.
+                Ok(output) => clean(output.stderr_text().trim()),
+                Err(problem) => {
+                    refused += u32::from(problem.code == Code::SshAuth);
+                    [Some(problem.what), problem.why].into_iter().flatten().collect::<Vec<_>>().join(": ")
+                }
+            };
+            self.note(unheard, limit);
             sleep(AGAIN).await;
+        }
+    }
+
+    /// Notes why an attempt to confirm that could take so long was not heard.
+    fn note(&self, why: String, limit: Duration) {
+        let mut last = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
+        // An attempt that was cut short says less than the one before.
+        if last.is_none() || limit > CUT_SHORT {
+            *last = Some(why);
         }
     }
 

@@ -39,7 +39,7 @@ pub async fn rollback(
     terms: Terms<'_>,
 ) -> Result<Report, Problem> {
     let run = RunId::draw();
-    let change = Change { session, program: activator, run: &run, terms };
+    let change = Change::new(session, activator, &run, terms);
     let (to, who, flags) = (to.to_string(), operator(), terms.flags());
     let flags = flags.iter().map(String::as_str);
     let arguments = [to.as_str(), fingerprint, &who, &run, activator].into_iter().chain(flags);

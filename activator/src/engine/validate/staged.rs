@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// Validates what is staged. Returns what could not be shown to the commands.
 ///
 /// # Errors
-/// [`Code::Validation`]. Nothing managed was touched, and no account.
+/// [`crate::problem::Code::Validation`]. Nothing managed was touched, and no account.
 pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<String>, Problem> {
     let operations = journal.operations.iter();
     let questions: Vec<Question> =

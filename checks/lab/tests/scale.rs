@@ -20,6 +20,7 @@ const AT_ONCE: usize = 16;
 fn a_change_goes_through_many_hosts() {
     let fleet = Simulation::boot(format!("{}-scale", std::process::id())).unwrap();
     fleet.found(HOSTS).unwrap();
+    hosts_are_asked_while_others_are_built(&fleet);
     waves_and_budgets_are_kept_among_many(&fleet);
     many_hosts_at_once_are_not_too_many_files(&fleet);
     one_failure_stops_the_rollout_in_its_wave(&fleet);
@@ -89,6 +90,19 @@ fn assert_in_waves(log: &[Noted], waves: &[Vec<String>]) {
 
 fn is_database(host: &str) -> bool {
     host.ends_with('0')
+}
+
+/// There are more hosts than one call of Nix builds.
+fn hosts_are_asked_while_others_are_built(fleet: &Simulation) {
+    let plan = fleet.script("nixfleet plan --events").unwrap().run().unwrap().success().unwrap();
+    let events: Vec<Value> = plan.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let is = |event: &Value, name: &str| event["event"] == name;
+    let built = events.iter().position(|event| is(event, "stageEnded") && event["stage"] == "build").unwrap();
+    let (before, after) = events.split_at(built);
+    let planned = |events: &[Value]| events.iter().filter(|event| is(event, "hostPlanned")).count();
+    assert!(planned(before) > 0, "{plan}");
+    assert_eq!(planned(before) + planned(after), HOSTS);
+    fleet.log().unwrap();
 }
 
 /// One of them does not answer at first.

@@ -9,6 +9,7 @@ use super::{Context, change, confirm, plan, planning, resume, targets};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::document::HostResult;
 use crate::exit::Exit;
+use crate::nix::Supply;
 use crate::rollout::Outline;
 use crate::saved::SavedPlan;
 
@@ -47,9 +48,8 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
         let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
         let sessions = targets::sessions(hosts, &args.targets)?;
-        return Ok(match planning::build(&nix, &sessions, parallel, context).await? {
-            Ok(closures) => {
-                let plans = planning::ask(sessions, &closures, asking, context).await?;
+        return Ok(match planning::prepare(&nix, sessions, asking, context).await? {
+            Ok((closures, plans)) => {
                 let memory = Memory::New { closures };
                 Ok(Rollout { id, question, origin, outline, plans, left_out, memory })
             }
@@ -59,7 +59,7 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
     let saved = SavedPlan::read(file)?;
     context.events.say(saved.origin.known());
     let (sessions, closures) = (targets::sessions(saved.hosts(), &args.targets)?, saved.closures());
-    let plans = planning::ask(sessions, &closures, asking, context).await?;
+    let plans = planning::ask(sessions, Supply::of(closures.clone()), asking, context).await?;
     let exact = |plan: &HostPlan| plan.plan().is_some_and(|now| saved.objection(plan.name(), now).is_none());
     if plans.iter().all(exact) {
         let mut policy = args.rollout.run.of(saved.outline.policy.clone());

@@ -25,12 +25,11 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
     let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
     let (sessions, parallel) = (targets::sessions(hosts, &args.targets)?, args.targets.at_once());
-    let closures = match planning::build(&nix, &sessions, parallel, context).await? {
-        Ok(closures) => closures,
+    let asking = Asking { force: &args.force, parallel, health_checks: false };
+    let plans = match planning::prepare(&nix, sessions, asking, context).await? {
+        Ok((_, plans)) => plans,
         Err(results) => return context.refuse(results, Exit::Refused),
     };
-    let asking = Asking { force: &args.force, parallel, health_checks: false };
-    let plans = planning::ask(sessions, &closures, asking, context).await?;
     show(&plans, context)?;
     show_waves(&outline, &plans, &left_out, context);
     show_without(&plans, context);

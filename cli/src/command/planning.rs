@@ -1,4 +1,5 @@
-//! Builds the closures of the selected hosts and asks each host what would change. `plan` ends here, `apply` goes on.
+//! Builds the closures of the selected hosts and asks each host what would change, as soon as its closure is there. `plan` ends
+//! here, `apply` goes on.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -17,7 +18,7 @@ use crate::contents;
 use crate::document::HostResult;
 use crate::event::{Happening, Phase, Stage};
 use crate::health;
-use crate::nix::{Closure, Nix};
+use crate::nix::{Closure, Inlet, Nix, Supply, supply};
 use crate::orchestrate::each;
 use crate::plan_text::PlanText;
 use crate::remote::{self, Activators, Wanted};
@@ -26,14 +27,31 @@ use crate::ssh::Session;
 /// How many rounds of hosts are connected while the build runs.
 const WARM: usize = 4;
 
-/// Builds, while the connections are being opened.
+/// Closures by host, and the plans of all hosts.
+pub type Prepared = (BTreeMap<String, Closure>, Vec<HostPlan>);
+
+/// Builds, while the connections are being opened and hosts whose closures are there are asked.
 ///
 /// # Errors
-/// The evaluation fails, or a build that belongs to no host. Failed builds of hosts are in the inner error: then no
-/// host is asked or touched.
-pub async fn build(
+/// The evaluation fails, or a build that belongs to no host. Failed builds of hosts are in the inner error: then no host has
+/// more than looked at itself.
+pub async fn prepare(
+    nix: &Nix,
+    sessions: Vec<Arc<Session>>,
+    asking: Asking<'_>,
+    context: &Context,
+) -> anyhow::Result<Result<Prepared, Vec<HostResult>>> {
+    let (inlet, supply) = supply();
+    let building = build(nix, &sessions, inlet, asking.parallel, context);
+    let (built, plans) = tokio::try_join!(building, ask(sessions.clone(), supply, asking, context))?;
+    Ok(built.map(|closures| (closures, plans)))
+}
+
+/// Builds, while the connections are being opened.
+async fn build(
     nix: &Nix,
     sessions: &[Arc<Session>],
+    inlet: Inlet,
     parallel: NonZeroUsize,
     context: &Context,
 ) -> anyhow::Result<Result<BTreeMap<String, Closure>, Vec<HostResult>>> {
@@ -52,7 +70,7 @@ pub async fn build(
             each(sessions, parallel, &interrupt, connect).await
         }
     });
-    let built = context.stage(Stage::Build, nix.build(&hosts)).await;
+    let built = context.stage(Stage::Build, nix.build(&hosts, &inlet)).await;
     let built = built.inspect_err(|_| connecting.abort())?;
     if built.failed.is_empty() {
         return Ok(Ok(built.closures));
@@ -76,13 +94,13 @@ pub struct Asking<'a> {
     pub health_checks: bool,
 }
 
-/// Asks every host for its plan.
+/// Asks every host for its plan, as soon as its closure is there.
 ///
 /// # Errors
 /// Only a bug; what goes wrong on a host is in its plan.
 pub async fn ask(
     sessions: Vec<Arc<Session>>,
-    closures: &BTreeMap<String, Closure>,
+    supply: Supply,
     asking: Asking<'_>,
     context: &Context,
 ) -> anyhow::Result<Vec<HostPlan>> {
@@ -90,9 +108,10 @@ pub async fn ask(
     let planned = each(sessions.clone(), asking.parallel, &context.interrupt, |session| {
         let (activators, events) = (Arc::clone(&activators), context.events.clone());
         let (force, health_checks) = (asking.force.force.clone(), asking.health_checks);
-        let closure = closures.get(&session.host().name).cloned().unwrap_or_default();
+        let mut supply = supply.clone();
         async move {
             let name = &session.host().name;
+            let Some(closure) = supply.closure(name).await else { return Err(not_built(name)) };
             events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
             let checking = || events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Checking });
             let trying = health_checks.then_some(checking);
@@ -103,6 +122,10 @@ pub async fn ask(
     });
     let planned = planned.await?;
     Ok(sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned }).collect())
+}
+
+fn not_built(host: &str) -> Problem {
+    Problem::new(Code::Build, "its closure is not there").at(host).because("a build failed before it")
 }
 
 /// What is told of a host that was asked for its plan.

@@ -16,7 +16,7 @@ use super::{Context, change, planning, targets};
 use crate::args::{ApplyArgs, Resumed};
 use crate::event::{End, HostEnd};
 use crate::exit::Exit;
-use crate::nix::Closure;
+use crate::nix::{Closure, Supply};
 use crate::orchestrate::each;
 use crate::remote;
 use crate::rollout::{Head, Outline, Record, RolloutId, Told};
@@ -50,7 +50,7 @@ pub async fn execute(
         .partition(|session| !done.contains_key(&session.host().name));
     let parallel = args.targets.at_once();
     let asking = Asking { force: &args.force, parallel, health_checks: true };
-    let mut plans = planning::ask(open, &closures, asking, context).await?;
+    let mut plans = planning::ask(open, Supply::of(closures.clone()), asking, context).await?;
     let found = found(&plans, &closures, parallel, context).await?;
     for end in &found {
         changed.extend(end.after.clone().map(|after| (end.host.clone(), (end.before.clone(), after))));

@@ -7,7 +7,7 @@ use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
 use serde::Deserialize;
 
-use super::{Nix, failure, no_result};
+use super::{Inlet, Nix, failure, no_result};
 
 /// How many closures are built in one call of Nix, whose time grows with the square of their number: on one busy machine with
 /// 2.26 a closure took 220 ms among a thousand and 35 to 55 among a hundred. What they share is built by the first call that
@@ -38,19 +38,23 @@ struct Realised {
 }
 
 impl Nix {
-    /// Builds the closures of these hosts, as far as they can be built.
+    /// Builds the closures of these hosts, as far as they can be built. Each is let into `inlet` when it is there, unless one
+    /// before it could not be built.
     ///
     /// # Errors
     /// The evaluation of a host fails, or a build fails in a way that belongs to no host.
-    pub async fn build(&self, hosts: &[Host]) -> Result<Built, Problem> {
+    pub async fn build(&self, hosts: &[Host], inlet: &Inlet) -> Result<Built, Problem> {
         let mut derivations = self.derivations(hosts).await?;
         let mut built = Built::default();
         while !derivations.is_empty() {
             let later = derivations.keys().nth(AT_ONCE).cloned();
             let later = later.map(|host| derivations.split_off(&host)).unwrap_or_default();
             let Built { closures, failed } = self.build_some(&derivations).await?;
-            built.closures.extend(closures);
             built.failed.extend(failed);
+            if built.failed.is_empty() {
+                inlet.add(&closures);
+            }
+            built.closures.extend(closures);
             derivations = later;
         }
         Ok(built)

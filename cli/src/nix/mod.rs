@@ -8,6 +8,7 @@ mod failure;
 mod roots;
 mod serve;
 mod stock;
+mod supply;
 mod trace;
 mod wire;
 
@@ -24,6 +25,7 @@ pub use build::{Built, Closure};
 pub use copy::{Failure as CopyFailure, Freight, copy};
 pub use roots::Keeping;
 pub use stock::{Stock, StorePath};
+pub use supply::{Inlet, Supply, supply};
 
 /// How long an evaluation or a build may take.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);

@@ -52,7 +52,10 @@ impl Board {
     pub fn hear(&mut self, happening: &Happening, now: Instant) {
         match happening {
             Happening::StageBegan { stage } => self.stage = Some((*stage, now)),
-            Happening::StageEnded { .. } => self.stage = None,
+            Happening::StageEnded { .. } => {
+                self.stage = None;
+                self.begin_anew();
+            }
             Happening::HostPhase { host, phase } => self.phase(host, *phase, now),
             Happening::HostPlanned { host, .. } => self.over(host),
             Happening::HostEnded(end) => {
@@ -90,7 +93,12 @@ impl Board {
         if self.active.remove(host).is_some() && self.rollout.is_none() {
             self.done += 1;
         }
-        if self.active.is_empty() && self.rollout.is_none() {
+        self.begin_anew();
+    }
+
+    /// Counts from nothing again where nothing is being done any more.
+    fn begin_anew(&mut self) {
+        if self.active.is_empty() && self.rollout.is_none() && self.stage.is_none() {
             (self.begun, self.done) = (0, 0);
         }
     }
@@ -143,7 +151,14 @@ impl Board {
     fn whole(&self, now: Instant, room: Room) -> String {
         match (&self.rollout, self.stage) {
             (Some(rollout), _) => rollout.line(now, room, &self.at_work()),
-            (None, Some((stage, since))) => format!("{}  {}", stage.as_str(), elapsed(now - since)),
+            (None, Some((stage, since))) => {
+                let stage = format!("{}  {}", stage.as_str(), elapsed(now - since));
+                if self.begun > 0 {
+                    format!("{stage} · {}, {} done", self.at_work(), self.done)
+                } else {
+                    stage
+                }
+            }
             (None, None) => format!("{}, {} done", self.at_work(), self.done),
         }
     }

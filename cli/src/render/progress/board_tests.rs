@@ -73,24 +73,24 @@ fn rollout() -> Vec<(u64, Happening)> {
 
 #[test]
 fn each_host_says_what_it_does_and_for_how_long() {
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         web-3                   activating  10s
         cache-with-a-long-name  waits for wave 3  18s
         db-1                    waits for others of its wave  15s
-        wave 2 of 3 ━━━━━━────────────── 1/3 · all 2/5 · 1 failed · 1 in work, 2 waiting · 1m 30s"#]]
+        wave 2 of 3 ━━━━━━────────────── 1/3 · all 2/5 · 1 failed · 1 in work, 2 waiting · 1m 30s"]]
     .assert_eq(&shown(100, 24, &rollout()));
 }
 
 #[test]
 fn a_small_terminal_shows_less() {
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         web-3  activating  10s
         … and 2 more
-        wave 2 of 3 1/3 · all 2/5 · 1 failed ·…"#]]
+        wave 2 of 3 1/3 · all 2/5 · 1 failed ·…"]]
     .assert_eq(&shown(40, 4, &rollout()));
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         … and 3 m…
-        wave 2 of…"#]]
+        wave 2 of…"]]
     .assert_eq(&shown(11, 3, &rollout()));
 }
 
@@ -119,6 +119,33 @@ fn two_hundred_hosts_fit_and_none_is_left_behind() {
         … and 178 more
         ──────────────────── 1/200 · 199 in work · 2s"]]
     .assert_eq(&text.lines().skip(21).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn hosts_are_asked_while_others_are_built() {
+    let planned = |host: &str| Happening::HostPlanned {
+        host: host.into(),
+        steps: Some(1),
+        current: None,
+        problem: None,
+    };
+    let mut all =
+        vec![(0, Happening::StageBegan { stage: Stage::Build }), (9, phase("web-1", Phase::Planning))];
+    expect_test::expect![[r"
+        web-1  planning  0s
+        building  9s · 1 in work, 0 done"]]
+    .assert_eq(&shown(80, 24, &all));
+    all.extend([(10, planned("web-1")), (11, phase("web-2", Phase::Planning))]);
+    expect_test::expect![[r"
+        web-2  planning  0s
+        building  11s · 1 in work, 1 done"]]
+    .assert_eq(&shown(80, 24, &all));
+    let (stage, duration_ms, problem) = (Stage::Build, 1, None);
+    all.push((12, Happening::StageEnded { stage, duration_ms, problem }));
+    expect_test::expect![[r"
+        web-2  planning  1s
+        1 in work, 1 done"]]
+    .assert_eq(&shown(80, 24, &all));
 }
 
 #[test]

@@ -4,16 +4,13 @@ use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
+use nixfleet::{Answer, Output, clean, plans};
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Report, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use crate::process::Output;
-use crate::remote::Answer;
-use crate::render::{clean, plans};
 
 /// Reads what a host wrote on standard output as an answer of every kind, and shows what comes of it.
 ///

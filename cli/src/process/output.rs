@@ -15,7 +15,7 @@ pub struct Output {
 
 impl Output {
     /// Standard error as text.
-    pub fn stderr_text(&self) -> String {
+    pub(crate) fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 }

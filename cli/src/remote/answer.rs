@@ -21,9 +21,9 @@ const EXCERPT: usize = 2000;
 pub struct Answer {
     host: Host,
     /// The activator of the generation in force, if there is one.
-    pub activator: Option<String>,
+    pub(super) activator: Option<String>,
     /// Whether the host has Nix.
-    pub has_nix: bool,
+    pub(super) has_nix: bool,
     /// What followed the facts.
     document: String,
     stderr: String,
@@ -64,7 +64,7 @@ impl Answer {
     }
 
     /// Whether the script ended with 0.
-    pub fn succeeded(&self) -> bool {
+    pub(super) fn succeeded(&self) -> bool {
         self.exit == Some(0)
     }
 
@@ -108,7 +108,7 @@ impl Answer {
     }
 
     /// Why there is no document.
-    pub fn refusal(&self) -> Problem {
+    pub(super) fn refusal(&self) -> Problem {
         let host = &self.host;
         let line =
             self.stderr.lines().find(|line| line.contains("sudo:") || line.contains("sudo: not found"));

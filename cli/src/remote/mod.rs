@@ -19,6 +19,7 @@ use nixfleet_activate::problem::Problem;
 
 use crate::ssh::Session;
 
+pub use answer::Answer;
 pub use apply::apply;
 pub use health::health;
 pub use plan::{Activators, Wanted, plan};
@@ -27,8 +28,6 @@ pub use run::{Finished, Line, run};
 pub use send::send;
 pub use status::status;
 pub use terms::Terms;
-
-use answer::Answer;
 
 /// How long a host may look at itself.
 const LOOK: Duration = Duration::from_secs(300);

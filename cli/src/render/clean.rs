@@ -2,6 +2,7 @@
 
 /// Makes control characters visible instead of effective, and marks characters that reorder text. Line ends and tabs
 /// stay.
+#[must_use]
 pub fn clean(text: &str) -> String {
     text.chars()
         .map(|c| match c {

@@ -1,0 +1,35 @@
+//! The `nixfleet` command: evaluates, builds, connects, orchestrates, shows. Hosts are changed only by their own
+//! activator.
+//!
+//! Its program is a call of [`run`]. What else is public is what fuzzing needs: everything that takes in what a host has
+//! said, and shows it.
+
+mod args;
+mod command;
+mod contents;
+mod document;
+mod event;
+mod exit;
+mod flake;
+mod health;
+mod history;
+mod interrupt;
+mod inventory;
+mod nix;
+mod notify;
+mod orchestrate;
+mod plan_text;
+mod process;
+mod program;
+mod remote;
+mod render;
+mod rollout;
+mod saved;
+mod ssh;
+mod state;
+mod tip;
+
+pub use process::Output;
+pub use program::run;
+pub use remote::Answer;
+pub use render::{clean, plans};

@@ -1,0 +1,185 @@
+//! One run of the program, from its words to its exit code.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use nixfleet_activate::problem::{Code, Problem};
+
+use crate::args::{self, Cli, OutputArgs};
+use crate::command::{self, Context};
+use crate::document::{Document, HostResult};
+use crate::event::{Bus, Happening, Lines};
+use crate::exit::Exit;
+use crate::history::Writer;
+use crate::interrupt::Interrupt;
+use crate::rollout::RolloutId;
+use crate::state::StateDir;
+use crate::{process, remote, render, tip};
+
+/// Runs the program with these words, of which the first is its own name.
+pub fn run(given: impl Iterator<Item = OsString>) -> ExitCode {
+    let words = words(given);
+    let asks = |flag: &str| words.iter().take_while(|word| *word != "--").any(|word| word == flag);
+    let output = OutputArgs { json: asks("--json"), events: asks("--events"), verbose: false };
+    match Cli::try_parse_from(&words) {
+        Ok(cli) => execute(&cli, args::shown(&words)).into(),
+        Err(error) if output.is_for_programs() && error.use_stderr() => {
+            let why = error.render().to_string();
+            let problem = Problem::new(Code::Usage, "the command line cannot be read").because(why.trim());
+            ended("", output, &bus(output), Instant::now(), Err(problem.into()), false).into()
+        }
+        Err(error) => {
+            let error = tip::with(error);
+            // A reader that went away is no reason to fail.
+            let _ = error.print();
+            if error.use_stderr() { Exit::Refused } else { Exit::Good }.into()
+        }
+    }
+}
+
+/// The command line, where a program called `nixfleet-apply` is `nixfleet apply`.
+fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = given.collect();
+    let name =
+        words.first().and_then(|word| Path::new(word).file_name()?.to_str()?.strip_prefix("nixfleet-"));
+    if let Some(subcommand) = name.map(OsString::from) {
+        words.splice(..1, ["nixfleet".into(), subcommand]);
+    }
+    words
+}
+
+fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
+    process::allow_files();
+    let (name, began, events) = (cli.command.name(), Instant::now(), bus(cli.output));
+    let id = RolloutId::draw();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return ended(name, cli.output, &events, began, Err(error.into()), false),
+    };
+    if cli.command.is_remembered() {
+        remember(&events);
+    }
+    let interrupt = Interrupt::default();
+    let context = Context::new(id.clone(), name, cli.output, interrupt.clone(), events.clone());
+    let result = runtime.block_on(async {
+        let (command, operator) = (name.to_owned(), remote::operator());
+        events.say(Happening::CommandBegan { id, command, arguments, operator });
+        let result = tokio::select! {
+            result = command::execute(&cli.command, &context) => result,
+            () = interrupt.leave() => return Err(interrupted(&interrupt)),
+        };
+        // A user for whom a listener takes too long says so.
+        tokio::select! {
+            () = events.settle() => {}
+            () = interrupt.again() => {}
+        }
+        result
+    });
+    let exit = ended(name, cli.output, &events, began, result, interrupt.is_wanted());
+    runtime.block_on(async {
+        tokio::select! {
+            () = events.finish() => {}
+            () = interrupt.again() => {}
+        }
+    });
+    // Whatever still runs is ended with the runtime; a question that nobody answered must not hold it up.
+    runtime.shutdown_background();
+    exit
+}
+
+/// The bus, with those who listen to every command.
+fn bus(output: OutputArgs) -> Bus {
+    let bus = Bus::default();
+    if output.events {
+        bus.subscribe(Lines::new(std::io::stdout()));
+    }
+    bus
+}
+
+/// Whatever happens is remembered. That it cannot be is no reason to do nothing.
+fn remember(events: &Bus) {
+    match StateDir::find().map_err(Into::into).and_then(Writer::begin) {
+        Ok(writer) => events.subscribe(writer),
+        Err(error) => render::err(format_args!("warning: this command is missing from the history: {error}")),
+    }
+}
+
+/// Why a command that was left at once has no result.
+fn interrupted(interrupt: &Interrupt) -> anyhow::Error {
+    let why = if interrupt.finds_hosts_changing() {
+        "hosts that were being changed go on by themselves; all others are as they were"
+    } else {
+        "no host was changed"
+    };
+    // The terminal has just shown ^C, with no line end.
+    render::err("");
+    Problem::new(Code::Usage, "interrupted").because(why).into()
+}
+
+/// Tells how a command ended. Where it came to no host, that is said as well; only a bug shows more than a problem.
+fn ended(
+    command: &'static str,
+    output: OutputArgs,
+    events: &Bus,
+    began: Instant,
+    result: anyhow::Result<Exit>,
+    interrupted: bool,
+) -> Exit {
+    let refused = if interrupted { Exit::Interrupted } else { Exit::Refused };
+    let (exit, problem) = match result.map_err(anyhow::Error::downcast::<Problem>) {
+        Ok(exit) => (exit, None),
+        Err(Ok(problem)) => {
+            report(command, output, &problem);
+            (refused, Some(problem))
+        }
+        Err(Err(bug)) => {
+            render::err(format_args!("error: this is a bug in nixfleet: {bug:?}"));
+            (refused, None)
+        }
+    };
+    let exit = match (render::lost(), exit) {
+        (Some(why), Exit::Good | Exit::Changes) => {
+            render::err(format_args!("error: standard output is not complete: {why}"));
+            Exit::HostFailed
+        }
+        (_, exit) => exit,
+    };
+    let duration_ms = command::milliseconds(began);
+    let exit_code = exit as u8;
+    events.say(Happening::CommandEnded { command: command.to_owned(), exit_code, duration_ms, problem });
+    exit
+}
+
+/// Says why a command came to no host.
+fn report(command: &'static str, output: OutputArgs, problem: &Problem) {
+    if output.json {
+        let document = Document::<HostResult>::failed(command, problem.clone());
+        if let Err(error) = render::json(&document) {
+            render::err(format_args!("error: {error}"));
+        }
+    } else if !output.events {
+        render::err(format_args!("error: {}", render::clean(&problem.to_string())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_program_named_after_a_subcommand_is_that_subcommand() {
+        let words = |line: &str| words(line.split(' ').map(OsString::from)).join(" ".as_ref());
+        assert_eq!(words("/nix/store/x/bin/nixfleet-apply --yes"), "nixfleet apply --yes");
+        assert_eq!(words("/usr/bin/nixfleet apply"), "/usr/bin/nixfleet apply");
+    }
+}

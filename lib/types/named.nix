@@ -83,7 +83,7 @@ in
   httpUrl = matching {
     name = "httpUrl";
     description = "an address such as \"http://localhost:8080/health\"";
-    regex = "https?://[A-Za-z0-9._:%-]+([/?][^ \n]*)?|https?://\\[[0-9a-fA-F:.]+](:[0-9]+)?([/?][^ \n]*)?";
+    regex = "https?://([A-Za-z0-9._%-]+|\\[[0-9a-fA-F:.]+])(:[1-9][0-9]{0,4})?([/?][^ \n]*)?";
     placeholder = "http://localhost/";
   };
 

@@ -22,7 +22,13 @@ impl Url {
         match uri.authority() {
             // What is in a manifest can be read by everybody.
             Some(authority) if authority.as_str().contains('@') => invalid("has a user name in it"),
-            Some(authority) if !authority.host().is_empty() && authority.port_u16() != Some(0) => Ok(()),
+            // A port that is none would be taken for the usual one.
+            Some(authority)
+                if authority.as_str() != authority.host() && !matches!(authority.port_u16(), Some(1..)) =>
+            {
+                invalid("has a port that is none from 1 to 65535")
+            }
+            Some(authority) if !authority.host().is_empty() => Ok(()),
             _ => invalid("names no host"),
         }
     }
@@ -55,6 +61,8 @@ mod tests {
             "http://web/ x",
             "/x",
             "http://web:0/",
+            "http://web:99999/",
+            "http://[::1]:65536/",
         ] {
             assert!(bad.parse::<Url>().is_err(), "{bad}");
         }

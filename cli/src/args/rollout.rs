@@ -90,9 +90,7 @@ impl RolloutArgs {
         };
         let canary = match canary.as_slice() {
             [] => None,
-            [count] if count.bytes().all(|byte| byte.is_ascii_digit()) => {
-                count.parse().ok().map(Canary::First)
-            }
+            [count] if count.parse::<usize>().is_ok() => count.parse().ok().map(Canary::First),
             expressions => Some(Canary::Chosen(expressions.to_vec())),
         };
         let waves = (!wave.is_empty()).then(|| wave.clone());
@@ -185,6 +183,8 @@ mod tests {
         assert_eq!(policy("x --strategy all-at-once", fleet), Policy::plain());
         let chosen = policy("x --canary @db --canary web-1", Policy::plain()).canary;
         assert_eq!(chosen, Canary::Chosen(vec!["@db".to_owned(), "web-1".to_owned()]));
+        // Such as an empty variable of a shell: it is refused where hosts are selected, and does not mean nobody.
+        assert_eq!(policy("x --canary=", Policy::plain()).canary, Canary::Chosen(vec![String::new()]));
     }
 
     #[test]

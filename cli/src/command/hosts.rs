@@ -8,7 +8,7 @@ use crate::args::HostsArgs;
 use crate::document::Document;
 use crate::exit::Exit;
 use crate::render;
-use crate::rollout::described;
+use crate::rollout::{described, has_expired, today};
 
 /// A host in the JSON document: the inventory's own words, under the key that every command has.
 #[derive(Serialize)]
@@ -29,6 +29,7 @@ pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit
         render::json(&Document::of(context.name, listed.collect()))?;
         return Ok(Exit::Good);
     }
+    let today = today();
     let rows = hosts.iter().map(|host| {
         let base = serde_json::to_value(host.base).unwrap_or_default();
         vec![
@@ -39,7 +40,7 @@ pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit
             format!("{}:{}", host.ssh.user, host.ssh.port),
             host.tags.join(" "),
             host.roles.join(" "),
-            left_out(host),
+            left_out(host, &today),
         ]
     });
     context.show(&render::table(&["host", "base", "system", "address", "ssh", "tags", "roles", ""], rows));
@@ -47,7 +48,8 @@ pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit
 }
 
 /// Why an apply leaves a host out, if the inventory says something of the kind.
-fn left_out(host: &Host) -> String {
+fn left_out(host: &Host, today: &str) -> String {
     let maintenance = host.maintenance.as_ref().map(|why| format!("maintenance: {why}"));
-    maintenance.or_else(|| host.pin.as_ref().map(described)).unwrap_or_default()
+    let pinned = |pin| if has_expired(pin, today) { "no longer " } else { "" }.to_owned() + &described(pin);
+    maintenance.or_else(|| host.pin.as_ref().map(pinned)).unwrap_or_default()
 }

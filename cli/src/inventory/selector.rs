@@ -52,11 +52,18 @@ pub fn select(fleet: &Fleet, args: &SelectionArgs) -> Result<Vec<Host>, Problem>
 /// Those of these hosts that any of the expressions selects.
 ///
 /// # Errors
-/// As for [`select`]; an empty selection is no error here.
+/// As for [`select`], where an expression selects no host of the whole fleet; none of these hosts is no error.
 pub fn matching(fleet: &Fleet, expressions: &[String], hosts: &[Host]) -> Result<BTreeSet<String>, Problem> {
     let matcher = |text: &String| {
         let expression = parse(text).map_err(|error| malformed(text, error))?;
-        Matcher::new(fleet, &expression)
+        let matcher = Matcher::new(fleet, &expression)?;
+        if fleet.hosts.values().any(|host| matcher.matches(host)) {
+            return Ok(matcher);
+        }
+        Err(Problem::new(Code::Selection, "an expression selects no host")
+            .at(text)
+            .because(format!("none of the {} hosts of the fleet matches", fleet.hosts.len()))
+            .help("see all hosts with their tags and roles: nixfleet hosts"))
     };
     let matchers = expressions.iter().map(matcher).collect::<Result<Vec<_>, _>>()?;
     let matching = hosts.iter().filter(|host| matchers.iter().any(|matcher| matcher.matches(host)));

@@ -55,7 +55,10 @@ impl FromStr for RolloutId {
         if text.len() == TIME + DRAWN && text.bytes().enumerate().all(right) {
             return Ok(Self(text.to_owned()));
         }
-        Err(format!("`{}` is no rollout, which looks like 20261120-140322-kbzq", text.escape_debug()))
+        Err(format!(
+            "`{}` is no rollout, which looks like 20261120-140322-kbzq; see them: nixfleet history",
+            text.escape_debug()
+        ))
     }
 }
 

@@ -49,7 +49,7 @@ pub fn described(pin: &Pin) -> String {
 }
 
 /// Dates written like this sort as they follow each other.
-fn has_expired(pin: &Pin, today: &str) -> bool {
+pub fn has_expired(pin: &Pin, today: &str) -> bool {
     pin.until.as_deref().is_some_and(|until| until < today)
 }
 

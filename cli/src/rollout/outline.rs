@@ -52,7 +52,8 @@ impl Outline {
         let sequence = waves::sequence(hosts, &ranks, &policy);
         let canaries = match &policy.canary {
             Canary::First(count) => sequence.iter().take(*count).cloned().collect(),
-            Canary::Chosen(expressions) => inventory::matching(fleet, expressions, hosts)?,
+            Canary::Chosen(expressions) => inventory::matching(fleet, expressions, hosts)
+                .map_err(|problem| problem.at(format!("rollout.canary: {}", expressions.join(", "))))?,
         };
         let waves = waves::waves(sequence, &canaries, &policy.waves);
         Ok(Self { policy, waves, budgets: budgets(fleet, hosts), groups })

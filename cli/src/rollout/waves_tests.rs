@@ -92,6 +92,9 @@ fn canaries_go_first_and_count_as_done() {
     let unknown = Policy { canary: Canary::Chosen(vec!["@cannary".to_owned()]), ..policy };
     let problem = Outline::of(&fleet(&hosts, &[]), &hosts, unknown).unwrap_err();
     assert_eq!(problem.help.as_deref(), Some("did you mean canary?"));
+    assert_eq!(problem.location.as_deref(), Some("rollout.canary: @cannary"));
+    let nobody = Policy { canary: Canary::Chosen(vec!["@canary and web-001".to_owned()]), ..Policy::plain() };
+    assert!(Outline::of(&fleet(&hosts, &[]), &hosts, nobody).is_err(), "it would go to all at once");
 }
 
 #[test]

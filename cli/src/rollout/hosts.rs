@@ -11,7 +11,7 @@ use super::{Outline, State};
 #[derive(Clone, Debug)]
 struct Member {
     state: State,
-    /// It has begun since this schedule was made.
+    /// Something was begun on it since this schedule was made.
     fresh: bool,
     /// It stands where the rollout has put it.
     changed: bool,
@@ -97,11 +97,16 @@ impl Hosts {
         self.members[host].state
     }
 
+    /// The wave of a host.
+    pub fn wave(&self, host: usize) -> usize {
+        self.members[host].wave
+    }
+
     /// Notes where a host stands from now on.
     pub fn put(&mut self, host: usize, state: State) {
         let old = std::mem::replace(&mut self.members[host].state, state);
         let member = &mut self.members[host];
-        member.fresh |= state.is_changing();
+        member.fresh |= state.is_changing() || state == State::Copying;
         if let State::Ended(outcome) = state {
             member.changed = outcome.has_changed() || member.changed && outcome != Outcome::RolledBack;
         }
@@ -187,9 +192,12 @@ impl Hosts {
         !self.to_return.is_empty()
     }
 
-    /// How many hosts of a wave had this outcome before it began.
-    pub fn settled(&self, wave: usize, outcome: Outcome) -> usize {
-        self.of(wave).filter(|member| !member.fresh && member.state == State::Ended(outcome)).count()
+    /// The hosts of a wave that have ended: whether something was begun on each, and how it ended.
+    pub fn ended(&self, wave: usize) -> impl Iterator<Item = (bool, Outcome)> {
+        self.of(wave).filter_map(|member| match member.state {
+            State::Ended(outcome) => Some((member.fresh, outcome)),
+            _ => None,
+        })
     }
 
     /// How many hosts of a wave are not as they should be.

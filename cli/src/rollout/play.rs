@@ -1,6 +1,6 @@
 //! A rollout in a test, without hosts and without time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use nixfleet_activate::report::Outcome;
@@ -19,6 +19,10 @@ pub struct Play {
     pub schedule: Schedule,
     /// How hosts end that are changed; ok where nothing is said.
     pub ends: BTreeMap<String, Outcome>,
+    /// Hosts to which nothing can be copied.
+    pub uncopied: BTreeSet<String>,
+    /// Hosts that do not go back.
+    pub stubborn: BTreeSet<String>,
     /// The time.
     pub now: Duration,
     said: Vec<String>,
@@ -34,6 +38,8 @@ impl Play {
             names: outline.hosts().map(|(_, name)| name.to_owned()).collect(),
             schedule: Schedule::new(outline.policy.clone(), Hosts::new(outline, stands)),
             ends: ends.iter().map(|(name, outcome)| ((*name).to_owned(), *outcome)).collect(),
+            uncopied: BTreeSet::new(),
+            stubborn: BTreeSet::new(),
             now: Duration::ZERO,
             said: Vec::new(),
             running: Vec::new(),
@@ -51,6 +57,9 @@ impl Play {
         for action in actions {
             let name = |host: usize| self.names[host].clone();
             match action {
+                Action::Copy(host) if self.uncopied.contains(&self.names[host]) => {
+                    self.schedule.ended(host, Outcome::Unreachable);
+                }
                 Action::Copy(host) => self.schedule.copied(host),
                 Action::Change(host) => {
                     self.said.push(name(host));
@@ -75,7 +84,9 @@ impl Play {
     pub fn end(&mut self, which: usize) {
         let (host, back) = self.running.remove(which);
         let foretold = self.ends.get(&self.names[host]).copied().unwrap_or(Outcome::Ok);
-        self.schedule.ended(host, if back { Outcome::RolledBack } else { foretold });
+        let gone_back =
+            if self.stubborn.contains(&self.names[host]) { Outcome::Failed } else { Outcome::RolledBack };
+        self.schedule.ended(host, if back { gone_back } else { foretold });
     }
 
     pub fn played_out(mut self) -> (String, Verdict) {

@@ -104,7 +104,8 @@ impl Schedule {
     pub fn ended(&mut self, host: usize, outcome: Outcome) {
         let returning = self.hosts.state(host) == State::Returning;
         self.hosts.put(host, State::Ended(outcome));
-        if !returning && self.counts(outcome) {
+        // Who could not be copied to ahead of its turn is no fault of the present wave, and counts when its own begins.
+        if !returning && self.counts(outcome) && self.hosts.wave(host) <= self.wave {
             self.failures += 1;
         }
     }
@@ -171,10 +172,9 @@ impl Schedule {
             return true;
         }
         actions.push(Action::WaveBegan(self.wave));
-        // Who did not even answer when it was asked for its plan never begins: its turn is now.
-        if self.policy.unreachable == Unreachable::Fail {
-            self.failures += self.hosts.settled(self.wave, Outcome::Unreachable);
-        }
+        // Who could not be copied to, or did not even answer when it was asked for its plan, never begins: its turn is now.
+        let failed = |begun, outcome| (begun || outcome == Outcome::Unreachable) && self.counts(outcome);
+        self.failures += self.hosts.ended(self.wave).filter(|(begun, outcome)| failed(*begun, *outcome)).count();
         self.phase = Phase::Running;
         true
     }
@@ -214,11 +214,7 @@ impl Schedule {
     }
 
     fn after_stop(&mut self, pause: Pause, actions: &mut Vec<Action>) -> bool {
-        let back = match (&pause, self.policy.on_failure) {
-            (Pause::Failures { .. }, OnFailure::RollbackWave) => self.hosts.changed(Some(self.wave)),
-            (Pause::Failures { .. }, OnFailure::RollbackAll) => self.hosts.changed(None),
-            _ => Vec::new(),
-        };
+        let back = if matches!(pause, Pause::Failures { .. }) { self.to_take_back() } else { Vec::new() };
         if back.is_empty() || self.interrupted {
             self.phase = Phase::Over(Verdict::Paused(pause));
             return true;
@@ -231,6 +227,15 @@ impl Schedule {
         true
     }
 
+    /// The hosts that stand where the rollout has put them, as far as they go back behind a failure.
+    fn to_take_back(&self) -> Vec<usize> {
+        match self.policy.on_failure {
+            OnFailure::Pause => Vec::new(),
+            OnFailure::RollbackWave => self.hosts.changed(Some(self.wave)),
+            OnFailure::RollbackAll => self.hosts.changed(None),
+        }
+    }
+
     fn go_back(&mut self, pause: Option<Pause>, actions: &mut Vec<Action>) -> bool {
         let room = self.policy.max_parallel.get().saturating_sub(self.hosts.changing());
         let room = if self.interrupted { 0 } else { room };
@@ -238,9 +243,12 @@ impl Schedule {
         if self.hosts.changing() > 0 {
             return false;
         }
-        let all = self.policy.on_failure == OnFailure::RollbackAll;
+        let (stayed, all) = (self.to_take_back().len(), self.policy.on_failure == OnFailure::RollbackAll);
         self.phase = Phase::Over(match pause {
             _ if self.hosts.any_to_return() => Verdict::Paused(Pause::Interrupted),
+            Some(pause) if stayed > 0 => {
+                Verdict::Paused(Pause::Stayed { why: Box::new(pause), hosts: stayed })
+            }
             Some(pause) => Verdict::Returned { pause, all },
             None => Verdict::Complete,
         });

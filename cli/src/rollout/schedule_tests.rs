@@ -123,6 +123,34 @@ fn what_must_wait_is_copied_to_beforehand() {
 }
 
 #[test]
+fn who_cannot_be_copied_to_counts_once_and_in_its_own_wave() {
+    let play = |failures, on_failure| {
+        let (unreachable, max_failures) = (Unreachable::Fail, Amount::Count(failures));
+        let policy = Policy { unreachable, max_failures, on_failure, ..in_pairs() };
+        let mut play = Play::new(&outline(&four(), &[], policy), &[], &[]);
+        play.uncopied.insert("c".to_owned());
+        play.played_out()
+    };
+    let (said, verdict) = play(0, OnFailure::RollbackWave);
+    assert_eq!(said, "wave 1, a, b, soak, wave 2, stop: 1 host failed, where 0 may");
+    assert_eq!(verdict, Verdict::Paused(failures(1)));
+    let (said, verdict) = play(1, OnFailure::Pause);
+    assert_eq!(said, "wave 1, a, b, soak, wave 2, d, 1 failed");
+    assert_eq!(verdict, Verdict::Complete);
+}
+
+#[test]
+fn who_does_not_go_back_is_not_said_to_have_gone() {
+    let outline = outline(&four(), &[], Policy { on_failure: OnFailure::RollbackAll, ..in_pairs() });
+    let mut play = Play::new(&outline, &[("d", Outcome::RolledBack)], &[]);
+    play.stubborn.insert("b".to_owned());
+    let (said, verdict) = play.played_out();
+    assert!(said.ends_with("3 go back, -a, -b, -c"), "{said}");
+    let stayed = Pause::Stayed { why: Box::new(failures(1)), hosts: 1 };
+    assert_eq!(verdict, Verdict::Paused(stayed));
+}
+
+#[test]
 fn an_interrupt_ends_a_soak() {
     let mut play = Play::new(&outline(&four(), &[], in_pairs()), &[], &[]);
     for _ in 0..2 {

@@ -11,7 +11,7 @@ pub enum Verdict {
     Complete,
     /// It stopped, and can be resumed.
     Paused(Pause),
-    /// It stopped, and hosts that it had changed went back.
+    /// It stopped, and the hosts that it had changed went back, every one of them.
     Returned {
         /// Why it stopped.
         pause: Pause,
@@ -42,6 +42,13 @@ pub enum Pause {
         /// The tag.
         tag: String,
     },
+    /// Hosts were to go back, and some stand where the rollout has put them.
+    Stayed {
+        /// Why they were to go back.
+        why: Box<Self>,
+        /// How many stand there.
+        hosts: usize,
+    },
 }
 
 impl fmt::Display for Pause {
@@ -61,6 +68,8 @@ impl fmt::Display for Pause {
             Self::Budget { tag } => {
                 write!(f, "as many hosts with the tag {tag} are down as may be")
             }
+            Self::Stayed { why, hosts: 1 } => write!(f, "{why}, and 1 host did not go back"),
+            Self::Stayed { why, hosts } => write!(f, "{why}, and {hosts} hosts did not go back"),
         }
     }
 }

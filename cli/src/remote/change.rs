@@ -32,6 +32,8 @@ const REFUSED: Duration = Duration::from_secs(6);
 /// How often the key may be refused while a change is to be confirmed. Nothing but the host's going back will mend
 /// that, and sshd shuts out addresses that go on trying.
 const REFUSALS: u32 = 2;
+/// The longest time for which a change may wait to be confirmed: nobody can ask for more, and what a host says is not trusted.
+const WINDOW: Duration = Duration::from_secs(3600);
 /// How often a host may say that it knows nothing of a run: what was sent to it may not have begun yet.
 const UNKNOWN: u32 = 3;
 
@@ -138,7 +140,7 @@ impl<'a> Change<'a> {
         (self.terms.phase)(Phase::Confirming);
         // Numbers and texts are always JSON.
         let said: Arc<[u8]> = serde_json::to_vec(&said).unwrap_or_default().into();
-        let deadline = Instant::now() + Duration::from_secs(self.terms.confirm.unwrap_or(awaited.seconds));
+        let deadline = Instant::now() + window(self.terms.confirm.unwrap_or(awaited.seconds));
         let script = format!("{PRELUDE}\n{}", include_str!("scripts/confirm.sh"));
         let mut refused = 0;
         while Instant::now() < deadline && refused < REFUSALS {
@@ -184,8 +186,7 @@ impl<'a> Change<'a> {
     /// Finds the host again after the connection broke, and follows the run from where it is.
     async fn rejoin(&self, broke: Problem) -> Result<Report, Problem> {
         let longest = self.terms.checks.into_iter().flatten().map(Check::limit).max().unwrap_or_default();
-        let deadline =
-            Instant::now() + REJOIN + longest + Duration::from_secs(self.terms.confirm.unwrap_or(0));
+        let deadline = Instant::now() + REJOIN + longest + window(self.terms.confirm.unwrap_or(0));
         let mut pause = AGAIN;
         let mut unknown = 0;
         while Instant::now() < deadline {
@@ -226,4 +227,22 @@ impl<'a> Change<'a> {
 /// Whether a problem is one of the way to the host, which may open again: also by the host's going back.
 fn is_broken(problem: &Problem) -> bool {
     matches!(problem.code, Code::Unreachable | Code::SshAuth)
+}
+
+/// How long a change waits to be confirmed, of which so many seconds were said.
+fn window(seconds: u64) -> Duration {
+    Duration::from_secs(seconds).min(WINDOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_wants_to_wait_for_ever_is_waited_for_no_longer_than_anybody_may_ask_for() {
+        for (said, seconds) in [(30, 30), (u64::MAX, 3600)] {
+            assert!(Instant::now().checked_add(window(said)).is_some());
+            assert_eq!(window(said), Duration::from_secs(seconds));
+        }
+    }
 }

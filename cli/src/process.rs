@@ -46,10 +46,10 @@ pub struct Invocation {
     pub stdin: Vec<Arc<[u8]>>,
     /// How long it may take.
     pub limit: Duration,
-    /// Pass its standard error on to ours while it runs.
-    pub show_stderr: bool,
     /// Gets every line of standard output as it comes, beside the whole in the end.
     pub lines: Option<UnboundedSender<Vec<u8>>>,
+    /// The same of standard error.
+    pub errors: Option<UnboundedSender<Vec<u8>>>,
     /// It leaves a process behind, which may keep standard error open: that goes to a file, not a pipe.
     pub detaches: bool,
 }
@@ -62,8 +62,8 @@ impl Invocation {
             args: Vec::new(),
             stdin: Vec::new(),
             limit,
-            show_stderr: false,
             lines: None,
+            errors: None,
             detaches: false,
         }
     }
@@ -90,7 +90,7 @@ impl Invocation {
             .args(&self.args)
             .stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
-            .stderr(if self.show_stderr { Stdio::inherit() } else { Stdio::piped() })
+            .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
         command
@@ -117,7 +117,8 @@ impl Invocation {
             }
         };
         let finish = async {
-            let ((), stdout, stderr) = tokio::join!(write, read(stdout, self.lines), read(stderr, None));
+            let ((), stdout, stderr) =
+                tokio::join!(write, read(stdout, self.lines), read(stderr, self.errors));
             let status = child.wait().await.map_err(Failure::Start)?;
             let mut stderr = stderr?;
             if let Some(mut file) = file {
@@ -217,6 +218,22 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(output.status.code(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn errors_are_passed_on_as_they_come_and_kept() {
+        let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
+        let invocation = Invocation {
+            errors: Some(sender),
+            ..shell("echo one >&2; read word; echo $word >&2; exit 1", Duration::from_secs(20))
+        };
+        let output = invocation.stdin(vec![b"two\n".as_slice().into()]).run().await.unwrap();
+        assert_eq!(output.stderr_text(), "one\ntwo\n");
+        let mut passed_on = Vec::new();
+        while let Some(line) = lines.recv().await {
+            passed_on.extend(line);
+        }
+        assert_eq!(passed_on, output.stderr);
     }
 
     #[tokio::test]

@@ -37,7 +37,8 @@ pub async fn select(
 ) -> Result<Selected, Problem> {
     let here = std::env::current_dir()
         .map_err(|error| Problem::new(Code::Usage, "the current directory cannot be read").because(error))?;
-    let nix = Nix::new(Flake::find(flake.flake.as_deref(), &here)?, flake, context.output.verbose);
+    let found = Flake::find(flake.flake.as_deref(), &here)?;
+    let nix = Nix::new(found, flake, context.output.verbose, context.progress.clone());
     let fleet = context.stage(Stage::Evaluation, nix.fleet()).await?;
     let origin = Origin {
         flake: nix.flake.shown(),

@@ -64,11 +64,10 @@ impl Nix {
     async fn build_some(&self, derivations: &BTreeMap<String, String>) -> Result<Built, Problem> {
         let installables =
             derivations.values().map(|path| format!("{path}^out")).collect::<Vec<_>>().join("\n");
-        let mut invocation = self
+        let invocation = self
             .invocation(&["build", "--json", "--no-link", "--keep-going", "--stdin"])
             .stdin(vec![installables.into_bytes().into()]);
-        invocation.show_stderr = self.verbose;
-        let output = invocation.run().await.map_err(|error| no_result(Code::Build, &error))?;
+        let output = self.run(invocation).await.map_err(|error| no_result(Code::Build, &error))?;
         let stderr = output.stderr_text();
         if !output.status.success() {
             return failure::attribute(&stderr, derivations);

@@ -26,7 +26,9 @@ pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result
             continue;
         }
         let own: Vec<&Error> = named.iter().copied().filter(|error| !error.log.is_empty()).collect();
-        let shown = if own.is_empty() { &logs } else { &own };
+        // Nix leaves the log out where it was asked to print logs as they come. Its last error sums all others up.
+        let single = named.iter().copied().filter(|error| !error.head.starts_with("build of ")).collect();
+        let shown = [&own, &logs].into_iter().find(|errors| !errors.is_empty()).unwrap_or(&single);
         built.failed.insert(host.clone(), problem(derivation, shown));
     }
     if built.failed.is_empty() {
@@ -127,6 +129,14 @@ mod tests {
                      builder for '/nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv' failed with exit code 3
                      > bad
               help: see the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]].assert_eq(&built.failed["c"].to_string());
+    }
+
+    #[test]
+    fn without_logs_a_failure_is_told_in_the_words_of_nix() {
+        let without = TWO_FAIL.lines().filter(|line| !line.trim_start().starts_with('>'));
+        let built = attribute(&without.collect::<Vec<_>>().join("\n"), &derivations()).unwrap();
+        let why = built.failed["a"].why.as_deref().unwrap();
+        assert!(why.ends_with("-nixfleet-a.drv' failed with exit code 3"), "{why}");
     }
 
     #[test]

@@ -15,11 +15,12 @@ mod wire;
 use std::time::Duration;
 
 use nixfleet_activate::problem::{Code, Problem};
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::args::FlakeArgs;
 use crate::flake::Flake;
-use crate::process::{self, Invocation};
-use crate::render;
+use crate::process::{self, Invocation, Output};
+use crate::render::{self, Progress};
 
 pub use build::{Built, Closure};
 pub use copy::{Failure as CopyFailure, Freight, copy};
@@ -31,7 +32,7 @@ pub use supply::{Inlet, Supply, supply};
 const LIMIT: Duration = Duration::from_secs(6 * 3600);
 
 /// Nix, as the user wants it called for one flake.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Nix {
     /// The flake of the fleet.
     pub flake: Flake,
@@ -39,12 +40,14 @@ pub struct Nix {
     passed: Vec<String>,
     /// Show whatever Nix says.
     verbose: bool,
+    /// What is on the screen meanwhile.
+    progress: Progress,
 }
 
 impl Nix {
     /// Nix for this flake.
-    pub fn new(flake: Flake, args: &FlakeArgs, verbose: bool) -> Self {
-        Self { flake, passed: args.passed_to_nix(), verbose }
+    pub fn new(flake: Flake, args: &FlakeArgs, verbose: bool, progress: Progress) -> Self {
+        Self { flake, passed: args.passed_to_nix(), verbose, progress }
     }
 
     /// A subcommand of `nix` with the flags that every one needs.
@@ -63,11 +66,30 @@ impl Nix {
         format!("{}#{attribute}", self.flake.reference)
     }
 
-    /// Passes on what the user's own code and Nix want to be seen even where all went well.
-    fn show_warnings(&self, stderr: &str) {
-        for line in stderr.lines().filter(|line| self.verbose || is_for_the_user(line)) {
-            render::err(line);
+    /// Runs it, and passes on all that Nix says, if all is asked for.
+    async fn run(&self, invocation: Invocation) -> Result<Output, process::Failure> {
+        if !self.verbose {
+            return invocation.run().await;
         }
+        let (sender, mut lines) = unbounded_channel::<Vec<u8>>();
+        let invocation = Invocation { errors: Some(sender), ..invocation };
+        let show = async {
+            while let Some(line) = lines.recv().await {
+                self.show(String::from_utf8_lossy(&line).trim_end());
+            }
+        };
+        tokio::join!(invocation.run(), show).0
+    }
+
+    /// Passes on what the user's own code and Nix want to be seen even where all went well, if not all was passed on already.
+    fn show_warnings(&self, stderr: &str) {
+        for line in stderr.lines().filter(|line| !self.verbose && is_for_the_user(line)) {
+            self.show(line);
+        }
+    }
+
+    fn show(&self, line: &str) {
+        self.progress.suspend(|| render::err(line));
     }
 }
 

@@ -9,7 +9,7 @@ pub struct Output {
     pub status: ExitStatus,
     /// What it wrote on standard output.
     pub stdout: Vec<u8>,
-    /// What it wrote on standard error; empty where that was shown.
+    /// What it wrote on standard error.
     pub stderr: Vec<u8>,
 }
 

@@ -8,7 +8,6 @@ use nixfleet_activate::problem::{Code, Problem};
 use serde::Deserialize;
 
 use super::{Nix, no_result, trace};
-use crate::render;
 
 impl Nix {
     /// The inventory. Touches no package, so it is cheap.
@@ -33,16 +32,22 @@ impl Nix {
         serde_json::from_slice(&json).map_err(read)
     }
 
-    /// The derivations of the closures of these hosts, all in one evaluation: separate installables would each
-    /// evaluate the flake again where the Git tree is dirty.
+    /// The derivations of the closures of these hosts, all in one evaluation, as far as their names fit into one: separate
+    /// installables would each evaluate the flake again where the Git tree is dirty.
     ///
     /// # Errors
     /// A host cannot be evaluated.
     pub(super) async fn derivations(&self, hosts: &[Host]) -> Result<BTreeMap<String, String>, Problem> {
-        let json = self.evaluate("nixfleet.hosts", Some(&derivations_of(hosts))).await?;
-        serde_json::from_slice(&json).map_err(|error| {
+        let unreadable = |error: serde_json::Error| {
             Problem::new(Code::Evaluation, "Nix named no derivations").at("nixfleet.hosts").because(error)
-        })
+        };
+        let mut derivations = BTreeMap::new();
+        for part in parts(hosts) {
+            let json = self.evaluate("nixfleet.hosts", Some(&derivations_of(part))).await?;
+            let some: BTreeMap<String, String> = serde_json::from_slice(&json).map_err(unreadable)?;
+            derivations.extend(some);
+        }
+        Ok(derivations)
     }
 
     async fn evaluate(&self, attribute: &str, apply: Option<&str>) -> Result<Vec<u8>, Problem> {
@@ -50,14 +55,11 @@ impl Nix {
         if let Some(function) = apply {
             invocation = invocation.args(["--apply", function]);
         }
-        let output = invocation.run().await.map_err(|failure| no_result(Code::Evaluation, &failure))?;
+        let output = self.run(invocation).await.map_err(|failure| no_result(Code::Evaluation, &failure))?;
         let stderr = output.stderr_text();
         if output.status.success() {
             self.show_warnings(&stderr);
             return Ok(output.stdout);
-        }
-        if self.verbose {
-            render::err(stderr.trim_end());
         }
         Err(trace::distil(&stderr, &self.flake))
     }
@@ -68,9 +70,24 @@ struct Schema {
     schema: u32,
 }
 
+/// The longest list of names, in bytes. It is part of one argument of a program, which Linux limits to 128 KiB: enough for ten
+/// thousand hosts, or two thousand with the longest names that there are.
+const NAMES: usize = 120 << 10;
+
+/// Hosts in their order, in as few parts as possible whose names make no longer list than that.
+fn parts(hosts: &[Host]) -> impl Iterator<Item = &[Host]> {
+    let length = |host: &Host| nix_string(&host.name).len() + 1;
+    let mut taken = hosts.first().map_or(0, length);
+    hosts.chunk_by(move |_, next| {
+        let next = length(next);
+        let fits = taken + next <= NAMES;
+        taken = if fits { taken + next } else { next };
+        fits
+    })
+}
+
 /// The function that Nix applies to `nixfleet.hosts`. A manifest is the same on every machine, so one for a foreign
-/// system is built by this machine's own builder. It says each name once: it is one argument of a program, which Linux
-/// limits to 128 KiB, enough for ten thousand hosts.
+/// system is built by this machine's own builder. It says each name once.
 fn derivations_of(hosts: &[Host]) -> String {
     let here = local_system();
     let names = |local: bool| -> String {
@@ -131,9 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_hosts_fit_into_one_argument() {
-        let name = |index: usize| format!("web-{index:05}");
-        let host = |index| Host { name: name(index), ..host("", &local_system()) };
-        assert!(derivations_of(&(0..10_000).map(host).collect::<Vec<_>>()).len() < 128 << 10);
+    fn however_many_hosts_and_long_names_every_argument_is_short_enough() {
+        for (count, letters, arguments) in [(0, 9, 0), (10_000, 9, 1), (10_000, 63, 6)] {
+            let host = |index| Host { name: format!("{index:0letters$}"), ..host("", &local_system()) };
+            let hosts: Vec<Host> = (0..count).map(host).collect();
+            let parts: Vec<&[Host]> = parts(&hosts).collect();
+            assert_eq!((parts.len(), parts.concat()), (arguments, hosts.clone()));
+            assert!(parts.into_iter().all(|part| derivations_of(part).len() < 128 << 10));
+        }
     }
 }

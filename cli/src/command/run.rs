@@ -14,7 +14,7 @@ use crate::event::{Happening, Phase, Stream};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::process::OUTPUT_LIMIT;
-use crate::remote::{self, Line};
+use crate::remote;
 use crate::render::{self, HOST_COLOURS, clean, paint};
 
 /// How many lines may wait to be printed before the hosts are slowed down.
@@ -41,9 +41,10 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
                 let host = session.host().name.clone();
                 let began = Instant::now();
                 events.say(Happening::HostPhase { host: host.clone(), phase: Phase::Running });
-                let ran = remote::run(&session, &words, sudo, limit, sender).await;
+                let ran = remote::run(&session, &words, sudo, limit, &sender).await;
                 let end = result(&host, Some(ran.clone()), Default::default()).end(began.elapsed());
-                events.say(Happening::HostEnded(end));
+                // Behind the lines that still wait to be told. Whoever listens does so to the end.
+                let _ = sender.send(Happening::HostEnded(end)).await;
                 ran
             }
         })
@@ -74,10 +75,10 @@ fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// Prints lines in the order in which they arrive, or collects them by host, standard output and error, or tells them as
-/// events.
+/// Tells what hosts tell, in the order in which it comes. Where lines are not wanted as events, they are printed, or collected
+/// by host, standard output and error.
 async fn listen(
-    mut lines: Receiver<Line>,
+    mut told: Receiver<Happening>,
     names: &[String],
     context: &Context,
 ) -> BTreeMap<String, [String; 2]> {
@@ -85,28 +86,50 @@ async fn listen(
     let colours: BTreeMap<&str, _> =
         names.iter().map(String::as_str).zip(HOST_COLOURS.iter().copied().cycle()).collect();
     let mut said: BTreeMap<String, [String; 2]> = BTreeMap::new();
-    while let Some(Line { host, stream, text }) = lines.recv().await {
-        if context.output.events {
-            context.events.say(Happening::Output { host, stream, text });
-            continue;
-        }
-        if context.output.json {
-            let texts = said.entry(host).or_default();
-            let text_of = &mut texts[usize::from(stream == Stream::Stderr)];
-            if (text_of.len() + text.len()) as u64 <= OUTPUT_LIMIT {
-                text_of.push_str(&text);
-                text_of.push('\n');
+    let mut come = Vec::new();
+    while told.recv_many(&mut come, WAITING).await > 0 {
+        let mut lines = Vec::new();
+        for happening in come.drain(..) {
+            match happening {
+                Happening::Output { host, stream, text } if context.output.json => {
+                    collect(&mut said.entry(host).or_default()[usize::from(stream == Stream::Stderr)], &text);
+                }
+                Happening::Output { host, stream, text } if !context.output.events => {
+                    let colour = colours.get(host.as_str()).copied().unwrap_or_default();
+                    let head = paint(colour, format_args!("{host:<width$} |"));
+                    lines.push((stream, format!("{head} {}", clean(&text))));
+                }
+                other => {
+                    print(&mut lines, context);
+                    context.events.say(other);
+                }
             }
-            continue;
         }
-        let colour = colours.get(host.as_str()).copied().unwrap_or_default();
-        let line = format!("{} {}", paint(colour, format_args!("{host:<width$} |")), clean(&text));
-        match stream {
-            Stream::Stdout => render::out(&format!("{line}\n")),
-            Stream::Stderr => render::err(line),
-        }
+        print(&mut lines, context);
     }
     said
+}
+
+fn collect(texts: &mut String, line: &str) {
+    if (texts.len() + line.len()) as u64 <= OUTPUT_LIMIT {
+        texts.push_str(line);
+        texts.push('\n');
+    }
+}
+
+/// Prints lines, all at once: what is live has to be drawn anew behind them.
+fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
+    if lines.is_empty() {
+        return;
+    }
+    context.progress.suspend(|| {
+        for (stream, line) in lines.drain(..) {
+            match stream {
+                Stream::Stdout => render::out(&format!("{line}\n")),
+                Stream::Stderr => render::err(line),
+            }
+        }
+    });
 }
 
 fn result(
@@ -135,5 +158,52 @@ fn summary(results: &[HostResult]) {
     }
     for (code, hosts) in by_code {
         render::err(format_args!("exit code {code}: {}", hosts.join(", ")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::args::OutputArgs;
+    use crate::event::{Bus, Event, Listener};
+    use crate::interrupt::Interrupt;
+    use crate::rollout::RolloutId;
+
+    struct Ear(Arc<Mutex<Vec<String>>>);
+
+    impl Listener for Ear {
+        fn name(&self) -> &'static str {
+            "ear"
+        }
+
+        fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
+            let word = match &event.happening {
+                Happening::Output { text, .. } => text.clone(),
+                Happening::HostEnded(end) => end.outcome.to_string(),
+                _ => return Ok(()),
+            };
+            self.0.lock().unwrap().push(word);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_has_ended_when_its_last_line_was_told() {
+        let (bus, heard) = (Bus::default(), Arc::default());
+        bus.subscribe(Ear(Arc::clone(&heard)));
+        let output = OutputArgs { json: false, events: true, verbose: false };
+        let context = Context::new(RolloutId::draw(), "run", output, Interrupt::default(), bus);
+        let (sender, receiver) = channel(WAITING);
+        for text in ["one", "two"] {
+            let line = Happening::Output { host: "a".into(), stream: Stream::Stdout, text: text.into() };
+            sender.send(line).await.unwrap();
+        }
+        let end = HostResult::new("a", Outcome::Ok).end(Duration::ZERO);
+        sender.send(Happening::HostEnded(end)).await.unwrap();
+        drop(sender);
+        listen(receiver, &["a".to_owned()], &context).await;
+        assert_eq!(*heard.lock().unwrap(), ["one", "two", "ok"]);
     }
 }

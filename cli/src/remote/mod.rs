@@ -24,7 +24,7 @@ pub use apply::apply;
 pub use health::health;
 pub use plan::{Activators, Wanted, plan};
 pub use rollback::{plan_rollback, rollback};
-pub use run::{Finished, Line, run};
+pub use run::{Finished, run};
 pub use send::send;
 pub use status::status;
 pub use terms::Terms;

@@ -6,23 +6,12 @@ use nixfleet_activate::problem::{Code, Problem};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::sync::mpsc::Sender;
 
-use crate::event::Stream;
+use crate::event::{Happening, Stream};
 use crate::process::OUTPUT_LIMIT;
 use crate::ssh::{SSH_FAILED, Session, failure};
 
 /// The longest piece that is handed on as one line, in bytes.
 const LINE_LIMIT: u64 = 64 << 10;
-
-/// One line of output, without its end, as the host sent it.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// The host's name.
-    pub host: String,
-    /// Where it came from.
-    pub stream: Stream,
-    /// The text.
-    pub text: String,
-}
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +28,8 @@ command -v -- "$1" >/dev/null || { printf '%s: command not found\n' "$1" >&2; ex
 exec "$@"
 "#;
 
-/// Runs a command. Its words arrive on the host exactly as given; `sudo` makes it run as root.
+/// Runs a command, and tells each line of its output, without its end, as the host sends it. Its words arrive on the host
+/// exactly as given; `sudo` makes it run as root.
 ///
 /// # Errors
 /// The host cannot be reached, the limit passes, or the output does not end.
@@ -48,7 +38,7 @@ pub async fn run(
     words: &[String],
     sudo: bool,
     limit: Duration,
-    lines: Sender<Line>,
+    told: &Sender<Happening>,
 ) -> Result<Finished, Problem> {
     session.verify().await?;
     let host = session.host();
@@ -61,8 +51,8 @@ pub async fn run(
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let finish = async {
         let (stdout, stderr) = tokio::join!(
-            hand_on(stdout, &host.name, Stream::Stdout, &lines),
-            hand_on(stderr, &host.name, Stream::Stderr, &lines)
+            hand_on(stdout, &host.name, Stream::Stdout, told),
+            hand_on(stderr, &host.name, Stream::Stderr, told)
         );
         let status = child.wait().await;
         (stdout.and(stderr), status)
@@ -91,7 +81,7 @@ async fn hand_on(
     stream: Option<impl AsyncRead + Unpin>,
     host: &str,
     name: Stream,
-    lines: &Sender<Line>,
+    told: &Sender<Happening>,
 ) -> Result<String, String> {
     let Some(stream) = stream else { return Ok(String::new()) };
     let mut reader = BufReader::new(stream.take(OUTPUT_LIMIT));
@@ -104,8 +94,8 @@ async fn hand_on(
         }
         let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
         last.clone_from(&text);
-        let line = Line { host: host.to_owned(), stream: name, text };
-        lines.send(line).await.map_err(|error| error.to_string())?;
+        let line = Happening::Output { host: host.to_owned(), stream: name, text };
+        told.send(line).await.map_err(|error| error.to_string())?;
     }
     if reader.get_ref().limit() == 0 {
         return Err(format!("more than {} MiB of output", OUTPUT_LIMIT >> 20));

@@ -114,8 +114,6 @@ fn interrupted(interrupt: &Interrupt) -> anyhow::Error {
     } else {
         "no host was changed"
     };
-    // The terminal has just shown ^C, with no line end.
-    render::err("");
     Problem::new(Code::Usage, "interrupted").because(why).into()
 }
 
@@ -129,16 +127,10 @@ fn ended(
     interrupted: bool,
 ) -> Exit {
     let refused = if interrupted { Exit::Interrupted } else { Exit::Refused };
-    let (exit, problem) = match result.map_err(anyhow::Error::downcast::<Problem>) {
-        Ok(exit) => (exit, None),
-        Err(Ok(problem)) => {
-            report(command, output, &problem);
-            (refused, Some(problem))
-        }
-        Err(Err(bug)) => {
-            render::err(format_args!("error: this is a bug in nixfleet: {bug:?}"));
-            (refused, None)
-        }
+    let (exit, problem, bug) = match result.map_err(anyhow::Error::downcast::<Problem>) {
+        Ok(exit) => (exit, None, None),
+        Err(Ok(problem)) => (refused, Some(problem), None),
+        Err(Err(bug)) => (refused, None, Some(bug)),
     };
     let exit = match (render::lost(), exit) {
         (Some(why), Exit::Good | Exit::Changes) => {
@@ -149,7 +141,24 @@ fn ended(
     };
     let duration_ms = command::milliseconds(began);
     let exit_code = exit as u8;
-    events.say(Happening::CommandEnded { command: command.to_owned(), exit_code, duration_ms, problem });
+    let told = problem.clone();
+    // Before the last words: whatever is live on a terminal goes, and would take them along.
+    events.say(Happening::CommandEnded {
+        command: command.to_owned(),
+        exit_code,
+        duration_ms,
+        problem: told,
+    });
+    if interrupted && problem.is_some() {
+        // The terminal has just shown ^C, with no line end.
+        render::err("");
+    }
+    if let Some(problem) = problem {
+        report(command, output, &problem);
+    }
+    if let Some(bug) = bug {
+        render::err(format_args!("error: this is a bug in nixfleet: {bug:?}"));
+    }
     exit
 }
 

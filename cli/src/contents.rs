@@ -11,6 +11,9 @@ use crate::remote::Wanted;
 /// Fills in the new text of every file of which the plan does not have it. A content that is no text, or cannot be
 /// read, stays out; so does one that is not what the manifest wants.
 pub fn fill_in(plan: &mut Plan, wanted: &Wanted) {
+    if !plan.steps.iter().any(lacks_text) {
+        return;
+    }
     let Ok(manifest) = serde_json::from_slice::<Manifest>(&wanted.manifest) else { return };
     for step in &mut plan.steps {
         if let Step::WriteFile { path, after, .. } = step
@@ -21,6 +24,10 @@ pub fn fill_in(plan: &mut Plan, wanted: &Wanted) {
             after.text = text(entry, Path::new(&wanted.closure.path));
         }
     }
+}
+
+fn lacks_text(step: &Step) -> bool {
+    matches!(step, Step::WriteFile { after, .. } if after.text.is_none())
 }
 
 fn text(entry: &FileEntry, closure: &Path) -> Option<String> {

@@ -1,0 +1,119 @@
+//! What a record keeps.
+
+use nixfleet_activate::policy::Policy;
+use nixfleet_activate::report::Outcome;
+
+use super::*;
+use crate::event::{Bus, HostEnd};
+use crate::rollout::Undone;
+use crate::rollout::waves_tests::{fleet, host};
+
+fn head(rollout: &RolloutId) -> Head {
+    let hosts = ["a", "b"].map(|name| host(name, &[]));
+    let outline = Outline::of(&fleet(&hosts, &[]), &hosts, Policy::plain()).unwrap();
+    let planned = |host: Host| (host.name.clone(), Planned { host, closure: "/nix/store/x".into() });
+    let origin = Origin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
+    Head::new(rollout.clone(), origin, outline, hosts.map(planned).into())
+}
+
+fn ended(host: &str, outcome: Outcome) -> Happening {
+    let host = host.to_owned();
+    Happening::HostEnded(HostEnd {
+        host,
+        outcome,
+        problem: None,
+        before: None,
+        after: None,
+        exit_code: None,
+        duration_ms: 1,
+    })
+}
+
+#[test]
+fn a_record_says_what_was_planned_and_what_became_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (state, id) = (StateDir::at(directory.path()), RolloutId::draw());
+    let (bus, planned) = (Bus::default(), head(&id));
+    bus.subscribe(Record::begin(&state, &planned).unwrap());
+    bus.of(id.clone()).say(ended("a", Outcome::Ok));
+    bus.of(RolloutId::draw()).say(ended("b", Outcome::Ok));
+    assert_eq!(Record::resume(&state, &id).err().unwrap().what, "the rollout is being carried out");
+    bus.of(id.clone()).say(Happening::RolloutEnded { end: End::Paused, duration_ms: 1 });
+    drop(bus);
+    let (head, told, _) = Record::resume(&state, &id).unwrap();
+    assert_eq!((head, told.hosts.len(), told.end), (planned, 1, Some(End::Paused)));
+    assert_eq!(Record::all(&state).unwrap(), [id]);
+}
+
+#[test]
+fn of_two_rollouts_that_began_in_one_second_the_later_one_is_the_last() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = StateDir::at(directory.path());
+    let ids = ["c", "b", "d"].map(|letter| format!("20261120-140322-{}", letter.repeat(4)).parse().unwrap());
+    for (nanosecond, id) in ids.iter().enumerate() {
+        let began = "2026-11-20T14:03:22Z".parse::<Timestamp>().unwrap();
+        let began = began + std::time::Duration::from_nanos(nanosecond as u64);
+        Record::begin(&state, &Head { began, ..head(id) }).unwrap();
+    }
+    let [first, second, third] = ids;
+    assert_eq!(Record::all(&state).unwrap(), [third, second, first]);
+}
+
+#[test]
+fn the_roots_of_closures_go_when_nothing_is_left_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let (state, id) = (StateDir::at(directory.path()), RolloutId::draw());
+    let mut record = Record::begin(&state, &head(&id)).unwrap();
+    let roots = record.roots().to_owned();
+    std::fs::create_dir(&roots).unwrap();
+    record.write(Happening::RolloutEnded { end: End::Paused, duration_ms: 1 }).unwrap();
+    assert!(roots.is_dir());
+    record.write(Happening::RolloutEnded { end: End::Complete, duration_ms: 1 }).unwrap();
+    assert!(!roots.exists());
+}
+
+#[test]
+fn a_rollout_that_was_taken_back_has_nothing_left_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let (state, id, by) = (StateDir::at(directory.path()), RolloutId::draw(), RolloutId::draw());
+    let mut record = Record::begin(&state, &head(&id)).unwrap();
+    for host in ["a", "b"] {
+        record.write(ended(host, Outcome::Ok)).unwrap();
+    }
+    record.write(Happening::RolloutEnded { end: End::Paused, duration_ms: 1 }).unwrap();
+    drop(record);
+    for (host, end) in [("a", End::Paused), ("b", End::RolledBack)] {
+        let (_, told, record) = Record::resume(&state, &id).unwrap();
+        let left = told.done().into_keys().collect();
+        let bus = Bus::default();
+        bus.subscribe(Undone::new(record, by.clone(), left));
+        bus.of(by.clone()).say(ended(host, Outcome::Ok));
+        bus.of(by.clone()).say(Happening::RolloutEnded { end: End::Complete, duration_ms: 1 });
+        drop(bus);
+        let (_, told) = Record::look(&state, &id).unwrap();
+        assert_eq!((told.hosts[host].outcome, told.end), (Outcome::RolledBack, Some(end)));
+    }
+}
+
+#[test]
+fn a_line_that_was_cut_off_is_no_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let (state, id) = (StateDir::at(directory.path()), RolloutId::draw());
+    let mut record = Record::begin(&state, &head(&id)).unwrap();
+    record.file.write_all(b"{\"schema\":1,\"ti").unwrap();
+    drop(record);
+    let (_, told, mut record) = Record::resume(&state, &id).unwrap();
+    assert_eq!(told, Told::default());
+    record.hear(&Event::now(Some(id.clone()), ended("a", Outcome::Ok))).unwrap();
+    drop(record);
+    assert_eq!(Record::look(&state, &id).unwrap().1.hosts.len(), 1);
+}
+
+#[test]
+fn a_rollout_that_is_not_known_says_which_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let (state, id) = (StateDir::at(directory.path()), RolloutId::draw());
+    Record::begin(&state, &head(&id)).unwrap();
+    let problem = Record::look(&state, &"20200101-000000-bbbb".parse().unwrap()).unwrap_err();
+    assert_eq!(problem.why, Some(format!("the last ones that this machine remembers are {id}")));
+}

@@ -2,8 +2,9 @@
 
 use nixfleet_activate::report::Outcome;
 
-use super::change::{Manner, Memory, Rollout};
+use super::change::{Manner, Rollout};
 use super::host_plan::HostPlan;
+use super::memory::Memory;
 use super::planning::Asking;
 use super::{Context, change, confirm, plan, planning, resume, targets};
 use crate::args::{ApplyArgs, PlanArgs};

@@ -1,7 +1,7 @@
 //! What is done to the hosts of a rollout.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nixfleet_activate::force::Force;
@@ -72,9 +72,13 @@ impl Work for CarryOut {
             Ok(planned) => planned,
             Err(problem) => return HostResult::failed(plan.name(), problem),
         };
-        let gone = result(plan, &planned, self.carry_out(&plan.session, &planned).await);
+        let gone = if planned.plan.is_to_change() {
+            result(plan, &planned, self.carry_out(&plan.session, &planned).await)
+        } else {
+            HostPlan { session: Arc::clone(&plan.session), planned: Some(Ok(planned)) }.result()
+        };
         match gone.outcome {
-            Outcome::Ok | Outcome::Partial => HostResult {
+            Outcome::Ok | Outcome::Partial | Outcome::Unchanged => HostResult {
                 outcome: Outcome::RolledBack,
                 reason: Some("rolled back with others".to_owned()),
                 ..gone
@@ -128,10 +132,11 @@ fn result(host: &HostPlan, planned: &Planned, report: Result<Report, Problem>) -
     }
 }
 
-/// Asks what going back behind a change would change, where the host still stands as that change left it.
+/// Asks what going back behind a change would change, where the host still stands as that change left it: nothing where it has
+/// gone back already.
 ///
 /// # Errors
-/// It does not, there was nothing before, or the host refuses.
+/// It stands elsewhere, there was nothing before, or the host refuses.
 pub async fn plan_back(
     session: &Session,
     before: Option<&Generation>,
@@ -144,7 +149,12 @@ pub async fn plan_back(
             .because("the host was not managed before the rollout"));
     };
     let to = Destination::Number(before.number);
-    let (plan, activator) = remote::plan_rollback(session, to).await?;
+    let (mut plan, activator) = remote::plan_rollback(session, to).await?;
+    if plan.current.as_ref() == Some(before) {
+        // By hand, or for a command that was killed. What is not as that left it is not what is asked about.
+        plan.steps.clear();
+        return Planned::back(plan, to, activator);
+    }
     let stands = |generation: Option<&Generation>| {
         generation.map_or_else(|| "none".to_owned(), |generation| generation.number.to_string())
     };

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use nixfleet_activate::health::check::CheckName;
 use nixfleet_activate::health::{CheckResult, Verdict};
-use nixfleet_activate::problem::Problem;
+use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
 
 use super::{Context, targets};
@@ -61,7 +61,6 @@ async fn one(session: &Session) -> Result<Vec<CheckResult>, Problem> {
 
 /// That these checks cannot be tried from here.
 pub fn unknown(session: &Session, names: &[CheckName]) -> Problem {
-    use nixfleet_activate::problem::Code;
     let name = &session.host().name;
     let names = names.iter().map(|name| &**name).collect::<Vec<&str>>().join(", ");
     Problem::new(Code::HealthCheck, format!("health checks that are tried from here are not known: {names}"))

@@ -10,6 +10,7 @@ mod history;
 mod host_plan;
 mod hosts;
 mod late;
+mod memory;
 mod plan;
 mod planning;
 mod reference;

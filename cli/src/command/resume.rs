@@ -9,8 +9,9 @@ use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
 use nixfleet_activate::run::LastRun;
 
-use super::change::{Manner, Memory, Rollout};
+use super::change::{Manner, Rollout};
 use super::host_plan::HostPlan;
+use super::memory::Memory;
 use super::planning::Asking;
 use super::{Context, change, planning, targets};
 use crate::args::{ApplyArgs, Resumed};
@@ -66,7 +67,7 @@ pub async fn execute(
         outline: Outline { policy, ..head.outline },
         plans,
         left_out: Vec::new(),
-        memory: Memory::Old { record, changed, done, found },
+        memory: Memory::Old { record, closures, changed, done, found },
     };
     change::execute(rollout, manner, context).await
 }

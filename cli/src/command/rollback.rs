@@ -10,13 +10,14 @@ use nixfleet_activate::problem::{Code, Problem};
 use super::carry_out::{Changed, plan_back};
 use super::change::Manner;
 use super::host_plan::{HostPlan, Planned};
+use super::memory::Memory;
 use super::{Context, change, confirm, planning, targets};
 use crate::args::{Destination, RollbackArgs, TargetArgs};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::remote;
-use crate::rollout::{Budget, Head, Origin, Outline, Record, Undone};
+use crate::rollout::{Budget, Head, Origin, Outline, Record};
 use crate::ssh::Session;
 use crate::state::StateDir;
 
@@ -30,8 +31,8 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     let manner = Manner { yes: args.yes, window, force, substitute: false };
     let Some(rollout) = &args.rollout else {
         let (origin, plans, outline) = of_hosts(args, context).await?;
-        return change::execute(change::back(context.id.clone(), origin, plans, outline), manner, context)
-            .await;
+        let rollout = change::back(context.id.clone(), origin, plans, outline, Memory::Nothing);
+        return change::execute(rollout, manner, context).await;
     };
     let (head, told, record) = Record::resume(&StateDir::find()?, rollout)?;
     context.events.say(head.origin.known());
@@ -43,8 +44,8 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     }
     let hosts = changed.keys().cloned().collect();
     let (origin, plans, outline) = of_rollout(head, changed, &args.targets, context).await?;
-    context.events.subscribe(Undone::new(record, context.id.clone(), hosts));
-    change::execute(change::back(context.id.clone(), origin, plans, outline), manner, context).await
+    let memory = Memory::Undone { record, hosts };
+    change::execute(change::back(context.id.clone(), origin, plans, outline, memory), manner, context).await
 }
 
 /// Where it comes from, what would change, and what it goes by.

@@ -9,8 +9,9 @@ use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Outcome, Report};
 use tokio::sync::Notify;
 
+use super::verdict::{Pause, Verdict};
 use super::waves_tests::{fleet, host};
-use super::{Driver, Hosts, Outline, Pause, State, Verdict, Work};
+use super::{Driver, Hosts, Outline, State, Work};
 use crate::document::HostResult;
 use crate::event::{Bus, Event, Happening, Listener};
 use crate::interrupt::Interrupt;

@@ -174,7 +174,8 @@ impl Schedule {
         actions.push(Action::WaveBegan(self.wave));
         // Who could not be copied to, or did not even answer when it was asked for its plan, never begins: its turn is now.
         let failed = |begun, outcome| (begun || outcome == Outcome::Unreachable) && self.counts(outcome);
-        self.failures += self.hosts.ended(self.wave).filter(|(begun, outcome)| failed(*begun, *outcome)).count();
+        self.failures +=
+            self.hosts.ended(self.wave).filter(|(begun, outcome)| failed(*begun, *outcome)).count();
         self.phase = Phase::Running;
         true
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use nixfleet_activate::policy::Amount;
 
+use crate::event::End;
+
 /// How a rollout ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -18,6 +20,19 @@ pub enum Verdict {
         /// All of them, and not only those of the wave.
         all: bool,
     },
+}
+
+impl Verdict {
+    /// The same as it is told, and why it stopped, if it did.
+    pub fn end(&self) -> (End, Option<String>) {
+        match self {
+            Self::Complete => (End::Complete, None),
+            Self::Paused(Pause::Interrupted) => (End::Interrupted, None),
+            Self::Paused(pause) => (End::Paused, Some(pause.to_string())),
+            Self::Returned { pause, all: true } => (End::RolledBack, Some(pause.to_string())),
+            Self::Returned { pause, all: false } => (End::WaveRolledBack, Some(pause.to_string())),
+        }
+    }
 }
 
 /// Why a rollout stopped.

@@ -1,0 +1,170 @@
+//! What is remembered of a rollout, so that it can go on after a pause, an interrupt, or the death of the command.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nixfleet_activate::report::Outcome;
+
+use super::Context;
+use super::carry_out::Changed;
+use super::host_plan::{HostPlan, Way};
+use crate::document::HostResult;
+use crate::event::{Bus, Happening, HostEnd};
+use crate::nix::{Closure, Keeping};
+use crate::rollout::{Head, Hosts, Origin, Outline, Planned, Record, RolloutId, State, Undone};
+use crate::state::StateDir;
+
+/// What is remembered of a rollout.
+pub enum Memory {
+    /// Nothing: it is not to be resumed.
+    Nothing,
+    /// It is to be resumed with these closures, if it must be.
+    New {
+        /// The closures by host.
+        closures: BTreeMap<String, Closure>,
+    },
+    /// It goes on.
+    Old {
+        /// What it has written so far.
+        record: Record,
+        /// The closures of the hosts that are not done, by host.
+        closures: BTreeMap<String, Closure>,
+        /// How hosts ended that are done.
+        done: BTreeMap<String, HostEnd>,
+        /// What it has made of hosts.
+        changed: BTreeMap<String, Changed>,
+        /// How hosts ended of which nothing was written down.
+        found: Vec<HostEnd>,
+    },
+    /// It takes another one back.
+    Undone {
+        /// What that one has written.
+        record: Record,
+        /// The hosts that it has changed.
+        hosts: BTreeSet<String>,
+    },
+}
+
+impl Memory {
+    /// Whether there is something to be written down even where no host is to be changed.
+    pub const fn goes_on(&self) -> bool {
+        matches!(self, Self::Old { .. } | Self::Undone { .. })
+    }
+
+    /// Whether it was begun by an earlier command.
+    pub const fn is_resumed(&self) -> bool {
+        matches!(self, Self::Old { .. })
+    }
+
+    /// Begins to remember. That nothing can be remembered is no reason to leave hosts as they are.
+    pub fn begin(
+        self,
+        id: &RolloutId,
+        origin: Origin,
+        outline: &Outline,
+        plans: &[HostPlan],
+        context: &Context,
+    ) -> Remembered {
+        match self {
+            Self::Nothing => Remembered::default(),
+            Self::Undone { record, hosts } => {
+                context.events.subscribe(Undone::new(record, id.clone(), hosts));
+                Remembered::default()
+            }
+            Self::Old { record, closures, done, changed, found } => {
+                let roots = Some(record.roots().to_owned());
+                context.events.subscribe(record);
+                let left = left_to_do(closures, |name| done.contains_key(name));
+                Remembered { done, changed, found, lasts: true, roots, left }
+            }
+            Self::New { closures } => {
+                let planned = plans.iter().filter_map(|plan| {
+                    let closure = closures.get(plan.name())?.path.clone();
+                    Some((plan.name().to_owned(), Planned { host: plan.session.host().clone(), closure }))
+                });
+                let head = Head::new(id.clone(), origin, outline.clone(), planned.collect());
+                match StateDir::find().and_then(|state| Record::begin(&state, &head)) {
+                    Ok(record) => {
+                        let roots = Some(record.roots().to_owned());
+                        context.events.subscribe(record);
+                        let is_done =
+                            |plan: &&HostPlan| !plan.is_to_change() && plan.result().outcome.is_good();
+                        let done: BTreeSet<&str> = plans.iter().filter(is_done).map(HostPlan::name).collect();
+                        let left = left_to_do(closures, |name| done.contains(name));
+                        Remembered { lasts: true, roots, left, ..Remembered::default() }
+                    }
+                    Err(problem) => {
+                        context.warn(None, &format!("this rollout cannot be resumed: {problem}"));
+                        Remembered::default()
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The closures of the hosts that are not done, whether they have a plan now or not: they may have one when it is resumed.
+fn left_to_do(closures: BTreeMap<String, Closure>, is_done: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    closures.into_iter().filter(|(name, _)| !is_done(name)).map(|(_, closure)| closure.path).collect()
+}
+
+/// What a rollout knows of before.
+#[derive(Default)]
+pub struct Remembered {
+    /// How hosts ended that are done.
+    pub done: BTreeMap<String, HostEnd>,
+    /// What it has made of hosts.
+    pub changed: BTreeMap<String, Changed>,
+    /// Whether what happens from now on is remembered.
+    pub lasts: bool,
+    found: Vec<HostEnd>,
+    /// Where roots of its closures belong.
+    roots: Option<PathBuf>,
+    /// The closures that it needs to go on.
+    left: BTreeSet<String>,
+}
+
+impl Remembered {
+    /// Where each host stands before the rollout begins or goes on.
+    pub fn hosts(&self, outline: &Outline, plans: &[HostPlan]) -> Hosts {
+        let by_name: BTreeMap<&str, &HostPlan> = plans.iter().map(|plan| (plan.name(), plan)).collect();
+        let mut hosts = Hosts::new(outline, |name| stands(by_name.get(name).copied(), self.done.get(name)));
+        for (host, (_, name)) in outline.hosts().enumerate() {
+            if self.changed.contains_key(name) {
+                hosts.stands_changed(host);
+            }
+        }
+        hosts
+    }
+
+    /// Tells how hosts have ended to which nothing will be done: as they stand, or as they were found.
+    pub fn tell(&mut self, settled: &[HostResult], events: &Bus) {
+        for end in self.found.drain(..) {
+            events.say(Happening::HostEnded(end));
+        }
+        for result in settled {
+            if result.outcome != Outcome::Ok && !self.done.contains_key(&result.host) {
+                events.say(Happening::HostEnded(result.end(Duration::ZERO)));
+            }
+        }
+    }
+
+    /// Keeps the closures that are needed to go on.
+    pub fn keep(&self) -> Option<Keeping> {
+        self.roots.as_ref().map(|roots| Keeping::begin(roots.clone(), self.left.clone()))
+    }
+}
+
+/// Where a host stands before the rollout begins or goes on.
+fn stands(plan: Option<&HostPlan>, done: Option<&HostEnd>) -> State {
+    if let Some(end) = done {
+        return State::Ended(end.outcome);
+    }
+    let Some(plan) = plan else { return State::Ended(Outcome::Skipped) };
+    match plan.way().filter(|_| plan.is_to_change()) {
+        Some(Way::Apply { .. }) => State::Waiting,
+        Some(Way::Rollback { .. }) => State::ToReturn,
+        None => State::Ended(plan.result().outcome),
+    }
+}

@@ -4,12 +4,33 @@
 
 mod stage;
 
+use nixfleet_lab::guest::Guest;
 use stage::checked::{apply, checks, converged, found, web};
 use stage::{applies, assert_says, generation, outcomes, outcomes_of};
+
+/// A server with a certificate that nobody has signed, and a page of two MiB that says goodbye at its end.
+const TLS_SERVER: &str = "\
+import http.server, ssl
+server = http.server.ThreadingHTTPServer(('', 8443), http.server.SimpleHTTPRequestHandler)
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain('cert', 'key')
+server.socket = tls.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+";
+
+fn serves_over_tls(host: &Guest) {
+    host.files().unwrap().write("/srv/tls.py", TLS_SERVER).unwrap();
+    let script = "mkdir /srv/tls && cd /srv/tls && \
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -days 9 -subj /CN=localhost 2>/dev/null && \
+        { echo hello; head -c 2097152 /dev/zero | tr '\\0' x; echo goodbye; } > large && \
+        systemd-run --quiet --unit=tls --working-directory=/srv/tls /usr/bin/python3 /srv/tls.py";
+    host.ask(script).unwrap();
+}
 
 #[test]
 fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     let lab = converged();
+    serves_over_tls(web(&lab));
     // Good ones first: all of them are tried behind one change.
     checks(
         &lab,
@@ -18,6 +39,10 @@ fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     page.http = { url = "http://localhost:8080/"; status = 200; bodyContains = "hello"; bodyMatches = "^hello from web-[0-9]"; };
     host.http = { url = "http://web-1:8080/"; };
     head.http = { url = "http://127.0.0.1:8080/"; method = "HEAD"; responseHeaders.Content-Type = "text/html"; };
+    tls.http = {
+      url = "https://localhost:8443/large"; verifyCertificate = false; bodyContains = "hello";
+      responseHeaders.Content-Type = "octet-stream";
+    };
     port.tcp.port = 22;
     command.command = [ "${pkgs.busybox}/bin/busybox" "test" "-e" "/etc/web/httpd.conf" ];
     outside = { http.url = "http://${host.addr}:8080/"; from = "operator"; };
@@ -25,7 +50,7 @@ fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     );
     let (finished, host) = apply(&lab, "");
     assert!(finished.ok(), "{finished}");
-    assert_eq!(found(&host).len(), 8, "{host:#}");
+    assert_eq!(found(&host).len(), 9, "{host:#}");
     assert!(found(&host).iter().all(|(_, passed, ..)| *passed), "{host:#}");
     let before = generation(web(&lab));
 
@@ -41,6 +66,8 @@ fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     missing = { http = { url = "http://localhost:8080/missing"; }; retries = 0; onFailure = "stop"; };
     body = { http = { url = "http://localhost:8080/"; bodyContains = "goodbye"; }; retries = 0; onFailure = "stop"; };
     header = { http = { url = "http://localhost:8080/"; responseHeaders.X-Up = "yes"; }; retries = 0; onFailure = "stop"; };
+    unknown = { http = { url = "https://localhost:8443/large"; }; retries = 0; onFailure = "stop"; };
+    beyond = { http = { url = "https://localhost:8443/large"; verifyCertificate = false; bodyContains = "goodbye"; }; retries = 0; onFailure = "stop"; };
     closed = { tcp.port = 81; retries = 2; onFailure = "stop"; };
     name = { tcp = { host = "nowhere.invalid"; port = 80; }; retries = 0; onFailure = "stop"; };
     code = { command = [ "/bin/sh" "-c" "echo no room >&2; exit 7" ]; retries = 0; startDelay = "1s"; onFailure = "stop"; };
@@ -63,6 +90,7 @@ fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     let results = found(&host);
     for (name, attempts, saying) in [
         ("absent", 1, "no such unit"),
+        ("beyond", 1, "does not contain `goodbye`, but begins: hello"),
         ("body", 1, "does not contain `goodbye`, but begins: hello from web-1"),
         ("closed", 3, "Connection refused"),
         ("code", 1, "exit code 7: no room"),
@@ -73,6 +101,7 @@ fn every_kind_of_check_passes_and_fails_for_what_it_says() {
         ("name", 1, "cannot be resolved"),
         ("slow", 1, "it did not end within 1 s"),
         ("status", 1, "status 200, not 204"),
+        ("unknown", 1, "self-signed certificate"),
     ] {
         let result = results.iter().find(|result| result.0 == name).unwrap_or_else(|| panic!("no {name}"));
         assert!(!result.1 && result.2 == attempts && result.3.contains(saying), "{result:?}");

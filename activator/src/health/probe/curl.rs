@@ -35,7 +35,9 @@ pub fn attempt(http: &Http, path: &str, limit: Duration, call: &Call) -> Attempt
     let answer = Answer {
         status: status.parse().map_err(|_| format!("curl said `{written}` in place of a status"))?,
         headers: if http.response_headers.is_empty() { Vec::new() } else { parse(headers)? },
-        body: finished.stdout,
+        // As much of it as over plain HTTP.
+        body: String::from_utf8_lossy(&finished.stdout.as_bytes()[..finished.stdout.len().min(BODY_LIMIT)])
+            .into_owned(),
     };
     http::judge(http, &answer)
 }
@@ -50,9 +52,7 @@ fn words(http: &Http, limit: Duration) -> Vec<String> {
     add("--user-agent", USER_AGENT.to_owned());
     let headers = if http.response_headers.is_empty() { "" } else { " %{header_json}" };
     add("--write-out", format!("%{{stderr}}{MARK}%{{http_code}}{headers}"));
-    if http.wants_body() {
-        add("--max-filesize", BODY_LIMIT.to_string());
-    } else {
+    if !http.wants_body() {
         add("--output", "/dev/null".to_owned());
     }
     for (name, value) in &http.request_headers {

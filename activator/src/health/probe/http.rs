@@ -15,7 +15,7 @@ use super::{Attempt, Finding, address};
 use crate::health::check::{Http, Method};
 
 /// The most of a body that is looked at, in bytes.
-pub const BODY_LIMIT: u64 = 1024 * 1024;
+pub const BODY_LIMIT: usize = 1024 * 1024;
 /// Who we say we are.
 pub const USER_AGENT: &str = concat!("nixfleet/", env!("CARGO_PKG_VERSION"));
 
@@ -72,7 +72,7 @@ fn request(http: &Http) -> Result<Request<()>, Error> {
 
 fn read(body: &mut Body) -> Result<String, Error> {
     let mut bytes = Vec::new();
-    body.as_reader().take(BODY_LIMIT).read_to_end(&mut bytes)?;
+    body.as_reader().take(BODY_LIMIT as u64).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -44,15 +44,25 @@ impl RunId {
     }
 }
 
-/// What a run prints on a line of its own before its report: everything is done, and only holds once somebody has
-/// confirmed over a new connection that the host can still be reached.
+/// What a run prints on a line of its own before its report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Notice {
     /// Always [`SCHEMA`].
     pub schema: u32,
-    /// What is awaited.
-    pub awaiting_confirm: AwaitingConfirm,
+    /// What it has to say.
+    #[serde(flatten)]
+    pub news: News,
+}
+
+/// What is awaited.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum News {
+    /// Everything is done, and only holds once somebody has confirmed over a new connection that the host can still be
+    /// reached.
+    AwaitingConfirm(AwaitingConfirm),
+    /// Nothing any more but the end of the health checks that this run tries on the host.
+    AwaitingChecks(RunId),
 }
 
 /// A confirmation that is awaited.
@@ -66,10 +76,16 @@ pub struct AwaitingConfirm {
 }
 
 impl Notice {
-    /// The notice of a run that waits.
+    /// The notice of a run that waits to be confirmed.
     #[must_use]
     pub const fn awaiting(run: RunId, seconds: u64) -> Self {
-        Self { schema: SCHEMA, awaiting_confirm: AwaitingConfirm { run, seconds } }
+        Self { schema: SCHEMA, news: News::AwaitingConfirm(AwaitingConfirm { run, seconds }) }
+    }
+
+    /// The notice of a run that waits for nothing but its health checks.
+    #[must_use]
+    pub const fn checking(run: RunId) -> Self {
+        Self { schema: SCHEMA, news: News::AwaitingChecks(run) }
     }
 }
 
@@ -217,5 +233,23 @@ mod tests {
         for bad in ["", "ab", "../../../../etc/passwd-aaaaaaaaaaa", "0123456789ABCDEF0123456789ABCDEF"] {
             assert!(bad.parse::<RunId>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_notice_is_one_line_that_names_the_run() {
+        let run: RunId = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        for (notice, line) in [
+            (
+                Notice::awaiting(run.clone(), 30),
+                r#"{"schema":1,"awaitingConfirm":{"run":"RUN","seconds":30}}"#,
+            ),
+            (Notice::checking(run.clone()), r#"{"schema":1,"awaitingChecks":"RUN"}"#),
+        ] {
+            let line = line.replace("RUN", &run);
+            assert_eq!(serde_json::to_string(&notice).unwrap(), line);
+            assert_eq!(serde_json::from_str::<Notice>(&line).unwrap(), notice);
+        }
+        let report = serde_json::to_string(&ended(None, 1).report).unwrap();
+        assert!(serde_json::from_str::<Notice>(&report).is_err());
     }
 }

@@ -9,7 +9,7 @@ use crate::host::lock::Holder;
 use crate::plan::{Drift, Generation, Keep, Plan, Step};
 use crate::problem::Problem;
 use crate::report::{Report, Status};
-use crate::run::{AwaitingConfirm, EarlierRun, LastRun, Notice};
+use crate::run::{AwaitingConfirm, EarlierRun, LastRun, News, Notice};
 
 /// A plan, one line for each step.
 #[must_use]
@@ -154,11 +154,15 @@ pub fn health_check(result: &CheckResult) -> String {
     format!("health check {name} ({kind}): {state} after {attempts} attempts and {duration_ms} ms: {detail}")
 }
 
-/// That a run waits to be confirmed.
+/// What a run waits for.
 #[must_use]
 pub fn notice(notice: &Notice) -> String {
-    let AwaitingConfirm { run, seconds } = &notice.awaiting_confirm;
-    format!("done, and undone again unless it is confirmed within {seconds} s: confirm --run {run}\n")
+    match &notice.news {
+        News::AwaitingConfirm(AwaitingConfirm { run, seconds }) => {
+            format!("done, and undone again unless it is confirmed within {seconds} s: confirm --run {run}\n")
+        }
+        News::AwaitingChecks(_) => "confirmed; health checks are tried\n".to_owned(),
+    }
 }
 
 /// How the last run ended, in one line.

@@ -210,7 +210,9 @@ fn execute_all(change: &Change<'_>, report: &mut Report, journal: &mut Journal) 
     journal.enter(host, Phase::Swapping)?;
     let (rest, watch) = execute::execute(host, &planned.state, &target.manifest.units, journal)?;
     // What is tried here is tried while units show that they stay up, and the confirmation is on its way.
-    let (confirmation, here) = health.beside(|| settle::settle(&watch, *window, health.patience()))?;
+    let settled = || settle::settle(&watch, *window, health.patience());
+    let alone = || window.iter().for_each(Window::leave_to_checks);
+    let (confirmation, here) = health.beside(settled, alone)?;
     let elsewhere = confirmation.iter().flat_map(|said| health.found_elsewhere(said));
     report.health_checks = here.into_iter().chain(elsewhere).collect();
     health.judge(&report.health_checks)?;

@@ -12,7 +12,6 @@ use crate::health::{Call, Check, CheckResult, Checked, Probe, Side, Verdict, las
 use crate::host::Host;
 use crate::host::command::PATH;
 use crate::host::profile;
-use crate::host::systemd::Systemd;
 use crate::plan::Generation;
 use crate::problem::{Code, Problem};
 use crate::run::Confirmation;
@@ -47,25 +46,27 @@ pub struct Health<'a> {
 }
 
 impl<'a> Health<'a> {
-    /// Checks as a host can try them.
+    /// Checks as a host can try them. A tree of files has no units.
     #[must_use]
     pub fn of(host: &Host, checks: &'a [Check], may: May) -> Self {
         let (here, elsewhere) = checks.iter().partition(|check| check.from == Side::Host);
         let mut here: Vec<&Check> = here;
-        if Systemd::of(host).is_none() {
+        if !host.is_machine() {
             here.retain(|check| !matches!(check.probe, Probe::Unit { .. }));
         }
         let path = format!("{}/system/sw/bin:{PATH}", profile::DIRECTORY);
         Self { here, elsewhere, may, path }
     }
 
-    /// Tries what is tried here, while something else goes on, and calls it off where that fails.
+    /// Tries what is tried here, while something else goes on, and calls it off where that fails. `alone` is called where
+    /// the other one is done first.
     ///
     /// # Errors
     /// What the other one says.
     pub fn beside<T>(
         &self,
         other: impl FnOnce() -> Result<T, Problem>,
+        alone: impl FnOnce(),
     ) -> Result<(T, Vec<CheckResult>), Problem> {
         if self.here.is_empty() {
             return other().map(|done| (done, Vec::new()));
@@ -74,6 +75,9 @@ impl<'a> Health<'a> {
         thread::scope(|scope| {
             let trying = scope.spawn(|| run(&self.here, &self.path, &call));
             let done = other().inspect_err(|_| call.off())?;
+            if !trying.is_finished() {
+                alone();
+            }
             let untried = |_| self.here.iter().map(|check| CheckResult::untried(check, "a bug")).collect();
             Ok((done, trying.join().unwrap_or_else(untried)))
         })
@@ -181,6 +185,7 @@ fn has_curl(host: &Host) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::time::Instant;
 
     use super::*;
@@ -214,9 +219,21 @@ mod tests {
             thread::sleep(Duration::from_millis(200));
             Err(Problem::new(Code::Unconfirmed, "nobody came"))
         };
-        assert_eq!(health.beside(unconfirmed).unwrap_err().code, Code::Unconfirmed);
+        assert_eq!(health.beside(unconfirmed, || ()).unwrap_err().code, Code::Unconfirmed);
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
         thread::sleep(Duration::from_secs(3).saturating_sub(began.elapsed()));
         assert!(!mark.exists(), "its command has ended with it");
+    }
+
+    #[test]
+    fn no_unit_is_called_good_where_nobody_can_be_asked_about_it() {
+        let check = serde_json::json!({
+            "name": "a", "kind": "unit", "unit": "nixfleet-no-such.service", "stableFor": 0, "interval": 0,
+            "retries": 0, "timeout": 5, "startDelay": 0, "from": "host", "onFailure": "stop",
+        });
+        let checks = [serde_json::from_value(check).unwrap()];
+        let health = Health::of(&Host::open(Path::new("/")).unwrap(), &checks, May::Undo);
+        let ((), found) = health.beside(|| Ok(()), || ()).unwrap();
+        assert_eq!((found.len(), found[0].passed), (1, false), "{found:?}");
     }
 }

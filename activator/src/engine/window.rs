@@ -35,6 +35,11 @@ impl Window<'_> {
         self.transcript.wait_for_confirmation(until)
     }
 
+    /// Says that nothing but the health checks of the host is waited for any more. Who does not hear it misses nothing.
+    pub fn leave_to_checks(&self) {
+        let _ = self.transcript.say(&Notice::checking(self.transcript.run().clone()));
+    }
+
     /// Says that it did not come in time.
     #[must_use]
     pub fn unconfirmed(&self, patience: Duration) -> Problem {

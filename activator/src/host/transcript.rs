@@ -1,6 +1,6 @@
 //! What a run says while it lasts, for whoever follows it: lines in a file that outlives every connection.
 //!
-//! Each line is a JSON document: first a [`Notice`], where the run waits to be confirmed, in the end its [`Report`]. The
+//! Each line is a JSON document: [`Notice`]s of what the run waits for, in the end its [`Report`]. The
 //! directory is for root alone, and does not survive a reboot; [`LastRun`](crate::run::LastRun) does.
 
 use std::fs::{self, File};

@@ -22,9 +22,10 @@ const HELD: &str = "held = {
   timeout = \"2m\";
 };";
 
-/// Applies to web-1, and does something meanwhile. What the command says on standard error is in `~/said`.
+/// Applies to web-1, and does something meanwhile. What the command tells is in `~/told`, what it says to people in `~/said`.
 fn meanwhile(lab: &Lab, flags: &str, act: impl FnOnce()) -> Finished {
-    let line = format!("nixfleet apply --yes --json --host web-1 {flags} 2> ~/said");
+    let line =
+        format!("set -o pipefail; nixfleet apply --yes --events --host web-1 {flags} 2> ~/said | tee ~/told");
     thread::scope(|scope| {
         let typed = scope.spawn(|| lab.operator().unwrap().types(&line).unwrap());
         act();
@@ -96,6 +97,7 @@ fn who_interrupts_while_checks_are_tried_gets_a_host_that_ends_by_itself() {
     checks(&lab, HELD);
     let finished = meanwhile(&lab, "", || {
         is_held();
+        waits_until(operator, r#"grep -q '"phase":"checking"' ~ada/told"#);
         operator.ask("kill -INT $(pidof nixfleet)").unwrap();
         waits_until(operator, "grep -q 'no further host is begun' ~ada/said");
         web(&lab).ask("touch /run/enough").unwrap();

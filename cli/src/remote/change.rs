@@ -6,7 +6,7 @@ use std::time::Duration;
 use nixfleet_activate::health::Check;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Report;
-use nixfleet_activate::run::{AwaitingConfirm, Confirmation, Notice, RunId};
+use nixfleet_activate::run::{AwaitingConfirm, Confirmation, News, Notice, RunId};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
@@ -124,10 +124,11 @@ impl<'a> Change<'a> {
     /// Never ends: what counts is how the run ends.
     async fn confirm_when_asked<T>(&self, mut lines: UnboundedReceiver<Vec<u8>>) -> T {
         while let Some(line) = lines.recv().await {
-            match serde_json::from_slice::<Notice>(&line) {
-                Ok(Notice { awaiting_confirm, .. }) if awaiting_confirm.run == *self.run => {
-                    self.confirm(&awaiting_confirm).await;
+            match serde_json::from_slice(&line).map(|Notice { news, .. }| news) {
+                Ok(News::AwaitingConfirm(awaited)) if awaited.run == *self.run => {
+                    self.confirm(&awaited).await;
                 }
+                Ok(News::AwaitingChecks(run)) if run == *self.run => (self.terms.phase)(Phase::Checking),
                 _ => {}
             }
         }

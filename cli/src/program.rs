@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use nixfleet_activate::problem::{Code, Problem};
@@ -18,6 +18,9 @@ use crate::interrupt::Interrupt;
 use crate::rollout::RolloutId;
 use crate::state::StateDir;
 use crate::{process, remote, render, tip};
+
+/// How long what is called off in the end, the command of a health check say, has to end.
+const MOMENT: Duration = Duration::from_millis(300);
 
 /// Runs the program with these words, of which the first is its own name.
 pub fn run(given: impl Iterator<Item = OsString>) -> ExitCode {
@@ -86,7 +89,7 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
         }
     });
     // Whatever still runs is ended with the runtime; a question that nobody answered must not hold it up.
-    runtime.shutdown_background();
+    runtime.shutdown_timeout(MOMENT);
     exit
 }
 

@@ -26,6 +26,7 @@ fn a_change_goes_through_many_hosts() {
     one_failure_stops_the_rollout_in_its_wave(&fleet);
     a_host_tells_what_nobody_wrote_down(&fleet);
     a_rollout_that_nobody_wants_any_more_is_ended(&fleet);
+    a_host_that_has_moved_on_is_not_put_back(&fleet);
     an_interrupt_lets_those_end_that_have_begun(&fleet);
     a_second_interrupt_leaves_at_once(&fleet);
 }
@@ -213,6 +214,26 @@ fn a_rollout_that_nobody_wants_any_more_is_ended(fleet: &Simulation) {
     assert!(finished.ok(), "{finished}");
     let (finished, document) = nixfleet(fleet, "apply --yes --resume");
     assert_eq!((finished.code, &document["problem"]["code"]), (1, &"NF-104".into()), "{finished}");
+}
+
+/// What a paused rollout would bring it is older than what it got since.
+fn a_host_that_has_moved_on_is_not_put_back(fleet: &Simulation) {
+    let both = "apply --yes --host host-0110 --host host-0111 --parallel 1";
+    fleet.releases(4).unwrap();
+    fleet.touch("host-0110", "/etc/broken").unwrap();
+    let (finished, document) = nixfleet(fleet, both);
+    assert_eq!(finished.code, 2, "{}", finished.stderr);
+    fleet.remove("host-0110", "/etc/broken").unwrap();
+    let rollout = document["rollout"]["id"].as_str().unwrap();
+    fleet.releases(5).unwrap();
+    let (finished, _) = nixfleet(fleet, "apply --yes --host host-0110");
+    assert!(finished.ok(), "{}", finished.stderr);
+
+    let (finished, document) = nixfleet(fleet, &format!("apply --yes --resume {rollout}"));
+    assert_eq!(finished.code, 2, "{finished}");
+    assert_eq!(outcomes(&document)["host-0110"], "blocked", "{document:#}");
+    assert_eq!(document["hosts"][0]["problem"]["code"], "NF-403");
+    assert_eq!(fleet.revision("host-0110").unwrap(), Some(5));
 }
 
 /// Hosts that are held up in the middle of a change.

@@ -81,7 +81,9 @@ impl Memory {
             Self::New { closures } => {
                 let planned = plans.iter().filter_map(|plan| {
                     let closure = closures.get(plan.name())?.path.clone();
-                    Some((plan.name().to_owned(), Planned { host: plan.session.host().clone(), closure }))
+                    let before = plan.plan().and_then(|plan| plan.current.clone());
+                    let host = plan.session.host().clone();
+                    Some((plan.name().to_owned(), Planned { host, closure, before }))
                 });
                 let head = Head::new(id.clone(), origin, outline.clone(), planned.collect());
                 match StateDir::find().and_then(|state| Record::begin(&state, &head)) {

@@ -9,6 +9,7 @@ use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
 use nixfleet_activate::run::LastRun;
 
+use super::carry_out::Changed;
 use super::change::{Manner, Rollout};
 use super::host_plan::HostPlan;
 use super::memory::Memory;
@@ -52,6 +53,11 @@ pub async fn execute(
     let parallel = args.targets.at_once();
     let asking = Asking { force: &args.force, parallel, health_checks: true };
     let mut plans = planning::ask(open, Supply::of(closures.clone()), asking, context).await?;
+    for plan in &mut plans {
+        if let Some(problem) = moved_on(plan, &head, &changed) {
+            plan.planned = Some(Err(problem));
+        }
+    }
     let found = found(&plans, &closures, parallel, context).await?;
     for end in &found {
         changed.extend(end.after.clone().map(|after| (end.host.clone(), (end.before.clone(), after))));
@@ -70,6 +76,26 @@ pub async fn execute(
         memory: Memory::Old { record, closures, changed, done, found },
     };
     change::execute(rollout, manner, context).await
+}
+
+/// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is older.
+fn moved_on(plan: &HostPlan, head: &Head, changed: &BTreeMap<String, Changed>) -> Option<Problem> {
+    let current = plan.plan().filter(|plan| plan.is_to_change())?.current.as_ref();
+    let planned = head.hosts.get(plan.name())?;
+    let before = planned.before.as_ref()?;
+    let made = changed.get(plan.name()).map(|(_, made)| made);
+    let has_it = current.is_some_and(|current| current.closure == planned.closure);
+    if has_it || current == Some(before) || current.is_some() && current == made {
+        return None;
+    }
+    let now = current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
+    let name = plan.name();
+    Some(
+        Problem::new(Code::PlanOutdated, "the host no longer stands where the rollout found it")
+            .at(name)
+            .because(format!("it was at generation {}, and is at {now}", before.number))
+            .help(format!("what the flake describes now is applied by: nixfleet apply --host {name}")),
+    )
 }
 
 /// Hosts that have what the rollout brings, although nobody has written down that they were changed: the command was killed in

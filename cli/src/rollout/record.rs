@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use nixfleet_activate::SCHEMA;
 use nixfleet_activate::fleet::Host;
+use nixfleet_activate::plan::Generation;
 use nixfleet_activate::problem::{Code, Problem};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,9 @@ pub struct Planned {
     pub host: Host,
     /// Its closure.
     pub closure: String,
+    /// Where it stood then, if it was managed and could be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Generation>,
 }
 
 impl Head {

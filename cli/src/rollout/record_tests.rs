@@ -11,7 +11,8 @@ use crate::rollout::waves_tests::{fleet, host};
 fn head(rollout: &RolloutId) -> Head {
     let hosts = ["a", "b"].map(|name| host(name, &[]));
     let outline = Outline::of(&fleet(&hosts, &[]), &hosts, Policy::plain()).unwrap();
-    let planned = |host: Host| (host.name.clone(), Planned { host, closure: "/nix/store/x".into() });
+    let planned =
+        |host: Host| (host.name.clone(), Planned { host, closure: "/nix/store/x".into(), before: None });
     let origin = Origin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
     Head::new(rollout.clone(), origin, outline, hosts.map(planned).into())
 }

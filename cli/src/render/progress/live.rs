@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use console::Term;
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::board::{Board, Room};
+use super::screen::Screen;
 use crate::event::Happening;
 
 /// How often it is drawn.
 const TICK: Duration = Duration::from_millis(120);
+/// How often at most, whatever happens.
+const FRAMES_A_SECOND: u8 = 20;
 /// What shows that the program is alive, one after the other.
 const FRAMES: [&str; 10] = ["⠋ ", "⠙ ", "⠹ ", "⠸ ", "⠼ ", "⠴ ", "⠦ ", "⠧ ", "⠇ ", "⠏ "];
 
@@ -30,7 +33,9 @@ impl Live {
             let (height, width) = Term::stderr().size();
             Room { width: width.into(), height: height.into() }
         };
-        Self::on(MultiProgress::new(), room)
+        let screen = Box::new(Screen::on(Term::buffered_stderr()));
+        let target = ProgressDrawTarget::term_like_with_hz(screen, FRAMES_A_SECOND);
+        Self::on(MultiProgress::with_draw_target(target), room)
     }
 
     fn on(screen: MultiProgress, room: fn() -> Room) -> Self {
@@ -78,7 +83,10 @@ impl Live {
 
 #[cfg(test)]
 mod tests {
-    use indicatif::{InMemoryTerm, ProgressDrawTarget, TermLike as _};
+    use std::io;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use indicatif::{InMemoryTerm, TermLike};
 
     use super::*;
     use crate::event::{Phase, Stage};
@@ -120,6 +128,69 @@ mod tests {
             live.hear(&Happening::HostPlanned { host, steps, current: None, problem }, Instant::now());
         }
         assert!(paper.contents().lines().all(|line| line.ends_with("said a word")), "{}", paper.contents());
+    }
+
+    /// A terminal that is gone, and how often somebody tried to draw on it.
+    #[derive(Clone, Debug, Default)]
+    struct Gone(Arc<AtomicUsize>);
+
+    impl Gone {
+        fn fails(&self) -> io::Result<()> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    impl TermLike for Gone {
+        fn width(&self) -> u16 {
+            40
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            self.fails()
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            self.fails()
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            self.fails()
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            self.fails()
+        }
+
+        fn write_line(&self, _: &str) -> io::Result<()> {
+            self.fails()
+        }
+
+        fn write_str(&self, _: &str) -> io::Result<()> {
+            self.fails()
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            self.fails()
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            self.fails()
+        }
+    }
+
+    #[test]
+    fn a_terminal_that_goes_away_stops_nobody() {
+        let gone = Gone::default();
+        let target = ProgressDrawTarget::term_like(Box::new(Screen::on(gone.clone())));
+        let live = Live::on(MultiProgress::with_draw_target(target), || Room { width: 40, height: 10 });
+        for number in 0..3 {
+            let host = format!("web-{number}");
+            live.hear(&Happening::HostPhase { host, phase: Phase::Planning }, Instant::now());
+            live.draw();
+            live.suspend(|| ());
+        }
+        assert_eq!(gone.0.load(Ordering::SeqCst), 1, "nothing more is tried");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod board;
 mod line;
 mod live;
+mod screen;
 
 use std::ffi::OsStr;
 use std::io::IsTerminal;

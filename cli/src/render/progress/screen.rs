@@ -1,0 +1,71 @@
+//! A terminal that may go away, as it does with the connection to the machine or the window. What is drawn is lost then, and
+//! the command goes on.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::TermLike;
+
+/// A terminal that never fails: on one that is gone nothing is drawn any more.
+#[derive(Debug)]
+pub struct Screen<T> {
+    terminal: T,
+    gone: AtomicBool,
+}
+
+impl<T: TermLike> Screen<T> {
+    /// On this terminal.
+    pub const fn on(terminal: T) -> Self {
+        Self { terminal, gone: AtomicBool::new(false) }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "what the callers have to return")]
+    fn draw(&self, draw: impl FnOnce(&T) -> io::Result<()>) -> io::Result<()> {
+        if !self.gone.load(Ordering::Relaxed) && draw(&self.terminal).is_err() {
+            self.gone.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl<T: TermLike> TermLike for Screen<T> {
+    fn width(&self) -> u16 {
+        self.terminal.width()
+    }
+
+    fn height(&self) -> u16 {
+        self.terminal.height()
+    }
+
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        self.draw(|terminal| terminal.move_cursor_up(lines))
+    }
+
+    fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+        self.draw(|terminal| terminal.move_cursor_down(lines))
+    }
+
+    fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
+        self.draw(|terminal| terminal.move_cursor_right(columns))
+    }
+
+    fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
+        self.draw(|terminal| terminal.move_cursor_left(columns))
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.draw(|terminal| terminal.write_line(text))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.draw(|terminal| terminal.write_str(text))
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.draw(T::clear_line)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.draw(T::flush)
+    }
+}

@@ -87,7 +87,8 @@ fn read(page: &str) -> String {
     fs::read_to_string(checkout::path(page)).unwrap()
 }
 
-/// Does what pages say, in a new folder on the operator's machine.
+/// Does what pages say, in a new folder on the operator's machine. Without a network, this checkout stands for what is
+/// published.
 fn follow(pages: &[&str]) {
     let lab = Lab::boot(&Plan::of_test()).unwrap();
     let operator = lab.operator().unwrap();
@@ -104,6 +105,7 @@ fn follow(pages: &[&str]) {
                     files.write(&format!("/home/ada/reader/{path}"), text).unwrap();
                 }
                 Instruction::Type { line, code } => {
+                    let line = line.replace("github:nixfleet/nixfleet", "path:/srv/nixfleet");
                     let finished = operator.types(&format!("cd ../reader\n{line}")).unwrap();
                     assert_eq!(finished.code, *code, "`{line}` from {page}: {finished}");
                 }

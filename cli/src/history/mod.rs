@@ -6,6 +6,8 @@ mod presence;
 mod reading;
 mod retention;
 mod schema;
+#[cfg(test)]
+mod stage;
 mod store;
 #[cfg(test)]
 mod store_tests;

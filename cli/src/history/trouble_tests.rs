@@ -4,7 +4,7 @@ use nixfleet_activate::problem::Code;
 use nixfleet_activate::report::Outcome;
 use rusqlite::Connection;
 
-use super::store_tests::{Place, began, ended, every, host_ended, id};
+use super::stage::{Place, began, ended, every, host_ended, id};
 use super::{State, Store};
 use crate::event::Event;
 use crate::rollout::RolloutId;

@@ -2,7 +2,7 @@
 
 use nixfleet_activate::report::Outcome;
 
-use super::store_tests::{Place, began, ended, host_ended, id, phase};
+use super::stage::{Place, began, ended, host_ended, id, phase};
 use super::{State, Writer};
 use crate::event::{Bus, Event, Happening, Listener, Phase, Stream};
 

@@ -11,7 +11,7 @@ use crate::health::probe::curl;
 use crate::health::{Call, Check, CheckResult, Checked, Probe, Side, Verdict, last, run};
 use crate::host::Host;
 use crate::host::command::PATH;
-use crate::host::profile;
+use crate::host::profile::{self, Profile};
 use crate::plan::Generation;
 use crate::problem::{Code, Problem};
 use crate::run::Confirmation;
@@ -115,9 +115,12 @@ impl<'a> Health<'a> {
         Checked::now(generation.clone(), results.to_vec(), self.elsewhere())
     }
 
-    /// Notes what was found out about the generation in force.
+    /// Notes what was found out about a generation, if it is still the one in force: checks take their time.
     pub fn remember(&self, host: &Host, generation: Option<&Generation>, results: &[CheckResult]) {
-        if let Some(generation) = generation.filter(|_| !results.is_empty()) {
+        let in_force = || Profile::read(host).ok()?.current;
+        if let Some(generation) = generation.filter(|_| !results.is_empty())
+            && in_force().is_some_and(|in_force| in_force.number == generation.number)
+        {
             last::remember(host, &self.checked(generation, results));
         }
     }

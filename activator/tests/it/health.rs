@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::room::{Room, build, empty_intent, file, with};
+use crate::room::{PROGRAM, Room, build, empty_intent, file, with};
 
 /// A check with one attempt, of the kind that is given.
 pub fn check(name: &str, kind: &str, probe: Value, on_failure: &str) -> Value {
@@ -239,6 +239,21 @@ fn checks_of_the_generation_in_force_are_tried_on_demand() {
     let found: Value = serde_json::from_slice(&found.stdout).unwrap();
     assert_eq!((&found["generation"]["number"], &found["results"][0]["passed"]), (&json!(1), &json!(false)));
     assert_eq!(room.status()["healthChecks"]["results"], found["results"]);
+}
+
+#[test]
+fn what_a_check_found_is_not_held_against_the_generation_that_came_meanwhile() {
+    let room = Room::new();
+    let new = closure(&room, "new", &[command("word", "exit 0", "stop")]);
+    // Somebody else applies while it is tried on demand.
+    let [flag, tree] = ["/flag", "/"].map(|path| room.path(path).display().to_string());
+    let apply = format!("{PROGRAM} apply --closure {new} --root {tree} >/dev/null");
+    let script = format!("test -e {flag} || exit 0; rm {flag}; {apply}; exit 1");
+    room.applied(&closure(&room, "old", &[command("word", &script, "stop")]), "ok");
+    room.write("/flag", "");
+    assert_eq!(room.run(&["health"]).status.code(), Some(2));
+    let known = &room.status()["healthChecks"];
+    assert_eq!((&known["generation"]["number"], &known["results"][0]["passed"]), (&json!(2), &json!(true)));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod completions;
 mod confirm;
+mod found;
 mod history;
 mod host_plan;
 mod hosts;

@@ -7,20 +7,17 @@ use std::sync::Arc;
 
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
-use nixfleet_activate::run::LastRun;
 
 use super::carry_out::Changed;
 use super::change::{Manner, Rollout};
 use super::host_plan::HostPlan;
 use super::memory::Memory;
 use super::planning::Asking;
-use super::{Context, change, planning, targets};
+use super::{Context, change, found, planning, targets};
 use crate::args::{ApplyArgs, Resumed};
 use crate::event::{End, HostEnd};
 use crate::exit::Exit;
 use crate::nix::{Closure, Supply};
-use crate::orchestrate::each;
-use crate::remote;
 use crate::rollout::{Head, Outline, Record, RolloutId, Told};
 use crate::state::StateDir;
 
@@ -58,7 +55,7 @@ pub async fn execute(
             plan.planned = Some(Err(problem));
         }
     }
-    let found = found(&plans, &closures, parallel, context).await?;
+    let found = untold(&plans, &closures, parallel, context).await?;
     for end in &found {
         changed.extend(end.after.clone().map(|after| (end.host.clone(), (end.before.clone(), after))));
         done.insert(end.host.clone(), end.clone());
@@ -98,36 +95,19 @@ fn moved_on(plan: &HostPlan, head: &Head, changed: &BTreeMap<String, Changed>) -
     )
 }
 
-/// Hosts that have what the rollout brings, although nobody has written down that they were changed: the command was killed in
-/// between. They know themselves how they came to it. Whoever does not say it is left as nothing but unchanged.
-async fn found(
+/// Of hosts on which nothing is to change any more, those that the rollout has changed although nobody wrote it down. Whoever
+/// does not say so is left as nothing but unchanged.
+async fn untold(
     plans: &[HostPlan],
     closures: &BTreeMap<String, Closure>,
     parallel: NonZeroUsize,
     context: &Context,
 ) -> anyhow::Result<Vec<HostEnd>> {
-    let has_it = |plan: &&HostPlan| {
-        let there = plan
-            .plan()
-            .filter(|_| plan.result().outcome == Outcome::Unchanged)
-            .and_then(|plan| plan.current.as_ref());
-        there.map(|there| &there.closure) == closures.get(plan.name()).map(|closure| &closure.path)
-    };
-    let sessions = plans.iter().filter(has_it).map(|plan| Arc::clone(&plan.session)).collect();
-    let asked = each(sessions, parallel, &context.interrupt, |session| async move {
-        let status = remote::status(&session).await.ok().flatten()?;
-        let LastRun { report, .. } = status.last?;
-        (report.outcome == Outcome::Ok && report.after == status.current).then(|| HostEnd {
-            host: session.host().name.clone(),
-            outcome: report.outcome,
-            problem: None,
-            before: report.before,
-            after: report.after,
-            exit_code: None,
-            duration_ms: report.duration_ms,
-        })
-    });
-    Ok(asked.await?.into_iter().flatten().flatten().collect())
+    let unchanged = plans.iter().filter(|plan| plan.result().outcome == Outcome::Unchanged);
+    let sessions = unchanged.map(|plan| Arc::clone(&plan.session)).collect();
+    let closures = closures.iter().map(|(host, closure)| (host.clone(), closure.path.clone())).collect();
+    let asked = found::ask(sessions, &closures, parallel, context).await?;
+    Ok(asked.into_iter().filter_map(|(_, end)| end.ok().flatten()).collect())
 }
 
 /// The closures of the hosts that are not done.

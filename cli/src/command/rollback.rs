@@ -11,13 +11,13 @@ use super::carry_out::{Changed, plan_back};
 use super::change::Manner;
 use super::host_plan::{HostPlan, Planned};
 use super::memory::Memory;
-use super::{Context, change, confirm, planning, targets};
+use super::{Context, change, confirm, found, planning, targets};
 use crate::args::{Destination, RollbackArgs, TargetArgs};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::remote;
-use crate::rollout::{Budget, Head, Origin, Outline, Record};
+use crate::rollout::{Budget, Head, Origin, Outline, Record, Told};
 use crate::ssh::Session;
 use crate::state::StateDir;
 
@@ -36,14 +36,14 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     };
     let (head, told, record) = Record::resume(&StateDir::find()?, rollout)?;
     context.events.say(head.origin.known());
-    let changed = told.changed();
-    if changed.is_empty() && told.can_go_on() {
+    let backs = ways_back(&head, &told, &args.targets, context).await?;
+    if backs.is_empty() && told.can_go_on() {
         record.close()?;
         context.show("No host stands where this rollout put it. It has ended.\n");
         return context.finish(Vec::new(), None);
     }
-    let hosts = changed.keys().cloned().collect();
-    let (origin, plans, outline) = of_rollout(head, changed, &args.targets, context).await?;
+    let hosts = backs.keys().cloned().collect();
+    let (origin, plans, outline) = of_rollout(head, backs, &args.targets, context).await?;
     let memory = Memory::Undone { record, hosts };
     change::execute(change::back(context.id.clone(), origin, plans, outline, memory), manner, context).await
 }
@@ -56,32 +56,52 @@ async fn of_hosts(args: &RollbackArgs, context: &Context) -> anyhow::Result<Plan
     let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
     let policy = policy(&args.targets);
     let outline = Outline { groups: Vec::new(), ..Outline::of(&selected.fleet, &selected.hosts, policy)? };
-    let back = |_: &str| Back::To(args.to);
-    let origin = selected.origin;
-    Ok((origin, ask(selected.hosts, back, &args.targets, context).await?, outline))
+    let hosts = selected.hosts.into_iter().map(|host| (host, Back::To(args.to))).collect();
+    Ok((selected.origin, ask(hosts, &args.targets, context).await?, outline))
+}
+
+/// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is asked itself.
+async fn ways_back(
+    head: &Head,
+    told: &Told,
+    targets: &TargetArgs,
+    context: &Context,
+) -> anyhow::Result<BTreeMap<String, Back>> {
+    let behind = |(host, changed)| (host, Back::Behind(changed));
+    let mut backs: BTreeMap<String, Back> = told.changed().into_iter().map(behind).collect();
+    let unknown = || head.hosts.iter().filter(|(name, _)| told.is_unknown(name));
+    let closures = unknown().map(|(name, planned)| (name.clone(), planned.closure.clone())).collect();
+    let hosts = unknown().map(|(_, planned)| planned.host.clone()).collect();
+    let sessions = targets::sessions(hosts, targets)?;
+    for (host, asked) in found::ask(sessions, &closures, targets.at_once(), context).await? {
+        match asked {
+            Ok(end) => backs.extend(end.and_then(|end| end.made()).map(|changed| behind((host, changed)))),
+            Err(problem) => {
+                backs.insert(host, Back::Unknown(problem));
+            }
+        }
+    }
+    Ok(backs)
 }
 
 /// The hosts that a rollout has changed, to where they stood before.
 async fn of_rollout(
     head: Head,
-    changed: BTreeMap<String, Changed>,
+    mut backs: BTreeMap<String, Back>,
     targets: &TargetArgs,
     context: &Context,
 ) -> anyhow::Result<Planning> {
-    let hosts: Vec<Host> = head
-        .hosts
-        .into_values()
-        .filter(|planned| changed.contains_key(&planned.host.name))
-        .map(|planned| planned.host)
-        .collect();
+    let hosts =
+        head.hosts.into_iter().filter_map(|(name, planned)| Some((planned.host, backs.remove(&name)?)));
+    let hosts: Vec<(Host, Back)> = hosts.collect();
     if hosts.is_empty() {
         return Err(Problem::new(Code::NoRollout, "there is nothing to take back")
             .at(head.rollout)
             .because("no host stands where this rollout put it")
             .into());
     }
-    let names: BTreeSet<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
-    let wave = hosts.iter().map(|host| host.name.clone()).collect();
+    let names: BTreeSet<&str> = hosts.iter().map(|(host, _)| host.name.as_str()).collect();
+    let wave = hosts.iter().map(|(host, _)| host.name.clone()).collect();
     let budgets: Vec<Budget> = head.outline.budgets;
     let kept = |name: &String| names.contains(name.as_str());
     let budgets = budgets
@@ -93,8 +113,7 @@ async fn of_rollout(
         budgets: budgets.collect(),
         groups: Vec::new(),
     };
-    let back = |name: &str| changed.get(name).cloned().map_or(Back::To(Destination::Previous), Back::Behind);
-    Ok((head.origin, ask(hosts, back, targets, context).await?, outline))
+    Ok((head.origin, ask(hosts, targets, context).await?, outline))
 }
 
 /// Going back stops for nobody's failure.
@@ -108,17 +127,20 @@ enum Back {
     To(Destination),
     /// To where it stood before a change, if it still stands as that left it.
     Behind(Changed),
+    /// Nowhere: it may stand where a rollout has put it, and could not be asked.
+    Unknown(Problem),
 }
 
 async fn ask(
-    hosts: Vec<Host>,
-    back: impl Fn(&str) -> Back,
+    hosts: Vec<(Host, Back)>,
     targets: &TargetArgs,
     context: &Context,
 ) -> anyhow::Result<Vec<HostPlan>> {
+    let (hosts, backs): (Vec<_>, Vec<_>) = hosts.into_iter().unzip();
     let sessions = targets::sessions(hosts, targets)?;
-    let planned = each(sessions.clone(), targets.at_once(), &context.interrupt, |session| {
-        let (events, back) = (context.events.clone(), back(&session.host().name));
+    let asked = sessions.iter().cloned().zip(backs).collect();
+    let planned = each(asked, targets.at_once(), &context.interrupt, |(session, back): (Arc<Session>, _)| {
+        let events = context.events.clone();
         async move {
             let name = &session.host().name;
             events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
@@ -133,6 +155,7 @@ async fn ask(
 
 async fn one(session: &Arc<Session>, back: Back) -> Result<Planned, Problem> {
     match back {
+        Back::Unknown(problem) => Err(problem),
         Back::Behind((before, made)) => plan_back(session, before.as_ref(), &made).await,
         Back::To(to) => {
             let (plan, activator) = remote::plan_rollback(session, to).await?;

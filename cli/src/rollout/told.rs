@@ -50,6 +50,14 @@ impl Told {
         done.map(|(host, end)| (host.clone(), end.clone())).collect()
     }
 
+    /// Whether nobody knows if it has changed this host: the command was killed, or the host was lost while it changed.
+    pub fn is_unknown(&self, host: &str) -> bool {
+        match self.hosts.get(host) {
+            None => self.end.is_none(),
+            Some(end) => !end.outcome.is_good() && end.before.is_some() && end.after.is_none(),
+        }
+    }
+
     /// The hosts that it has changed, with the generation before, if there was one, and the one that it made.
     pub fn changed(&self) -> BTreeMap<String, (Option<Generation>, Generation)> {
         self.hosts.iter().filter_map(|(host, end)| Some((host.clone(), end.made()?))).collect()
@@ -66,8 +74,8 @@ mod tests {
         Generation { number, closure: format!("/nix/store/{number}") }
     }
 
-    /// What is known of a host behind these ends, each with the generations before and after.
-    fn made(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> Option<(Option<u64>, u64)> {
+    /// What is known of the host `a` behind these ends, each with the generations before and after.
+    fn told(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> Told {
         let mut told = Told::default();
         for (outcome, before, after) in ends {
             let (before, after) = (before.map(generation), after.map(generation));
@@ -82,8 +90,26 @@ mod tests {
             };
             told.hear(Event::now(None, Happening::HostEnded(end)));
         }
-        let changed = told.changed().remove("a");
+        told
+    }
+
+    fn made(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> Option<(Option<u64>, u64)> {
+        let changed = told(ends).changed().remove("a");
         changed.map(|(before, made)| (before.map(|before| before.number), made.number))
+    }
+
+    #[test]
+    fn a_host_that_was_lost_while_it_changed_may_have_changed() {
+        use Outcome::{Failed, Ok, Unchanged, Unreachable};
+        let is_unknown = |ends: &[_]| told(ends).is_unknown("a");
+        assert!(is_unknown(&[]), "the command was killed");
+        assert!(!Told { end: Some(End::Paused), ..Told::default() }.is_unknown("a"));
+        assert!(is_unknown(&[(Unreachable, Some(1), None)]));
+        // It did not answer when the rollout went on either.
+        assert!(is_unknown(&[(Failed, Some(1), None), (Unreachable, None, None)]));
+        for known in [(Ok, Some(1), Some(2)), (Unchanged, Some(1), Some(1)), (Unreachable, None, None)] {
+            assert!(!is_unknown(&[known]), "{known:?}");
+        }
     }
 
     #[test]

@@ -30,7 +30,25 @@ pub fn a_host_remembers_its_changes_itself(fleet: &Fleet16) {
 
 /// Its hosts go on without it; what became of them it does not know, and does not say that it does.
 pub fn a_killed_command_is_told_as_interrupted(fleet: &Fleet16) {
-    fleet.releases("7");
+    let before = fleet.version("db-01");
+    let rollout = killed_while_it_changes_a_host(fleet, "17");
+    let (finished, document) = fleet.json(&format!("rollback --yes --rollout {rollout}"));
+    assert!(finished.ok(), "{finished}");
+    assert_eq!(outcomes(&document), outcomes_of([("db-01", "ok")]), "{finished}");
+    assert_eq!(fleet.version("db-01"), before);
+
+    killed_while_it_changes_a_host(fleet, "7");
+    let told = fleet.told_of("ada");
+    let (finished, document) = fleet.json("apply --yes --resume");
+    assert!(finished.ok(), "{finished}");
+    assert_eq!(document["rollout"]["id"], told["id"]);
+    let shown = fleet.types(&format!("history show {}", told["id"].as_str().unwrap()));
+    assert_says(&shown, 0, &["see also", "apply --yes --resume"]);
+}
+
+/// Releases a version, and kills the command that applies it while a host changes, which goes on. Returns the rollout.
+fn killed_while_it_changes_a_host(fleet: &Fleet16, version: &str) -> String {
+    fleet.releases(version);
     fleet.host("db-01").ask("touch /run/held").unwrap();
     let finished = fleet.meanwhile("apply --yes --no-confirm --host db-01 --host web-03", || {
         fleet.wait_until_held("db-01");
@@ -47,13 +65,8 @@ pub fn a_killed_command_is_told_as_interrupted(fleet: &Fleet16) {
     assert_says(&shown, 0, &["interrupted: ", "unknown", "how hosts stand: nixfleet status"]);
     let over = || Ok(fleet.host("db-01").ask("systemctl list-units --quiet 'nixfleet-run-*'")?.is_empty());
     wait_until("the host is done", Duration::from_secs(60), over).unwrap();
-    assert_eq!(fleet.version("db-01"), "7", "it went on without the command");
-
-    let (finished, document) = fleet.json("apply --yes --resume");
-    assert!(finished.ok(), "{finished}");
-    assert_eq!(document["rollout"]["id"], told["id"]);
-    let shown = fleet.types(&format!("history show {}", told["id"].as_str().unwrap()));
-    assert_says(&shown, 0, &["see also", "apply --yes --resume"]);
+    assert_eq!(fleet.version("db-01"), version, "it went on without the command");
+    told["id"].as_str().unwrap().to_owned()
 }
 
 /// Neither of a file nor of what a command was given or said.

@@ -60,7 +60,10 @@ impl Board {
             Happening::HostPlanned { host, .. } => self.over(host),
             Happening::HostEnded(end) => {
                 self.over(&end.host);
-                if let Some(rollout) = &mut self.rollout {
+                // Who is left out is in no wave.
+                if let Some(rollout) = &mut self.rollout
+                    && rollout.waves.iter().any(|wave| wave.contains(&end.host))
+                {
                     rollout.ended.insert(end.host.clone(), end.outcome);
                 }
             }

@@ -55,6 +55,8 @@ fn shown(width: usize, height: usize, happenings: &[(u64, Happening)]) -> String
 fn rollout() -> Vec<(u64, Happening)> {
     vec![
         (0, began(&[&["web-1"], &["db-1", "web-2", "web-3"], &["cache-with-a-long-name"]])),
+        // In maintenance: it is in no wave.
+        (0, ended("web-9", Outcome::Skipped)),
         (0, wave(1, 3)),
         (0, phase("web-1", Phase::Copying)),
         (2, phase("web-1", Phase::Activating)),
@@ -97,7 +99,7 @@ fn a_small_terminal_shows_less() {
 #[test]
 fn a_soak_is_counted_down() {
     let mut all = rollout();
-    all.truncate(5);
+    all.truncate(6);
     all.push((10, Happening::WaveSoaking { wave: 1, seconds: 300 }));
     all.push((40, phase("db-1", Phase::Waiting)));
     expect_test::expect![[r"

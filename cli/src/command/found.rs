@@ -1,0 +1,53 @@
+//! Hosts that have what a rollout brings, although nobody has written down that they were changed: the command was killed in
+//! between. They know themselves how they came to it.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::{Outcome, Status};
+use nixfleet_activate::run::LastRun;
+
+use super::Context;
+use crate::event::HostEnd;
+use crate::orchestrate::each;
+use crate::remote;
+use crate::ssh::Session;
+
+/// How each of these hosts came to the closure it should have. Whoever stands elsewhere, or does not say it, has nothing; who
+/// cannot be asked has a problem.
+///
+/// # Errors
+/// Only a bug.
+pub async fn ask(
+    sessions: Vec<Arc<Session>>,
+    closures: &BTreeMap<String, String>,
+    parallel: NonZeroUsize,
+    context: &Context,
+) -> anyhow::Result<Vec<(String, Result<Option<HostEnd>, Problem>)>> {
+    let asked = each(sessions, parallel, &context.interrupt, |session| {
+        let wanted = closures.get(&session.host().name).cloned();
+        async move {
+            let name = session.host().name.clone();
+            let status = remote::status(&session).await;
+            let end = status.map(|status| of(&name, wanted.as_deref()?, status?));
+            (name, end)
+        }
+    });
+    Ok(asked.await?.into_iter().flatten().collect())
+}
+
+fn of(host: &str, wanted: &str, status: Status) -> Option<HostEnd> {
+    let current = status.current.filter(|current| current.closure == wanted)?;
+    let LastRun { report, .. } = status.last?;
+    (report.outcome == Outcome::Ok && report.after.as_ref() == Some(&current)).then(|| HostEnd {
+        host: host.to_owned(),
+        outcome: report.outcome,
+        problem: None,
+        before: report.before,
+        after: report.after,
+        exit_code: None,
+        duration_ms: report.duration_ms,
+    })
+}

@@ -30,11 +30,19 @@ const WARM: usize = 4;
 /// Closures by host, and the plans of all hosts.
 pub type Prepared = (BTreeMap<String, Closure>, Vec<HostPlan>);
 
+/// Why there is nothing to go on with.
+enum Stop {
+    /// The fleet cannot be built, or a bug.
+    Whole(anyhow::Error),
+    /// Closures of hosts cannot be built: what each host has to do with that.
+    Hosts(Vec<HostResult>),
+}
+
 /// Builds, while the connections are being opened and hosts whose closures are there are asked.
 ///
 /// # Errors
 /// The evaluation fails, or a build that belongs to no host. Failed builds of hosts are in the inner error: then no host has
-/// more than looked at itself.
+/// more than looked at itself, and no further one is asked.
 pub async fn prepare(
     nix: &Nix,
     sessions: Vec<Arc<Session>>,
@@ -42,9 +50,16 @@ pub async fn prepare(
     context: &Context,
 ) -> anyhow::Result<Result<Prepared, Vec<HostResult>>> {
     let (inlet, supply) = supply();
-    let building = build(nix, &sessions, inlet, asking.parallel, context);
-    let (built, plans) = tokio::try_join!(building, ask(sessions.clone(), supply, asking, context))?;
-    Ok(built.map(|closures| (closures, plans)))
+    let building = async {
+        let built = build(nix, &sessions, inlet, asking.parallel, context).await;
+        built.map_err(Stop::Whole)?.map_err(Stop::Hosts)
+    };
+    let asked = async { ask(sessions.clone(), supply, asking, context).await.map_err(Stop::Whole) };
+    match tokio::try_join!(building, asked) {
+        Ok(prepared) => Ok(Ok(prepared)),
+        Err(Stop::Hosts(results)) => Ok(Err(results)),
+        Err(Stop::Whole(error)) => Err(error),
+    }
 }
 
 /// Builds, while the connections are being opened.

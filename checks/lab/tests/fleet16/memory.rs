@@ -6,7 +6,7 @@ use nixfleet_lab::command::wait_until;
 use serde_json::Value;
 
 use super::Fleet16;
-use crate::stage::assert_says;
+use crate::stage::{assert_says, outcomes, outcomes_of};
 
 /// Whoever changed it, and from where.
 pub fn a_host_remembers_its_changes_itself(fleet: &Fleet16) {

@@ -67,6 +67,7 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         drift: Vec::new(),
         problems: Vec::new(),
         health_checks: None,
+        applied_as: None,
     })
 }
 

@@ -61,6 +61,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(health::objections(host, target))
             .collect(),
         health_checks: None,
+        applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
     };
     Ok(Planned { plan, state, observed })
 }
@@ -101,6 +102,7 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
         drift: Vec::new(),
         problems: vec![problem],
         health_checks: None,
+        applied_as: None,
     }
 }
 

@@ -36,6 +36,10 @@ pub struct Plan {
     /// What came of the health checks of a host as it should be, where they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Vec<CheckResult>>,
+    /// What the host was called when it was last applied to, where it is to go back: a generation of before may have been
+    /// made for another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_as: Option<String>,
 }
 
 impl Plan {

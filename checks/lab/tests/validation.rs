@@ -24,9 +24,11 @@ fn swaps_addresses(lab: &Lab) {
 fn a_host_is_not_taken_for_another_one() {
     let lab = converged();
     let operator = lab.operator().unwrap();
+    operator.edits("roles/web.nix", "message = \"hello\"", "message = \"good morning\"").unwrap();
+    assert_eq!(applies(&lab, "--tag web"), outcomes_of([("web-1", "ok"), ("web-2", "ok")]));
     swaps_addresses(&lab);
     let before = snapshots(&lab);
-    for command in ["plan", "apply --yes"] {
+    for command in ["plan", "apply --yes", "rollback --yes --to 1"] {
         let line = format!("nixfleet {command} --json --tag web");
         let (finished, document) = operator.types_for_json(&line).unwrap();
         assert_eq!(finished.code, 2, "{finished}");

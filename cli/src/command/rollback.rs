@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nixfleet_activate::fleet::Host;
+use nixfleet_activate::force::Force;
+use nixfleet_activate::plan::Plan;
 use nixfleet_activate::policy::Policy;
 use nixfleet_activate::problem::{Code, Problem};
 
@@ -17,6 +19,7 @@ use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::remote;
+use crate::render::clean;
 use crate::rollout::{Budget, Head, Origin, Outline, Record, Told};
 use crate::ssh::Session;
 use crate::state::StateDir;
@@ -56,7 +59,8 @@ async fn of_hosts(args: &RollbackArgs, context: &Context) -> anyhow::Result<Plan
     let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
     let policy = policy(&args.targets);
     let outline = Outline { groups: Vec::new(), ..Outline::of(&selected.fleet, &selected.hosts, policy)? };
-    let hosts = selected.hosts.into_iter().map(|host| (host, Back::To(args.to))).collect();
+    let back = |host| (host, Back::To(args.to, args.force.force.clone()));
+    let hosts = selected.hosts.into_iter().map(back).collect();
     Ok((selected.origin, ask(hosts, &args.targets, context).await?, outline))
 }
 
@@ -123,8 +127,8 @@ fn policy(targets: &TargetArgs) -> Policy {
 
 /// How far a host goes back.
 enum Back {
-    /// To this generation.
-    To(Destination),
+    /// To this generation, in spite of these objections.
+    To(Destination, Vec<Force>),
     /// To where it stood before a change, if it still stands as that left it.
     Behind(Changed),
     /// Nowhere: it may stand where a rollout has put it, and could not be asked.
@@ -157,9 +161,24 @@ async fn one(session: &Arc<Session>, back: Back) -> Result<Planned, Problem> {
     match back {
         Back::Unknown(problem) => Err(problem),
         Back::Behind((before, made)) => plan_back(session, before.as_ref(), &made).await,
-        Back::To(to) => {
-            let (plan, activator) = remote::plan_rollback(session, to).await?;
+        Back::To(to, force) => {
+            let (mut plan, activator) = remote::plan_rollback(session, to).await?;
+            plan.problems.extend(other_host(session.host(), &plan));
+            plan.overrule(&force);
             Planned::back(plan, to, activator)
         }
     }
+}
+
+/// Why a host may not be the one that is meant. It goes back to what was its own once, whatever that was called; only it has to
+/// be this one.
+fn other_host(host: &Host, plan: &Plan) -> Option<Problem> {
+    let Host { name, addr, .. } = host;
+    let last = clean(plan.applied_as.as_ref().filter(|last| *last != name)?);
+    Some(
+        Problem::new(Code::OtherHost, format!("this host was last applied as {last}, not as {name}"))
+            .at(format!("{name} ({addr})"))
+            .because("the addresses of two hosts may have been swapped in the inventory")
+            .help(format!("correct hosts.{name}.addr; where the host has a new name: --force host-name")),
+    )
 }

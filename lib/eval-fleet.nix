@@ -54,6 +54,11 @@ let
         in
         # Who reads the inventory need not know two kinds of nothing.
         if timeout == false then null else timeout;
+      timeouts =
+        if host.timeouts == null then
+          defaults.timeouts
+        else
+          defaults.timeouts // lib.filterAttrs (_: timeout: timeout != null) host.timeouts;
       tags = lib.unique (defaults.tags ++ host.tags);
       roles = lib.unique (defaults.roles ++ host.roles);
     };

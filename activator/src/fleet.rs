@@ -58,6 +58,9 @@ pub struct Host {
     /// How changes come to it.
     #[serde(default)]
     pub rollout: Rollout,
+    /// How long is waited for it.
+    #[serde(default)]
+    pub timeouts: Timeouts,
     /// Free labels, selected with `--tag` and `@tag`.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -111,6 +114,31 @@ impl Default for Rollout {
     /// As `defaults.rollout` in the inventory.
     fn default() -> Self {
         Self { confirm_timeout: Some(30) }
+    }
+}
+
+/// How long is waited for a host, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Timeouts {
+    /// Until it accepts a connection.
+    pub connect: u64,
+    /// Until a connection counts as broken over which nothing comes.
+    pub silence: u64,
+    /// Until it has said how it stands, or what would change.
+    pub answer: u64,
+    /// Until a closure has arrived.
+    pub copy: u64,
+    /// Until it has changed, with its health checks, or has tried those alone.
+    pub change: u64,
+    /// Until it is found again whose connection broke while it changed, beyond the time in which it goes back by itself.
+    pub rejoin: u64,
+}
+
+impl Default for Timeouts {
+    /// As `defaults.timeouts` in the inventory.
+    fn default() -> Self {
+        Self { connect: 10, silence: 15, answer: 300, copy: 7200, change: 3600, rejoin: 120 }
     }
 }
 

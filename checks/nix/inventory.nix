@@ -7,6 +7,16 @@
 }:
 let
   fleetOf = module: (mkFleet module).nixfleet.fleet;
+
+  # What the command line takes where nobody says otherwise, too.
+  timeouts = {
+    connect = 10;
+    silence = 15;
+    answer = 300;
+    copy = 7200;
+    change = 3600;
+    rejoin = 120;
+  };
 in
 {
   "a host has the defaults" = {
@@ -25,6 +35,7 @@ in
           hostKey = null;
         };
         rollout.confirmTimeout = 30;
+        inherit timeouts;
         tags = [ ];
         roles = [ ];
         maintenance = null;
@@ -70,6 +81,7 @@ in
         hostKey = "ssh-ed25519 AAAA";
       };
       rollout.confirmTimeout = 30;
+      inherit timeouts;
       tags = [
         "prod"
         "web"
@@ -80,6 +92,32 @@ in
       ];
       maintenance = null;
       pin = null;
+    };
+  };
+
+  "a host is waited for as long as it says, and else as long as the fleet says" = {
+    expr =
+      lib.mapAttrs (_: host: host.timeouts)
+        (fleetOf {
+          defaults.timeouts.change = "3h";
+          hosts.as-the-fleet.addr = "a";
+          hosts.far-away = {
+            addr = "b";
+            timeouts = {
+              copy = "1d";
+              rejoin = 600;
+            };
+          };
+        }).hosts;
+    expected = {
+      as-the-fleet = timeouts // {
+        change = 10800;
+      };
+      far-away = timeouts // {
+        change = 10800;
+        copy = 86400;
+        rejoin = 600;
+      };
     };
   };
 

@@ -64,6 +64,7 @@ in
         '';
       };
     };
+    timeouts = (import ./timeouts.nix { inherit lib types; }).ofDefaults;
     tags = mkOption {
       type = types.listOf types.tag;
       default = [ ];

@@ -98,6 +98,15 @@ let
         };
         description = "How changes come to the host.";
       };
+      timeouts = mkOption {
+        type = types.nullOr (import ./timeouts.nix { inherit lib types; }).ofHost;
+        default = null;
+        defaultText = lib.literalMD "the fleet's `defaults.timeouts`";
+        example = {
+          copy = "12h";
+        };
+        description = "How long is waited for the host, where that is not what the fleet says: for a slow line, or a slow boot.";
+      };
       tags = mkOption {
         type = types.listOf types.tag;
         default = [ ];

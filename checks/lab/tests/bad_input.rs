@@ -9,7 +9,9 @@ use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
-use stage::{applies, assert_as_before, assert_says, converged, fresh, outcomes, outcomes_of, snapshots};
+use stage::{
+    applies, assert_as_before, assert_says, converged, fresh, lone, outcomes, outcomes_of, snapshots,
+};
 
 /// `apply` of web-1 ends this way, with this code, and a problem that has something to say in each of its parts.
 #[track_caller]
@@ -160,6 +162,21 @@ fn a_host_key_pinned_in_the_inventory_is_the_only_one_trusted() {
     let before = snapshots(&lab);
     let (finished, document) = apply_web_1(&lab);
     assert_refused(&finished, &document, "unreachable", "NF-303");
+    assert_as_before(&before);
+}
+
+#[test]
+fn a_host_that_hangs_is_waited_for_as_long_as_the_inventory_says() {
+    let lab = lone("web-1");
+    let operator = lab.operator().unwrap();
+    operator.edits("fleet.nix", "addr = \"web-1\";", "addr = \"web-1\";\n    timeouts.answer = 2;").unwrap();
+    lab.guest("web-1").unwrap().ask("echo 'exec sleep 611' > /home/deploy/.ssh/rc").unwrap();
+    let before = snapshots(&lab);
+    let (finished, document) = apply_web_1(&lab);
+    assert_refused(&finished, &document, "unreachable", "NF-301");
+    let problem = &document["hosts"][0]["problem"];
+    assert_eq!(problem["why"], "no end after 2 seconds");
+    assert!(problem["help"].as_str().unwrap().contains("hosts.web-1.timeouts"), "{problem:#}");
     assert_as_before(&before);
 }
 

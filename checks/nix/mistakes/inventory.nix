@@ -6,6 +6,7 @@
 
   defaults.ssh.port = "22";
   defaults.rollout.confirmTimeout = "2 minutes";
+  defaults.timeouts.answer = "2d";
 
   hosts.web-1 = {
     addr = "10.0.1.11";
@@ -19,7 +20,11 @@
     adress = "10.0.1.12";
     roles = [ "monitoring" ];
   };
-  hosts.web-3 = { };
+  hosts.web-3.timeouts = {
+    connect = "0s";
+    copies = "1d";
+    silence = 2;
+  };
   hosts.web_4 = {
     addr = "-oProxyCommand=true";
     base = "debian";

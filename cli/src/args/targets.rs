@@ -46,10 +46,10 @@ pub struct TargetArgs {
     #[arg(long, value_name = "N", help_heading = "Targets")]
     pub parallel: Option<NonZeroUsize>,
 
-    /// Seconds to wait for a host to accept a connection
-    #[arg(long, value_name = "SECONDS", default_value = "10", help_heading = "Targets")]
+    /// Seconds to wait for a host to accept a connection. Without it, what the inventory says: timeouts.connect
+    #[arg(long, value_name = "SECONDS", help_heading = "Targets")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub connect_timeout: u64,
+    pub connect_timeout: Option<u64>,
 
     /// How often a host that does not answer is tried again, after 1, 2, 4 … seconds
     #[arg(long, value_name = "N", default_value = "0", help_heading = "Targets")]

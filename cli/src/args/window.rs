@@ -25,7 +25,7 @@ impl WindowArgs {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::fleet::{Base, Rollout, Ssh};
+    use nixfleet_activate::fleet::{Base, Rollout, Ssh, Timeouts};
 
     use super::*;
 
@@ -40,6 +40,7 @@ mod tests {
             rollout: Rollout { confirm_timeout },
             tags: vec![],
             roles: vec![],
+            timeouts: Timeouts::default(),
             maintenance: None,
             pin: None,
         };

@@ -93,6 +93,9 @@ pub fn rollout(
 pub fn sessions(hosts: Vec<Host>, args: &TargetArgs) -> Result<Vec<Arc<Session>>, Problem> {
     let sockets = Sockets::open()?;
     let count = hosts.len();
-    let session = |host| Session::new(host, &sockets, count, args.connect_timeout, args.connect_retries);
+    let session = |mut host: Host| {
+        host.timeouts.connect = args.connect_timeout.unwrap_or(host.timeouts.connect);
+        Session::new(host, &sockets, count, args.connect_retries)
+    };
     hosts.into_iter().map(|host| session(host).map(Arc::new)).collect()
 }

@@ -147,7 +147,7 @@ fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {
 mod tests {
     use std::collections::BTreeMap;
 
-    use nixfleet_activate::fleet::{Rollout, Ssh};
+    use nixfleet_activate::fleet::{Rollout, Ssh, Timeouts};
     use nixfleet_activate::policy::PolicyOptions;
     use proptest::prelude::*;
 
@@ -164,6 +164,7 @@ mod tests {
             rollout: Rollout::default(),
             tags: owned(tags),
             roles: owned(roles),
+            timeouts: Timeouts::default(),
             maintenance: None,
             pin: None,
         };

@@ -119,7 +119,7 @@ fn nix_string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::fleet::{Base, Rollout, Ssh};
+    use nixfleet_activate::fleet::{Base, Rollout, Ssh, Timeouts};
 
     use super::*;
 
@@ -133,6 +133,7 @@ mod tests {
             rollout: Rollout::default(),
             tags: vec![],
             roles: vec![],
+            timeouts: Timeouts::default(),
             maintenance: None,
             pin: None,
         }

@@ -149,7 +149,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    use nixfleet_activate::fleet::{Base, Rollout, Ssh};
+    use nixfleet_activate::fleet::{Base, Rollout, Ssh, Timeouts};
     use nixfleet_activate::report::Status;
 
     use super::*;
@@ -164,6 +164,7 @@ mod tests {
             rollout: Rollout::default(),
             tags: vec![],
             roles: vec![],
+            timeouts: Timeouts::default(),
             maintenance: None,
             pin: None,
         };

@@ -10,7 +10,7 @@ use nixfleet_activate::run::{AwaitingConfirm, Confirmation, News, Notice, RunId}
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, CHANGE, COPY, PRELUDE, Terms, delivery};
+use super::{Answer, PRELUDE, Terms, delivery};
 use crate::event::Phase;
 use crate::health;
 use crate::nix::Freight;
@@ -18,9 +18,6 @@ use crate::process::Output;
 use crate::render::clean;
 use crate::ssh::Session;
 
-/// How long a host is looked for whose connection broke while it was changing, beyond the time in which it goes back
-/// by itself: a boot of most machines.
-const REJOIN: Duration = Duration::from_secs(120);
 /// The pause between two attempts to confirm: sshd may just be restarting.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Within how much time an attempt to confirm may not come to an end.
@@ -77,7 +74,7 @@ impl<'a> Change<'a> {
         arguments: &[&str],
     ) -> Result<Report, Problem> {
         let (sender, lines) = unbounded_channel();
-        let limit = COPY + CHANGE;
+        let limit = self.session.to_copy() + self.session.to_change();
         let delivered = tokio::select! {
             it = delivery::deliver(self.session, script, arguments, freight, limit, sender, arrived) => it?,
             it = self.confirm_when_asked(lines) => it,
@@ -115,7 +112,7 @@ impl<'a> Change<'a> {
         let (sender, lines) = unbounded_channel();
         let script = format!("{PRELUDE}\n{script}");
         let output = tokio::select! {
-            output = self.session.attend(&script, arguments, CHANGE, sender) => output?,
+            output = self.session.attend(&script, arguments, self.session.to_change(), sender) => output?,
             output = self.confirm_when_asked(lines) => output,
         };
         self.read(&output)
@@ -187,7 +184,8 @@ impl<'a> Change<'a> {
     /// Finds the host again after the connection broke, and follows the run from where it is.
     async fn rejoin(&self, broke: Problem) -> Result<Report, Problem> {
         let longest = self.terms.checks.into_iter().flatten().map(Check::limit).max().unwrap_or_default();
-        let deadline = Instant::now() + REJOIN + longest + window(self.terms.confirm.unwrap_or(0));
+        let rejoin = self.session.to_rejoin();
+        let deadline = Instant::now() + rejoin + longest + window(self.terms.confirm.unwrap_or(0));
         let mut pause = AGAIN;
         let mut unknown = 0;
         while Instant::now() < deadline {

@@ -3,7 +3,7 @@
 use nixfleet_activate::health::Checked;
 use nixfleet_activate::problem::{Code, Problem};
 
-use super::{CHANGE, ask};
+use super::ask;
 use crate::ssh::Session;
 
 /// What came of the checks of the generation in force. One SSH exec.
@@ -11,7 +11,8 @@ use crate::ssh::Session;
 /// # Errors
 /// The host cannot be reached, is not managed, gives no root, or its activator refuses.
 pub async fn health(session: &Session) -> Result<Checked, Problem> {
-    let answer = ask(session, include_str!("scripts/health.sh"), &[], Vec::new(), CHANGE).await?;
+    let answer =
+        ask(session, include_str!("scripts/health.sh"), &[], Vec::new(), session.to_change()).await?;
     if answer.activator.is_some() {
         return answer.document();
     }

@@ -29,13 +29,6 @@ pub use send::send;
 pub use status::status;
 pub use terms::Terms;
 
-/// How long a host may look at itself.
-const LOOK: Duration = Duration::from_secs(300);
-/// How long a closure may take to arrive.
-const COPY: Duration = Duration::from_secs(2 * 3600);
-/// How long a host may take to change.
-const CHANGE: Duration = Duration::from_secs(3600);
-
 const PRELUDE: &str = include_str!("scripts/prelude.sh");
 const FACTS: &str = include_str!("scripts/facts.sh");
 

@@ -8,8 +8,8 @@ use nixfleet_activate::force::Force;
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 
+use super::ask;
 use super::terms::force_flags;
-use super::{CHANGE, LOOK, ask};
 use crate::nix::Closure;
 use crate::render::clean;
 use crate::ssh::Session;
@@ -72,7 +72,11 @@ pub async fn plan(
 ) -> Result<Plan, Problem> {
     let activator = wanted.activator.to_string_lossy();
     let manifest = Arc::clone(&wanted.manifest);
-    let (trying, limit) = if health_checks { (Some("--health-checks"), CHANGE) } else { (None, LOOK) };
+    let (trying, limit) = if health_checks {
+        (Some("--health-checks"), session.to_change())
+    } else {
+        (None, session.to_answer())
+    };
     let flags: Vec<String> = force_flags(force).collect();
     let flags = || flags.iter().map(String::as_str).chain(trying);
     let arguments: Vec<&str> =

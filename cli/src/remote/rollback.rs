@@ -6,7 +6,7 @@ use nixfleet_activate::report::Report;
 use nixfleet_activate::run::RunId;
 
 use super::change::Change;
-use super::{LOOK, Terms, ask, operator};
+use super::{Terms, ask, operator};
 use crate::args::Destination;
 use crate::ssh::Session;
 
@@ -16,7 +16,7 @@ use crate::ssh::Session;
 /// The host cannot be reached, is not managed, has no such generation, or its activator refuses.
 pub async fn plan_rollback(session: &Session, to: Destination) -> Result<(Plan, String), Problem> {
     let script = include_str!("scripts/plan-rollback.sh");
-    let answer = ask(session, script, &[&to.to_string()], Vec::new(), LOOK).await?;
+    let answer = ask(session, script, &[&to.to_string()], Vec::new(), session.to_answer()).await?;
     let Some(activator) = answer.activator.clone() else {
         let name = &session.host().name;
         return Err(Problem::new(Code::NoGeneration, "the host is not managed yet")

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use nixfleet_activate::problem::Problem;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::COPY;
 use super::delivery::deliver;
 use crate::nix::{Freight, StorePath};
 use crate::ssh::Session;
@@ -21,5 +20,5 @@ pub async fn send(session: &Session, paths: Vec<Arc<StorePath>>, substitute: boo
     let freight = Freight { paths, substitute };
     session.connect().await?;
     let script = include_str!("scripts/send.sh");
-    deliver(session, script, &[], freight, COPY, sender, || ()).await?.map(drop)
+    deliver(session, script, &[], freight, session.to_copy(), sender, || ()).await?.map(drop)
 }

@@ -3,7 +3,7 @@
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::Status;
 
-use super::{LOOK, ask};
+use super::ask;
 use crate::ssh::Session;
 
 /// The status of a host, or nothing where it is not managed. One SSH exec.
@@ -11,7 +11,8 @@ use crate::ssh::Session;
 /// # Errors
 /// The host cannot be reached, gives no root, or its activator refuses.
 pub async fn status(session: &Session) -> Result<Option<Status>, Problem> {
-    let answer = ask(session, include_str!("scripts/status.sh"), &[], Vec::new(), LOOK).await?;
+    let answer =
+        ask(session, include_str!("scripts/status.sh"), &[], Vec::new(), session.to_answer()).await?;
     match answer.activator {
         Some(_) => answer.document().map(Some),
         None => Ok(None),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_activate::fleet::{Base, Fleet, Host, Rollout, Ssh, Tag};
+use nixfleet_activate::fleet::{Base, Fleet, Host, Rollout, Ssh, Tag, Timeouts};
 use nixfleet_activate::policy::{Amount, Canary, Order, Policy, PolicyOptions};
 use proptest::prelude::*;
 
@@ -18,6 +18,7 @@ pub fn host(name: &str, tags: &[&str]) -> Host {
         rollout: Rollout::default(),
         tags: tags.iter().map(ToString::to_string).collect(),
         roles: vec![],
+        timeouts: Timeouts::default(),
         maintenance: None,
         pin: None,
     }

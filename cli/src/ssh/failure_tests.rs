@@ -1,5 +1,5 @@
 use expect_test::expect;
-use nixfleet_activate::fleet::{Base, Rollout, Ssh};
+use nixfleet_activate::fleet::{Base, Rollout, Ssh, Timeouts};
 
 use super::*;
 
@@ -13,6 +13,7 @@ fn host(host_key: Option<&str>) -> Host {
         rollout: Rollout::default(),
         tags: vec![],
         roles: vec![],
+        timeouts: Timeouts::default(),
         maintenance: None,
         pin: None,
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use nixfleet_activate::problem::{Code, Problem};
 use tokio::time::sleep;
 
-use super::options::SILENCE;
 use super::{Session, Shared, failure, sockets};
 use crate::process::Invocation;
 
@@ -47,7 +46,7 @@ impl Session {
         }
         // A master that was killed leaves its socket behind; `ssh` would not put a new one in its place.
         let _ = std::fs::remove_file(&self.socket);
-        let patience = Duration::from_secs(self.connect_timeout + SILENCE);
+        let patience = self.to_connect() + self.to_be_silent();
         let mut invocation = Invocation::new("ssh", patience)
             .args(["-M".to_owned(), "-N".to_owned(), "-f".to_owned()])
             .args(["-o".to_owned(), format!("ControlPersist={}", self.persist)])
@@ -79,7 +78,7 @@ impl Session {
     pub async fn verify(&self) -> Result<(), Problem> {
         self.connect().await?;
         if self.inherited.load(Ordering::Relaxed) {
-            self.script(":", &[], Vec::new(), Duration::from_secs(self.connect_timeout)).await?;
+            self.script(":", &[], Vec::new(), self.to_connect()).await?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 pub mod failure;
 mod master;
 mod options;
+mod patience;
 mod sockets;
 
 use std::path::PathBuf;
@@ -44,7 +45,6 @@ pub struct Session {
     host: Host,
     socket: PathBuf,
     options: Vec<String>,
-    connect_timeout: u64,
     retries: u32,
     persist: u64,
     connected: OnceCell<Result<(), Problem>>,
@@ -53,25 +53,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// Prepares a session, one of `hosts` that the command has; nothing is sent yet. `connect_timeout` in seconds;
-    /// `retries`: how often a host that does not answer is tried again.
+    /// Prepares a session, one of `hosts` that the command has; nothing is sent yet. `retries`: how often a host that does not answer is tried again.
     ///
     /// # Errors
     /// The pinned host key is no key, or cannot be stored.
-    pub fn new(
-        host: Host,
-        sockets: &Sockets,
-        hosts: usize,
-        connect_timeout: u64,
-        retries: u32,
-    ) -> Result<Self, Problem> {
+    pub fn new(host: Host, sockets: &Sockets, hosts: usize, retries: u32) -> Result<Self, Problem> {
         let socket = sockets.socket(&host);
-        let options = options::of(&host, sockets, connect_timeout)?;
+        let options = options::of(&host, sockets)?;
         Ok(Self {
             host,
             socket,
             options,
-            connect_timeout,
             retries,
             persist: if hosts > MANY { PERSIST_OF_MANY } else { PERSIST },
             connected: OnceCell::new(),
@@ -254,7 +246,11 @@ impl Session {
             Failure::TimedOut(_) => Problem::new(Code::Unreachable, "the host did not answer in time")
                 .at(&self.host.name)
                 .because(why)
-                .help(format!("look at the host: ssh {}", self.destination())),
+                .help(format!(
+                    "look at the host: ssh {}; where it is only slow, allow it more: hosts.{}.timeouts in the inventory",
+                    self.destination(),
+                    self.host.name
+                )),
             Failure::TooMuch => Problem::new(Code::BadAnswer, "the host does not stop talking")
                 .at(&self.host.name)
                 .because(why),

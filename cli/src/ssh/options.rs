@@ -5,26 +5,22 @@ use nixfleet_activate::problem::Problem;
 
 use super::Sockets;
 
-/// Seconds of silence after which the host is asked whether it is still there.
-const ALIVE_INTERVAL: u64 = 5;
-/// How often it is asked before it is given up.
+/// How often a host that says nothing is asked whether it is still there before it is given up.
 const ALIVE_COUNT: u64 = 3;
-/// Seconds after which a host that says nothing is given up.
-pub const SILENCE: u64 = ALIVE_INTERVAL * ALIVE_COUNT;
 /// The port that `ssh` takes where nobody says another. The inventory says it of every host for which its author wrote
 /// none, so it is no wish, and what the user's configuration says of the host has its way.
 pub const USUAL_PORT: u16 = 22;
 
-/// The options for a host, each as it follows `-o`. `connect_timeout` in seconds.
+/// The options for a host, each as it follows `-o`.
 ///
 /// # Errors
 /// The pinned host key is no key, or cannot be stored.
-pub fn of(host: &Host, sockets: &Sockets, connect_timeout: u64) -> Result<Vec<String>, Problem> {
+pub fn of(host: &Host, sockets: &Sockets) -> Result<Vec<String>, Problem> {
     let mut options = vec![
         "BatchMode=yes".to_owned(),
         "StrictHostKeyChecking=yes".to_owned(),
-        format!("ConnectTimeout={connect_timeout}"),
-        format!("ServerAliveInterval={ALIVE_INTERVAL}"),
+        format!("ConnectTimeout={}", host.timeouts.connect),
+        format!("ServerAliveInterval={}", host.timeouts.silence.div_ceil(ALIVE_COUNT)),
         format!("ServerAliveCountMax={ALIVE_COUNT}"),
         "LogLevel=INFO".to_owned(),
         // What a user may have set for their own logins has no place in ours.

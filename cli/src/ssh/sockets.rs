@@ -125,7 +125,7 @@ pub(super) async fn lock(socket: &Path) -> Option<File> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use nixfleet_activate::fleet::{Base, Rollout, Ssh};
+    use nixfleet_activate::fleet::{Base, Rollout, Ssh, Timeouts};
 
     use super::*;
 
@@ -139,6 +139,7 @@ mod tests {
             rollout: Rollout::default(),
             tags: vec![],
             roles: vec![],
+            timeouts: Timeouts::default(),
             maintenance: None,
             pin: None,
         }

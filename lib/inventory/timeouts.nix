@@ -1,0 +1,83 @@
+# How long is waited for a host: `defaults.timeouts` and `hosts.<name>.timeouts`.
+{ lib, types }:
+let
+  inherit (lib) mkOption;
+
+  day = 86400;
+
+  # What is waited for, with the seconds that hold where nobody says.
+  timeouts = {
+    connect = {
+      default = 10;
+      # As long as TCP itself would try.
+      high = 600;
+      example = "30s";
+      what = "until the host accepts an SSH connection. `--connect-timeout` has the last word";
+    };
+    silence = {
+      default = 15;
+      low = 3;
+      high = 3600;
+      example = "1m";
+      what = "until a connection counts as broken over which the host says nothing, not even that it is there";
+    };
+    answer = {
+      default = 300;
+      high = day;
+      example = "10m";
+      what = "until the host has said how it stands, or what would change";
+    };
+    copy = {
+      default = 7200;
+      high = 7 * day;
+      example = "12h";
+      what = "until a closure has arrived";
+    };
+    change = {
+      default = 3600;
+      high = 7 * day;
+      example = "3h";
+      what = "until the host has changed, with its health checks, or has tried those alone";
+    };
+    rejoin = {
+      default = 120;
+      high = day;
+      example = "10m";
+      what = ''
+        for a host whose connection broke while it changed, once the time is over in which it goes back by itself: as long as it
+        takes to boot'';
+    };
+  };
+
+  type =
+    {
+      low ? 1,
+      high,
+      ...
+    }:
+    types.durationBetween { inherit low high; };
+in
+{
+  ofDefaults = lib.mapAttrs (
+    _: timeout:
+    mkOption {
+      type = type timeout;
+      inherit (timeout) default example;
+      description = "How long to wait ${timeout.what}.";
+    }
+  ) timeouts;
+
+  ofHost = types.record {
+    description = "a set with some of ${lib.concatStringsSep ", " (lib.attrNames timeouts)}";
+    fields = lib.mapAttrs (
+      name: timeout:
+      mkOption {
+        type = types.nullOr (type timeout);
+        default = null;
+        defaultText = lib.literalMD "the fleet's `defaults.timeouts.${name}`";
+        inherit (timeout) example;
+        description = "How long to wait ${timeout.what}.";
+      }
+    ) timeouts;
+  };
+}

@@ -1,6 +1,7 @@
 //! Health checks that are tried from this side.
 
 use std::path::Path;
+use std::time::Duration;
 
 use nixfleet_activate::health::{Call, Check, CheckResult, Side, run};
 use nixfleet_activate::problem::Problem;
@@ -12,13 +13,14 @@ const STORE: &str = "/nix/store";
 pub const UNKNOWN: &str =
     "it is not known here: the closure of the generation is not in the store of the operator's machine";
 
-/// The checks of a manifest that are tried from here.
+/// The checks of a manifest that are tried from here, and how long those may take that the host tries.
 ///
 /// # Errors
 /// It is no manifest.
-pub fn of_manifest(manifest: &[u8]) -> Result<Vec<Check>, Problem> {
+pub fn of_manifest(manifest: &[u8]) -> Result<(Vec<Check>, Duration), Problem> {
     let checks = Check::of_manifest(manifest)?;
-    Ok(checks.into_iter().filter(|check| check.from == Side::Operator).collect())
+    let (here, there): (Vec<_>, Vec<_>) = checks.into_iter().partition(|check| check.from == Side::Operator);
+    Ok((here, there.iter().map(Check::limit).max().unwrap_or_default()))
 }
 
 /// The checks of a closure that a host has named. Only what is in the store of this machine is believed, since a check
@@ -30,7 +32,7 @@ pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
         return None;
     }
     let manifest = std::fs::read(Path::new(STORE).join(name).join("manifest.json")).ok()?;
-    of_manifest(&manifest).ok()
+    of_manifest(&manifest).ok().map(|(here, _)| here)
 }
 
 /// Calls checks off when nobody waits for them any more.
@@ -80,8 +82,9 @@ mod tests {
             })
         };
         let manifest = serde_json::json!({ "healthChecks": [check("a", "host"), check("b", "operator")] });
-        let checks = of_manifest(manifest.to_string().as_bytes()).unwrap();
+        let (checks, there) = of_manifest(manifest.to_string().as_bytes()).unwrap();
         assert_eq!(checks.iter().map(|check| &*check.name).collect::<Vec<_>>(), ["b"]);
-        assert!(of_manifest(b"{}").unwrap().is_empty());
+        assert!(there > Duration::ZERO, "the other one is tried there");
+        assert_eq!(of_manifest(b"{}").unwrap(), (Vec::new(), Duration::ZERO));
     }
 }

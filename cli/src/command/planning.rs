@@ -178,8 +178,9 @@ async fn one(
     checking: Option<impl Fn()>,
 ) -> Result<Planned, Problem> {
     let wanted = Wanted::read(closure)?;
-    let checks = health::of_manifest(&wanted.manifest)?;
-    let mut plan = remote::plan(session, &wanted, force, activators, checking.is_some()).await?;
+    let (checks, there) = health::of_manifest(&wanted.manifest)?;
+    let trying = checking.is_some().then_some(there);
+    let mut plan = remote::plan(session, &wanted, force, activators, trying).await?;
     let mut found = plan.health_checks.take();
     if let (Some(found), Some(checking), false) = (&mut found, checking, checks.is_empty()) {
         checking();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use nixfleet_activate::force::Force;
 use nixfleet_activate::plan::Plan;
@@ -59,7 +60,7 @@ impl Activators {
 
 /// Asks for a plan. Where the host already runs the activator of the wanted closure this is one SSH exec; else the
 /// activator is sent along in a second one, and removed again. With `health_checks`, a host where nothing is to change tries
-/// them.
+/// them, which may take so long.
 ///
 /// # Errors
 /// The host cannot be reached, has no Nix, gives no root, or its activator refuses.
@@ -68,15 +69,12 @@ pub async fn plan(
     wanted: &Wanted,
     force: &[Force],
     activators: &Activators,
-    health_checks: bool,
+    health_checks: Option<Duration>,
 ) -> Result<Plan, Problem> {
     let activator = wanted.activator.to_string_lossy();
     let manifest = Arc::clone(&wanted.manifest);
-    let (trying, limit) = if health_checks {
-        (Some("--health-checks"), session.to_change())
-    } else {
-        (None, session.to_answer())
-    };
+    let trying = health_checks.map(|_| "--health-checks");
+    let limit = session.to_answer().saturating_add(health_checks.unwrap_or_default());
     let flags: Vec<String> = force_flags(force).collect();
     let flags = || flags.iter().map(String::as_str).chain(trying);
     let arguments: Vec<&str> =

@@ -108,6 +108,12 @@ fn a_failed_build_is_told_with_the_end_of_its_log() {
     let with = format!("nixfleet.packages = [ {broken} ");
     lab.operator().unwrap().edits("roles/web.nix", "nixfleet.packages = [ ", &with).unwrap();
     assert_refused_at_home(&lab, "nixfleet apply --yes", &["NF-202", "broken-1.0", "no such header"]);
+
+    // Each host is told of, also where all that Nix says is shown.
+    let (finished, document) = lab.operator().unwrap().types_for_json("nixfleet plan --json -v").unwrap();
+    let expected = outcomes_of([("db-1", "skipped"), ("web-1", "failed"), ("web-2", "failed")]);
+    assert_eq!(outcomes(&document), expected, "{finished}");
+    assert_says(&finished, 1, &["no such header", "NF-202"]);
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub struct HostResult {
     /// `run`: how the command ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Ran>,
-    /// Why it is left out, or had no turn.
+    /// Why it is left out, or would be, or had no turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What went wrong.

@@ -217,4 +217,8 @@ fn hosts_that_are_left_alone_are_left_out(fleet: &Fleet16) {
     assert_eq!(document["hosts"][0]["reason"], "maintenance: new disks");
     assert_eq!(document["hosts"][1]["reason"], "pinned to generation 9: a regression");
     assert_eq!(fleet.version("web-02"), "1");
+    let (_, document) = fleet.json("status --on 'web-02 or web-03'");
+    assert_eq!(document["hosts"][0]["reason"], "maintenance: new disks");
+    let reason = document["hosts"][1]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("pinned to generation 9: a regression; but it is at generation "), "{reason}");
 }

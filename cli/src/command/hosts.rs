@@ -8,7 +8,7 @@ use crate::args::HostsArgs;
 use crate::document::Document;
 use crate::exit::Exit;
 use crate::render;
-use crate::rollout::{described, has_expired, today};
+use crate::rollout::{described, reason, today};
 
 /// A host in the JSON document: the inventory's own words, under the key that every command has.
 #[derive(Serialize)]
@@ -49,7 +49,6 @@ pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit
 
 /// Why an apply leaves a host out, if the inventory says something of the kind.
 fn left_out(host: &Host, today: &str) -> String {
-    let maintenance = host.maintenance.as_ref().map(|why| format!("maintenance: {why}"));
-    let pinned = |pin| if has_expired(pin, today) { "no longer " } else { "" }.to_owned() + &described(pin);
-    maintenance.or_else(|| host.pin.as_ref().map(pinned)).unwrap_or_default()
+    let over = || host.pin.as_ref().map(|pin| format!("no longer {}", described(pin)));
+    reason(host, today).or_else(over).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Outcome, Status};
 
@@ -11,6 +12,7 @@ use crate::document::HostResult;
 use crate::event::{Happening, HostEnd, Phase};
 use crate::exit::{Exit, outcome_of};
 use crate::orchestrate::each;
+use crate::rollout::{reason, reason_at, today};
 use crate::{remote, render};
 
 /// Shows how the hosts stand. Changes nothing.
@@ -19,9 +21,8 @@ use crate::{remote, render};
 /// The command came to no host.
 pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exit> {
     let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
-    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     let sessions = targets::sessions(hosts, &args.targets)?;
-    let found = each(sessions, args.targets.at_once(), &context.interrupt, |session| {
+    let found = each(sessions.clone(), args.targets.at_once(), &context.interrupt, |session| {
         let events = context.events.clone();
         async move {
             let name = &session.host().name;
@@ -31,20 +32,30 @@ pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exi
             status
         }
     });
-    let results: Vec<HostResult> = names
-        .into_iter()
-        .zip(found.await?)
-        .map(|(name, found)| match found {
-            Some(Ok(status)) => HostResult { status, ..HostResult::new(name, Outcome::Ok) },
-            Some(Err(problem)) => HostResult::failed(name, problem),
-            None => HostResult::new(name, Outcome::Skipped),
-        })
-        .collect();
+    let today = today();
+    let found = sessions.iter().zip(found.await?);
+    let results: Vec<HostResult> =
+        found.map(|(session, found)| result(session.host(), found, &today)).collect();
     context.show(&render::statuses(&results, context.output.verbose));
     if context.output.is_for_programs() {
         return context.finish(results, None);
     }
     Ok(Exit::of(&results, context.interrupt.is_wanted()))
+}
+
+/// What was found of a host, beside what the inventory says of it.
+fn result(host: &Host, found: Option<Result<Option<Status>, Problem>>, today: &str) -> HostResult {
+    let at = |status: &Option<Status>| Some(status.as_ref()?.current.as_ref()?.number);
+    let name = host.name.as_str();
+    match found {
+        Some(Ok(status)) => HostResult {
+            reason: reason_at(host, at(&status), today),
+            status,
+            ..HostResult::new(name, Outcome::Ok)
+        },
+        Some(Err(problem)) => HostResult { reason: reason(host, today), ..HostResult::failed(name, problem) },
+        None => HostResult::new(name, Outcome::Skipped),
+    }
 }
 
 fn ended(host: &str, status: &Result<Option<Status>, Problem>, began: Instant) -> HostEnd {

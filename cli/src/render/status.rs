@@ -69,7 +69,7 @@ fn not_running(status: &Status) -> impl Iterator<Item = &nixfleet_activate::repo
 }
 
 fn details(result: &HostResult, verbose: bool) -> Option<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = result.reason.iter().cloned().collect();
     if let Some(problem) = &result.problem {
         lines.push(clean(&problem.to_string()));
     }
@@ -144,6 +144,7 @@ mod tests {
         let drift = json!([{ "subject": "/etc/web.conf", "what": "content edited" }]);
         let unreachable =
             Problem::new(Code::Unreachable, "the host cannot be reached").because("No route to host");
+        let resting = Some("maintenance: new disks".to_owned());
         let results = [
             host("good", &json!({})),
             host("edited", &json!({ "drift": drift, "kept": ["/var/lib/nixfleet/kept/a"] })),
@@ -151,7 +152,7 @@ mod tests {
             host("busy", &json!({ "drift": drift, "lockedBy": "ada@desk has been running apply for 8 s" })),
             host("cut-off", &json!({ "interrupted": "an apply of generation 3" })),
             HostResult::new("new", Outcome::Ok),
-            HostResult::failed("down", unreachable),
+            HostResult { reason: resting, ..HostResult::failed("down", unreachable) },
         ];
         expect_test::expect![[r#"
             host     state        generation  drift  units down  kept copies
@@ -177,6 +178,7 @@ mod tests {
               interrupted: an apply of generation 3; the next apply recovers it
 
             down
+              maintenance: new disks
               [NF-301] the host cannot be reached
                 why: No route to host
         "#]]

@@ -25,19 +25,36 @@ pub fn today() -> String {
 pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
     let mut parted = Parted::default();
     for host in hosts {
-        let expired = host.pin.as_ref().is_some_and(|pin| has_expired(pin, today));
-        if let (true, Some(pin)) = (expired, &host.pin) {
+        if let Some(pin) = host.pin.as_ref().filter(|pin| has_expired(pin, today)) {
             let until = pin.until.as_deref().unwrap_or_default();
             let text = format!("its pin ended on {until} and holds no longer: {}", pin.reason);
             parted.warnings.push((host.name.clone(), text));
         }
-        let pin = host.pin.as_ref().filter(|_| !expired);
-        match host.maintenance.as_ref().map(|why| format!("maintenance: {why}")).or(pin.map(described)) {
+        match reason(&host, today) {
             Some(reason) => parted.left_out.push(LeftOut { host: host.name, reason }),
             None => parted.hosts.push(host),
         }
     }
     parted
+}
+
+/// Why an apply leaves a host out, if it does.
+pub fn reason(host: &Host, today: &str) -> Option<String> {
+    let maintenance = host.maintenance.as_ref().map(|why| format!("maintenance: {why}"));
+    maintenance.or_else(|| pin(host, today).map(described))
+}
+
+/// The pin of a host, as long as it holds.
+fn pin<'a>(host: &'a Host, today: &str) -> Option<&'a Pin> {
+    host.pin.as_ref().filter(|pin| !has_expired(pin, today))
+}
+
+/// Why a host is left out that stands at this generation, and that it does not stand where it is pinned.
+pub fn reason_at(host: &Host, generation: Option<u64>, today: &str) -> Option<String> {
+    let pinned = pin(host, today).and_then(|pin| pin.generation);
+    let elsewhere = generation.filter(|generation| pinned.is_some_and(|pinned| pinned != *generation));
+    let beside = elsewhere.map(|generation| format!("; but it is at generation {generation}"));
+    reason(host, today).map(|reason| reason + &beside.unwrap_or_default())
 }
 
 /// A pin in words: `pinned to generation 12 until 2027-01-31: a regression`.
@@ -49,7 +66,7 @@ pub fn described(pin: &Pin) -> String {
 }
 
 /// Dates written like this sort as they follow each other.
-pub fn has_expired(pin: &Pin, today: &str) -> bool {
+fn has_expired(pin: &Pin, today: &str) -> bool {
     pin.until.as_deref().is_some_and(|until| until < today)
 }
 
@@ -89,5 +106,13 @@ mod tests {
         let warning =
             ("e".to_owned(), "its pin ended on 2027-01-30 and holds no longer: a regression".to_owned());
         assert_eq!(parted.warnings, [warning]);
+    }
+
+    #[test]
+    fn a_host_that_is_not_where_it_is_pinned_says_so() {
+        let at = |generation| reason_at(&pinned("a", None), Some(generation), "2027-01-31").unwrap();
+        assert_eq!(at(12), "pinned to generation 12: a regression");
+        assert_eq!(at(15), "pinned to generation 12: a regression; but it is at generation 15");
+        assert_eq!(reason_at(&pinned("a", Some("2027-01-30")), Some(15), "2027-01-31"), None);
     }
 }

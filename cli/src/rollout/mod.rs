@@ -30,7 +30,7 @@ mod waves_tests;
 pub use driver::{Driver, Work};
 pub use hosts::Hosts;
 pub use id::RolloutId;
-pub use left_out::{described, has_expired, part, today};
+pub use left_out::{described, part, reason, reason_at, today};
 pub use origin::Origin;
 pub use outline::{Budget, Outline, policy_for};
 pub use record::{Head, Planned, Record};

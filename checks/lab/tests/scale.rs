@@ -29,6 +29,7 @@ fn a_change_goes_through_many_hosts() {
     a_host_that_has_moved_on_is_not_put_back(&fleet);
     an_interrupt_lets_those_end_that_have_begun(&fleet);
     a_second_interrupt_leaves_at_once(&fleet);
+    nobody_is_forgotten_whose_command_was_killed(&fleet);
 }
 
 fn nixfleet(fleet: &Simulation, words: &str) -> (Finished, Value) {
@@ -310,4 +311,49 @@ fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
     for host in outcomes(&document).keys() {
         assert_eq!(fleet.revision(host).unwrap(), Some(6), "{host}");
     }
+}
+
+/// One host is still being changed when the command is gone: the rollout is not complete then, and what that host becomes is
+/// taken back with the others.
+fn nobody_is_forgotten_whose_command_was_killed(fleet: &Simulation) {
+    fleet.releases(7).unwrap();
+    fleet.touch("host-0002", "/etc/held").unwrap();
+    fleet.log().unwrap();
+    let mut log = Vec::new();
+    thread::scope(|scope| {
+        let words = "nixfleet apply --yes --on 'host-000[12]' --strategy all-at-once";
+        let typed = scope.spawn(|| fleet.script(words).unwrap().run().unwrap());
+        let only_one_is_left = || {
+            log.extend(fleet.log()?);
+            let has_ended = |noted: &Noted| !noted.began && noted.what == "apply";
+            Ok(begun_in(&log).len() == 2 && log.iter().any(has_ended))
+        };
+        wait_until("one host is being changed", Duration::from_secs(60), only_one_is_left).unwrap();
+        fleet.operator().unwrap().ask("kill -KILL $(pidof nixfleet)").unwrap();
+        assert!(!typed.join().unwrap().ok());
+    });
+
+    let (finished, document) = nixfleet(fleet, "apply --yes --resume");
+    assert_eq!((finished.code, &document["rollout"]["end"]), (2, &"paused".into()), "{}", finished.stderr);
+    assert_eq!(outcomes(&document)["host-0002"], "blocked", "{}", finished.stderr);
+    assert_eq!(document["rollout"]["reason"], "host-0002 is still being changed by another run");
+    let rollout = document["rollout"]["id"].as_str().unwrap();
+    let back = format!("rollback --yes --rollout {rollout}");
+    let (finished, document) = nixfleet(fleet, &back);
+    assert_eq!(finished.code, 2, "{}", finished.stderr);
+    assert_eq!(outcomes(&document)["host-0002"], "blocked", "{}", finished.stderr);
+    assert_eq!(fleet.revision("host-0001").unwrap(), Some(6), "{}", finished.stderr);
+
+    fleet.remove("host-0002", "/etc/held").unwrap();
+    wait_until("it has changed", Duration::from_secs(60), || Ok(fleet.revision("host-0002")? == Some(7)))
+        .unwrap();
+    let returns = || {
+        // It may still be putting things away.
+        let (finished, document) = nixfleet(fleet, &back);
+        Ok(finished.ok() && outcomes(&document)["host-0002"] == "ok")
+    };
+    wait_until("it has gone back", Duration::from_secs(60), returns).unwrap();
+    assert_eq!(fleet.revision("host-0002").unwrap(), Some(6));
+    let (finished, document) = nixfleet(fleet, &format!("apply --yes --resume {rollout}"));
+    assert_eq!((finished.code, &document["problem"]["code"]), (1, &"NF-104".into()), "{finished}");
 }

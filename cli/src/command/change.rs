@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use nixfleet_activate::force::Force;
+use nixfleet_activate::problem::Code;
 use nixfleet_activate::report::Outcome;
 
 use super::carry_out::CarryOut;
@@ -20,7 +21,7 @@ use crate::nix::Stock;
 use crate::notify::Notifier;
 use crate::remote;
 use crate::render;
-use crate::rollout::{Driver, Origin, Outline, RolloutId};
+use crate::rollout::{Driver, Origin, Outline, Pause, RolloutId, Verdict};
 
 /// How plans are carried out.
 #[derive(Clone, Copy)]
@@ -115,6 +116,8 @@ impl Rollout {
         };
         let driver = Driver::new(&outline, hosts, goes_back, work, &events);
         let (verdict, ended) = driver.drive(&context.interrupt).await?;
+        let verdict =
+            if remembered.lasts { unless_busy(verdict, &results, &ended, &events) } else { verdict };
         let (end, reason) = verdict.end();
 
         if let Some(keeping) = keeping
@@ -156,6 +159,25 @@ fn in_order(plans: Vec<HostPlan>, outline: &Outline) -> anyhow::Result<Vec<HostP
     let plan =
         |(_, name)| by_name.remove(name).with_context(|| format!("{name} is in a wave but has no plan"));
     outline.hosts().map(plan).collect()
+}
+
+/// Nothing is complete while another run is at a host: it may be one of this very rollout, whose command was killed.
+fn unless_busy(
+    verdict: Verdict,
+    results: &[HostResult],
+    ended: &BTreeMap<String, HostResult>,
+    events: &Bus,
+) -> Verdict {
+    let results = results.iter().map(|result| ended.get(&result.host).unwrap_or(result));
+    let is_locked =
+        |result: &&HostResult| result.problem.as_ref().is_some_and(|why| why.code == Code::Locked);
+    let hosts: Vec<String> = results.filter(is_locked).map(|result| result.host.clone()).collect();
+    if verdict != Verdict::Complete || hosts.is_empty() {
+        return verdict;
+    }
+    let pause = Pause::Busy { hosts };
+    events.say(Happening::RolloutPaused { reason: pause.to_string() });
+    Verdict::Paused(pause)
 }
 
 /// How every host ended: just now, in an earlier part of the rollout, or not at all.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use nixfleet_activate::problem::Problem;
+use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Outcome, Status};
 use nixfleet_activate::run::LastRun;
 
@@ -13,6 +13,7 @@ use super::Context;
 use crate::event::HostEnd;
 use crate::orchestrate::each;
 use crate::remote;
+use crate::render::clean;
 use crate::ssh::Session;
 
 /// How each of these hosts came to the closure it should have. Whoever stands elsewhere, or does not say it, has nothing; who
@@ -31,11 +32,21 @@ pub async fn ask(
         async move {
             let name = session.host().name.clone();
             let status = remote::status(&session).await;
-            let end = status.map(|status| of(&name, wanted.as_deref()?, status?));
+            let end = match status {
+                Ok(Some(Status { locked_by: Some(holder), .. })) => Err(busy(&name, &holder)),
+                status => status.map(|status| of(&name, wanted.as_deref()?, status?)),
+            };
             (name, end)
         }
     });
     Ok(asked.await?.into_iter().flatten().collect())
+}
+
+fn busy(host: &str, holder: &str) -> Problem {
+    Problem::new(Code::Locked, "the host is still being changed")
+        .at(host)
+        .because(clean(holder))
+        .help("wait until that has ended, then say it again")
 }
 
 fn of(host: &str, wanted: &str, status: Status) -> Option<HostEnd> {

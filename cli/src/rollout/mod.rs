@@ -37,4 +37,5 @@ pub use record::{Head, Planned, Record};
 pub use state::State;
 pub use told::Told;
 pub use undone::Undone;
+pub use verdict::{Pause, Verdict};
 pub use waves::check_growth;

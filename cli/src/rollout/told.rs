@@ -1,8 +1,9 @@
 //! What is known of a rollout from its events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_activate::plan::Generation;
+use nixfleet_activate::problem::Code;
 
 use crate::event::{End, Event, Happening, HostEnd};
 
@@ -13,13 +14,18 @@ pub struct Told {
     pub hosts: BTreeMap<String, HostEnd>,
     /// How it ended; nothing where the command was killed.
     pub end: Option<End>,
+    /// The hosts that have ended since it was begun or resumed.
+    heard: BTreeSet<String>,
 }
 
 impl Told {
     /// Takes an event in.
     pub fn hear(&mut self, event: Event) {
         match event.happening {
-            Happening::RolloutBegan { .. } => self.end = None,
+            Happening::RolloutBegan { .. } => {
+                self.end = None;
+                self.heard.clear();
+            }
             Happening::RolloutEnded { end, .. } => self.end = Some(end),
             Happening::HostEnded(end) => self.ended(end),
             _ => {}
@@ -33,6 +39,7 @@ impl Told {
         {
             (end.before, end.after) = (old.before.take(), old.after.take());
         }
+        self.heard.insert(end.host.clone());
         self.hosts.insert(end.host.clone(), end);
     }
 
@@ -50,11 +57,15 @@ impl Told {
         done.map(|(host, end)| (host.clone(), end.clone())).collect()
     }
 
-    /// Whether nobody knows if it has changed this host: the command was killed, or the host was lost while it changed.
+    /// Whether nobody knows if it has changed this host: the command was killed, the host was lost while it changed, or another
+    /// run was at it, which may have been one of this rollout.
     pub fn is_unknown(&self, host: &str) -> bool {
+        let untold = self.end.is_none() && !self.heard.contains(host);
+        let is_lost = |end: &HostEnd| end.before.is_some() && end.after.is_none();
+        let was_busy = |end: &HostEnd| end.problem.as_ref().is_some_and(|why| why.code == Code::Locked);
         match self.hosts.get(host) {
-            None => self.end.is_none(),
-            Some(end) => !end.outcome.is_good() && end.before.is_some() && end.after.is_none(),
+            None => untold,
+            Some(end) => !end.outcome.is_good() && (untold || is_lost(end) || was_busy(end)),
         }
     }
 

@@ -52,6 +52,11 @@ pub enum Pause {
         /// Which, from 1.
         wave: usize,
     },
+    /// Other runs are at work on hosts that were to be changed.
+    Busy {
+        /// Which hosts.
+        hosts: Vec<String>,
+    },
     /// As many hosts with a tag are down as may be.
     Budget {
         /// The tag.
@@ -79,6 +84,10 @@ impl fmt::Display for Pause {
                     f,
                     "no host of wave {wave} is as it should be, so nothing is known about the next wave"
                 )
+            }
+            Self::Busy { hosts } => {
+                let are = if hosts.len() == 1 { "is" } else { "are" };
+                write!(f, "{} {are} still being changed by another run", hosts.join(", "))
             }
             Self::Budget { tag } => {
                 write!(f, "as many hosts with the tag {tag} are down as may be")

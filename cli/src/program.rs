@@ -117,7 +117,11 @@ fn interrupted(interrupt: &Interrupt) -> anyhow::Error {
     } else {
         "no host was changed"
     };
-    Problem::new(Code::Usage, "interrupted").because(why).into()
+    let problem = Problem::new(Code::Usage, "interrupted").because(why);
+    if interrupt.finds_hosts_changing() {
+        return problem.help("see how hosts stand: nixfleet status").into();
+    }
+    problem.into()
 }
 
 /// Tells how a command ended. Where it came to no host, that is said as well; only a bug shows more than a problem.

@@ -1,7 +1,8 @@
 //! A saved plan: the closures and what each host said, so that exactly this can be applied later.
 
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use nixfleet_activate::SCHEMA;
@@ -97,16 +98,24 @@ impl SavedPlan {
         let failed = |why: String| {
             Problem::new(Code::Usage, "the plan cannot be saved").at(path.display()).because(why)
         };
+        // What is no file, such as a pipe or a device, stays what it is.
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            let opened = File::options().write(true).open(path);
+            return opened.and_then(|file| self.write_to(file)).map_err(|error| failed(error.to_string()));
+        }
         // A plan shows contents of files that not everybody on the host may read: so neither may they here.
         let directory =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file =
             tempfile::NamedTempFile::new_in(directory).map_err(|error| failed(error.to_string()))?;
-        let mut out = BufWriter::new(&mut file);
-        serde_json::to_writer_pretty(&mut out, self).map_err(|error| failed(error.to_string()))?;
-        out.flush().map_err(|error| failed(error.to_string()))?;
-        drop(out);
+        self.write_to(&mut file).map_err(|error| failed(error.to_string()))?;
         file.persist(path).map(drop).map_err(|error| failed(error.error.to_string()))
+    }
+
+    fn write_to(&self, file: impl Write) -> io::Result<()> {
+        let mut out = BufWriter::new(file);
+        serde_json::to_writer_pretty(&mut out, self)?;
+        out.flush()
     }
 
     /// Reads one.
@@ -155,5 +164,34 @@ impl SavedPlan {
                 .because("its plan now is another one than the saved one")
                 .help("look at the difference and save a new one: nixfleet plan --out FILE")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileTypeExt;
+    use std::process::Command;
+
+    use nixfleet_activate::policy::Policy;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_gets_the_plan_and_stays_what_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (budgets, groups, waves) = (Vec::new(), Vec::new(), Vec::new());
+        let outline = Outline { policy: Policy::plain(), budgets, groups, waves };
+        let origin = Origin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
+        let saved = SavedPlan::of(&[], origin, outline).unwrap();
+        let read = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| std::fs::read(&pipe).unwrap());
+            saved.write(&pipe).unwrap();
+            reader.join().unwrap()
+        });
+        assert!(serde_json::from_slice::<SavedPlan>(&read).is_ok());
+        assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo());
+        assert!(saved.write(directory.path()).is_err());
     }
 }

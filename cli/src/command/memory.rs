@@ -90,9 +90,7 @@ impl Memory {
                     Ok(record) => {
                         let roots = Some(record.roots().to_owned());
                         context.events.subscribe(record);
-                        let is_done =
-                            |plan: &&HostPlan| !plan.is_to_change() && plan.result().outcome.is_good();
-                        let done: BTreeSet<&str> = plans.iter().filter(is_done).map(HostPlan::name).collect();
+                        let done = as_wanted(plans);
                         let left = left_to_do(closures, |name| done.contains(name));
                         Remembered { lasts: true, roots, left, ..Remembered::default() }
                     }
@@ -104,6 +102,12 @@ impl Memory {
             }
         }
     }
+}
+
+/// The hosts on which nothing is to be done.
+fn as_wanted(plans: &[HostPlan]) -> BTreeSet<&str> {
+    let is_as_wanted = |plan: &&HostPlan| !plan.is_to_change() && plan.result().outcome.is_good();
+    plans.iter().filter(is_as_wanted).map(HostPlan::name).collect()
 }
 
 /// The closures of the hosts that are not done, whether they have a plan now or not: they may have one when it is resumed.
@@ -168,5 +172,33 @@ fn stands(plan: Option<&HostPlan>, done: Option<&HostEnd>) -> State {
         Some(Way::Apply { .. }) => State::Waiting,
         Some(Way::Rollback { .. }) => State::ToReturn,
         None => State::Ended(plan.result().outcome),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use nixfleet_activate::problem::{Code, Problem};
+    use serde_json::json;
+
+    use super::*;
+    use crate::ssh::{Session, Sockets};
+
+    #[test]
+    fn the_closure_of_a_host_that_did_not_answer_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let host = json!({
+            "name": "a", "base": "ubuntu", "system": "x86_64-linux", "addr": "10.0.1.11",
+            "ssh": { "user": "deploy", "port": 22, "hostKey": null }, "tags": [], "roles": [],
+        });
+        let host = serde_json::from_value(host).unwrap();
+        let session = Session::new(host, &Sockets::of_test(directory.path()), 1, 0).unwrap();
+        let problem = Problem::new(Code::Unreachable, "the host cannot be reached");
+        let plans = [HostPlan { session: Arc::new(session), planned: Some(Err(problem)) }];
+        let closures = BTreeMap::from([("a".to_owned(), Closure { path: "/nix/store/x".to_owned() })]);
+        let done = as_wanted(&plans);
+        let left = left_to_do(closures, |name| done.contains(name));
+        assert_eq!(left, BTreeSet::from(["/nix/store/x".to_owned()]));
     }
 }

@@ -42,8 +42,7 @@ fn entry_of(id: &str, command: &str, hosts: Vec<HostEntry>) -> Entry {
 }
 
 fn samples() -> [Entry; 5] {
-    let problem =
-        Some(Line { code: Some("NF-406".into()), text: "web.service did not\u{7} start".into() });
+    let problem = Some(Line { code: Some("NF-406".into()), text: "web.service did not\u{7} start".into() });
     let back = HostEntry { problem, ..host("web-2", Some(Outcome::RolledBack), (1, Some(1))) };
     let begun = HostEntry { begun: true, ..host("web-2", None, (1, None)) };
     let ran = HostEntry { exit_code: Some(3), ..host("web-1", Some(Outcome::Failed), (1, None)) };

@@ -111,32 +111,38 @@ mod tests {
 
     #[test]
     fn a_host_that_was_lost_while_it_changed_may_have_changed() {
-        use Outcome::{Failed, Ok, Unchanged, Unreachable};
         let is_unknown = |ends: &[_]| told(ends).is_unknown("a");
         assert!(is_unknown(&[]), "the command was killed");
         assert!(!Told { end: Some(End::Paused), ..Told::default() }.is_unknown("a"));
-        assert!(is_unknown(&[(Unreachable, Some(1), None)]));
+        assert!(is_unknown(&[(Outcome::Unreachable, Some(1), None)]));
         // It did not answer when the rollout went on either.
-        assert!(is_unknown(&[(Failed, Some(1), None), (Unreachable, None, None)]));
-        for known in [(Ok, Some(1), Some(2)), (Unchanged, Some(1), Some(1)), (Unreachable, None, None)] {
+        assert!(is_unknown(&[(Outcome::Failed, Some(1), None), (Outcome::Unreachable, None, None)]));
+        for known in [
+            (Outcome::Ok, Some(1), Some(2)),
+            (Outcome::Unchanged, Some(1), Some(1)),
+            (Outcome::Unreachable, None, None),
+        ] {
             assert!(!is_unknown(&[known]), "{known:?}");
         }
     }
 
     #[test]
     fn a_change_that_stands_is_known_however_the_host_ended() {
-        use Outcome::{Failed, Ok, Partial, RolledBack, Unchanged, Unreachable};
-        assert_eq!(made(&[(Ok, None, Some(1))]), Some((None, 1)));
-        assert_eq!(made(&[(Partial, Some(1), Some(2))]), Some((Some(1), 2)));
-        let unhealthy = (Failed, Some(1), Some(2));
+        assert_eq!(made(&[(Outcome::Ok, None, Some(1))]), Some((None, 1)));
+        assert_eq!(made(&[(Outcome::Partial, Some(1), Some(2))]), Some((Some(1), 2)));
+        let unhealthy = (Outcome::Failed, Some(1), Some(2));
         assert_eq!(made(&[unhealthy]), Some((Some(1), 2)));
-        assert_eq!(made(&[(Failed, Some(1), Some(1))]), None);
-        assert_eq!(made(&[(RolledBack, Some(1), Some(1))]), None);
+        assert_eq!(made(&[(Outcome::Failed, Some(1), Some(1))]), None);
+        assert_eq!(made(&[(Outcome::RolledBack, Some(1), Some(1))]), None);
         // Asked once more when the rollout went on.
-        for again in [(Unchanged, None, None), (Unchanged, Some(2), Some(2)), (Unreachable, None, None)] {
+        for again in [
+            (Outcome::Unchanged, None, None),
+            (Outcome::Unchanged, Some(2), Some(2)),
+            (Outcome::Unreachable, None, None),
+        ] {
             assert_eq!(made(&[unhealthy, again]), Some((Some(1), 2)));
         }
-        assert_eq!(made(&[unhealthy, (RolledBack, Some(2), Some(1))]), None);
-        assert_eq!(made(&[unhealthy, (Failed, Some(2), Some(1))]), None, "it went back, unhealthy");
+        assert_eq!(made(&[unhealthy, (Outcome::RolledBack, Some(2), Some(1))]), None);
+        assert_eq!(made(&[unhealthy, (Outcome::Failed, Some(2), Some(1))]), None, "it went back, unhealthy");
     }
 }

@@ -37,6 +37,12 @@ impl Sockets {
         Self::at(directory, uid)
     }
 
+    /// A directory of a test.
+    #[cfg(test)]
+    pub fn of_test(directory: &Path) -> Self {
+        Self { directory: directory.to_owned() }
+    }
+
     fn at(directory: PathBuf, uid: u32) -> Result<Self, Problem> {
         let refuse = |why: String| {
             Problem::new(Code::Usage, "there is no private directory for SSH connections")

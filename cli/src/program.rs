@@ -20,7 +20,7 @@ use crate::state::StateDir;
 use crate::{process, remote, render, tip};
 
 /// How long what is called off in the end, the command of a health check say, has to end.
-const MOMENT: Duration = Duration::from_millis(300);
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// Runs the program with these words, of which the first is its own name.
 pub fn run(given: impl Iterator<Item = OsString>) -> ExitCode {

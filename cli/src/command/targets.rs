@@ -11,7 +11,7 @@ use crate::event::{LeftOut, Stage};
 use crate::flake::Flake;
 use crate::inventory;
 use crate::nix::Nix;
-use crate::rollout::{Origin, Outline, check_growth, part, policy_for, today};
+use crate::rollout::{Origin, Outline, check_growth, part, policy_for, today, without_canaries};
 use crate::ssh::{Session, Sockets};
 
 /// A fleet, and what of it was selected.
@@ -83,6 +83,9 @@ pub fn rollout(
     policy.max_parallel = targets.parallel.unwrap_or(policy.max_parallel);
     check_growth(&policy.waves)?;
     let outline = Outline::of(&fleet, &parted.hosts, policy)?;
+    if let Some(text) = without_canaries(&fleet, &parted, &outline.policy.canary)? {
+        context.warn(None, &text);
+    }
     Ok(Rollout { origin, nix, hosts: parted.hosts, left_out: parted.left_out, outline })
 }
 

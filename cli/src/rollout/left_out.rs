@@ -1,9 +1,12 @@
 //! Which of the selected hosts an apply leaves out: those in maintenance, and those with a pin that holds.
 
 use jiff::Timestamp;
-use nixfleet_activate::fleet::{Host, Pin};
+use nixfleet_activate::fleet::{Fleet, Host, Pin};
+use nixfleet_activate::policy::Canary;
+use nixfleet_activate::problem::Problem;
 
 use crate::event::LeftOut;
+use crate::inventory;
 
 /// The hosts that take part, those that do not, and what a person should know about them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,6 +60,22 @@ pub fn reason_at(host: &Host, generation: Option<u64>, today: &str) -> Option<St
     reason(host, today).map(|reason| reason + &beside.unwrap_or_default())
 }
 
+/// What a person should know where the hosts that were chosen to go first are all left out: the next wave is the first.
+///
+/// # Errors
+/// An expression cannot be read, or selects no host of the fleet.
+pub fn without_canaries(fleet: &Fleet, parted: &Parted, canary: &Canary) -> Result<Option<String>, Problem> {
+    let (Canary::Chosen(expressions), false) = (canary, parted.hosts.is_empty()) else { return Ok(None) };
+    let left_out: Vec<Host> =
+        parted.left_out.iter().filter_map(|each| fleet.hosts.get(&each.host)).cloned().collect();
+    let resting = inventory::matching(fleet, expressions, &left_out)?;
+    if resting.is_empty() || !inventory::matching(fleet, expressions, &parted.hosts)?.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<String> = resting.into_iter().collect();
+    Ok(Some(format!("no canary goes first, since all are left out: {}", names.join(", "))))
+}
+
 /// A pin in words: `pinned to generation 12 until 2027-01-31: a regression`.
 pub fn described(pin: &Pin) -> String {
     let generation = pin.generation.map(|number| format!("generation {number}"));
@@ -73,7 +92,7 @@ fn has_expired(pin: &Pin, today: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::waves_tests::host;
+    use crate::rollout::waves_tests::{fleet, host};
 
     fn pinned(name: &str, until: Option<&str>) -> Host {
         let reason = "a regression".to_owned();
@@ -114,5 +133,20 @@ mod tests {
         assert_eq!(at(12), "pinned to generation 12: a regression");
         assert_eq!(at(15), "pinned to generation 12: a regression; but it is at generation 15");
         assert_eq!(reason_at(&pinned("a", Some("2027-01-30")), Some(15), "2027-01-31"), None);
+    }
+
+    #[test]
+    fn that_all_canaries_are_left_out_is_told() {
+        let resting =
+            |name: &str| Host { maintenance: Some("new disks".to_owned()), ..host(name, &["canary"]) };
+        let canary = Canary::Chosen(vec!["@canary".to_owned()]);
+        let told = |hosts: Vec<Host>, canary: &Canary| {
+            let fleet = fleet(&hosts, &[]);
+            without_canaries(&fleet, &part(hosts, "2027-01-31"), canary).unwrap()
+        };
+        let text = told(vec![resting("a"), resting("b"), host("c", &[])], &canary);
+        assert_eq!(text.as_deref(), Some("no canary goes first, since all are left out: a, b"));
+        assert_eq!(told(vec![resting("a"), host("b", &["canary"])], &canary), None);
+        assert_eq!(told(vec![resting("a"), host("b", &[])], &Canary::First(1)), None);
     }
 }

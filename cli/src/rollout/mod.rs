@@ -30,7 +30,7 @@ mod waves_tests;
 pub use driver::{Driver, Work};
 pub use hosts::Hosts;
 pub use id::RolloutId;
-pub use left_out::{described, part, reason, reason_at, today};
+pub use left_out::{described, part, reason, reason_at, today, without_canaries};
 pub use origin::Origin;
 pub use outline::{Budget, Outline, policy_for};
 pub use record::{Head, Planned, Record};

@@ -35,6 +35,7 @@ fn state(result: &HostResult) -> String {
         (_, Some(_)) => (outcome_style(result.outcome), result.outcome.as_str()),
         (None, None) => (YELLOW, "unmanaged"),
         (Some(status), None) if status.current.is_none() => (YELLOW, "unmanaged"),
+        (Some(_), None) if other_name(result).is_some() => (RED, "other host"),
         (Some(status), None) if status.interrupted.is_some() => (RED, "interrupted"),
         (Some(status), None) if status.locked_by.is_some() => (YELLOW, "busy"),
         (Some(status), None) if !status.drift.is_empty() => (YELLOW, "drift"),
@@ -43,6 +44,12 @@ fn state(result: &HostResult) -> String {
         (Some(_), None) => (GREEN, "managed"),
     };
     paint(style, word)
+}
+
+/// What the host was last applied as, where that is not its name in the inventory.
+fn other_name(result: &HostResult) -> Option<&str> {
+    let name = result.status.as_ref()?.host.as_deref()?;
+    (name != result.host).then_some(name)
 }
 
 /// The health checks of the generation in force, where some failed when they were last tried.
@@ -73,6 +80,9 @@ fn details(result: &HostResult, verbose: bool) -> Option<String> {
     if let Some(problem) = &result.problem {
         lines.push(clean(&problem.to_string()));
     }
+    lines.extend(other_name(result).map(|name| {
+        format!("last applied as {name}: the addresses of two hosts may have been swapped in the inventory")
+    }));
     if let Some(status) = &result.status {
         let interrupted =
             status.interrupted.iter().map(|what| format!("interrupted: {what}; the next apply recovers it"));
@@ -151,6 +161,7 @@ mod tests {
             host("failing", &json!({ "units": failed })),
             host("busy", &json!({ "drift": drift, "lockedBy": "ada@desk has been running apply for 8 s" })),
             host("cut-off", &json!({ "interrupted": "an apply of generation 3" })),
+            host("swapped", &json!({ "host": "other" })),
             HostResult::new("new", Outcome::Ok),
             HostResult { reason: resting, ..HostResult::failed("down", unreachable) },
         ];
@@ -161,6 +172,7 @@ mod tests {
             failing  units down   2           0      1           0
             busy     busy         2           0      0           0
             cut-off  interrupted  2           0      0           0
+            swapped  other host   2           0      0           0
             new      unmanaged    -           -      -           -
             down     unreachable  -           -      -           -
 
@@ -176,6 +188,9 @@ mod tests {
 
             cut-off
               interrupted: an apply of generation 3; the next apply recovers it
+
+            swapped
+              last applied as other: the addresses of two hosts may have been swapped in the inventory
 
             down
               maintenance: new disks

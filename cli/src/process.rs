@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedSender;
@@ -107,6 +107,7 @@ impl Invocation {
             command.stdout(Stdio::null()).stderr(file.try_clone().map_err(Failure::Start)?);
         }
         let mut child = command.spawn().map_err(Failure::Start)?;
+        let group = child.id();
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
             if let Some(mut pipe) = stdin {
@@ -128,11 +129,19 @@ impl Invocation {
             }
             Ok(Output { status, stdout: stdout?, stderr })
         };
-        match tokio::time::timeout(self.limit, finish).await {
-            Ok(result) => result,
-            Err(_) => Err(Failure::TimedOut(self.limit)),
-        }
+        let finished = tokio::time::timeout(self.limit, finish).await;
+        finished.unwrap_or_else(|_| {
+            end_group(group);
+            Err(Failure::TimedOut(self.limit))
+        })
     }
+}
+
+/// Ends whatever a program has started that has not gone its own way.
+fn end_group(of: Option<u32>) {
+    let leader = of.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    // They may have ended by now.
+    let _ = leader.map(|leader| kill_process_group(leader, Signal::KILL));
 }
 
 async fn read(
@@ -202,6 +211,16 @@ mod tests {
     async fn a_program_that_never_ends_is_given_up() {
         let error = shell("sleep 60", Duration::from_millis(50)).run().await.unwrap_err();
         assert!(matches!(error, Failure::TimedOut(_)));
+    }
+
+    #[tokio::test]
+    async fn what_a_program_has_started_is_given_up_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let mark = directory.path().join("mark");
+        let script = format!("(sleep 1; touch {}) & sleep 60", mark.display());
+        assert!(shell(&script, Duration::from_millis(300)).run().await.is_err());
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert!(!mark.exists());
     }
 
     #[tokio::test]

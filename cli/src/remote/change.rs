@@ -186,8 +186,7 @@ impl<'a> Change<'a> {
         let longest = self.terms.checks.into_iter().flatten().map(Check::limit).max().unwrap_or_default();
         let rejoin = self.session.to_rejoin();
         let deadline = Instant::now() + rejoin + longest + window(self.terms.confirm.unwrap_or(0));
-        let mut pause = AGAIN;
-        let mut unknown = 0;
+        let (mut last, mut pause, mut unknown) = (broke.clone(), AGAIN, 0);
         while Instant::now() < deadline {
             (self.terms.phase)(Phase::Connecting);
             let found = match self.session.reconnect().await {
@@ -202,24 +201,27 @@ impl<'a> Change<'a> {
                 Err(problem) if problem.code == Code::NoRun && unknown < UNKNOWN => unknown += 1,
                 // The connection broke before anything began.
                 Err(problem) if problem.code == Code::NoRun => return Err(broke),
-                Err(problem) if problem.code == Code::SshAuth => pause = REFUSED,
-                Err(problem) if is_broken(&problem) || problem.code == Code::NoSudo => {}
+                Err(problem) if problem.code == Code::SshAuth => (last, pause) = (problem, REFUSED),
+                Err(problem) if is_broken(&problem) || problem.code == Code::NoSudo => last = problem,
                 Err(problem) => return Err(problem),
             }
             sleep(pause).await;
             pause = (pause * 2).clamp(AGAIN, PATIENCE);
         }
-        Err(self.unknown_truth(broke))
+        Err(self.unknown_truth(last))
     }
 
     /// A host that is lost while it changes leaves its truth unknown, which is more than being unreachable.
-    fn unknown_truth(&self, broke: Problem) -> Problem {
+    fn unknown_truth(&self, last: Problem) -> Problem {
         let name = &self.session.host().name;
-        let why = broke.why.unwrap_or(broke.what);
+        let why = last.why.unwrap_or(last.what);
         let what = "the connection broke while the host was changing; how it ended is not known";
-        Problem::new(Code::BadAnswer, what).at(name).because(why).help(format!(
-            "see how it stands: nixfleet status --host {name}; a host that was cut off goes back by itself"
-        ))
+        let goes_back = match self.terms.confirm {
+            Some(_) => "; a host that was cut off goes back by itself",
+            None => "; nobody had to confirm the change, so it may stand",
+        };
+        let help = format!("see how it stands: nixfleet status --host {name}{goes_back}");
+        Problem::new(Code::BadAnswer, what).at(name).because(why).help(help)
     }
 }
 

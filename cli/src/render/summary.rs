@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use nixfleet_activate::plan::Generation;
-use nixfleet_activate::problem::Problem;
+use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
@@ -74,9 +74,15 @@ fn generations(result: &HostResult) -> String {
     match (&result.report, &result.plan) {
         (Some(report), _) if report.before == report.after => number(&report.after),
         (Some(report), _) => format!("{} → {}", number(&report.before), number(&report.after)),
+        (None, Some(plan)) if is_unknown(result) => format!("{} → ?", number(&plan.current)),
         (None, Some(plan)) => number(&plan.current),
         (None, None) => "-".to_owned(),
     }
+}
+
+/// Whether the host was changing when it was last heard of.
+fn is_unknown(result: &HostResult) -> bool {
+    result.problem.as_ref().is_some_and(|problem| problem.code == Code::BadAnswer)
 }
 
 /// The last line: how many hosts ended how, and how long it took.
@@ -108,10 +114,11 @@ pub fn hosts(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::problem::Code;
+    use nixfleet_activate::plan::{PackageChanges, Plan};
     use serde_json::json;
 
     use super::*;
+    use crate::plan_text::PlanText;
 
     fn reported(name: &str, outcome: Outcome, generations: (u64, u64)) -> HostResult {
         let generation =
@@ -153,6 +160,28 @@ mod tests {
             3 hosts: 1 ok, 1 skipped, 1 rolled-back in 1.2 s
         "#]]
         .assert_eq(&anstream::adapter::strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn nobody_claims_to_know_where_a_host_stands_that_was_lost_while_it_changed() {
+        let plan = Plan {
+            schema: 1,
+            host: "web-1".into(),
+            fingerprint: String::new(),
+            current: Some(Generation { number: 6, closure: "/nix/store/x".into() }),
+            target: "/nix/store/y".into(),
+            packages: PackageChanges::default(),
+            steps: Vec::new(),
+            drift: Vec::new(),
+            problems: Vec::new(),
+            health_checks: None,
+            applied_as: None,
+        };
+        let shown = |code| {
+            let plan = Some(PlanText::of(plan.clone()).unwrap());
+            generations(&HostResult { plan, ..HostResult::failed("web-1", Problem::new(code, "it failed")) })
+        };
+        assert_eq!([shown(Code::Copy), shown(Code::BadAnswer)], ["6", "6 → ?"]);
     }
 
     #[test]

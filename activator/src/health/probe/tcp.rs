@@ -1,6 +1,6 @@
 //! Something accepts connections.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::{Attempt, Finding, address};
@@ -11,17 +11,50 @@ use super::{Attempt, Finding, address};
 /// Why no address of the host can be connected to.
 pub fn attempt(host: &str, port: u16, path: &str, limit: Duration) -> Attempt {
     let deadline = Instant::now() + limit;
+    let addresses = address::of(host, port, path, limit)?;
+    connect(&addresses, deadline)
+}
+
+/// Tries one address after the other. Each has its share of the time that is left, so that one that says nothing leaves some to
+/// those behind it.
+fn connect(addresses: &[SocketAddr], deadline: Instant) -> Attempt {
     let mut why = Vec::new();
-    for address in address::of(host, port, path, limit)? {
+    for (address, behind) in addresses.iter().zip((0..addresses.len()).rev()) {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let share = left.checked_div(u32::try_from(behind + 1).unwrap_or(u32::MAX)).unwrap_or_default();
+        if share.is_zero() {
             why.push(format!("{address}: no time was left for it"));
             break;
         }
-        match TcpStream::connect_timeout(&address, left) {
+        match TcpStream::connect_timeout(address, share) {
             Ok(_) => return Ok(Finding(format!("{address} accepts connections"))),
             Err(error) => why.push(format!("{address}: {error}")),
         }
     }
     Err(why.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// An address that answers nobody: of those who ask for a connection it has more waiting than it takes.
+    fn silent() -> (TcpListener, Vec<TcpStream>, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let ask = || TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok();
+        (listener, std::iter::from_fn(ask).collect(), address)
+    }
+
+    #[test]
+    fn an_address_that_says_nothing_leaves_time_for_the_next_one() {
+        let (_silent, _waiting, first) = silent();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let second = listener.local_addr().unwrap();
+        let within = |addresses: &[SocketAddr]| connect(addresses, Instant::now() + Duration::from_secs(1));
+        assert_eq!(within(&[first, second]).unwrap().0, format!("{second} accepts connections"));
+        assert!(within(&[first]).is_err());
+    }
 }

@@ -73,14 +73,23 @@ impl<'a> Health<'a> {
         }
         let call = Call::default();
         thread::scope(|scope| {
-            let trying = scope.spawn(|| run(&self.here, &self.path, &call));
+            let trying = thread::Builder::new().spawn_scoped(scope, || run(&self.here, &self.path, &call));
             let done = other().inspect_err(|_| call.off())?;
-            if !trying.is_finished() {
-                alone();
-            }
-            let untried = |_| self.here.iter().map(|check| CheckResult::untried(check, "a bug")).collect();
-            Ok((done, trying.join().unwrap_or_else(untried)))
+            let found = match trying {
+                Ok(trying) => {
+                    if !trying.is_finished() {
+                        alone();
+                    }
+                    trying.join().unwrap_or_else(|_| self.untried("a bug"))
+                }
+                Err(error) => self.untried(&format!("the machine has no thread for it: {error}")),
+            };
+            Ok((done, found))
         })
+    }
+
+    fn untried(&self, why: &str) -> Vec<CheckResult> {
+        self.here.iter().map(|check| CheckResult::untried(check, why)).collect()
     }
 
     /// What somebody else has found, as it counts here: the manifest says what a failure means, and that nobody tried is

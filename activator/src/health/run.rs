@@ -51,9 +51,13 @@ impl Call {
 pub fn run(checks: &[&Check], path: &str, call: &Call) -> Vec<CheckResult> {
     let (sender, results) = channel();
     for (place, check) in checks.iter().enumerate() {
-        let (sender, check) = (sender.clone(), Check::clone(check));
-        let (path, call) = (path.to_owned(), call.clone());
-        thread::spawn(move || sender.send((place, one(&check, &path, &call))));
+        let (own, check, path, call) = (sender.clone(), Check::clone(check), path.to_owned(), call.clone());
+        let trying = move || own.send((place, one(&check, &path, &call)));
+        if let Err(error) = thread::Builder::new().spawn(trying) {
+            let why = format!("the machine has no thread for it: {error}");
+            // Whoever takes it in is below.
+            let _ = sender.send((place, CheckResult::untried(checks[place], &why)));
+        }
     }
     drop(sender);
     let mut found: Vec<Option<CheckResult>> = vec![None; checks.len()];

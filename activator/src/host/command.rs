@@ -83,6 +83,9 @@ pub fn run_from<S: AsRef<OsStr>>(
     run_to_end(argv, None, limit, path, &is_off)
 }
 
+/// Where what a tool says comes in.
+type Output = Option<Receiver<Vec<u8>>>;
+
 /// What a tool starts ends with it when its time is over, or it is called off.
 fn run_to_end<S: AsRef<OsStr>>(
     argv: &[S],
@@ -103,12 +106,14 @@ fn run_to_end<S: AsRef<OsStr>>(
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
-    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        // A tool that does not read to the end says why on its own.
-        thread::spawn(move || stdin.write_all(&input));
-    }
-    let stdout = child.stdout.take().map(drain);
-    let stderr = child.stderr.take().map(drain);
+    let (stdout, stderr) = match attend(&mut child, input) {
+        Ok(receivers) => receivers,
+        Err(error) => {
+            end(&mut child)?;
+            child.wait()?;
+            return Err(error);
+        }
+    };
     let deadline = Instant::now() + limit;
     // Short first, since most tools end within a few milliseconds.
     let mut pause = Duration::from_micros(500);
@@ -127,6 +132,18 @@ fn run_to_end<S: AsRef<OsStr>>(
     Ok(Finished { status, stdout: collect(stdout), stderr: collect(stderr) })
 }
 
+/// Lets a tool read and write as it likes. Returns where its output and its errors come in.
+///
+/// # Errors
+/// The machine has no thread for it.
+fn attend(child: &mut Child, input: Option<Vec<u8>>) -> io::Result<(Output, Output)> {
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        // A tool that does not read to the end says why on its own.
+        thread::Builder::new().spawn(move || stdin.write_all(&input))?;
+    }
+    Ok((child.stdout.take().map(drain).transpose()?, child.stderr.take().map(drain).transpose()?))
+}
+
 /// Ends a tool and what it has started.
 fn end(child: &mut Child) -> io::Result<()> {
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -135,19 +152,19 @@ fn end(child: &mut Child) -> io::Result<()> {
     child.kill()
 }
 
-fn drain(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+fn drain(mut stream: impl Read + Send + 'static) -> io::Result<Receiver<Vec<u8>>> {
     let (sender, receiver) = channel();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         let mut kept = Vec::new();
         // A broken stream ends the output; what came so far is still worth showing.
         let _ = stream.by_ref().take(LIMIT).read_to_end(&mut kept);
         let _ = sender.send(kept);
         let _ = io::copy(&mut stream, &mut io::sink());
-    });
-    receiver
+    })?;
+    Ok(receiver)
 }
 
-fn collect(receiver: Option<Receiver<Vec<u8>>>) -> String {
+fn collect(receiver: Output) -> String {
     let bytes = receiver.and_then(|receiver| receiver.recv_timeout(DRAIN).ok()).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -14,9 +14,9 @@ use super::{HOME, Host, clock, host_file};
 use crate::problem::{Code, Problem};
 use crate::run::RunId;
 
-/// How long a look at the lock surely takes, and how many of them are waited for.
+/// How long a look at the lock takes on a machine that is not busy, and how many of them are waited for.
 const GLANCE: Duration = Duration::from_millis(5);
-const LOOKERS: u32 = 10;
+const LOOKERS: u32 = 40;
 
 /// Who runs, as the lock file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -109,12 +109,18 @@ fn a_server_that_misbehaves_is_not_waited_for_and_told_from_one_that_is_down() {
         b-dripping-head: no answer within 2 s
         c-dripping-body: no answer within 2 s
         d-endless-body: the body does not contain `ready`, but begins: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
-        e-endless-head: response header is too big: 98329 > 65536
+        e-endless-head: response header is too big: … > 65536
         f-no-http: its answer is no valid HTTP: http parse fail: invalid HTTP version
         g-bad-header: its answer is no valid HTTP: http parse fail: invalid header name
         h-nothing: Peer disconnected
         i-circle: too many redirects
-    "#]].assert_eq(&found(&checks, Duration::from_secs(15)));
+    "#]].assert_eq(&without_size(&found(&checks, Duration::from_secs(15))));
+}
+
+/// How much has come when a header is called too big is for the kernel to say.
+fn without_size(found: &str) -> String {
+    let (before, rest) = found.split_once("too big: ").unwrap();
+    format!("{before}too big: …{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 #[test]

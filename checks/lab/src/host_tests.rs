@@ -28,6 +28,8 @@ struct Built {
 struct Target {
     name: String,
     kind: Vec<String>,
+    /// Whether a plain `cargo test` runs it.
+    test: bool,
 }
 
 /// Runs them all and prints what each program of them said when it has ended.
@@ -79,12 +81,14 @@ fn build() -> Result<Vec<(String, PathBuf)>> {
         bail!("the tests on real hosts do not compile\n{said}");
     }
     let built = said.lines().filter_map(|line| serde_json::from_str::<Built>(line).ok());
-    let mut programs: Vec<(String, PathBuf)> = built
-        .filter_map(|built| {
-            let target = built.target.filter(|target| target.kind == ["test"])?;
-            Some((target.name, built.executable?))
-        })
-        .collect();
+    let mut programs = Vec::new();
+    for Built { target, executable } in built {
+        let Some(target) = target.filter(|target| target.kind == ["test"]) else { continue };
+        if target.test {
+            bail!("say `test = false` of the test `{}` in checks/lab/Cargo.toml", target.name);
+        }
+        programs.extend(executable.map(|executable| (target.name, executable)));
+    }
     programs.sort();
     Ok(programs)
 }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::stage::{Place, began, ended, every, host_ended, id};
 use super::{State, Store};
-use crate::event::Event;
+use crate::event::{Event, Happening, HostEnd};
 use crate::rollout::RolloutId;
 
 #[test]
@@ -40,6 +40,18 @@ fn only_their_owner_reads_what_is_remembered() {
         let (name, meta) = entry.map(|entry| (entry.file_name(), entry.metadata().unwrap())).unwrap();
         assert_eq!(meta.permissions().mode() & 0o077, 0, "{name:?}");
     }
+}
+
+#[test]
+fn a_host_that_says_absurd_numbers_takes_nothing_from_the_history() {
+    let (place, id) = (Place::new(), id(1));
+    let Happening::HostEnded(end) = host_ended("a", Outcome::Ok, (u64::MAX - 1, u64::MAX), None) else {
+        unreachable!()
+    };
+    let twice = || Happening::HostEnded(HostEnd { duration_ms: u64::MAX, ..end.clone() });
+    place.store().tell(&id, vec![began(&id, "apply"), twice(), twice(), ended(0)]);
+    let host = place.all().remove(0).hosts.remove(0);
+    assert!(host.after.unwrap().number > u64::from(u32::MAX));
 }
 
 #[test]

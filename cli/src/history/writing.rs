@@ -11,6 +11,9 @@ use crate::event::{Event, Happening, HostEnd, LeftOut, Phase};
 use crate::exit::outcome_of;
 use crate::rollout::RolloutId;
 
+/// The most that is written down of any number: all that read JSON take it for what it is, and sums of a few fit as well.
+const MOST: u64 = 1 << 53;
+
 /// Whether something of an event is remembered. What a host says never is.
 pub const fn is_remembered(happening: &Happening) -> bool {
     match happening {
@@ -155,7 +158,7 @@ impl Note<'_> {
     fn host_ended(&self, end: &HostEnd) -> rusqlite::Result<()> {
         let (code, line) = parts(end.problem.as_ref().map(|problem| self.line(problem)).transpose()?);
         let ((before, from), (after, to)) = (of(end.before.as_ref()), of(end.after.as_ref()));
-        let (outcome, took, exit) = (end.outcome.as_str(), end.duration_ms, end.exit_code);
+        let (outcome, took, exit) = (end.outcome.as_str(), bounded(end.duration_ms), end.exit_code);
         let values = params![self.id, end.host, outcome, before, from, after, to, took, exit, code, line];
         let what = "outcome = ?3, \
                     before_number = iif(duration_ms IS NULL, coalesce(?4, before_number), before_number), \
@@ -177,5 +180,11 @@ fn parts(line: Option<Line>) -> (Option<String>, Option<String>) {
 }
 
 fn of(generation: Option<&Generation>) -> (Option<u64>, Option<&str>) {
-    generation.map_or((None, None), |generation| (Some(generation.number), Some(&generation.closure)))
+    generation
+        .map_or((None, None), |generation| (Some(bounded(generation.number)), Some(&generation.closure)))
+}
+
+/// A number that a host has said, which may be any.
+fn bounded(number: u64) -> u64 {
+    number.min(MOST)
 }

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use super::disk::{self, Opening, Writer};
@@ -184,14 +185,22 @@ impl Transcript {
 fn clear(host: &Host, directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
+        // Whose it is may be clearing it away at this moment.
+        let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
+        let age = clock::now().duration_since(modified).unwrap_or_default();
+        if age <= KEPT {
+            continue;
+        }
         let name = entry.file_name();
         let run = name.to_str().and_then(|name| name.split('.').next()?.parse().ok());
         let transcript = run.map(|run| Transcript::of(host, &run)).filter(Transcript::exists);
-        let kept = if transcript.is_some() { KEPT } else { ABANDONED };
-        let age = clock::now().duration_since(entry.metadata()?.modified()?);
-        let has_ended = || transcript.is_none_or(|transcript| transcript.report().is_some());
-        if age.is_ok_and(|age| age > kept) && has_ended() {
-            disk::unlink(CWD, entry.path())?;
+        let is_of_use = transcript.map_or(age <= ABANDONED, |transcript| transcript.report().is_none());
+        if is_of_use {
+            continue;
+        }
+        match disk::unlink(CWD, entry.path()) {
+            Err(Errno::NOENT) => {}
+            unlinked => unlinked?,
         }
     }
     Ok(())

@@ -50,10 +50,7 @@ pub async fn prepare(
     context: &Context,
 ) -> anyhow::Result<Result<Prepared, Vec<HostResult>>> {
     let (inlet, supply) = supply();
-    let building = async {
-        let built = build(nix, &sessions, inlet, asking.parallel, context).await;
-        built.map_err(Stop::Whole)?.map_err(Stop::Hosts)
-    };
+    let building = build(nix, &sessions, inlet, asking.parallel, context);
     let asked = async { ask(sessions.clone(), supply, asking, context).await.map_err(Stop::Whole) };
     match tokio::try_join!(building, asked) {
         Ok(prepared) => Ok(Ok(prepared)),
@@ -69,9 +66,9 @@ async fn build(
     inlet: Inlet,
     parallel: NonZeroUsize,
     context: &Context,
-) -> anyhow::Result<Result<BTreeMap<String, Closure>, Vec<HostResult>>> {
+) -> Result<BTreeMap<String, Closure>, Stop> {
     if sessions.is_empty() {
-        return Ok(Ok(BTreeMap::new()));
+        return Ok(BTreeMap::new());
     }
     let hosts: Vec<_> = sessions.iter().map(|session| session.host().clone()).collect();
     // What is wrong with a connection is told when the host is asked for its plan. Of a large fleet only those are
@@ -86,16 +83,16 @@ async fn build(
         }
     });
     let built = context.stage(Stage::Build, nix.build(&hosts, &inlet)).await;
-    let built = built.inspect_err(|_| connecting.abort())?;
+    let built = built.inspect_err(|_| connecting.abort()).map_err(|problem| Stop::Whole(problem.into()))?;
     if built.failed.is_empty() {
-        return Ok(Ok(built.closures));
+        return Ok(built.closures);
     }
     connecting.abort();
     let result = |host: &Host| match built.failed.get(&host.name) {
         Some(problem) => HostResult::failed(&host.name, problem.clone()),
         None => HostResult::new(&host.name, Outcome::Skipped),
     };
-    Ok(Err(hosts.iter().map(result).collect()))
+    Err(Stop::Hosts(hosts.iter().map(result).collect()))
 }
 
 /// How hosts are asked.

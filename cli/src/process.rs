@@ -2,21 +2,29 @@
 
 mod conversation;
 mod output;
+mod running;
+mod streams;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedSender;
 
 pub use conversation::Ends;
 pub use output::Output;
+pub use running::Running;
+pub use streams::Theirs;
+
+use running::Owned;
+use streams::{reader, streams, writer};
 
 /// The most that is read from one stream of one program, in bytes.
 pub const OUTPUT_LIMIT: u64 = 64 << 20;
@@ -50,8 +58,6 @@ pub struct Invocation {
     pub lines: Option<UnboundedSender<Vec<u8>>>,
     /// The same of standard error.
     pub errors: Option<UnboundedSender<Vec<u8>>>,
-    /// It leaves a process behind, which may keep standard error open: that goes to a file, not a pipe.
-    pub detaches: bool,
 }
 
 impl Invocation {
@@ -64,7 +70,6 @@ impl Invocation {
             limit,
             lines: None,
             errors: None,
-            detaches: false,
         }
     }
 
@@ -96,60 +101,85 @@ impl Invocation {
         command
     }
 
+    /// Starts it with these streams. What comes back waits for its end; dropped, it ends the program.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn(
+        &self,
+        streams: Theirs,
+    ) -> io::Result<impl Future<Output = io::Result<ExitStatus>> + Send + use<>> {
+        let mut command = self.command();
+        command.stdin(streams.stdin).stdout(streams.stdout).stderr(streams.stderr);
+        command.spawn().map(|child| Owned::new(child).end())
+    }
+
     /// Runs it to its end.
     ///
     /// # Errors
     /// It cannot be started, takes longer than its limit, or says more than [`OUTPUT_LIMIT`].
     pub async fn run(self) -> Result<Output, Failure> {
-        let mut command = self.command();
-        let file = if self.detaches { Some(tempfile::tempfile().map_err(Failure::Start)?) } else { None };
-        if let Some(file) = &file {
-            command.stdout(Stdio::null()).stderr(file.try_clone().map_err(Failure::Start)?);
-        }
-        let mut child = command.spawn().map_err(Failure::Start)?;
-        let group = child.id();
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let write = async {
-            if let Some(mut pipe) = stdin {
-                for piece in &self.stdin {
-                    // A program that does not want its input closes the pipe; its exit code says why.
-                    let _ = pipe.write_all(piece).await;
-                }
-            }
-        };
+        let running = Running::start(!self.stdin.is_empty(), |streams| self.spawn(streams))?;
+        self.attend(running).await
+    }
+
+    /// Runs a program to its end that leaves a process behind, which may keep standard error open: that goes to a file, not a
+    /// pipe, and standard output nowhere.
+    ///
+    /// # Errors
+    /// As for [`Self::run`].
+    pub async fn detach(self) -> Result<Output, Failure> {
+        let (theirs, ours) = streams(!self.stdin.is_empty()).map_err(Failure::Start)?;
+        let mut errors = tempfile::tempfile().map_err(Failure::Start)?;
+        let stderr = errors.try_clone().map_err(Failure::Start)?.into();
+        let stdout = File::create("/dev/null").map_err(Failure::Start)?.into();
+        let end = self.spawn(Theirs { stdout, stderr, ..theirs }).map_err(Failure::Start)?;
+        let stdin = writer(ours.stdin).map_err(Failure::Start)?;
+        let finish = async { tokio::join!(feed(stdin, &self.stdin), end).1 };
+        let status = tokio::time::timeout(self.limit, finish).await;
+        let status = status.map_err(|_| Failure::TimedOut(self.limit))?.map_err(Failure::Start)?;
+        let mut stderr = Vec::new();
+        let read = errors.rewind().and_then(|()| errors.take(OUTPUT_LIMIT).read_to_end(&mut stderr));
+        read.map_err(Failure::Start)?;
+        Ok(Output { status, stdout: Vec::new(), stderr })
+    }
+
+    /// Gives what runs its input, and reads its output to its end. Which program that was to be does not count.
+    ///
+    /// # Errors
+    /// As for [`Self::run`].
+    pub async fn attend(self, running: Running) -> Result<Output, Failure> {
+        let Running { ours, end } = running;
+        let stdin = writer(ours.stdin).map_err(Failure::Start)?;
+        let stdout = reader(ours.stdout).map_err(Failure::Start)?;
+        let stderr = reader(ours.stderr).map_err(Failure::Start)?;
         let finish = async {
-            let ((), stdout, stderr) =
-                tokio::join!(write, read(stdout, self.lines), read(stderr, self.errors));
-            let status = child.wait().await.map_err(Failure::Start)?;
-            let mut stderr = stderr?;
-            if let Some(mut file) = file {
-                file.rewind()
-                    .and_then(|()| file.take(OUTPUT_LIMIT).read_to_end(&mut stderr))
-                    .map_err(Failure::Start)?;
-            }
-            Ok(Output { status, stdout: stdout?, stderr })
+            let write = feed(stdin, &self.stdin);
+            let ((), stdout, stderr, status) =
+                tokio::join!(write, read(stdout, self.lines), read(stderr, self.errors), end);
+            Ok(Output { status: status.map_err(Failure::Start)?, stdout: stdout?, stderr: stderr? })
         };
-        let finished = tokio::time::timeout(self.limit, finish).await;
-        finished.unwrap_or_else(|_| {
-            end_group(group);
-            Err(Failure::TimedOut(self.limit))
-        })
+        match tokio::time::timeout(self.limit, finish).await {
+            Ok(result) => result,
+            Err(_) => Err(Failure::TimedOut(self.limit)),
+        }
     }
 }
 
-/// Ends whatever a program has started that has not gone its own way.
-fn end_group(of: Option<u32>) {
-    let leader = of.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    // They may have ended by now.
-    let _ = leader.map(|leader| kill_process_group(leader, Signal::KILL));
+/// Writes all of its input, and ends that.
+async fn feed(stdin: Option<impl AsyncWrite + Unpin>, pieces: &[Arc<[u8]>]) {
+    let Some(mut pipe) = stdin else { return };
+    for piece in pieces {
+        // A program that does not want its input closes the pipe; its exit code says why.
+        let _ = pipe.write_all(piece).await;
+    }
 }
 
 async fn read(
-    stream: Option<impl AsyncRead + Unpin>,
+    stream: impl AsyncRead + Unpin,
     lines: Option<UnboundedSender<Vec<u8>>>,
 ) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let Some(stream) = stream else { return Ok(bytes) };
     let mut stream = stream.take(OUTPUT_LIMIT + 1);
     let Some(lines) = lines else {
         stream.read_to_end(&mut bytes).await.map_err(Failure::Start)?;
@@ -258,8 +288,7 @@ mod tests {
     #[tokio::test]
     async fn a_process_left_behind_holds_nobody_up() {
         let script = "echo trouble >&2; sleep 10 & exit 255";
-        let invocation = Invocation { detaches: true, ..shell(script, Duration::from_secs(5)) };
-        let output = invocation.run().await.unwrap();
+        let output = shell(script, Duration::from_secs(5)).detach().await.unwrap();
         assert_eq!((output.status.code(), output.stderr_text().as_str()), (Some(255), "trouble\n"));
     }
 }

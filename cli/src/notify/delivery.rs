@@ -49,8 +49,7 @@ async fn command(to: &Notification, message: &Message, limit: Duration) -> Resul
     json.push(b'\n');
     let invocation = Invocation::new(program.clone(), limit).args(arguments).stdin(vec![json.into()]);
     // What it leaves running, to show a message say, holds nobody up.
-    let invocation = Invocation { detaches: true, ..invocation };
-    let output = invocation.run().await.map_err(|failure| format!("{program}: {failure}"))?;
+    let output = invocation.detach().await.map_err(|failure| format!("{program}: {failure}"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -47,13 +47,12 @@ impl Session {
         // A master that was killed leaves its socket behind; `ssh` would not put a new one in its place.
         let _ = std::fs::remove_file(&self.socket);
         let patience = self.to_connect() + self.to_be_silent();
-        let mut invocation = Invocation::new("ssh", patience)
+        let invocation = Invocation::new("ssh", patience)
             .args(["-M".to_owned(), "-N".to_owned(), "-f".to_owned()])
             .args(["-o".to_owned(), format!("ControlPersist={}", self.persist)])
             .args(self.arguments("ControlMaster=yes", Shared::Yes))
             .args(["--".to_owned(), self.destination()]);
-        invocation.detaches = true;
-        let output = self.run(invocation).await?;
+        let output = invocation.detach().await.map_err(|failure| self.failed(failure))?;
         if output.status.success() {
             return Ok(());
         }

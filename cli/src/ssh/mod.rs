@@ -7,6 +7,7 @@ pub mod failure;
 mod master;
 mod options;
 mod patience;
+mod shared;
 mod sockets;
 
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use nixfleet_activate::problem::{Code, Problem};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::process::{Ends, Failure, Invocation, Output};
+use crate::process::{Ends, Failure, Invocation, Output, Running};
 
 pub use sockets::Sockets;
 
@@ -116,9 +117,9 @@ impl Session {
         limit: Duration,
         lines: UnboundedSender<Vec<u8>>,
     ) -> Result<Output, Problem> {
-        let invocation =
-            Invocation { lines: Some(lines), ..self.words(script, arguments, limit, Shared::Yes)? };
-        self.judge(self.run(invocation).await?)
+        let call = Self::call(script, arguments)?;
+        let invocation = Invocation { lines: Some(lines), ..self.invocation(&call, limit, Shared::Yes) };
+        self.judge(self.run(call, invocation).await?)
     }
 
     /// Runs a script once, and lets `talk` talk with it before it goes on by itself; then as [`Self::attend`]. What `talk`
@@ -134,9 +135,10 @@ impl Session {
         lines: UnboundedSender<Vec<u8>>,
         talk: impl FnOnce(&mut Ends) -> T + Send + 'static,
     ) -> Result<(Output, T), Problem> {
-        let invocation =
-            Invocation { lines: Some(lines), ..self.words(script, arguments, limit, Shared::Yes)? };
-        invocation.converse(talk).await.map_err(|failure| self.failed(failure))
+        let call = Self::call(script, arguments)?;
+        let invocation = Invocation { lines: Some(lines), ..self.invocation(&call, limit, Shared::Yes) };
+        let running = self.start(call, &invocation, true).map_err(|failure| self.failed(failure))?;
+        invocation.converse(running, talk).await.map_err(|failure| self.failed(failure))
     }
 
     /// Runs a script over a connection of its own, made for it alone.
@@ -150,8 +152,9 @@ impl Session {
         stdin: Vec<Arc<[u8]>>,
         limit: Duration,
     ) -> Result<Output, Problem> {
-        let invocation = self.words(script, arguments, limit, Shared::No)?.stdin(stdin);
-        self.judge(self.run(invocation).await?)
+        let call = Self::call(script, arguments)?;
+        let invocation = self.invocation(&call, limit, Shared::No).stdin(stdin);
+        self.judge(invocation.run().await.map_err(|failure| self.failed(failure))?)
     }
 
     async fn send(
@@ -161,8 +164,24 @@ impl Session {
         stdin: Vec<Arc<[u8]>>,
         limit: Duration,
     ) -> Result<Output, Problem> {
-        let invocation = self.words(script, arguments, limit, Shared::Yes)?.stdin(stdin);
-        self.judge(self.run(invocation).await?)
+        let call = Self::call(script, arguments)?;
+        let invocation = self.invocation(&call, limit, Shared::Yes).stdin(stdin);
+        self.judge(self.run(call, invocation).await?)
+    }
+
+    /// Runs a command through the shared connection. `invocation` is the same command as `ssh` would run it.
+    async fn run(&self, call: String, invocation: Invocation) -> Result<Output, Problem> {
+        let running = self.start(call, &invocation, !invocation.stdin.is_empty());
+        let output = match running {
+            Ok(running) => invocation.attend(running).await,
+            Err(failure) => Err(failure),
+        };
+        output.map_err(|failure| self.failed(failure))
+    }
+
+    fn start(&self, call: String, invocation: &Invocation, input: bool) -> Result<Running, Failure> {
+        let (socket, ssh) = (self.socket.clone(), invocation.clone());
+        Running::start(input, |streams| Ok(shared::run(socket, call, streams, ssh)))
     }
 
     /// Tells what `ssh` says from what the host does.
@@ -179,18 +198,12 @@ impl Session {
         Ok(output)
     }
 
-    fn words(
-        &self,
-        script: &str,
-        arguments: &[&str],
-        limit: Duration,
-        shared: Shared,
-    ) -> Result<Invocation, Problem> {
-        let words = ["sh", "-c", script, "nixfleet"].into_iter().chain(arguments.iter().copied());
-        self.invocation(words, limit, shared)
+    /// A script of ours and its arguments, quoted for the shell that sshd starts there.
+    fn call(script: &str, arguments: &[&str]) -> Result<String, Problem> {
+        quoted(["sh", "-c", script, "nixfleet"].into_iter().chain(arguments.iter().copied()))
     }
 
-    /// A command on the host, its words quoted for the shell that sshd starts there.
+    /// A command on the host, its words quoted for the shell that sshd starts there, as `ssh` runs it.
     ///
     /// # Errors
     /// A word holds a NUL byte.
@@ -199,24 +212,12 @@ impl Session {
         words: impl IntoIterator<Item = &'a str>,
         limit: Duration,
     ) -> Result<Invocation, Problem> {
-        self.invocation(words, limit, Shared::Yes)
+        Ok(self.invocation(&quoted(words)?, limit, Shared::Yes))
     }
 
-    fn invocation<'a>(
-        &self,
-        words: impl IntoIterator<Item = &'a str>,
-        limit: Duration,
-        shared: Shared,
-    ) -> Result<Invocation, Problem> {
-        let line = shlex::try_join(words).map_err(|error| {
-            Problem::new(Code::Usage, "the command cannot be sent to the host").because(error)
-        })?;
-        Ok(Invocation::new("ssh", limit).args(self.arguments("ControlMaster=no", shared)).args([
-            "-T".to_owned(),
-            "--".to_owned(),
-            self.destination(),
-            line,
-        ]))
+    fn invocation(&self, call: &str, limit: Duration, shared: Shared) -> Invocation {
+        let options = self.arguments("ControlMaster=no", shared);
+        Invocation::new("ssh", limit).args(options).args(["-T", "--", &self.destination(), call])
     }
 
     fn arguments(&self, master: &str, shared: Shared) -> Vec<String> {
@@ -230,10 +231,6 @@ impl Session {
 
     fn destination(&self) -> String {
         format!("{}@{}", self.host.ssh.user, self.host.addr)
-    }
-
-    async fn run(&self, invocation: Invocation) -> Result<Output, Problem> {
-        invocation.run().await.map_err(|failure| self.failed(failure))
     }
 
     fn failed(&self, failure: Failure) -> Problem {
@@ -256,4 +253,9 @@ impl Session {
                 .because(why),
         }
     }
+}
+
+fn quoted<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<String, Problem> {
+    shlex::try_join(words)
+        .map_err(|error| Problem::new(Code::Usage, "the command cannot be sent to the host").because(error))
 }

@@ -33,6 +33,14 @@ pub struct SelectionArgs {
     pub on: Vec<String>,
 }
 
+impl SelectionArgs {
+    /// Whether nothing was said, which means every host.
+    pub fn is_everything(&self) -> bool {
+        let Self { host, tag, role, base, on } = self;
+        host.is_empty() && tag.is_empty() && role.is_empty() && base.is_empty() && on.is_empty()
+    }
+}
+
 /// Hosts, and how many at once.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TargetArgs {

@@ -45,7 +45,8 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
     let asking = Asking { force: &args.force, parallel, health_checks: true };
     let (id, question) = (context.id.clone(), "Apply to");
     let Some(file) = &args.plan else {
-        let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+        let selected =
+            targets::select_to_build(&args.targets.flake, &args.targets.selection, context).await?;
         let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
         let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
         let sessions = targets::sessions(hosts, &args.targets)?;

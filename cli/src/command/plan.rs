@@ -21,7 +21,7 @@ use crate::saved::SavedPlan;
 /// # Errors
 /// The command came to no host.
 pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit> {
-    let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+    let selected = targets::select_to_build(&args.targets.flake, &args.targets.selection, context).await?;
     let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
     let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
     let (sessions, parallel) = (targets::sessions(hosts, &args.targets)?, args.targets.at_once());

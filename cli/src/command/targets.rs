@@ -35,11 +35,35 @@ pub async fn select(
     selection: &SelectionArgs,
     context: &Context,
 ) -> Result<Selected, Problem> {
+    evaluate(flake, selection, false, context).await
+}
+
+/// The same for a command that builds the closures of the selection.
+///
+/// # Errors
+/// As for [`select`].
+pub async fn select_to_build(
+    flake: &FlakeArgs,
+    selection: &SelectionArgs,
+    context: &Context,
+) -> Result<Selected, Problem> {
+    evaluate(flake, selection, selection.is_everything(), context).await
+}
+
+/// `all`: the closures of all hosts are going to be built.
+async fn evaluate(
+    flake: &FlakeArgs,
+    selection: &SelectionArgs,
+    all: bool,
+    context: &Context,
+) -> Result<Selected, Problem> {
     let here = std::env::current_dir()
         .map_err(|error| Problem::new(Code::Usage, "the current directory cannot be read").because(error))?;
     let found = Flake::find(flake.flake.as_deref(), &here)?;
-    let nix = Nix::new(found, flake, context.output.verbose, context.progress.clone());
-    let fleet = context.stage(Stage::Evaluation, nix.fleet()).await?;
+    let mut nix = Nix::new(found, flake, context.output.verbose, context.progress.clone());
+    let fleet = context
+        .stage(Stage::Evaluation, async { if all { nix.fleet_to_build().await } else { nix.fleet().await } });
+    let fleet = fleet.await?;
     let origin = Origin {
         flake: nix.flake.shown(),
         revision: fleet.revision.clone(),

@@ -1,11 +1,13 @@
 //! Evaluation: the inventory, and the derivations of the selected hosts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nixfleet_activate::SCHEMA;
 use nixfleet_activate::fleet::{Fleet, Host};
 use nixfleet_activate::problem::{Code, Problem};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{Nix, no_result, trace};
 
@@ -15,25 +17,28 @@ impl Nix {
     /// # Errors
     /// The flake cannot be evaluated, has no `nixfleet` output, or one of another schema.
     pub async fn fleet(&self) -> Result<Fleet, Problem> {
-        let json = self.evaluate("nixfleet.fleet", None).await?;
-        let read = |why: serde_json::Error| {
-            Problem::new(Code::Evaluation, "the inventory is not what this nixfleet reads")
-                .at("nixfleet.fleet")
-                .because(why)
-                .help("use the nixfleet of the flake's own input: nix run .#plan")
-        };
-        let Schema { schema } = serde_json::from_slice(&json).map_err(read)?;
-        if schema != SCHEMA {
-            return Err(Problem::new(Code::Evaluation, "the inventory has another schema")
-                .at("nixfleet.fleet")
-                .because(format!("the flake writes schema {schema}, this nixfleet reads {SCHEMA}"))
-                .help("use the nixfleet of the flake's own input: nix run .#plan"));
-        }
-        serde_json::from_slice(&json).map_err(read)
+        read_fleet(&self.evaluate("nixfleet.fleet", None).await?)
     }
 
-    /// The derivations of the closures of these hosts, all in one evaluation, as far as their names fit into one: separate
-    /// installables would each evaluate the flake again where the Git tree is dirty.
+    /// The inventory, for a command that builds closures of all of it: most of them are evaluated with it, which saves a
+    /// start of Nix and its look at the flake.
+    ///
+    /// # Errors
+    /// As for [`Self::fleet`]. What is wrong with a closure is told when it is built.
+    pub async fn fleet_to_build(&mut self) -> Result<Fleet, Problem> {
+        let Ok(json) = self.evaluate("nixfleet", Some(&fleet_and_derivations())).await else {
+            return self.fleet().await;
+        };
+        let Ok(Both { fleet, derivations }) = serde_json::from_slice(&json) else {
+            return self.fleet().await;
+        };
+        let fleet = read_fleet(fleet.get().as_bytes())?;
+        self.derived = Arc::new(derivations);
+        Ok(fleet)
+    }
+
+    /// The derivations of the closures of these hosts that are not known yet, all in one evaluation, as far as their names fit
+    /// into one: separate installables would each evaluate the flake again where the Git tree is dirty.
     ///
     /// # Errors
     /// A host cannot be evaluated.
@@ -41,8 +46,12 @@ impl Nix {
         let unreadable = |error: serde_json::Error| {
             Problem::new(Code::Evaluation, "Nix named no derivations").at("nixfleet.hosts").because(error)
         };
-        let mut derivations = BTreeMap::new();
-        for part in parts(hosts) {
+        let known = hosts.iter().filter_map(|host| self.derived.get_key_value(&host.name));
+        let mut derivations: BTreeMap<String, String> =
+            known.map(|(name, path)| (name.clone(), path.clone())).collect();
+        let unknown: Vec<&Host> =
+            hosts.iter().filter(|host| !self.derived.contains_key(&host.name)).collect();
+        for part in parts(&unknown) {
             let json = self.evaluate("nixfleet.hosts", Some(&derivations_of(part))).await?;
             let some: BTreeMap<String, String> = serde_json::from_slice(&json).map_err(unreadable)?;
             derivations.extend(some);
@@ -65,6 +74,30 @@ impl Nix {
     }
 }
 
+/// The inventory and derivations by host.
+#[derive(Deserialize)]
+struct Both {
+    fleet: Box<RawValue>,
+    derivations: BTreeMap<String, String>,
+}
+
+fn read_fleet(json: &[u8]) -> Result<Fleet, Problem> {
+    let read = |why: serde_json::Error| {
+        Problem::new(Code::Evaluation, "the inventory is not what this nixfleet reads")
+            .at("nixfleet.fleet")
+            .because(why)
+            .help("use the nixfleet of the flake's own input: nix run .#plan")
+    };
+    let Schema { schema } = serde_json::from_slice(json).map_err(read)?;
+    if schema != SCHEMA {
+        return Err(Problem::new(Code::Evaluation, "the inventory has another schema")
+            .at("nixfleet.fleet")
+            .because(format!("the flake writes schema {schema}, this nixfleet reads {SCHEMA}"))
+            .help("use the nixfleet of the flake's own input: nix run .#plan"));
+    }
+    serde_json::from_slice(json).map_err(read)
+}
+
 #[derive(Deserialize)]
 struct Schema {
     schema: u32,
@@ -75,8 +108,8 @@ struct Schema {
 const NAMES: usize = 120 << 10;
 
 /// Hosts in their order, in as few parts as possible whose names make no longer list than that.
-fn parts(hosts: &[Host]) -> impl Iterator<Item = &[Host]> {
-    let length = |host: &Host| nix_string(&host.name).len() + 1;
+fn parts<'a, 'h>(hosts: &'a [&'h Host]) -> impl Iterator<Item = &'a [&'h Host]> {
+    let length = |host: &&Host| nix_string(&host.name).len() + 1;
     let mut taken = hosts.first().map_or(0, length);
     hosts.chunk_by(move |_, next| {
         let next = length(next);
@@ -88,7 +121,7 @@ fn parts(hosts: &[Host]) -> impl Iterator<Item = &[Host]> {
 
 /// The function that Nix applies to `nixfleet.hosts`. A manifest is the same on every machine, so one for a foreign
 /// system is built by this machine's own builder. It says each name once.
-fn derivations_of(hosts: &[Host]) -> String {
+fn derivations_of(hosts: &[&Host]) -> String {
     let here = local_system();
     let names = |local: bool| -> String {
         let chosen = hosts.iter().filter(|host| (host.system == here) == local);
@@ -100,6 +133,20 @@ fn derivations_of(hosts: &[Host]) -> String {
         names(true),
         nix_string(&here),
         names(false),
+    )
+}
+
+/// The function that Nix applies to `nixfleet`. Hosts that an apply leaves out are left out: they may not even evaluate.
+fn fleet_and_derivations() -> String {
+    format!(
+        "nixfleet: let here = {}; of = name: host: let closure = nixfleet.hosts.${{name}}; in {{ inherit name; value = \
+         (if host.system == here then closure.toplevel else closure.toplevelFor.${{here}}).drvPath; }}; \
+         hosts = builtins.mapAttrs of nixfleet.fleet.hosts; \
+         takes = name: let host = nixfleet.fleet.hosts.${{name}}; in \
+         (host.maintenance or null) == null && (host.pin or null) == null; \
+         in {{ inherit (nixfleet) fleet; derivations = builtins.listToAttrs (map (name: hosts.${{name}}) \
+         (builtins.filter takes (builtins.attrNames hosts))); }}",
+        nix_string(&local_system()),
     )
 }
 
@@ -142,7 +189,7 @@ mod tests {
     #[test]
     fn names_are_quoted_and_foreign_systems_are_built_here() {
         let here = local_system();
-        let function = derivations_of(&[host("web-1", &here), host("x\"${y}", "riscv64-linux")]);
+        let function = derivations_of(&[&host("web-1", &here), &host("x\"${y}", "riscv64-linux")]);
         assert!(function.contains(r#"(host: host.toplevel) [ "web-1" ]"#), "{function}");
         let foreign = format!(r#"(host: host.toplevelFor."{here}") [ "x\"\${{y}}" ]"#);
         assert!(function.contains(&foreign), "{function}");
@@ -153,7 +200,8 @@ mod tests {
         for (count, letters, arguments) in [(0, 9, 0), (10_000, 9, 1), (10_000, 63, 6)] {
             let host = |index| Host { name: format!("{index:0letters$}"), ..host("", &local_system()) };
             let hosts: Vec<Host> = (0..count).map(host).collect();
-            let parts: Vec<&[Host]> = parts(&hosts).collect();
+            let hosts: Vec<&Host> = hosts.iter().collect();
+            let parts: Vec<&[&Host]> = parts(&hosts).collect();
             assert_eq!((parts.len(), parts.concat()), (arguments, hosts.clone()));
             assert!(parts.into_iter().all(|part| derivations_of(part).len() < 128 << 10));
         }

@@ -12,6 +12,8 @@ mod supply;
 mod trace;
 mod wire;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nixfleet_activate::problem::{Code, Problem};
@@ -42,12 +44,14 @@ pub struct Nix {
     verbose: bool,
     /// What is on the screen meanwhile.
     progress: Progress,
+    /// Derivations that are known already, by host.
+    derived: Arc<BTreeMap<String, String>>,
 }
 
 impl Nix {
     /// Nix for this flake.
     pub fn new(flake: Flake, args: &FlakeArgs, verbose: bool, progress: Progress) -> Self {
-        Self { flake, passed: args.passed_to_nix(), verbose, progress }
+        Self { flake, passed: args.passed_to_nix(), verbose, progress, derived: Arc::default() }
     }
 
     /// A subcommand of `nix` with the flags that every one needs.

@@ -25,6 +25,9 @@ const FLAGS: [&str; 6] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
 
+/// For `nice`: whatever else there is to do goes first.
+const PATIENT: [&str; 2] = ["-n", "19"];
+
 /// Runs every target for so many seconds, beginning with the committed seeds and with what earlier runs have found.
 ///
 /// # Errors
@@ -44,8 +47,9 @@ fn build() -> Result<PathBuf> {
     let _lock = Lock::wait(&directory.join("build.lock"))?;
     let host = Program::new("rustc").args(["--print", "host-tuple"]).run()?.success()?;
     // A named target keeps the flags away from what runs while compiling.
-    Program::new("cargo")
-        .args(["build", "--quiet", "--locked", "--release", "--target", host.line()])
+    Program::new("nice")
+        .args(PATIENT)
+        .args(["cargo", "build", "--quiet", "--locked", "--release", "--target", host.line()])
         .dir(place::checkout().join("fuzz"))
         .env("CARGO_TARGET_DIR", &directory)
         .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
@@ -64,7 +68,9 @@ fn one(programs: &Path, target: &str, seconds: u32) -> Result<Tally> {
             .with_context(|| format!("Failed to create {}", directory.display()))?;
     }
     let sources = place::checkout().join("fuzz");
-    let finished = Program::new(programs.join(target))
+    let finished = Program::new("nice")
+        .args(PATIENT)
+        .arg(programs.join(target))
         .arg(&found)
         .arg(sources.join("seeds").join(target))
         .arg(format!("-dict={}", sources.join("dictionary").display()))

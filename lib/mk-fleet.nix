@@ -41,12 +41,16 @@ let
     ];
   };
   closures = hosts evaluated;
-in
-{
-  nixfleet = {
-    schema = 1;
+  whole = {
     fleet = fleetData evaluated;
     hosts = closures;
+  };
+in
+{
+  # `whole` is for evaluating both at once: of `nixfleet` itself, Nix would take a package of that name.
+  nixfleet = whole // {
+    schema = 1;
+    inherit whole;
   };
   apps = apps evaluated;
   checks = checks evaluated closures;

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,16 +20,16 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub use conversation::Ends;
 pub use output::Output;
-pub use running::Running;
+pub use running::{Drained, Owned, Running};
 pub use streams::Theirs;
 
-use running::Owned;
 use streams::{reader, streams, writer};
 
 /// The most that is read from one stream of one program, in bytes.
 pub const OUTPUT_LIMIT: u64 = 64 << 20;
 
-/// How many files may be open at once, if the machine lets us: a host that is talked with takes four. Not more, since there
+/// How many files may be open at once, if the machine lets us: a host that is talked with takes four, and
+/// seven while that begins. Not more, since there
 /// are programs that go through all that they may have open.
 const FILES: u64 = 16 << 10;
 
@@ -101,17 +101,14 @@ impl Invocation {
         command
     }
 
-    /// Starts it with these streams. What comes back waits for its end; dropped, it ends the program.
+    /// Starts it with these streams.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn spawn(
-        &self,
-        streams: Theirs,
-    ) -> io::Result<impl Future<Output = io::Result<ExitStatus>> + Send + use<>> {
+    pub fn spawn(&self, streams: Theirs) -> io::Result<Owned> {
         let mut command = self.command();
         command.stdin(streams.stdin).stdout(streams.stdout).stderr(streams.stderr);
-        command.spawn().map(|child| Owned::new(child).end())
+        command.spawn().map(Owned::new)
     }
 
     /// Runs it to its end.
@@ -119,7 +116,9 @@ impl Invocation {
     /// # Errors
     /// It cannot be started, takes longer than its limit, or says more than [`OUTPUT_LIMIT`].
     pub async fn run(self) -> Result<Output, Failure> {
-        let running = Running::start(!self.stdin.is_empty(), |streams| self.spawn(streams))?;
+        let running = Running::start(!self.stdin.is_empty(), |streams, drained| {
+            self.spawn(streams).map(|program| program.end_behind(drained))
+        })?;
         self.attend(running).await
     }
 
@@ -133,7 +132,7 @@ impl Invocation {
         let mut errors = tempfile::tempfile().map_err(Failure::Start)?;
         let stderr = errors.try_clone().map_err(Failure::Start)?.into();
         let stdout = File::create("/dev/null").map_err(Failure::Start)?.into();
-        let end = self.spawn(Theirs { stdout, stderr, ..theirs }).map_err(Failure::Start)?;
+        let end = self.spawn(Theirs { stdout, stderr, ..theirs }).map_err(Failure::Start)?.end();
         let stdin = writer(ours.stdin).map_err(Failure::Start)?;
         let finish = async { tokio::join!(feed(stdin, &self.stdin), end).1 };
         let status = tokio::time::timeout(self.limit, finish).await;
@@ -149,14 +148,19 @@ impl Invocation {
     /// # Errors
     /// As for [`Self::run`].
     pub async fn attend(self, running: Running) -> Result<Output, Failure> {
-        let Running { ours, end } = running;
+        let Running { ours, draining, end } = running;
         let stdin = writer(ours.stdin).map_err(Failure::Start)?;
         let stdout = reader(ours.stdout).map_err(Failure::Start)?;
         let stderr = reader(ours.stderr).map_err(Failure::Start)?;
         let finish = async {
-            let write = feed(stdin, &self.stdin);
-            let ((), stdout, stderr, status) =
-                tokio::join!(write, read(stdout, self.lines), read(stderr, self.errors), end);
+            let talk = async {
+                let write = feed(stdin, &self.stdin);
+                let ((), stdout, stderr) =
+                    tokio::join!(write, read(stdout, self.lines), read(stderr, self.errors));
+                drop(draining);
+                (stdout, stderr)
+            };
+            let ((stdout, stderr), status) = tokio::join!(talk, end);
             Ok(Output { status: status.map_err(Failure::Start)?, stdout: stdout?, stderr: stderr? })
         };
         match tokio::time::timeout(self.limit, finish).await {
@@ -248,6 +252,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mark = directory.path().join("mark");
         let script = format!("(sleep 1; touch {}) & sleep 60", mark.display());
+        assert!(shell(&script, Duration::from_millis(300)).run().await.is_err());
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert!(!mark.exists());
+    }
+
+    #[tokio::test]
+    async fn what_a_program_has_left_behind_is_given_up_at_the_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        let mark = directory.path().join("mark");
+        let script = format!("(sleep 1; touch {}) & exit 0", mark.display());
         assert!(shell(&script, Duration::from_millis(300)).run().await.is_err());
         tokio::time::sleep(Duration::from_millis(1500)).await;
         assert!(!mark.exists());

@@ -34,7 +34,7 @@ fn ssh_is_started_for_a_connection_and_for_no_command_in_it() {
     let web = lab.guest("web-1").unwrap();
     types(&lab, NOTED);
     // Without an activator there, the plan takes two commands.
-    assert_eq!(starts(&lab, "nixfleet plan --host web-1 || [ $? -eq 1 ]"), 1);
+    assert_eq!(starts(&lab, "nixfleet plan --host web-1"), 1);
     assert_eq!((web.ssh_connections().unwrap(), web.ssh_sessions().unwrap()), (1, 2));
     // One for the confirmation.
     assert_eq!(starts(&lab, "nixfleet apply --yes --host web-1"), 1);
@@ -72,4 +72,18 @@ fn an_inherited_connection_that_breaks_is_made_anew() {
         asks.join().unwrap();
     });
     assert_eq!(web.ssh_connections().unwrap(), 2);
+}
+
+#[test]
+fn what_a_command_says_behind_its_end_is_heard() {
+    let lab = lone("web-1");
+    let web = lab.guest("web-1").unwrap();
+    // Its exit code goes over the wire a second before what it says.
+    let late = "/usr/bin/sudo \"$@\" > /tmp/said; code=$?; (sleep 1; cat /tmp/said) & exit $code";
+    let script =
+        format!("cat > /usr/local/bin/sudo <<'END'\n#!/bin/sh\n{late}\nEND\nchmod +x /usr/local/bin/sudo");
+    web.ask(&script).unwrap();
+    let finished = lab.operator().unwrap().types("nixfleet plan --host web-1").unwrap();
+    assert_eq!(finished.code, 0, "{finished}");
+    assert!(finished.stdout.contains("/etc/motd"), "{finished}");
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
-    /// Nix evaluates the inventory.
+    /// Nix evaluates the inventory, and of a whole fleet its closures.
     Evaluation,
-    /// Nix evaluates and builds the closures of the hosts.
+    /// Nix builds the closures of the hosts, of a part of the fleet after it has evaluated them.
     Build,
 }
 

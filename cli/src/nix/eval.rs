@@ -20,20 +20,23 @@ impl Nix {
         read_fleet(&self.evaluate("nixfleet.fleet", None).await?)
     }
 
-    /// The inventory, for a command that builds closures of all of it: most of them are evaluated with it, which saves a
-    /// start of Nix and its look at the flake.
+    /// The inventory, for a command that builds the closures of all of it: those of all hosts that take part for sure are
+    /// evaluated with it, which saves a start of Nix and its look at the flake. What is wrong with a closure is told when it is
+    /// built, in the words of this evaluation.
     ///
     /// # Errors
-    /// As for [`Self::fleet`]. What is wrong with a closure is told when it is built.
+    /// As for [`Self::fleet`].
     pub async fn fleet_to_build(&mut self) -> Result<Fleet, Problem> {
-        let Ok(json) = self.evaluate("nixfleet", Some(&fleet_and_derivations())).await else {
-            return self.fleet().await;
+        // Of `nixfleet` alone, Nix would make the package of that name that a flake may have.
+        let (fleet, derived) = match self.evaluate("nixfleet.whole", Some(&fleet_and_derivations())).await {
+            Ok(json) => {
+                let Both { fleet, derivations } = serde_json::from_slice(&json).map_err(unreadable)?;
+                (read_fleet(fleet.get().as_bytes())?, Ok(derivations))
+            }
+            // The inventory may be sound, and is told of first.
+            Err(problem) => (self.fleet().await?, Err(problem)),
         };
-        let Ok(Both { fleet, derivations }) = serde_json::from_slice(&json) else {
-            return self.fleet().await;
-        };
-        let fleet = read_fleet(fleet.get().as_bytes())?;
-        self.derived = Arc::new(derivations);
+        self.derived = Arc::new(derived);
         Ok(fleet)
     }
 
@@ -43,14 +46,11 @@ impl Nix {
     /// # Errors
     /// A host cannot be evaluated.
     pub(super) async fn derivations(&self, hosts: &[Host]) -> Result<BTreeMap<String, String>, Problem> {
-        let unreadable = |error: serde_json::Error| {
-            Problem::new(Code::Evaluation, "Nix named no derivations").at("nixfleet.hosts").because(error)
-        };
-        let known = hosts.iter().filter_map(|host| self.derived.get_key_value(&host.name));
+        let derived = self.derived.as_ref().as_ref().map_err(Clone::clone)?;
+        let known = hosts.iter().filter_map(|host| derived.get_key_value(&host.name));
         let mut derivations: BTreeMap<String, String> =
             known.map(|(name, path)| (name.clone(), path.clone())).collect();
-        let unknown: Vec<&Host> =
-            hosts.iter().filter(|host| !self.derived.contains_key(&host.name)).collect();
+        let unknown: Vec<&Host> = hosts.iter().filter(|host| !derived.contains_key(&host.name)).collect();
         for part in parts(&unknown) {
             let json = self.evaluate("nixfleet.hosts", Some(&derivations_of(part))).await?;
             let some: BTreeMap<String, String> = serde_json::from_slice(&json).map_err(unreadable)?;
@@ -72,6 +72,10 @@ impl Nix {
         }
         Err(trace::distil(&stderr, &self.flake))
     }
+}
+
+fn unreadable(error: serde_json::Error) -> Problem {
+    Problem::new(Code::Evaluation, "Nix named no derivations").at("nixfleet.hosts").because(error)
 }
 
 /// The inventory and derivations by host.
@@ -136,15 +140,15 @@ fn derivations_of(hosts: &[&Host]) -> String {
     )
 }
 
-/// The function that Nix applies to `nixfleet`. Hosts that an apply leaves out are left out: they may not even evaluate.
+/// The function that Nix applies to `nixfleet.whole`. Hosts that an apply leaves out are left out: they may not even evaluate.
 fn fleet_and_derivations() -> String {
     format!(
-        "nixfleet: let here = {}; of = name: host: let closure = nixfleet.hosts.${{name}}; in {{ inherit name; value = \
+        "whole: let here = {}; of = name: host: let closure = whole.hosts.${{name}}; in {{ inherit name; value = \
          (if host.system == here then closure.toplevel else closure.toplevelFor.${{here}}).drvPath; }}; \
-         hosts = builtins.mapAttrs of nixfleet.fleet.hosts; \
-         takes = name: let host = nixfleet.fleet.hosts.${{name}}; in \
+         hosts = builtins.mapAttrs of whole.fleet.hosts; \
+         takes = name: let host = whole.fleet.hosts.${{name}}; in \
          (host.maintenance or null) == null && (host.pin or null) == null; \
-         in {{ inherit (nixfleet) fleet; derivations = builtins.listToAttrs (map (name: hosts.${{name}}) \
+         in {{ inherit (whole) fleet; derivations = builtins.listToAttrs (map (name: hosts.${{name}}) \
          (builtins.filter takes (builtins.attrNames hosts))); }}",
         nix_string(&local_system()),
     )

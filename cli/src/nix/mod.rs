@@ -44,14 +44,20 @@ pub struct Nix {
     verbose: bool,
     /// What is on the screen meanwhile.
     progress: Progress,
-    /// Derivations that are known already, by host.
-    derived: Arc<BTreeMap<String, String>>,
+    /// Derivations that are known already, by host; or why all hosts that take part cannot be evaluated.
+    derived: Arc<Result<BTreeMap<String, String>, Problem>>,
 }
 
 impl Nix {
     /// Nix for this flake.
     pub fn new(flake: Flake, args: &FlakeArgs, verbose: bool, progress: Progress) -> Self {
-        Self { flake, passed: args.passed_to_nix(), verbose, progress, derived: Arc::default() }
+        Self {
+            flake,
+            passed: args.passed_to_nix(),
+            verbose,
+            progress,
+            derived: Arc::new(Ok(BTreeMap::new())),
+        }
     }
 
     /// A subcommand of `nix` with the flags that every one needs.

@@ -29,7 +29,7 @@ impl Invocation {
         running: Running,
         talk: impl FnOnce(&mut Ends) -> T + Send + 'static,
     ) -> Result<(Output, T), Failure> {
-        let Running { ours, end } = running;
+        let Running { ours, draining, end } = running;
         let stdin = ours.stdin.ok_or_else(|| Failure::Start(io::ErrorKind::BrokenPipe.into()))?;
         let stderr = reader(ours.stderr).map_err(Failure::Start)?;
         let talking = task::spawn_blocking(move || {
@@ -45,7 +45,12 @@ impl Invocation {
             Ok::<_, Failure>((said, stdout))
         };
         let finish = async {
-            let (rest, stderr, status) = tokio::join!(rest, read(stderr, None), end);
+            let read = async {
+                let read = tokio::join!(rest, read(stderr, None));
+                drop(draining);
+                read
+            };
+            let ((rest, stderr), status) = tokio::join!(read, end);
             let (said, stdout) = rest?;
             Ok((Output { status: status.map_err(Failure::Start)?, stdout, stderr: stderr? }, said))
         };

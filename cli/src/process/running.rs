@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Child;
+use tokio::sync::oneshot;
 
 use super::Failure;
 use super::streams::{Ours, Theirs, streams};
@@ -13,10 +14,15 @@ use super::streams::{Ours, Theirs, streams};
 /// How it ends. Dropped before that, it is given up.
 type End = Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>;
 
+/// Comes when all that something has to say was read. Whoever asks for its end before that may cut off its last words.
+pub type Drained = oneshot::Receiver<()>;
+
 /// Something that runs, or is about to.
 pub struct Running {
     /// Our ends of its streams.
     pub(super) ours: Ours,
+    /// To be dropped when nothing more is read.
+    pub(super) draining: oneshot::Sender<()>,
     /// How it ends.
     pub(super) end: End,
 }
@@ -26,18 +32,23 @@ impl Running {
     ///
     /// # Errors
     /// There are no streams to be had, or `start` fails.
-    pub fn start<E>(input: bool, start: impl FnOnce(Theirs) -> io::Result<E>) -> Result<Self, Failure>
+    pub fn start<E>(
+        input: bool,
+        start: impl FnOnce(Theirs, Drained) -> io::Result<E>,
+    ) -> Result<Self, Failure>
     where
         E: Future<Output = io::Result<ExitStatus>> + Send + 'static,
     {
-        let begun = streams(input).and_then(|(theirs, ours)| Ok((ours, start(theirs)?)));
+        let (draining, drained) = oneshot::channel();
+        let begun = streams(input).and_then(|(theirs, ours)| Ok((ours, start(theirs, drained)?)));
         let (ours, end) = begun.map_err(Failure::Start)?;
-        Ok(Self { ours, end: Box::pin(end) })
+        Ok(Self { ours, draining, end: Box::pin(end) })
     }
 }
 
 /// A program of ours. Dropped before it ends, it is killed, and with it whatever it has started that has not gone its own way.
-pub(super) struct Owned {
+#[derive(Debug)]
+pub struct Owned {
     child: Child,
     group: Option<Pid>,
 }
@@ -57,6 +68,16 @@ impl Owned {
         let status = self.child.wait().await;
         self.group = None;
         status
+    }
+
+    /// Waits for its end once all that it says was read: until then what it has started can be ended with it.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub async fn end_behind(self, drained: Drained) -> io::Result<ExitStatus> {
+        // It is dropped, not sent.
+        let _ = drained.await;
+        self.end().await
     }
 }
 

@@ -118,7 +118,7 @@ impl Session {
         lines: UnboundedSender<Vec<u8>>,
     ) -> Result<Output, Problem> {
         let call = Self::call(script, arguments)?;
-        let invocation = Invocation { lines: Some(lines), ..self.invocation(&call, limit, Shared::Yes) };
+        let invocation = Invocation { lines: Some(lines), ..self.invocation(&call, limit, Shared::No) };
         self.judge(self.run(call, invocation).await?)
     }
 
@@ -136,7 +136,7 @@ impl Session {
         talk: impl FnOnce(&mut Ends) -> T + Send + 'static,
     ) -> Result<(Output, T), Problem> {
         let call = Self::call(script, arguments)?;
-        let invocation = Invocation { lines: Some(lines), ..self.invocation(&call, limit, Shared::Yes) };
+        let invocation = Invocation { lines: Some(lines), ..self.invocation(&call, limit, Shared::No) };
         let running = self.start(call, &invocation, true).map_err(|failure| self.failed(failure))?;
         invocation.converse(running, talk).await.map_err(|failure| self.failed(failure))
     }
@@ -165,11 +165,12 @@ impl Session {
         limit: Duration,
     ) -> Result<Output, Problem> {
         let call = Self::call(script, arguments)?;
-        let invocation = self.invocation(&call, limit, Shared::Yes).stdin(stdin);
+        let invocation = self.invocation(&call, limit, Shared::No).stdin(stdin);
         self.judge(self.run(call, invocation).await?)
     }
 
-    /// Runs a command through the shared connection. `invocation` is the same command as `ssh` would run it.
+    /// Runs a command through the shared connection. `invocation` is the same command over a connection
+    /// of its own.
     async fn run(&self, call: String, invocation: Invocation) -> Result<Output, Problem> {
         let running = self.start(call, &invocation, !invocation.stdin.is_empty());
         let output = match running {
@@ -181,7 +182,7 @@ impl Session {
 
     fn start(&self, call: String, invocation: &Invocation, input: bool) -> Result<Running, Failure> {
         let (socket, ssh) = (self.socket.clone(), invocation.clone());
-        Running::start(input, |streams| Ok(shared::run(socket, call, streams, ssh)))
+        Running::start(input, |streams, drained| Ok(shared::run(socket, call, streams, drained, ssh)))
     }
 
     /// Tells what `ssh` says from what the host does.

@@ -3,6 +3,9 @@
 # are started as can be.
 set -u
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# What programs complain of is told apart by its words.
+LC_ALL=C.UTF-8
+export LC_ALL
 
 as_root() {
   # The effective user is the second number.

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -23,7 +24,7 @@ pub use output::Output;
 pub use running::{Drained, Owned, Running};
 pub use streams::Theirs;
 
-use streams::{reader, streams, writer};
+use streams::streams;
 
 /// The most that is read from one stream of one program, in bytes.
 pub const OUTPUT_LIMIT: u64 = 64 << 20;
@@ -133,10 +134,9 @@ impl Invocation {
         let stderr = errors.try_clone().map_err(Failure::Start)?.into();
         let stdout = File::create("/dev/null").map_err(Failure::Start)?.into();
         let end = self.spawn(Theirs { stdout, stderr, ..theirs }).map_err(Failure::Start)?.end();
-        let stdin = writer(ours.stdin).map_err(Failure::Start)?;
-        let finish = async { tokio::join!(feed(stdin, &self.stdin), end).1 };
-        let status = tokio::time::timeout(self.limit, finish).await;
-        let status = status.map_err(|_| Failure::TimedOut(self.limit))?.map_err(Failure::Start)?;
+        let stdin = ours.stdin.map(Sender::from_owned_fd).transpose().map_err(Failure::Start)?;
+        let finish = async { tokio::join!(feed(stdin, &self.stdin), end).1.map_err(Failure::Start) };
+        let status = within(self.limit, finish).await?;
         let mut stderr = Vec::new();
         let read = errors.rewind().and_then(|()| errors.take(OUTPUT_LIMIT).read_to_end(&mut stderr));
         read.map_err(Failure::Start)?;
@@ -149,9 +149,9 @@ impl Invocation {
     /// As for [`Self::run`].
     pub async fn attend(self, running: Running) -> Result<Output, Failure> {
         let Running { ours, draining, end } = running;
-        let stdin = writer(ours.stdin).map_err(Failure::Start)?;
-        let stdout = reader(ours.stdout).map_err(Failure::Start)?;
-        let stderr = reader(ours.stderr).map_err(Failure::Start)?;
+        let stdin = ours.stdin.map(Sender::from_owned_fd).transpose().map_err(Failure::Start)?;
+        let stdout = Receiver::from_owned_fd(ours.stdout).map_err(Failure::Start)?;
+        let stderr = Receiver::from_owned_fd(ours.stderr).map_err(Failure::Start)?;
         let finish = async {
             let talk = async {
                 let write = feed(stdin, &self.stdin);
@@ -163,11 +163,13 @@ impl Invocation {
             let ((stdout, stderr), status) = tokio::join!(talk, end);
             Ok(Output { status: status.map_err(Failure::Start)?, stdout: stdout?, stderr: stderr? })
         };
-        match tokio::time::timeout(self.limit, finish).await {
-            Ok(result) => result,
-            Err(_) => Err(Failure::TimedOut(self.limit)),
-        }
+        within(self.limit, finish).await
     }
+}
+
+/// What comes of something within this time.
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::time::timeout(limit, work).await.unwrap_or(Err(Failure::TimedOut(limit)))
 }
 
 /// Writes all of its input, and ends that.
@@ -248,23 +250,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_program_has_started_is_given_up_with_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let mark = directory.path().join("mark");
-        let script = format!("(sleep 1; touch {}) & sleep 60", mark.display());
-        assert!(shell(&script, Duration::from_millis(300)).run().await.is_err());
-        tokio::time::sleep(Duration::from_millis(1500)).await;
-        assert!(!mark.exists());
-    }
-
-    #[tokio::test]
-    async fn what_a_program_has_left_behind_is_given_up_at_the_limit() {
-        let directory = tempfile::tempdir().unwrap();
-        let mark = directory.path().join("mark");
-        let script = format!("(sleep 1; touch {}) & exit 0", mark.display());
-        assert!(shell(&script, Duration::from_millis(300)).run().await.is_err());
-        tokio::time::sleep(Duration::from_millis(1500)).await;
-        assert!(!mark.exists());
+    async fn what_a_program_has_started_is_given_up_with_it_and_behind_it() {
+        for then in ["sleep 60", "exit 0"] {
+            let directory = tempfile::tempdir().unwrap();
+            let mark = directory.path().join("mark");
+            let script = format!("(sleep 1; touch {}) & {then}", mark.display());
+            assert!(shell(&script, Duration::from_millis(300)).run().await.is_err());
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            assert!(!mark.exists(), "{then}");
+        }
     }
 
     #[tokio::test]

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::fd::OwnedFd;
 
+use tokio::net::unix::pipe::Receiver;
 use tokio::task;
 
-use super::streams::reader;
-use super::{Failure, Invocation, Output, Running, read};
+use super::{Failure, Invocation, Output, Running, read, within};
 
 /// Its two ends, both blocking.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Invocation {
     ) -> Result<(Output, T), Failure> {
         let Running { ours, draining, end } = running;
         let stdin = ours.stdin.ok_or_else(|| Failure::Start(io::ErrorKind::BrokenPipe.into()))?;
-        let stderr = reader(ours.stderr).map_err(Failure::Start)?;
+        let stderr = Receiver::from_owned_fd(ours.stderr).map_err(Failure::Start)?;
         let talking = task::spawn_blocking(move || {
             let mut ends = Ends { output: BufReader::new(ours.stdout.into()), input: stdin.into() };
             let said = talk(&mut ends);
@@ -40,7 +40,7 @@ impl Invocation {
         let rest = async {
             let (said, output) = talking.await.map_err(|error| Failure::Start(error.into()))?;
             let mut stdout = output.buffer().to_vec();
-            let pipe = reader(OwnedFd::from(output.into_inner())).map_err(Failure::Start)?;
+            let pipe = Receiver::from_owned_fd(OwnedFd::from(output.into_inner())).map_err(Failure::Start)?;
             stdout.extend(read(pipe, self.lines).await?);
             Ok::<_, Failure>((said, stdout))
         };
@@ -54,9 +54,6 @@ impl Invocation {
             let (said, stdout) = rest?;
             Ok((Output { status: status.map_err(Failure::Start)?, stdout, stderr: stderr? }, said))
         };
-        match tokio::time::timeout(self.limit, finish).await {
-            Ok(result) => result,
-            Err(_) => Err(Failure::TimedOut(self.limit)),
-        }
+        within(self.limit, finish).await
     }
 }

@@ -4,8 +4,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use tokio::net::unix::pipe::{Receiver, Sender};
-
 /// Its ends.
 #[derive(Debug)]
 pub struct Theirs {
@@ -48,20 +46,4 @@ pub(super) fn streams(input: bool) -> io::Result<(Theirs, Ours)> {
     let (complains, stderr) = io::pipe()?;
     let theirs = Theirs { stdin, stdout: stdout.into(), stderr: stderr.into() };
     Ok((theirs, Ours { stdin: feeds, stdout: says.into(), stderr: complains.into() }))
-}
-
-/// An end to read from, for the runtime.
-///
-/// # Errors
-/// The runtime cannot watch it.
-pub(super) fn reader(end: OwnedFd) -> io::Result<Receiver> {
-    Receiver::from_owned_fd(end)
-}
-
-/// An end to write to, for the runtime.
-///
-/// # Errors
-/// The runtime cannot watch it.
-pub(super) fn writer(end: Option<OwnedFd>) -> io::Result<Option<Sender>> {
-    end.map(Sender::from_owned_fd).transpose()
 }

@@ -29,6 +29,9 @@ pub fn plan(plan: &Plan) -> String {
         line(&mut text, &format!("  {}", describe(step)));
     }
     drift(&mut text, &plan.drift);
+    for warning in &plan.warnings {
+        line(&mut text, &format!("  warning: {}: {}", warning.subject, warning.what));
+    }
     for problem in &plan.problems {
         line(&mut text, &problem.to_string());
     }

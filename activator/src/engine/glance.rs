@@ -66,6 +66,7 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         steps: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
+        warnings: Vec::new(),
         health_checks: None,
         applied_as: None,
     })

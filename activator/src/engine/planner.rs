@@ -60,6 +60,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(home_objection(host))
             .chain(health::objections(host, target))
             .collect(),
+        warnings: diff.warnings,
         health_checks: None,
         applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
     };
@@ -101,6 +102,7 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
         steps: Vec::new(),
         drift: Vec::new(),
         problems: vec![problem],
+        warnings: Vec::new(),
         health_checks: None,
         applied_as: None,
     }

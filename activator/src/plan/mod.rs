@@ -33,6 +33,9 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// Reasons why an apply would refuse before touching anything.
     pub problems: Vec<Problem>,
+    /// What an apply would do all the same, though it may not be what was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// What came of the health checks of a host as it should be, where they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Vec<CheckResult>>,
@@ -90,6 +93,16 @@ pub struct FileView {
 impl FileView {
     /// The longest content that travels in a plan, in bytes.
     pub const TEXT_LIMIT: u64 = 256 * 1024;
+}
+
+/// Something that no apply refuses, and that may not be what was meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Warning {
+    /// A path, a unit or a user.
+    pub subject: String,
+    /// What is wrong with it, and what to do, for people.
+    pub what: String,
 }
 
 /// Something that is not as the last apply left it.

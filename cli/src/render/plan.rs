@@ -55,7 +55,7 @@ pub fn plans<E>(
 }
 
 fn is_worth_showing(plan: &Plan) -> bool {
-    !plan.steps.is_empty() || !plan.problems.is_empty() || !plan.drift.is_empty()
+    !plan.steps.is_empty() || !plan.problems.is_empty() || !plan.drift.is_empty() || !plan.warnings.is_empty()
 }
 
 fn heading(group: &Group) -> String {
@@ -88,6 +88,9 @@ fn body(plan: &Plan, verbose: bool) -> String {
         .drift
         .iter()
         .map(|drift| format!("{} {}: {}", paint(YELLOW, "!"), clean(&drift.subject), clean(&drift.what)));
+    let warnings = plan.warnings.iter().map(|warning| {
+        format!("{} {}: {}", paint(YELLOW, "!"), clean(&warning.subject), clean(&warning.what))
+    });
     let problems = plan.problems.iter().map(|problem| {
         format!("{} {}", paint(RED, "✗"), clean(&problem.to_string()).replace('\n', "\n    "))
     });
@@ -97,6 +100,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
         ("files", section(is_path)),
         ("units", section(is_unit)),
         ("not as the last apply left it", drift.collect()),
+        ("warnings", warnings.collect()),
         ("in the way", problems.collect()),
     ];
     let mut text = String::new();

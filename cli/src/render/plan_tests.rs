@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 
 use expect_test::expect;
+use nixfleet_activate::plan::Warning;
 use serde_json::{Value, json};
 
 use super::*;
@@ -195,4 +196,17 @@ fn nothing_that_a_host_says_steers_the_terminal() {
     for sequence in ["\u{1b}[2J", "\u{7}", "\u{1b}]0", "\u{9b}", "\u{1b}c", "\u{1b}[A", "\u{1b}[31mweb"] {
         assert!(!text.contains(sequence), "{text:?}");
     }
+}
+
+#[test]
+fn a_host_with_nothing_but_a_warning_is_shown() {
+    let mut plan = plan("web-1", &json!([]));
+    plan.warnings = vec![Warning { subject: "web.service".into(), what: "no such\u{1b} target".into() }];
+    expect![[r#"
+        web-1  stays at generation 3
+          warnings
+            ! web.service: no such target
+
+    "#]]
+    .assert_eq(&shown(&[&plan]));
 }

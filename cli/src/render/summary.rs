@@ -174,6 +174,7 @@ mod tests {
             steps: Vec::new(),
             drift: Vec::new(),
             problems: Vec::new(),
+            warnings: Vec::new(),
             health_checks: None,
             applied_as: None,
         };

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use super::observe::{Found, Observed};
 use super::state::State;
 use crate::manifest::{Manifest, Package};
-use crate::plan::{Drift, PackageChanges, Step};
+use crate::plan::{Drift, PackageChanges, Step, Warning};
 use crate::problem::Problem;
 use crate::values::ManagedPath;
 
@@ -39,6 +39,8 @@ pub struct Diff {
     pub drift: Vec<Drift>,
     /// Why an apply would refuse.
     pub problems: Vec<Problem>,
+    /// What may not be what was meant.
+    pub warnings: Vec<Warning>,
 }
 
 /// Finds the steps from a host as it stands to what it should become.
@@ -51,6 +53,7 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         in_force: state.closure.as_deref() == Some(desired.closure),
         drift: Vec::new(),
         problems: Vec::new(),
+        warnings: Vec::new(),
         changed: BTreeSet::new(),
         becoming: BTreeSet::new(),
         reload_daemon: false,
@@ -72,7 +75,7 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         .chain(units.reload)
         .chain(accounts.disable)
         .collect();
-    Diff { steps, drift: differ.drift, problems: differ.problems }
+    Diff { steps, drift: differ.drift, problems: differ.problems, warnings: differ.warnings }
 }
 
 /// Where the three meet. Collects what is found on the way.
@@ -84,6 +87,7 @@ struct Differ<'a> {
     in_force: bool,
     drift: Vec<Drift>,
     problems: Vec<Problem>,
+    warnings: Vec<Warning>,
     /// Paths whose content or access would change: they decide which units are affected.
     changed: BTreeSet<ManagedPath>,
     /// Paths that would become directories.

@@ -194,4 +194,14 @@ mod tests {
         assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo());
         assert!(saved.write(directory.path()).is_err());
     }
+
+    #[test]
+    fn a_plan_that_the_first_nixfleet_saved_is_read() {
+        let text = include_str!("../tests/fixtures/schema-1/saved-plan.json");
+        let saved: SavedPlan = serde_json::from_str(text).unwrap();
+        let [host] = saved.hosts.as_slice() else { panic!("{} hosts", saved.hosts.len()) };
+        assert_eq!((saved.schema, host.host.name.as_str()), (1, "web-1"));
+        let old: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(old["hosts"][0]["plan"]["fingerprint"], host.plan.fingerprint());
+    }
 }

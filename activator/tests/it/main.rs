@@ -21,6 +21,7 @@ mod obstacles;
 mod one_door;
 mod recovery;
 mod room;
+mod schema_1;
 mod sequences;
 mod stand;
 mod tricks;

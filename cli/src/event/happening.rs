@@ -216,3 +216,17 @@ pub enum Level {
     /// Something should be looked at.
     Warning,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_the_first_nixfleet_are_read_in_full() {
+        for line in include_str!("../../tests/fixtures/schema-1/events.jsonl").lines() {
+            let event: Event = serde_json::from_str(line).unwrap();
+            let old: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_json::to_value(&event).unwrap(), old);
+        }
+    }
+}

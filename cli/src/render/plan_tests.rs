@@ -205,7 +205,7 @@ fn a_host_with_nothing_but_a_warning_is_shown() {
     expect![[r#"
         web-1  stays at generation 3
           warnings
-            ! web.service: no such target
+            ! web.service: no such␛ target
 
     "#]]
     .assert_eq(&shown(&[&plan]));

@@ -118,3 +118,23 @@ fn a_rollout_that_is_not_known_says_which_are() {
     let problem = Record::look(&state, &"20200101-000000-bbbb".parse().unwrap()).unwrap_err();
     assert_eq!(problem.why, Some(format!("the last ones that this machine remembers are {id}")));
 }
+
+#[test]
+fn records_of_the_first_nixfleet_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("rollouts");
+    std::fs::create_dir(&folder).unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-1/rollouts");
+    for entry in std::fs::read_dir(fixtures).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+    }
+    let state = StateDir::at(directory.path());
+    let rollouts = Record::all(&state).unwrap();
+    assert_eq!(rollouts.len(), 5);
+    for rollout in rollouts {
+        let (head, told) = Record::look(&state, &rollout).unwrap();
+        assert_eq!((head.operator.as_str(), head.hosts.len()), ("ada@operator", 1));
+        assert_eq!(told.hosts.keys().collect::<Vec<_>>(), ["web-1"], "{rollout}");
+    }
+}

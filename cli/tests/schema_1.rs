@@ -1,0 +1,49 @@
+//! What the first NixFleet left on an operator's machine is read for ever.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use assert_cmd::cargo::cargo_bin_cmd;
+use serde_json::Value;
+
+fn fixture(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-1").join(name)
+}
+
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+/// Each field of an old document stands in a new one. Fields may be added.
+fn says_all(new: &Value, old: &Value) -> bool {
+    match (new, old) {
+        (Value::Object(new), Value::Object(old)) => {
+            old.iter().all(|(key, old)| new.get(key).is_some_and(|new| says_all(new, old)))
+        }
+        (Value::Array(new), Value::Array(old)) => {
+            new.len() == old.len() && new.iter().zip(old).all(|(new, old)| says_all(new, old))
+        }
+        _ => new == old,
+    }
+}
+
+#[test]
+fn the_history_of_the_first_nixfleet_is_told_as_it_was() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().join("history");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(fixture("history.db"), folder.join("history.db")).unwrap();
+    let told = |arguments: &[&str]| {
+        let mut command = cargo_bin_cmd!("nixfleet");
+        let output = command.env("NIXFLEET_STATE", state.path()).args(arguments).assert().code(0);
+        json(&output.get_output().stdout)
+    };
+    let old = json(&std::fs::read(fixture("history.json")).unwrap());
+    let new = told(&["history", "--json"]);
+    assert!(says_all(&new, &old), "{new:#}");
+    for entry in old["entries"].as_array().unwrap() {
+        let shown = told(&["history", "show", entry["id"].as_str().unwrap(), "--json"]);
+        assert!(shown.to_string().contains(&entry["operator"].to_string()), "{shown:#}");
+    }
+}

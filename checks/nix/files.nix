@@ -2,6 +2,7 @@
 {
   declaredFiles,
   document,
+  evalFleet,
   lib,
   ...
 }:
@@ -105,5 +106,29 @@
         group = "root";
       }
     ];
+  };
+
+  "no place of the builder's list can be declared, nor what stands below it" = {
+    expr =
+      let
+        inherit ((evalFleet { }).types.managedPath) accepts;
+        list = lib.importJSON ../../activator/src/values/reserved.json;
+        places = map (lib.removeSuffix "*") (lib.concatMap (each: each.paths) list);
+      in
+      {
+        declarable = lib.filter (place: accepts place || accepts "${place}/below") places;
+        refused = lib.filter (place: !accepts place) [
+          "/etc/passwd.d/a"
+          "/etc/fstab"
+          "/etc/ssh/ssh_host_ed25519_key-cert.pub"
+          "/etc/alternatives.conf"
+          "/run/nixfleets"
+          "/nixos"
+        ];
+      };
+    expected = {
+      declarable = [ ];
+      refused = [ ];
+    };
   };
 }

@@ -35,15 +35,31 @@ let
   wrongKey =
     loc: def: name:
     let
+      path = loc ++ [ name ];
+      here = lib.showOption path;
       corrected = correct name;
       right = if key.accepts corrected then corrected else keyExample;
+      # A name that is well formed, and still cannot be taken: { why; help; }.
+      refusal = if key ? refusal then key.refusal name else null;
     in
-    problem.make {
-      loc = loc ++ [ name ];
-      inherit def;
-      what = "the name in ${lib.showOption (loc ++ [ name ])} must be ${key.description}";
-      example = "${lib.showOption (loc ++ [ right ])} = …;";
-    };
+    problem.make (
+      {
+        loc = path;
+        inherit def;
+      }
+      // (
+        if refusal != null then
+          {
+            what = "${here} cannot be declared";
+            inherit (refusal) why help;
+          }
+        else
+          {
+            what = "the name in ${here} must be ${key.description}";
+            example = "${lib.showOption (loc ++ [ right ])} = …;";
+          }
+      )
+    );
 
   readElement =
     if element ? read then

@@ -9,13 +9,7 @@ let
     builtins.isString value
     && builtins.match "(/([^/.\n][^/\n]*|\\.[^/.\n][^/\n]*|\\.\\.[^/\n]+))+" value != null;
 
-  # By their first letters, since a regular expression for each file of each host is felt.
-  foreign = {
-    "/nix" = true;
-    "/pro" = true;
-    "/sys" = true;
-    "/dev" = true;
-  };
+  reserved = import ./reserved.nix { inherit lib; };
 in
 {
   port = scalar.intBetween {
@@ -47,19 +41,17 @@ in
     placeholder = "/nonexistent";
   };
 
-  # Where NixFleet may write: not in the Nix store and not in the kernel's filesystems.
-  managedPath = scalar.scalar {
-    name = "managedPath";
-    description = "an absolute path in quotes, without \"..\", without a slash at the end, and outside /nix, /proc, /sys and /dev";
-    accepts =
-      value:
-      isNormal value
-      && (
-        !(foreign ? ${builtins.substring 0 4 value})
-        || builtins.match "/(nix|proc|sys|dev)(/.*)?" value == null
-      );
-    placeholder = "/nonexistent";
-  };
+  # Where NixFleet may write: nowhere that something else alone writes.
+  managedPath =
+    scalar.scalar {
+      name = "managedPath";
+      description = "an absolute path in quotes, without \"..\" and without a slash at the end";
+      accepts = value: isNormal value && reserved value == null;
+      placeholder = "/nonexistent";
+    }
+    // {
+      refusal = value: if isNormal value then reserved value else null;
+    };
 
   # A path that was probably meant.
   correctPath = name: "/${lib.removeSuffix "/" (lib.removePrefix "/" name)}";

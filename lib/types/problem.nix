@@ -1,7 +1,8 @@
 # A mistake in a fleet as a value, and how a list of them reads.
 #
-# A problem is { what; option; file; line; why; example; }: the sentence that says what is wrong, the option path, where
-# the definition stands (line is null where Nix does not know it), the reason or null, and a corrected example.
+# A problem is { what; option; file; line; why; example; help; }: the sentence that says what is wrong, the option path,
+# where the definition stands (line is null where Nix does not know it), the reason or null, a corrected example where one
+# can be written, and else what to do.
 { lib }:
 let
   inherit (builtins)
@@ -93,9 +94,17 @@ rec {
       option = lib.showOption loc;
       inherit (position def) file line;
     }
-    // lib.optionalAttrs (problem ? example) { inherit (problem) example; };
+    // builtins.intersectAttrs {
+      example = null;
+      help = null;
+    } problem;
 
-  # The same for a check of what is wrong with a whole: { loc; def; … } → what → why → example.
+  # A problem with the example of its option, where it does not say itself what to do.
+  withExample =
+    loc: option: p:
+    if p ? help then p else { example = assign loc option.example; } // p;
+
+  # `make` for a check of what is wrong with a whole: { loc; def; … } → what → why → example.
   at =
     { loc, def, ... }:
     what: why: example:
@@ -163,7 +172,8 @@ rec {
           ++ lib.optional (p.why or null != null) "   why: ${p.why}"
           ++
             lib.optional (p ? example)
-              "   write: ${lib.replaceStrings [ "\n" ] [ "\n          " ] p.example}";
+              "   write: ${lib.replaceStrings [ "\n" ] [ "\n          " ] p.example}"
+          ++ lib.optional (p ? help) "   help: ${p.help}";
         in
         relative (concatStringsSep "\n" lines);
       count = lib.length ordered;

@@ -26,13 +26,6 @@ let
 
   none = [ ];
 
-  withExample =
-    loc: option: p:
-    {
-      example = problem.assign loc option.example;
-    }
-    // p;
-
   # The fields as options, for documentation.
   subOptions =
     prefix:
@@ -142,7 +135,7 @@ let
     else if result.problems == none then
       result
     else
-      result // { problems = map (withExample path field) result.problems; };
+      result // { problems = map (problem.withExample path field) result.problems; };
 
   resolve =
     loc: defs:

@@ -13,7 +13,7 @@ let
     else
       result
       // {
-        problems = map (p: { example = problem.assign option.loc option.example; } // p) result.problems;
+        problems = map (problem.withExample option.loc option) result.problems;
       };
 in
 {

@@ -7,7 +7,7 @@ use super::compile::Compiler;
 use crate::digest;
 use crate::intent::{Directory, File};
 use crate::manifest::{Access, Entry, FileEntry};
-use crate::values::{Invalid, ManagedPath, Source};
+use crate::values::{Invalid, ManagedPath, Reserved, Source};
 
 impl<'a> Compiler<'a> {
     pub(super) fn directory(&mut self, directory: &Directory) {
@@ -49,8 +49,11 @@ impl<'a> Compiler<'a> {
         self.insert(option, path, Entry::File(entry));
     }
 
-    /// Adds an entry, or records that the path is asked for twice.
+    /// Adds an entry, or records that nothing may stand at the path, or that it is asked for twice.
     pub(super) fn insert(&mut self, option: String, path: ManagedPath, entry: Entry) {
+        if let Some(reserved) = Reserved::at(&path) {
+            return self.problems.push(reserved.refuses(&path).at(option));
+        }
         if let Some(other) = self.origins.get(&path) {
             let what = format!("{path} is managed twice");
             let options = format!("{other}, {option}");

@@ -119,6 +119,7 @@ fn everything_a_host_would_reject_is_named_at_once() {
     intent["directories"] = json!([
         { "path": "/srv/open", "mode": "0777", "owner": "root", "group": "root" },
         { "path": "/nix/var", "mode": "0755", "owner": "root", "group": "root" },
+        { "path": "/var/lib/dpkg/info", "mode": "0755", "owner": "root", "group": "root" },
     ]);
     let mut both = file("/srv/open/a", Some("a"));
     both["source"] = json!("/etc/passwd");
@@ -134,6 +135,7 @@ fn everything_a_host_would_reject_is_named_at_once() {
         file("/etc/a", Some("")),
         file("/etc/a/b", Some("")),
         file("/srv/open/c", Some("")),
+        file("/etc/shadow", Some("")),
         missing,
     ]);
     let mut nowhere = unit("nowhere.service", Some("[Service]\nExecStart=/bin/true\n"), Some(true));
@@ -158,6 +160,10 @@ fn everything_a_host_would_reject_is_named_at_once() {
           where: nixfleet.users.Web.home
         error: [NF-203] Path `/nix/var` lies under /nix, where nothing may be managed
           where: nixfleet.directories."/nix/var"
+        error: [NF-203] /var/lib/dpkg/info cannot be managed
+          where: nixfleet.directories."/var/lib/dpkg/info"
+          why: only dpkg, apt and their kind may write there: it is their record of what is installed
+          help: let apt install, hold or remove the package on the host; its sources are yours to declare: nixfleet.files."/etc/apt/sources.list.d/app.sources".text = "…";
         error: [NF-203] Mode `u=rw` is not three or four octal digits, such as 0644
           where: nixfleet.files."/srv/open/a".mode
         error: [NF-203] Exactly one of `text` and `source` must be given
@@ -172,6 +178,10 @@ fn everything_a_host_would_reject_is_named_at_once() {
         error: [NF-203] /etc/a is managed twice
           where: nixfleet.files."/etc/a", nixfleet.files."/etc/a"
           help: remove one of the two
+        error: [NF-203] /etc/shadow cannot be managed
+          where: nixfleet.files."/etc/shadow"
+          why: only useradd, passwd and their kind may write it, under a lock: a fixed content would take accounts and passwords away
+          help: declare the users: nixfleet.users.ada = { system = false; };
         error: [NF-203] Source /nonexistent/source cannot be used: No such file or directory (os error 2)
           where: nixfleet.files."/etc/missing".source
         error: [NF-203] Unit nowhere.service is enabled, but its [Install] section wants it nowhere

@@ -20,6 +20,7 @@ mod newcomers;
 mod obstacles;
 mod one_door;
 mod recovery;
+mod reserved;
 mod room;
 mod schema_1;
 mod sequences;

@@ -8,6 +8,11 @@
         "etc/relative".text = "x";
         "/etc/../shadow".text = "x";
         "/nix/store/x".text = "x";
+        "/etc/passwd" = {
+          text = "x";
+          onConflict = "adopt";
+        };
+        "/etc/ld.so.cache".text = "x";
         "/etc/nothing" = { };
         "/etc/both" = {
           text = "x";
@@ -36,6 +41,8 @@
         "/etc/systemd/system/a.service".text = "x";
       };
       nixfleet.directories."/etc/twice" = { };
+      nixfleet.directories."/etc/alternatives" = { };
+      nixfleet.directories."/run/nixfleet-secrets/a" = { };
       nixfleet.systemd.units."a.service".text = "[Unit]\n";
     }
     {

@@ -6,7 +6,7 @@ use super::paths::PathSteps;
 use crate::engine::observe::Found;
 use crate::engine::state::{Origin, Owned, Thing};
 use crate::plan::{Keep, Step};
-use crate::values::ManagedPath;
+use crate::values::{ManagedPath, Reserved};
 
 impl Differ<'_> {
     /// Ends the management of a path.
@@ -65,6 +65,8 @@ impl Differ<'_> {
                 self.touch(path);
                 release("it is gone already")
             }
+            // An older NixFleet took it over: without the accounts of a host, say, nobody could log in.
+            _ if Reserved::at(path).is_some() => release("only tools may write it, so it stays as it is"),
             (found, thing, _) => {
                 self.touch(path);
                 let keep = keep_edited(thing, found);

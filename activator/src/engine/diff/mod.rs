@@ -51,6 +51,7 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         manifest: desired.manifest,
         observed,
         in_force: state.closure.as_deref() == Some(desired.closure),
+        returns: desired.number.is_some(),
         drift: Vec::new(),
         problems: Vec::new(),
         warnings: Vec::new(),
@@ -85,6 +86,8 @@ struct Differ<'a> {
     observed: &'a Observed,
     /// The manifest is that of the last transaction, so whatever differs has been changed since.
     in_force: bool,
+    /// A generation that was in force once is wanted back.
+    returns: bool,
     drift: Vec<Drift>,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,

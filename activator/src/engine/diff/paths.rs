@@ -9,7 +9,7 @@ use crate::engine::state::{Origin, Owned, Thing};
 use crate::manifest::{Access, Entry, OnConflict};
 use crate::plan::{FileView, Keep, Step};
 use crate::problem::{Code, Problem};
-use crate::values::ManagedPath;
+use crate::values::{ManagedPath, Reserved};
 
 /// Where the units of the administrator stand.
 const UNITS: &str = "/etc/systemd/system/";
@@ -49,6 +49,12 @@ impl Differ<'_> {
             needed.iter().filter(|path| !manifest.entries.contains_key(*path)).map(|path| (path, None));
         let explicit = manifest.entries.iter().map(|(path, entry)| (path, Some(entry)));
         for (path, entry) in explicit.chain(implicit).collect::<BTreeMap<_, _>>() {
+            if entry.is_some()
+                && let Some(reserved) = self.newly_reserved(path)
+            {
+                self.problems.push(reserved.refuses(path).at(path));
+                continue;
+            }
             match entry {
                 Some(Entry::Directory(access)) => self.directory(path, access, &mut steps),
                 Some(entry) => self.content(path, entry, &mut steps),
@@ -68,6 +74,12 @@ impl Differ<'_> {
         steps.writes.sort_by_key(|step| !RECOVERY.iter().any(|path| writes(step, path)));
         self.check_owners();
         steps
+    }
+
+    /// Why a path may not come under management, if so. One that is managed already, or was in an earlier generation,
+    /// is older than the rule.
+    fn newly_reserved(&self, path: &ManagedPath) -> Option<&'static Reserved> {
+        if self.returns || self.state.paths.contains_key(path) { None } else { Reserved::at(path) }
     }
 
     fn implicit_directory(&mut self, path: &ManagedPath, steps: &mut PathSteps) {
@@ -237,6 +249,14 @@ const fn on_conflict(entry: &Entry) -> OnConflict {
 }
 
 fn conflict(path: &ManagedPath) -> Problem {
+    let problem = Problem::new(
+        Code::Conflict,
+        "Something that NixFleet does not own stands at a managed path, and it differs",
+    )
+    .at(path);
+    if let Some(reserved) = Reserved::at(path) {
+        return problem.because(&reserved.why).help(&reserved.help);
+    }
     let option = match path.strip_prefix(UNITS).map(|unit| unit.split(".d/").next().unwrap_or(unit)) {
         Some(unit) => {
             let unit = unit.rsplit('/').next().unwrap_or(unit);
@@ -244,12 +264,7 @@ fn conflict(path: &ManagedPath) -> Problem {
         }
         None => format!("nixfleet.files.{path:?}", path = &**path),
     };
-    Problem::new(
-        Code::Conflict,
-        "Something that NixFleet does not own stands at a managed path, and it differs",
-    )
-    .at(path)
-    .help(format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\""))
+    problem.help(format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\""))
 }
 
 fn wrong_type(path: &ManagedPath, wanted: &str, why: &str) -> Problem {

@@ -1,0 +1,100 @@
+//! Places on a host that only tools may write, such as `/etc/passwd`.
+//!
+//! The list is `reserved.json`, which the Nix library reads too, so that evaluation and build refuse the same. It stands in
+//! this crate since that is built alone. What was declared before the list knew it can still be read, rolled back to and
+//! let go: unlike [`super::ManagedPath::FORBIDDEN`], the list counts only for what is new.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::problem::{Code, Problem};
+
+/// Places with one reason.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reserved {
+    /// The places; all below one of them belongs to it. A `*` at the end stands for the rest of a name.
+    paths: Vec<String>,
+    /// Why nothing can be declared there, one clause.
+    pub why: String,
+    /// What to do instead.
+    pub help: String,
+}
+
+static LIST: LazyLock<Vec<Reserved>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("reserved.json")).unwrap_or_default());
+
+impl Reserved {
+    /// Why nothing new may be declared at a path, if so.
+    #[must_use]
+    pub fn at(path: &str) -> Option<&'static Self> {
+        LIST.iter().find(|reserved| reserved.paths.iter().any(|place| covers(place, path)))
+    }
+
+    /// Says that nothing new may be declared at a path. Who says it knows where.
+    #[must_use]
+    pub fn refuses(&self, path: &str) -> Problem {
+        Problem::new(Code::InvalidManifest, format!("{path} cannot be managed"))
+            .because(&self.why)
+            .help(&self.help)
+    }
+}
+
+fn covers(place: &str, path: &str) -> bool {
+    match place.strip_suffix('*') {
+        Some(beginning) => path.starts_with(beginning),
+        None => path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::{AbsPath, ManagedPath};
+
+    #[test]
+    fn a_place_is_reserved_with_all_below_it_and_nothing_beside_it() {
+        for reserved in [
+            "/etc/passwd",
+            "/etc/passwd/below",
+            "/etc/gshadow-",
+            "/etc/alternatives",
+            "/etc/alternatives/editor",
+            "/var/lib/dpkg/info/app.list",
+            "/run/nixfleet-secrets/a",
+        ] {
+            assert!(Reserved::at(reserved).is_some(), "{reserved}");
+        }
+        for free in [
+            "/etc/passwd.d/a",
+            "/etc/passwords",
+            "/etc",
+            "/etc/fstab",
+            "/etc/ssh/ssh_host_ed25519_key-cert.pub",
+            "/etc/alternatives.conf",
+            "/var/lib",
+            "/run/nixfleets",
+        ] {
+            assert!(Reserved::at(free).is_none(), "{free}");
+        }
+    }
+
+    #[test]
+    fn each_place_is_a_path_with_a_reason_and_a_way_out() {
+        assert!(!LIST.is_empty());
+        for Reserved { paths, why, help } in &*LIST {
+            assert!(!why.is_empty() && !help.is_empty(), "{paths:?}");
+            for place in paths {
+                assert!(place.trim_end_matches('*').parse::<AbsPath>().is_ok(), "{place}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_never_be_managed_is_reserved() {
+        for tree in ManagedPath::FORBIDDEN {
+            assert!(Reserved::at(tree).is_some(), "{tree}");
+        }
+    }
+}

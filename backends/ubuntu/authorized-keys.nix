@@ -13,6 +13,8 @@ let
     "/etc/ssh/nixfleet-keys/%u"
   ];
 
+  reason = "for the SSH keys in nixfleet.users";
+
   keysOf =
     name: user:
     lib.nameValuePair "/etc/ssh/nixfleet-keys/${name}" (
@@ -21,11 +23,13 @@ let
 in
 if withKeys == { } then
   {
+    inherit reason;
     files = { };
     directories = { };
   }
 else
   {
+    inherit reason;
     directories."/etc/ssh/nixfleet-keys" = {
       mode = "0755";
       owner = "root";

@@ -1,50 +1,269 @@
-# One place on a host can be one thing.
+# One place on a host can be one thing, and a file holds nothing.
+#
+# A family is { as; entries; declared; }: how it declares, what it declares by path, and for a path who says so, which is
+# { loc; def; } of a definition, or { reason; } where NixFleet adds it.
 { lib, types }:
 let
+  inherit (builtins)
+    attrNames
+    dirOf
+    intersectAttrs
+    isAttrs
+    listToAttrs
+    ;
   inherit (types) problem;
 
-  unitPaths =
-    units:
-    lib.concatLists (
-      lib.mapAttrsToList (
-        name: unit:
-        lib.optional (unit.text != null) "/etc/systemd/system/${name}"
-        ++ map (file: "/etc/systemd/system/${name}.d/${file}") (lib.attrNames unit.dropIns)
-      ) units
-    );
+  installLinks = import ./install-links.nix { inherit lib; };
 
-  taken =
-    options: by: example: path:
-    problem.make {
-      loc = [
-        "nixfleet"
-        "files"
-        path
-      ];
-      def = types.definitionOf options.nixfleet.files path;
-      what = "${path} is declared twice, as a file and ${by}";
-      why = "one place can be one thing";
-      inherit example;
-    };
-in
-{
-  # `added` are the files and directories that the backend adds.
-  problems =
+  unitDirectory = "/etc/systemd/system/";
+
+  # The directories above these paths, as keys.
+  above =
+    paths:
+    let
+      directories =
+        removeAttrs
+          (listToAttrs (
+            map (path: {
+              name = dirOf path;
+              value = null;
+            }) paths
+          ))
+          [
+            "/"
+            "."
+          ];
+    in
+    if directories == { } then { } else above (attrNames directories) // directories;
+
+  families =
     {
       intent,
       added,
       options,
     }:
     let
-      inherit (intent) files;
-      both = more: lib.attrNames (builtins.intersectAttrs more files);
-      taken' = taken options;
+      ofOption = option: entries: as: {
+        inherit as entries;
+        declared = path: {
+          loc = option.loc ++ [ path ];
+          def = types.definitionOf option path;
+        };
+      };
+
+      # Each path of a unit leads back to the unit, and a drop-in to itself.
+      ofUnits = as: entries: {
+        inherit as entries;
+        declared =
+          path:
+          let
+            inherit (entries.${path}) unit dropIn;
+            def = types.definitionOf options.nixfleet.systemd.units unit;
+            dropIns = def.parent.${unit}.dropIns or null;
+            loc = options.nixfleet.systemd.units.loc ++ [ unit ];
+          in
+          if dropIn == null then
+            { inherit loc def; }
+          else
+            {
+              loc = loc ++ [
+                "dropIns"
+                dropIn
+              ];
+              def =
+                if isAttrs dropIns && dropIns ? ${dropIn} then
+                  {
+                    inherit (def) file;
+                    parent = dropIns;
+                    attr = dropIn;
+                  }
+                else
+                  def;
+            };
+      };
+
+      filesOf =
+        unit: value:
+        lib.optionalAttrs (value.text != null) {
+          ${unitDirectory + unit} = {
+            inherit unit;
+            dropIn = null;
+          };
+        }
+        // lib.mapAttrs' (
+          dropIn: _: lib.nameValuePair "${unitDirectory}${unit}.d/${dropIn}" { inherit unit dropIn; }
+        ) value.dropIns;
+      unitFiles = lib.foldl' (all: each: all // each) { } (lib.mapAttrsToList filesOf intent.units);
+
+      # Nearly all links carry the name of their unit, so nothing but a file of the user's own can stand there too.
+      declaresBelow = above (attrNames (intent.files // intent.directories)) ? ${dirOf unitDirectory};
+      couldClash =
+        unit: value:
+        value.enabled == true
+        && value.text != null
+        && (declaresBelow || lib.hasInfix "@." unit || lib.hasInfix "\nAlias" value.text);
+      linksOf =
+        unit: value:
+        ofUnits "as a link of an [Install] section" (
+          lib.mapAttrs (_: _: {
+            inherit unit;
+            dropIn = null;
+          }) (installLinks unit value.text)
+        );
+      unitLinks = lib.mapAttrsToList linksOf (lib.filterAttrs couldClash intent.units);
+
+      # They may be declared as directories too.
+      homes = {
+        as = "as the home of a user";
+        entries = lib.mapAttrs' (user: value: lib.nameValuePair value.home user) (
+          lib.filterAttrs (_: user: user.createHome) intent.users
+        );
+        declared = path: {
+          loc = options.nixfleet.users.loc ++ [ homes.entries.${path} ];
+          def = types.definitionOf options.nixfleet.users homes.entries.${path};
+        };
+      };
+
+      ofAdded = kind: more: {
+        as = "by NixFleet itself";
+        entries = more.${kind};
+        declared = _: { inherit (more) reason; };
+      };
     in
-    map (taken' "as a directory" "nixfleet.directories.\"…\" = { };") (both intent.directories)
-    ++ map (taken' "in nixfleet.systemd.units" "nixfleet.systemd.units.\"…\" = { … };") (
-      lib.filter (path: files ? ${path}) (unitPaths intent.units)
-    )
-    ++ map (taken' "by NixFleet itself" "nixfleet.files.\"/etc/…\" = { … };") (
-      lib.concatMap (more: both more.files) added
+    {
+      solid = [
+        (ofOption options.nixfleet.files intent.files "as a file")
+        (ofUnits "in nixfleet.systemd.units" unitFiles)
+      ]
+      ++ unitLinks
+      ++ map (ofAdded "files") added;
+      hollow = [
+        (ofOption options.nixfleet.directories intent.directories "as a directory")
+      ]
+      ++ map (ofAdded "directories") added;
+      inherit homes;
+    };
+
+  # Who declares a path, for a sentence.
+  says =
+    declared: path:
+    if declared ? reason then
+      "NixFleet itself declares ${path} ${declared.reason}"
+    else
+      "${lib.showOption declared.loc}, in ${problem.place declared.def}, declares ${path}";
+
+  # A mistake of two declarations, shown at the first that a user made.
+  clash =
+    one: other: rest:
+    let
+      shown = if one ? reason then other else one;
+      named = if one ? reason then one else other;
+    in
+    problem.make ({ inherit (shown) loc def; } // rest named);
+
+  declaredTwice =
+    one: other: path:
+    clash (one.declared path) (other.declared path) (named: {
+      what = "${path} is declared twice, ${
+        if one.as == other.as then "each time ${one.as}" else "${one.as} and ${other.as}"
+      }";
+      why = "${says named "it"}, and one place can be one thing";
+      help = if named ? reason then "remove it" else "remove one of the two";
+    });
+
+  # What two families have in common.
+  shared =
+    one: other: map (declaredTwice one other) (attrNames (intersectAttrs one.entries other.entries));
+
+  # What any two families have in common.
+  twice =
+    families:
+    if families == [ ] then
+      [ ]
+    else
+      lib.concatMap (shared (lib.head families)) (lib.tail families) ++ twice (lib.tail families);
+
+  # Hardly ever anything, so counting comes first.
+  anyTwice =
+    families: entries: lib.foldl' (sum: family: sum + count family.entries) 0 families != count entries;
+  count = entries: lib.length (attrNames entries);
+
+  entriesOf = lib.foldl' (all: family: all // family.entries) { };
+  familyOf = all: path: lib.findFirst (family: family.entries ? ${path}) null all;
+  whose = all: path: (familyOf all path).declared path;
+
+  # A directory in which only its owner and root can replace something: nobody else may write, or it is sticky and root's.
+  isClosed =
+    directory:
+    let
+      digits = lib.stringToCharacters directory.mode;
+      others = lib.sublist (lib.length digits - 2) 2 digits;
+      mayWrite =
+        digit:
+        lib.elem digit [
+          "2"
+          "3"
+          "6"
+          "7"
+        ];
+      isSticky =
+        lib.length digits == 4
+        && lib.elem (lib.head digits) [
+          "1"
+          "3"
+          "5"
+          "7"
+        ];
+    in
+    !lib.any mayWrite others || (isSticky && directory.owner == "root");
+in
+{
+  # `added` are the files and directories that the backend adds, each with its reason.
+  problems =
+    { intent, ... }@given:
+    let
+      inherit (families given) solid hollow homes;
+      all = solid ++ hollow;
+      entries = entriesOf all;
+      holding = above (attrNames entries);
+      holdingHomes = above (attrNames homes.entries);
+      firstIn =
+        directory:
+        lib.findFirst (lib.hasPrefix "${directory}/") null (attrNames entries ++ attrNames homes.entries);
+
+      inFile =
+        directory:
+        let
+          path = firstIn directory;
+          family = familyOf solid directory;
+          declared = family.declared directory;
+        in
+        clash (whose (all ++ [ homes ]) path) declared (named: {
+          what = "${path} cannot stand in ${directory}, which is declared ${family.as}";
+          why = says named (if named.loc or null == declared.loc or null then directory else path);
+          help = "remove one of the two, or declare it elsewhere";
+        });
+
+      open =
+        directory:
+        let
+          path = firstIn directory;
+          declared = whose hollow directory;
+          inherit (intent.directories.${directory}) mode;
+        in
+        problem.make {
+          inherit (declared) loc def;
+          what = "others could replace ${path}, since its directory ${directory} has the mode ${mode}";
+          why = "${says (whose all path) path}, and no host takes a path that others can replace";
+          example = "${lib.showOption declared.loc}.mode = \"0755\";";
+        };
+    in
+    lib.optionals (anyTwice all entries) (twice all)
+    ++ lib.optionals (homes.entries != { }) (lib.concatMap (shared homes) solid)
+    ++ map inFile (attrNames (intersectAttrs (holding // holdingHomes) (entriesOf solid)))
+    ++ map open (
+      lib.filter (directory: !isClosed intent.directories.${directory}) (
+        attrNames (intersectAttrs holding intent.directories)
+      )
     );
 }

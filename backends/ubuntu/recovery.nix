@@ -6,6 +6,7 @@ let
   addedFile = import ./added-file.nix;
 in
 {
+  reason = "to put the host right at boot";
   directories = { };
   files = {
     "/etc/systemd/system/nixfleet-recover.service" = addedFile ''

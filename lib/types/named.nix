@@ -19,10 +19,10 @@ in
     placeholder = 22;
   };
 
-  # uid_t and gid_t, without the value that means "no change".
+  # uid_t and gid_t, without root's and without the value that means "no change".
   id = scalar.intBetween {
     noun = "a number";
-    low = 0;
+    low = 1;
     high = 4294967294;
     placeholder = null;
   };

@@ -69,6 +69,14 @@ rec {
     else
       "something else";
 
+  # Where a definition stands, for a sentence.
+  place =
+    def:
+    let
+      inherit (position def) file line;
+    in
+    "${toString file}${lib.optionalString (line != null) ":${toString line}"}";
+
   # What a person would write to set an option.
   assign =
     loc: value:

@@ -40,6 +40,9 @@ let
     );
 in
 path:
-lib.findFirst (covers path) null (
-  short.${substring 0 4 path} or [ ] ++ long.${substring 0 8 path} or [ ]
-)
+if short ? ${substring 0 4 path} || long ? ${substring 0 8 path} then
+  lib.findFirst (covers path) null (
+    short.${substring 0 4 path} or [ ] ++ long.${substring 0 8 path} or [ ]
+  )
+else
+  null

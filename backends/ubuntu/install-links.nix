@@ -1,0 +1,43 @@
+# The links that enable a unit, as far as its [Install] section says them on plain lines: paths as keys. The builder makes
+# the links, from every way of writing them (activator/src/build/install.rs).
+{ lib }:
+let
+  suffixes = {
+    WantedBy = ".wants/";
+    RequiredBy = ".requires/";
+    UpheldBy = ".upholds/";
+  };
+
+  settings =
+    text:
+    let
+      after = lib.splitString "\n[Install]\n" "\n${text}";
+      section = lib.head (lib.splitString "\n[" (lib.elemAt after 1));
+      setting =
+        line:
+        let
+          found = builtins.match "[[:space:]]*([A-Za-z]+)[[:space:]]*=(.*)" line;
+        in
+        lib.optional (found != null) {
+          name = lib.head found;
+          words = lib.filter (word: builtins.match "[A-Za-z0-9:_.@\\-]+" word != null) (
+            lib.splitString " " (lib.last found)
+          );
+        };
+    in
+    if lib.length after < 2 then [ ] else lib.concatMap setting (lib.splitString "\n" section);
+in
+name: text:
+let
+  all = settings text;
+  wordsOf = key: lib.concatMap (each: lib.optionals (each.name == key) each.words) all;
+  instance = wordsOf "DefaultInstance";
+  linked =
+    if instance == [ ] then name else lib.replaceStrings [ "@." ] [ "@${lib.last instance}." ] name;
+  links =
+    wordsOf "Alias"
+    ++ lib.concatLists (
+      lib.mapAttrsToList (key: suffix: map (target: "${target}${suffix}${linked}") (wordsOf key)) suffixes
+    );
+in
+lib.genAttrs (map (link: "/etc/systemd/system/${link}") links) (_: { })

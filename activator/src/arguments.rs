@@ -9,6 +9,8 @@ use nixfleet_activate::force::Force;
 use nixfleet_activate::login::Login;
 use nixfleet_activate::run::RunId;
 
+use super::upkeep::{BackupsCommand, GcArgs};
+
 /// Builds NixFleet host closures, and brings a host to the generation a closure describes.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
@@ -127,6 +129,13 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Drop generations that nobody needs any more.
+    Gc(GcArgs),
+    /// List, show or drop what was kept before it was replaced.
+    Backups {
+        #[command(subcommand)]
+        command: BackupsCommand,
+    },
 }
 
 impl Command {
@@ -143,6 +152,8 @@ impl Command {
             | Self::Health { common }
             | Self::Status { common }
             | Self::Inspect { common } => common.json,
+            Self::Gc(args) => args.wants_json(),
+            Self::Backups { command } => command.wants_json(),
         }
     }
 }

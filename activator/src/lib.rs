@@ -10,6 +10,8 @@
 //! - [`health`]: what a host has to do well, and trying it
 //! - [`plan`]: what would change on a host, step by step
 //! - [`report`]: what became of it
+//! - [`gc`]: which generations of a host go, and why others stay
+//! - [`backup`]: what was kept before it was replaced
 //! - [`run`]: one run, what it says meanwhile, and how the last one ended
 //! - [`problem`]: the one shape of an error
 //! - [`force`]: which refusals can be overruled
@@ -25,11 +27,13 @@
 //! - [`show`]: all of it for people
 
 pub mod attend;
+pub mod backup;
 pub mod build;
 pub mod digest;
 pub mod engine;
 pub mod fleet;
 pub mod force;
+pub mod gc;
 pub mod health;
 pub mod host;
 pub mod intent;

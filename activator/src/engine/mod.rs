@@ -17,13 +17,17 @@
 //! - [`apply`][]: one run from the lock to the report
 //! - [`recover`][]: what an interrupted run left
 //! - [`status`][]: how a host stands
+//! - [`gc`][]: drops generations that nobody needs
+//! - [`backups`][]: content that was kept before it was replaced
 
 pub mod apply;
+pub mod backups;
 pub mod begin;
 pub mod commit;
 pub mod diff;
 pub mod execute;
 pub mod flush;
+pub mod gc;
 pub mod glance;
 pub mod health;
 pub mod journal;

@@ -84,6 +84,25 @@ impl Lock {
     /// # Errors
     /// [`Code::Locked`], naming the holder, or [`Code::HostFile`].
     pub fn take(host: &Host, holder: &Holder) -> Result<Self, Problem> {
+        Self::take_or(host, holder, Err)
+    }
+
+    /// The same for what makes room: it holds the lock of a host whose disk is full whether or not its name can be
+    /// written.
+    ///
+    /// # Errors
+    /// As for [`Self::take`].
+    pub fn take_on_full_disk(host: &Host, holder: &Holder) -> Result<Self, Problem> {
+        let is_full = |problem: &Problem| problem.code == Code::DiskFull;
+        Self::take_or(host, holder, |problem| if is_full(&problem) { Ok(()) } else { Err(problem) })
+    }
+
+    /// `unnamed`: what follows where the holder cannot be written.
+    fn take_or(
+        host: &Host,
+        holder: &Holder,
+        unnamed: impl FnOnce(Problem) -> Result<(), Problem>,
+    ) -> Result<Self, Problem> {
         host.create_home()?;
         let path = host.path(HOME).join("lock");
         let failed = |error| host_file("lock", format!("{HOME}/lock"), &error);
@@ -107,7 +126,7 @@ impl Lock {
             Writer(&file).write_all(&serde_json::to_vec(holder)?)
         };
         let mut write = write;
-        write().map_err(failed)?;
+        write().map_err(failed).or_else(unnamed)?;
         host.remove_unfinished()?;
         Ok(Self(file))
     }

@@ -150,6 +150,23 @@ pub fn tidy(host: &Host) -> Result<(), Problem> {
         .map_err(|error| host_file("tidy the profile", DIRECTORY, &error))
 }
 
+/// Drops a generation: its link goes, and with it what kept its closure. The caller calls [`sync`] after the last one.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`].
+pub fn forget(host: &Host, number: u64) -> Result<(), Problem> {
+    let link = format!("{DIRECTORY}/{}", link_name(number));
+    remove(&host.path(&link)).map_err(|error| host_file("drop the generation", link, &error))
+}
+
+/// Writes the names of generations to the disk.
+///
+/// # Errors
+/// [`crate::problem::Code::HostFile`].
+pub fn sync(host: &Host) -> Result<(), Problem> {
+    disk::sync_directory(&host.path(DIRECTORY)).map_err(|error| host_file("write", DIRECTORY, &error))
+}
+
 /// Keeps a closure alive, and with it the activator that recovers the host, before a generation refers to it.
 ///
 /// # Errors

@@ -27,4 +27,5 @@ mod sequences;
 mod stand;
 mod tricks;
 mod types;
+mod upkeep;
 mod walk;

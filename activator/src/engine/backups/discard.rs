@@ -1,0 +1,157 @@
+//! Drops backups, under the lock of the host.
+//!
+//! First those that nothing refers to, each by one removal. Then the state forgets the originals that were named although
+//! they would come back, and only then do these go: stopped anywhere, each original that the state names is there.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
+
+use super::list::{META, entries, found};
+use crate::SCHEMA;
+use crate::backup::{Backup, DropReport, DropRequest, Kind};
+use crate::engine::recover;
+use crate::engine::slots::{CONTENT, KEPT, ORIGINALS, is_original};
+use crate::engine::state::{self, Origin, State};
+use crate::host::lock::{Holder, Lock};
+use crate::host::{HOME, Host, disk, host_file};
+use crate::problem::{Code, Problem};
+use crate::report::Outcome;
+
+/// Drops these backups, if all of them are still as they were listed. An interrupted run is recovered first.
+#[must_use]
+pub fn discard(host: &Host, request: &DropRequest, holder: &Holder) -> DropReport {
+    let started = Instant::now();
+    let mut report = DropReport {
+        schema: SCHEMA,
+        outcome: Outcome::Blocked,
+        dropped: Vec::new(),
+        disk: None,
+        recovered: None,
+        problem: None,
+        duration_ms: 0,
+    };
+    if let Err(problem) = run(host, request, holder, &mut report) {
+        report.problem = Some(problem);
+    }
+    report.disk = crate::engine::gc::disk_of(host, HOME);
+    report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report
+}
+
+/// The outcome in the report is `blocked` until something is known to be better or worse.
+fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropReport) -> Result<(), Problem> {
+    let _lock = Lock::take_on_full_disk(host, holder)?;
+    match recover::recover(host) {
+        Ok(recovered) => report.recovered = recovered,
+        Err(problem) => {
+            report.outcome = Outcome::Failed;
+            return Err(problem);
+        }
+    }
+    let standing = found(host)?;
+    if let Some(other) = request.backups.iter().find(|wanted| !standing.contains(wanted)) {
+        return Err(Problem::new(Code::PlanOutdated, "A backup changed since it was shown")
+            .at(&other.place)
+            .because("it is gone, it is another one, or it is needed now and was not then")
+            .help("list the backups again, then run the command again"));
+    }
+    report.outcome = Outcome::Failed;
+    let (needed, free): (Vec<&Backup>, Vec<&Backup>) =
+        request.backups.iter().partition(|backup| backup.needed);
+    for backup in free {
+        remove(host, backup)?;
+        report.dropped.push(backup.clone());
+    }
+    if !needed.is_empty() {
+        forget(host, &needed)?;
+    }
+    for backup in needed {
+        remove(host, backup)?;
+        report.dropped.push(backup.clone());
+    }
+    tidy(host)?;
+    report.outcome = if report.dropped.is_empty() { Outcome::Unchanged } else { Outcome::Ok };
+    Ok(())
+}
+
+fn remove(host: &Host, backup: &Backup) -> Result<(), Problem> {
+    let file = host.path(&backup.place);
+    let failed = |error: &io::Error| host_file("remove the backup", &backup.place, error);
+    unlink(&file).map_err(|error| failed(&error))?;
+    match backup.kind {
+        Kind::Original => {
+            let directory = file.parent().unwrap_or(&file);
+            // What it was comes last, so that it can be named as long as it is there.
+            unlink(&directory.join(META)).map_err(|error| failed(&error))?;
+            disk::remove_tree(directory).map_err(|error| failed(&error))
+        }
+        Kind::HandEdit | Kind::Leftover | Kind::Other => Ok(()),
+    }
+}
+
+fn unlink(file: &Path) -> io::Result<()> {
+    match disk::unlink(CWD, file) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Has the state forget originals: their paths count as created by us from now on, and go when management ends.
+fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
+    let (mut state, _) = State::read(host)?;
+    for owned in state.paths.values_mut() {
+        if let Origin::Original { kept } = &owned.origin
+            && originals.iter().any(|backup| backup.place == **kept)
+        {
+            owned.origin = Origin::Created;
+        }
+    }
+    host.write_record(state::RECORD, &state)
+}
+
+/// Removes directories in which nothing is left, also those that an earlier run did not come to remove.
+fn tidy(host: &Host) -> Result<(), Problem> {
+    let home = host.path(HOME);
+    let copies = || -> io::Result<()> {
+        for directory in entries(&home.join(KEPT))? {
+            prune(&directory)?;
+        }
+        Ok(())
+    };
+    copies().map_err(|error| host_file("tidy", format!("{HOME}/{KEPT}"), &error))?;
+    let referred = State::read(host)?.0;
+    let is_needed = |place: &str| {
+        let mut origins = referred.paths.values().map(|owned| &owned.origin);
+        origins.any(|origin| matches!(origin, Origin::Original { kept } if **kept == *place))
+    };
+    let originals = || -> io::Result<()> {
+        for directory in entries(&home.join(ORIGINALS))? {
+            let name = directory.file_name().unwrap_or_default().to_string_lossy();
+            let place = format!("{HOME}/{ORIGINALS}/{name}/{CONTENT}");
+            let is_empty = fs::symlink_metadata(directory.join(CONTENT)).is_err();
+            if is_empty && is_original(&place) && !is_needed(&place) {
+                disk::remove_tree(&directory)?;
+            }
+        }
+        Ok(())
+    };
+    originals().map_err(|error| host_file("tidy", format!("{HOME}/{ORIGINALS}"), &error))
+}
+
+/// Removes a directory, and those in it, where no file is left.
+fn prune(directory: &Path) -> io::Result<()> {
+    for entry in entries(directory)? {
+        if entry.symlink_metadata()?.is_dir() {
+            prune(&entry)?;
+        }
+    }
+    match disk::remove_directory(CWD, directory) {
+        Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}

@@ -1,0 +1,139 @@
+//! The backups of a host, as they stand below [`HOME`].
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::SCHEMA;
+use crate::backup::{Backup, Backups, Kind};
+use crate::engine::journal;
+use crate::engine::slots::{CONTENT, KEPT, ORIGINALS};
+use crate::engine::state::{Origin, State};
+use crate::host::lock::Lock;
+use crate::host::record::read_limited;
+use crate::host::{HOME, Host, clock, host_file};
+use crate::problem::Problem;
+use crate::values::Mode;
+
+/// Stands beside an original and says which path it came from.
+pub(super) const META: &str = "meta.json";
+/// Begins the name of a directory with what an interrupted run left.
+const LEFT: &str = "left-";
+
+/// As much of it as is read.
+#[derive(Deserialize)]
+struct Meta {
+    path: String,
+}
+
+/// Lists the backups of a host. Changes nothing.
+///
+/// # Errors
+/// The state or a directory cannot be read.
+pub fn list(host: &Host) -> Result<Backups, Problem> {
+    let objection = Lock::objection(host);
+    Ok(Backups {
+        schema: SCHEMA,
+        at: clock::seconds(),
+        backups: found(host)?,
+        disk: crate::engine::gc::disk_of(host, HOME),
+        // It runs, so nothing interrupted it.
+        interrupted: journal::interrupted(host).filter(|_| objection.is_none()),
+        problem: objection,
+    })
+}
+
+/// All backups, by path, those of one path by age, oldest first.
+pub(super) fn found(host: &Host) -> Result<Vec<Backup>, Problem> {
+    let (state, _) = State::read(host)?;
+    let mut backups = Vec::new();
+    copies(host, &mut backups).map_err(|error| host_file("read", format!("{HOME}/{KEPT}"), &error))?;
+    originals(host, &state, &mut backups)
+        .map_err(|error| host_file("read", format!("{HOME}/{ORIGINALS}"), &error))?;
+    backups.sort_by(|one, other| {
+        (&one.path, one.since, &one.place).cmp(&(&other.path, other.since, &other.place))
+    });
+    Ok(backups)
+}
+
+/// What stands in a directory; nothing where there is none.
+pub(super) fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Copies of hand edits, each below the number of the generation whose change made it.
+fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
+    for directory in entries(&host.path(HOME).join(KEPT))? {
+        let name = name_of(&directory);
+        let kind = if name.starts_with(LEFT) { Kind::Leftover } else { Kind::HandEdit };
+        let generation = name.split('~').next().and_then(|number| number.parse().ok());
+        below(&directory, "", &mut |path, metadata| {
+            let place = format!("{HOME}/{KEPT}/{name}{path}");
+            backups.push(Backup { generation, ..backup(kind, path, place, metadata) });
+        })?;
+    }
+    Ok(())
+}
+
+fn below(directory: &Path, shown: &str, found: &mut impl FnMut(String, &Metadata)) -> io::Result<()> {
+    for entry in entries(directory)? {
+        let path = format!("{shown}/{}", name_of(&entry));
+        let metadata = entry.symlink_metadata()?;
+        if metadata.is_dir() {
+            below(&entry, &path, found)?;
+        } else {
+            found(path, &metadata);
+        }
+    }
+    Ok(())
+}
+
+fn originals(host: &Host, state: &State, backups: &mut Vec<Backup>) -> io::Result<()> {
+    let owner = |(path, owned): (_, &crate::engine::state::Owned)| match &owned.origin {
+        Origin::Original { kept } => Some((kept.to_string(), format!("{path}"))),
+        Origin::Created | Origin::Existed { .. } => None,
+    };
+    let needed: BTreeMap<String, String> = state.paths.iter().filter_map(owner).collect();
+    for directory in entries(&host.path(HOME).join(ORIGINALS))? {
+        let name = name_of(&directory);
+        let place = format!("{HOME}/{ORIGINALS}/{name}/{CONTENT}");
+        let Ok(metadata) = directory.join(CONTENT).symlink_metadata() else { continue };
+        let path = needed.get(&place).cloned().or_else(|| said(&directory)).unwrap_or(name);
+        let needed = needed.contains_key(&place);
+        backups.push(Backup { needed, ..backup(Kind::Original, path, place, &metadata) });
+    }
+    Ok(())
+}
+
+/// The path that an original came from, as it is written beside it.
+fn said(directory: &Path) -> Option<String> {
+    let bytes = read_limited(&directory.join(META)).ok()??;
+    serde_json::from_slice(&bytes).ok().map(|meta: Meta| meta.path)
+}
+
+fn backup(kind: Kind, path: String, place: String, metadata: &Metadata) -> Backup {
+    Backup {
+        kind,
+        path,
+        place,
+        generation: None,
+        // It got its place, and perhaps its second name, when it was made a backup, and the time of change with that.
+        since: u64::try_from(metadata.ctime()).unwrap_or_default(),
+        size: metadata.len(),
+        mode: Mode::from_bits(metadata.mode()),
+        link: metadata.is_symlink(),
+        needed: false,
+    }
+}

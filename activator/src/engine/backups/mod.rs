@@ -1,0 +1,9 @@
+//! Backups: listed, shown, and dropped under the lock of the host.
+
+mod discard;
+mod list;
+mod show;
+
+pub use discard::discard;
+pub use list::list;
+pub use show::{Wanted, show};

@@ -1,0 +1,80 @@
+//! The content of one backup.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+
+use rustix::fs::{Mode, OFlags};
+
+use super::list::found;
+use crate::SCHEMA;
+use crate::backup::{Backup, Content, Kind};
+use crate::host::{Host, host_file};
+use crate::problem::{Code, Problem};
+
+/// The largest content that is shown, in bytes.
+const LIMIT: u64 = 48 << 20;
+
+/// Which backup is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The path that it is a backup of, or its place on the host.
+    pub path: String,
+    /// The generation whose change made it.
+    pub generation: Option<u64>,
+    /// What stood there before the path was managed.
+    pub original: bool,
+}
+
+/// Reads the newest backup that is meant.
+///
+/// # Errors
+/// There is none, it cannot be read, or it is larger than 48 MiB.
+pub fn show(host: &Host, wanted: &Wanted) -> Result<(Content, Vec<u8>), Problem> {
+    let all = found(host)?;
+    let of_path: Vec<&Backup> =
+        all.iter().filter(|backup| backup.path == wanted.path || backup.place == wanted.path).collect();
+    let mut meant: Vec<Backup> = of_path
+        .iter()
+        .filter(|backup| wanted.generation.is_none_or(|number| backup.generation == Some(number)))
+        .filter(|backup| !wanted.original || backup.kind == Kind::Original)
+        .map(|backup| Backup::clone(backup))
+        .collect();
+    let backup = meant.pop().ok_or_else(|| none(wanted, !of_path.is_empty()))?;
+    meant.reverse();
+    let bytes = read(host, &backup).map_err(|error| host_file("read the backup", &backup.place, &error))?;
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if length > LIMIT {
+        return Err(Problem::new(Code::HostFile, "The backup is too large to be shown")
+            .at(&backup.place)
+            .because(format!("it has more than {} MiB", LIMIT >> 20))
+            .help("copy it from the host, as root: nixfleet run --sudo, or scp"));
+    }
+    Ok((Content { schema: SCHEMA, backup, others: meant, bytes: length }, bytes))
+}
+
+fn read(host: &Host, backup: &Backup) -> io::Result<Vec<u8>> {
+    let path = host.path(&backup.place);
+    if backup.link {
+        return Ok(fs::read_link(path)?.as_os_str().as_bytes().to_vec());
+    }
+    // A pipe or a device that somebody put there would never end.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is neither a file nor a link"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn none(wanted: &Wanted, has_others: bool) -> Problem {
+    let problem = Problem::new(Code::HostFile, "The host has no such backup").at(&wanted.path);
+    let problem = if has_others {
+        problem.because("it has other backups of this path")
+    } else {
+        problem.because("it has none of this path")
+    };
+    problem.help("see which there are: nixfleet backups list")
+}

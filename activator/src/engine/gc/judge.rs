@@ -1,0 +1,209 @@
+//! Which generations stay, and why. Pure, so that it can be tried with every profile.
+
+use std::collections::BTreeSet;
+
+use crate::engine::journal::Journal;
+use crate::engine::state::State;
+use crate::engine::status::last_run;
+use crate::gc::{Judged, Need, Request, Retention};
+use crate::host::Host;
+use crate::host::profile::{self, Profile};
+use crate::problem::{Code, Problem};
+use crate::report::GenerationInfo;
+
+/// The generations that something on the host refers to, by number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// Those in force: as the profile says, and as the state does.
+    pub current: BTreeSet<u64>,
+    /// Those that an interrupted change goes back or forward to.
+    pub open: BTreeSet<u64>,
+    /// Those that the last change came from and led to.
+    pub last: BTreeSet<u64>,
+}
+
+impl References {
+    /// Reads what refers to generations.
+    ///
+    /// # Errors
+    /// The state or the journal cannot be read, or nothing says which generation is in force.
+    pub fn read(host: &Host, profile: &Profile) -> Result<Self, Problem> {
+        let (state, _) = State::read(host)?;
+        let journal = Journal::read(host)?;
+        let last = last_run(host).map(|last| last.report);
+        let in_force = profile.current.iter().map(|generation| generation.number);
+        let current: BTreeSet<u64> = in_force.chain(state.generation).collect();
+        if current.is_empty() && journal.is_none() && !profile.generations.is_empty() {
+            return Err(Problem::new(Code::NoGeneration, "No generation is in force on the host")
+                .at(profile::DIRECTORY)
+                .because("so nothing says which of them are needed")
+                .help("apply first"));
+        }
+        let open = journal.iter().flat_map(|journal| journal.before.iter().chain([&journal.after]));
+        let last = last.iter().flat_map(|report| report.before.iter().chain(&report.after));
+        Ok(Self {
+            current,
+            open: open.map(|generation| generation.number).collect(),
+            last: last.map(|generation| generation.number).collect(),
+        })
+    }
+}
+
+/// Says of each generation why it stays. `generations`: oldest first. `at`: the moment from which ages are counted, in
+/// seconds since 1970-01-01 UTC.
+#[must_use]
+pub fn judge(
+    generations: &[GenerationInfo],
+    references: &References,
+    request: &Request,
+    at: u64,
+) -> Vec<Judged> {
+    let numbers = || generations.iter().map(|info| info.generation.number);
+    let before = |current: &u64| numbers().filter(|number| number < current).max();
+    let previous: BTreeSet<u64> = references.current.iter().filter_map(before).collect();
+    // The newest stays in any case: the next generation gets the number after it, and no number may come twice.
+    let newest = match request.retention {
+        Retention::Newest(count) => count.max(1),
+        Retention::Younger(_) => 1,
+    };
+    let from = generations.len().saturating_sub(newest);
+    let is_young = |info: &GenerationInfo| match request.retention {
+        Retention::Newest(_) => false,
+        Retention::Younger(age) => at.saturating_sub(info.created) < age,
+    };
+    let judged = generations.iter().enumerate().map(|(index, info)| {
+        let number = info.generation.number;
+        let needs = [
+            (references.current.contains(&number), Need::Current),
+            (previous.contains(&number), Need::Previous),
+            (references.last.contains(&number), Need::LastChange),
+            (references.open.contains(&number), Need::Transaction),
+            (request.pinned.contains(&number), Need::Pinned),
+            (request.pinned_to_unknown, Need::PinnedRevision),
+            (request.rollouts.contains(&number), Need::Rollout),
+            (index >= from, Need::Newest),
+            (is_young(info), Need::Young),
+        ];
+        let needed = needs.into_iter().filter_map(|(is_needed, need)| is_needed.then_some(need)).collect();
+        Judged { info: info.clone(), needed }
+    });
+    judged.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::Generation;
+
+    const DAY: u64 = 86400;
+    const NOW: u64 = 100 * DAY;
+
+    fn generation(number: u64, days_ago: u64) -> GenerationInfo {
+        let closure = format!("/nix/store/{number}");
+        GenerationInfo {
+            generation: Generation { number, closure },
+            created: NOW.saturating_sub(days_ago * DAY),
+        }
+    }
+
+    fn request(retention: Retention) -> Request {
+        Request { retention, pinned: BTreeSet::new(), pinned_to_unknown: false, rollouts: BTreeSet::new() }
+    }
+
+    fn at(current: u64) -> References {
+        References { current: BTreeSet::from([current]), ..References::default() }
+    }
+
+    fn going(judged: &[Judged]) -> Vec<u64> {
+        judged.iter().filter(|judged| judged.goes()).map(|judged| judged.info.generation.number).collect()
+    }
+
+    #[test]
+    fn the_newest_stay_with_what_is_needed() {
+        let all: Vec<_> = (1..=9).map(|number| generation(number, 10 - number)).collect();
+        let judged = judge(&all, &at(9), &request(Retention::Newest(3)), NOW);
+        assert_eq!(going(&judged), [1, 2, 3, 4, 5, 6]);
+        // After going back from 9 to 4, 3 is the way back and 9 the way forward.
+        let last = BTreeSet::from([9, 4]);
+        let judged = judge(&all, &References { last, ..at(4) }, &request(Retention::Newest(1)), NOW);
+        assert_eq!(going(&judged), [1, 2, 5, 6, 7, 8]);
+        let asked = Request {
+            pinned: BTreeSet::from([2]),
+            rollouts: BTreeSet::from([6]),
+            ..request(Retention::Newest(1))
+        };
+        let judged = judge(&all, &at(9), &asked, NOW);
+        assert_eq!(going(&judged), [1, 3, 4, 5, 7]);
+        assert_eq!(judged[1].needed, [Need::Pinned]);
+        assert_eq!(judged[8].needed, [Need::Current, Need::Newest]);
+        let unknown = Request { pinned_to_unknown: true, ..request(Retention::Newest(1)) };
+        assert_eq!(going(&judge(&all, &at(9), &unknown, NOW)), [0; 0]);
+    }
+
+    #[test]
+    fn only_what_is_old_goes_and_never_the_last_number() {
+        let all: Vec<_> = [(1, 40), (2, 31), (3, 29), (4, 50)].map(|(n, age)| generation(n, age)).into();
+        let judged = judge(&all, &at(3), &request(Retention::Younger(30 * DAY)), NOW);
+        assert_eq!(going(&judged), [1], "2 is the way back, 4 has the last number");
+        assert_eq!(judged[2].needed, [Need::Current, Need::Young]);
+    }
+
+    fn numbers() -> impl Strategy<Value = BTreeSet<u64>> {
+        prop::collection::btree_set(1..30_u64, 0..4)
+    }
+
+    fn retention() -> impl Strategy<Value = Retention> {
+        prop_oneof![
+            (0..12_usize).prop_map(Retention::Newest),
+            (0..60_u64).prop_map(|days| Retention::Younger(days * DAY)),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn nothing_goes_that_is_needed(
+            ages in prop::collection::btree_map(1..30_u64, 0..90_u64, 0..20),
+            current in numbers(), open in numbers(), last in numbers(),
+            pinned in numbers(), rollouts in numbers(), retention in retention(),
+        ) {
+            let all: Vec<_> = ages.iter().map(|(number, age)| generation(*number, *age)).collect();
+            let references = References { current, open, last };
+            let asked = Request { retention, pinned, pinned_to_unknown: false, rollouts };
+            let judged = judge(&all, &references, &asked, NOW);
+            let gone: BTreeSet<u64> = going(&judged).into_iter().collect();
+            let stay: Vec<_> =
+                all.iter().filter(|info| !gone.contains(&info.generation.number)).cloned().collect();
+
+            for kept in [&references.current, &references.open, &references.last, &asked.pinned, &asked.rollouts] {
+                prop_assert!(gone.is_disjoint(kept));
+            }
+            // The way back leads where it led.
+            for current in &references.current {
+                let back = |all: &[GenerationInfo]| {
+                    all.iter().map(|info| info.generation.number).rfind(|number| number < current)
+                };
+                prop_assert_eq!(back(&all), back(&stay));
+            }
+            // No number comes twice.
+            prop_assert_eq!(all.last(), stay.last());
+            match retention {
+                Retention::Newest(count) => {
+                    let newest = all.iter().rev().take(count);
+                    prop_assert!(newest.into_iter().all(|info| !gone.contains(&info.generation.number)));
+                }
+                Retention::Younger(age) => {
+                    let is_young = |info: &&GenerationInfo| NOW - info.created < age;
+                    prop_assert!(all.iter().filter(is_young).all(|info| !gone.contains(&info.generation.number)));
+                }
+            }
+            // Once it is done there is nothing left to do.
+            prop_assert!(going(&judge(&stay, &references, &asked, NOW)).is_empty());
+            // What stays is what has a reason, and what goes is old or beyond the number.
+            prop_assert_eq!(judged.len(), all.len());
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Generations that nobody needs any more: what a garbage collection would drop on a host, and what it dropped.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+use crate::report::{GenerationInfo, Outcome};
+
+/// Which generations a garbage collection keeps, beyond those that are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// This many of the newest.
+    Newest(usize),
+    /// Those made within this many seconds.
+    Younger(u64),
+}
+
+/// What is asked of a garbage collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Which generations it keeps.
+    pub retention: Retention,
+    /// Generations that the inventory pins the host to.
+    pub pinned: BTreeSet<u64>,
+    /// The inventory pins the host to a revision, and nobody knows which generation that is.
+    pub pinned_to_unknown: bool,
+    /// Generations that a rollout which has not ended may go back or forward to.
+    pub rollouts: BTreeSet<u64>,
+}
+
+/// Why a generation stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// It is in force.
+    Current,
+    /// `rollback` goes back to it.
+    Previous,
+    /// The last change of the host came from it or led to it.
+    LastChange,
+    /// An interrupted change goes back or forward to it.
+    Transaction,
+    /// The inventory pins the host to it.
+    Pinned,
+    /// The inventory pins the host to a revision, which may be this generation's.
+    PinnedRevision,
+    /// A rollout that has not ended may go back or forward to it.
+    Rollout,
+    /// It is among the newest, of which some are kept.
+    Newest,
+    /// It is younger than what was asked to go.
+    Young,
+    /// A newer NixFleet on the host has a reason that this one does not know.
+    #[serde(other)]
+    Other,
+}
+
+impl Need {
+    /// The reason in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "in force",
+            Self::Previous => "rollback goes back to it",
+            Self::LastChange => "part of the last change",
+            Self::Transaction => "needed by an interrupted change",
+            Self::Pinned => "pinned in the inventory",
+            Self::PinnedRevision => "may be the revision that the inventory pins",
+            Self::Rollout => "needed by a rollout that has not ended",
+            Self::Newest => "among the newest",
+            Self::Young => "not old enough",
+            Self::Other => "needed, says the host",
+        }
+    }
+}
+
+/// A generation, and why it stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Judged {
+    /// The generation.
+    #[serde(flatten)]
+    pub info: GenerationInfo,
+    /// Why it stays; it goes where there is no reason.
+    pub needed: Vec<Need>,
+}
+
+impl Judged {
+    /// Whether it goes.
+    #[must_use]
+    pub const fn goes(&self) -> bool {
+        self.needed.is_empty()
+    }
+}
+
+/// What a garbage collection would do on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GcPlan {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// Names the generations that would go; another set of them is not what was agreed to.
+    pub fingerprint: String,
+    /// The moment from which ages are counted, in seconds since 1970-01-01 UTC.
+    pub at: u64,
+    /// All generations, oldest first.
+    pub generations: Vec<Judged>,
+    /// An interrupted change, which is recovered first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<String>,
+    /// The filesystem of the Nix store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Disk>,
+    /// Why nothing can be dropped now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// What a garbage collection did on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GcReport {
+    /// Always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The generations that went.
+    pub dropped: Vec<GenerationInfo>,
+    /// What became of the store, where it was collected as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collected: Option<Collected>,
+    /// The filesystem of the Nix store afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Disk>,
+    /// What an interrupted earlier run had left, and how it was recovered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<String>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+    /// Wall-clock time on the host, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// What a garbage collection of the store removed, as Nix says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Collected {
+    /// How many store paths went.
+    pub paths: u64,
+    /// How much room that made, in bytes; Nix rounds it.
+    pub freed: u64,
+}
+
+/// The room on a filesystem, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Disk {
+    /// What is free for everybody.
+    pub free: u64,
+    /// All of it.
+    pub size: u64,
+}

@@ -1,0 +1,237 @@
+//! `gc` and `backups`: what takes room on a host and is needed no more.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use nixfleet_activate::backup::{Backup, Backups, DropReport, DropRequest};
+use nixfleet_activate::engine::gc::Order;
+use nixfleet_activate::engine::{backups, gc};
+use nixfleet_activate::gc::{GcPlan, GcReport, Request, Retention};
+use nixfleet_activate::host::lock::Holder;
+use nixfleet_activate::host::{Host, clock};
+use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::show;
+use serde::Serialize;
+
+use super::arguments::Common;
+use super::{FAILED, print, read};
+
+/// Flags of `gc`.
+#[derive(Args)]
+pub struct GcArgs {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    retention: RetentionArgs,
+    /// A generation that the inventory pins the host to.
+    #[arg(long, value_name = "N")]
+    pinned: Vec<u64>,
+    /// The inventory pins the host to a revision: every generation may be it.
+    #[arg(long)]
+    pinned_to_unknown: bool,
+    /// A generation that a rollout which has not ended refers to.
+    #[arg(long, value_name = "N")]
+    rollout: Vec<u64>,
+    /// Only show what would go. Changes nothing.
+    #[arg(long, conflicts_with_all = ["expect", "collect"])]
+    dry_run: bool,
+    /// The moment from which ages are counted, as the plan said it; now otherwise.
+    #[arg(long, value_name = "SECONDS SINCE 1970")]
+    at: Option<u64>,
+    /// The fingerprint of the plan that was agreed to; another plan is refused.
+    #[arg(long, value_name = "FINGERPRINT")]
+    expect: Option<String>,
+    /// Then collect the store, with this `nix-store`.
+    #[arg(long, value_name = "PROGRAM")]
+    collect: Option<String>,
+    /// Who runs this, for whoever finds the lock held.
+    #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
+    by: String,
+}
+
+/// Which generations stay.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct RetentionArgs {
+    /// Keep this many of the newest.
+    #[arg(long, value_name = "N")]
+    keep: Option<usize>,
+    /// Keep those that are younger.
+    #[arg(long, value_name = "SECONDS")]
+    older_than: Option<u64>,
+}
+
+/// What `backups` can do.
+#[derive(Subcommand)]
+pub enum BackupsCommand {
+    /// List backups. Changes nothing.
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Print the newest backup of a path: a line that describes it, then its content. Changes nothing.
+    Show {
+        #[command(flatten)]
+        common: Common,
+        /// The path, or the place of the backup.
+        #[arg(long)]
+        path: String,
+        /// The one that the change to this generation made.
+        #[arg(long, value_name = "N", conflicts_with = "original")]
+        generation: Option<u64>,
+        /// What stood there before the path was managed.
+        #[arg(long)]
+        original: bool,
+    },
+    /// Drop backups.
+    Drop {
+        #[command(flatten)]
+        common: Common,
+        /// Which, as they were listed; `-` for standard input.
+        #[arg(long, value_name = "FILE")]
+        request: PathBuf,
+        /// Who runs this, for whoever finds the lock held.
+        #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
+        by: String,
+    },
+}
+
+impl GcArgs {
+    /// Whether standard output is for a program.
+    pub const fn wants_json(&self) -> bool {
+        self.common.json
+    }
+
+    fn request(&self) -> Request {
+        let younger = self.retention.older_than.map(Retention::Younger);
+        Request {
+            retention: younger.unwrap_or_else(|| Retention::Newest(self.retention.keep.unwrap_or(1))),
+            pinned: self.pinned.iter().copied().collect(),
+            pinned_to_unknown: self.pinned_to_unknown,
+            rollouts: self.rollout.iter().copied().collect(),
+        }
+    }
+}
+
+impl BackupsCommand {
+    /// Whether standard output is for a program.
+    pub const fn wants_json(&self) -> bool {
+        match self {
+            Self::List { common } | Self::Show { common, .. } | Self::Drop { common, .. } => common.json,
+        }
+    }
+}
+
+/// Drops generations that nobody needs, or says which would go.
+///
+/// # Errors
+/// The host cannot be read.
+pub fn collect(args: &GcArgs) -> Result<ExitCode, Problem> {
+    let host = Host::open(&args.common.root)?;
+    let request = args.request();
+    let at = args.at.unwrap_or_else(clock::seconds);
+    if args.dry_run {
+        print(&gc::plan(&host, &request, at)?, args.common.json, shown_plan)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (expect, collect) = (args.expect.as_deref(), args.collect.as_deref());
+    let order = Order { request: &request, at, expect, collect };
+    let report = gc::collect(&host, order, &Holder::current(&args.by, "gc"));
+    ended(&report, report.problem.as_ref(), args.common.json, shown_report)
+}
+
+/// Lists, shows or drops backups.
+///
+/// # Errors
+/// The host cannot be read, there is no such backup, or the request cannot be read.
+pub fn of_backups(command: BackupsCommand) -> Result<ExitCode, Problem> {
+    match command {
+        BackupsCommand::List { common } => {
+            print(&backups::list(&Host::open(&common.root)?)?, common.json, shown_list)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        BackupsCommand::Show { common, path, generation, original } => {
+            let wanted = backups::Wanted { path, generation, original };
+            let (head, bytes) = backups::show(&Host::open(&common.root)?, &wanted)?;
+            print(&head, common.json, |_| String::new())?;
+            let written = io::stdout().lock().write_all(&bytes);
+            written.map_err(|error| {
+                Problem::new(Code::Usage, "The backup could not be printed").because(error)
+            })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        BackupsCommand::Drop { common, request, by } => {
+            let unreadable = |error: serde_json::Error| {
+                Problem::new(Code::Usage, "The request cannot be read").because(error)
+            };
+            let request: DropRequest = serde_json::from_slice(&read(&request)?).map_err(unreadable)?;
+            let holder = Holder::current(&by, "backups drop");
+            let report = backups::discard(&Host::open(&common.root)?, &request, &holder);
+            ended(&report, report.problem.as_ref(), common.json, shown_drop)
+        }
+    }
+}
+
+/// Prints a report; the exit code follows what became of the host.
+fn ended<T: Serialize>(
+    report: &T,
+    problem: Option<&Problem>,
+    json: bool,
+    shown: impl Fn(&T) -> String,
+) -> Result<ExitCode, Problem> {
+    print(report, json, shown)?;
+    let Some(problem) = problem else { return Ok(ExitCode::SUCCESS) };
+    if !json {
+        eprint!("{}", show::problem(problem));
+    }
+    Ok(ExitCode::from(FAILED))
+}
+
+fn shown_plan(plan: &GcPlan) -> String {
+    let mut text = String::new();
+    for judged in &plan.generations {
+        let generation = &judged.info.generation;
+        let reasons: Vec<&str> = judged.needed.iter().map(|need| need.as_str()).collect();
+        let fate = if judged.goes() { "goes".to_owned() } else { format!("stays: {}", reasons.join(", ")) };
+        let _ = writeln!(text, "generation {} {fate}", generation.number);
+    }
+    if let Some(problem) = &plan.problem {
+        let _ = writeln!(text, "{problem}");
+    }
+    text
+}
+
+fn shown_report(report: &GcReport) -> String {
+    let mut text = String::new();
+    if let Some(recovered) = &report.recovered {
+        let _ = writeln!(text, "recovered: {recovered}");
+    }
+    for info in &report.dropped {
+        let _ = writeln!(text, "dropped generation {}", info.generation.number);
+    }
+    if let Some(collected) = &report.collected {
+        let _ = writeln!(text, "collected {} store paths, {} bytes", collected.paths, collected.freed);
+    }
+    text
+}
+
+fn shown_list(backups: &Backups) -> String {
+    lines("", &backups.backups)
+}
+
+fn shown_drop(report: &DropReport) -> String {
+    lines("dropped ", &report.dropped)
+}
+
+fn lines(verb: &str, backups: &[Backup]) -> String {
+    let mut text = String::new();
+    for backup in backups {
+        let Backup { path, size, place, .. } = backup;
+        let needed = if backup.needed { ", comes back when management ends" } else { "" };
+        let _ = writeln!(text, "{verb}{path}: {} of {size} bytes at {place}{needed}", backup.kind.as_str());
+    }
+    text
+}

@@ -24,11 +24,17 @@ let
         mistake "${here} has both text and source" "only one of them can be its content"
           "${here} = { source = ./file; };"
       )
-      ++ lib.optional (value.validate != null && !lib.any (lib.hasInfix "%s") value.validate) (
-        mistake "${here}.validate does not say where the file stands"
-          "one of its words must contain %s, which stands for the new file"
-          "${here}.validate = [ \"/usr/sbin/visudo\" \"-cf\" \"%s\" ];"
-      );
+      ++
+        lib.optional
+          (
+            value.validate != null
+            && !lib.any (word: lib.isString word && lib.hasInfix "%s" word) value.validate
+          )
+          (
+            mistake "${here}.validate does not say where the file stands"
+              "one of its words must contain %s, which stands for the new file"
+              "${here}.validate = [ \"/usr/sbin/visudo\" \"-cf\" \"%s\" ];"
+          );
 
   file = types.record {
     description = "a set that describes a file";
@@ -59,7 +65,7 @@ let
         description = "Units to reload when the file changes, if they run.";
       };
       validate = mkOption {
-        type = types.nullOr (types.listOf types.line);
+        type = types.nullOr (types.listOf types.argument);
         default = null;
         example = [
           "/usr/sbin/visudo"

@@ -67,7 +67,7 @@ let
       mistake "${here} looks at a unit from the operator's side" "units are known on the host alone"
         "${here}.from = \"host\";"
     )
-    ++ lib.optional (value.command != null && !lib.hasPrefix "/" (lib.head (value.command ++ [ "" ]))) (
+    ++ lib.optional (value.command != null && !namesProgram (lib.head (value.command ++ [ "" ]))) (
       mistake "${here}.command names no program by its path"
         "it runs without a shell, and says nothing of where programs are looked for"
         "${here}.command = [ \"/usr/bin/pg_isready\" ];"
@@ -77,6 +77,8 @@ let
         "a change waits for it, and waits ${toString longest} s at most"
         "${here}.retries = 3;"
     );
+
+  namesProgram = word: builtins.isPath word || lib.hasPrefix "/" word;
 
   seconds =
     low: high:
@@ -123,7 +125,7 @@ let
         description = "Something that has to accept connections.";
       };
       command = mkOption {
-        type = types.nullOr (types.listOf types.line);
+        type = types.nullOr (types.listOf types.argument);
         default = null;
         example = lib.literalExpression "[ \"\${pkgs.postgresql}/bin/pg_isready\" \"-q\" ]";
         description = ''

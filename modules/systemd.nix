@@ -3,7 +3,7 @@
 let
   inherit (lib) mkOption;
 
-  unitText = import ./unit-text.nix { inherit lib; };
+  unitText = import ./unit-text.nix { inherit lib types; };
 
   content = {
     text = mkOption {

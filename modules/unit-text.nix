@@ -1,10 +1,9 @@
 # The text of a systemd unit from its sections: [Unit] first and [Install] last, as people write them.
-{ lib }:
+{ lib, types }:
 let
   inherit (builtins)
     attrNames
     concatStringsSep
-    isBool
     isList
     ;
 
@@ -17,11 +16,12 @@ let
     else
       1;
 
-  word = value: if isBool value then lib.boolToString value else "${toString value}";
-
   setting =
     name: value:
-    if isList value then map (one: "${name}=${word one}") value else [ "${name}=${word value}" ];
+    if isList value then
+      map (one: "${name}=${types.storeText one}") value
+    else
+      [ "${name}=${types.storeText value}" ];
 
   section =
     name: settings:

@@ -3,7 +3,7 @@
 let
   accounts = import ./accounts.nix { inherit lib types; };
   authorizedKeys = import ./authorized-keys.nix { inherit lib; };
-  healthChecks = import ./health-checks.nix { inherit lib; };
+  healthChecks = import ./health-checks.nix { inherit lib types; };
   loginPath = import ./login-path.nix { inherit lib; };
   packageProfile = import ./package-profile.nix { inherit lib; };
   paths = import ./paths.nix { inherit lib types; };
@@ -31,7 +31,8 @@ let
     file
     // {
       inherit path;
-      source = if file.source == null then null else "${file.source}";
+      source = if file.source == null then null else types.storeSource file.source;
+      validate = if file.validate == null then null else map types.storeText file.validate;
       mode = fourDigits file.mode;
     };
 

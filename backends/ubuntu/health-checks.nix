@@ -1,5 +1,5 @@
 # Health checks in the Intent document.
-{ lib }:
+{ lib, types }:
 host: checks:
 let
   address = check: if check.from == "operator" then host.addr else "localhost";
@@ -9,6 +9,7 @@ let
     check
     // {
       inherit name;
+      command = if check.command == null then null else map types.storeText check.command;
       tcp =
         if check.tcp == null || check.tcp.host != null then
           check.tcp

@@ -54,6 +54,7 @@ in
         "app: unit"
         "page: http"
         "port: tcp"
+        "script: command"
         "self: command"
       ];
     };
@@ -62,6 +63,35 @@ in
   "a file from the store has its own content" = {
     expr = builtins.hashFile "sha256" ./everything.nix == manifest.entries."/etc/app.nix".sha256;
     expected = true;
+  };
+
+  # Where Nix reads a file of the store, it remembers what of the closure stands in it.
+  "the closure brings the files that units and commands name" = {
+    expr =
+      let
+        namesIn =
+          file:
+          lib.sort lib.lessThan (map nameOf (lib.attrNames (builtins.getContext (builtins.readFile file))));
+        nameOf = path: lib.substring 33 (-1) (baseNameOf path);
+        ofEntry = path: namesIn "${closure}/${manifest.entries.${path}.source}";
+      in
+      {
+        unit = ofEntry "/etc/systemd/system/app.service";
+        dropIn = ofEntry "/etc/systemd/system/ssh.service.d/10-limits.conf";
+        commands = lib.filter (lib.hasSuffix ".sh") (namesIn "${closure}/manifest.json");
+      };
+    expected = {
+      unit = [
+        "environment"
+        "hello-2.0"
+        "start.sh"
+      ];
+      dropIn = [ "stop.sh" ];
+      commands = [
+        "check.sh"
+        "validate.sh"
+      ];
+    };
   };
 
   "the closure brings the profile and the activator" = {

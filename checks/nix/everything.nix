@@ -58,9 +58,9 @@
         group = "app";
         restartUnits = [ "app.service" ];
         reloadUnits = [ "ssh.service" ];
+        # Paths without quotes are files of the fleet, which come with the host's closure.
         validate = [
-          "/usr/bin/test"
-          "-s"
+          ./program/validate.sh
           "%s"
         ];
         onConflict = "backup";
@@ -96,6 +96,10 @@
           onFailure = "continue";
         };
         self.command = [ "${pkgs.hello}/bin/hello" ];
+        script.command = [
+          ./program/check.sh
+          "--quiet"
+        ];
       };
 
       nixfleet.systemd.units = {
@@ -103,6 +107,11 @@
           sections = {
             Unit.Description = "The application";
             Service.ExecStart = "${pkgs.hello}/bin/hello";
+            Service.ExecStartPre = [
+              "/bin/true"
+              ./program/start.sh
+            ];
+            Service.EnvironmentFile = ./program/environment;
             Install = {
               WantedBy = "multi-user.target";
               Alias = "application.service";
@@ -125,7 +134,10 @@
         "app.target".sections.Unit.Description = "Everything of the application";
         "app.path".sections.Path.PathExists = "/srv/app/go";
         "ssh.service".dropIns = {
-          "10-limits.conf".sections.Service.MemoryMax = "1G";
+          "10-limits.conf".sections.Service = {
+            MemoryMax = "1G";
+            ExecStopPost = ./program/stop.sh;
+          };
           "20-text.conf".text = "[Service]\nTasksMax=100\n";
         };
       };

@@ -42,4 +42,5 @@ in
   inherit (sets) entries;
 }
 // import ./resolve.nix { inherit lib problem; }
+// import ./store-text.nix { inherit lib; }
 // import ./strangers.nix { inherit lib problem; }

@@ -142,6 +142,14 @@ rec {
     placeholder = "-";
   };
 
+  # A word of a command; a path stands for its copy in the store.
+  argument = scalar {
+    name = "argument";
+    description = "a string of one line or a path";
+    accepts = value: builtins.isPath value || line.accepts value;
+    placeholder = "";
+  };
+
   intBetween =
     {
       noun,

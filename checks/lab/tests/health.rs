@@ -31,6 +31,13 @@ fn serves_over_tls(host: &Guest) {
 fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     let lab = converged();
     serves_over_tls(web(&lab));
+    // Scripts beside the modules, which come to the host with what names them.
+    let operator = lab.operator().unwrap();
+    let scripts = "printf '#!/bin/sh\ntouch /run/web/prepared\n' > roles/prepare.sh && \
+        printf '#!/bin/sh\ntest -e \"$1\"\n' > roles/ready.sh && chmod +x roles/*.sh";
+    operator.types(scripts).unwrap().success().unwrap();
+    let prepares = "Restart = \"on-failure\"; RuntimeDirectory = \"web\"; ExecStartPre = [ ./prepare.sh ];";
+    operator.edits("roles/web.nix", "Restart = \"on-failure\";", prepares).unwrap();
     // Good ones first: all of them are tried behind one change.
     checks(
         &lab,
@@ -45,12 +52,13 @@ fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     };
     port.tcp.port = 22;
     command.command = [ "${pkgs.busybox}/bin/busybox" "test" "-e" "/etc/web/httpd.conf" ];
+    script.command = [ ./ready.sh "/run/web/prepared" ];
     outside = { http.url = "http://${host.addr}:8080/"; from = "operator"; };
     door = { tcp.port = 22; from = "operator"; };"#,
     );
     let (finished, host) = apply(&lab, "");
     assert!(finished.ok(), "{finished}");
-    assert_eq!(found(&host).len(), 9, "{host:#}");
+    assert_eq!(found(&host).len(), 10, "{host:#}");
     assert!(found(&host).iter().all(|(_, passed, ..)| *passed), "{host:#}");
     let before = generation(web(&lab));
 

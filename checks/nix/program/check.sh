@@ -1,0 +1,3 @@
+#!/bin/sh
+# What check runs in everything.nix.
+exit 0

@@ -1,0 +1,3 @@
+#!/bin/sh
+# What validate runs in everything.nix.
+exit 0

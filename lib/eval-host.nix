@@ -41,7 +41,10 @@ let
     lib.concatMap (result: result.problems) (lib.attrValues resolved)
     ++ types.strangerProblems options (config._strangers or [ ])
     ++ lib.optionals (fleet.backends ? ${host.base}) (
-      fleet.backends.${host.base}.problems { inherit intent options; }
+      fleet.backends.${host.base}.problems {
+        inherit intent options;
+        inherit (fleet) inputs;
+      }
     );
 in
 {

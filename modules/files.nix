@@ -75,7 +75,7 @@ let
         description = ''
           A command that must accept the new content before anything changes on the host, word by word and without a
           shell; `%s` stands for the new file. It sees the users and groups that come with the change; what will belong
-          to one of them belongs to root alone at that moment.
+          to one of them belongs to root alone at that moment. A word may be a path beside the module, such as `./check.sh`.
         '';
       };
       onConflict = mkOption {

@@ -130,7 +130,8 @@ let
         example = lib.literalExpression "[ \"\${pkgs.postgresql}/bin/pg_isready\" \"-q\" ]";
         description = ''
           A command that has to end with exit code 0, word by word and without a shell; the first word is a path. It runs as
-          root on the host, or as you from the operator's side, with an environment of its own.
+          root on the host, or as you from the operator's side, with an environment of its own. A word may be a path beside the
+          module, such as `./check.sh`.
         '';
       };
       interval = mkOption {

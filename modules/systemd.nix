@@ -22,7 +22,8 @@ let
       };
       description = ''
         The sections and their settings, with systemd's own names. A list repeats the setting; an empty string first in it
-        clears what was set before.
+        clears what was set before. A file beside the module, as in `ExecStart = ./app.sh`, comes to the host with the unit;
+        in a text it is written `"''${./app.sh} --verbose"`.
       '';
     };
   };

@@ -8,6 +8,7 @@ let
   packageProfile = import ./package-profile.nix { inherit lib; };
   paths = import ./paths.nix { inherit lib types; };
   recovery = import ./recovery.nix;
+  references = import ./references.nix { inherit lib types; };
 
   # What the backend adds to the files and directories that modules declare.
   additions = intent: activator: [
@@ -58,13 +59,18 @@ in
 {
   # Mistakes that only show when everything a host has is seen together.
   problems =
-    { intent, options }:
+    {
+      intent,
+      options,
+      inputs,
+    }:
     accounts.problems { inherit intent options; }
     ++ paths.problems {
       inherit intent options;
       # The paths alone matter here.
       added = additions intent null;
-    };
+    }
+    ++ references.problems { inherit intent options inputs; };
 
   # The Intent document, the input of `nixfleet-activate build` (activator/src/intent.rs).
   document =

@@ -25,6 +25,7 @@ let
     options = import ./options.nix world;
     outputs = import ./outputs.nix world;
     packages = import ./packages.nix world;
+    references = import ./references.nix world;
     rollouts = import ./rollouts.nix world;
     systemd = import ./systemd.nix world;
   }

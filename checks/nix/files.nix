@@ -42,6 +42,23 @@
     ];
   };
 
+  "a source without a reference is copied" = {
+    expr =
+      let
+        # A module's own file, as `toString ./files.nix` names it where Nix evaluates a flake.
+        plain = builtins.unsafeDiscardStringContext "${./files.nix}";
+        file = lib.head (declaredFiles (document [ { nixfleet.files."/etc/x".source = plain; } ]));
+      in
+      [
+        (builtins.hasContext file.source)
+        (builtins.readFile file.source == builtins.readFile ./files.nix)
+      ];
+    expected = [
+      true
+      true
+    ];
+  };
+
   "a file may belong to any account of the host, by name or number" = {
     expr =
       let

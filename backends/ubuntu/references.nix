@@ -1,0 +1,92 @@
+# Store paths that stand in a text as mere letters, as `toString ./file` leaves them: Nix does not know that the host needs
+# them, so it would never get them.
+{ lib, types }:
+let
+  inherit (builtins) attrNames concatMap replaceStrings;
+  inherit (types) problem;
+
+  # Regular expressions are slow on the content of files, so this comes before them.
+  contains = part: text: replaceStrings [ part ] [ "" ] text != text;
+
+  storePath = ".*(${builtins.storeDir}/[0-9a-z]{32}-[^[:space:]\"';]+).*";
+
+  # The source of the fleet, a store path where a flake is evaluated.
+  sourceOf =
+    inputs:
+    let
+      found = builtins.match "(${builtins.storeDir}/[^/]+).*" (
+        builtins.unsafeDiscardStringContext (toString (inputs.self or ""))
+      );
+    in
+    if found == null then null else lib.head found;
+
+  lost =
+    option: name: within: path: example:
+    let
+      loc = option.loc ++ [ name ] ++ within;
+    in
+    problem.make {
+      inherit loc;
+      def = types.definitionOf option name;
+      what = "${lib.showOption loc} names ${path}, which the host would not get";
+      why = "after toString, or in a plain string, Nix does not know that this is a file of the store";
+      example = example loc;
+    };
+  inText = loc: "${lib.showOption loc}.text = \"… \${./app.sh} …\";";
+  inUnit = _: "ExecStart = \"\${./app.sh} --verbose\";";
+  inCommand = loc: "${lib.showOption loc} = [ ./app.sh ];";
+in
+{
+  problems =
+    {
+      intent,
+      options,
+      inputs,
+    }:
+    let
+      source = sourceOf inputs;
+
+      # A file may well speak of the store, but of the fleet's own source only by mistake.
+      isLostIn = text: text != null && contains source text && !(builtins.getContext text ? ${source});
+      lostInFiles = lib.optionals (source != null) (
+        lib.filter (path: isLostIn intent.files.${path}.text) (attrNames intent.files)
+      );
+
+      ofText =
+        option: name: within: example: text:
+        let
+          context = builtins.getContext text;
+          found = if !contains "${builtins.storeDir}/" text then null else builtins.match storePath text;
+          isLost = context == { } || (source != null && isLostIn text);
+        in
+        lib.optional (found != null && isLost) (lost option name within (lib.head found) example);
+
+      ofCommand =
+        option: name: within: command:
+        if command == null then
+          [ ]
+        else
+          ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command);
+
+      inherit (options.nixfleet) files healthChecks;
+      inherit (options.nixfleet.systemd) units;
+      ofUnit =
+        name: unit:
+        lib.optionals (unit.text != null) (ofText units name [ ] inUnit unit.text)
+        ++ concatMap (
+          file:
+          ofText units name [
+            "dropIns"
+            file
+          ] inUnit unit.dropIns.${file}.text
+        ) (attrNames unit.dropIns);
+    in
+    map (path: lost files path [ ] "the fleet's own source, ${source}" inText) lostInFiles
+    ++ concatMap (name: ofUnit name intent.units.${name}) (attrNames intent.units)
+    ++ concatMap (path: ofCommand files path [ "validate" ] intent.files.${path}.validate) (
+      attrNames intent.files
+    )
+    ++ concatMap (name: ofCommand healthChecks name [ "command" ] intent.healthChecks.${name}.command) (
+      attrNames intent.healthChecks
+    );
+}

@@ -11,10 +11,10 @@ let
   references = import ./references.nix { inherit lib types; };
 
   # What the backend adds to the files and directories that modules declare.
-  additions = intent: activator: [
+  additions = intent: [
     (loginPath intent.packages)
     (authorizedKeys intent.users)
-    (recovery activator)
+    recovery
   ];
 
   fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;
@@ -68,7 +68,7 @@ in
     ++ paths.problems {
       inherit intent options;
       # The paths alone matter here.
-      added = additions intent null;
+      added = additions intent;
     }
     ++ references.problems { inherit intent options inputs; };
 
@@ -80,7 +80,7 @@ in
       activator,
     }:
     let
-      added = additions intent activator;
+      added = additions intent;
       files = lib.foldl' (all: more: all // more.files) intent.files added;
       directories = lib.foldl' (all: more: all // more.directories) intent.directories added;
     in

@@ -10,13 +10,13 @@ use super::planner::Planned;
 use super::slots::{self, CONTENT, KEPT, ORIGINALS, SLOTS};
 use super::state::{FileStat, Origin};
 use super::target::Target;
+use crate::digest;
 use crate::host::lock::Holder;
 use crate::host::walk::{self, Directory, Place, Walk};
 use crate::host::{HOME, Host, host_file};
 use crate::plan::{Generation, Keep, Step};
 use crate::problem::{Code, Problem};
 use crate::values::{AbsPath, ManagedPath};
-use crate::{SCHEMA, digest};
 
 /// Looks up everything that undoing each step would need.
 ///
@@ -38,7 +38,8 @@ pub fn begin(host: &Host, planned: &Planned, target: &Target, holder: Holder) ->
     let steps = planned.plan.steps.iter().enumerate();
     let operations = steps.map(|(index, step)| beginner.operation(index, step)).collect::<Result<_, _>>()?;
     let after = Generation { number, closure: target.closure.clone() };
-    Ok(Journal { schema: SCHEMA, transaction, holder, phase: Phase::Preparing, before, after, operations })
+    let (schema, phase) = (Journal::SCHEMA, Phase::Preparing);
+    Ok(Journal { schema, transaction, holder, phase, before, after, operations })
 }
 
 /// Paths that become directories, and paths that are none afterwards.

@@ -11,7 +11,7 @@ use super::state::{self, FileStat, Origin, Owned, OwnedUser, State, Thing};
 use super::swap::{Places, Swapper};
 use super::target::Target;
 use super::undo::{forget_original, remove_slots};
-use crate::SCHEMA;
+use crate::host::activator::Version;
 use crate::host::walk::{self, Walk};
 use crate::host::{Host, clock, profile};
 use crate::manifest::{Access, Entry, Manifest};
@@ -60,7 +60,8 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
         paths.insert(directory, owned);
     }
     State {
-        schema: SCHEMA,
+        schema: State::SCHEMA,
+        activator: old.activator.max(Some(Version::own())),
         transaction: journal.transaction,
         host: manifest.host.clone(),
         generation: Some(journal.after.number),

@@ -32,7 +32,7 @@ use crate::values::{Mode, UnitName};
 pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
     let bytes = host.read_record(RECORD).ok()??;
     let recorded: Recorded<'_> = serde_json::from_slice(&bytes).ok()?;
-    let in_force = recorded.schema == SCHEMA
+    let in_force = recorded.schema == State::SCHEMA
         && recorded.manifest.as_ref() == Some(&offer.digest)
         && recorded.closure.as_ref() == Some(&offer.closure);
     let outline: Outline<'_> =

@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::slots::{self, SLOTS};
-use crate::SCHEMA;
 use crate::host::accounts::Account;
 use crate::host::lock::Holder;
 use crate::host::systemd::UnitState;
@@ -22,7 +21,7 @@ pub const RECORD: &str = "journal.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
-    /// Always [`SCHEMA`].
+    /// [`Journal::SCHEMA`] as it is written; older ones are read.
     pub schema: u32,
     /// Its number; the state carries it once the transaction is committed.
     pub transaction: u64,
@@ -118,6 +117,11 @@ pub struct Replaced {
 }
 
 impl Journal {
+    /// The schema that is written. An activator that does not know it could not undo all that was done.
+    pub const SCHEMA: u32 = 2;
+    /// The oldest that is read.
+    const OLDEST: u32 = 1;
+
     /// Reads the journal of a host; nothing where no transaction is open.
     ///
     /// # Errors
@@ -132,10 +136,19 @@ impl Journal {
     /// # Errors
     /// As [`Journal::read`]; also where it names a place that no run of ours would have taken.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
-        let journal: Self = serde_json::from_slice(bytes).map_err(|error| unreadable(&error.to_string()))?;
-        if journal.schema != SCHEMA {
-            let schema = journal.schema;
-            return Err(unreadable(&format!("its schema is {schema}, and this activator reads {SCHEMA}")));
+        let refused = |error: serde_json::Error| unreadable(&error.to_string());
+        let journal = serde_json::from_slice::<Self>(bytes);
+        // One that does not fit is looked at again for its schema, which says more.
+        let schema = match &journal {
+            Ok(journal) => journal.schema,
+            Err(_) => serde_json::from_slice::<Head>(bytes).map_err(refused)?.schema,
+        };
+        if schema > Self::SCHEMA {
+            return Err(newer(schema));
+        }
+        let journal = journal.map_err(refused)?;
+        if schema < Self::OLDEST {
+            return Err(unreadable(&format!("its schema is {schema}")));
         }
         let strange = journal
             .operations
@@ -199,6 +212,22 @@ impl Operation {
         let original = original.as_ref().filter(|original| !slots::is_original(original));
         kept.or(slot).or(original)
     }
+}
+
+/// As much of a journal as tells whether the rest can be read.
+#[derive(Deserialize)]
+struct Head {
+    schema: u32,
+}
+
+fn newer(schema: u32) -> Problem {
+    let (oldest, newest) = (Journal::OLDEST, Journal::SCHEMA);
+    Problem::new(Code::Recovery, "A newer NixFleet was interrupted on the host")
+        .at(format!("{HOME}/{RECORD}"))
+        .because(format!(
+            "the schema of its journal is {schema}, and this activator reads {oldest} to {newest}"
+        ))
+        .help("apply with the newer NixFleet; nothing was touched")
 }
 
 fn unreadable(why: &str) -> Problem {

@@ -38,6 +38,7 @@ pub mod owners;
 pub mod planner;
 mod recorded;
 pub mod recover;
+pub mod recovery_unit;
 pub mod settle;
 pub mod slots;
 pub mod stage;

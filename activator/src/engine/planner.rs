@@ -1,7 +1,7 @@
 //! Reads everything and puts a plan together. Changes nothing.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
@@ -131,7 +131,7 @@ pub fn add_texts(plan: &mut Plan, host: &Host, target: &Target) {
                 add_before(&mut walk, path, before, &mut budget);
                 if let Some(Entry::File(file)) = target.manifest.entries.get(path)
                     && after.size <= FileView::TEXT_LIMIT.min(budget)
-                    && let Ok(source) = File::open(target.source(&file.source))
+                    && let Ok(source) = target.content(path, file)
                 {
                     after.text = text(source, after.size, &mut budget);
                 }
@@ -157,7 +157,7 @@ fn add_before(walk: &mut Walk<'_>, path: &ManagedPath, before: &mut Option<FileV
 }
 
 /// The content of a file if it is text of the expected length.
-fn text(file: File, size: u64, budget: &mut u64) -> Option<String> {
+fn text(file: impl Read, size: u64, budget: &mut u64) -> Option<String> {
     let mut bytes = Vec::new();
     file.take(size + 1).read_to_end(&mut bytes).ok()?;
     let text =

@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::slots::is_original;
 use super::state::{FileStat, Origin, Owned, OwnedUser, State, Thing};
+use crate::host::activator::Version;
 use crate::manifest::{Access, Package, Unit};
 use crate::values::{AccountName, Invalid, ManagedPath, Mode, UnitName};
 
@@ -19,6 +20,8 @@ use crate::values::{AccountName, Invalid, ManagedPath, Mode, UnitName};
 #[serde(rename_all = "camelCase")]
 pub struct Recorded<'r> {
     pub schema: u32,
+    #[serde(default)]
+    activator: Option<Version>,
     transaction: u64,
     host: String,
     pub generation: Option<u64>,
@@ -85,6 +88,7 @@ impl<'r> Recorded<'r> {
         let paths = std::mem::take(&mut self.paths);
         let state = State {
             schema: self.schema,
+            activator: self.activator,
             transaction: self.transaction,
             host: self.host,
             generation: self.generation,

@@ -7,7 +7,7 @@ use super::{commit, status};
 use crate::SCHEMA;
 use crate::host::Host;
 use crate::host::lock::{Holder, Lock};
-use crate::host::profile::{self, Profile};
+use crate::host::profile::Profile;
 use crate::host::transcript::Transcript;
 use crate::plan::Generation;
 use crate::problem::{Code, Problem};
@@ -72,7 +72,7 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
 fn put_right(host: &Host, moment: Moment) -> Result<Option<Recovered>, Problem> {
     let Some(journal) = Journal::read(host)? else {
         // A run that died in the moment before its journal stood, or after it went, leaves its closure pinned.
-        profile::unpin(host)?;
+        undo::forget_transaction(host)?;
         return Ok(None);
     };
     let (state, _) = State::read(host)?;

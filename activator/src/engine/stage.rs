@@ -151,7 +151,7 @@ fn create_directory(directory: Directory<'_>, name: &str) -> io::Result<OwnedFd>
 /// Copies the content of a file from the closure, and makes sure that it is what the manifest says.
 fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Result<(), Problem> {
     let source = target.source(&file.source);
-    let mut from = File::open(&source).map_err(|error| host_file("read", &source, &error))?;
+    let mut from = target.content(path, file).map_err(|error| host_file("read", &source, &error))?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 64 * 1024];
     loop {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::recorded::Recorded;
-use crate::SCHEMA;
+use crate::host::activator::Version;
 use crate::host::{HOME, Host};
 use crate::manifest::{Access, Package, Unit};
 use crate::problem::{Code, Problem};
@@ -20,8 +20,11 @@ pub const RECORD: &str = "state.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
-    /// Always [`SCHEMA`].
+    /// [`State::SCHEMA`] as it is written; older ones are read.
     pub schema: u32,
+    /// The newest activator that committed a transaction; nothing where that was one of schema 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activator: Option<Version>,
     /// The transaction that wrote it, from 1; tells a recovery on which side of the commit point a run ended.
     pub transaction: u64,
     /// The host's name, from the manifest.
@@ -47,7 +50,8 @@ pub struct State {
 impl Default for State {
     fn default() -> Self {
         Self {
-            schema: SCHEMA,
+            schema: Self::SCHEMA,
+            activator: None,
             transaction: 0,
             host: String::new(),
             generation: None,
@@ -173,6 +177,11 @@ pub struct OwnedUser {
 }
 
 impl State {
+    /// The schema that is written. An activator that does not know it would lose what the others say.
+    pub const SCHEMA: u32 = 2;
+    /// The oldest that is read.
+    const OLDEST: u32 = 1;
+
     /// Reads the state of a host; the default where nothing was ever applied. Also gives its bytes.
     ///
     /// # Errors
@@ -199,13 +208,17 @@ impl State {
             Ok(recorded) => recorded.schema,
             Err(_) => serde_json::from_slice::<Head>(bytes).map_err(refused)?.schema,
         };
-        if schema > SCHEMA {
+        if schema > Self::SCHEMA {
             return Err(Problem::new(Code::State, "A newer NixFleet wrote the state of the host")
                 .at(at)
-                .because(format!("its schema is {schema}, and this activator reads {SCHEMA}"))
+                .because(format!(
+                    "its schema is {schema}, and this activator reads {} to {}",
+                    Self::OLDEST,
+                    Self::SCHEMA
+                ))
                 .help("apply with the newer NixFleet; nothing was touched"));
         }
-        if schema < SCHEMA {
+        if schema < Self::OLDEST {
             return Err(unreadable(&at, &format!("its schema is {schema}")));
         }
         recorded.map_err(refused)?.try_into().map_err(|why: String| unreadable(&at, &why))
@@ -232,10 +245,10 @@ mod tests {
     #[test]
     fn a_state_that_cannot_be_trusted_is_refused() {
         let code = |bytes: &[u8]| State::parse(bytes).unwrap_err();
-        for bytes in [&b""[..], b"{", b"{}", b"{\"schema\":1}", b"[]", b"{\"schema\":0}"] {
+        for bytes in [&b""[..], b"{", b"{}", b"{\"schema\":2}", b"[]", b"{\"schema\":0}"] {
             assert_eq!(code(bytes).code, Code::State);
         }
-        assert!(code(b"{\"schema\":2}").what.contains("newer"));
+        assert!(code(b"{\"schema\":3}").what.contains("newer"));
         let state = serde_json::to_vec(&State::default()).unwrap();
         assert_eq!(State::parse(&state).unwrap(), State::default());
     }

@@ -1,15 +1,18 @@
 //! What a host should converge to: a manifest and the closure it belongs to.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::diff::Desired;
+use super::recovery_unit;
 use crate::digest;
 use crate::host::profile::Profile;
 use crate::host::record::read_limited;
-use crate::manifest::Manifest;
+use crate::manifest::{FileEntry, Manifest};
 use crate::plan::Generation;
 use crate::problem::{Code, Problem};
-use crate::values::AbsPath;
+use crate::values::{AbsPath, ManagedPath};
 
 /// A manifest, its bytes, and its closure.
 #[derive(Clone, Debug)]
@@ -93,10 +96,11 @@ impl Offer {
     /// [`Code::InvalidManifest`].
     pub fn open(self) -> Result<Target, Problem> {
         let Self { manifest, digest, closure, number, location } = self;
-        let manifest = Manifest::parse(&manifest).map_err(|problem| match location {
+        let mut manifest = Manifest::parse(&manifest).map_err(|problem| match location {
             Some(path) => problem.at(path.display()),
             None => problem,
         })?;
+        recovery_unit::take_over(&mut manifest);
         Ok(Target { manifest, digest, closure, number })
     }
 }
@@ -106,6 +110,17 @@ impl Target {
     #[must_use]
     pub fn desired(&self) -> Desired<'_> {
         Desired { manifest: &self.manifest, closure: &self.closure, number: self.number }
+    }
+
+    /// The content of a file.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn content(&self, path: &ManagedPath, file: &FileEntry) -> io::Result<Box<dyn Read>> {
+        match recovery_unit::content(path, &file.sha256) {
+            Some(own) => Ok(Box::new(own)),
+            None => Ok(Box::new(File::open(self.source(&file.source))?)),
+        }
     }
 
     /// Where the content of a file stands, by the source its manifest entry names.

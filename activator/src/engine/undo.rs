@@ -14,6 +14,7 @@ use super::slots::{self, SLOTS};
 use super::state::{self, State};
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Accounts, Change};
+use crate::host::activator;
 use crate::host::disk;
 use crate::host::{HOME, Host, host_file, profile};
 use crate::manifest::User;
@@ -202,8 +203,19 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     remove_slots(host, journal)?;
     // Only now, when there is room again: it may be the lack of it that is undone.
     remember_accounts(host, journal)?;
-    profile::unpin(host)?;
+    forget_transaction(host)?;
     host.remove_record(journal::RECORD)
+}
+
+/// Removes what only the closure of a transaction needed that did not come about.
+///
+/// # Errors
+/// [`Code::HostFile`].
+pub fn forget_transaction(host: &Host) -> Result<(), Problem> {
+    profile::unpin(host)?;
+    // A host with a generation keeps the newest activator, whatever became of what that one did.
+    let is_managed = State::read(host).map_or(true, |(state, _)| state.generation.is_some());
+    activator::tidy(host, is_managed)
 }
 
 /// Removes the directory of an original.

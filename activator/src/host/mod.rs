@@ -8,6 +8,7 @@
 //! - [`accounts`][]: users and groups
 //! - [`systemd`][]: units
 //! - [`profile`][]: generations
+//! - [`activator`][]: the program that acts on this host
 //! - [`preview`][]: the host as it would be, seen by one process alone
 //! - [`lock`][]: one run at a time
 //! - [`transcript`][]: what a run says while it lasts
@@ -16,6 +17,7 @@
 //! - [`clock`][]: what the clock on the wall says
 
 pub mod accounts;
+pub mod activator;
 pub mod clock;
 pub mod command;
 pub mod disk;

@@ -196,7 +196,8 @@ pub fn unpin(host: &Host) -> Result<(), Problem> {
         .map_err(|error| host_file("unpin the closure in", ROOTS, &error))
 }
 
-fn replace(directory: &Path, name: &str, target: &Path) -> io::Result<()> {
+/// Makes a link point to something else, in one step.
+pub(super) fn replace(directory: &Path, name: &str, target: &Path) -> io::Result<()> {
     let beside = make_beside(directory, name, target)?;
     disk::rename(CWD, &beside, CWD, directory.join(name), RenameFlags::empty())?;
     disk::sync_directory(directory)
@@ -210,7 +211,8 @@ fn make_beside(directory: &Path, name: &str, target: &Path) -> io::Result<PathBu
     Ok(beside)
 }
 
-fn beside(directory: &Path, name: &str) -> PathBuf {
+/// Where the new target of a link is made ready.
+pub(super) fn beside(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!(".{name}.new"))
 }
 
@@ -218,7 +220,8 @@ fn points_to(link: &Path, target: &str) -> bool {
     fs::read_link(link).is_ok_and(|found| found == Path::new(target))
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+/// Removes a link, if it is there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     // Asked first: what is not there can be removed even where nothing can be written.
     if !path.is_symlink() && !path.exists() {
         return Ok(());

@@ -50,8 +50,15 @@ impl<'s> Disk<'s> {
 
     /// Something of the host that is not `NixFleet`'s own.
     fn is_outside(&self, path: &Path) -> bool {
-        let own = ["/var/lib/nixfleet", "/run/nixfleet", "/nix/var/nix/gcroots"];
-        !own.iter().any(|own| path.starts_with(self.stand.path(own)))
+        let own = [
+            "/var/lib/nixfleet",
+            "/run/nixfleet",
+            "/nix/var/nix/gcroots",
+            "/nix/var/nix/profiles/nixfleet/activator",
+            "/nix/var/nix/profiles/nixfleet/.activator.new",
+        ];
+        path != self.stand.path("/nix/var/nix/profiles/nixfleet")
+            && !own.iter().any(|own| path.starts_with(self.stand.path(own)))
     }
 
     fn touch(&mut self, path: &Path) {

@@ -20,7 +20,7 @@ const EXCERPT: usize = 2000;
 #[derive(Debug)]
 pub struct Answer {
     host: Host,
-    /// The activator of the generation in force, if there is one.
+    /// The activator of the host, if it has one.
     pub(super) activator: Option<String>,
     /// Whether the host has Nix.
     pub(super) has_nix: bool,

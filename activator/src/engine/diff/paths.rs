@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Differ;
 use super::drift::{access_drift, drift, is_wanted, keep_edited};
 use crate::engine::observe::{Found, directories_above};
+use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
 use crate::manifest::{Access, Entry, OnConflict};
 use crate::plan::{FileView, Keep, Step};
@@ -13,12 +14,6 @@ use crate::values::{ManagedPath, Reserved};
 
 /// Where the units of the administrator stand.
 const UNITS: &str = "/etc/systemd/system/";
-
-/// What puts a host right at boot: the unit, and what makes every boot start it. The backend adds them.
-const RECOVERY: [&str; 2] = [
-    "/etc/systemd/system/nixfleet-recover.service",
-    "/etc/systemd/system/sysinit.target.d/nixfleet-recover.conf",
-];
 
 /// Steps in the order of their kinds.
 #[derive(Default)]
@@ -71,7 +66,7 @@ impl Differ<'_> {
         // Children first.
         steps.directory_removals.reverse();
         // From the first change on a power cut is put right at boot.
-        steps.writes.sort_by_key(|step| !RECOVERY.iter().any(|path| writes(step, path)));
+        steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
         self.check_owners();
         steps
     }
@@ -234,10 +229,6 @@ impl Differ<'_> {
         self.reload_daemon |= path.starts_with(UNITS);
         self.changed.insert(path.clone());
     }
-}
-
-fn writes(step: &Step, wanted: &str) -> bool {
-    matches!(step, Step::WriteFile { path, .. } if **path == *wanted)
 }
 
 const fn on_conflict(entry: &Entry) -> OnConflict {

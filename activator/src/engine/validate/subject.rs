@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::super::planner::Planned;
+use super::super::recovery_unit;
 use super::super::state::Origin;
 use super::super::target::Target;
 use super::question::Question;
@@ -150,10 +151,10 @@ fn ids(accounts: &Accounts, access: &Access) -> Ids {
 
 /// Units whose file or drop-ins get new content, but for those that are not to be verified.
 fn units(changes: &Changes, target: &Target) -> BTreeSet<UnitName> {
-    // Our own, which puts the host right at boot, is as the builder of this program wrote it.
-    let is_own = |path: &ManagedPath| path.name().starts_with("nixfleet-recover.");
-    let written =
-        changes.iter().filter(|(path, change)| matches!(change, Change::File { .. }) && !is_own(path));
+    // Our own is as this program has it.
+    let written = changes
+        .iter()
+        .filter(|(path, change)| matches!(change, Change::File { .. }) && !recovery_unit::has(path));
     let names = written.filter_map(|(path, _)| unit_of(path));
     let wanted = |name: &UnitName| target.manifest.units.get(name).is_none_or(|unit| unit.verify);
     names.filter(wanted).collect()

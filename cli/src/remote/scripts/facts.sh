@@ -1,4 +1,6 @@
 # shellcheck shell=sh disable=SC2154
-profile=/nix/var/nix/profiles/nixfleet/system
-activator=$(readlink "$profile/activate" 2>/dev/null) || activator=none
+profile=/nix/var/nix/profiles/nixfleet
+# The newest activator that acted here; a host that only an older NixFleet has seen has that of its generation.
+activator=$(readlink "$profile/activator" 2>/dev/null) ||
+  activator=$(readlink "$profile/system/activate" 2>/dev/null) || activator=none
 facts "$activator"

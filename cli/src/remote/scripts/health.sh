@@ -1,2 +1,2 @@
 # shellcheck shell=sh disable=SC2154
-if [ "$activator" != none ]; then as_root "$profile/activate" health --json; fi
+if [ "$activator" != none ]; then as_root "$activator" health --json; fi

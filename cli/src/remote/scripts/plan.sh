@@ -5,7 +5,7 @@
 wanted=$1 closure=$2
 shift 2
 if [ "$activator" = "$wanted" ]; then
-  as_root "$profile/activate" plan --json --target "$closure" --manifest - "$@"
+  as_root "$activator" plan --json --target "$closure" --manifest - "$@"
 else
   as_root true
 fi

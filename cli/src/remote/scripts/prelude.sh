@@ -16,7 +16,7 @@ as_root() {
 store=$(command -v nix-store) || store=/nix/var/nix/profiles/default/bin/nix-store
 [ -x "$store" ] || store=none
 
-# $1: the activator of the generation in force, or none where that is of no interest. The line of facts is where the answer
+# $1: the activator of the host, or none where that is of no interest. The line of facts is where the answer
 # begins; what the login shell may have said before is noise.
 facts() {
   printf '\n@nixfleet %s %s\n' "$1" "$store"

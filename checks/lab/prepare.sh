@@ -21,6 +21,7 @@ need nsenter util-linux
 need shellcheck shellcheck
 need ssh-keygen openssh-client
 need systemd-nspawn systemd-container
+need xz xz-utils
 # The static C library, for programs that run on any host.
 [ -e "$(cc -print-file-name=libc.a 2>/dev/null || echo libc.a)" ] || missing+=(libc6-dev)
 # Older keyrings do not know the release the lab's hosts run.

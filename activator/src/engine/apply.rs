@@ -14,7 +14,7 @@ use crate::SCHEMA;
 use crate::force::Force;
 use crate::health::{Check, Verdict};
 use crate::host::Host;
-use crate::host::activator;
+use crate::host::activator::{self, Acting};
 use crate::host::lock::{Holder, Lock};
 use crate::host::profile::{self, Profile};
 use crate::login::Login;
@@ -208,7 +208,11 @@ fn execute_all(change: &Change<'_>, report: &mut Report, journal: &mut Journal) 
     stage::stage(host, target, journal)?;
     report.notes.extend(validate::staged::validate(host, target, journal)?);
     // From here on only an activator that knows this journal can put the host right, also at boot.
-    activator::install(host, planned.state.activator, &target.closure)?;
+    let acting = match target.number {
+        Some(_) => Acting::Itself,
+        None => Acting::OfClosure(&target.closure),
+    };
+    activator::install(host, planned.state.activator, acting)?;
     let accounts = bring_accounts(host, planned, journal)?;
     journal.enter(host, Phase::Swapping)?;
     let (rest, watch) = execute::execute(host, &planned.state, &target.manifest.units, journal)?;

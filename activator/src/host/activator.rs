@@ -34,13 +34,32 @@ impl Version {
     }
 }
 
-/// Makes the program of a closure the activator of the host, if this is at least as new as the one that is. Done twice it
-/// changes nothing.
+/// The program that carries a change out.
+#[derive(Clone, Copy, Debug)]
+pub enum Acting<'a> {
+    /// That of the closure which is applied.
+    OfClosure(&'a str),
+    /// This one: a generation comes back, and what made it may be older.
+    Itself,
+}
+
+impl Acting<'_> {
+    /// Where it stands, if that is in the store: nothing else stays.
+    fn program(self) -> Option<PathBuf> {
+        match self {
+            Self::OfClosure(closure) => fs::read_link(Path::new(closure).join("activate")).ok(),
+            Self::Itself => std::env::current_exe().ok().filter(|program| program.starts_with("/nix/store")),
+        }
+    }
+}
+
+/// Makes a program the activator of the host, if it is at least as new as the one that is. `known` is the version of that one.
+/// Done twice it changes nothing.
 ///
 /// # Errors
 /// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
-pub fn install(host: &Host, known: Option<Version>, closure: &str) -> Result<(), Problem> {
-    let Ok(program) = fs::read_link(Path::new(closure).join("activate")) else { return Ok(()) };
+pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Result<(), Problem> {
+    let Some(program) = acting.program() else { return Ok(()) };
     let link = link(host);
     let (found, is_older) = (fs::read_link(&link).ok(), known > Some(Version::own()));
     if found.as_ref() == Some(&program) || (is_older && found.is_some()) {

@@ -20,6 +20,7 @@ pub mod nix_linters;
 pub mod nix_tests;
 pub mod operator;
 pub mod place;
+pub mod previous;
 pub mod reaper;
 pub mod recipe;
 pub mod rootfs;

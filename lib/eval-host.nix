@@ -37,15 +37,24 @@ let
   };
   intent = lib.mapAttrs (_: result: result.value) resolved;
 
-  problems =
+  own =
     lib.concatMap (result: result.problems) (lib.attrValues resolved)
-    ++ types.strangerProblems options (config._strangers or [ ])
-    ++ lib.optionals (fleet.backends ? ${host.base}) (
-      fleet.backends.${host.base}.problems {
-        inherit intent options;
-        inherit (fleet) inputs;
-      }
-    );
+    ++ types.strangerProblems options (config._strangers or [ ]);
+
+  # What shows only when everything is seen together. Of a placeholder there is nothing to say.
+  together = lib.optionals (fleet.backends ? ${host.base}) (
+    fleet.backends.${host.base}.problems {
+      inherit intent options;
+      inherit (fleet) inputs;
+    }
+  );
+  wrong = map (problem: problem.option) own;
+
+  problems =
+    if own == [ ] then
+      together
+    else
+      own ++ lib.filter (problem: !lib.elem problem.option wrong) together;
 in
 {
   inherit config options intent;

@@ -3,6 +3,7 @@
 let
   directory = types.record {
     description = "a set with mode, owner and group";
+    elsewhere = import ./access-elsewhere.nix;
     fields = import ./access.nix {
       inherit lib types;
       mode = "0755";

@@ -18,7 +18,9 @@ let
       [ ]
     else
       lib.optional (value.text == null && value.source == null) (
-        mistake "${here} has neither text nor source" "a file needs its content" "${here}.text = \"…\";"
+        types.problem.about [ "text" "source" ] (
+          mistake "${here} has neither text nor source" "a file needs its content" "${here}.text = \"…\";"
+        )
       )
       ++ lib.optional (value.text != null && value.source != null) (
         mistake "${here} has both text and source" "only one of them can be its content"
@@ -31,14 +33,29 @@ let
             && !lib.any (word: lib.isString word && lib.hasInfix "%s" word) value.validate
           )
           (
-            mistake "${here}.validate does not say where the file stands"
-              "one of its words must contain %s, which stands for the new file"
-              "${here}.validate = [ \"/usr/sbin/visudo\" \"-cf\" \"%s\" ];"
+            types.problem.about [ "validate" ] (
+              mistake "${here}.validate does not say where the file stands"
+                "one of its words must contain %s, which stands for the new file"
+                "${here}.validate = [ \"/usr/sbin/visudo\" \"-cf\" \"%s\" ];"
+            )
           );
 
   file = types.record {
     description = "a set that describes a file";
     check = checkContent;
+    elsewhere = import ./access-elsewhere.nix // {
+      content = "text";
+      contents = "text";
+      src = "source";
+      file = "source";
+      path = "source";
+      restart = "restartUnits";
+      notify = "restartUnits";
+      restartTriggers = "restartUnits";
+      reload = "reloadUnits";
+      check = "validate";
+      force = "onConflict";
+    };
     fields = access // {
       text = mkOption {
         type = types.nullOr types.text;

@@ -11,6 +11,7 @@
       correct = lib.toLower;
       element = types.record {
         description = "a set with gid";
+        elsewhere.id = "gid";
         fields.gid = lib.mkOption {
           type = types.nullOr types.id;
           default = null;

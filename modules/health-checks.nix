@@ -52,25 +52,31 @@ let
       total = mostOf value;
     in
     lib.optional (given == [ ]) (
-      mistake "${here} checks nothing" "a health check needs one of ${lib.concatStringsSep ", " kinds}"
-        "${here}.http.url = \"http://localhost:8080/\";"
+      types.problem.about kinds (
+        mistake "${here} checks nothing" "a health check needs one of ${lib.concatStringsSep ", " kinds}"
+          "${here}.http.url = \"http://localhost:8080/\";"
+      )
     )
     ++ lib.optional (lib.length given > 1) (
       mistake "${here} has ${lib.concatStringsSep " and " given}" "a health check is of one kind"
         "${here} = { ${lib.head given} = …; };"
     )
     ++ lib.optional (value.unit == null && value.stableFor != null) (
-      mistake "${here} has stableFor without a unit" "only a unit can be stable"
-        "${here}.unit = \"web.service\";"
+      types.problem.about [ "unit" ] (
+        mistake "${here} has stableFor without a unit" "only a unit can be stable"
+          "${here}.unit = \"web.service\";"
+      )
     )
     ++ lib.optional (value.unit != null && value.from == "operator") (
       mistake "${here} looks at a unit from the operator's side" "units are known on the host alone"
         "${here}.from = \"host\";"
     )
     ++ lib.optional (value.command != null && !namesProgram (lib.head (value.command ++ [ "" ]))) (
-      mistake "${here}.command names no program by its path"
-        "it runs without a shell, and says nothing of where programs are looked for"
-        "${here}.command = [ \"/usr/bin/pg_isready\" ];"
+      types.problem.about [ "command" ] (
+        mistake "${here}.command names no program by its path"
+          "it runs without a shell, and says nothing of where programs are looked for"
+          "${here}.command = [ \"/usr/bin/pg_isready\" ];"
+      )
     )
     ++ lib.optional (total > longest) (
       mistake "${here} may take ${toString total} s until it has failed"
@@ -90,6 +96,13 @@ let
     description = "a set that describes a health check";
     complete = _: check: check // { stableFor = stableFor check; };
     check = checkKind;
+    elsewhere = {
+      exec = "command";
+      script = "command";
+      service = "unit";
+      attempts = "retries";
+      delay = "startDelay";
+    };
     fields = {
       unit = mkOption {
         type = types.nullOr types.unitName;

@@ -49,14 +49,17 @@ let
   dropIn = types.record {
     description = "a set with text or sections";
     fields = content;
+    elsewhere = import ./unit-elsewhere.nix;
     complete = _: completeContent;
     check =
       { loc, value, ... }@given:
       checkContent given
       ++ lib.optional (value.text == null && value.sections == { }) (
-        types.problem.at given "${lib.showOption loc} has neither text nor sections"
-          "a drop-in needs its content"
-          "${lib.showOption loc}.sections.Service.MemoryMax = \"1G\";"
+        types.problem.about [ "text" "sections" ] (
+          types.problem.at given "${lib.showOption loc} has neither text nor sections"
+            "a drop-in needs its content"
+            "${lib.showOption loc}.sections.Service.MemoryMax = \"1G\";"
+        )
       );
   };
 
@@ -68,20 +71,25 @@ let
     in
     checkContent given
     ++ lib.optional (!own && value.dropIns == { }) (
-      types.problem.at given "${here} has neither text nor sections nor drop-ins"
-        "a unit needs its content; a unit of the distribution needs at least one drop-in"
-        "${here}.sections.Service.ExecStart = \"/usr/bin/app\";"
+      types.problem.about [ "text" "sections" "dropIns" ] (
+        types.problem.at given "${here} has neither text nor sections nor drop-ins"
+          "a unit needs its content; a unit of the distribution needs at least one drop-in"
+          "${here}.sections.Service.ExecStart = \"/usr/bin/app\";"
+      )
     )
     ++ lib.optional (!own && value.enabled != null) (
-      types.problem.at (given // { loc = loc ++ [ "enabled" ]; })
-        "${here}.enabled is given for a unit of the distribution"
-        "this unit has drop-ins only, so whether it is enabled is the distribution's matter"
-        "${here} = { dropIns = { … }; };"
+      types.problem.about [ "text" "sections" ] (
+        types.problem.at (given // { loc = loc ++ [ "enabled" ]; })
+          "${here}.enabled is given for a unit of the distribution"
+          "this unit has drop-ins only, so whether it is enabled is the distribution's matter"
+          "${here} = { dropIns = { … }; };"
+      )
     );
 
   unit = types.record {
     description = "a set that describes a unit";
     check = checkUnit;
+    elsewhere = import ./unit-elsewhere.nix;
     complete =
       _: value:
       let

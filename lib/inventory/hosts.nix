@@ -48,6 +48,27 @@ let
 
   host = types.record {
     description = "a set that describes a host";
+    elsewhere = {
+      address = "addr";
+      host = "addr";
+      hostname = "addr";
+      ip = "addr";
+      targetHost = "addr";
+      targetUser = [
+        "ssh"
+        "user"
+      ];
+      targetPort = [
+        "ssh"
+        "port"
+      ];
+      group = "tags";
+      groups = "tags";
+      labels = "tags";
+      imports = "modules";
+      config = "modules";
+      nixfleet = "modules";
+    };
     fields = {
       base = mkOption {
         type = types.nullOr (

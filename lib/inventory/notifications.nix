@@ -163,11 +163,16 @@ let
         hasUser = value.url != null && builtins.match "https?://[^/]*@.*" value.url != null;
       in
       lib.optional (isCommand && lib.head (value.command ++ [ "" ]) == "") (problem {
+        about = [
+          "command"
+          "kind"
+        ];
         what = "${at} has no command";
         why = "its kind is \"command\"";
         example = "${at}.command = [ \"notify-send\" \"NixFleet\" ];";
       })
       ++ lib.optional (!isCommand && lib.length (given addresses) != 1) (problem {
+        about = addresses ++ [ "kind" ];
         what = "${at} must have one of ${types.problem.names addresses}";
         why = "that is where it is sent";
         example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
@@ -188,6 +193,7 @@ let
         example = "${at}.tokenFile = null;";
       })
       ++ lib.optional (needless != [ ]) (problem {
+        about = [ "kind" ];
         what = "${at} has ${types.problem.names needless}, which a ${value.kind} does not use";
         example = "${at}.kind = \"${if isCommand then "webhook" else "command"}\";";
       });

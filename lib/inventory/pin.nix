@@ -48,6 +48,10 @@ types.record {
     lib.optional ((value.generation == null) == (value.rev == null)) (
       types.problem.make {
         inherit loc def;
+        about = [
+          "generation"
+          "rev"
+        ];
         what = "${lib.showOption loc} must have one of generation and rev";
         why = "who comes later wants to know what the host is kept at";
         example = "${lib.showOption loc} = { generation = 12; reason = \"…\"; };";

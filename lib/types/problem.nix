@@ -2,7 +2,8 @@
 #
 # A problem is { what; option; file; line; why; example; help; }: the sentence that says what is wrong, the option path,
 # where the definition stands (line is null where Nix does not know it), the reason or null, a corrected example where one
-# can be written, and else what to do.
+# can be written, and else what to do. `about` are the fields of a record whose values it comes from: where one of them is
+# wrong itself, there is no more to say.
 { lib }:
 let
   inherit (builtins)
@@ -103,6 +104,7 @@ rec {
       inherit (position def) file line;
     }
     // builtins.intersectAttrs {
+      about = null;
       example = null;
       help = null;
     } problem;
@@ -126,23 +128,34 @@ rec {
         ;
     };
 
-  # The known name that a wrong one was probably meant to be, or null.
+  # A problem that comes from the values of these fields.
+  about = fields: problem: problem // { about = fields; };
+
+  # The known name that a wrong one was probably meant to be, or null: a few letters are wrong, or it is longer or shorter.
   guess =
     known: name:
     let
       distance = lib.strings.levenshtein name;
-      near = lib.filter (lib.strings.levenshteinAtMost 2 name) known;
+      letters = text: lib.sort lib.lessThan (lib.stringToCharacters text);
+      # Two wrong letters of four leave too little, but for two that were swapped.
+      isNear =
+        each:
+        lib.strings.levenshteinAtMost 2 name each
+        && (stringLength name > 4 || distance each < 2 || letters each == letters name);
+      near = lib.filter isNear known;
       closest = lib.sort (a: b: distance a < distance b) near;
+      begins = short: long: stringLength short > 2 && lib.hasPrefix short long;
+      longer = lib.filter (each: begins each name || begins name each) known;
     in
-    if closest == [ ] then null else lib.head closest;
+    lib.findFirst (_: true) null (closest ++ longer);
 
-  # The same path with its last name guessed right.
+  # The same path with its last name guessed right: the path that should stand there, or null.
   rename =
     loc: guessed:
     if guessed == null then
       "one of these names, or nothing"
     else
-      "${lib.showOption (lib.init loc ++ [ guessed ])} = …;";
+      "${lib.showOption (lib.init loc ++ lib.toList guessed)} = …;";
 
   # A list of names for a sentence.
   names =

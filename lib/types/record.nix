@@ -58,26 +58,33 @@ let
     };
 
   unknown =
-    loc: names: def:
+    loc: names: guessOf: def:
     map (
       name:
-      problem.make {
-        loc = loc ++ [ name ];
-        def = def // {
-          parent = def.value;
-          attr = name;
+      let
+        guess = guessOf name;
+      in
+      {
+        inherit guess;
+        problem = problem.make {
+          loc = loc ++ [ name ];
+          def = def // {
+            parent = def.value;
+            attr = name;
+          };
+          what = "the option ${lib.showOption (loc ++ [ name ])} does not exist";
+          why = "${lib.showOption loc} can have ${problem.names names}";
+          example = problem.rename (loc ++ [ name ]) guess;
         };
-        what = "the option ${lib.showOption (loc ++ [ name ])} does not exist";
-        why = "${lib.showOption loc} can have ${problem.names names}";
-        example = problem.rename (loc ++ [ name ]) (problem.guess names name);
       }
     ) (attrNames (removeAttrs def.value names));
 in
 # `fields` are options (lib.mkOption). `complete name value` may fill in what depends on other fields; `check` gives further
-# problems of the whole.
+# problems of the whole. `elsewhere` has paths by the names that other tools have for them.
 {
   description,
   fields,
+  elsewhere ? { },
   complete ? (_: value: value),
   check ? (_: none),
 }:
@@ -85,6 +92,23 @@ let
   names = attrNames fields;
   defaults = mapAttrs (_: field: field.default) (lib.filterAttrs (_: field: field ? default) fields);
   required = lib.filter (name: !(defaults ? ${name})) names;
+
+  # The path that a wrong name was probably meant to be, or null.
+  guessOf =
+    let
+      within =
+        name: field:
+        lib.genAttrs (field.type.fieldNames or [ ]) (inner: [
+          name
+          inner
+        ]);
+      inner = lib.foldl' (all: name: within name fields.${name} // all) { } names;
+    in
+    name:
+    let
+      near = problem.guess (names ++ attrNames elsewhere) name;
+    in
+    elsewhere.${name} or inner.${name} or (if near == null then null else elsewhere.${near} or near);
 
   # Fields of one value, which `accepts` can judge, and fields that are records or collections themselves.
   types = mapAttrs (_: field: field.type) fields;
@@ -149,6 +173,14 @@ let
       );
       results = given // absent;
       plain = defaults // mapAttrs (_: result: result.value) results;
+
+      # Values that are not known, since they are wrong or stand under a wrong name.
+      strangers = concatMap (unknown loc names guessOf) sets;
+      meant = map (stranger: head (lib.toList stranger.guess)) strangers;
+      isDoubtful =
+        name:
+        results ? ${name} && results.${name}.problems != none || lib.elem name meant || lib.elem null meant;
+      followsFrom = p: lib.any isDoubtful p.about or [ ];
     in
     {
       value = complete (lib.last loc) plain;
@@ -156,14 +188,16 @@ let
         if sets == none then
           map (def: scalar.mustBe loc def description) strange
         else
-          concatMap (result: result.problems) (attrValues results)
-          ++ concatMap (unknown loc names) sets
+          concatMap (result: result.problems) (
+            attrValues (given // removeAttrs absent (lib.filter lib.isString meant))
+          )
+          ++ map (stranger: stranger.problem) strangers
           ++ map (def: scalar.mustBe loc def description) strange
-          ++ check {
+          ++ lib.filter (p: !followsFrom p) (check {
             inherit loc;
             value = plain;
             def = head sets;
-          };
+          });
     };
 in
 scalar.fromResolve {
@@ -173,4 +207,5 @@ scalar.fromResolve {
 }
 // {
   inherit read;
+  fieldNames = names;
 }

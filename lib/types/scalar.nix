@@ -197,6 +197,7 @@ rec {
     lib.optionalAttrs (type ? accepts) { accepts = value: value == null || type.accepts value; }
     # Of null it says nothing, which only means that `resolve` looks at it.
     // lib.optionalAttrs (type ? read) { inherit (type) read; }
+    // lib.optionalAttrs (type ? fieldNames) { inherit (type) fieldNames; }
     // fromResolve {
       name = "nullOr";
       description = "null or ${type.description}";

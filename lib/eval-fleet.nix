@@ -77,11 +77,12 @@ let
       types
       ;
     nixpkgs = nixpkgs';
+    misplaced = import ./misplaced.nix { inherit lib; };
     backends = lib.mapAttrs (_: backend: backend { inherit lib types; }) backends;
 
     problems =
       fieldProblems
-      ++ types.strangerProblems options (config._strangers or [ ])
+      ++ types.strangerProblems fleet.misplaced.inFleet options (config._strangers or [ ])
       ++ import ./inventory/mistakes.nix {
         inherit
           backends

@@ -39,7 +39,7 @@ let
 
   own =
     lib.concatMap (result: result.problems) (lib.attrValues resolved)
-    ++ types.strangerProblems options (config._strangers or [ ]);
+    ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ]);
 
   # What shows only when everything is seen together. Of a placeholder there is nothing to say.
   together = lib.optionals (fleet.backends ? ${host.base}) (

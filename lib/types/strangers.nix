@@ -9,20 +9,44 @@ let
     merge = _: defs: { _strangers = defs; };
   };
 
+  # The module system keeps the file of such a definition. Its line is that of the first name in it.
+  place =
+    def: value:
+    let
+      line = name: (builtins.unsafeGetAttrPos name value).line or 0;
+      names = lib.filter (name: line name != 0) (lib.attrNames value);
+    in
+    if isAttrs value && !(value ? _type) && names != [ ] then
+      def
+      // {
+        parent = value;
+        attr = lib.head (lib.sort (a: b: line a < line b) names);
+      }
+    else
+      def;
+
+  # `misplaced` knows names that belong elsewhere.
   unknown =
-    loc: known: def:
+    misplaced: loc: known: def: value:
     let
       name = lib.last loc;
       parent = lib.init loc;
+      special = if parent == [ ] && misplaced ? ${name} then misplaced.${name} value else { };
     in
-    problem.make {
-      inherit loc def;
-      what = "the option ${lib.showOption loc} does not exist";
-      why = "${
-        if parent == [ ] then "a module here" else lib.showOption parent
-      } can have ${problem.names known}";
-      example = problem.rename loc (problem.guess known name);
-    };
+    problem.make (
+      {
+        inherit loc;
+        def = place def value;
+        why = "${
+          if parent == [ ] then "a module here" else lib.showOption parent
+        } can have ${problem.names known}";
+        example = problem.rename loc (problem.guess known name);
+      }
+      // special
+      // {
+        what = (special.what or (shown: "the option ${shown} does not exist")) (lib.showOption loc);
+      }
+    );
 in
 {
   # As the freeform type of a module set it makes `config._strangers`: [ { file; value; } ], so that these mistakes can be
@@ -31,14 +55,18 @@ in
 
   # The problems of `_strangers`, found by walking the definitions beside the declared options.
   strangerProblems =
-    options: defs:
+    misplaced: options: defs:
     let
       walk =
         path: tree: def: value:
         lib.concatMap (
           name:
           if !(tree ? ${name}) then
-            [ (unknown (path ++ [ name ]) (lib.attrNames (removeAttrs tree [ "_module" ])) def) ]
+            [
+              (unknown misplaced (path ++ [ name ]) (lib.attrNames (
+                removeAttrs tree [ "_module" ]
+              )) def value.${name})
+            ]
           else if lib.isOption tree.${name} then
             [ ]
           else

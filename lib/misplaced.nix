@@ -1,0 +1,151 @@
+# Names that do not stand where they do in other tools, or belong a level higher or deeper: what to say of each, by name. A
+# value is a function of what was defined; it gives the rest of a problem.
+{ lib }:
+let
+  # The first name in a set, to speak in examples of what was meant.
+  first =
+    value: default:
+    let
+      names = if lib.isAttrs value && !(value ? _type) then lib.attrNames value else [ ];
+    in
+    if names == [ ] then default else lib.head names;
+  has = value: name: lib.isAttrs value && value ? ${name};
+
+  ofNixos = example: value: {
+    what = name: "the option ${name} is one of NixOS, and does not exist here";
+    why = "an Ubuntu or Debian host keeps its distribution; what a module adds to it stands under nixfleet";
+    example = example value;
+  };
+
+  # What a unit of NixOS is here.
+  unit =
+    value:
+    let
+      suffixes = {
+        automounts = "automount";
+        mounts = "mount";
+        paths = "path";
+        services = "service";
+        slices = "slice";
+        sockets = "socket";
+        targets = "target";
+        timers = "timer";
+      };
+      kind = lib.findFirst (has value) "services" (lib.attrNames suffixes);
+      suffix = suffixes.${kind};
+      section = lib.toUpper (lib.substring 0 1 suffix) + lib.substring 1 (-1) suffix;
+    in
+    if has value "tmpfiles" then
+      "nixfleet.files.\"/etc/tmpfiles.d/app.conf\".text = \"…\";"
+    else
+      "nixfleet.systemd.units.\"${first (value.${kind} or { }) "app"}.${suffix}\".sections.${
+        if kind == "targets" then "Unit" else section
+      } = { … };";
+
+  nixos = {
+    boot = _: "nixfleet.files.\"/etc/sysctl.d/60-app.conf\".text = \"vm.swappiness = 10\\n\";";
+    environment =
+      value:
+      if has value "etc" then
+        "nixfleet.files.\"/etc/${first value.etc "app.conf"}\".text = \"…\";"
+      else
+        "nixfleet.packages = [ pkgs.htop ];";
+    fileSystems =
+      _: "nixfleet.systemd.units.\"srv.mount\".sections.Mount = { What = \"…\"; Where = \"/srv\"; };";
+    i18n = _: "nixfleet.files.\"/etc/default/locale\".text = \"LANG=en_GB.UTF-8\\n\";";
+    networking =
+      value:
+      if has value "firewall" || has value "nftables" then
+        "nixfleet.files.\"/etc/nftables.conf\".text = \"…\";"
+      else
+        "nixfleet.files.\"/etc/netplan/60-app.yaml\".text = \"…\";";
+    nix = _: "nixfleet.files.\"/etc/nix/nix.conf\".text = \"…\";";
+    nixpkgs =
+      _:
+      "nixpkgs = inputs.nixpkgs // { legacyPackages.x86_64-linux = import inputs.nixpkgs { … }; };  # of mkFleet";
+    programs = value: "nixfleet.packages = [ pkgs.${first value "htop"} ];";
+    security = _: "nixfleet.files.\"/etc/sudoers.d/app\".text = \"…\";";
+    services =
+      value:
+      "nixfleet.systemd.units.\"${first value "app"}.service\".sections.Service.ExecStart = \"…\";";
+    swapDevices = _: "nixfleet.systemd.units.\"swapfile.swap\".sections.Swap.What = \"/swapfile\";";
+    systemd = unit;
+    time = _: "nixfleet.files.\"/etc/timezone\".text = \"Europe/Berlin\\n\";";
+    users =
+      value:
+      if has value "groups" then
+        "nixfleet.groups.${first value.groups "app"} = { };"
+      else
+        "nixfleet.users.${first (value.users or { }) "ada"} = { system = false; };";
+  }
+  // lib.genAttrs [
+    "console"
+    "documentation"
+    "fonts"
+    "hardware"
+    "home-manager"
+    "system"
+    "virtualisation"
+    "xdg"
+  ] (_: _: "nixfleet.files.\"/etc/…\".text = \"…\";");
+
+  # A family of intent without its first word.
+  bare = name: _: {
+    why = "what a host has stands under nixfleet";
+    example = "nixfleet.${name} = …;";
+  };
+  families = [
+    "directories"
+    "files"
+    "groups"
+    "healthChecks"
+    "packages"
+  ];
+
+  inventory = name: _: {
+    why = "it is an option of the inventory, and this is a module of a host or role";
+    example = "${name} = …;  # in fleet.nix, one of the modules of mkFleet";
+  };
+
+  intent = name: {
+    why = "it says what a host has, and this is a module of the inventory";
+    example = "hosts.web-1.modules = [ { ${name} = …; } ];  # or in a role";
+  };
+in
+{
+  # In modules of hosts and roles.
+  inHost =
+    lib.mapAttrs (_: ofNixos) nixos
+    // lib.genAttrs families bare
+    // {
+      # These names are both.
+      users =
+        value:
+        if has value "users" || has value "groups" then ofNixos nixos.users value else bare "users" value;
+      systemd =
+        value: if has value "units" then bare "systemd.units" value else ofNixos nixos.systemd value;
+    }
+    // lib.genAttrs [ "defaults" "hosts" "notifications" "roles" "tags" ] inventory
+    // {
+      network = inventory "defaults";
+    };
+
+  # In modules of the inventory.
+  inFleet =
+    lib.mapAttrs (
+      name: _: _:
+      intent name
+    ) nixos
+    // lib.genAttrs families (name: _: intent "nixfleet.${name}")
+    // {
+      nixfleet = value: intent "nixfleet.${first value "files"}";
+      network = _: {
+        why = "only the short form of mkFleet, `fleet`, calls it so";
+        example = "defaults = …;";
+      };
+      groups = _: {
+        why = "hosts are grouped by their tags";
+        example = "hosts.web-1.tags = [ \"web\" ];";
+      };
+    };
+}

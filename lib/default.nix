@@ -18,6 +18,9 @@ rec {
     defaultNixpkgs = nixpkgs;
   };
 
+  # The arguments of mkFleet to the same.
+  fleetOf = import ./fleet-of.nix { inherit evalFleet; };
+
   # One host's modules to its intent.
   evalHost = import ./eval-host.nix;
 
@@ -44,8 +47,8 @@ rec {
     inherit
       apps
       checks
-      evalFleet
       fleetData
+      fleetOf
       hosts
       ;
   };

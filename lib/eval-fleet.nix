@@ -10,10 +10,16 @@
   inputs ? { },
   nixpkgs ? null,
   modules,
+  # What the caller found already, and where an argument is given.
+  problems ? _: [ ],
+  definition ? _: { file = "flake.nix"; },
 }:
 let
-  nixpkgs' = if nixpkgs == null then defaultNixpkgs else nixpkgs;
-  inherit (nixpkgs') lib;
+  source = import ./nixpkgs.nix {
+    given = nixpkgs;
+    default = defaultNixpkgs;
+  };
+  inherit (source.nixpkgs) lib;
 
   types = import ./types { inherit lib; };
 
@@ -65,6 +71,12 @@ let
   hostsOption = types.resolveOption options.hosts;
   hosts = lib.mapAttrs complete hostsOption.value;
 
+  argumentProblems =
+    problems { inherit types; }
+    ++ source.problems {
+      inherit types;
+      def = definition "nixpkgs";
+    };
   fieldProblems = hostsOption.problems ++ types.optionProblems (removeAttrs options [ "hosts" ]);
 
   fleet = {
@@ -76,13 +88,16 @@ let
       options
       types
       ;
-    nixpkgs = nixpkgs';
+    inherit (source) nixpkgs;
+    moduleArguments = import ./module-arguments.nix { inherit types; };
     misplaced = import ./misplaced.nix { inherit lib; };
     backends = lib.mapAttrs (_: backend: backend { inherit lib types; }) backends;
 
     problems =
-      fieldProblems
+      argumentProblems
+      ++ fieldProblems
       ++ types.strangerProblems fleet.misplaced.inFleet options (config._strangers or [ ])
+      ++ fleet.moduleArguments { inherit inputs; } options
       ++ import ./inventory/mistakes.nix {
         inherit
           backends
@@ -119,5 +134,17 @@ let
 
     inherit (import ./programs.nix { inherit config lib packages; }) activators clis;
   };
+
+  # Without a lib that can evaluate it there is nothing of a fleet but what is wrong.
+  nothing = {
+    inherit inputs lib types;
+    problems = argumentProblems;
+    config = { };
+    hosts = { };
+    intents = { };
+    checked = checked nothing;
+    activators = nothing.checked [ ] { };
+    clis = nothing.checked [ ] { };
+  };
 in
-fleet
+if source.isUsable then fleet else nothing

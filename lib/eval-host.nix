@@ -7,15 +7,21 @@ let
   inherit (fleet) lib types;
   host = fleet.hosts.${name};
 
+  specialArgs = {
+    inherit name;
+    inherit (fleet) inputs;
+    hosts = fleet.arguments;
+    host = fleet.arguments.${name};
+    pkgs = fleet.nixpkgs.legacyPackages.${host.system} or (throw noPackages);
+  };
+
+  noPackages =
+    "[NF-201] nixpkgs has no packages for ${host.system}, the system of host ${name}\n"
+    + "write: hosts.${name}.system = \"x86_64-linux\";";
+
   evaluated = lib.evalModules {
     class = "nixfleetHost";
-    specialArgs = {
-      inherit name;
-      inherit (fleet) inputs;
-      hosts = fleet.arguments;
-      host = fleet.arguments.${name};
-      pkgs = fleet.nixpkgs.legacyPackages.${host.system};
-    };
+    inherit specialArgs;
     modules = [ fleet.intentModule ] ++ map roleModule knownRoles ++ host.modules;
   };
   inherit (evaluated) config options;
@@ -39,7 +45,8 @@ let
 
   own =
     lib.concatMap (result: result.problems) (lib.attrValues resolved)
-    ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ]);
+    ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ])
+    ++ fleet.moduleArguments specialArgs options;
 
   # What shows only when everything is seen together. Of a placeholder there is nothing to say.
   together = lib.optionals (fleet.backends ? ${host.base}) (

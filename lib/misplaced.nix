@@ -132,12 +132,10 @@ in
 
   # In modules of the inventory.
   inFleet =
-    lib.mapAttrs (
-      name: _: _:
-      intent name
-    ) nixos
+    lib.mapAttrs (_: example: ofNixos (value: "hosts.web-1.modules = [ { ${example value} } ];")) nixos
     // lib.genAttrs families (name: _: intent "nixfleet.${name}")
     // {
+      nixpkgs = ofNixos nixos.nixpkgs;
       nixfleet = value: intent "nixfleet.${first value "files"}";
       network = _: {
         why = "only the short form of mkFleet, `fleet`, calls it so";

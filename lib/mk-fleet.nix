@@ -1,45 +1,14 @@
-# A fleet to flake outputs.
+# A fleet to flake outputs. The arguments are those of fleetOf.
 {
   apps,
   checks,
-  evalFleet,
   fleetData,
+  fleetOf,
   hosts,
 }:
-# inputs:             the flake's own inputs, which every module gets as an argument
-# nixpkgs:            where `lib` and packages come from; NixFleet's own input by default
-# modules:            fleet modules
-# fleet:              short form: { hosts; network; }, where network means the same as `defaults` in a fleet module
-# hostConfigurations: short form: intent modules by host name
-{
-  inputs ? { },
-  nixpkgs ? null,
-  modules ? [ ],
-  fleet ? null,
-  hostConfigurations ? { },
-}:
+arguments:
 let
-  shortForm =
-    { lib, ... }:
-    {
-      _file = "the argument `fleet` of mkFleet";
-      config = lib.optionalAttrs (fleet != null) (
-        removeAttrs fleet [ "network" ] // lib.optionalAttrs (fleet ? network) { defaults = fleet.network; }
-      );
-    };
-
-  perHost = {
-    _file = "the argument `hostConfigurations` of mkFleet";
-    config.hosts = builtins.mapAttrs (_: module: { modules = [ module ]; }) hostConfigurations;
-  };
-
-  evaluated = evalFleet {
-    inherit inputs nixpkgs;
-    modules = modules ++ [
-      shortForm
-      perHost
-    ];
-  };
+  evaluated = fleetOf arguments;
   closures = hosts evaluated;
   whole = {
     fleet = fleetData evaluated;

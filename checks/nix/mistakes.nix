@@ -1,5 +1,11 @@
-# Each file in ./mistakes is a fleet module with mistakes; the text beside it is all that a user gets to see.
-{ lib, nixfleet, ... }:
+# Each file in ./mistakes is a fleet module with mistakes; the text beside it is all that a user gets to see. A file in
+# ./mistakes/calls has such arguments of mkFleet.
+{
+  lib,
+  nixfleet,
+  nixpkgs,
+  ...
+}:
 let
   modules = lib.filter (lib.hasSuffix ".nix") (lib.attrNames (builtins.readDir ./mistakes));
 
@@ -13,9 +19,26 @@ let
       }
     );
 
-  texts = lib.listToAttrs (
-    map (module: lib.nameValuePair (lib.removeSuffix ".nix" module) (textOf module)) modules
-  );
+  calls = lib.filter (lib.hasSuffix ".nix") (lib.attrNames (builtins.readDir ./mistakes/calls));
+
+  textOfCall =
+    call:
+    nixfleet.report (
+      nixfleet.fleetOf (
+        import (./mistakes/calls + "/${call}") {
+          inputs = {
+            self = ./mistakes;
+            inherit nixpkgs;
+          };
+        }
+      )
+    );
+
+  named =
+    folder: text: file:
+    lib.nameValuePair (folder + lib.removeSuffix ".nix" file) (text file);
+
+  texts = lib.listToAttrs (map (named "" textOf) modules ++ map (named "calls/" textOfCall) calls);
 in
 {
   inherit texts;

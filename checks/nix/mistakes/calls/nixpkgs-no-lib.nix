@@ -1,0 +1,6 @@
+{ inputs }:
+{
+  inherit inputs;
+  nixpkgs.outPath = "/nix/store/x";
+  fleet.hosts.web-1.addr = "web-1";
+}

@@ -1,0 +1,124 @@
+# The arguments of mkFleet: `usable` has each as it can be used, `problems { types }` says what is wrong with them.
+given:
+let
+  inherit (builtins)
+    attrNames
+    elem
+    filter
+    isAttrs
+    isList
+    mapAttrs
+    ;
+
+  arguments = {
+    inputs = {
+      description = "the inputs of the flake";
+      accepts = isAttrs;
+      default = { };
+      example = "inherit inputs;";
+    };
+    # What is wrong with it is told where it is used.
+    nixpkgs = {
+      accepts = _: true;
+      default = null;
+    };
+    modules = {
+      description = "a list of modules";
+      accepts = isList;
+      default = [ ];
+      example = "modules = [ ./fleet.nix ];";
+    };
+    fleet = {
+      description = "a set with hosts and network";
+      accepts = value: value == null || isAttrs value;
+      default = null;
+      example = "modules = [ ./fleet.nix ];";
+    };
+    hostConfigurations = {
+      description = "a set of modules by the name of the host";
+      accepts = isAttrs;
+      default = { };
+      example = "hostConfigurations.web-1 = ./hosts/web-1.nix;";
+    };
+  };
+
+  # What belongs into another argument.
+  elsewhere =
+    let
+      inventory = name: "modules = [ { ${name} = …; } ];";
+      packages = "inherit (inputs) nixpkgs;";
+    in
+    {
+      activator = inventory "activator";
+      cli = inventory "cli";
+      defaults = inventory "defaults";
+      hosts = inventory "hosts";
+      network = inventory "defaults";
+      notifications = inventory "notifications";
+      roles = inventory "roles";
+      tags = inventory "tags";
+      extraSpecialArgs = "inherit inputs;";
+      self = "inherit inputs;";
+      specialArgs = "inherit inputs;";
+      lib = packages;
+      pkgs = packages;
+      system = inventory "defaults.system";
+    };
+
+  # Where an argument is given.
+  definition = name: {
+    file = "flake.nix";
+    parent = given;
+    attr = name;
+  };
+
+  isRight = name: arguments.${name}.accepts given.${name};
+in
+{
+  inherit definition;
+
+  usable = mapAttrs (
+    name: argument: if given ? ${name} && isRight name then given.${name} else argument.default
+  ) arguments;
+
+  problems =
+    { types }:
+    let
+      inherit (types) problem;
+      known = attrNames arguments;
+
+      mistake =
+        name: rest:
+        problem.make (
+          {
+            loc = [ name ];
+            def = definition name;
+          }
+          // rest
+        )
+        // {
+          option = "the argument ${name} of mkFleet";
+        };
+
+      unknown =
+        name:
+        let
+          guess = problem.guess known name;
+        in
+        mistake name {
+          what = "mkFleet has no argument ${name}";
+          why = "it can have ${problem.names known}";
+          example =
+            elsewhere.${name} or (if guess == null then "one of these names, or nothing" else "${guess} = …;");
+        };
+
+      wrong =
+        name:
+        mistake name {
+          what = "the argument ${name} of mkFleet must be ${arguments.${name}.description}, but is ${problem.describe given.${name}}";
+          inherit (arguments.${name}) example;
+        };
+    in
+    map unknown (filter (name: !elem name known) (attrNames given))
+    ++ map wrong (filter (name: elem name known && !isRight name) (attrNames given));
+}

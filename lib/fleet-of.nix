@@ -1,0 +1,40 @@
+# The arguments of mkFleet to a fleet, as evalFleet makes it.
+{ evalFleet }:
+# inputs:             the flake's own inputs, which every module gets as an argument
+# nixpkgs:            where `lib` and packages come from; NixFleet's own input by default
+# modules:            fleet modules
+# fleet:              short form: { hosts; network; }, where network means the same as `defaults` in a fleet module
+# hostConfigurations: short form: intent modules by host name
+given:
+let
+  arguments = import ./arguments.nix given;
+  inherit (arguments.usable)
+    inputs
+    nixpkgs
+    modules
+    fleet
+    hostConfigurations
+    ;
+
+  shortForm =
+    { lib, ... }:
+    {
+      _file = "the argument `fleet` of mkFleet";
+      config = lib.optionalAttrs (fleet != null) (
+        removeAttrs fleet [ "network" ] // lib.optionalAttrs (fleet ? network) { defaults = fleet.network; }
+      );
+    };
+
+  perHost = {
+    _file = "the argument `hostConfigurations` of mkFleet";
+    config.hosts = builtins.mapAttrs (_: module: { modules = [ module ]; }) hostConfigurations;
+  };
+in
+evalFleet {
+  inherit inputs nixpkgs;
+  inherit (arguments) definition problems;
+  modules = modules ++ [
+    shortForm
+    perHost
+  ];
+}

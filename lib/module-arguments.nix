@@ -1,0 +1,38 @@
+# Arguments of modules that somebody sets and nobody gets, since NixFleet gives them: `_module.args.pkgs`, above all.
+{ types }:
+# `special` are the arguments that NixFleet gives, `options` those of the evaluated modules.
+special: options:
+let
+  inherit (types) problem;
+
+  # The module system's own come first too.
+  given = special // {
+    config = null;
+    lib = null;
+    options = null;
+  };
+
+  of =
+    def: name:
+    problem.make {
+      loc = options._module.args.loc ++ [ name ];
+      def = def // {
+        parent = def.value;
+        attr = name;
+      };
+      what = "_module.args.${name} has no effect";
+      why =
+        if name == "pkgs" then
+          "modules get pkgs from the argument nixpkgs of mkFleet, for the system of each host"
+        else
+          "modules get ${name} from NixFleet";
+      example =
+        if name == "pkgs" then
+          "nixpkgs = inputs.nixpkgs // { legacyPackages.x86_64-linux = import inputs.nixpkgs { … }; };  # of mkFleet"
+        else
+          "_module.args.our-${name} = …;";
+    };
+in
+builtins.concatMap (
+  def: map (of def) (builtins.attrNames (builtins.intersectAttrs given def.value))
+) options._module.args.definitionsWithLocations

@@ -127,7 +127,11 @@ let
 
     # What modules get as `hosts`: the inventory, and each host's configuration.
     arguments = lib.mapAttrs (
-      name: host: removeAttrs host [ "modules" ] // { inherit (fleet.intents.${name}) config; }
+      name: host:
+      removeAttrs host [ "modules" ]
+      // {
+        config = types.context.throughout name fleet.intents.${name}.config;
+      }
     ) hosts;
 
     checked = checked fleet;

@@ -4,13 +4,15 @@ let
   inherit (fleet) lib;
   said = lib.filterAttrs (_: value: value != null);
 in
-fleet.checked [ ] {
-  schema = 1;
-  # Nix gives the second name where the tree has changes, and neither where there is no Git.
-  revision = fleet.inputs.self.rev or fleet.inputs.self.dirtyRev or null;
-  hosts = lib.mapAttrs (_: host: removeAttrs host [ "modules" ]) fleet.hosts;
-  # What is not said is left out.
-  rollout = said (removeAttrs fleet.config.defaults.rollout [ "confirmTimeout" ]);
-  notifications = lib.mapAttrs (_: said) fleet.config.notifications;
-  tags = lib.mapAttrs (_: tag: said tag // { rollout = said tag.rollout; }) fleet.config.tags;
-}
+fleet.types.context.inFleet fleet.inputs (
+  fleet.checked [ ] {
+    schema = 1;
+    # Nix gives the second name where the tree has changes, and neither where there is no Git.
+    revision = fleet.inputs.self.rev or fleet.inputs.self.dirtyRev or null;
+    hosts = lib.mapAttrs (_: host: removeAttrs host [ "modules" ]) fleet.hosts;
+    # What is not said is left out.
+    rollout = said (removeAttrs fleet.config.defaults.rollout [ "confirmTimeout" ]);
+    notifications = lib.mapAttrs (_: said) fleet.config.notifications;
+    tags = lib.mapAttrs (_: tag: said tag // { rollout = said tag.rollout; }) fleet.config.tags;
+  }
+)

@@ -2,6 +2,8 @@
 fleet:
 let
   inherit (fleet) lib;
+  inherit (fleet.types) context;
+  inFleet = context.inFleet fleet.inputs;
 
   ofHost =
     name: host:
@@ -19,8 +21,18 @@ let
       );
 
       toplevelFor = lib.mapAttrs (
-        buildSystem: builder: fleet.backends.${host.base}.closure { inherit document buildSystem builder; }
+        buildSystem: builder:
+        told (fleet.backends.${host.base}.closure { inherit document buildSystem builder; })
       ) fleet.activators;
+
+      # What is wrong with a host shows when its derivation is asked for.
+      told =
+        closure:
+        closure
+        // {
+          drvPath = inFleet (context.inHost name closure.drvPath);
+          outPath = inFleet (context.inHost name closure.outPath);
+        };
     in
     {
       # The intent as the backend hands it to the builder.
@@ -37,4 +49,4 @@ let
     "[NF-201] there is no activator for ${system}, the system of host ${name}\n"
     + "write: activator.${system} = ./nixfleet-activate;";
 in
-lib.mapAttrs ofHost (fleet.checked [ ] fleet.hosts)
+lib.mapAttrs ofHost (inFleet (fleet.checked [ ] fleet.hosts))

@@ -13,7 +13,7 @@ let
     name:
     let
       inherit (intents.${name}) problems;
-      tried = builtins.tryEval (builtins.deepSeq problems problems);
+      tried = builtins.tryEval (types.context.inHost name (builtins.deepSeq problems problems));
     in
     if tried.success then tried.value else [ ];
 

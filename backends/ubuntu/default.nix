@@ -17,6 +17,9 @@ let
     recovery
   ];
 
+  # What only shows when the value is used: a file that is missing, a package that does not evaluate.
+  inherit (types.context) inOption;
+
   fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;
 
   directoryDocument =
@@ -32,15 +35,29 @@ let
     file
     // {
       inherit path;
-      source = if file.source == null then null else types.storeSource file.source;
+      source =
+        if file.source == null then
+          null
+        else
+          inOption [
+            "nixfleet"
+            "files"
+            path
+            "source"
+          ] (types.storeSource file.source);
       validate = if file.validate == null then null else map types.storeText file.validate;
       mode = fourDigits file.mode;
     };
 
   unitDocument = name: unit: {
     inherit name;
+    text = inOption [
+      "nixfleet"
+      "systemd"
+      "units"
+      name
+    ] unit.text;
     inherit (unit)
-      text
       enabled
       restartIfChanged
       reloadIfChanged
@@ -89,7 +106,10 @@ in
       host = host.name;
       inherit (host) base system;
       inherit activator;
-      profile = packageProfile.build host.name intent.packages;
+      profile = inOption [
+        "nixfleet"
+        "packages"
+      ] (packageProfile.build host.name intent.packages);
       packages = map packageProfile.entry intent.packages;
       groups = accounts.groups intent;
       users = accounts.users intent;

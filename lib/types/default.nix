@@ -1,6 +1,7 @@
 # The option types of NixFleet: they gather mistakes where nixpkgs' own types end the evaluation at the first.
 { lib }:
 let
+  context = import ./context.nix { inherit lib; };
   problem = import ./problem.nix { inherit lib; };
   scalar = import ./scalar.nix { inherit lib problem; };
   definitions = import ./definitions.nix { inherit lib; };
@@ -8,6 +9,7 @@ let
   sets = {
     record = import ./record.nix {
       inherit
+        context
         definitions
         lib
         problem
@@ -16,6 +18,7 @@ let
     };
     entries = import ./entries.nix {
       inherit
+        context
         definitions
         lib
         problem
@@ -25,7 +28,7 @@ let
   };
 in
 {
-  inherit problem;
+  inherit context problem;
   inherit (definitions) definitionOf;
 }
 // scalar
@@ -41,6 +44,6 @@ in
   inherit lib scalar;
   inherit (sets) entries;
 }
-// import ./resolve.nix { inherit lib problem; }
+// import ./resolve.nix { inherit context lib problem; }
 // import ./store-text.nix { inherit lib; }
 // import ./strangers.nix { inherit lib problem; }

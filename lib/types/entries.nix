@@ -4,6 +4,7 @@
 # who need everything in it.
 {
   lib,
+  context,
   definitions,
   problem,
   scalar,
@@ -12,7 +13,6 @@ let
   inherit (builtins)
     all
     attrNames
-    attrValues
     concatMap
     head
     isAttrs
@@ -77,7 +77,7 @@ let
     if
       isAttrs value
       && !(value ? _type)
-      && all (name: elements.${name} != null && key.accepts name) (attrNames value)
+      && all (name: context.inEntry name (elements.${name} != null && key.accepts name)) (attrNames value)
     then
       elements
     else
@@ -98,12 +98,14 @@ let
         else
           element.resolve path settled;
     in
-    if direct == null && settled == none then
-      null
-    else if key.accepts name then
-      result
-    else
-      result // { problems = [ (wrongKey loc (head defs) name) ] ++ result.problems; };
+    context.inEntry name (
+      if direct == null && settled == none then
+        null
+      else if key.accepts name then
+        result
+      else
+        result // { problems = [ (wrongKey loc (head defs) name) ] ++ result.problems; }
+    );
 
   resolveWith =
     readFirst: loc: defs:
@@ -117,7 +119,7 @@ let
     {
       value = mapAttrs (_: result: result.value) results;
       problems =
-        concatMap (result: result.problems) (attrValues results)
+        concatMap (name: context.inEntry name results.${name}.problems) (attrNames results)
         ++ map (def: scalar.mustBe loc def description) strange;
     };
 in

@@ -8,6 +8,7 @@
 # at all fields at once, so it is for those who need all of them.
 {
   lib,
+  context,
   definitions,
   problem,
   scalar,
@@ -93,6 +94,9 @@ let
   defaults = mapAttrs (_: field: field.default) (lib.filterAttrs (_: field: field ? default) fields);
   required = lib.filter (name: !(defaults ? ${name})) names;
 
+  # Made once, for all values of all hosts.
+  inField = mapAttrs (name: _: context.inEntry name) fields;
+
   # The path that a wrong name was probably meant to be, or null.
   guessOf =
     let
@@ -121,7 +125,10 @@ let
       inner = mapAttrs (field: readField: readField field value.${field}) (intersectAttrs value nested);
       plain = if nested == { } then defaults // value else defaults // value // inner;
       isRight =
-        field: if judges ? ${field} then judges.${field} value.${field} else inner.${field} or null != null;
+        field:
+        (inField.${field} or lib.id) (
+          if judges ? ${field} then judges.${field} value.${field} else inner.${field} or null != null
+        );
     in
     if
       isAttrs value
@@ -148,18 +155,20 @@ let
       settled = definitions.settle path defs;
       result = field.type.resolve path settled;
     in
-    if settled == none then
-      if field ? default then
-        {
-          value = field.default;
-          problems = none;
-        }
+    inField.${name} (
+      if settled == none then
+        if field ? default then
+          {
+            value = field.default;
+            problems = none;
+          }
+        else
+          missing loc name field (head defs)
+      else if result.problems == none then
+        result
       else
-        missing loc name field (head defs)
-    else if result.problems == none then
-      result
-    else
-      result // { problems = map (problem.withExample path field) result.problems; };
+        result // { problems = map (problem.withExample path field) result.problems; }
+    );
 
   resolve =
     loc: defs:

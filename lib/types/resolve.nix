@@ -1,5 +1,9 @@
 # From evaluated options to their values and problems.
-{ lib, problem }:
+{
+  context,
+  lib,
+  problem,
+}:
 let
   # { value; problems; } of one option.
   resolveOption =
@@ -8,7 +12,7 @@ let
       resolve = option.type.resolveNow or option.type.resolve;
       result = resolve option.loc option.definitionsWithLocations;
     in
-    if result.problems == [ ] then
+    if context.inOption option.loc (result.problems == [ ]) then
       result
     else
       result

@@ -16,7 +16,7 @@ use crate::operator::Operator;
 use crate::place::{self, Lock};
 use crate::reaper;
 use crate::recipe::Recipe;
-use crate::rootfs::{RootFs, remove_tree};
+use crate::rootfs::{Root, RootFs, remove_tree};
 use crate::seed::Seed;
 use crate::spec::{GuestDir, GuestSpec, Spec};
 
@@ -31,14 +31,14 @@ pub const OPERATOR: &str = "operator";
 pub struct Plan {
     name: String,
     hosts: Vec<(String, String)>,
-    operator: Recipe,
+    operator: Root,
 }
 
 impl Plan {
     /// A lab of this name with nothing but the operator's machine.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host() }
+        Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host().into() }
     }
 
     /// The lab's name.
@@ -83,8 +83,8 @@ impl Plan {
 
     /// Takes another root for the operator's machine.
     #[must_use]
-    pub fn operator(mut self, recipe: Recipe) -> Self {
-        self.operator = recipe;
+    pub fn operator(mut self, root: impl Into<Root>) -> Self {
+        self.operator = root.into();
         self
     }
 }
@@ -185,7 +185,7 @@ impl Lab {
         }
         remove_tree(&dir)?;
         let root = RootFs::of(&Recipe::host())?.path().to_path_buf();
-        let operator_root = RootFs::of(&plan.operator)?.path().to_path_buf();
+        let operator_root = plan.operator.make()?.path().to_path_buf();
         let mut guests =
             vec![GuestSpec { name: OPERATOR.into(), addr: "10.0.1.2".into(), root: operator_root }];
         for (name, addr) in &plan.hosts {

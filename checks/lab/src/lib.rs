@@ -32,3 +32,4 @@ pub mod suite;
 pub mod supervisor;
 pub mod tally;
 pub mod unit;
+pub mod upgrade;

@@ -99,12 +99,17 @@ impl Recipe {
     /// Changes with anything in the recipe: 12 hexadecimal digits.
     #[must_use]
     pub fn digest(&self) -> String {
-        let mut digits = String::new();
-        for byte in Sha256::digest(format!("{SUITE} {self:?}")).iter().take(6) {
-            write!(digits, "{byte:02x}").ok();
-        }
-        digits
+        digest(&format!("{SUITE} {self:?}"))
     }
+}
+
+/// 12 hexadecimal digits that change with a text.
+pub(crate) fn digest(text: &str) -> String {
+    let mut digits = String::new();
+    for byte in Sha256::digest(text).iter().take(6) {
+        write!(digits, "{byte:02x}").ok();
+    }
+    digits
 }
 
 /// Hosts of the lab reach no binary cache, and a sandbox cannot be nested into their container.

@@ -11,6 +11,41 @@ use crate::apt;
 use crate::command::Program;
 use crate::place::{self, Lock};
 use crate::recipe::{Recipe, SUITE};
+use crate::upgrade::Upgrade;
+
+/// How a root filesystem comes about.
+#[derive(Clone, Debug)]
+pub enum Root {
+    /// By its own recipe.
+    Recipe(Recipe),
+    /// From a root for hosts, with packages of a later Debian.
+    Upgrade(Upgrade),
+}
+
+impl Root {
+    /// The root: the one kept from an earlier run, or else a new one.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn make(&self) -> Result<RootFs> {
+        match self {
+            Self::Recipe(recipe) => RootFs::of(recipe),
+            Self::Upgrade(upgrade) => RootFs::upgraded(upgrade),
+        }
+    }
+}
+
+impl From<Recipe> for Root {
+    fn from(recipe: Recipe) -> Self {
+        Self::Recipe(recipe)
+    }
+}
+
+impl From<Upgrade> for Root {
+    fn from(upgrade: Upgrade) -> Self {
+        Self::Upgrade(upgrade)
+    }
+}
 
 /// A root filesystem, ready to be the lower layer of hosts.
 #[derive(Clone, Debug)]
@@ -24,18 +59,35 @@ impl RootFs {
     /// # Errors
     /// mmdebstrap or a command of the recipe fails, or a file cannot be written.
     pub fn of(recipe: &Recipe) -> Result<Self> {
+        Self::made(recipe.name, &recipe.digest(), |unfinished| {
+            bootstrap(recipe, unfinished)?;
+            finish(recipe, unfinished)
+        })
+    }
+
+    /// The root for hosts with packages of a later Debian: the one kept from an earlier run, or else a new one.
+    ///
+    /// # Errors
+    /// The root for hosts cannot be made, or apt fails.
+    pub fn upgraded(upgrade: &Upgrade) -> Result<Self> {
+        let host = Recipe::host();
+        let below = Self::of(&host)?;
+        Self::made(upgrade.name, &upgrade.digest(&host), |unfinished| upgrade.apply(below.path(), unfinished))
+    }
+
+    /// The root of this name and digest, made at another place if it is not there yet.
+    fn made(name: &str, digest: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let roots = place::lab().join("roots");
-        let path = roots.join(format!("{}-{}", recipe.name, recipe.digest()));
-        let _lock = Lock::wait(&roots.join(format!("{}.lock", recipe.name)))?;
+        let path = roots.join(format!("{name}-{digest}"));
+        let _lock = Lock::wait(&roots.join(format!("{name}.lock")))?;
         if path.exists() {
             return Ok(Self { path });
         }
         let begun = Instant::now();
-        eprintln!("lab: making the {} root filesystem (once, about half a minute)", recipe.name);
-        let unfinished = roots.join(format!("{}.unfinished", recipe.name));
+        eprintln!("lab: making the {name} root filesystem (once, about half a minute)");
+        let unfinished = roots.join(format!("{name}.unfinished"));
         remove_tree(&unfinished)?;
-        bootstrap(recipe, &unfinished)?;
-        finish(recipe, &unfinished)?;
+        make(&unfinished)?;
         fs::rename(&unfinished, &path).with_context(|| format!("Failed to rename to {}", path.display()))?;
         eprintln!("lab: made in {:.0} s", begun.elapsed().as_secs_f64());
         Ok(Self { path })
@@ -79,14 +131,7 @@ fn finish(recipe: &Recipe, root: &Path) -> Result<()> {
         symlink(target, &path).with_context(|| format!("Failed to link {}", path.display()))?;
     }
     for command in &recipe.commands {
-        // Nix wants /proc; the mount ends with the command.
-        let inside = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
-        Program::new("unshare")
-            .args(["--mount", "sh", "-c", inside])
-            .arg(root)
-            .args(*command)
-            .run()?
-            .success()?;
+        inside(root).args(*command).run()?.success()?;
     }
     for path in &recipe.removed {
         let path = root.join(path);
@@ -95,6 +140,13 @@ fn finish(recipe: &Recipe, root: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Runs a command, which is to be added, in a root that is not booted.
+pub(crate) fn inside(root: &Path) -> Program {
+    // Nix wants /proc; the mount ends with the command.
+    let inside = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
+    Program::new("unshare").args(["--mount", "sh", "-c", inside]).arg(root)
 }
 
 fn make_parent(path: &Path) -> Result<()> {

@@ -7,8 +7,19 @@ const HIDDEN: &str = "…";
 /// Flags whose value refers to a flake.
 const FLAKES: [&str; 1] = ["--flake"];
 /// Parameters of a flake reference that are no secret.
-const PLAIN: [&str; 9] =
-    ["ref", "rev", "dir", "host", "narHash", "submodules", "shallow", "lastModified", "allRefs"];
+const PLAIN: [&str; 11] = [
+    "ref",
+    "rev",
+    "dir",
+    "host",
+    "narHash",
+    "submodules",
+    "shallow",
+    "lastModified",
+    "allRefs",
+    "lfs",
+    "exportIgnore",
+];
 
 /// The words behind the subcommand. Of a command to run only the program stays: what follows may hold a password. The same
 /// goes for values of Nix options, such as access tokens, and for what flake references have of the kind.

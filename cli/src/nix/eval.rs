@@ -60,7 +60,8 @@ impl Nix {
     }
 
     async fn evaluate(&self, attribute: &str, apply: Option<&str>) -> Result<Vec<u8>, Problem> {
-        let mut invocation = self.invocation(&["eval", "--json"]).args([self.fragment(attribute)]);
+        let mut invocation =
+            self.invocation(&["eval", "--json", "--show-trace"]).args([self.fragment(attribute)]);
         if let Some(function) = apply {
             invocation = invocation.args(["--apply", function]);
         }

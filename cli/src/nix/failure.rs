@@ -15,32 +15,28 @@ const LOG_LINES: usize = 15;
 /// No host is named: the failure is not one of a host.
 pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result<Built, Problem> {
     let errors = errors(stderr);
-    let logs: Vec<&Error> = errors.iter().filter(|error| !error.log.is_empty()).collect();
+    let is_of_a_host = |error: &&Error| derivations.values().any(|path| error.names(path));
+    let causes: Vec<&Error> = errors.iter().filter(|error| error.is_cause()).collect();
+    let shared: Vec<&Error> = causes.iter().copied().filter(|error| !is_of_a_host(error)).collect();
     let mut built = Built::default();
     for (host, derivation) in derivations {
-        let named: Vec<&Error> =
-            errors.iter().filter(|error| error.head.contains(derivation.as_str())).collect();
+        let named: Vec<&Error> = errors.iter().filter(|error| error.names(derivation)).collect();
         if named.is_empty() {
             // Nix does not say what it finished; the next build will find it in the store.
             built.closures.insert(host.clone(), Closure { path: String::new() });
             continue;
         }
-        let own: Vec<&Error> = named.iter().copied().filter(|error| !error.log.is_empty()).collect();
-        // Nix leaves the log out where it was asked to print logs as they come. Its last error sums all others up.
+        let own: Vec<&Error> = named.iter().copied().filter(|error| error.is_cause()).collect();
+        // Its last error sums all others up.
         let single = named.iter().copied().filter(|error| !error.head.starts_with("build of ")).collect();
-        let shown = [&own, &logs].into_iter().find(|errors| !errors.is_empty()).unwrap_or(&single);
+        let shown = [&own, &shared].into_iter().find(|errors| !errors.is_empty()).unwrap_or(&single);
         built.failed.insert(host.clone(), problem(derivation, shown));
     }
     if built.failed.is_empty() {
-        let why = errors.first().map_or(stderr.trim(), |error| error.head.as_str());
-        let problem = Problem::new(Code::Build, "Nix could not build the host closures").because(why);
-        return Err(if why.contains("is required to build") {
-            problem.help(
-                "give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'",
-            )
-        } else {
-            problem.help("see all that Nix says with -v")
-        });
+        let why = causes.first().map_or(stderr.trim().to_owned(), |error| error.text());
+        return Err(Problem::new(Code::Build, "Nix could not build the host closures")
+            .because(why)
+            .help(help(&causes).unwrap_or_else(|| "see all that Nix says with -v".to_owned())));
     }
     Ok(built)
 }
@@ -51,7 +47,7 @@ fn problem(derivation: &str, errors: &[&Error]) -> Problem {
         .map(|error| {
             let skipped = error.log.len().saturating_sub(LOG_LINES);
             let log: Vec<String> = error.log.iter().skip(skipped).map(|line| format!("\n> {line}")).collect();
-            format!("{}{}", error.head, log.concat())
+            format!("{}{}", error.text(), log.concat())
         })
         .collect();
     let log_of = errors.iter().find_map(|error| quoted(&error.head)).unwrap_or(derivation);
@@ -62,7 +58,26 @@ fn problem(derivation: &str, errors: &[&Error]) -> Problem {
         } else {
             why.join("\n")
         })
-        .help(format!("see the whole log: nix log {log_of}"))
+        .help(help(errors).unwrap_or_else(|| format!("see the whole log: nix log {log_of}")))
+}
+
+/// What to do where no log would say it.
+fn help(errors: &[&Error]) -> Option<String> {
+    let error = errors.iter().find(|error| error.log.is_empty())?;
+    let says = |words: &str| error.text().contains(words);
+    if says("is required to build") || says("platform mismatch") || says("missing system features") {
+        Some(
+            "give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"
+                .to_owned(),
+        )
+    } else if says("hash mismatch") {
+        Some(
+            "write the hash that Nix got into the package, if its source is meant to be the new one"
+                .to_owned(),
+        )
+    } else {
+        None
+    }
 }
 
 /// The first thing in single quotes.
@@ -70,11 +85,46 @@ fn quoted(text: &str) -> Option<&str> {
     text.split('\'').nth(1)
 }
 
-/// One error of Nix: its first line, and the lines of the builder's log.
+/// One error of Nix: its first line, what it says of it below, and the lines of the builder's log.
 #[derive(Debug, Default)]
 struct Error {
     head: String,
+    details: Vec<String>,
     log: Vec<String>,
+}
+
+impl Error {
+    /// Whether it says that of this derivation.
+    fn names(&self, derivation: &str) -> bool {
+        self.head.contains(derivation)
+    }
+
+    /// Whether it is more than a consequence of other errors.
+    fn is_cause(&self) -> bool {
+        // Nix 2.26 says the first, Nix 2.34 the others.
+        let of_others = self.head.contains("dependencies of derivation")
+            || self
+                .details
+                .iter()
+                .any(|line| line.ends_with("dependency failed.") || line.ends_with("dependencies failed."));
+        !of_others && !self.head.starts_with("build of ")
+    }
+
+    /// All but the log.
+    fn text(&self) -> String {
+        let mut text = self.head.clone();
+        for line in &self.details {
+            if let Some(reason) = line.strip_prefix("Reason: ") {
+                text.truncate(text.trim_end_matches('.').len());
+                text.push_str(": ");
+                text.push_str(reason.trim_end_matches('.'));
+            } else {
+                text.push('\n');
+                text.push_str(line);
+            }
+        }
+        text
+    }
 }
 
 fn errors(stderr: &str) -> Vec<Error> {
@@ -82,17 +132,29 @@ fn errors(stderr: &str) -> Vec<Error> {
     let mut inside = false;
     for line in stderr.lines() {
         if let Some(head) = line.strip_prefix("error: ") {
-            errors.push(Error { head: head.trim_end_matches(';').to_owned(), log: Vec::new() });
+            errors.push(Error { head: head.trim_end_matches(';').to_owned(), ..Error::default() });
             inside = true;
         } else if !line.starts_with(' ') {
             inside = false;
-        } else if let Some(error) = errors.last_mut().filter(|_| inside)
-            && let Some(log) = line.trim_start().strip_prefix('>')
-        {
-            error.log.push(log.trim_start().to_owned());
+        } else if let Some(error) = errors.last_mut().filter(|_| inside) {
+            let line = line.trim_start();
+            match line.strip_prefix('>') {
+                Some(log) => error.log.push(log.trim_start().to_owned()),
+                None if !is_about_the_log(line) => error.details.push(line.to_owned()),
+                None => {}
+            }
         }
     }
     errors
+}
+
+/// What Nix says around a log, and of outputs that there are not.
+fn is_about_the_log(line: &str) -> bool {
+    line.ends_with("log lines:")
+        || line == "For full logs, run:"
+        || line.starts_with("nix log ")
+        || line == "Output paths:"
+        || line.starts_with("/nix/store/")
 }
 
 #[cfg(test)]
@@ -126,9 +188,75 @@ mod tests {
               where: /nix/store/fdlhj3zsni6h20cc2s5bcyf1dg82y2qz-nixfleet-c.drv
               why: builder for '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv' failed with exit code 1
                      > no such file
-                     builder for '/nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv' failed with exit code 3
-                     > bad
               help: see the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]].assert_eq(&built.failed["c"].to_string());
+    }
+
+    /// What both versions of Nix say to five hosts: `a` fails, `b` does not, `c` and `l` need what fails, `h` needs what has
+    /// another hash.
+    const FIVE: [&str; 2] =
+        [include_str!("../../tests/nix/2.26/build.txt"), include_str!("../../tests/nix/2.34/build.txt")];
+
+    #[test]
+    fn both_versions_of_nix_are_understood() {
+        let hosts = [
+            ("a", "0jgz7dc5b9jrqcv5788h2qcddrvdvzfl"),
+            ("b", "9sksw0vfrbn3qsplxbgnqx0jvs6kjm7s"),
+            ("c", "kiwq1hfxypsb7jr2x1lwrrbrlg8r3yxc"),
+            ("h", "zb5zjm8qza0c9v72qmvh8k9cbms5z48h"),
+            ("l", "rw1x292q6ygcqrbs77b9k7p8vxm4if0g"),
+        ];
+        let derivations =
+            hosts.map(|(host, hash)| (host.to_owned(), format!("/nix/store/{hash}-nixfleet-{host}.drv")));
+        let [older, newer] = FIVE.map(|said| attribute(said, &BTreeMap::from(derivations.clone())).unwrap());
+        for built in [&older, &newer] {
+            assert_eq!(built.closures.keys().collect::<Vec<_>>(), ["b"]);
+            assert_eq!(built.failed.keys().collect::<Vec<_>>(), ["a", "c", "h", "l"]);
+            assert_eq!(built.failed["c"].why, built.failed["l"].why);
+        }
+        expect_test::expect![[r#"
+            [NF-202] Nix could not build the host closure
+              where: /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv
+              why: Cannot build '/nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv': builder failed with exit code 3
+                     > bad
+              help: see the whole log: nix log /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv"#]].assert_eq(&newer.failed["a"].to_string());
+        expect_test::expect![[r#"
+            [NF-202] Nix could not build the host closure
+              where: /nix/store/kiwq1hfxypsb7jr2x1lwrrbrlg8r3yxc-nixfleet-c.drv
+              why: hash mismatch in fixed-output derivation '/nix/store/27rywpcq96vhnk7kxgl50qzgnlfibdrv-fixed-1.0.drv':
+                     specified: sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+                     got:    sha256-w33sRkpMEJwC/1RRAbM0DAA3IkknutTj/QGFZ8rJi4U=
+                     Cannot build '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv': builder failed with exit code 1
+                     > no such file
+              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]].assert_eq(&newer.failed["c"].to_string());
+        expect_test::expect![[r#"
+            [NF-202] Nix could not build the host closure
+              where: /nix/store/kiwq1hfxypsb7jr2x1lwrrbrlg8r3yxc-nixfleet-c.drv
+              why: hash mismatch in fixed-output derivation '/nix/store/27rywpcq96vhnk7kxgl50qzgnlfibdrv-fixed-1.0.drv':
+                     specified: sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+                     got:    sha256-w33sRkpMEJwC/1RRAbM0DAA3IkknutTj/QGFZ8rJi4U=
+                     builder for '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv' failed with exit code 1
+                     > no such file
+              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]].assert_eq(&older.failed["c"].to_string());
+    }
+
+    #[test]
+    fn a_build_for_another_machine_asks_for_a_builder() {
+        let host = |hash| BTreeMap::from([("g".to_owned(), format!("/nix/store/{hash}-nixfleet-g.drv"))]);
+        let derivations = host("2r7jis7382gbf9n6p848qjrs5xpq1cb5");
+        let newer = attribute(include_str!("../../tests/nix/2.34/foreign.txt"), &derivations).unwrap();
+        expect_test::expect![[r#"
+            [NF-202] Nix could not build the host closure
+              where: /nix/store/2r7jis7382gbf9n6p848qjrs5xpq1cb5-nixfleet-g.drv
+              why: Cannot build '/nix/store/m7msj3w6v1mq8a4y8x04n46b1lfsvcyz-foreign-1.0.drv': platform mismatch
+                     Required system: 'aarch64-linux'
+                     Current system: 'x86_64-linux'
+              help: give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
+        // This one ends the whole build at once, and names no host.
+        let older = attribute(include_str!("../../tests/nix/2.26/foreign.txt"), &derivations).unwrap_err();
+        expect_test::expect![[r#"
+            [NF-202] Nix could not build the host closures
+              why: a 'aarch64-linux' with features {} is required to build '/nix/store/m7msj3w6v1mq8a4y8x04n46b1lfsvcyz-foreign-1.0.drv', but I am a 'x86_64-linux' with features {benchmark, big-parallel, kvm, nixos-test, uid-range}
+              help: give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&older.to_string());
     }
 
     #[test]

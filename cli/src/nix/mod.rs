@@ -67,7 +67,7 @@ impl Nix {
             .args(subcommand)
             .args(&self.passed);
         if self.verbose {
-            invocation = invocation.args(["--show-trace", "--print-build-logs"]);
+            invocation = invocation.args(["--print-build-logs"]);
         }
         invocation
     }

@@ -1,17 +1,24 @@
-//! What a person needs of an evaluation error of Nix: the message, and the line of their own that led to it.
+//! What a person needs of an evaluation error of Nix: the message, and the place, option and host that led to it.
 
-use std::path::Path;
+mod missing;
+mod place;
+mod said;
 
 use nixfleet_activate::problem::{Code, Problem};
 
 use crate::flake::Flake;
+use missing::Missing;
+use place::{Found, Source};
+use said::Said;
 
 /// How `mkFleet` begins when it tells all mistakes of a fleet at once, each with its place and its correction.
 const MISTAKES: &str = "[NF-201] ";
 
 /// Makes a problem of what Nix wrote on standard error.
 pub fn distil(stderr: &str, flake: &Flake) -> Problem {
-    let message = message(stderr).replace(&flake.reference, &flake.shown());
+    let said = Said::parse(stderr);
+    let source = Source::new(flake, said.root());
+    let message = source.in_words_of_the_user(&said.message);
     if message.contains("does not provide attribute") {
         return Problem::new(Code::NoFleet, "the flake has no `nixfleet` output")
             .at(flake.shown())
@@ -22,128 +29,56 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         let (what, list) = mistakes.split_once('\n').unwrap_or((mistakes, ""));
         return Problem::new(Code::Evaluation, what).at(flake.shown()).because(list.trim_start_matches('\n'));
     }
-    if let Some(path) = untracked(&message, flake) {
-        return Problem::new(Code::Evaluation, "Nix does not see a file of the flake")
-            .at(&path)
-            .because(format!("{message}\nin a Git checkout Nix sees only the files that Git knows"))
-            .help(format!("git add :/{path}"));
+    let place = said.places().rev().find_map(|place| source.find(place));
+    if let Some(missing) = Missing::find(&said.message, &source) {
+        let place = place.or_else(|| missing.named());
+        let problem = missing.problem();
+        let why = with_excerpt(problem.why.as_deref().unwrap_or_default(), place.as_ref());
+        return problem.at(location(place, &said, &source)).because(why);
     }
-    let tree = flake.tree();
-    let place = places(stderr).into_iter().rev().find_map(|place| place.in_tree(tree?));
-    let problem = Problem::new(Code::Evaluation, "Nix could not evaluate the fleet")
-        .help("see the whole trace of Nix with -v");
+    if let Some((argument, file)) = said.argument()
+        && message.starts_with(&format!("attribute '{argument}' missing"))
+    {
+        let place = source.first(file, argument).or(place);
+        let of_a_host = "config, host, hosts, inputs, lib, name, options and pkgs";
+        let given = if said.host().is_some() { of_a_host } else { "config, inputs, lib and options" };
+        return Problem::new(
+            Code::Evaluation,
+            format!("a module asks for `{argument}`, which no module gets"),
+        )
+        .because(with_excerpt(&format!("a module here gets {given}"), place.as_ref()))
+        .at(location(place, &said, &source))
+        .help(format!("take `{argument}` out of the arguments; a flake's own values come with `inputs`"));
+    }
+    let help = if message.starts_with("infinite recursion") {
+        "a value must not depend on itself: `config` may be read in what an option is set to, not in `imports` or in what \
+         decides which options are set"
+    } else if message.contains("forbidden in pure evaluation mode") {
+        "keep the file in the flake: Nix reads nothing outside of it"
+    } else {
+        "see the whole trace of Nix with -v"
+    };
+    Problem::new(Code::Evaluation, "Nix could not evaluate the fleet")
+        .because(with_excerpt(&message, place.as_ref()))
+        .at(location(place, &said, &source))
+        .help(help)
+}
+
+fn with_excerpt(why: &str, place: Option<&Found>) -> String {
     match place {
-        Some((location, excerpt)) => problem.at(location).because(format!("{message}\n\n{excerpt}")),
-        None => problem.at(flake.shown()).because(message),
+        Some(Found { excerpt, .. }) if !excerpt.is_empty() => format!("{why}\n\n{excerpt}"),
+        Some(_) | None => why.to_owned(),
     }
 }
 
-/// The column at which Nix puts the text of an error below its `error:` line.
-const INDENT: &str = "       ";
-
-/// The message of the innermost error, without the trace around it.
-fn message(stderr: &str) -> String {
-    let mut lines = stderr.lines().skip_while(|line| !line.starts_with("error:"));
-    let Some(first) = lines.next() else { return stderr.trim().to_owned() };
-    let mut text = vec![first.trim_start_matches("error:").trim_start()];
-    if text[0].is_empty() {
-        let inner = lines.by_ref().find_map(|line| line.strip_prefix(INDENT)?.strip_prefix("error: "));
-        text = vec![inner.unwrap_or("Nix gives no message")];
-    }
-    let mut place_follows = false;
-    for line in lines {
-        let Some(line) = line.strip_prefix(INDENT).or_else(|| line.is_empty().then_some("")) else { break };
-        place_follows |= line.starts_with("at /") || line.starts_with("at «");
-        if !place_follows || line.starts_with("Did you mean") {
-            text.push(line);
-        }
-    }
-    text.join("\n").trim_end().to_owned()
-}
-
-/// A place in Nix code that a trace names, with the lines it shows.
-struct Place<'a> {
-    file: &'a str,
-    line: usize,
-    column: &'a str,
-    excerpt: Vec<&'a str>,
-}
-
-/// Every place of a trace, from the outermost to the innermost.
-fn places(stderr: &str) -> Vec<Place<'_>> {
-    let mut places: Vec<Place> = Vec::new();
-    let mut open = false;
-    for line in stderr.lines() {
-        let text = line.trim_start();
-        if let Some(place) = text.strip_prefix("at ").and_then(place) {
-            places.push(place);
-            open = true;
-        } else if open && is_code(text) {
-            if let Some(place) = places.last_mut() {
-                place.excerpt.push(text);
-            }
-        } else {
-            open = false;
-        }
-    }
-    places
-}
-
-fn place(text: &str) -> Option<Place<'_>> {
-    let mut parts = text.strip_suffix(':')?.rsplitn(3, ':');
-    let (column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(Place { file, line: line.parse().ok()?, column, excerpt: Vec::new() })
-}
-
-/// `12|   text`, or `|   ^` below it.
-fn is_code(text: &str) -> bool {
-    text.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with('|')
-}
-
-impl Place<'_> {
-    /// The place as the user knows it, with its excerpt, where it is in a file of this tree. The store path of a
-    /// flake does not say whose it is, so the line itself is compared.
-    fn in_tree(&self, tree: &Path) -> Option<(String, String)> {
-        let relative = match in_store(self.file) {
-            Some(relative) => relative,
-            None => Path::new(self.file).strip_prefix(tree).ok()?.to_str()?,
-        };
-        let shown = self.excerpt.iter().find_map(|line| line.strip_prefix(&format!("{}|", self.line)))?;
-        let content = std::fs::read_to_string(tree.join(relative)).ok()?;
-        let present = content.lines().nth(self.line - 1).unwrap_or_default();
-        let same = present.trim() == shown.trim();
-        same.then(|| (format!("{relative}:{}:{}", self.line, self.column), self.excerpt_text()))
-    }
-
-    /// The line and its marker, aligned again.
-    fn excerpt_text(&self) -> String {
-        let width = self.line.to_string().len();
-        let wanted = |line: &&&str| line.starts_with('|') || line.starts_with(&format!("{}|", self.line));
-        let aligned = |line: &&str| {
-            let (number, code) = line.split_once('|').unwrap_or(("", line));
-            format!("{number:>width$} |{code}")
-        };
-        self.excerpt.iter().filter(wanted).map(aligned).collect::<Vec<_>>().join("\n")
-    }
-}
-
-/// The rest of a path behind the store path of a source tree.
-fn in_store(path: &str) -> Option<&str> {
-    let path = path.trim_start_matches('«').trim_end_matches('»');
-    let rest = path.strip_prefix("/nix/store/")?;
-    let (name, relative) = rest.split_once('/')?;
-    name.ends_with("-source").then_some(relative)
-}
-
-/// The file that is missing in the store, but stands in the checkout.
-fn untracked(message: &str, flake: &Flake) -> Option<String> {
-    if !message.contains("does not exist") && !message.contains("No such file") {
-        return None;
-    }
-    let relative = message.split('\'').find_map(in_store)?;
-    flake.tree()?.join(relative).exists().then(|| relative.to_owned())
+/// File and line, option, host: as much of it as Nix says.
+fn location(place: Option<Found>, said: &Said, source: &Source) -> String {
+    let place = place.map(|place| place.location);
+    let input = said.input().map(|input| format!("flake.nix, inputs.{input}"));
+    let host = said.host().map(|host| format!("host {host}"));
+    let parts: Vec<String> = [place, input, said.option(source), host].into_iter().flatten().collect();
+    if parts.is_empty() { source.flake.shown() } else { parts.join(", ") }
 }
 
 #[cfg(test)]
-#[path = "trace_tests.rs"]
 mod tests;

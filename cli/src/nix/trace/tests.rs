@@ -1,0 +1,273 @@
+use expect_test::expect;
+
+use super::*;
+use crate::flake::Tree;
+
+/// What both versions of Nix say of a mistake, without the steps in between that name neither a file of the user nor anything
+/// of NixFleet. They were asked for everything with `--show-trace`.
+macro_rules! both {
+    ($name:literal) => {
+        [
+            include_str!(concat!("../../../tests/nix/2.26/", $name, ".txt")),
+            include_str!(concat!("../../../tests/nix/2.34/", $name, ".txt")),
+        ]
+    };
+}
+
+/// What a user is told in both cases, where the flake in Git at `/home/ada/fleet` has these files.
+#[track_caller]
+fn distilled_from_both(said: [&str; 2], files: &[(&str, &str)]) -> String {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().canonicalize().unwrap();
+    for (file, content) in files {
+        std::fs::create_dir_all(path.join(file).parent().unwrap()).unwrap();
+        std::fs::write(path.join(file), content).unwrap();
+    }
+    let here = path.to_str().unwrap();
+    let flake = Flake { reference: here.into(), tree: Some(Tree::new(&path, &path, true)) };
+    let [older, newer] = said.map(|said| {
+        distil(&said.replace("/home/ada/fleet", here), &flake).to_string().replace(here, "/home/ada/fleet")
+    });
+    assert_eq!(older, newer);
+    older
+}
+
+#[test]
+fn an_error_has_file_line_option_and_host_in_both_versions() {
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: roles/db.nix:3:34, nixfleet.files."/etc/x".text, host db-1
+          why: not written yet
+
+                 3 |   nixfleet.files."/etc/x".text = throw "not written yet";
+                   |                                  ^
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled_from_both(both!("throw"), &[]));
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: roles/db.nix:5:50, my.port, host db-1
+          why: A definition for option `my.port' is not of type `16 bit unsigned integer; between 0 and 65535 (both inclusive)'. Definition values:
+                 - In `roles/db.nix': "http"
+
+                 5 |   config.nixfleet.files."/etc/x".text = toString config.my.port;
+                   |                                                  ^
+          help: see the whole trace of Nix with -v"#]].assert_eq(&distilled_from_both(both!("wrong-value"), &[]));
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: flake.nix, inputs.prebuilt
+          why: path '//srv/nothere' does not exist
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled_from_both(both!("input"), &[]));
+}
+
+#[test]
+fn a_value_used_on_the_way_does_not_lengthen_the_name_of_an_option() {
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: roles/db.nix:3:34, nixfleet.files."/etc/x".text, host db-1
+          why: infinite recursion encountered
+
+                 3 |   nixfleet.files."/etc/x".text = config.nixfleet.files."/etc/x".text + "a";
+                   |                                  ^
+          help: a value must not depend on itself: `config` may be read in what an option is set to, not in `imports` or in what decides which options are set"#]].assert_eq(&distilled_from_both(both!("recursion"), &[]));
+}
+
+#[test]
+fn an_argument_that_no_module_gets_is_found_in_its_file() {
+    let role = "# Not this foo.\n{ food, foo, ... }:\n{ }\n";
+    expect![[r#"
+        [NF-201] a module asks for `foo`, which no module gets
+          where: roles/db.nix:2:9, nixfleet.files."/etc/x".text, host db-1
+          why: a module here gets config, host, hosts, inputs, lib, name, options and pkgs
+
+                 2 | { food, foo, ... }:
+                   |         ^
+          help: take `foo` out of the arguments; a flake's own values come with `inputs`"#]]
+    .assert_eq(&distilled_from_both(both!("argument"), &[("roles/db.nix", role)]));
+}
+
+#[test]
+fn a_missing_file_has_the_line_that_names_it() {
+    let files = [
+        ("fleet.nix", "{\n  roles.db = ./roles/db.nix;\n}\n"),
+        ("roles/db.nix", "{\n  nixfleet.files.\"/etc/x\".source = ./nope.txt;\n}\n"),
+    ];
+    expect![[r#"
+        [NF-201] the file roles/nope.txt does not exist
+          where: roles/db.nix:2:36, nixfleet.files."/etc/x".source, host db-1
+          why: the flake names a file that is not there
+
+                 2 |   nixfleet.files."/etc/x".source = ./nope.txt;
+                   |                                    ^
+          help: create it, or correct its name"#]]
+    .assert_eq(&distilled_from_both(both!("source"), &files));
+}
+
+#[test]
+fn a_file_that_git_does_not_know_is_told_alike_by_both_versions() {
+    let role = "{ ... }: { nixfleet.files.\"/etc/x\".source = ./new.txt; }\n";
+    let files = [("roles/db.nix", role), ("roles/new.txt", "hi\n")];
+    expect![[r#"
+        [NF-201] Nix does not see the file roles/new.txt
+          where: roles/db.nix:1:45, nixfleet.files."/etc/x".source, host db-1
+          why: in a Git checkout Nix sees only the files that Git knows
+
+                 1 | { ... }: { nixfleet.files."/etc/x".source = ./new.txt; }
+                   |                                             ^
+          help: git add :/roles/new.txt"#]]
+    .assert_eq(&distilled_from_both(both!("untracked"), &files));
+}
+
+#[test]
+fn a_file_of_a_submodule_asks_for_the_submodules() {
+    let role = "{ ... }: { nixfleet.files.\"/etc/x\".source = ../pages/page.txt; }\n";
+    let modules = "[submodule \"pages\"]\n\tpath = pages\n";
+    let files = [(".gitmodules", modules), ("pages/page.txt", "hi\n"), ("roles/db.nix", role)];
+    expect![[r#"
+        [NF-201] Nix does not see the file pages/page.txt
+          where: roles/db.nix:1:45, nixfleet.files."/etc/x".source, host db-1
+          why: it belongs to the submodule pages, and Nix leaves submodules out unless it is told to take them
+
+                 1 | { ... }: { nixfleet.files."/etc/x".source = ../pages/page.txt; }
+                   |                                             ^
+          help: name the flake with them: --flake '/home/ada/fleet?submodules=1'; with Nix 2.27 or later `inputs.self.submodules = true;` in flake.nix does the same"#]].assert_eq(&distilled_from_both(both!("submodule"), &files));
+}
+
+#[test]
+fn files_of_a_flake_that_is_elsewhere_are_told_too() {
+    let flake = Flake { reference: "git+file:///home/ada/fleet?ref=main".into(), tree: None };
+    for said in both!("commit") {
+        let location = distil(said, &flake).location.unwrap();
+        assert_eq!(location, "roles/db.nix:3:34, nixfleet.files.\"/etc/x\".text, host db-1");
+    }
+}
+
+/// What a user is told, where a file of their flake has this content and Nix 2.26.3 says this.
+fn distilled(file: &str, content: &str, stderr: &str) -> String {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join(file), content).unwrap();
+    let tree = Tree::new(root.path(), root.path(), true);
+    let flake = Flake { reference: "/fleet".into(), tree: Some(tree) };
+    distil(stderr, &flake).to_string()
+}
+
+#[test]
+fn the_users_own_line_is_shown() {
+    let fleet = "{\n  schema = 1;\n  hosts = { a = { tags = (import ./roles.nix).web; }; };\n}\n";
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: fleet.nix:3:26
+          why: attribute 'web' missing
+                 Did you mean db?
+
+                 3 |   hosts = { a = { tags = (import ./roles.nix).web; }; };
+                   |                          ^
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled("fleet.nix", fleet, include_str!("../../../tests/nix/eval-attribute.txt")));
+    let fleet = "{\n  hosts.web-1.addr = adress;\n}\n";
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: fleet.nix:2:22
+          why: undefined variable 'adress'
+
+                 2 |   hosts.web-1.addr = adress;
+                   |                      ^
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled("fleet.nix", fleet, include_str!("../../../tests/nix/eval-undefined.txt")));
+}
+
+#[test]
+fn a_file_that_is_broken_off_is_named() {
+    let fleet = "{\n  hosts = {\n}\n\n";
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: fleet.nix:4:1
+          why: syntax error, unexpected end of file, expecting ';'
+
+                 4 |
+                   | ^
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled("fleet.nix", fleet, include_str!("../../../tests/nix/eval-syntax.txt")));
+}
+
+#[test]
+fn a_list_of_problems_is_shown_whole() {
+    let said = include_str!("../../../tests/nix/eval-problems.txt");
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: /fleet
+          why: the fleet has 2 problems:
+
+                 1. hosts.web-1.addr is missing
+                      in fleet.nix
+                      write: hosts.web-1.addr = "10.0.1.11";
+
+                 2. hosts.web-2.roles names the unknown role "ngnix"
+                      error: did you mean nginx?
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled("fleet.nix", "{ }", said));
+}
+
+#[test]
+fn the_mistakes_of_a_fleet_are_told_as_they_were_collected() {
+    let said = include_str!("../../../tests/nix/eval-mistakes.txt");
+    expect![[r#"
+        [NF-201] 3 mistakes in the fleet
+          where: /fleet
+          why: 1. hosts.web-2.addr must be a host name or an IP address, but is the number 5
+                    where: hosts.web-2.addr, in fleet.nix:16
+                    write: hosts.web-2.addr = "10.0.1.11";
+
+                 2. the option hosts.web-2.rols does not exist
+                    where: hosts.web-2.rols, in fleet.nix:16
+                    why: hosts.web-2 can have addr, base, modules, roles, ssh, system, tags
+                    write: hosts.web-2.roles = …;
+
+                 3. the name in nixfleet.files."etc/motd" must be an absolute path in quotes, without "..", without a slash at the end, and outside /nix, /proc, /sys and /dev
+                    where: nixfleet.files."etc/motd", in roles/web.nix:51
+                    hosts: web-1, web-2
+                    write: nixfleet.files."/etc/motd" = …;"#]]
+    .assert_eq(&distilled("fleet.nix", "{ }", said));
+}
+
+#[test]
+fn a_file_that_git_does_not_know_is_explained() {
+    let said = include_str!("../../../tests/nix/eval-untracked.txt");
+    expect![[r#"
+        [NF-201] Nix does not see the file hosts.nix
+          where: /fleet
+          why: in a Git checkout Nix sees only the files that Git knows
+          help: git add :/hosts.nix"#]]
+    .assert_eq(&distilled("hosts.nix", "{ }", said));
+}
+
+#[test]
+fn a_flake_without_a_fleet_is_told_apart() {
+    let said = include_str!("../../../tests/nix/eval-no-output.txt");
+    expect![[r#"
+        [NF-102] the flake has no `nixfleet` output
+          where: /fleet
+          why: flake 'git+file:///home/ada/fleet' does not provide attribute 'packages.x86_64-linux.nothing.fleet', 'legacyPackages.x86_64-linux.nothing.fleet' or 'nothing.fleet'
+          help: let its outputs come from nixfleet.lib.mkFleet { … }"#]].assert_eq(&distilled("flake.nix", "{ }", said));
+}
+
+#[test]
+fn a_line_of_another_tree_is_not_taken_for_the_users() {
+    let said = include_str!("../../../tests/nix/eval-undefined.txt");
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: /fleet
+          why: undefined variable 'adress'
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled("fleet.nix", "{\n  another = line;\n}\n", said));
+}
+
+#[test]
+fn what_is_secret_in_a_reference_is_not_told() {
+    let flake = Flake { reference: "git+https://hunter2@host/fleet".into(), tree: None };
+    for said in ["does not provide attribute 'nixfleet.fleet'", "cannot be fetched"] {
+        let stderr = format!("error: flake 'git+https://hunter2@host/fleet?ref=main' {said}\n");
+        let told = distil(&stderr, &flake).to_string();
+        assert!(told.contains("git+https://…@host/fleet") && !told.contains("hunter2"), "{told}");
+    }
+}

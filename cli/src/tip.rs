@@ -6,28 +6,25 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// The same error with the right way to write it, where the wrong word is a common one.
 pub fn with(mut error: Error) -> Error {
-    if error.kind() != ErrorKind::UnknownArgument || error.get(ContextKind::Suggested).is_some() {
-        return error;
-    }
-    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return error };
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
-    if let Some(tip) = tip(word, &usage) {
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
-    }
+    let tip = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => of_flag(word),
+        // The words before `--` say on which hosts.
+        (ErrorKind::MissingRequiredArgument, _) if usage.contains("nixfleet run") => {
+            Some("the command stands after `--`, such as: nixfleet run web-1 -- uptime")
+        }
+        _ => return error,
+    };
+    // Without a tip of ours it would say how to select a host of that name.
+    let tips = tip.into_iter().map(StyledStr::from).collect();
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
     error
 }
 
-fn tip(word: &str, usage: &str) -> Option<String> {
-    if matches!(word, "-l" | "--limit" | "--hosts") {
-        return Some(
-            "hosts are selected with --host NAME, --tag TAG, --role ROLE or --on EXPRESSION".to_owned(),
-        );
-    }
-    if word.starts_with('-') {
-        return None;
-    }
-    if usage.contains("nixfleet run") {
-        return Some(format!("the command stands after `--`: nixfleet run -- {word}"));
-    }
-    Some(format!("to name a host: --host {word}"))
+/// What to say of a flag that is none here.
+fn of_flag(word: &str) -> Option<&'static str> {
+    let is_limit = matches!(word, "-l" | "--limit" | "--hosts");
+    is_limit.then_some(
+        "hosts are selected by a bare word, or with --host NAME, --tag TAG, --role ROLE or --on EXPRESSION",
+    )
 }

@@ -57,12 +57,24 @@ fn a_mistyped_command_line_is_refused_with_the_right_one() {
     assert!(stderr("aply").contains("a similar subcommand exists: 'apply'"));
     assert!(stderr("rollback --to 0").contains("expected the number of a generation, from 1, or `previous`"));
     assert!(stderr("plan --base debian").contains("expected ubuntu, which is Debian's too, or nixos"));
-    assert!(stderr("plan web-1").contains("tip: to name a host: --host web-1"));
-    assert!(stderr("apply --limit web-1").contains("--host NAME, --tag TAG"));
-    assert!(stderr("run uptime").contains("tip: the command stands after `--`: nixfleet run -- uptime"));
+    assert!(stderr("apply --limit web-1").contains("a bare word, or with --host NAME, --tag TAG"));
+    assert!(
+        stderr("run uptime")
+            .contains("tip: the command stands after `--`, such as: nixfleet run web-1 -- uptime")
+    );
     assert!(stderr("run --host web-1").contains("<CMD>"));
     assert!(stderr("plan --parallel 0").contains("--parallel"));
     assert!(stderr("apply --plan f --host web-1").contains("cannot be used with"));
+    assert!(stderr("apply --plan f web-1").contains("cannot be used with"));
+    assert!(stderr("rollback web-1 --rollout 20261120-140322-kbzq").contains("cannot be used with"));
+}
+
+#[test]
+fn a_bare_argument_selects_hosts() {
+    // As far as the flake, which is not there.
+    for line in ["plan web-1", "hosts all", "status web-1,web-2", "apply --yes @web", "run web-1 -- uptime"] {
+        assert!(stderr(line).contains("NF-102"), "{line}");
+    }
 }
 
 #[test]

@@ -136,7 +136,8 @@ let
           "rack:a"
         ];
         description = ''
-          Free labels, selected with `--tag` and, in `--on`, with `@tag`. Those of `defaults.tags` are added. A label such as
+          Free labels, selected with `--tag` and, in `--on`, with `@tag`. Those of `defaults.tags` are added. `all`, `ubuntu`
+          and `nixos` are groups that exist always, and no tags. A label such as
           `rack:a` is the value `a` in the dimension `rack`, over which `spread` spreads.
         '';
       };

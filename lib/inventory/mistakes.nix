@@ -127,15 +127,36 @@ let
     lib.attrValues (
       lib.mapAttrs sameAddress (lib.filterAttrs (_: group: lib.tail group != [ ]) byPlace)
     );
+
+  # `nixfleet apply all` must not come to one host.
+  reservedName = lib.optional (hosts ? all) (
+    problem.make {
+      loc = [
+        "hosts"
+        "all"
+      ];
+      def = types.definitionOf options.hosts "all";
+      what = "no host can be called \"all\"";
+      why = "on the command line that means every host";
+      example = problem.rename [
+        "hosts"
+        "all"
+      ] "all-1";
+    }
+  );
 in
-unknownRoles
+reservedName
+++ unknownRoles
 ++ noBackends
 ++ import ./tag-mistakes.nix {
   inherit
     config
     lib
+    ofDefaults
+    ofHosts
     options
     types
+    who
     ;
   hosts = all;
 }

@@ -1,15 +1,49 @@
-# Mistakes in what a fleet says of tags: tags that nobody carries, and an order that no rollout could keep.
+# Mistakes in what a fleet says of tags: names that are taken, tags that nobody carries, and an order that no rollout could
+# keep.
 {
   config,
   # With the defaults filled in.
   hosts,
   lib,
+  # Make a mistake in a field of hosts, or of the defaults.
+  ofDefaults,
+  ofHosts,
   options,
   types,
+  who,
 }:
 let
   inherit (types) problem;
   inherit (config) tags;
+
+  reserved = import ./reserved-tags.nix;
+  isReserved = tag: lib.elem tag reserved;
+
+  reservedTag = who: option: tag: {
+    what = "${who} the tag ${builtins.toJSON tag}, which is reserved";
+    why = "a group of that name exists always: ${
+      if tag == "all" then "every host" else "every host with the base ${tag}"
+    }";
+    example = "${option} = [ ${builtins.toJSON "my-${tag}"} ];";
+  };
+  taken =
+    tag:
+    let
+      having = lib.filter (host: lib.elem tag host.tags) hosts;
+    in
+    if lib.elem tag config.defaults.tags then
+      [ (ofDefaults "tags" (reservedTag "every host has" "defaults.tags" tag)) ]
+    else
+      lib.optional (having != [ ]) (
+        ofHosts having "tags" (reservedTag (who having) "hosts.${(lib.head having).name}.tags" tag)
+      );
+  takenByRules =
+    tag:
+    ofTag tag [ ] {
+      what = "the tag ${builtins.toJSON tag} is reserved";
+      why = "it is a group that exists always, and what holds for every host stands in defaults";
+      example = problem.rename [ "tags" tag ] "my-${tag}";
+    };
 
   # A set, since a fleet of thousands may have as many tags.
   carried = lib.listToAttrs (
@@ -56,7 +90,8 @@ let
     };
   unknown =
     tag: said:
-    lib.optional (!(carried ? ${tag})) (nobodyCarries tag [ ] tag)
+    lib.optional (isReserved tag) (takenByRules tag)
+    ++ lib.optional (!(carried ? ${tag}) && !isReserved tag) (nobodyCarries tag [ ] tag)
     ++ map (nobodyCarries tag [ "before" ]) (lib.filter (name: !(carried ? ${name})) said.before);
 
   # The shortest way from a tag back to itself, or null. Each tag is come by once, however many ways lead there.
@@ -89,5 +124,6 @@ let
       example = "${before (lib.head way)} = [ ];";
     };
 in
-lib.optionals (hosts != [ ]) (lib.concatLists (lib.mapAttrsToList unknown tags))
+lib.concatMap taken (lib.filter (tag: carried ? ${tag}) reserved)
+++ lib.optionals (hosts != [ ]) (lib.concatLists (lib.mapAttrsToList unknown tags))
 ++ map circle (lib.filter isTold circles)

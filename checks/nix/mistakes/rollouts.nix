@@ -27,9 +27,16 @@
       until = "31.1.2027";
     };
   };
+  hosts.all = {
+    addr = "all-1";
+    tags = [ "all" ];
+  };
   hosts.web-1 = {
     addr = "web-1";
-    tags = [ "web" ];
+    tags = [
+      "web"
+      "all"
+    ];
     maintenance = true;
   };
   hosts.web-2 = {

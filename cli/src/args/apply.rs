@@ -7,7 +7,7 @@ use super::{ForceArgs, RolloutArgs, TargetArgs, WindowArgs};
 use crate::rollout::RolloutId;
 
 /// What a plan that was made before has settled.
-const FIXED: [&str; 8] = ["host", "tag", "role", "base", "on", "strategy", "wave", "canary"];
+const FIXED: [&str; 9] = ["selector", "host", "tag", "role", "base", "on", "strategy", "wave", "canary"];
 
 /// Flags of `apply`.
 #[derive(Clone, Debug, clap::Args)]

@@ -30,7 +30,7 @@ pub struct RollbackArgs {
 
     /// Take every host back that this rollout has changed and that still stands where it put it
     #[arg(long, help_heading = "Rollback", value_name = "ROLLOUT")]
-    #[arg(conflicts_with_all = ["to", "host", "tag", "role", "base", "on"])]
+    #[arg(conflicts_with_all = ["to", "selector", "host", "tag", "role", "base", "on"])]
     pub rollout: Option<RolloutId>,
 
     /// Do not ask before changing hosts

@@ -11,11 +11,15 @@ use super::FlakeArgs;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub struct SelectionArgs {
-    /// A host by name, or several by a pattern such as 'web-*'
+    /// Hosts: an expression as for --on, such as web-1, 'web-*', @TAG or 'all and not @canary'
+    #[arg(value_name = "SELECTOR", help_heading = None::<&str>)]
+    pub selector: Vec<String>,
+
+    /// A host by name, or several by a list or a pattern such as 'web-*'
     #[arg(long, value_name = "NAME")]
     pub host: Vec<String>,
 
-    /// Hosts that carry a tag
+    /// Hosts that carry a tag; all, ubuntu and nixos are groups that exist always
     #[arg(long = "tag", visible_alias = "group", value_name = "TAG")]
     pub tag: Vec<String>,
 
@@ -24,11 +28,11 @@ pub struct SelectionArgs {
     pub role: Vec<String>,
 
     /// Hosts that run this base
-    #[arg(long, value_name = "BASE", value_parser = base)]
+    #[arg(long, value_name = "BASE", value_parser = base, value_delimiter = ',')]
     pub base: Vec<Base>,
 
-    /// An expression: names or patterns, @TAG, role:NAME, base:NAME, with and, or, not and parentheses, for
-    /// example 'web-* and @prod and not @canary'
+    /// An expression: names, patterns or lists of them, @TAG, role:NAME, base:NAME, with and, or, not (or !) and
+    /// parentheses, for example 'web-* and @prod and not @canary'
     #[arg(long, value_name = "EXPRESSION")]
     pub on: Vec<String>,
 }
@@ -36,8 +40,21 @@ pub struct SelectionArgs {
 impl SelectionArgs {
     /// Whether nothing was said, which means every host.
     pub fn is_everything(&self) -> bool {
-        let Self { host, tag, role, base, on } = self;
-        host.is_empty() && tag.is_empty() && role.is_empty() && base.is_empty() && on.is_empty()
+        let Self { selector, host, tag, role, base, on } = self;
+        selector.is_empty()
+            && host.is_empty()
+            && tag.is_empty()
+            && role.is_empty()
+            && base.is_empty()
+            && on.is_empty()
+    }
+
+    /// The expressions that were written: those of `--on`, and the bare arguments. Bare arguments with a word of the language
+    /// among them are one expression, which the shell has cut.
+    pub fn expressions(&self) -> Vec<String> {
+        let is_one = self.selector.iter().any(|word| matches!(word.as_str(), "and" | "or" | "not" | "!"));
+        let bare = if is_one { vec![self.selector.join(" ")] } else { self.selector.clone() };
+        self.on.iter().cloned().chain(bare).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::args::PlanArgs;
 use crate::document::{HostResult, RolloutView};
 use crate::event::LeftOut;
 use crate::exit::Exit;
+use crate::inventory::Natural;
 use crate::plan_text::PlanText;
 use crate::render;
 use crate::rollout::Outline;
@@ -56,7 +57,7 @@ pub fn results(plans: &[HostPlan], left_out: &[LeftOut]) -> Vec<HostResult> {
         ..HostResult::new(&each.host, Outcome::Skipped)
     });
     let mut results: Vec<HostResult> = plans.iter().map(HostPlan::result).chain(left_out).collect();
-    results.sort_by(|one, other| one.host.cmp(&other.host));
+    results.sort_by_cached_key(|result| Natural::of(&result.host));
     results
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
 
@@ -17,6 +18,7 @@ use super::{Context, change, found, planning, targets};
 use crate::args::{ApplyArgs, Resumed};
 use crate::event::{End, HostEnd};
 use crate::exit::Exit;
+use crate::inventory::Natural;
 use crate::nix::{Closure, Supply};
 use crate::rollout::{Head, Outline, Record, RolloutId, Told};
 use crate::state::StateDir;
@@ -43,7 +45,8 @@ pub async fn execute(
     context.events.say(head.origin.known());
     let (mut done, mut changed) = (told.done(), told.changed());
     let closures = closures(&head, &told)?;
-    let hosts = head.hosts.values().map(|planned| planned.host.clone()).collect();
+    let mut hosts: Vec<Host> = head.hosts.values().map(|planned| planned.host.clone()).collect();
+    hosts.sort_by_cached_key(|host| Natural::of(&host.name));
     let (open, ended): (Vec<_>, Vec<_>) = targets::sessions(hosts, &args.targets)?
         .into_iter()
         .partition(|session| !done.contains_key(&session.host().name));

@@ -17,6 +17,7 @@ use super::{Context, change, confirm, found, planning, targets};
 use crate::args::{Destination, RollbackArgs, TargetArgs};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
+use crate::inventory::Natural;
 use crate::orchestrate::each;
 use crate::remote;
 use crate::render::clean;
@@ -97,7 +98,8 @@ async fn of_rollout(
 ) -> anyhow::Result<Planning> {
     let hosts =
         head.hosts.into_iter().filter_map(|(name, planned)| Some((planned.host, backs.remove(&name)?)));
-    let hosts: Vec<(Host, Back)> = hosts.collect();
+    let mut hosts: Vec<(Host, Back)> = hosts.collect();
+    hosts.sort_by_cached_key(|(host, _)| Natural::of(&host.name));
     if hosts.is_empty() {
         return Err(Problem::new(Code::NoRollout, "there is nothing to take back")
             .at(head.rollout)

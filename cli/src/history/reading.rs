@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::presence::Presence;
 use super::{Entry, HostEntry, Line, State, Store};
+use crate::inventory::Natural;
 
 /// How many names a message shows.
 const SHOWN: usize = 5;
@@ -98,12 +99,11 @@ impl Store {
 
     /// With its hosts, and whether it is still running.
     fn complete(&self, entry: Entry, only: Option<&str>) -> rusqlite::Result<Entry> {
-        let select = format!(
-            "SELECT {HOST} FROM hosts WHERE command = ?1 AND (?2 IS NULL OR host GLOB ?2) ORDER BY host"
-        );
+        let select = format!("SELECT {HOST} FROM hosts WHERE command = ?1 AND (?2 IS NULL OR host GLOB ?2)");
         let mut select = self.connection.prepare_cached(&select)?;
         let hosts = select.query_map(params![entry.id.to_string(), only], host)?;
-        let hosts = hosts.collect::<rusqlite::Result<_>>()?;
+        let mut hosts: Vec<HostEntry> = hosts.collect::<rusqlite::Result<_>>()?;
+        hosts.sort_by_cached_key(|host| Natural::of(&host.host));
         let state = match entry.state {
             State::Interrupted if Presence::is_seen(self.running(), &entry.id) => State::Running,
             state => state,

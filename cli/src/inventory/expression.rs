@@ -1,6 +1,6 @@
 //! The language of `--on`: `web-* and @prod and not (role:db or base:nixos)`.
 //!
-//! `not` binds tighter than `and`, `and` tighter than `or`.
+//! A list such as `web-1,web-2` binds tightest, then `not` or `!`, then `and`, then `or`.
 
 use std::fmt;
 
@@ -77,15 +77,47 @@ pub fn parse(text: &str) -> Result<Expression, String> {
     }
 }
 
+/// Words, parentheses, commas between words, and the `!` before a word.
 fn tokens(text: &str) -> Vec<&str> {
-    text.split_whitespace()
-        .flat_map(|word| word.split_inclusive(['(', ')']))
-        .flat_map(|piece| match piece.strip_suffix(['(', ')']) {
-            Some(word) => [word, &piece[word.len()..]],
-            None => [piece, ""],
-        })
-        .filter(|token| !token.is_empty())
-        .collect()
+    let mut tokens = Vec::new();
+    // Where the present word begins, and how many of its brackets are open: in them a pattern has commas of its own.
+    let (mut word, mut open) = (None, 0_usize);
+    for (at, letter) in text.char_indices() {
+        let is_mark = match letter {
+            '(' | ')' => true,
+            ',' => open == 0,
+            '!' => word.is_none(),
+            _ => false,
+        };
+        if is_mark || letter.is_whitespace() {
+            tokens.extend(word.take().map(|start| &text[start..at]));
+            tokens.extend(is_mark.then(|| &text[at..at + letter.len_utf8()]));
+            open = 0;
+        } else {
+            word.get_or_insert(at);
+            match letter {
+                '{' | '[' => open += 1,
+                '}' | ']' => open = open.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+    tokens.extend(word.map(|start| &text[start..]));
+    tokens
+}
+
+/// The parts of a list such as `web-1,web-{2,3}`: commas in brackets belong to a pattern.
+pub fn list(text: &str) -> Vec<&str> {
+    let mut open = 0_usize;
+    let is_comma = |letter: char| {
+        match letter {
+            '{' | '[' => open += 1,
+            '}' | ']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        letter == ',' && open == 0
+    };
+    text.split(is_comma).map(str::trim).collect()
 }
 
 struct Parser<'a> {
@@ -115,7 +147,7 @@ impl<'a> Parser<'a> {
             return Err(format!("it nests deeper than {DEPTH_LIMIT} levels"));
         }
         self.depth += 1;
-        let inner = if self.take("not") {
+        let inner = if self.take("not") || self.take("!") {
             Expression::Not(Box::new(self.not()?))
         } else if self.take("(") {
             let inner = self.or()?;
@@ -124,16 +156,32 @@ impl<'a> Parser<'a> {
             }
             inner
         } else {
-            Expression::Term(self.term()?)
+            self.list()?
         };
         self.depth -= 1;
         Ok(inner)
     }
 
+    fn list(&mut self) -> Result<Expression, String> {
+        let mut left = Expression::Term(self.term()?);
+        while self.take(",") {
+            left = Expression::Or(Box::new(left), Box::new(Expression::Term(self.term()?)));
+        }
+        Ok(left)
+    }
+
     fn term(&mut self) -> Result<Term, String> {
         let expected = || format!("expected a host, @tag, role:NAME or base:NAME, found {}", self.found());
         let word: &'a str = match self.tokens {
-            [word @ ("and" | "or" | ")"), ..] => return Err(format!("expected a host before `{word}`")),
+            [word @ ("and" | "or" | ")" | ","), ..] => {
+                return Err(format!("expected a host before `{word}`"));
+            }
+            ["!" | "not" | "(", ..] => {
+                return Err(format!(
+                    "{}; a list has plain words, as in: web-1,@db and not web-2",
+                    expected()
+                ));
+            }
             [word, ..] => word,
             [] => return Err(expected()),
         };
@@ -180,6 +228,15 @@ mod tests {
         assert_eq!(shown("(a or not b)and(@c)"), "((a) or (not (b))) and (@c)");
         assert_eq!(shown("web-* and role:db or base:nixos"), "((web-*) and (role:db)) or (base:nixos)");
         assert_eq!(shown("host:a and tag:b"), "(a) and (@b)");
+        assert_eq!(shown("!a and !(@b or !role:c)"), "(not (a)) and (not ((@b) or (not (role:c))))");
+        assert_eq!(shown("!! a"), "not (not (a))");
+    }
+
+    #[test]
+    fn a_list_binds_tightest_and_leaves_patterns_alone() {
+        assert_eq!(shown("a,@b, role:c and not d,e"), "(((a) or (@b)) or (role:c)) and (not ((d) or (e)))");
+        assert_eq!(shown("web-{1,2},db-[!,3]"), "(web-{1,2}) or (db-[!,3])");
+        assert_eq!(list("web-{1,2}, db-[!,3],,x"), ["web-{1,2}", "db-[!,3]", "", "x"]);
     }
 
     #[test]
@@ -192,6 +249,10 @@ mod tests {
         assert_eq!(shown("(a or b"), "error: expected `)`, found the end");
         assert_eq!(shown("a b"), "error: expected `and` or `or`, found `b`");
         assert_eq!(shown("a )"), "error: expected `and` or `or`, found `)`");
+        assert_eq!(shown("a,"), format!("error: {expected} the end"));
+        assert_eq!(shown("a,,b"), "error: expected a host before `,`");
+        let list = "a list has plain words, as in: web-1,@db and not web-2";
+        assert_eq!(shown("a,!b"), format!("error: {expected} `!`; {list}"));
         assert_eq!(shown("env:prod"), "error: `env:` is none of role: and base:");
         assert_eq!(shown(&"(".repeat(5000)), "error: it nests deeper than 100 levels");
         assert_eq!(shown(&"not ".repeat(5000)), "error: it nests deeper than 100 levels");
@@ -218,7 +279,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "[a-z@:() *-]{0,60}") {
+        fn no_text_makes_it_panic(text in "[a-zü@:() *!,{}\\[\\]-]{0,60}") {
             let _ = parse(&text);
         }
     }

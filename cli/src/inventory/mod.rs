@@ -1,8 +1,10 @@
 //! The hosts of the fleet, and the words that select among them.
 
 mod expression;
+mod natural;
 mod selector;
 mod suggestion;
 
+pub use natural::Natural;
 pub use selector::{matching, select};
 pub use suggestion::suggestion;

@@ -6,9 +6,13 @@ use globset::{Glob, GlobMatcher};
 use nixfleet_activate::fleet::{Base, Fleet, Host};
 use nixfleet_activate::problem::{Code, Problem};
 
-use super::expression::{Expression, Kind, Term, parse};
+use super::Natural;
+use super::expression::{Expression, Kind, Term, list, parse};
 use super::suggestion::suggestion;
 use crate::args::SelectionArgs;
+
+/// The group of every host. It exists always, as those of the bases do.
+const ALL: &str = "all";
 
 /// The hosts that the flags select, by name. Several flags of one kind add up, different kinds narrow each other
 /// down, no flag at all selects every host.
@@ -22,10 +26,12 @@ pub fn select(fleet: &Fleet, args: &SelectionArgs) -> Result<Vec<Host>, Problem>
         ));
     }
     let terms = |kind, patterns: &[String]| -> Vec<Expression> {
-        patterns.iter().map(|pattern| Expression::Term(Term { kind, pattern: pattern.clone() })).collect()
+        let patterns = patterns.iter().flat_map(|given| list(given));
+        patterns.map(|pattern| Expression::Term(Term { kind, pattern: pattern.to_owned() })).collect()
     };
     let bases: Vec<String> = args.base.iter().map(|base| base_word(*base).to_owned()).collect();
-    let written = args.on.iter().map(|text| parse(text).map_err(|error| malformed(text, error)));
+    let written = args.expressions();
+    let written = written.iter().map(|text| parse(text).map_err(|error| malformed(text, error)));
     let kinds = [
         terms(Kind::Host, &args.host),
         terms(Kind::Tag, &args.tag),
@@ -46,6 +52,7 @@ pub fn select(fleet: &Fleet, args: &SelectionArgs) -> Result<Vec<Host>, Problem>
             .because(format!("none of the {} hosts of the fleet matches", fleet.hosts.len()))
             .help("see all hosts with their tags and roles: nixfleet hosts"));
     }
+    selected.sort_by_cached_key(|host| Natural::of(&host.name));
     Ok(selected.into_iter().cloned().collect())
 }
 
@@ -77,6 +84,11 @@ const fn base_word(base: Base) -> &'static str {
     }
 }
 
+/// The base that a word names.
+fn base_of(word: &str) -> Option<Base> {
+    [Base::Ubuntu, Base::Nixos].into_iter().find(|base| base_word(*base) == word)
+}
+
 /// The words that a term of this kind is compared with.
 fn words(host: &Host, kind: Kind) -> Vec<&str> {
     match kind {
@@ -89,6 +101,8 @@ fn words(host: &Host, kind: Kind) -> Vec<&str> {
 
 /// An expression whose every word is known to mean something in this fleet.
 enum Matcher {
+    All,
+    Base(Base),
     Term(Kind, GlobMatcher),
     Not(Box<Self>),
     And(Box<Self>, Box<Self>),
@@ -99,15 +113,43 @@ impl Matcher {
     fn new(fleet: &Fleet, expression: &Expression) -> Result<Self, Problem> {
         let boxed = |inner| Self::new(fleet, inner).map(Box::new);
         Ok(match expression {
-            Expression::Term(term) => Self::Term(term.kind, pattern(fleet, term)?),
+            Expression::Term(term) => match Self::group(fleet, term)? {
+                Some(group) => group,
+                None => Self::Term(term.kind, pattern(fleet, term)?),
+            },
             Expression::Not(inner) => Self::Not(boxed(inner)?),
             Expression::And(left, right) => Self::And(boxed(left)?, boxed(right)?),
             Expression::Or(left, right) => Self::Or(boxed(left)?, boxed(right)?),
         })
     }
 
+    /// The group that a term means, if it is one of those that exist always. A host may have the name of a base.
+    fn group(fleet: &Fleet, term: &Term) -> Result<Option<Self>, Problem> {
+        let Term { kind, pattern } = term;
+        let group = match base_of(pattern) {
+            _ if pattern == ALL => Self::All,
+            Some(base) => Self::Base(base),
+            None => return Ok(None),
+        };
+        match kind {
+            Kind::Tag => {}
+            Kind::Host if !fleet.hosts.contains_key(pattern) => {}
+            Kind::Host | Kind::Role | Kind::Base => return Ok(None),
+        }
+        // The inventory refuses such a tag; one that an older NixFleet has evaluated may have it.
+        if let Some(host) = fleet.hosts.values().find(|host| host.tags.contains(pattern)) {
+            return Err(Problem::new(Code::Selection, format!("the tag `{pattern}` is reserved"))
+                .at(format!("hosts.{}.tags", host.name))
+                .because("a group of that name exists always, and may have other hosts")
+                .help("give the tag another name"));
+        }
+        Ok(Some(group))
+    }
+
     fn matches(&self, host: &Host) -> bool {
         match self {
+            Self::All => true,
+            Self::Base(base) => host.base == *base,
             Self::Term(kind, glob) => words(host, *kind).into_iter().any(|word| glob.is_match(word)),
             Self::Not(inner) => !inner.matches(host),
             Self::And(left, right) => left.matches(host) && right.matches(host),
@@ -124,8 +166,7 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
     if known.iter().any(|word| glob.is_match(word)) {
         return Ok(glob);
     }
-    let known_bases = ["ubuntu", "nixos"];
-    if *kind == Kind::Base && known_bases.contains(&pattern.as_str()) {
+    if *kind == Kind::Base && base_of(pattern).is_some() {
         return Ok(glob);
     }
     let what = if pattern.contains(['*', '?', '[', '{']) {
@@ -133,7 +174,15 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
     } else {
         format!("unknown {kind} `{pattern}`")
     };
-    Err(Problem::new(Code::Selection, what).help(suggestion(kind, pattern, &known)))
+    let group = || fleet.hosts.values().any(|host| host.tags.contains(pattern));
+    let help = if *kind == Kind::Host && group() {
+        format!("there is a tag of that name: @{pattern}")
+    } else if let Some(word) = pattern.strip_prefix('!') {
+        format!("to leave out what a word means, write an expression: --on 'not {word}'")
+    } else {
+        suggestion(kind, pattern, &known)
+    };
+    Err(Problem::new(Code::Selection, what).help(help))
 }
 
 fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {
@@ -198,6 +247,7 @@ mod tests {
                 "tag" => args.tag.push(value.into()),
                 "role" => args.role.push(value.into()),
                 "base" => args.base.push(crate::args::base(value).unwrap()),
+                "bare" => args.selector.push(value.into()),
                 _ => args.on.push(value.into()),
             }
         }
@@ -226,6 +276,75 @@ mod tests {
         assert_eq!(on("on='not (role:nginx or base:ubuntu)'"), "db-1");
         assert_eq!(on("on='@staging or web-1' on=db-1"), "db-1 web-1 web-3");
         assert_eq!(on("on='web-[12]' tag=canary"), "web-1");
+    }
+
+    #[test]
+    fn a_bare_argument_is_an_expression() {
+        assert_eq!(on("bare=web-1"), "web-1");
+        assert_eq!(on("bare=web-1 bare=db-1"), "db-1 web-1");
+        assert_eq!(on("bare='web-* and @prod'"), "web-1 web-2");
+        assert_eq!(on("bare='@canary' on=db-1"), "db-1 web-1");
+        // Without quotes the shell makes several arguments of it.
+        assert_eq!(on("bare=web-* bare=and bare=not bare=@prod"), "web-3");
+        assert_eq!(on("bare=! bare=@prod"), "web-3");
+        assert_eq!(on("bare=web-1 bare=role:backup tag=prod"), "db-1 web-1");
+    }
+
+    #[test]
+    fn lists_and_exclamation_marks_mean_what_they_look_like() {
+        assert_eq!(on("host=web-1,db-1"), "db-1 web-1");
+        assert_eq!(on("host='web-{1,2}, db-1'"), "db-1 web-1 web-2");
+        assert_eq!(on("tag=canary,staging role=nginx,backup"), "web-1 web-3");
+        assert_eq!(on("on='!@prod'"), "web-3");
+        assert_eq!(on("on='!web-1,web-2'"), "db-1 web-3");
+        expect_test::expect![[r"
+            [NF-103] unknown host `!web-1`
+              help: to leave out what a word means, write an expression: --on 'not web-1'"]]
+        .assert_eq(&on("host='!web-1'"));
+    }
+
+    #[test]
+    fn all_and_the_bases_are_groups() {
+        let everybody = "db-1 web-1 web-2 web-3";
+        for all in ["bare=all", "tag=all", "on=@all", "bare=all tag=all"] {
+            assert_eq!(on(all), everybody, "{all}");
+        }
+        for ubuntu in ["bare=ubuntu", "tag=ubuntu", "on='all and not @nixos'", "base=ubuntu"] {
+            assert_eq!(on(ubuntu), "web-1 web-2 web-3", "{ubuntu}");
+        }
+        assert_eq!(on("tag='*'"), everybody, "a pattern means tags");
+        assert!(on("tag='ubunt*'").contains("no tag matches `ubunt*`"));
+        expect_test::expect![[r"
+            [NF-103] unknown host `prod`
+              help: there is a tag of that name: @prod"]]
+        .assert_eq(&on("bare=prod"));
+
+        let mut fleet = fleet();
+        let named = host("nixos", Base::Ubuntu, &["all"], &[]);
+        fleet.hosts.insert(named.0, named.1);
+        let names = |word: &str| {
+            let args = SelectionArgs { selector: vec![word.to_owned()], ..SelectionArgs::default() };
+            select(&fleet, &args).map(|hosts| hosts.into_iter().map(|host| host.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names("nixos").unwrap(), ["nixos"], "a host of that name");
+        assert_eq!(names("@nixos").unwrap(), ["db-1"]);
+        assert!(names("all").unwrap_err().what.contains("reserved"), "an older library let it pass");
+    }
+
+    #[test]
+    fn the_inventory_reserves_every_group_that_exists_always() {
+        let reserved = include_str!("../../../lib/inventory/reserved-tags.nix");
+        let reserved: BTreeSet<&str> = reserved.split('"').skip(1).step_by(2).collect();
+        assert_eq!(reserved, BTreeSet::from([ALL, base_word(Base::Ubuntu), base_word(Base::Nixos)]));
+    }
+
+    #[test]
+    fn hosts_come_in_the_order_in_which_people_count() {
+        let mut fleet = fleet();
+        fleet.hosts.extend(["web-10", "web-20"].map(|name| host(name, Base::Ubuntu, &[], &[])));
+        let hosts = select(&fleet, &SelectionArgs::default()).unwrap();
+        let names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+        assert_eq!(names, ["db-1", "web-1", "web-2", "web-3", "web-10", "web-20"]);
     }
 
     #[test]

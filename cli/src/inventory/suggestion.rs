@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use super::Natural;
+
 /// How alike two words must be to be suggested, on the scale of Jaro and Winkler from 0 to 1.
 const NEAR: f64 = 0.75;
 /// How many words are listed at most.
@@ -23,7 +25,9 @@ pub fn suggestion(kind: impl Display, wanted: &str, known: &BTreeSet<&str>) -> S
     if known.is_empty() {
         return format!("no host of the fleet has a {kind}");
     }
-    let listed: Vec<&str> = known.iter().copied().take(LISTED).collect();
+    let mut listed: Vec<&str> = known.iter().copied().collect();
+    listed.sort_by_cached_key(|word| Natural::of(word));
+    listed.truncate(LISTED);
     let more =
         if known.len() > LISTED { format!(" and {} more", known.len() - LISTED) } else { String::new() };
     format!("the fleet has: {}{more}; see all: nixfleet hosts", listed.join(", "))

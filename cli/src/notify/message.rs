@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::event::{End, Event, Happening, HostEnd};
 use crate::history::Line;
+use crate::inventory::Natural;
 use crate::rollout::RolloutId;
 
 /// How many hosts that did not end well are named.
@@ -114,8 +115,10 @@ impl Story {
         for (outcome, _) in self.ends.values() {
             *outcomes.entry(outcome.as_str()).or_default() += 1;
         }
-        let bad = self.ends.iter().filter(|(_, (outcome, _))| is_bad(*outcome));
+        let mut bad: Vec<_> = self.ends.iter().filter(|(_, (outcome, _))| is_bad(*outcome)).collect();
+        bad.sort_by_cached_key(|(host, _)| Natural::of(host));
         let failed: Vec<Failed> = bad
+            .into_iter()
             .map(|(host, (outcome, problem))| Failed {
                 host: host.clone(),
                 outcome: *outcome,

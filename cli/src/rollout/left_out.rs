@@ -6,7 +6,7 @@ use nixfleet_activate::policy::Canary;
 use nixfleet_activate::problem::Problem;
 
 use crate::event::LeftOut;
-use crate::inventory;
+use crate::inventory::{self, Natural};
 
 /// The hosts that take part, those that do not, and what a person should know about them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -72,7 +72,8 @@ pub fn without_canaries(fleet: &Fleet, parted: &Parted, canary: &Canary) -> Resu
     if resting.is_empty() || !inventory::matching(fleet, expressions, &parted.hosts)?.is_empty() {
         return Ok(None);
     }
-    let names: Vec<String> = resting.into_iter().collect();
+    let mut names: Vec<String> = resting.into_iter().collect();
+    names.sort_by_cached_key(|name| Natural::of(name));
     Ok(Some(format!("no canary goes first, since all are left out: {}", names.join(", "))))
 }
 

@@ -7,7 +7,7 @@ use nixfleet_activate::policy::{Amount, Order, Policy};
 use nixfleet_activate::problem::{Code, Problem};
 use sha2::{Digest, Sha256};
 
-use crate::inventory::suggestion;
+use crate::inventory::{Natural, suggestion};
 
 /// All hosts in the order in which they are taken: first by rank, hosts without one having 0; then so that each value of
 /// the dimension that is spread over comes as often as its share; then as the policy says.
@@ -103,12 +103,12 @@ pub fn check_growth(amounts: &[Amount]) -> Result<(), Problem> {
 }
 
 /// Where a host stands among its like.
-fn own_key(name: &str, order: Order) -> (Vec<u8>, String) {
+fn own_key(name: &str, order: Order) -> (Vec<u8>, Natural) {
     let drawn = match order {
         Order::Name => Vec::new(),
         Order::Shuffled => Sha256::digest(name).to_vec(),
     };
-    (drawn, name.to_owned())
+    (drawn, Natural::of(name))
 }
 
 /// Cuts a sequence into waves: the canaries first, then as many as make the next amount complete, counted from the very

@@ -35,6 +35,14 @@ pub fn fleet(hosts: &[Host], tags: &[(&str, Tag)]) -> Fleet {
     }
 }
 
+#[test]
+fn the_second_host_comes_before_the_tenth() {
+    let hosts = ["web-10", "web-2", "web-1"].map(|name| host(name, &[]));
+    let outline =
+        Outline::of(&fleet(&hosts, &[]), &hosts, Policy { canary: Canary::First(1), ..Policy::plain() });
+    assert_eq!(outline.unwrap().waves, [vec!["web-1"], vec!["web-2", "web-10"]]);
+}
+
 fn many(count: usize) -> Vec<Host> {
     (1..=count).map(|number| host(&format!("web-{number:03}"), &["web"])).collect()
 }

@@ -20,9 +20,9 @@ pub enum Outcome {
     Ok,
     /// Nothing had to change.
     Unchanged,
-    /// As it should be but for something the user chose to leave out.
+    /// Changed, and something is left: a reason code says what, and whether that counts as a failure.
     Partial,
-    /// Put off: outside its window, or its wave was not reached.
+    /// Nothing changed: it waits for a window, a turn or a boot.
     Deferred,
     /// Refused before anything was touched.
     Blocked,
@@ -72,6 +72,28 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// Why a host is [`Outcome::Partial`]: what is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonCode {
+    /// Health checks failed that leave a change as it is: `onFailure = "continue"`.
+    HealthChecks,
+    /// A reason that only a newer `NixFleet` knows.
+    #[serde(other)]
+    Unknown,
+}
+
+impl ReasonCode {
+    /// Whether it counts as a failure.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::HealthChecks | Self::Unknown => true,
+        }
+    }
+}
+
 /// What an apply or a rollback did to a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -82,6 +104,9 @@ pub struct Report {
     pub host: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// What is left where the outcome is [`Outcome::Partial`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<ReasonCode>,
     /// The generation in force before.
     pub before: Option<Generation>,
     /// The generation in force now.

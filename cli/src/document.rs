@@ -5,8 +5,8 @@ use std::time::Duration;
 use nixfleet_activate::SCHEMA;
 use nixfleet_activate::health::CheckResult;
 use nixfleet_activate::policy::Policy;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::{Outcome, Report, Status};
+use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::{Outcome, ReasonCode, Report, Status};
 use serde::Serialize;
 
 use crate::event::{End, HostEnd};
@@ -76,6 +76,9 @@ pub struct HostResult {
     pub host: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// What is left of a host that is partial.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<ReasonCode>,
     /// `plan`, `apply`: what would change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanText>,
@@ -118,6 +121,7 @@ impl HostResult {
         Self {
             host,
             outcome,
+            reason_code: None,
             plan: None,
             report: None,
             status: None,
@@ -134,6 +138,7 @@ impl HostResult {
             health_checks: std::mem::take(&mut report.health_checks),
             problem: report.problem.clone(),
             outcome: report.outcome,
+            reason_code: report.reason_code,
             report: Some(report),
             ..Self::new(host, Outcome::Failed)
         }
@@ -155,6 +160,21 @@ impl HostResult {
         self.outcome == Outcome::Skipped && self.reason.is_some()
     }
 
+    /// Whether something on the host may have been changed, where something was begun on it.
+    pub fn may_have_changed(&self) -> bool {
+        let failed_late = || match (&self.report, &self.problem) {
+            (Some(report), _) => report.steps_done > 0 || report.before != report.after,
+            // A host to which nothing could be copied ahead of its turn has no plan here.
+            (None, Some(problem)) => self.plan.is_some() && problem.code != Code::Copy,
+            (None, None) => true,
+        };
+        match self.outcome {
+            Outcome::Ok | Outcome::Partial | Outcome::RolledBack => true,
+            Outcome::Failed | Outcome::Unreachable => failed_late(),
+            Outcome::Unchanged | Outcome::Deferred | Outcome::Blocked | Outcome::Skipped => false,
+        }
+    }
+
     /// The event of this host, which took so long.
     pub fn end(&self, took: Duration) -> HostEnd {
         let (report, plan) = (self.report.as_ref(), self.plan.as_ref());
@@ -167,6 +187,7 @@ impl HostResult {
         HostEnd {
             host: self.host.clone(),
             outcome: self.outcome,
+            reason_code: self.reason_code,
             problem: self.problem.clone(),
             before: report.map_or_else(planned, |report| report.before.clone()),
             after: report.map_or_else(|| planned().filter(|_| stayed), |report| report.after.clone()),
@@ -178,8 +199,6 @@ impl HostResult {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::problem::Code;
-
     use super::*;
 
     #[test]
@@ -248,6 +267,25 @@ mod tests {
               ]
             }"#]]
         .assert_eq(&pretty(&Document::of("run", vec![result])));
+    }
+
+    #[test]
+    fn a_host_may_have_changed_unless_it_was_left_as_it_was() {
+        let failed = |code| HostResult::failed("h", Problem::new(code, "it failed"));
+        for stays in [
+            HostResult::new("h", Outcome::Unchanged),
+            failed(Code::Conflict),
+            // Of a host to which nothing came there is no plan.
+            failed(Code::Unreachable),
+            failed(Code::Copy),
+        ] {
+            assert!(!stays.may_have_changed(), "{stays:?}");
+        }
+        assert!(
+            HostResult::new("h", Outcome::RolledBack).may_have_changed(),
+            "its services went down and up"
+        );
+        assert!(HostResult::new("h", Outcome::Partial).may_have_changed());
     }
 
     fn pretty(document: &impl Serialize) -> String {

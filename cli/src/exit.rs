@@ -10,9 +10,9 @@ use crate::document::HostResult;
 /// The exit codes of `nixfleet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Every host is ok or unchanged, but for those that the inventory leaves out.
+    /// Every host is ok, unchanged or deferred, or partial without a failure, but for those that the inventory leaves out.
     Good = 0,
-    /// The command line, the flake or the inventory is wrong; nothing was touched.
+    /// The command line, the flake or the inventory is wrong, or the user declined; nothing was touched.
     Refused = 1,
     /// Some host is not as it should be, or nobody was told that they are.
     HostFailed = 2,
@@ -29,14 +29,27 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// The code for these hosts.
-    pub fn of(results: &[HostResult], interrupted: bool) -> Self {
+    /// The code for these hosts. `strict`: whatever still waits, or is still to be done, counts as a failure.
+    pub fn of(results: &[HostResult], interrupted: bool, strict: bool) -> Self {
         if interrupted {
             Self::Interrupted
-        } else if results.iter().all(|result| result.outcome.is_good() || result.is_left_out()) {
+        } else if results.iter().all(|result| result.is_success(strict)) {
             Self::Good
         } else {
             Self::HostFailed
+        }
+    }
+}
+
+impl HostResult {
+    /// Whether a command may end well with such a host.
+    fn is_success(&self, strict: bool) -> bool {
+        match self.outcome {
+            Outcome::Ok | Outcome::Unchanged => true,
+            Outcome::Deferred => !strict,
+            Outcome::Partial => !strict && self.reason_code.is_some_and(|code| !code.is_failure()),
+            Outcome::Skipped => self.is_left_out(),
+            Outcome::Blocked | Outcome::Failed | Outcome::RolledBack | Outcome::Unreachable => false,
         }
     }
 }
@@ -58,31 +71,43 @@ pub const fn outcome_of(problem: &Problem) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_activate::report::ReasonCode;
+
     use super::*;
 
-    fn exit(outcomes: &[Outcome]) -> Exit {
+    fn exit(outcomes: &[Outcome], strict: bool) -> Exit {
         let results: Vec<HostResult> =
             outcomes.iter().map(|outcome| HostResult::new("h", *outcome)).collect();
-        Exit::of(&results, false)
+        Exit::of(&results, false, strict)
     }
 
     #[test]
-    fn only_ok_and_unchanged_end_with_zero() {
-        assert_eq!(exit(&[Outcome::Ok, Outcome::Unchanged]), Exit::Good);
+    fn hosts_that_are_well_or_wait_end_with_zero() {
+        assert_eq!(exit(&[Outcome::Ok, Outcome::Unchanged, Outcome::Deferred], false), Exit::Good);
         for bad in [
             Outcome::Partial,
-            Outcome::Deferred,
             Outcome::Blocked,
             Outcome::Skipped,
             Outcome::Failed,
             Outcome::RolledBack,
             Outcome::Unreachable,
         ] {
-            assert_eq!(exit(&[Outcome::Ok, bad]), Exit::HostFailed, "{bad}");
+            assert_eq!(exit(&[Outcome::Ok, bad], false), Exit::HostFailed, "{bad}");
         }
-        assert_eq!(Exit::of(&[], true), Exit::Interrupted);
+        assert_eq!(exit(&[Outcome::Ok, Outcome::Deferred], true), Exit::HostFailed, "--fail-deferred");
+        assert_eq!(Exit::of(&[], true, false), Exit::Interrupted);
         let reason = Some("maintenance: new disks".to_owned());
         let left_out = HostResult { reason, ..HostResult::new("h", Outcome::Skipped) };
-        assert_eq!(Exit::of(&[left_out], false), Exit::Good);
+        assert_eq!(Exit::of(&[left_out], false, true), Exit::Good);
+    }
+
+    #[test]
+    fn what_is_left_of_a_partial_host_says_whether_it_failed() {
+        let partial = |reason_code| HostResult { reason_code, ..HostResult::new("h", Outcome::Partial) };
+        for code in [None, Some(ReasonCode::HealthChecks), Some(ReasonCode::Unknown)] {
+            assert_eq!(Exit::of(&[partial(code)], false, false), Exit::HostFailed, "{code:?}");
+        }
+        let newer: ReasonCode = serde_json::from_str("\"reboot-on-tuesdays\"").unwrap();
+        assert_eq!(newer, ReasonCode::Unknown, "what a newer host says is read, and never green");
     }
 }

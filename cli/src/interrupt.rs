@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch::Sender;
@@ -12,18 +12,40 @@ use tokio::sync::watch::Sender;
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     wanted: Arc<Sender<bool>>,
-    changing: Arc<AtomicBool>,
+    /// A [`Hosts`] as a number.
+    hosts: Arc<AtomicU8>,
+}
+
+/// Whether hosts are being changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Hosts {
+    /// None has been touched.
+    Untouched = 0,
+    /// Some are.
+    Changing = 1,
+    /// All that were begun have ended.
+    Done = 2,
 }
 
 impl Interrupt {
     /// From now on hosts are being changed: the first Ctrl-C lets those finish that have begun.
     pub fn hosts_are_changing(&self) {
-        self.changing.store(true, Ordering::Relaxed);
+        self.hosts.store(Hosts::Changing as u8, Ordering::Relaxed);
+    }
+
+    /// From now on no host is being changed any more.
+    pub fn hosts_are_done(&self) {
+        self.hosts.store(Hosts::Done as u8, Ordering::Relaxed);
     }
 
     /// Whether hosts are being changed.
-    pub fn finds_hosts_changing(&self) -> bool {
-        self.changing.load(Ordering::Relaxed)
+    pub fn hosts(&self) -> Hosts {
+        let stands = self.hosts.load(Ordering::Relaxed);
+        [Hosts::Changing, Hosts::Done]
+            .into_iter()
+            .find(|each| *each as u8 == stands)
+            .unwrap_or(Hosts::Untouched)
     }
 
     /// From now on no further host should be begun.
@@ -59,7 +81,8 @@ impl Interrupt {
             () = hears(closed.as_mut()) => {}
         }
         self.want();
-        if self.finds_hosts_changing() {
+        // What became of hosts is still to be told, or they are still to end.
+        if self.hosts() != Hosts::Untouched {
             orders.next().await;
         }
     }

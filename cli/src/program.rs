@@ -14,10 +14,14 @@ use crate::document::{Document, HostResult};
 use crate::event::{Bus, Happening, Lines};
 use crate::exit::Exit;
 use crate::history::Writer;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Hosts, Interrupt};
 use crate::rollout::RolloutId;
 use crate::state::StateDir;
 use crate::{process, remote, render, tip};
+
+/// What is said to a user who does not wait for notifications.
+const NOT_TOLD: &str =
+    "\ninterrupted after everything was done; some of those to be notified may not have been";
 
 /// How long what is called off in the end, the command of a health check say, has to end.
 const MOMENT: Duration = Duration::from_millis(500);
@@ -66,7 +70,8 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
         remember(&events);
     }
     let interrupt = Interrupt::default();
-    let context = Context::new(id.clone(), name, cli.output, interrupt.clone(), events.clone());
+    let context = Context::new(id.clone(), name, cli.output, interrupt.clone(), events.clone())
+        .failing_deferred(cli.command.fails_deferred());
     let result = runtime.block_on(async {
         let (command, operator) = (name.to_owned(), remote::operator());
         events.say(Happening::CommandBegan { id, command, arguments, operator });
@@ -77,7 +82,7 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
         // A user for whom a listener takes too long says so.
         tokio::select! {
             () = events.settle() => {}
-            () = interrupt.again() => {}
+            () = interrupt.again() => render::err(NOT_TOLD),
         }
         result
     });
@@ -112,16 +117,17 @@ fn remember(events: &Bus) {
 
 /// Why a command that was left at once has no result.
 fn interrupted(interrupt: &Interrupt) -> anyhow::Error {
-    let why = if interrupt.finds_hosts_changing() {
-        "hosts that were being changed go on by themselves; all others are as they were"
-    } else {
-        "no host was changed"
-    };
-    let problem = Problem::new(Code::Usage, "interrupted").because(why);
-    if interrupt.finds_hosts_changing() {
-        return problem.help("see how hosts stand: nixfleet status").into();
+    let problem = Problem::new(Code::Usage, "interrupted");
+    match interrupt.hosts() {
+        Hosts::Untouched => problem.because("no host was changed"),
+        Hosts::Changing => problem
+            .because("hosts that were being changed go on by themselves; all others are as they were")
+            .help("see how hosts stand: nixfleet status"),
+        Hosts::Done => problem
+            .because("every host that was begun had ended; only the rest of the output is missing")
+            .help("see how they ended: nixfleet history show last"),
     }
-    problem.into()
+    .into()
 }
 
 /// Tells how a command ended. Where it came to no host, that is said as well; only a bug shows more than a problem.

@@ -57,6 +57,7 @@ pub fn apply_within(host: &Host, order: Order<'_>, holder: Holder, window: Optio
         schema: SCHEMA,
         host: String::new(),
         outcome: Outcome::Blocked,
+        reason_code: None,
         before: None,
         after: None,
         steps_done: 0,
@@ -136,7 +137,7 @@ fn run(
 fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), Problem> {
     report.health_checks = health::of_unchanged(host, report.after.as_ref(), checks);
     let verdict = Verdict::on(&report.health_checks);
-    report.outcome = verdict.outcome(Outcome::Unchanged);
+    (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Unchanged), verdict.reason_code());
     verdict.into_problem().map_or(Ok(()), Err)
 }
 
@@ -187,7 +188,7 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
         }
     }
     let verdict = Verdict::on(&report.health_checks);
-    report.outcome = verdict.outcome(Outcome::Ok);
+    (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Ok), verdict.reason_code());
     report.after = Some(journal.after.clone());
     report.kept = journal.kept();
     if change.window.is_none() {

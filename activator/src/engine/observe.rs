@@ -81,7 +81,8 @@ impl Found {
     #[must_use]
     pub fn view(&self) -> Option<FileView> {
         let view = |sha256: Option<&String>, size: u64, access: &Access| {
-            Some(FileView { sha256: sha256.cloned(), size, access: access.clone(), text: None })
+            let (sha256, access) = (sha256.cloned(), access.clone());
+            Some(FileView { sha256, size, access, link: None, foreign: false, text: None })
         };
         match self {
             Self::File { sha256, size, access } => view(Some(sha256), *size, access),
@@ -89,7 +90,8 @@ impl Found {
             Self::Link { target } => {
                 let access =
                     Access { mode: Mode::from_bits(0o777), owner: Owner::root(), group: Owner::root() };
-                view(None, target.len() as u64, &access)
+                let view = view(None, target.len() as u64, &access);
+                view.map(|view| FileView { link: Some(target.clone()), ..view })
             }
             Self::Missing | Self::Other | Self::Unreachable(_) => None,
         }

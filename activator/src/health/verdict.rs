@@ -3,7 +3,7 @@
 use super::check::OnFailure;
 use super::result::CheckResult;
 use crate::problem::{Code, Problem};
-use crate::report::Outcome;
+use crate::report::{Outcome, ReasonCode};
 
 /// What results mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,15 @@ impl Verdict {
             None => good,
             Some(OnFailure::Continue) => Outcome::Partial,
             Some(OnFailure::Stop | OnFailure::Rollback) => Outcome::Failed,
+        }
+    }
+
+    /// What is left of a host that is only partly as it should be, where [`Self::outcome`] says so.
+    #[must_use]
+    pub const fn reason_code(&self) -> Option<ReasonCode> {
+        match self.worst {
+            Some(OnFailure::Continue) => Some(ReasonCode::HealthChecks),
+            Some(OnFailure::Stop | OnFailure::Rollback) | None => None,
         }
     }
 

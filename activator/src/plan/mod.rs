@@ -85,6 +85,12 @@ pub struct FileView {
     pub size: u64,
     /// Mode, owner, group.
     pub access: Access,
+    /// What it points at, where it is a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// It was never managed: an edit of it is nobody's business but its owner's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreign: bool,
     /// The content, where it is text of at most [`FileView::TEXT_LIMIT`] bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

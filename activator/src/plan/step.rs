@@ -73,6 +73,9 @@ pub enum Step {
         path: ManagedPath,
         /// What it points at now.
         before: Option<String>,
+        /// What stands there now, a link or something else.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced: Option<FileView>,
         /// What it will point at.
         target: String,
         /// What becomes of something there that is not ours.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{ForceArgs, RolloutArgs, TargetArgs, WindowArgs};
+use super::{ExitArgs, ForceArgs, RolloutArgs, TargetArgs, WindowArgs};
 use crate::rollout::RolloutId;
 
 /// What a plan that was made before has settled.
@@ -14,8 +14,9 @@ const FIXED: [&str; 9] = ["selector", "host", "tag", "role", "base", "on", "stra
 #[command(after_help = "\
 Examples:
   nixfleet apply                          plan every host, ask, then change them in parallel
+  nixfleet apply web-1 web-2              two hosts; all is every host, @web every host with the tag web
   nixfleet apply --tag web --yes          without the question, for scripts
-  nixfleet apply --host web-1 --dry-run   the same as plan
+  nixfleet apply web-1 --dry-run          the same as plan
   nixfleet apply --plan today.plan        exactly what was planned, or nothing
   nixfleet apply --strategy canary        one host first, or those that the fleet names
   nixfleet apply --resume                 go on with what was paused")]
@@ -31,6 +32,9 @@ pub struct ApplyArgs {
 
     #[command(flatten)]
     pub rollout: RolloutArgs,
+
+    #[command(flatten)]
+    pub exit: ExitArgs,
 
     /// Do not ask before changing hosts
     #[arg(short, long, help_heading = "Apply")]

@@ -7,7 +7,7 @@ use super::{FlakeArgs, SelectionArgs};
 #[command(after_help = "\
 Examples:
   nixfleet hosts                           the whole inventory
-  nixfleet hosts --on '@prod and not @web' what a selection comes to")]
+  nixfleet hosts '@prod and not @web'      what a selection comes to")]
 pub struct HostsArgs {
     #[command(flatten)]
     pub flake: FlakeArgs,

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod exit;
 mod flake;
 mod force;
 mod history;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand};
 
 pub use apply::{ApplyArgs, Resumed};
 pub use check::CheckArgs;
+pub use exit::ExitArgs;
 pub use flake::FlakeArgs;
 pub use force::ForceArgs;
 pub use history::{HistoryArgs, HistoryCommand};
@@ -54,10 +56,11 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every host is ok or unchanged, but for those that the inventory leaves out
-  1    the command line, the flake or the inventory is wrong; nothing was touched
-  2    some host failed, was rolled back, was blocked, could not be reached, or had no turn; or the output could not be
-       written
+  0    every host is ok, unchanged or deferred, or partial without a failure, but for those that the inventory leaves
+       out; with --fail-deferred, deferred and partial hosts make it 2
+  1    the command line, the flake or the inventory is wrong, or you declined; nothing was touched
+  2    some host failed, was rolled back, was blocked, is partial with a failure, or could not be reached; or the output
+       could not be written
   3    the plan has changes (only with `plan --exit-code`)
   130  interrupted; hosts that had begun were left to finish";
 
@@ -119,6 +122,15 @@ impl Command {
             | Self::Completions { .. }
             | Self::Man { .. }
             | Self::Docs { .. } => false,
+        }
+    }
+
+    /// Whether hosts that wait, or of which something is still to be done, count as failures.
+    pub const fn fails_deferred(&self) -> bool {
+        match self {
+            Self::Apply(args) => args.exit.fail_deferred,
+            Self::Rollback(args) => args.exit.fail_deferred,
+            _ => false,
         }
     }
 

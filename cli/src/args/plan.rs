@@ -10,7 +10,8 @@ use super::{ForceArgs, RolloutArgs, TargetArgs};
 Examples:
   nixfleet plan                                   every host of the fleet
   nixfleet plan --tag web --exit-code             exit 3 where something would change
-  nixfleet plan --on 'web-* and not @canary'      a selection by expression
+  nixfleet plan web-1                             one host
+  nixfleet plan 'web-* and not @canary'           a selection by expression
   nixfleet plan --out today.plan                  save it for: nixfleet apply --plan today.plan")]
 pub struct PlanArgs {
     #[command(flatten)]

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ForceArgs, TargetArgs, WindowArgs};
+use super::{ExitArgs, ForceArgs, TargetArgs, WindowArgs};
 use crate::rollout::RolloutId;
 
 /// Flags of `rollback`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet rollback --host web-1          back to the generation before the present one
-  nixfleet rollback --host web-1 --to 3   to generation 3
+  nixfleet rollback web-1                 back to the generation before the present one
+  nixfleet rollback web-1 --to 3          to generation 3; nixfleet status web-1 -v shows what each one is
   nixfleet rollback --rollout 20261120-140322-kbzq
                                           all hosts that a rollout has changed, as they were before it")]
 pub struct RollbackArgs {
@@ -32,6 +32,9 @@ pub struct RollbackArgs {
     #[arg(long, help_heading = "Rollback", value_name = "ROLLOUT")]
     #[arg(conflicts_with_all = ["to", "selector", "host", "tag", "role", "base", "on"])]
     pub rollout: Option<RolloutId>,
+
+    #[command(flatten)]
+    pub exit: ExitArgs,
 
     /// Do not ask before changing hosts
     #[arg(short, long, help_heading = "Rollback")]

@@ -7,7 +7,7 @@ use super::TargetArgs;
 #[command(after_help = "\
 Examples:
   nixfleet status                  a table of every host, and what is not as it should be
-  nixfleet status --host web-1 -v  with its generations and units")]
+  nixfleet status web-1 -v         with its generations and units")]
 pub struct StatusArgs {
     #[command(flatten)]
     pub targets: TargetArgs,

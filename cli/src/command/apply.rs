@@ -71,7 +71,7 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         return Ok(Ok(Rollout { id, question, origin, outline, plans, left_out, memory }));
     }
     let results: Vec<HostResult> = plans.iter().map(|plan| refused(plan, &saved)).collect();
-    let exit = Exit::of(&results, context.interrupt.is_wanted());
+    let exit = context.exit(&results);
     Ok(Err((results, exit)))
 }
 

@@ -80,6 +80,7 @@ impl Work for CarryOut {
         match gone.outcome {
             Outcome::Ok | Outcome::Partial | Outcome::Unchanged => HostResult {
                 outcome: Outcome::RolledBack,
+                reason_code: None,
                 reason: Some("rolled back with others".to_owned()),
                 ..gone
             },

@@ -15,7 +15,7 @@ use super::memory::{Memory, Remembered};
 use super::{Context, confirm, milliseconds, plan};
 use crate::args::WindowArgs;
 use crate::document::{HostResult, RolloutView};
-use crate::event::{Bus, Happening, LeftOut};
+use crate::event::{Bus, End, Happening, LeftOut};
 use crate::exit::Exit;
 use crate::nix::Stock;
 use crate::notify::Notifier;
@@ -59,29 +59,35 @@ pub struct Rollout {
 /// # Errors
 /// Only a bug; what goes wrong on a host is in its result.
 pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) -> anyhow::Result<Exit> {
-    plan::show(&rollout.plans, context)?;
+    let totals = plan::show(&rollout.plans, context)?;
     let count = rollout.plans.iter().filter(|plan| plan.is_to_change()).count();
     if count > 0 {
         plan::show_waves(&rollout.outline, &rollout.plans, &rollout.left_out, context);
     }
     if count > 0 && !manner.yes {
         plan::show_without(&rollout.plans, context);
+        plan::show_totals(totals, context);
         let hosts = if count == 1 { "host" } else { "hosts" };
         if !confirm::ask(format!("{} {count} {hosts}?", rollout.question)).await? {
+            context.events.say(Happening::Declined);
             render::err("nothing was changed");
             return Ok(Exit::Refused);
         }
     }
     if count == 0 && !rollout.memory.goes_on() {
         let results = plan::results(&rollout.plans, &rollout.left_out);
-        let exit = Exit::of(&results, context.interrupt.is_wanted());
+        let exit = context.exit(&results);
         return context.refuse(results, exit);
     }
     context.interrupt.hosts_are_changing();
     let (results, view, lasts) = rollout.carry_out(manner, context).await?;
     context.show(&render::results(&results));
+    context.show(&render::after_blocked(context.name, &results));
     if let (true, Some(id), Some(end)) = (lasts, &view.id, view.end) {
         context.show(&render::what_next(id, end, view.reason.as_deref()));
+    }
+    if context.interrupt.is_wanted() && view.end == Some(End::Complete) {
+        context.show(&render::interrupted_after_all());
     }
     context.finish(results, Some(view))
 }
@@ -94,7 +100,7 @@ impl Rollout {
         context: &Context,
     ) -> anyhow::Result<(Vec<HostResult>, RolloutView, bool)> {
         let (events, began) = (context.events.of(self.id.clone()), Instant::now());
-        let (told, goes_back) = (self.began(context), self.goes_back());
+        let (told, goes_back, is_resumed) = (self.began(context), self.goes_back(), self.memory.is_resumed());
         let Self { id, origin, outline, plans, left_out, memory, .. } = self;
         let mut results = plan::results(&plans, &left_out);
         if !origin.notifications.is_empty() {
@@ -119,6 +125,12 @@ impl Rollout {
         let verdict =
             if remembered.lasts { unless_busy(verdict, &results, &ended, &events) } else { verdict };
         let (end, reason) = verdict.end();
+        context.interrupt.hosts_are_done();
+        let has_changed = is_resumed || ended.values().any(HostResult::may_have_changed);
+        let end = match end {
+            End::Paused | End::Interrupted if !has_changed => End::NothingChanged,
+            end => end,
+        };
 
         if let Some(keeping) = keeping
             && let Err(problem) = keeping.end(end.is_final()).await

@@ -75,7 +75,12 @@ impl HostResult {
     /// The result of a host whose health checks were tried, and that ends like this where all is well.
     pub fn checked(host: impl Into<String>, found: Vec<CheckResult>, good: Outcome) -> Self {
         let verdict = Verdict::on(&found);
-        let outcome = verdict.outcome(good);
-        Self { health_checks: found, problem: verdict.into_problem(), ..Self::new(host, outcome) }
+        let (outcome, reason_code) = (verdict.outcome(good), verdict.reason_code());
+        Self {
+            health_checks: found,
+            reason_code,
+            problem: verdict.into_problem(),
+            ..Self::new(host, outcome)
+        }
     }
 }

@@ -55,6 +55,7 @@ fn of(host: &str, wanted: &str, status: Status) -> Option<HostEnd> {
     (report.outcome == Outcome::Ok && report.after.as_ref() == Some(&current)).then(|| HostEnd {
         host: host.to_owned(),
         outcome: report.outcome,
+        reason_code: report.reason_code,
         problem: None,
         before: report.before,
         after: report.after,

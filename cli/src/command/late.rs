@@ -28,6 +28,7 @@ pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut
     report.health_checks.extend(health::attempt(checks).await);
     let verdict = Verdict::on(&report.health_checks);
     report.outcome = verdict.outcome(report.outcome);
+    report.reason_code = verdict.reason_code().or(report.reason_code);
     let may_undo = matches!(planned.way, Way::Apply { .. }) && !terms.force.contains(&Force::HealthChecks);
     let to_undo = may_undo && verdict.is_to_undo();
     report.problem = verdict.into_problem();

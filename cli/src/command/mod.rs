@@ -52,6 +52,8 @@ pub struct Context {
     progress: Progress,
     /// When the command began.
     began: Instant,
+    /// Whether hosts that wait, or of which something is still to be done, count as failures.
+    strict: bool,
 }
 
 impl Context {
@@ -65,7 +67,18 @@ impl Context {
     ) -> Self {
         let progress = Progress::new();
         events.subscribe(progress.clone());
-        Self { id, name, output, interrupt, events, progress, began: Instant::now() }
+        Self { id, name, output, interrupt, events, progress, began: Instant::now(), strict: false }
+    }
+
+    /// The same where hosts that wait, or of which something is still to be done, count as failures.
+    #[must_use]
+    pub fn failing_deferred(self, strict: bool) -> Self {
+        Self { strict, ..self }
+    }
+
+    /// The exit code for these hosts.
+    fn exit(&self, results: &[HostResult]) -> Exit {
+        Exit::of(results, self.interrupt.is_wanted(), self.strict)
     }
 
     /// Does what a stage of the work is, and tells when it begins and ends.
@@ -97,7 +110,7 @@ impl Context {
 
     /// Ends a command that came as far as its hosts: prints the document, or the last line.
     fn finish(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> anyhow::Result<Exit> {
-        let exit = Exit::of(&results, self.interrupt.is_wanted());
+        let exit = self.exit(&results);
         self.print(results, rollout)?;
         Ok(exit)
     }
@@ -105,6 +118,7 @@ impl Context {
     /// Ends a command that goes no further, with what each host has to do with it.
     fn refuse(&self, results: Vec<HostResult>, exit: Exit) -> anyhow::Result<Exit> {
         self.show(&render::results(&results));
+        self.show(&render::after_blocked(self.name, &results));
         for result in &results {
             self.events.say(Happening::HostEnded(result.end(Duration::ZERO)));
         }

@@ -13,7 +13,7 @@ use crate::event::LeftOut;
 use crate::exit::Exit;
 use crate::inventory::Natural;
 use crate::plan_text::PlanText;
-use crate::render;
+use crate::render::{self, Totals};
 use crate::rollout::Outline;
 use crate::saved::SavedPlan;
 
@@ -31,15 +31,16 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
         Ok((_, plans)) => plans,
         Err(results) => return context.refuse(results, Exit::Refused),
     };
-    show(&plans, context)?;
+    let totals = show(&plans, context)?;
     show_waves(&outline, &plans, &left_out, context);
     show_without(&plans, context);
     let results = results(&plans, &left_out);
     if let Some(file) = &args.out {
         SavedPlan::of(&plans, origin, outline.clone())?.write(file)?;
     }
+    show_totals(totals, context);
     let changes = plans.iter().any(HostPlan::is_to_change);
-    if !changes && Exit::of(&results, false) == Exit::Good {
+    if !changes && Exit::of(&results, false, false) == Exit::Good {
         context.show("Nothing to change.\n");
     }
     let (policy, waves) = (outline.policy, outline.waves);
@@ -65,14 +66,20 @@ pub fn results(plans: &[HostPlan], left_out: &[LeftOut]) -> Vec<HostResult> {
 ///
 /// # Errors
 /// Only a bug.
-pub fn show(plans: &[HostPlan], context: &Context) -> anyhow::Result<()> {
+pub fn show(plans: &[HostPlan], context: &Context) -> anyhow::Result<Totals> {
     if context.output.is_for_programs() {
-        return Ok(());
+        return Ok(Totals::default());
     }
     let shown: Vec<&PlanText> = plans.iter().filter_map(HostPlan::plan).collect();
     let read = |place: usize| shown[place].read();
-    render::plans(shown.len(), read, context.output.verbose, |text| context.show(text))?;
-    Ok(())
+    Ok(render::plans(shown.len(), read, context.output.verbose, |text| context.show(text))?)
+}
+
+/// Shows what all plans come to, if they come to something.
+pub fn show_totals(totals: Totals, context: &Context) {
+    if !totals.is_empty() {
+        context.show(&format!("To change: {totals}\n"));
+    }
 }
 
 /// Shows the waves, where there is more to say than that all hosts are in one.

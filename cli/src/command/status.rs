@@ -37,10 +37,11 @@ pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exi
     let results: Vec<HostResult> =
         found.map(|(session, found)| result(session.host(), found, &today)).collect();
     context.show(&render::statuses(&results, context.output.verbose));
+    context.show(&render::tally_of_statuses(&results, context.began.elapsed()));
     if context.output.is_for_programs() {
         return context.finish(results, None);
     }
-    Ok(Exit::of(&results, context.interrupt.is_wanted()))
+    Ok(context.exit(&results))
 }
 
 /// What was found of a host, beside what the inventory says of it.
@@ -64,6 +65,7 @@ fn ended(host: &str, status: &Result<Option<Status>, Problem>, began: Instant) -
     HostEnd {
         host: host.to_owned(),
         outcome: problem.as_ref().map_or(Outcome::Ok, outcome_of),
+        reason_code: None,
         before: current(),
         after: current(),
         problem,

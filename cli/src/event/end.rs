@@ -2,7 +2,7 @@
 
 use nixfleet_activate::plan::Generation;
 use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::Outcome;
+use nixfleet_activate::report::{Outcome, ReasonCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,12 +20,19 @@ pub enum End {
     WaveRolledBack,
     /// All hosts that it had changed went back.
     RolledBack,
+    /// It stopped before it had changed anything, so that nothing is left to go on with or to take back.
+    NothingChanged,
+    /// The user was asked whether to begin, and said no.
+    Declined,
 }
 
 impl End {
     /// Whether nothing is left to do.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Complete | Self::RolledBack)
+        match self {
+            Self::Complete | Self::RolledBack | Self::NothingChanged | Self::Declined => true,
+            Self::Paused | Self::Interrupted | Self::WaveRolledBack => false,
+        }
     }
 
     /// For people.
@@ -36,6 +43,8 @@ impl End {
             Self::Interrupted => "interrupted",
             Self::WaveRolledBack => "paused, its last wave rolled back",
             Self::RolledBack => "rolled back",
+            Self::NothingChanged => "stopped, nothing was changed",
+            Self::Declined => "declined",
         }
     }
 }
@@ -48,6 +57,9 @@ pub struct HostEnd {
     pub host: String,
     /// How.
     pub outcome: Outcome,
+    /// What is left of a host that is partial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<ReasonCode>,
     /// Why, if it did not end well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,

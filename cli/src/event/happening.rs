@@ -88,6 +88,8 @@ pub enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<String>,
     },
+    /// The user was asked whether to change hosts, and said no. Nothing was changed.
+    Declined,
     /// Hosts are about to be changed.
     RolloutBegan {
         /// What is done: `apply` or `rollback`.

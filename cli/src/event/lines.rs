@@ -41,6 +41,7 @@ mod tests {
         let end = HostEnd {
             host: "web-1".into(),
             outcome: Outcome::RolledBack,
+            reason_code: None,
             problem: Some(Problem::new(Code::Unit, "web.service did not start").because("two\nlines")),
             before: None,
             after: None,

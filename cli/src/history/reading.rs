@@ -126,7 +126,8 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         flake: row.get("flake")?,
         revision: row.get("revision")?,
         rollout: word(row, "rollout")?,
-        end: word(row, "rollout_end")?,
+        // A later nixfleet may know ends that this one does not.
+        end: word(row, "rollout_end").unwrap_or_default(),
         reason: row.get("reason")?,
         problem: line(row)?,
         hosts: Vec::new(),

@@ -84,6 +84,7 @@ pub fn host_ended(
     Happening::HostEnded(HostEnd {
         host: host.into(),
         outcome,
+        reason_code: None,
         problem,
         before: Some(generation(generations.0)),
         after: Some(generation(generations.1)),

@@ -130,6 +130,30 @@ fn a_plan_says_what_would_change() {
 }
 
 #[test]
+fn a_change_that_the_user_declined_says_so() {
+    let (place, id) = (Place::new(), id(1));
+    place.store().tell(
+        &id,
+        vec![began(&id, "apply"), planned("web-10", 3), planned("web-2", 0), Happening::Declined, ended(1)],
+    );
+    let entry = place.all().remove(0);
+    assert_eq!((entry.state, entry.end), (State::Ended, Some(End::Declined)));
+    let text = crate::render::entries(std::slice::from_ref(&entry), false);
+    assert!(text.contains("declined") && text.contains("1 to change"), "{text}");
+    let hosts: Vec<&str> = entry.hosts.iter().map(|host| host.host.as_str()).collect();
+    assert_eq!(hosts, ["web-2", "web-10"], "in the order in which people count");
+}
+
+#[test]
+fn an_end_that_only_a_later_nixfleet_knows_hides_nothing_else() {
+    let (place, id) = (Place::new(), id(1));
+    let mut store = place.store();
+    store.tell(&id, vec![began(&id, "apply"), ended(0)]);
+    store.connection.execute("UPDATE commands SET rollout_end = 'postponed'", ()).unwrap();
+    assert_eq!(place.all().remove(0).end, None);
+}
+
+#[test]
 fn a_command_that_was_killed_is_interrupted_and_what_it_had_begun_is_unknown() {
     let (place, id) = (Place::new(), id(1));
     let (a, b) = (phase("a", Phase::Activating), phase("b", Phase::Activating));

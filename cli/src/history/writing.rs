@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::retention::{BOUNDS, forget};
 use super::{Line, Store};
-use crate::event::{Event, Happening, HostEnd, LeftOut, Phase};
+use crate::event::{End, Event, Happening, HostEnd, LeftOut, Phase};
 use crate::exit::outcome_of;
 use crate::rollout::RolloutId;
 
@@ -21,6 +21,7 @@ pub const fn is_remembered(happening: &Happening) -> bool {
         Happening::CommandBegan { .. }
         | Happening::CommandEnded { .. }
         | Happening::FleetKnown { .. }
+        | Happening::Declined
         | Happening::RolloutBegan { .. }
         | Happening::RolloutPaused { .. }
         | Happening::RolloutEnded { .. }
@@ -69,10 +70,8 @@ impl Note<'_> {
                 left_out.iter().try_for_each(|host| self.left_out(host))
             }
             Happening::RolloutPaused { reason } => self.set("reason = ?2", params![self.id, reason]),
-            Happening::RolloutEnded { end, .. } => {
-                let end = serde_json::to_value(end).unwrap_or_default();
-                self.set("rollout_end = ?2", params![self.id, end.as_str()])
-            }
+            Happening::Declined => self.rollout_ended(End::Declined),
+            Happening::RolloutEnded { end, .. } => self.rollout_ended(*end),
             Happening::HostPlanned { host, steps, current, problem } => {
                 self.planned(host, *steps, current.as_ref(), problem.as_ref())
             }
@@ -99,6 +98,11 @@ impl Note<'_> {
         let values = params![self.id, event.time.as_millisecond(), exit_code, code, line];
         self.set("ended = ?2, exit_code = ?3, code = ?4, problem = ?5", values)?;
         forget(self.to, BOUNDS).map(drop)
+    }
+
+    fn rollout_ended(&self, end: End) -> rusqlite::Result<()> {
+        let end = serde_json::to_value(end).unwrap_or_default();
+        self.set("rollout_end = ?2", params![self.id, end.as_str()])
     }
 
     fn set(&self, what: &str, values: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<()> {

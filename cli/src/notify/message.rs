@@ -128,7 +128,9 @@ impl Story {
             .collect();
         let event = match (end, failed.is_empty()) {
             (End::Complete, true) => Moment::Success,
-            (End::Complete, false) | (End::RolledBack, _) => Moment::Failure,
+            (End::Complete, false) | (End::RolledBack | End::NothingChanged | End::Declined, _) => {
+                Moment::Failure
+            }
             (End::Paused | End::Interrupted | End::WaveRolledBack, _) => Moment::Pause,
         };
         let mut moments = BTreeSet::from([event]);

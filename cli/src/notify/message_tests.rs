@@ -33,6 +33,7 @@ fn host(name: &str, outcome: Outcome, problem: Option<Problem>) -> Happening {
     Happening::HostEnded(HostEnd {
         host: name.into(),
         outcome,
+        reason_code: None,
         problem,
         before,
         after,

@@ -111,6 +111,7 @@ fn result(entry: &Entry) -> String {
         (State::Interrupted, _) => Some(paint(RED, "interrupted")),
         (State::Ended, Some(problem)) => Some(paint(RED, clean(&problem.to_string()))),
         (State::Ended, None) => match entry.end.filter(|end| *end != End::Complete) {
+            Some(End::Declined) => Some(paint(YELLOW, End::Declined.as_str())),
             Some(end) => Some(paint(RED, end.as_str())),
             None if entry.hosts.is_empty() => Some(paint(DIM, "no hosts")),
             None => None,

@@ -1,5 +1,6 @@
 //! What people see. Results go to standard output, progress and questions to standard error.
 
+mod alike;
 mod clean;
 mod diff;
 mod health;
@@ -11,6 +12,7 @@ mod status;
 mod style;
 mod summary;
 mod table;
+mod totals;
 mod waves;
 
 pub use clean::clean;
@@ -19,11 +21,12 @@ pub use history::{entries, entry};
 pub use plan::plans;
 pub use print::{err, json, lost, out};
 pub use progress::Progress;
-pub use status::statuses;
+pub use status::{statuses, tally_of_statuses};
 pub use style::{HOST_COLOURS, paint};
-pub use summary::{hosts, results, tally};
+pub use summary::{after_blocked, hosts, results, tally};
 pub use table::table;
-pub use waves::{time, waves, what_next};
+pub use totals::Totals;
+pub use waves::{interrupted_after_all, time, waves, what_next};
 
 /// Text two columns further to the right, blank lines left blank.
 fn indented(text: &str) -> String {

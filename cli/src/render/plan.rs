@@ -1,6 +1,6 @@
 //! Plans: per host what would change, in the words of the trade.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use nixfleet_activate::manifest::{Access, Package};
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::clean;
 use super::diff::diff;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
+use super::totals::Totals;
 
 /// Hosts whose plans read the same.
 struct Group {
@@ -18,10 +19,21 @@ struct Group {
     names: Vec<String>,
     /// From where to where they go, once each.
     generations: Vec<String>,
+    /// In which directions.
+    ways: BTreeSet<Way>,
+}
+
+/// In which direction a host goes through its generations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Nowhere,
+    Forth,
+    Back,
 }
 
 /// Shows the plans of so many hosts, one after the other; hosts whose plans read the same are shown together. `read` gives
-/// the plan at a place: none is kept, since those of thousands of hosts are large, and each group's is read once more.
+/// the plan at a place: none is kept, since those of thousands of hosts are large, and each group's is read once more. Returns
+/// what all of them come to.
 ///
 /// # Errors
 /// Those of `read`.
@@ -30,19 +42,27 @@ pub fn plans<E>(
     read: impl Fn(usize) -> Result<Plan, E>,
     verbose: bool,
     mut show: impl FnMut(&str),
-) -> Result<(), E> {
+) -> Result<Totals, E> {
+    let mut totals = Totals::default();
     let mut groups: Vec<Group> = Vec::new();
     let mut known = BTreeMap::new();
     for place in 0..count {
         let plan = read(place)?;
+        totals.add(&plan);
         if !is_worth_showing(&plan) {
             continue;
         }
         let number = *known.entry(Sha256::digest(body(&plan, verbose))).or_insert_with(|| {
-            groups.push(Group { first: place, names: Vec::new(), generations: Vec::new() });
+            groups.push(Group {
+                first: place,
+                names: Vec::new(),
+                generations: Vec::new(),
+                ways: BTreeSet::new(),
+            });
             groups.len() - 1
         });
         let (group, generations) = (&mut groups[number], generations(&plan));
+        group.ways.insert(way(&plan));
         group.names.push(paint(BOLD, clean(&plan.host)));
         if group.generations.last() != Some(&generations) {
             group.generations.push(generations);
@@ -51,7 +71,7 @@ pub fn plans<E>(
     for group in &groups {
         show(&format!("{}\n{}\n", heading(group), body(&read(group.first)?, verbose)));
     }
-    Ok(())
+    Ok(totals)
 }
 
 fn is_worth_showing(plan: &Plan) -> bool {
@@ -59,19 +79,35 @@ fn is_worth_showing(plan: &Plan) -> bool {
 }
 
 fn heading(group: &Group) -> String {
-    let generations = match group.generations.as_slice() {
-        [one] => one,
-        _ => "each to its next generation",
+    let ways: Vec<Way> = group.ways.iter().copied().collect();
+    let generations = match (group.generations.as_slice(), ways.as_slice()) {
+        ([one], _) => one,
+        (_, [Way::Forth]) => "each to its next generation",
+        (_, [Way::Back]) => "each back to an earlier generation",
+        (_, [Way::Nowhere]) => "each stays at its generation",
+        _ => "each to another generation",
     };
     format!("{}  {}", group.names.join(", "), paint(DIM, generations))
 }
 
-fn generations(plan: &Plan) -> String {
-    let switch = plan.steps.iter().find_map(|step| match step {
+/// Where the profile goes, if it does: from a generation, if there is one, to another.
+fn switch(plan: &Plan) -> Option<(Option<u64>, u64)> {
+    plan.steps.iter().find_map(|step| match step {
         Step::SwitchProfile { from, to } => Some((*from, *to)),
         _ => None,
-    });
-    match (switch, &plan.current) {
+    })
+}
+
+fn way(plan: &Plan) -> Way {
+    match switch(plan) {
+        None => Way::Nowhere,
+        Some((Some(from), to)) if to < from => Way::Back,
+        Some(_) => Way::Forth,
+    }
+}
+
+fn generations(plan: &Plan) -> String {
+    match (switch(plan), &plan.current) {
         (Some((Some(from), to)), _) => format!("generation {from} → {to}"),
         (Some((None, to)), _) => format!("first generation, {to}"),
         (None, Some(current)) => format!("stays at generation {}", current.number),
@@ -113,7 +149,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
     text
 }
 
-const fn is_account(step: &Step) -> bool {
+pub const fn is_account(step: &Step) -> bool {
     matches!(
         step,
         Step::CreateGroup { .. }
@@ -123,7 +159,7 @@ const fn is_account(step: &Step) -> bool {
     )
 }
 
-const fn is_unit(step: &Step) -> bool {
+pub const fn is_unit(step: &Step) -> bool {
     matches!(
         step,
         Step::StopUnit { .. } | Step::RestartUnit { .. } | Step::ReloadUnit { .. } | Step::StartUnit { .. }
@@ -190,14 +226,21 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
         Step::DisableUser { name } => go(format!("user {name} is locked; the account and its id stay")),
         Step::CreateDirectory { path, access, implicit, before, keep } => {
             let why = if *implicit { ", needed by what stands in it" } else { "" };
-            let line = format!("{path}/  {}{}{}", shown(access), paint(DIM, why), kept(*keep));
-            if before.is_some() { change(format!("{line}  was no directory")) } else { come(line) }
+            let line =
+                format!("{path}/  {}{}{}", shown(access), paint(DIM, why), kept(*keep, before.as_ref()));
+            match before {
+                Some(view) => change(format!("{line}  was {}", thing(view))),
+                None => come(line),
+            }
         }
-        Step::WriteLink { path, before: None, target, keep } => {
-            come(format!("{path} → {}{}", clean(target), kept(*keep)))
-        }
-        Step::WriteLink { path, before: Some(before), target, keep } => {
-            change(format!("{path} → {}  was {}{}", clean(target), clean(before), kept(*keep)))
+        Step::WriteLink { path, before, replaced, target, keep } => {
+            let line = format!("{path} → {}", clean(target));
+            let kept = kept(*keep, replaced.as_ref());
+            match (before, replaced) {
+                (Some(before), _) => change(format!("{line}  was {}{kept}", clean(before))),
+                (None, Some(view)) => change(format!("{line}  was {}{kept}", thing(view))),
+                (None, None) => come(format!("{line}{kept}")),
+            }
         }
         Step::ChangeAccess { path, before, after } => {
             change(format!("{path}  {}", access_change(before, after)))
@@ -205,8 +248,9 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
         Step::Own { path, .. } => {
             format!("{} {path}  {}", paint(DIM, "="), paint(DIM, "is as wanted already; managed from now on"))
         }
-        Step::Restore { path, keep, .. } => {
-            change(format!("{path}  what stood there before management comes back{}", kept(*keep)))
+        Step::Restore { path, before, keep } => {
+            let kept = kept(*keep, before.as_ref());
+            change(format!("{path}  what stood there before management comes back{kept}"))
         }
         Step::RemoveDirectory { path } => go(format!("{path}/  {}", paint(DIM, "unless it holds something"))),
         Step::Release { path, why } => {
@@ -245,11 +289,26 @@ fn access_change(before: &Access, after: &Access) -> String {
     parts.join(", ")
 }
 
-fn kept(keep: Keep) -> String {
+/// What becomes of what stands there.
+fn kept(keep: Keep, before: Option<&FileView>) -> String {
     match keep {
         Keep::Nothing => String::new(),
+        Keep::Copy if before.is_some_and(|view| view.foreign) => {
+            paint(YELLOW, "  not managed until now: a copy is kept")
+        }
         Keep::Copy => paint(YELLOW, "  edited by hand: a copy is kept"),
         Keep::Original => paint(YELLOW, "  what stands there is kept, and comes back when management ends"),
+    }
+}
+
+/// What stands somewhere, in words.
+fn thing(view: &FileView) -> String {
+    match (&view.link, &view.sha256) {
+        (Some(target), _) => format!("a link to {}", clean(target)),
+        (None, Some(_)) => "a file".to_owned(),
+        (None, None) if view.size == 0 => "a directory".to_owned(),
+        // An older NixFleet does not say where a link points.
+        (None, None) => "a link".to_owned(),
     }
 }
 
@@ -260,14 +319,26 @@ fn file(
     keep: Keep,
     all: bool,
 ) -> Vec<String> {
+    // Of something else that makes way there is no content to compare.
+    let other = before.filter(|view| view.sha256.is_none());
     let head = match (before, after) {
         (None, Some(after)) => come(format!("{path}  {}", shown(&after.access))),
+        (Some(before), Some(after)) if other.is_some() => {
+            let was = thing(before);
+            let was = was.strip_prefix("a ").unwrap_or(&was);
+            change(format!("{path}  {was} → file {}", shown(&after.access)))
+        }
         (Some(before), Some(after)) => {
             change(format!("{path}  {}", access_change(&before.access, &after.access)))
         }
+        (Some(before), None) if other.is_some() => go(format!("{path}  {}", thing(before))),
         (_, None) => go(path),
     };
-    let mut lines = vec![format!("{}{}", head.trim_end(), kept(keep))];
+    let mut lines = vec![format!("{}{}", head.trim_end(), kept(keep, before))];
+    if other.is_some() && after.is_none() {
+        return lines;
+    }
+    let before = if other.is_some() { None } else { before };
     if let (Some(before), Some(after)) = (before, after)
         && before.sha256 == after.sha256
     {

@@ -210,3 +210,96 @@ fn a_host_with_nothing_but_a_warning_is_shown() {
     "#]]
     .assert_eq(&shown(&[&plan]));
 }
+
+#[test]
+fn what_makes_way_is_shown_as_what_it_is() {
+    let link = json!({
+        "sha256": null, "size": 39, "access": access("0777", "root"), "link": "../run/systemd/resolve/stub-resolv.conf",
+        "foreign": true,
+    });
+    let directory = json!({ "sha256": null, "size": 0, "access": access("0755", "root") });
+    let mut foreign = view("a\n", "0644", "root");
+    foreign["foreign"] = true.into();
+    let plan = plan(
+        "web-1",
+        &json!([
+            { "step": "writeFile", "path": "/etc/resolv.conf", "before": link, "after": view("nameserver ::1\n", "0644", "root"),
+              "keep": "original" },
+            { "step": "writeFile", "path": "/etc/motd", "before": foreign, "after": view("b\n", "0644", "root"),
+              "keep": "copy" },
+            { "step": "writeFile", "path": "/etc/own", "before": view("a\n", "0644", "root"), "after": view("b\n", "0644", "root"),
+              "keep": "copy" },
+            { "step": "writeFile", "path": "/etc/folder", "before": directory, "after": view("b\n", "0644", "root"),
+              "keep": "nothing" },
+            { "step": "writeLink", "path": "/etc/l", "before": null, "replaced": foreign, "target": "b", "keep": "copy" },
+            { "step": "remove", "path": "/etc/m", "before": link, "keep": "nothing" },
+        ]),
+    );
+    expect![[r#"
+        web-1  stays at generation 3
+          files
+            ~ /etc/resolv.conf  link to ../run/systemd/resolve/stub-resolv.conf → file 0644 root:root  what stands there is kept, and comes back when management ends
+                @@ -0,0 +1 @@
+                +nameserver ::1
+            ~ /etc/motd  not managed until now: a copy is kept
+                @@ -1 +1 @@
+                -a
+                +b
+            ~ /etc/own  edited by hand: a copy is kept
+                @@ -1 +1 @@
+                -a
+                +b
+            ~ /etc/folder  directory → file 0644 root:root
+                @@ -0,0 +1 @@
+                +b
+            ~ /etc/l → b  was a file  not managed until now: a copy is kept
+            - /etc/m  a link to ../run/systemd/resolve/stub-resolv.conf
+
+    "#]]
+    .assert_eq(&shown(&[&plan]));
+}
+
+#[test]
+fn hosts_that_go_together_go_the_same_way() {
+    let switch = |from: u64, to: u64| json!([{ "step": "switchProfile", "from": from, "to": to }]);
+    let heading = |plans: [Plan; 2]| shown(&[&plans[0], &plans[1]]).lines().next().unwrap().to_owned();
+    assert_eq!(heading([plan("a", &switch(5, 3)), plan("b", &switch(5, 3))]), "a, b  generation 5 → 3");
+    let back = [plan("a", &switch(5, 4)), plan("b", &switch(9, 7))];
+    assert_eq!(heading(back), "a, b  each back to an earlier generation");
+    let forth = [plan("a", &switch(5, 6)), plan("b", &switch(9, 10))];
+    assert_eq!(heading(forth), "a, b  each to its next generation");
+    let both = [plan("a", &switch(5, 6)), plan("b", &switch(9, 7))];
+    assert_eq!(heading(both), "a, b  each to another generation");
+    let warned = |host, number| {
+        let warnings = vec![Warning { subject: "/etc/a".to_owned(), what: "unused".to_owned() }];
+        let current =
+            Some(nixfleet_activate::plan::Generation { number, closure: "/nix/store/a".to_owned() });
+        Plan { warnings, current, ..plan(host, &json!([])) }
+    };
+    assert_eq!(heading([warned("a", 3), warned("b", 4)]), "a, b  each stays at its generation");
+}
+
+#[test]
+fn all_plans_come_to_a_total() {
+    let steps = json!([
+        { "step": "disableUser", "name": "old" },
+        { "step": "own", "path": "/etc/a", "keep": "nothing" },
+        { "step": "removeDirectory", "path": "/etc/web/d" },
+        { "step": "switchProfile", "from": 1, "to": 2 },
+        { "step": "restartUnit", "unit": "web.service", "why": "changed" },
+    ]);
+    let problem =
+        nixfleet_activate::problem::Problem::new(nixfleet_activate::problem::Code::Conflict, "in the way");
+    let blocked = Plan { problems: vec![problem], ..plan("c", &steps) };
+    let totals = |all: &[&Plan]| {
+        plans(all.len(), |place: usize| Ok::<_, Infallible>(all[place].clone()), false, |_| ())
+            .unwrap()
+            .to_string()
+    };
+    assert_eq!(
+        totals(&[&plan("a", &steps), &plan("b", &steps), &blocked]),
+        "2 accounts, 2 paths, 2 units on 2 hosts"
+    );
+    let switch = plan("a", &json!([{ "step": "switchProfile", "from": 1, "to": 2 }]));
+    assert_eq!(totals(&[&switch]), "nothing but the generation on 1 host");
+}

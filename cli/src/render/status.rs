@@ -1,12 +1,16 @@
 //! How hosts stand.
 
+use std::time::Duration;
+
+use anstyle::Style;
 use nixfleet_activate::health::Checked;
 use nixfleet_activate::plan::Drift;
-use nixfleet_activate::report::Status;
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::{Status, UnitStatus};
 use nixfleet_activate::show;
 
-use super::style::{BOLD, GREEN, RED, YELLOW, outcome_style, paint};
-use super::{clean, health, indented, table};
+use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
+use super::{alike, clean, health, hosts, indented, table};
 use crate::document::HostResult;
 
 /// A table of all hosts, and below it whatever is not as it should be.
@@ -18,32 +22,62 @@ pub fn statuses(results: &[HostResult], verbose: bool) -> String {
         let generation = status.and_then(|status| status.current.as_ref());
         vec![
             result.host.clone(),
-            state(result),
+            {
+                let (style, word) = state(result);
+                paint(style, word)
+            },
             generation.map_or_else(|| "-".to_owned(), |generation| generation.number.to_string()),
             count(|status| drift(status).len()),
-            count(|status| not_running(status).count()),
+            count(|status| down(status).count()),
             count(|status| status.kept.len()),
         ]
     });
     let table = table(&["host", "state", "generation", "drift", "units down", "kept copies"], rows);
-    let details: String = results.iter().filter_map(|result| details(result, verbose)).collect();
-    format!("{table}{details}")
+    let said = |result: &HostResult| {
+        let own = if verbose && result.problem.is_none() { result.host.as_str() } else { "" };
+        details(result, alike::problem(result, false), verbose).map(|text| format!("{own}\n{text}"))
+    };
+    let details = alike::groups(results, said).into_iter().filter_map(|members| {
+        let names: Vec<String> = members.iter().map(|result| paint(BOLD, &result.host)).collect();
+        let text = match members.as_slice() {
+            [only] => details(only, only.problem.clone(), verbose),
+            [first, ..] => details(first, alike::problem(first, true), verbose),
+            [] => None,
+        };
+        text.map(|text| format!("\n{}\n{text}", names.join(", ")))
+    });
+    format!("{table}{}", details.collect::<String>())
 }
 
-fn state(result: &HostResult) -> String {
-    let (style, word) = match (&result.status, &result.problem) {
+/// The last line: how many hosts stand how, and how long it took to find out.
+pub fn tally_of_statuses(results: &[HostResult], took: Duration) -> String {
+    let mut counts: Vec<(Style, &str, usize)> = Vec::new();
+    for result in results {
+        let (style, word) = state(result);
+        match counts.iter_mut().find(|(_, known, _)| *known == word) {
+            Some((.., count)) => *count += 1,
+            None => counts.push((style, word, 1)),
+        }
+    }
+    let counts: Vec<String> =
+        counts.into_iter().map(|(style, word, count)| paint(style, format_args!("{count} {word}"))).collect();
+    let took = paint(DIM, format_args!("in {:.1} s", took.as_secs_f64()));
+    format!("\n{}: {} {took}\n", hosts(results.len()), counts.join(", "))
+}
+
+fn state(result: &HostResult) -> (Style, &str) {
+    match (&result.status, &result.problem) {
         (_, Some(_)) => (outcome_style(result.outcome), result.outcome.as_str()),
         (None, None) => (YELLOW, "unmanaged"),
         (Some(status), None) if status.current.is_none() => (YELLOW, "unmanaged"),
         (Some(_), None) if other_name(result).is_some() => (RED, "other host"),
         (Some(status), None) if status.interrupted.is_some() => (RED, "interrupted"),
         (Some(status), None) if status.locked_by.is_some() => (YELLOW, "busy"),
+        (Some(status), None) if down(status).next().is_some() => (RED, "units down"),
         (Some(status), None) if !status.drift.is_empty() => (YELLOW, "drift"),
-        (Some(status), None) if not_running(status).next().is_some() => (RED, "units down"),
         (Some(status), None) if unhealthy(status).is_some() => (RED, "unhealthy"),
         (Some(_), None) => (GREEN, "managed"),
-    };
-    paint(style, word)
+    }
 }
 
 /// What the host was last applied as, where that is not its name in the inventory.
@@ -69,15 +103,20 @@ fn drift(status: &Status) -> &[Drift] {
     if status.locked_by.is_some() { &[] } else { &status.drift }
 }
 
-/// Managed units that have failed. A timer's service, say, is rightly inactive; units that should run and do not are
-/// drift already.
-fn not_running(status: &Status) -> impl Iterator<Item = &nixfleet_activate::report::UnitStatus> {
-    status.units.iter().filter(|unit| unit.active == "failed")
+/// Managed units that have failed, or that do not run although they should: those the host names among what is not as the
+/// last run left it. A timer's service, say, is rightly inactive.
+fn down(status: &Status) -> impl Iterator<Item = &UnitStatus> {
+    let should_run = |unit: &UnitStatus| drift(status).iter().any(|drift| drift.subject == *unit.unit);
+    let is_up = |unit: &UnitStatus| {
+        matches!(unit.active.as_str(), "active" | "activating" | "reloading" | "refreshing")
+    };
+    status.units.iter().filter(move |unit| unit.active == "failed" || !is_up(unit) && should_run(unit))
 }
 
-fn details(result: &HostResult, verbose: bool) -> Option<String> {
+/// What there is to say of a host below its name, with its problem in the words given.
+fn details(result: &HostResult, problem: Option<Problem>, verbose: bool) -> Option<String> {
     let mut lines: Vec<String> = result.reason.iter().cloned().collect();
-    if let Some(problem) = &result.problem {
+    if let Some(problem) = problem {
         lines.push(clean(&problem.to_string()));
     }
     lines.extend(other_name(result).map(|name| {
@@ -93,16 +132,14 @@ fn details(result: &HostResult, verbose: bool) -> Option<String> {
         let earlier = status.last.iter().filter(|_| verbose).flat_map(|last| &last.earlier);
         lines.extend(earlier.map(|run| format!("before that: {}", show::earlier(run))));
         lines.extend(drift(status).iter().map(|drift| format!("drift: {}: {}", drift.subject, drift.what)));
-        lines.extend(
-            not_running(status).map(|unit| format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)),
-        );
+        lines.extend(down(status).map(|unit| format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)));
         if let Some(checked) = checked(status).filter(|_| verbose).or_else(|| unhealthy(status)) {
             lines.push(format!("health checks {} s ago:", show::ago(checked.at)));
             lines.extend(health::lines(&checked.results, verbose));
         }
         lines.extend(status.kept.iter().map(|path| format!("kept: {path}")));
         if verbose {
-            let running = status.units.iter().filter(|unit| unit.active != "failed");
+            let running = status.units.iter().filter(|unit| !down(status).any(|down| down.unit == unit.unit));
             lines.extend(running.map(|unit| format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)));
             lines.extend(status.generations.iter().map(|info| {
                 let current =
@@ -115,12 +152,12 @@ fn details(result: &HostResult, verbose: bool) -> Option<String> {
     if lines.is_empty() {
         return None;
     }
-    Some(format!("\n{}\n{}", paint(BOLD, &result.host), indented(&clean(&lines.join("\n")))))
+    Some(indented(&clean(&lines.join("\n"))))
 }
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::problem::{Code, Problem};
+    use nixfleet_activate::problem::Code;
     use nixfleet_activate::report::Outcome;
     use serde_json::{Value, json};
 
@@ -198,6 +235,71 @@ mod tests {
                 why: No route to host
         "#]]
         .assert_eq(&shown(&results, false));
+    }
+
+    #[test]
+    fn units_that_should_run_and_do_not_are_down() {
+        let drift = json!([
+            { "subject": "top.service", "what": "not running" },
+            { "subject": "own.service", "what": "failed" },
+            { "subject": "/etc/web.conf", "what": "content edited" },
+        ]);
+        let units = json!([
+            { "unit": "web.service", "active": "active", "sub": "running" },
+            { "unit": "top.service", "active": "inactive", "sub": "dead" },
+            { "unit": "own.service", "active": "failed", "sub": "failed" },
+            { "unit": "backup.service", "active": "inactive", "sub": "dead" },
+        ]);
+        expect_test::expect![[r"
+            host   state       generation  drift  units down  kept copies
+            web-1  units down  2           3      2           0
+
+            web-1
+              drift: top.service: not running
+              drift: own.service: failed
+              drift: /etc/web.conf: content edited
+              unit: top.service: inactive (dead)
+              unit: own.service: failed (failed)
+        "]]
+        .assert_eq(&shown(&[host("web-1", &json!({ "drift": drift, "units": units }))], false));
+    }
+
+    #[test]
+    fn hosts_that_stand_alike_are_shown_together_and_all_are_counted() {
+        let lost = |host: &str, addr: &str| {
+            let why = format!("ssh: connect to host {addr} port 22: No route to host");
+            HostResult::failed(
+                host,
+                Problem::new(Code::Unreachable, "the host cannot be reached").because(why),
+            )
+        };
+        let results =
+            [host("a", &json!({})), lost("b-1", "10.0.1.1"), lost("b-2", "10.0.1.2"), host("c", &json!({}))];
+        let text =
+            format!("{}{}", shown(&results, true), tally_of_statuses(&results, Duration::from_millis(840)));
+        expect_test::expect![[r#"
+            host  state        generation  drift  units down  kept copies
+            a     managed      2           0      0           0
+            b-1   unreachable  -           -      -           -
+            b-2   unreachable  -           -      -           -
+            c     managed      2           0      0           0
+
+            a
+              unit: web.service: active (running)
+              generation 1: /nix/store/a
+              generation 2 (current): /nix/store/b
+
+            b-1, b-2
+              [NF-301] the host cannot be reached
+                why: ssh: connect to host … port 22: No route to host
+
+            c
+              unit: web.service: active (running)
+              generation 1: /nix/store/a
+              generation 2 (current): /nix/store/b
+
+            4 hosts: 2 managed, 2 unreachable in 0.8 s
+        "#]].assert_eq(&anstream::adapter::strip_str(&text).to_string());
     }
 
     #[test]

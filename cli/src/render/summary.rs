@@ -9,7 +9,7 @@ use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
-use super::{clean, indented, table};
+use super::{alike, clean, indented, table};
 use crate::document::HostResult;
 
 /// A table of outcomes, then every problem in full, what shows more of it, and every kept copy.
@@ -26,30 +26,26 @@ pub fn results(results: &[HostResult]) -> String {
         ]
     });
     let mut text = table(&["host", "outcome", "generation", ""], rows);
-    let mut groups: Vec<(Vec<String>, Vec<&HostResult>)> = Vec::new();
-    for result in results {
-        let notes = notes(result, false);
-        match groups.iter_mut().find(|(known, _)| *known == notes) {
-            Some((_, members)) => members.push(result),
-            None => groups.push((notes, vec![result])),
-        }
-    }
-    for (common, members) in groups.iter().filter(|(notes, _)| !notes.is_empty()) {
+    let said = |result: &HostResult| {
+        let notes = notes(result, alike::problem(result, false));
+        (!notes.is_empty()).then(|| notes.join("\n"))
+    };
+    for members in alike::groups(results, said) {
         let names: Vec<String> = members.iter().map(|result| paint(BOLD, &result.host)).collect();
-        let mut notes = if let [only] = members.as_slice() { notes(only, true) } else { common.clone() };
-        notes.extend(more(members));
+        let mut notes = match members.as_slice() {
+            [only] => notes(only, only.problem.clone()),
+            [first, ..] => notes(first, alike::problem(first, true)),
+            [] => Vec::new(),
+        };
+        notes.extend(more(&members));
         let _ = write!(text, "\n{}\n{}", names.join(", "), indented(&notes.join("\n")));
     }
     text
 }
 
-/// What there is to say of a host beyond its outcome. Without the place of a problem, hosts that stopped at the same
-/// problem read the same, and are shown together.
-fn notes(result: &HostResult, with_place: bool) -> Vec<String> {
-    let problem = result.problem.iter().map(|problem| {
-        let place = problem.location.clone().filter(|_| with_place);
-        clean(&Problem { location: place, ..problem.clone() }.to_string())
-    });
+/// What there is to say of a host beyond its outcome, with its problem in the words given.
+fn notes(result: &HostResult, problem: Option<Problem>) -> Vec<String> {
+    let problem = problem.into_iter().map(|problem| clean(&problem.to_string()));
     let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
     let kept = result.report.iter().flat_map(|report| &report.kept);
     let noted = result.report.iter().flat_map(|report| &report.notes);
@@ -63,8 +59,29 @@ fn notes(result: &HostResult, with_place: bool) -> Vec<String> {
 /// The command that asks those of the hosts that changed, or tried to, how they stand now.
 fn more(results: &[&HostResult]) -> Option<String> {
     let tried = results.iter().filter(|result| result.report.is_some() && !result.outcome.is_good());
-    let hosts: Vec<String> = tried.map(|result| format!(" --host {}", clean(&result.host))).collect();
-    (!hosts.is_empty()).then(|| format!("more: nixfleet status{}", hosts.concat()))
+    let hosts: Vec<String> = tried.map(|result| clean(&result.host)).collect();
+    (!hosts.is_empty()).then(|| format!("more: nixfleet status --host {}", hosts.join(",")))
+}
+
+/// What to do about hosts that were blocked; nothing where none was, or where its problem says all there is to do.
+pub fn after_blocked(command: &str, results: &[HostResult]) -> String {
+    let is_blocked = |result: &&HostResult| {
+        let code = result.problem.as_ref().map(|problem| problem.code);
+        result.outcome == Outcome::Blocked && !matches!(code, Some(Code::Locked | Code::PlanOutdated))
+    };
+    let names: Vec<String> = results.iter().filter(is_blocked).map(|result| clean(&result.host)).collect();
+    let (verb, again) = match command {
+        "rollback" => ("roll back", String::new()),
+        _ => ("apply", format!(": nixfleet apply --host {}", names.join(","))),
+    };
+    match names.as_slice() {
+        [] => String::new(),
+        [name] => format!("\n{name} was blocked, and not changed: correct it, then {verb} again{again}\n"),
+        several => {
+            let hosts = hosts(several.len());
+            format!("\n{hosts} were blocked, and not changed: correct them, then {verb} again{again}\n")
+        }
+    }
 }
 
 fn generations(result: &HostResult) -> String {
@@ -183,6 +200,64 @@ mod tests {
             generations(&HostResult { plan, ..HostResult::failed("web-1", Problem::new(code, "it failed")) })
         };
         assert_eq!([shown(Code::Copy), shown(Code::BadAnswer)], ["6", "6 → ?"]);
+    }
+
+    #[test]
+    fn hosts_that_cannot_be_reached_in_the_same_way_are_shown_together() {
+        let lost = |host: &str, addr: &str, why: &str| {
+            let problem = Problem::new(Code::Unreachable, "the host cannot be reached")
+                .at(format!("{host} ({addr} port 22)"))
+                .because(format!("ssh: connect to host {addr} port 22: {why}"))
+                .help(format!("try it: ssh deploy@{addr} true"));
+            HostResult::failed(host, problem)
+        };
+        let text = results(&[
+            lost("web-1", "10.0.1.11", "No route to host"),
+            lost("web-2", "10.0.1.12", "No route to host"),
+            lost("web-3", "10.0.1.13", "Connection refused"),
+        ]);
+        expect_test::expect![[r#"
+            host   outcome      generation
+            web-1  unreachable  -           [NF-301] the host cannot be reached
+            web-2  unreachable  -           [NF-301] the host cannot be reached
+            web-3  unreachable  -           [NF-301] the host cannot be reached
+
+            web-1, web-2
+              [NF-301] the host cannot be reached
+                why: ssh: connect to host … port 22: No route to host
+                help: try it: ssh deploy@10.0.1.11 true
+
+            web-3
+              [NF-301] the host cannot be reached
+                where: web-3 (10.0.1.13 port 22)
+                why: ssh: connect to host 10.0.1.13 port 22: Connection refused
+                help: try it: ssh deploy@10.0.1.13 true
+        "#]]
+        .assert_eq(&anstream::adapter::strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn after_blocked_hosts_it_is_said_what_to_do() {
+        let blocked = |host: &str, code| HostResult::failed(host, Problem::new(code, "it is in the way"));
+        let all = [
+            blocked("web-1", Code::Conflict),
+            blocked("web-2", Code::Conflict),
+            blocked("db-1", Code::Locked),
+        ];
+        expect_test::expect![[r"
+
+            web-1 was blocked, and not changed: correct it, then apply again: nixfleet apply --host web-1
+
+            2 hosts were blocked, and not changed: correct them, then apply again: nixfleet apply --host web-1,web-2
+
+            web-1 was blocked, and not changed: correct it, then roll back again
+        "]]
+        .assert_eq(&[
+            after_blocked("apply", &all[..1]),
+            after_blocked("apply", &all),
+            after_blocked("rollback", &all[..1]),
+            after_blocked("apply", &all[2..]),
+        ].concat());
     }
 
     #[test]

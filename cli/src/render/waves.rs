@@ -64,6 +64,11 @@ pub fn time(seconds: u64) -> String {
     format!("{}{name}", seconds / unit)
 }
 
+/// What is said to a user who has interrupted a rollout of which nothing was left to do.
+pub fn interrupted_after_all() -> String {
+    format!("\n{}\n", paint(YELLOW, "Interrupted when every host was done: nothing is left to go on with."))
+}
+
 /// How to go on with a rollout that has stopped, or back; nothing for one that is complete.
 pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>) -> String {
     let back = format!("  go back:  nixfleet rollback --rollout {rollout}\n");
@@ -73,7 +78,10 @@ pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>) -> String 
     };
     let on = format!("  go on:    nixfleet apply --resume {rollout}\n");
     match end {
-        End::Complete => String::new(),
+        End::Complete | End::Declined => String::new(),
+        End::NothingChanged => {
+            format!("{}  correct it, then apply again\n", head("Stopped before anything was changed"))
+        }
         End::Paused => format!("{}{on}{back}", head("Paused")),
         End::Interrupted => format!("{}{on}{back}", head("Interrupted")),
         End::WaveRolledBack => format!("{}{on}{back}", head("Paused, and the wave went back")),
@@ -125,6 +133,19 @@ mod tests {
         "#]]
         .assert_eq(&anstream::adapter::strip_str(&text).to_string());
         assert_eq!(what_next(&id, End::Complete, None), "");
+        expect_test::expect![[r"
+
+            Stopped before anything was changed: 1 host failed, where 0 may
+              correct it, then apply again
+        "]]
+        .assert_eq(
+            &anstream::adapter::strip_str(&what_next(
+                &id,
+                End::NothingChanged,
+                Some("1 host failed, where 0 may"),
+            ))
+            .to_string(),
+        );
     }
 
     #[test]

@@ -92,6 +92,11 @@ impl Hosts {
         self.left[wave]
     }
 
+    /// Whether no host is left to be begun or waited for.
+    pub fn all_ended(&self) -> bool {
+        self.left.iter().all(|left| *left == 0)
+    }
+
     /// Where a host stands.
     pub fn state(&self, host: usize) -> State {
         self.members[host].state

@@ -22,6 +22,7 @@ fn ended(host: &str, outcome: Outcome) -> Happening {
     Happening::HostEnded(HostEnd {
         host,
         outcome,
+        reason_code: None,
         problem: None,
         before: None,
         after: None,

@@ -215,6 +215,10 @@ impl Schedule {
     }
 
     fn after_stop(&mut self, pause: Pause, actions: &mut Vec<Action>) -> bool {
+        if pause == Pause::Interrupted && self.hosts.all_ended() {
+            self.phase = Phase::Over(Verdict::Complete);
+            return true;
+        }
         let back = if matches!(pause, Pause::Failures { .. }) { self.to_take_back() } else { Vec::new() };
         if back.is_empty() || self.interrupted {
             self.phase = Phase::Over(Verdict::Paused(pause));

@@ -92,6 +92,21 @@ fn an_interrupt_lets_those_end_that_run_and_takes_nobody_back() {
 }
 
 #[test]
+fn an_interrupt_when_every_host_is_done_leaves_nothing_to_go_on_with() {
+    let mut play = Play::new(&outline(&four(), &[], Policy::plain()), &[("b", Outcome::RolledBack)], &[]);
+    play.ask();
+    for _ in 0..3 {
+        play.end(0);
+    }
+    // The last one is still at work.
+    play.schedule.interrupt();
+    play.ask();
+    assert_eq!(play.schedule.verdict(), None);
+    play.end(0);
+    assert_eq!(play.played_out().1, Verdict::Complete);
+}
+
+#[test]
 fn what_goes_back_goes_back_whatever_happens_and_within_the_budget() {
     let tag = Tag { max_down: Some(Amount::Count(1)), ..Tag::default() };
     let outline = outline(&four(), &[("db", tag)], Policy::plain());

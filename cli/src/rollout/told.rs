@@ -93,6 +93,7 @@ mod tests {
             let end = HostEnd {
                 host: "a".into(),
                 outcome: *outcome,
+                reason_code: None,
                 problem: None,
                 exit_code: None,
                 before,

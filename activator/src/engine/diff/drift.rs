@@ -41,7 +41,7 @@ pub(super) fn drift(thing: &Thing, found: &Found) -> Option<String> {
         }
         (Thing::Link { target: was }, Found::Link { target }) => Some(format!("target {was} → {target}")),
         (_, Found::File { .. }) => Some("replaced by a file".to_owned()),
-        (_, Found::Link { .. }) => Some("replaced by a link".to_owned()),
+        (_, Found::Link { target }) => Some(format!("replaced by a link to {target}")),
         (_, Found::Directory { .. }) => Some("replaced by a directory".to_owned()),
         (_, Found::Other) => Some("replaced by a device, socket or pipe".to_owned()),
         (_, Found::Unreachable(problem)) => Some(problem.what.clone()),

@@ -202,6 +202,8 @@ impl Differ<'_> {
     /// The step that makes a path what an entry says; something else stands there now.
     fn write(&self, path: &ManagedPath, entry: &Entry, keep: Keep) -> Step {
         let found = self.found(path);
+        let foreign = !self.state.paths.contains_key(path);
+        let before = found.view().map(|view| FileView { foreign, ..view });
         let path = path.clone();
         match (entry, found) {
             (Entry::File(file), Found::File { sha256, access, .. })
@@ -209,17 +211,19 @@ impl Differ<'_> {
             {
                 Step::ChangeAccess { path, before: access.clone(), after: file.access.clone() }
             }
-            (Entry::File(file), found) => {
+            (Entry::File(file), _) => {
                 let (sha256, access) = (Some(file.sha256.clone()), file.access.clone());
-                let after = FileView { sha256, size: file.size, access, text: None };
-                Step::WriteFile { path, before: found.view(), after, keep }
+                let after =
+                    FileView { sha256, size: file.size, access, link: None, foreign: false, text: None };
+                Step::WriteFile { path, before, after, keep }
             }
             (Entry::Link(link), found) => {
-                let before = if let Found::Link { target } = found { Some(target.clone()) } else { None };
-                Step::WriteLink { path, before, target: link.target.clone(), keep }
+                let was = if let Found::Link { target } = found { Some(target.clone()) } else { None };
+                let target = link.target.clone();
+                Step::WriteLink { path, before: was, replaced: before, target, keep }
             }
-            (Entry::Directory(access), found) => {
-                let (access, before) = (access.clone(), found.view());
+            (Entry::Directory(access), _) => {
+                let access = access.clone();
                 Step::CreateDirectory { path, access, implicit: false, before, keep }
             }
         }

@@ -12,6 +12,7 @@ fn ended(host: &str, outcome: Outcome) -> Happening {
     Happening::HostEnded(HostEnd {
         host: host.into(),
         outcome,
+        reason_code: None,
         problem,
         before,
         after,

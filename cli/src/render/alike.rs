@@ -1,0 +1,80 @@
+//! Hosts of which the same is to be said, so that it is said once.
+
+use std::net::IpAddr;
+
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::Outcome;
+
+use crate::document::HostResult;
+
+/// Stands for the host in words that are said of several.
+const HOST: &str = "…";
+
+/// The problem of a host in words that fit all hosts that stopped at the same one. Of hosts that cannot be reached, `ssh`
+/// names each in its words. `help` is what a person can type, so it stays as it is for one of them.
+pub fn problem(result: &HostResult, with_help: bool) -> Option<Problem> {
+    let problem = Problem { location: None, ..result.problem.clone()? };
+    if result.outcome != Outcome::Unreachable {
+        return Some(problem);
+    }
+    let without = |text: Option<String>| text.map(|text| without_host(&text, &result.host));
+    let help = if with_help { problem.help.clone() } else { without(problem.help.clone()) };
+    Some(Problem { why: without(problem.why.clone()), help, ..problem })
+}
+
+/// Gathers hosts of which the same is said. `said`: what is said of a host; nothing puts it in no group.
+pub fn groups<'a>(
+    results: &'a [HostResult],
+    said: impl Fn(&HostResult) -> Option<String>,
+) -> Vec<Vec<&'a HostResult>> {
+    let mut groups: Vec<(String, Vec<&HostResult>)> = Vec::new();
+    let mut known = std::collections::BTreeMap::new();
+    for result in results {
+        let Some(said) = said(result) else { continue };
+        let place = *known.entry(said.clone()).or_insert_with(|| {
+            groups.push((said, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(result);
+    }
+    groups.into_iter().map(|(_, members)| members).collect()
+}
+
+/// A text in which something stands for the host's name and for addresses.
+fn without_host(text: &str, host: &str) -> String {
+    let word = |word: &str| {
+        let place =
+            word.trim_matches(|letter: char| letter.is_whitespace() || "()[],;:.'\"".contains(letter));
+        let place = place.rsplit('@').next().unwrap_or(place);
+        let is_host =
+            place.parse::<IpAddr>().is_ok() || place == host || place.starts_with(&format!("{host}."));
+        if is_host { word.replace(place, HOST) } else { word.to_owned() }
+    };
+    text.split_inclusive(char::is_whitespace).map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_ssh_are_the_same_for_every_host() {
+        for (text, expected) in [
+            (
+                "ssh: connect to host 10.0.1.11 port 22: No route to host",
+                "ssh: connect to host … port 22: No route to host",
+            ),
+            ("ssh: connect to host fd00::7 port 22: refused", "ssh: connect to host … port 22: refused"),
+            (
+                "deploy@web-1.example.org: Permission denied (publickey).",
+                "deploy@…: Permission denied (publickey).",
+            ),
+            (
+                "Connection closed by 10.0.1.11 port 22\nweb-10 is another",
+                "Connection closed by … port 22\nweb-10 is another",
+            ),
+        ] {
+            assert_eq!(without_host(text, "web-1"), expected);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What the plans of all hosts come to.
+
+use std::fmt;
+
+use nixfleet_activate::plan::{Plan, Step};
+
+use super::hosts;
+use super::plan::{is_account, is_unit};
+
+/// How much would change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    hosts: usize,
+    packages: usize,
+    accounts: usize,
+    paths: usize,
+    units: usize,
+}
+
+impl Totals {
+    /// Adds a plan, if it can be carried out.
+    pub fn add(&mut self, plan: &Plan) {
+        if plan.steps.is_empty() || !plan.problems.is_empty() {
+            return;
+        }
+        self.hosts += 1;
+        let packages = &plan.packages;
+        self.packages += packages.added.len() + packages.removed.len() + packages.changed.len();
+        for step in &plan.steps {
+            match step {
+                Step::DaemonReload | Step::SwitchProfile { .. } | Step::Own { .. } | Step::Release { .. } => {
+                }
+                step if is_account(step) => self.accounts += 1,
+                step if is_unit(step) => self.units += 1,
+                _ => self.paths += 1,
+            }
+        }
+    }
+
+    /// Whether there is something to change.
+    pub const fn is_empty(self) -> bool {
+        self.hosts == 0
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [
+            (self.packages, "package", "packages"),
+            (self.accounts, "account", "accounts"),
+            (self.paths, "path", "paths"),
+            (self.units, "unit", "units"),
+        ];
+        let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
+        let counts: Vec<String> = counts
+            .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+            .collect();
+        let what =
+            if counts.is_empty() { "nothing but the generation".to_owned() } else { counts.join(", ") };
+        write!(f, "{what} on {}", hosts(self.hosts))
+    }
+}

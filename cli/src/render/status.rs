@@ -299,7 +299,8 @@ mod tests {
               generation 2 (current): /nix/store/b
 
             4 hosts: 2 managed, 2 unreachable in 0.8 s
-        "#]].assert_eq(&anstream::adapter::strip_str(&text).to_string());
+        "#]]
+        .assert_eq(&anstream::adapter::strip_str(&text).to_string());
     }
 
     #[test]

@@ -6,10 +6,12 @@
 let
   inherit (builtins)
     attrNames
+    concatMap
     dirOf
+    groupBy
     intersectAttrs
     isAttrs
-    listToAttrs
+    length
     ;
   inherit (types) problem;
 
@@ -17,22 +19,14 @@ let
 
   unitDirectory = "/etc/systemd/system/";
 
-  # The directories above these paths, as keys.
+  # The directories above these paths, as keys. Without a function of our own, since it is done for each host.
   above =
     paths:
     let
-      directories =
-        removeAttrs
-          (listToAttrs (
-            map (path: {
-              name = dirOf path;
-              value = null;
-            }) paths
-          ))
-          [
-            "/"
-            "."
-          ];
+      directories = removeAttrs (groupBy dirOf paths) [
+        "/"
+        "."
+      ];
     in
     if directories == { } then { } else above (attrNames directories) // directories;
 
@@ -181,14 +175,14 @@ let
     if families == [ ] then
       [ ]
     else
-      lib.concatMap (shared (lib.head families)) (lib.tail families) ++ twice (lib.tail families);
+      concatMap (shared (lib.head families)) (lib.tail families) ++ twice (lib.tail families);
 
   # Hardly ever anything, so counting comes first.
   anyTwice =
-    families: entries: lib.foldl' (sum: family: sum + count family.entries) 0 families != count entries;
-  count = entries: lib.length (attrNames entries);
+    families: entries:
+    length (concatMap (family: attrNames family.entries) families) != length (attrNames entries);
 
-  entriesOf = lib.foldl' (all: family: all // family.entries) { };
+  entriesOf = builtins.foldl' (all: family: all // family.entries) { };
   familyOf = all: path: lib.findFirst (family: family.entries ? ${path}) null all;
   whose = all: path: (familyOf all path).declared path;
 
@@ -224,7 +218,8 @@ in
     let
       inherit (families given) solid hollow homes;
       all = solid ++ hollow;
-      entries = entriesOf all;
+      solidEntries = entriesOf solid;
+      entries = solidEntries // entriesOf hollow;
       holding = above (attrNames entries);
       holdingHomes = above (attrNames homes.entries);
       firstIn =
@@ -259,8 +254,8 @@ in
         };
     in
     lib.optionals (anyTwice all entries) (twice all)
-    ++ lib.optionals (homes.entries != { }) (lib.concatMap (shared homes) solid)
-    ++ map inFile (attrNames (intersectAttrs (holding // holdingHomes) (entriesOf solid)))
+    ++ lib.optionals (homes.entries != { }) (concatMap (shared homes) solid)
+    ++ map inFile (attrNames (intersectAttrs (holding // holdingHomes) solidEntries))
     ++ map open (
       lib.filter (directory: !isClosed intent.directories.${directory}) (
         attrNames (intersectAttrs holding intent.directories)

@@ -2,7 +2,12 @@
 # them, so it would never get them.
 { lib, types }:
 let
-  inherit (builtins) attrNames concatMap replaceStrings;
+  inherit (builtins)
+    attrNames
+    attrValues
+    concatMap
+    replaceStrings
+    ;
   inherit (types) problem;
 
   # Regular expressions are slow on the content of files, so this comes before them.
@@ -48,7 +53,11 @@ in
 
       # A file may well speak of the store, but of the fleet's own source only by mistake.
       isLostIn = text: text != null && contains source text && !(builtins.getContext text ? ${source});
-      lostInFiles = lib.optionals (source != null) (
+      # All texts at once first, as this is done for each host.
+      speaks =
+        source != null
+        && contains source (builtins.toJSON (builtins.catAttrs "text" (attrValues intent.files)));
+      lostInFiles = lib.optionals speaks (
         lib.filter (path: isLostIn intent.files.${path}.text) (attrNames intent.files)
       );
 
@@ -63,10 +72,7 @@ in
 
       ofCommand =
         option: name: within: command:
-        if command == null then
-          [ ]
-        else
-          ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command);
+        ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command);
 
       inherit (options.nixfleet) files healthChecks;
       inherit (options.nixfleet.systemd) units;
@@ -84,9 +90,9 @@ in
     map (path: lost files path [ ] "the fleet's own source, ${source}" inText) lostInFiles
     ++ concatMap (name: ofUnit name intent.units.${name}) (attrNames intent.units)
     ++ concatMap (path: ofCommand files path [ "validate" ] intent.files.${path}.validate) (
-      attrNames intent.files
+      builtins.filter (path: intent.files.${path}.validate != null) (attrNames intent.files)
     )
     ++ concatMap (name: ofCommand healthChecks name [ "command" ] intent.healthChecks.${name}.command) (
-      attrNames intent.healthChecks
+      builtins.filter (name: intent.healthChecks.${name}.command != null) (attrNames intent.healthChecks)
     );
 }

@@ -46,11 +46,11 @@ in
     scalar.scalar {
       name = "managedPath";
       description = "an absolute path in quotes, without \"..\" and without a slash at the end";
-      accepts = value: isNormal value && reserved value == null;
+      accepts = value: isNormal value && (!reserved.mayBe value || reserved.at value == null);
       placeholder = "/nonexistent";
     }
     // {
-      refusal = value: if isNormal value then reserved value else null;
+      refusal = value: if isNormal value then reserved.at value else null;
     };
 
   # A path that was probably meant.

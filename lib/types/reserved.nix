@@ -1,4 +1,5 @@
-# Places on a host that only tools may write, such as /etc/passwd: { why; help; } of one, or null.
+# Places on a host that only tools may write, such as /etc/passwd. `at` gives { why; help; } of one, or null; `mayBe` is
+# false of most other paths.
 #
 # The list stands with the builder, which is compiled from its own folder alone and refuses the same.
 { lib }:
@@ -39,10 +40,12 @@ let
       ]
     );
 in
-path:
-if short ? ${substring 0 4 path} || long ? ${substring 0 8 path} then
-  lib.findFirst (covers path) null (
-    short.${substring 0 4 path} or [ ] ++ long.${substring 0 8 path} or [ ]
-  )
-else
-  null
+{
+  mayBe = path: short ? ${substring 0 4 path} || long ? ${substring 0 8 path};
+
+  at =
+    path:
+    lib.findFirst (covers path) null (
+      short.${substring 0 4 path} or [ ] ++ long.${substring 0 8 path} or [ ]
+    );
+}

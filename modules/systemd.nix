@@ -41,6 +41,63 @@ let
         "${lib.showOption loc} = { sections = { … }; };"
     );
 
+  # The section that systemd reads beside [Unit] and [Install], by the suffix of the unit.
+  ownSection = {
+    automount = "Automount";
+    mount = "Mount";
+    path = "Path";
+    service = "Service";
+    slice = "Slice";
+    socket = "Socket";
+    swap = "Swap";
+    target = null;
+    timer = "Timer";
+  };
+
+  # Sections that systemd would ignore, since a unit of this kind has none of them.
+  checkSections =
+    { loc, value, ... }@given:
+    let
+      unit = lib.last loc;
+      suffix = lib.last (lib.splitString "." unit);
+      ignores =
+        name:
+        ownSection ? ${suffix}
+        && name != "Unit"
+        && name != "Install"
+        && name != ownSection.${suffix}
+        && lib.elem name (lib.attrValues ownSection);
+      whose = name: lib.head (lib.filter (each: ownSection.${each} == name) (lib.attrNames ownSection));
+
+      of =
+        within: sections:
+        map (
+          name:
+          let
+            here =
+              loc
+              ++ within
+              ++ [
+                "sections"
+                name
+              ];
+          in
+          types.problem.at (given // { loc = here; }) "${lib.showOption here} has no effect"
+            "systemd reads no section [${name}] in a ${suffix}"
+            "nixfleet.systemd.units.\"${lib.removeSuffix suffix unit}${whose name}\".sections.${name} = { … };"
+        ) (lib.filter ignores (lib.attrNames sections));
+    in
+    of [ ] value.sections
+    ++ lib.concatLists (
+      lib.mapAttrsToList (
+        file: dropIn:
+        of [
+          "dropIns"
+          file
+        ] dropIn.sections
+      ) value.dropIns
+    );
+
   duration = types.durationBetween {
     low = 1;
     high = 3600;
@@ -70,6 +127,7 @@ let
       own = value.text != null || value.sections != { };
     in
     checkContent given
+    ++ checkSections given
     ++ lib.optional (!own && value.dropIns == { }) (
       types.problem.about [ "text" "sections" "dropIns" ] (
         types.problem.at given "${here} has neither text nor sections nor drop-ins"

@@ -41,7 +41,7 @@ in
 // import ./duration.nix { inherit lib scalar; }
 // import ./module.nix { inherit lib problem scalar; }
 // import ./sections.nix {
-  inherit lib scalar;
+  inherit lib problem scalar;
   inherit (sets) entries;
 }
 // import ./resolve.nix { inherit context lib problem; }

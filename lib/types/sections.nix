@@ -1,6 +1,7 @@
 # The sections of a systemd unit: free names to settings.
 {
   lib,
+  problem,
   scalar,
   entries,
 }:
@@ -20,6 +21,26 @@ let
     name = "word";
     description = "a word of letters, digits and \"-\"";
     regex = "[A-Za-z][A-Za-z0-9-]*";
+    placeholder = "X-None";
+  };
+
+  # systemd.unit(5), and what it leaves to others.
+  known = [
+    "Automount"
+    "Install"
+    "Mount"
+    "Path"
+    "Service"
+    "Slice"
+    "Socket"
+    "Swap"
+    "Timer"
+    "Unit"
+  ];
+  sectionName = scalar.scalar {
+    name = "sectionName";
+    description = "one of ${lib.concatStringsSep ", " known}, or begin with \"X-\"";
+    accepts = value: lib.elem value known || lib.hasPrefix "X-" value;
     placeholder = "X-None";
   };
 
@@ -60,8 +81,14 @@ in
 {
   sections = entries {
     description = "a set of sections";
-    key = word;
+    key = sectionName;
     keyExample = "Service";
+    correct =
+      name:
+      let
+        guess = problem.guess known name;
+      in
+      if guess == null then "Service" else guess;
     element = entries {
       description = "a set of settings";
       key = word;

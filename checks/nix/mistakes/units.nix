@@ -14,6 +14,13 @@
           sections.Unit.Description = "Both";
         };
         "setting.service".sections.Service.ExecStart = "/bin/a\nUser=root";
+        "misspelled.service".sections.Sevice.ExecStart = "/bin/a";
+        "backup.timer" = {
+          sections.Service.ExecStart = "/bin/a";
+          sections.Timer.OnCalendar = "daily";
+          sections.X-Ours.Note = "systemd leaves it alone";
+        };
+        "ssh.socket".dropIns."a.conf".sections.Service.MemoryMax = "1G";
         "section.service".sections.Service = "ExecStart=/bin/a";
       };
     }

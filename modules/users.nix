@@ -3,11 +3,29 @@
 let
   inherit (lib) mkOption;
 
-  # What depends on the name, or on whether the account is a service's.
+  # What may be left unstated.
+  open = [
+    "group"
+    "home"
+    "createHome"
+    "shell"
+    "system"
+    "description"
+  ];
+
+  # What a new account has where nothing is stated. An account that exists already is left alone there, which is what
+  # `unstated` is for.
   complete =
-    name: user:
+    name: stated:
+    let
+      user = stated // {
+        system = if stated.system == null then true else stated.system;
+      };
+    in
     user
     // {
+      unstated = lib.filter (field: stated.${field} == null) open;
+      description = if user.description == null then "" else user.description;
       group = if user.group == null then name else user.group;
       home =
         if user.home != null then
@@ -50,17 +68,23 @@ let
         description = "The numeric id.";
       };
       group = mkOption {
-        type = types.nullOr types.accountName;
+        type = types.nullOr types.existingAccountName;
         default = null;
         defaultText = lib.literalMD "a group with the name of the user, which is created too";
         example = "www-data";
         description = "The primary group.";
       };
       extraGroups = mkOption {
-        type = types.listOf types.accountName;
+        type = types.listOf types.existingAccountName;
         default = [ ];
-        example = [ "adm" ];
-        description = "Further groups. Memberships in other groups, given by hand, are left alone.";
+        example = [
+          "adm"
+          "Debian-exim"
+        ];
+        description = ''
+          Further groups. Memberships in other groups, given by hand, are left alone; those given here are taken away with
+          the line that gave them.
+        '';
       };
       home = mkOption {
         type = types.nullOr types.path;
@@ -74,7 +98,10 @@ let
         default = null;
         defaultText = lib.literalMD "true for a user that is no system user";
         example = true;
-        description = "Whether to create the home directory together with the user.";
+        description = ''
+          Whether the user has to have its home directory. Where it is missing it is created, with what `/etc/skel` has for
+          it; one that belongs to somebody else is refused.
+        '';
       };
       shell = mkOption {
         type = types.nullOr types.path;
@@ -84,14 +111,16 @@ let
         description = "The login shell.";
       };
       system = mkOption {
-        type = types.bool;
-        default = true;
+        type = types.nullOr types.bool;
+        default = null;
+        defaultText = lib.literalMD "true";
         example = false;
         description = "Whether the account is for a service, with an id from the range of system users.";
       };
       description = mkOption {
-        type = types.line;
-        default = "";
+        type = types.nullOr types.line;
+        default = null;
+        defaultText = lib.literalMD "empty";
         example = "Ada Lovelace";
         description = "The comment field, often a person's full name.";
       };
@@ -116,7 +145,7 @@ in
   options.nixfleet.users = mkOption {
     type = types.entries {
       description = "a set of users";
-      key = types.accountName;
+      key = types.existingAccountName;
       keyExample = "app";
       correct = lib.toLower;
       element = user;
@@ -130,8 +159,14 @@ in
       };
     };
     description = ''
-      Users on the host. A user that is no longer declared is disabled, never deleted, so that no file falls into strange
-      hands when an id is used again. The account `root` is left as it is, except for its SSH keys.
+      Users on the host. One that does not exist is created; its name is made of small letters, digits, `_` and `-`.
+
+      One that exists already, whatever its name, keeps everything that is not stated: a default is that of a new account.
+      What is stated comes back as it was when it is not stated any more, or the user is no longer declared.
+
+      A user created here that is no longer declared is disabled and loses the memberships it was given. It is never
+      deleted, so that no file falls into strange hands when an id is used again. The account `root` is left as it is,
+      except for its SSH keys.
     '';
   };
 }

@@ -4,13 +4,13 @@
 //! has its text and drop-ins, a file still has its inline text. Strings are unchecked on purpose: the builder reports
 //! everything that is wrong at once, not only the first thing a parser would trip over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::health::check::Method;
 use crate::health::{OnFailure, Side};
-use crate::manifest::{OnConflict, Package};
+use crate::manifest::{OnConflict, Package, UserField};
 
 /// Everything a host should have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub struct Group {
     pub gid: Option<u32>,
 }
 
-/// A user that should exist.
+/// A user that should exist, with a value for every field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
@@ -69,7 +69,7 @@ pub struct User {
     pub extra_groups: Vec<String>,
     /// Home directory.
     pub home: String,
-    /// Create the home directory when the user is created.
+    /// Create the home directory where it is missing.
     pub create_home: bool,
     /// Login shell.
     pub shell: String,
@@ -77,6 +77,9 @@ pub struct User {
     pub system: bool,
     /// The comment field.
     pub description: String,
+    /// Fields that nobody stated, and that have the value of a new account.
+    #[serde(default)]
+    pub unstated: BTreeSet<UserField>,
 }
 
 /// A directory that should exist.

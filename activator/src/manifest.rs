@@ -1,6 +1,6 @@
 //! The manifest: what a host converges to, as it stands in `manifest.json` of its closure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -92,12 +92,12 @@ pub struct Group {
     pub gid: Option<u32>,
 }
 
-/// A user.
+/// A user. It has a value for every field: those of a new account where nothing is stated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
-    /// Name.
-    pub name: AccountName,
+    /// Name: any that a host may have. An account is only created where it is an [`AccountName`].
+    pub name: Owner,
     /// Numeric id; the host chooses where none is given.
     pub uid: Option<u32>,
     /// Primary group, which exists or is created first.
@@ -106,7 +106,7 @@ pub struct User {
     pub extra_groups: Vec<Owner>,
     /// Home directory.
     pub home: AbsPath,
-    /// Create the home directory when the user is created.
+    /// Create the home directory where it is missing.
     pub create_home: bool,
     /// Login shell.
     pub shell: AbsPath,
@@ -114,6 +114,35 @@ pub struct User {
     pub system: bool,
     /// The comment field.
     pub description: String,
+    /// Fields that nobody stated: they leave an account alone that was there before.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unstated: BTreeSet<UserField>,
+}
+
+impl User {
+    /// Whether somebody stated a field.
+    #[must_use]
+    pub fn states(&self, field: UserField) -> bool {
+        !self.unstated.contains(&field)
+    }
+}
+
+/// A field of a user that may be left unstated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UserField {
+    /// Primary group.
+    Group,
+    /// Home directory.
+    Home,
+    /// Whether the home directory is created.
+    CreateHome,
+    /// Login shell.
+    Shell,
+    /// Whether the account is for a service.
+    System,
+    /// The comment field.
+    Description,
 }
 
 /// What should stand at a path.

@@ -1,7 +1,9 @@
 //! Plans, reports and states for people: plain lines, nothing that a program should read.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::engine::account;
 use crate::engine::state::{Origin, State, Thing};
 use crate::health::{CheckResult, Checked};
 use crate::host::clock;
@@ -10,6 +12,7 @@ use crate::plan::{Drift, Generation, Keep, Plan, Step};
 use crate::problem::Problem;
 use crate::report::{Report, Status};
 use crate::run::{AwaitingConfirm, EarlierRun, LastRun, News, Notice};
+use crate::values::Owner;
 
 /// A plan, one line for each step.
 #[must_use]
@@ -60,9 +63,21 @@ pub fn describe(step: &Step) -> String {
     };
     match step {
         Step::CreateGroup { name, .. } => format!("create group {name}"),
-        Step::CreateUser { user } => format!("create user {}", user.name),
-        Step::ModifyUser { user, changes } => format!("modify user {}: {}", user.name, changes.join(", ")),
-        Step::DisableUser { name } => format!("disable user {name}"),
+        Step::CreateUser { user } if user.extra_groups.is_empty() => format!("create user {}", user.name),
+        Step::CreateUser { user } => {
+            format!("create user {}, in {}", user.name, names(&user.extra_groups.iter().cloned().collect()))
+        }
+        Step::ModifyUser { user, changes, .. } => {
+            format!("modify user {}: {}", user.name, changes.join(", "))
+        }
+        Step::ReleaseUser { name, changes } => format!("release user {name}: {}", changes.join(", ")),
+        Step::DisableUser { name, groups } if groups.is_empty() => format!("disable user {name}"),
+        Step::DisableUser { name, groups } => {
+            format!("disable user {name}, taken out of {}", names(groups))
+        }
+        Step::CreateHome { path, access } => {
+            format!("create home {path} {} {}:{}", access.mode, access.owner, access.group)
+        }
         Step::StopUnit { unit, why } => format!("stop {unit}: {why}"),
         Step::CreateDirectory { path, access, before, keep, .. } => {
             let verb = if before.is_some() { "make a directory of" } else { "create directory" };
@@ -100,6 +115,10 @@ pub fn describe(step: &Step) -> String {
         Step::ReloadUnit { unit, why } => format!("reload {unit}: {why}"),
         Step::StartUnit { unit, why } => format!("start {unit}: {why}"),
     }
+}
+
+fn names(groups: &BTreeSet<Owner>) -> String {
+    groups.iter().map(|group| &**group).collect::<Vec<_>>().join(",")
 }
 
 /// What became of an apply.
@@ -272,7 +291,15 @@ pub fn inspect(state: &State) -> String {
     for (name, user) in &state.users {
         let created = if user.created { "created here" } else { "existed before" };
         let disabled = if user.disabled { ", disabled" } else { "" };
-        line(&mut text, &format!("user {name}: {created}{disabled}"));
+        let was = user.before.iter().filter(|(_, before)| before.was != before.left);
+        let was = was.map(|(field, before)| format!(", {} was {:?}", account::name(*field), before.was));
+        let was = was.collect::<Vec<_>>().concat();
+        let added = if user.groups.is_empty() {
+            String::new()
+        } else {
+            format!(", put into {}", names(&user.groups))
+        };
+        line(&mut text, &format!("user {name}: {created}{disabled}{was}{added}"));
     }
     for (name, unit) in &state.units {
         let enabled = match unit.enabled {

@@ -50,15 +50,18 @@ let
   # root is the distribution's; only its SSH keys can be declared.
   managed = users: removeAttrs users [ "root" ];
 
-  # A user whose group has its own name brings the group along.
+  # A new user whose group has its own name brings the group along.
   own = users: lib.filterAttrs (name: user: user.group == name) (managed users);
 
-  declared = intent: lib.mapAttrs (_: _: { gid = null; }) (own intent.users) // intent.groups;
+  declared = intent: own intent.users // intent.groups;
 
   unknownGroups =
     intent: options: name: user:
     let
-      exists = group: distribution ? ${group} || declared intent ? ${group};
+      # A name that no new group may have can only be that of one which exists, and that the host has to say.
+      exists =
+        group:
+        distribution ? ${group} || declared intent ? ${group} || !types.accountName.accepts group;
       ofField =
         field: group:
         problem.make {
@@ -70,7 +73,7 @@ let
           ];
           def = types.definitionOf options.nixfleet.users name;
           what = "user ${name} is to be in the group ${group}, which does not exist";
-          why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has";
+          why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has; a declared group is taken as it is where the host has it, and created where not";
           example = "nixfleet.groups.${group} = { };";
         };
     in
@@ -136,7 +139,7 @@ in
     lib.mapAttrsToList (name: group: {
       inherit name;
       inherit (group) gid;
-    }) (declared intent);
+    }) intent.groups;
 
   users =
     intent:

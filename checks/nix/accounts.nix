@@ -20,15 +20,69 @@
           shell = "/usr/sbin/nologin";
           system = true;
           description = "";
+          unstated = [
+            "group"
+            "home"
+            "createHome"
+            "shell"
+            "system"
+            "description"
+          ];
         }
       ];
-      groups = [
-        {
-          name = "web";
-          gid = null;
-        }
-      ];
+      # The host makes it with the user, if there is no such user yet.
+      groups = [ ];
     };
+  };
+
+  "what is stated is told from what a new account would have" = {
+    expr =
+      (lib.head
+        (document [
+          {
+            nixfleet.users.web = {
+              shell = "/usr/sbin/nologin";
+              description = lib.mkIf false "Web";
+              home = lib.mkForce "/srv";
+            };
+          }
+          { nixfleet.users.web.group = "web"; }
+        ]).users
+      ).unstated;
+    expected = [
+      "createHome"
+      "system"
+      "description"
+    ];
+  };
+
+  "accounts that exist may have names that no new one may have" = {
+    expr =
+      let
+        intent = document [
+          {
+            nixfleet.users."first.last".extraGroups = [ "Debian-exim" ];
+            nixfleet.users.Ada.group = "Domain.Users";
+          }
+        ];
+      in
+      map (user: [
+        user.name
+        user.group
+        user.extraGroups
+      ]) intent.users;
+    expected = [
+      [
+        "Ada"
+        "Domain.Users"
+        [ ]
+      ]
+      [
+        "first.last"
+        "first.last"
+        [ "Debian-exim" ]
+      ]
+    ];
   };
 
   "a person gets a home and a shell" = {

@@ -143,8 +143,20 @@ in
   # The rule of Debian's adduser, which useradd accepts too.
   accountName = matching {
     name = "accountName";
-    description = "a name of small letters, digits, \"_\" and \"-\", at most 32 long";
+    description = "a name for a new account: small letters, digits, \"_\" and \"-\", at most 32";
     regex = "[a-z_][a-z0-9_-]{0,31}";
+    placeholder = "nobody";
+  };
+
+  # An account that may exist already, however it was made: Debian-exim, first.last.
+  existingAccountName = scalar.scalar {
+    name = "existingAccountName";
+    description = "the name of an account: letters, digits, \"_\", \"-\" and \".\", at most 32, and no number";
+    accepts =
+      value:
+      builtins.isString value
+      && builtins.match "[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}" value != null
+      && builtins.match "[0-9]+" value == null;
     placeholder = "nobody";
   };
 

@@ -9,7 +9,7 @@ use crate::SCHEMA;
 use crate::intent::{self, Intent};
 use crate::manifest::{Entry, Group, Manifest, Package, User};
 use crate::problem::{Code, Problem};
-use crate::values::{AccountName, Invalid, ManagedPath};
+use crate::values::{AccountName, Invalid, ManagedPath, Owner};
 
 /// A manifest and the inline contents it refers to, by their digest.
 #[derive(Debug)]
@@ -142,12 +142,12 @@ impl Compiler<'_> {
             let what = "The description has a `:` or a control character, which /etc/passwd cannot hold";
             self.reject(format!("{option}.description"), what, "");
         }
-        let name = self.parse(option, &user.name);
-        let group = self.parse(format!("{option}.group"), &user.group);
+        let name = self.account(option, &user.name);
+        let group = self.account(&format!("{option}.group"), &user.group);
         let extra: Vec<_> = user
             .extra_groups
             .iter()
-            .map(|extra| self.parse(format!("{option}.extraGroups"), extra))
+            .map(|extra| self.account(&format!("{option}.extraGroups"), extra))
             .collect();
         let home = self.account_path(&format!("{option}.home"), &user.home);
         let shell = self.account_path(&format!("{option}.shell"), &user.shell);
@@ -164,7 +164,17 @@ impl Compiler<'_> {
             shell: shell?,
             system: user.system,
             description: user.description.clone(),
+            unstated: user.unstated.clone(),
         })
+    }
+
+    /// The name of a user or group that a host may have.
+    fn account(&mut self, option: &str, text: &str) -> Option<Owner> {
+        if text.bytes().all(|b| b.is_ascii_digit()) {
+            self.reject(option, format!("`{text}` is a number, and the name of an account is needed"), "");
+            return None;
+        }
+        self.parse(option, text)
     }
 
     fn account_path<T: FromStr<Err = Invalid>>(&mut self, option: &str, text: &str) -> Option<T> {

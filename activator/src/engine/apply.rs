@@ -230,10 +230,10 @@ fn execute_all(change: &Change<'_>, report: &mut Report, journal: &mut Journal) 
 
 /// Creates and changes accounts, and gives them what was staged for them. Returns how many operations that were.
 fn bring_accounts(host: &Host, planned: &Planned, journal: &mut Journal) -> Result<usize, Problem> {
+    owners::check(host, journal)?;
     if !journal.changes_accounts() {
         return Ok(0);
     }
-    owners::check(host, journal)?;
     journal.enter(host, Phase::Accounts)?;
     let done = execute::execute_accounts(host, &planned.state, journal)?;
     owners::hand_over(host, journal)?;

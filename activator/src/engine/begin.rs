@@ -47,7 +47,7 @@ fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
     let (mut becoming, mut going) = (BTreeSet::new(), BTreeSet::new());
     for step in steps {
         match step {
-            Step::CreateDirectory { path, .. } => becoming.insert(&**path),
+            Step::CreateDirectory { path, .. } | Step::CreateHome { path, .. } => becoming.insert(&**path),
             Step::RemoveDirectory { path }
             | Step::WriteFile { path, .. }
             | Step::WriteLink { path, .. }
@@ -90,13 +90,13 @@ impl Beginner<'_> {
                 }
                 Facts::Nothing
             }
-            Step::RemoveDirectory { path } => self.slot(index, path)?,
+            Step::RemoveDirectory { path } | Step::CreateHome { path, .. } => self.slot(index, path)?,
             Step::ChangeAccess { path, .. } => {
                 let stat = self.stat(path)?.ok_or_else(|| gone(path))?;
                 Facts::Access { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o7777 }
             }
             Step::CreateUser { user } | Step::ModifyUser { user, .. } => self.account(&user.name),
-            Step::DisableUser { name } => self.account(name),
+            Step::ReleaseUser { name, .. } | Step::DisableUser { name, .. } => self.account(name),
             Step::StopUnit { unit, .. }
             | Step::RestartUnit { unit, .. }
             | Step::ReloadUnit { unit, .. }

@@ -3,21 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::UNIX_EPOCH;
 
+use super::account::{stated_value, value_of};
 use super::journal::{self, Facts, Journal, Operation};
 use super::observe::{Found, Observed, directories_above};
 use super::planner::Planned;
 use super::slots;
-use super::state::{self, FileStat, Origin, Owned, OwnedUser, State, Thing};
+use super::state::{self, Before, FileStat, Origin, Owned, OwnedUser, Restriction, State, Thing};
 use super::swap::{Places, Swapper};
 use super::target::Target;
 use super::undo::{forget_original, remove_slots};
 use crate::host::activator::Version;
 use crate::host::walk::{self, Walk};
 use crate::host::{Host, clock, profile};
-use crate::manifest::{Access, Entry, Manifest};
+use crate::manifest::{Access, Entry, Manifest, User, UserField};
 use crate::plan::{Keep, Step};
 use crate::problem::Problem;
-use crate::values::{AccountName, ManagedPath};
+use crate::values::{AccountName, ManagedPath, Owner};
 
 /// How long after a change the clock of a filesystem surely shows another time, in nanoseconds: its ticks are at most
 /// 10 ms apart, or a whole second where it keeps no parts of seconds.
@@ -157,11 +158,11 @@ fn users_after(
     observed: &Observed,
     manifest: &Manifest,
     journal: &Journal,
-) -> BTreeMap<AccountName, OwnedUser> {
+) -> BTreeMap<Owner, OwnedUser> {
     // Users that left: those created here stay known, so that they can come back.
     let left = old.users.iter().filter(|(_, owned)| owned.created);
-    let mut users: BTreeMap<AccountName, OwnedUser> =
-        left.map(|(name, owned)| (name.clone(), OwnedUser { disabled: true, ..owned.clone() })).collect();
+    let mut users: BTreeMap<Owner, OwnedUser> =
+        left.map(|(name, owned)| (name.clone(), disabled(name, owned, observed))).collect();
     for user in &manifest.users {
         let created = journal.operations.iter().any(
             |operation| matches!(&operation.step, Step::CreateUser { user: made } if made.name == user.name),
@@ -175,9 +176,35 @@ fn users_after(
         let groups =
             user.extra_groups.iter().filter(|group| ours(group) || !member(group)).cloned().collect();
         let created = created || before.is_some_and(|owned| owned.created);
-        users.insert(user.name.clone(), OwnedUser { created, disabled: false, groups });
+        let before = if created { BTreeMap::new() } else { before_of(user, before, observed) };
+        let owned = OwnedUser { created, disabled: false, groups, before, restriction: None };
+        users.insert(user.name.clone(), owned);
     }
     users
+}
+
+/// A user that is disabled: what was given to it is gone, and what kept it from being used before is remembered.
+fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
+    let account = observed.accounts.users.get(&**name).filter(|_| !owned.disabled);
+    let restriction = account.map(|account| Restriction {
+        expires: account.expires.clone(),
+        locked_password: account.locked_password,
+    });
+    let restriction =
+        restriction.filter(|it| *it != Restriction::default()).or_else(|| owned.restriction.clone());
+    OwnedUser { disabled: true, groups: BTreeSet::new(), restriction, ..owned.clone() }
+}
+
+/// What stood in the stated fields of an account that was there before.
+fn before_of(user: &User, owned: Option<&OwnedUser>, observed: &Observed) -> BTreeMap<UserField, Before> {
+    let account = observed.accounts.users.get(&*user.name);
+    let fields = [UserField::Group, UserField::Home, UserField::Shell, UserField::Description];
+    let before = fields.into_iter().filter(|field| user.states(*field)).filter_map(|field| {
+        let known = owned.and_then(|owned| owned.before.get(&field)).map(|before| before.was.clone());
+        let was = known.or_else(|| value_of(field, account?, &observed.accounts))?;
+        Some((field, Before { was, left: stated_value(field, user)?.to_owned() }))
+    });
+    before.collect()
 }
 
 /// Notes what the filesystem says about each file, so that it need not be read again while that stays the same. Left

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use rustix::fs::{Mode as Bits, OFlags};
 
-use super::diff::groups_of;
+use super::account::Known;
 use super::journal::{Facts, Journal, Operation};
 use super::obstacles;
 use super::owners::ids;
@@ -19,7 +19,7 @@ use crate::host::{Host, host_file, profile};
 use crate::manifest::{Access, Unit, User};
 use crate::plan::Step;
 use crate::problem::Problem;
-use crate::values::{ManagedPath, UnitName};
+use crate::values::{ManagedPath, Owner, UnitName};
 
 /// Does the operations that come before any swap.
 ///
@@ -69,34 +69,27 @@ impl AccountSteps<'_> {
             match step {
                 Step::CreateGroup { name, gid } => accounts::create_group(self.host, name, *gid)?,
                 Step::CreateUser { user } => accounts::create_user(self.host, user)?,
-                Step::ModifyUser { user, .. } => {
-                    if let Some(before) = Accounts::read(self.host)?.users.get(&*user.name) {
-                        self.modify(user, before)?;
-                    }
+                Step::ModifyUser { user, unstated, .. } => {
+                    let user = User { unstated: unstated.clone(), ..user.clone() };
+                    self.change(&user.name, Some(&user), None)?;
                 }
-                Step::DisableUser { name } => accounts::modify_user(self.host, name, Change::disable())?,
+                Step::ReleaseUser { name, .. } => self.change(name, None, None)?,
+                Step::DisableUser { name, groups } => accounts::disable_user(self.host, name, groups)?,
                 _ => {}
             }
         }
         Ok(())
     }
 
-    fn modify(self, user: &User, before: &Account) -> Result<(), Problem> {
-        let owned = self.state.users.get(&user.name);
-        let gid = Accounts::read(self.host)?.gid(&user.group).unwrap_or(before.gid);
-        let was_disabled = owned.is_some_and(|owned| owned.disabled);
-        let after = Account {
-            uid: before.uid,
-            gid,
-            description: user.description.clone(),
-            home: user.home.to_string(),
-            shell: user.shell.to_string(),
-            groups: groups_of(user, before, owned.map(|owned| &owned.groups)),
-            shadow_groups: before.shadow_groups.clone(),
-            expires: if was_disabled { String::new() } else { before.expires.clone() },
-            locked_password: before.locked_password && !was_disabled,
-        };
-        accounts::modify_user(self.host, &user.name, Change::between(before, &after))
+    /// Changes an account into what it becomes. `before`: what it was when the transaction began; as it is now where
+    /// nothing is said.
+    fn change(self, name: &Owner, user: Option<&User>, before: Option<&Account>) -> Result<(), Problem> {
+        let accounts = Accounts::read(self.host)?;
+        let Some(account) = before.or_else(|| accounts.users.get(&**name)) else { return Ok(()) };
+        let owned = self.state.users.get(name);
+        let becoming = Known { user, account, owned, accounts: &accounts }.becoming();
+        let after = becoming.account(account, &accounts);
+        accounts::modify_user(self.host, name, Change::between(account, &after))
     }
 }
 
@@ -145,6 +138,10 @@ impl<'a> Executor<'a> {
         Ok(operations.len())
     }
 
+    const fn accounts(&self) -> AccountSteps<'a> {
+        AccountSteps { host: self.host, state: self.state }
+    }
+
     fn jobs<'u>(&mut self, jobs: &[(Verb, &'u UnitName)]) -> Result<(), Problem> {
         let Some(systemd) = self.systemd else { return Ok(()) };
         let job = |(verb, unit): &(Verb, &'u UnitName)| Job {
@@ -164,10 +161,18 @@ impl<'a> Executor<'a> {
         match (&operation.step, &operation.facts) {
             (Step::CreateGroup { name, gid }, _) => accounts::create_group(self.host, name, *gid),
             (Step::CreateUser { user }, _) => accounts::create_user(self.host, user),
-            (Step::ModifyUser { user, .. }, Facts::Account { before: Some(before) }) => {
-                AccountSteps { host: self.host, state: self.state }.modify(user, before)
+            (Step::ModifyUser { user, unstated, .. }, Facts::Account { before: Some(before) }) => {
+                let user = User { unstated: unstated.clone(), ..user.clone() };
+                self.accounts().change(&user.name, Some(&user), Some(before))
             }
-            (Step::DisableUser { name }, _) => accounts::modify_user(self.host, name, Change::disable()),
+            (Step::ReleaseUser { name, .. }, Facts::Account { before: Some(before) }) => {
+                self.accounts().change(name, None, Some(before))
+            }
+            (Step::DisableUser { name, groups }, _) => accounts::disable_user(self.host, name, groups),
+            (Step::CreateHome { path, .. }, Facts::Slot { slot, .. }) => {
+                self.touch(path, slot);
+                self.swapper.bring_in(Places { path, slot }, None)
+            }
             (
                 Step::WriteFile { path, .. }
                 | Step::WriteLink { path, .. }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::diff::{Desired, Diff, diff};
+use super::home::Homes;
 use super::observe::{self, Observed};
 use super::planner;
 use super::recorded::{Kind, Recorded, RecordedPath, Text, in_order};
@@ -51,7 +52,13 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         looker.stands(directory, name, recorded).ok().filter(|stands| *stands)?;
     }
     let manifest = outline.manifest();
-    let observed = observe_the_rest(host, &state, &manifest, accounts).ok()?;
+    // In the order of their names.
+    let is_managed = |home: &str| {
+        let found = paths.binary_search_by(|(path, _)| (*path.0).cmp(home));
+        found.is_ok_and(|index| !paths[index].1.implicit)
+    };
+    let homes = Homes::of(host, &state, &manifest, &accounts, is_managed);
+    let observed = observe_the_rest(host, &state, &manifest, (accounts, homes)).ok()?;
     let desired = Desired { manifest: &manifest, closure: &offer.closure, number: offer.number };
     if diff(&state, desired, &observed) != Diff::default() {
         return None;
@@ -77,11 +84,11 @@ fn observe_the_rest(
     host: &Host,
     state: &State,
     manifest: &Manifest,
-    accounts: Accounts,
+    (accounts, homes): (Accounts, Homes),
 ) -> Result<Observed, Problem> {
     let units = Systemd::of(host);
     let units = units.map(|systemd| systemd.show(&observe::units_of(state, manifest))).transpose()?;
-    Ok(Observed { paths: BTreeMap::new(), accounts, units, profile: Profile::read(host)? })
+    Ok(Observed { paths: BTreeMap::new(), accounts, homes, units, profile: Profile::read(host)? })
 }
 
 /// A manifest of which only the paths of the entries are read.

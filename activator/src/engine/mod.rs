@@ -1,6 +1,7 @@
 //! The engine: read everything, decide in memory, then change the host all or nothing.
 //!
 //! - [`state`][], [`recorded`][]: what is owned, as the last transaction left it
+//! - [`account`][], [`home`][]: what an account becomes, and where its user lives
 //! - [`observe`][]: the host as it stands
 //! - [`target`][]: what it should become
 //! - [`diff`][]: state, target and host → steps, without touching anything
@@ -20,6 +21,7 @@
 //! - [`gc`][]: drops generations that nobody needs
 //! - [`backups`][]: content that was kept before it was replaced
 
+pub mod account;
 pub mod apply;
 pub mod backups;
 pub mod begin;
@@ -30,6 +32,7 @@ pub mod flush;
 pub mod gc;
 pub mod glance;
 pub mod health;
+pub mod home;
 pub mod journal;
 pub mod keep;
 pub mod observe;

@@ -6,6 +6,7 @@ use std::io;
 
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat};
 
+use super::home::Homes;
 use super::state::{FileStat, Origin, State, Thing};
 use crate::digest;
 use crate::host::accounts::Accounts;
@@ -25,6 +26,8 @@ pub struct Observed {
     pub paths: BTreeMap<ManagedPath, Found>,
     /// Users and groups.
     pub accounts: Accounts,
+    /// Homes of users.
+    pub homes: Homes,
     /// Units that are owned, wanted or named by files; nothing where no systemd runs.
     pub units: Option<BTreeMap<UnitName, UnitState>>,
     /// Generations.
@@ -112,7 +115,9 @@ impl Observed {
 /// Where something that everything depends on cannot be read: the accounts, systemd, the profile, a file's content.
 pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observed, Problem> {
     let accounts = Accounts::read(host)?;
-    let directories = directories_above(manifest.entries.keys());
+    let homes = Homes::of(host, state, manifest, &accounts, |home| manifest.entries.contains_key(home));
+    let new_homes: Vec<ManagedPath> = homes.missing().collect();
+    let directories = directories_above(manifest.entries.keys().chain(&new_homes));
     let originals = directories_of_originals(state, manifest);
     let wanted =
         directories.iter().chain(&originals).chain(state.paths.keys()).chain(manifest.entries.keys());
@@ -131,7 +136,7 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     };
     let paths = wanted.into_iter().map(look).collect::<Result<_, Problem>>()?;
     let units = Systemd::of(host).map(|systemd| systemd.show(&units_of(state, manifest))).transpose()?;
-    Ok(Observed { paths, accounts, units, profile: Profile::read(host)? })
+    Ok(Observed { paths, accounts, homes, units, profile: Profile::read(host)? })
 }
 
 /// Every directory above paths, each once.

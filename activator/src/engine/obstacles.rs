@@ -128,7 +128,12 @@ impl ReadOnly {
 
 /// Whether nothing stands there yet.
 const fn is_new(step: &Step) -> bool {
-    matches!(step, Step::CreateDirectory { before: None, .. } | Step::WriteFile { before: None, .. })
+    matches!(
+        step,
+        Step::CreateHome { .. }
+            | Step::CreateDirectory { before: None, .. }
+            | Step::WriteFile { before: None, .. }
+    )
 }
 
 fn attributes(directory: Directory<'_>, name: &str) -> StatxAttributes {

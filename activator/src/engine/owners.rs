@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode as Bits, OFlags};
 
 use super::flush;
+use super::home;
 use super::journal::{Facts, Journal, Operation};
 use super::swap::name_of;
 use crate::host::accounts::Accounts;
@@ -55,6 +56,25 @@ impl Owners {
         }
         let (uid, gid) = ids(&self.accounts, access)?;
         give(file, uid, gid, access.mode.bits()).map_err(failed)
+    }
+}
+
+impl Owners {
+    /// The same for a home, with all that stands in it.
+    ///
+    /// # Errors
+    /// As [`Owners::take`].
+    pub fn take_home(
+        &self,
+        home: &OwnedFd,
+        access: &Access,
+        failed: impl Fn(io::Error) -> Problem,
+    ) -> Result<(), Problem> {
+        if self.coming.owns(access) {
+            return disk::sync(home).map_err(|errno| failed(errno.into()));
+        }
+        let (uid, gid) = ids(&self.accounts, access)?;
+        home::hand_over(home, uid, gid, access.mode.bits()).map_err(failed)
     }
 }
 
@@ -110,16 +130,20 @@ pub fn give(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
 /// # Errors
 /// [`Code::PlanOutdated`] or [`Code::HostFile`].
 pub fn check(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    if !journal.operations.iter().any(|operation| operation.step.is_about_accounts()) {
+        return Ok(());
+    }
     let accounts = Accounts::read(host)?;
     let changed = journal.operations.iter().find_map(|operation| {
         let (name, same) = match (&operation.step, &operation.facts) {
-            (Step::CreateGroup { name, .. }, _) => (name, !accounts.groups.contains_key(&**name)),
+            (Step::CreateGroup { name, .. }, _) => (&**name, !accounts.groups.contains_key(&**name)),
             (
                 Step::CreateUser { user: User { name, .. } }
                 | Step::ModifyUser { user: User { name, .. }, .. }
-                | Step::DisableUser { name },
+                | Step::ReleaseUser { name, .. }
+                | Step::DisableUser { name, .. },
                 Facts::Account { before },
-            ) => (name, accounts.users.get(&**name) == before.as_ref()),
+            ) => (&**name, accounts.users.get(&**name) == before.as_ref()),
             _ => return None,
         };
         (!same).then_some(name)
@@ -148,6 +172,10 @@ pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
         let failed = |error: io::Error| host_file("hand over the new content", it.slot, &error);
         let (uid, gid) = ids(&accounts, it.access)?;
         let file = it.open(&mut walk)?;
+        if it.is_home {
+            home::hand_over(&file, uid, gid, it.access.mode.bits()).map_err(failed)?;
+            continue;
+        }
         give(&file, uid, gid, it.access.mode.bits()).map_err(failed)?;
         if at_once {
             directories.insert(it.slot.rsplit_once('/').map_or("/", |(above, _)| above).to_owned());
@@ -163,6 +191,7 @@ struct Waiting<'j> {
     slot: &'j str,
     inode: u64,
     access: &'j Access,
+    is_home: bool,
 }
 
 impl<'j> Waiting<'j> {
@@ -170,10 +199,11 @@ impl<'j> Waiting<'j> {
         let Facts::Slot { slot, staged, .. } = &operation.facts else { return None };
         let access = match &operation.step {
             Step::WriteFile { after, .. } => &after.access,
-            Step::CreateDirectory { access, .. } => access,
+            Step::CreateDirectory { access, .. } | Step::CreateHome { access, .. } => access,
             _ => return None,
         };
-        Some(Self { slot, inode: (*staged)?, access })
+        let is_home = matches!(operation.step, Step::CreateHome { .. });
+        Some(Self { slot, inode: (*staged)?, access, is_home })
     }
 
     /// Opens it, if it is still what was staged. Who owns the directory of a slot may put something else there, and that

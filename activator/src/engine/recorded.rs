@@ -13,7 +13,7 @@ use super::slots::is_original;
 use super::state::{FileStat, Origin, Owned, OwnedUser, State, Thing};
 use crate::host::activator::Version;
 use crate::manifest::{Access, Package, Unit};
-use crate::values::{AccountName, Invalid, ManagedPath, Mode, UnitName};
+use crate::values::{AccountName, Invalid, ManagedPath, Mode, Owner, UnitName};
 
 /// Everything a state says.
 #[derive(serde::Deserialize)]
@@ -32,7 +32,7 @@ pub struct Recorded<'r> {
     #[serde(borrow, deserialize_with = "in_order")]
     pub paths: Vec<(Text<'r>, RecordedPath<'r>)>,
     groups: BTreeSet<AccountName>,
-    users: BTreeMap<AccountName, OwnedUser>,
+    users: BTreeMap<Owner, OwnedUser>,
     units: BTreeMap<UnitName, Unit>,
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
+use std::ops::Bound;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags};
 use sha2::{Digest as _, Sha256};
 
 use super::flush;
+use super::home;
 use super::journal::{Facts, Journal, Operation};
 use super::keep;
 use super::owners::Owners;
@@ -100,6 +102,18 @@ impl Stager<'_> {
                 let staged = create_directory(directory, name).map_err(failed)?;
                 self.owners.take(&staged, access, failed)?;
                 disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
+            }
+            Step::CreateHome { path, access } => {
+                let staged = create_directory(directory, name).map_err(failed)?;
+                let entries = &self.target.manifest.entries;
+                let is_managed = |inside: &str| {
+                    let inner = format!("{inside}/");
+                    let from = (Bound::Included(inner.as_str()), Bound::Unbounded);
+                    let first = entries.range::<str, _>(from).next();
+                    entries.contains_key(inside) || first.is_some_and(|(path, _)| path.starts_with(&inner))
+                };
+                home::fill(self.host, path, &staged, &is_managed).map_err(failed)?;
+                self.owners.take_home(&staged, access, failed)?;
             }
             Step::Restore { .. } => {
                 let Some(original) = original else { return Ok(()) };

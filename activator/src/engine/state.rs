@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::recorded::Recorded;
 use crate::host::activator::Version;
 use crate::host::{HOME, Host};
-use crate::manifest::{Access, Package, Unit};
+use crate::manifest::{Access, Package, Unit, UserField};
 use crate::problem::{Code, Problem};
 use crate::values::{AbsPath, AccountName, ManagedPath, Owner, UnitName};
 
@@ -42,7 +42,7 @@ pub struct State {
     /// Groups that were created.
     pub groups: BTreeSet<AccountName>,
     /// Users that are managed or were created.
-    pub users: BTreeMap<AccountName, OwnedUser>,
+    pub users: BTreeMap<Owner, OwnedUser>,
     /// Units that are managed.
     pub units: BTreeMap<UnitName, Unit>,
 }
@@ -174,6 +174,33 @@ pub struct OwnedUser {
     /// Memberships that were added here.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<Owner>,
+    /// What stood in each stated field of an account that was there before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub before: BTreeMap<UserField, Before>,
+    /// What kept an account from being used before it was disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restriction: Option<Restriction>,
+}
+
+/// A field of an account before it was managed, and now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// What stood there before. It comes back when nobody states the field any more.
+    pub was: String,
+    /// As what the last transaction left it. Anything else is a hand edit.
+    pub left: String,
+}
+
+/// What keeps an account from being used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restriction {
+    /// The day it expires, as in shadow(5); empty for never.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub expires: String,
+    /// Whether its password is locked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub locked_password: bool,
 }
 
 impl State {

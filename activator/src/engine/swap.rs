@@ -7,6 +7,7 @@ use std::io;
 use rustix::fs::{RenameFlags, Stat};
 use rustix::io::Errno;
 
+use super::home;
 use super::journal::Replaced;
 use super::observe::names_in;
 use super::obstacles;
@@ -122,6 +123,46 @@ impl<'h> Swapper<'h> {
                 .map_err(|error| host_file("remove", places.path, &error))?;
         }
         Ok(false)
+    }
+
+    /// Undoes [`Swapper::bring_in`] of a home: it goes, unless somebody has used it meanwhile. Then it stays.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), Problem> {
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
+        let failed = |error: io::Error| host_file("look into the home", places.path, &error);
+        if pair.was_brought_in(staged)? {
+            if !home::is_unused(host, pair.destination, pair.name).map_err(failed)? {
+                return Ok(());
+            }
+            pair.rename_out()?;
+        }
+        if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
+            return Ok(());
+        }
+        // Nobody finds it any more; but somebody may have been in it.
+        if home::is_unused(host, pair.slot, pair.slot_name).map_err(failed)? {
+            let removed = disk::remove_tree_in(pair.slot.fd, pair.slot_name);
+            return removed.map_err(|error| host_file("remove", places.slot, &error));
+        }
+        match pair.rename_in(RenameFlags::NOREPLACE) {
+            // Something else stands there: the next run keeps what is in the slot.
+            Err(problem) if problem.code == Code::PlanOutdated => Ok(()),
+            moved => moved,
+        }
+    }
+
+    /// Removes a slot with a home that was never brought in.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn clear_home(&mut self, slot: &str) -> Result<(), Problem> {
+        let Some(directory) = self.slots.parent(slot)? else { return Ok(()) };
+        match disk::remove_tree_in(directory.fd, name_of(slot)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(host_file("remove", slot, &error)),
+            _ => Ok(()),
+        }
     }
 
     /// Empties a slot: what is in it has served.

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::execute::{set_access, sync_directories};
 use super::journal::{self, Facts, Journal, Operation, Phase};
 use super::slots::{self, SLOTS};
-use super::state::{self, State};
+use super::state::{self, OwnedUser, State};
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Accounts, Change};
 use crate::host::activator;
@@ -103,11 +103,12 @@ impl Undoer<'_> {
         let begun = self.journal.has_touched();
         match (&operation.step, &operation.facts) {
             (Step::CreateUser { user }, Facts::Account { before: None }) if begun => {
-                let exists = Accounts::read(self.host)?.users.contains_key(&*user.name);
-                if exists { accounts::modify_user(self.host, &user.name, Change::disable()) } else { Ok(()) }
+                accounts::disable_user(self.host, &user.name, &user.extra_groups.iter().cloned().collect())
             }
             (
-                Step::ModifyUser { user: User { name, .. }, .. } | Step::DisableUser { name },
+                Step::ModifyUser { user: User { name, .. }, .. }
+                | Step::ReleaseUser { name, .. }
+                | Step::DisableUser { name, .. },
                 Facts::Account { before },
             ) if begun => {
                 let accounts = Accounts::read(self.host)?;
@@ -139,6 +140,9 @@ impl Undoer<'_> {
             self.touched.insert(path.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned());
         }
         let Some(staged) = staged else { return self.swapper.put_back(places) };
+        if matches!(step, Step::CreateHome { .. }) {
+            return self.swapper.take_home(self.host, places, staged);
+        }
         if matches!(step, Step::CreateDirectory { .. }) && !self.swapper.remove_created(places, staged)? {
             return Ok(());
         }
@@ -171,8 +175,7 @@ fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
         match &operation.step {
             Step::CreateUser { user } if accounts.users.contains_key(&*user.name) => {
                 let owned = state.users.entry(user.name.clone()).or_default();
-                (owned.created, owned.disabled) = (true, true);
-                owned.groups = user.extra_groups.iter().cloned().collect();
+                *owned = OwnedUser { created: true, disabled: true, ..OwnedUser::default() };
             }
             Step::CreateGroup { name, .. } if accounts.groups.contains_key(&**name) => {
                 state.groups.insert(name.clone());
@@ -188,10 +191,14 @@ fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
 fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = Swapper::new(host);
     for operation in &journal.operations {
-        if let Facts::Slot { slot, staged, .. } = &operation.facts
-            && (journal.phase != Phase::Swapping || swapper.slot_holds(slot)? == *staged)
-        {
-            swapper.clear(slot)?;
+        if let Facts::Slot { slot, staged, .. } = &operation.facts {
+            let is_home = matches!(operation.step, Step::CreateHome { .. });
+            let never_swapped = journal.phase != Phase::Swapping;
+            if is_home && never_swapped {
+                swapper.clear_home(slot)?;
+            } else if never_swapped || swapper.slot_holds(slot)? == *staged {
+                swapper.clear(slot)?;
+            }
         }
         if let Some(kept) = &operation.kept {
             swapper.clear(kept)?;

@@ -3,9 +3,11 @@
 //!
 //! A name is looked up in an open directory; [`rustix::fs::CWD`] stands for none where the path is absolute.
 
-use std::fs::{self, File};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, Timestamps, Uid, XattrFlags};
@@ -170,20 +172,45 @@ pub fn remove_directory(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Re
     rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)
 }
 
-/// Removes a directory of our own with all that stands in it; only root can reach it.
+/// Removes a directory of our own with all that stands in it. No link is followed, whoever puts one there meanwhile.
 ///
 /// # Errors
 /// What the kernel says.
 pub fn remove_tree(path: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            remove_tree(&entry.path())?;
-        } else {
-            unlink(CWD, entry.path())?;
+    remove_tree_in(CWD, path)
+}
+
+/// The same for a name in an open directory.
+///
+/// # Errors
+/// What the kernel says.
+pub fn remove_tree_in(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> io::Result<()> {
+    let name = name.as_ref();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let tree = rustix::fs::openat(directory, name, flags, Mode::empty())?;
+    for inside in names(&tree)? {
+        match unlink(tree.as_fd(), &inside) {
+            Err(Errno::ISDIR | Errno::PERM) => remove_tree_in(tree.as_fd(), &inside)?,
+            removed => removed?,
         }
     }
-    Ok(remove_directory(CWD, path)?)
+    Ok(remove_directory(directory, name)?)
+}
+
+/// The names in an open directory.
+///
+/// # Errors
+/// What the kernel says.
+pub fn names(directory: impl AsFd) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        match OsStr::from_bytes(entry?.file_name().to_bytes()) {
+            name if name == "." || name == ".." => {}
+            name => names.push(name.to_owned()),
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Changes the permission bits of an open file.

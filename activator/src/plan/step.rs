@@ -1,10 +1,12 @@
 //! The steps of a plan.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::FileView;
-use crate::manifest::{Access, OnConflict, User};
-use crate::values::{AccountName, ManagedPath, UnitName};
+use crate::manifest::{Access, OnConflict, User, UserField};
+use crate::values::{AccountName, ManagedPath, Owner, UnitName};
 
 /// The smallest thing that is done, and undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,11 +30,31 @@ pub enum Step {
         user: User,
         /// What differs, each `field: old → new`.
         changes: Vec<String>,
+        /// Fields of the account that get back what they were before, or are left alone.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        unstated: BTreeSet<UserField>,
     },
-    /// Lock the account and take its shell; the user and its id stay.
+    /// Give an account back what it was before it was managed.
+    ReleaseUser {
+        /// Name.
+        name: Owner,
+        /// What differs, each `field: old → new`.
+        changes: Vec<String>,
+    },
+    /// Lock the account and take its shell and memberships; the user and its id stay.
     DisableUser {
         /// Name.
-        name: AccountName,
+        name: Owner,
+        /// Memberships that were given here, and go.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        groups: BTreeSet<Owner>,
+    },
+    /// Create the home directory of a user, with what every new home gets.
+    CreateHome {
+        /// Path.
+        path: ManagedPath,
+        /// Mode, owner, group.
+        access: Access,
     },
     /// Stop a unit that is no longer managed.
     StopUnit {
@@ -169,14 +191,15 @@ impl Step {
     /// Whether it changes the account files in any way.
     #[must_use]
     pub const fn is_about_accounts(&self) -> bool {
-        self.makes_account() || matches!(self, Self::DisableUser { .. })
+        self.makes_account() || matches!(self, Self::ReleaseUser { .. } | Self::DisableUser { .. })
     }
 
     /// The path it is about, if it is about one.
     #[must_use]
     pub const fn path(&self) -> Option<&ManagedPath> {
         match self {
-            Self::CreateDirectory { path, .. }
+            Self::CreateHome { path, .. }
+            | Self::CreateDirectory { path, .. }
             | Self::WriteFile { path, .. }
             | Self::WriteLink { path, .. }
             | Self::ChangeAccess { path, .. }

@@ -22,14 +22,14 @@ impl AccountName {
             return Ok(());
         }
         Err(Invalid(format!(
-            "account name `{}` is not valid: it starts with a lower-case letter or `_`, goes on with lower-case \
+            "`{}` is no name for a new account: it starts with a lower-case letter or `_`, goes on with lower-case \
              letters, digits, `_` or `-`, and has at most 32 characters",
             text.escape_debug()
         )))
     }
 }
 
-/// Who a path belongs to: any account name a host may have, or a number for an id without a name.
+/// An account that a host may have already, however it was made, or a number for an id without a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Owner(String);
@@ -43,7 +43,7 @@ impl Owner {
         Self("root".to_owned())
     }
 
-    /// The name of an account that is managed.
+    /// The name of an account that may be created.
     #[must_use]
     pub fn of(name: &AccountName) -> Self {
         Self(name.0.clone())
@@ -68,7 +68,11 @@ impl Owner {
         if starts && follows && text.len() <= 32 {
             return Ok(());
         }
-        Err(Invalid(format!("owner `{}` is neither an account name nor a number", text.escape_debug())))
+        Err(Invalid(format!(
+            "`{}` is neither a number nor the name of an account: at most 32 letters, digits, `_`, `-` or `.`, of which \
+             `-` and `.` do not come first",
+            text.escape_debug()
+        )))
     }
 }
 

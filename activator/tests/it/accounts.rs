@@ -36,7 +36,7 @@ fn a_user_is_created_changed_disabled_and_enabled_again_under_the_same_id() {
     expect![[r#"
         web-1: no generation → /1/out
           create group web
-          create user web
+          create user web, in adm
           create directory /srv 0750 web:web
           switch the profile: generation none → 1
     "#]]
@@ -85,20 +85,206 @@ fn a_user_is_created_changed_disabled_and_enabled_again_under_the_same_id() {
     expect!["web:x:990:991::/var/lib/web:/bin/sh | password ! expires "].assert_eq(&account(&room, "web"));
 }
 
-#[test]
-fn a_user_that_was_there_before_is_managed_but_never_disabled() {
+/// A room with an account that somebody made by hand.
+fn with_ada() -> Room {
     let room = Room::new();
     let append = |file: &str, line: &str| room.write(file, &(room.read(file) + line));
-    append("/etc/passwd", "web:x:1500:1500:by hand:/home/web:/bin/bash\n");
-    append("/etc/group", "web:x:1500:\n");
-    append("/etc/shadow", "web:$y$secret:19000:0:99999:7:::\n");
-    let refused = room.closure("refused", &json!({ "users": [with(user("web"), "uid", 990)] }));
+    append("/etc/passwd", "ada.l:x:1500:100:by hand:/home/ada:/bin/zsh\n");
+    append("/etc/group", "users:x:100:\nsudo:x:27:\nDebian-exim:x:110:\nwheel:x:7:ada.l\n");
+    append("/etc/shadow", "ada.l:$y$secret:19000:0:99999:7:::\n");
+    room
+}
+
+/// `ada.l` with these fields stated, and no others.
+fn ada(fields: &[(&str, Value)]) -> Value {
+    let all = ["group", "home", "createHome", "shell", "system", "description"];
+    let mut user = with(user("web"), "name", "ada.l");
+    for (field, value) in fields {
+        user[field] = value.clone();
+    }
+    let unstated = all.into_iter().filter(|name| !fields.iter().any(|(field, _)| field == name));
+    user["unstated"] = unstated.collect();
+    user
+}
+
+fn memberships(room: &Room) -> String {
+    let group = room.read("/etc/group");
+    let lines = group.lines().filter(|line| line.ends_with("ada.l"));
+    lines.map(|line| line.split(':').next().unwrap()).collect::<Vec<_>>().join(",")
+}
+
+const BY_HAND: &str = "ada.l:x:1500:100:by hand:/home/ada:/bin/zsh | password $y$secret expires ";
+
+#[test]
+fn what_is_not_stated_leaves_an_account_alone_that_was_there_before() {
+    let room = with_ada();
+    let refused = room.closure("refused", &json!({ "users": [with(ada(&[]), "uid", 990)] }));
     assert_eq!(room.applied(&refused, "blocked")["problem"]["code"], "NF-407");
-    room.applied(&room.closure("1", &json!({ "users": [user("web")] })), "ok");
-    let managed = account(&room, "web");
-    expect!["web:x:1500:1500::/var/lib/web:/bin/sh | password $y$secret expires "].assert_eq(&managed);
+    let before = room.tree("/etc");
+    let one = room.closure("1", &json!({ "users": [ada(&[])] }));
+    room.applied(&one, "ok");
+    assert_eq!(room.tree("/etc"), before);
+    room.applied(&one, "unchanged");
     room.applied(&room.closure("2", &json!({})), "ok");
-    assert_eq!(account(&room, "web"), managed);
+    assert_eq!(room.tree("/etc"), before);
+    assert_eq!(account(&room, "ada.l"), BY_HAND);
+}
+
+#[test]
+fn an_account_that_was_there_before_gets_back_what_it_was() {
+    let room = with_ada();
+    let all = [
+        ("shell", json!("/bin/sh")),
+        ("group", json!("adm")),
+        ("home", json!("/srv/ada")),
+        ("description", json!("Ada")),
+    ];
+    let stated = |fields: &[(&str, Value)], groups: &[&str]| json!({ "users": [with(ada(fields), "extraGroups", json!(groups))] });
+    let one = room.closure("1", &stated(&all, &["sudo", "wheel", "Debian-exim"]));
+    expect![[r#"
+        web-1: no generation → /1/out
+          modify user ada.l: group: users → adm, home: /home/ada → /srv/ada, shell: /bin/zsh → /bin/sh, description: by hand → Ada, groups: wheel → Debian-exim,sudo,wheel
+          switch the profile: generation none → 1
+    "#]]
+    .assert_eq(&room.plan_text(&one));
+    room.applied(&one, "ok");
+    expect!["ada.l:x:1500:4:Ada:/srv/ada:/bin/sh | password $y$secret expires "]
+        .assert_eq(&account(&room, "ada.l"));
+    assert_eq!(memberships(&room), "sudo,Debian-exim,wheel");
+    room.applied(&one, "unchanged");
+    expect![[r#"
+        user ada.l: existed before, group was "users", home was "/home/ada", shell was "/bin/zsh", description was "by hand", put into Debian-exim,sudo
+    "#]]
+    .assert_eq(&room.inspect());
+
+    // One is stated otherwise, one not any more; sudo goes.
+    let two = room.closure("2", &stated(&[("shell", json!("/bin/bash")), all[3].clone()], &["Debian-exim"]));
+    expect![[r#"
+        web-1: generation 1 → /2/out
+          modify user ada.l: group: adm → users, home: /srv/ada → /home/ada, shell: /bin/sh → /bin/bash, groups: Debian-exim,sudo,wheel → Debian-exim,wheel
+          switch the profile: generation 1 → 2
+    "#]]
+    .assert_eq(&room.plan_text(&two));
+    room.applied(&two, "ok");
+    expect!["ada.l:x:1500:100:Ada:/home/ada:/bin/bash | password $y$secret expires "]
+        .assert_eq(&account(&room, "ada.l"));
+
+    let three = room.closure("3", &json!({}));
+    expect![[r#"
+        web-1: generation 2 → /3/out
+          switch the profile: generation 2 → 3
+          release user ada.l: shell: /bin/bash → /bin/zsh, description: Ada → by hand, groups: Debian-exim,wheel → wheel
+    "#]]
+    .assert_eq(&room.plan_text(&three));
+    room.applied(&three, "ok");
+    assert_eq!(account(&room, "ada.l"), BY_HAND);
+    assert_eq!(memberships(&room), "wheel");
+    assert_eq!(room.inspect(), "");
+
+    // And the same by going back.
+    room.applied(&one, "ok");
+    assert_eq!(room.rollback("3")["outcome"], "ok");
+    assert_eq!(account(&room, "ada.l"), BY_HAND);
+    assert_eq!(memberships(&room), "wheel");
+}
+
+#[test]
+fn a_field_that_somebody_changed_meanwhile_stays_and_the_plan_says_so() {
+    let room = with_ada();
+    let fields = [("shell", json!("/bin/sh")), ("description", json!("Ada"))];
+    room.applied(&room.closure("1", &json!({ "users": [ada(&fields)] })), "ok");
+    room.write(
+        "/etc/passwd",
+        &room.read("/etc/passwd").replace(":Ada:/home/ada:/bin/sh", ":Ada:/home/ada:/bin/dash"),
+    );
+    let two = room.closure("2", &json!({}));
+    let plan = room.plan(&two);
+    assert_eq!(plan["warnings"][0]["subject"], "ada.l");
+    expect!["shell stays /bin/dash, changed by hand; it was /bin/zsh before it was managed"]
+        .assert_eq(plan["warnings"][0]["what"].as_str().unwrap());
+    room.applied(&two, "ok");
+    expect!["ada.l:x:1500:100:by hand:/home/ada:/bin/dash | password $y$secret expires "]
+        .assert_eq(&account(&room, "ada.l"));
+}
+
+#[test]
+fn a_manifest_of_schema_1_states_every_field() {
+    let room = with_ada();
+    let user = with(with(user("web"), "name", "ada.l"), "group", "adm");
+    room.applied(&room.closure("1", &json!({ "users": [user] })), "ok");
+    expect!["ada.l:x:1500:4::/var/lib/web:/bin/sh | password $y$secret expires "]
+        .assert_eq(&account(&room, "ada.l"));
+    room.applied(&room.closure("2", &json!({})), "ok");
+    assert_eq!(account(&room, "ada.l"), BY_HAND);
+}
+
+#[test]
+fn what_kept_a_user_out_before_it_was_disabled_still_does_when_it_comes_back() {
+    let room = Room::new();
+    let one = room.closure("1", &json!({ "users": [with(user("web"), "extraGroups", json!(["adm"]))] }));
+    room.applied(&one, "ok");
+    // Somebody locks the account, and gives it a last day.
+    room.write("/etc/shadow", &room.read("/etc/shadow").replace("web:!:", "web:!$y$secret:"));
+    let shadow = room.read("/etc/shadow");
+    let line = shadow.lines().find(|line| line.starts_with("web:")).unwrap();
+    let mut fields: Vec<&str> = line.split(':').collect();
+    fields[7] = "30000";
+    room.write("/etc/shadow", &shadow.replace(line, &fields.join(":")));
+    let two = room.closure("2", &json!({}));
+    expect![[r#"
+        web-1: generation 1 → /2/out
+          switch the profile: generation 1 → 2
+          disable user web, taken out of adm
+    "#]]
+    .assert_eq(&room.plan_text(&two));
+    room.applied(&two, "ok");
+    assert!(room.read("/etc/group").contains("adm:x:4:\n"));
+    assert!(account(&room, "web").ends_with("/usr/sbin/nologin | password !$y$secret expires 1"));
+    expect![[r#"
+        web-1: generation 2 → /1/out
+          modify user web: shell: /usr/sbin/nologin → /bin/sh, groups: none → adm, disabled: yes → no (its day of expiry comes back, its password stays locked, as before)
+          switch the profile: generation 2 → 3
+    "#]]
+    .assert_eq(&room.plan_text(&one));
+    room.applied(&one, "ok");
+    assert!(account(&room, "web").ends_with("/bin/sh | password !$y$secret expires 30000"));
+    assert!(room.read("/etc/group").contains("adm:x:4:web\n"));
+}
+
+#[test]
+fn memberships_that_an_older_nixfleet_left_to_a_disabled_user_go() {
+    let room = Room::new();
+    let lists = json!({ "users": [with(user("web"), "extraGroups", json!(["adm"]))] });
+    room.applied(&room.closure("1", &lists), "ok");
+    let two = room.closure("2", &json!({}));
+    room.applied(&two, "ok");
+    room.write("/etc/group", &room.read("/etc/group").replace("adm:x:4:\n", "adm:x:4:web\n"));
+    let state = room.read("/var/lib/nixfleet/state.json");
+    let left = r#""created":true,"disabled":true,"groups":["adm"]"#;
+    let state = state.replace(r#""created":true,"disabled":true"#, left);
+    room.write("/var/lib/nixfleet/state.json", &state);
+    assert_eq!(
+        room.plan(&two)["steps"],
+        json!([{ "step": "disableUser", "name": "web", "groups": ["adm"] }])
+    );
+    room.applied(&two, "ok");
+    assert!(room.read("/etc/group").contains("adm:x:4:\n"));
+    room.applied(&two, "unchanged");
+}
+
+#[test]
+fn a_name_that_no_new_account_may_have_is_that_of_one_that_exists() {
+    let room = with_ada();
+    let mut lists = json!({ "users": [with(ada(&[]), "name", "joe.l")] });
+    let report = room.applied(&room.closure("1", &lists), "blocked");
+    assert_eq!(report["problem"]["code"], "NF-407");
+    expect!["User `joe.l` does not exist on the host"].assert_eq(report["problem"]["what"].as_str().unwrap());
+    assert_eq!(report["problem"]["where"], "nixfleet.users.\"joe.l\"");
+    assert!(report["problem"]["why"].as_str().unwrap().contains("is no name for a new account"));
+    lists["users"] = json!([with(ada(&[]), "extraGroups", json!(["Debian-snmp"]))]);
+    let report = room.applied(&room.closure("2", &lists), "blocked");
+    expect!["Group `Debian-snmp` does not exist on the host"]
+        .assert_eq(report["problem"]["what"].as_str().unwrap());
 }
 
 #[test]

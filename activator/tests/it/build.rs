@@ -113,7 +113,7 @@ fn a_closure_holds_manifest_contents_profile_and_activator() {
 fn everything_a_host_would_reject_is_named_at_once() {
     let mut intent = empty_intent();
     intent["users"] = json!([{
-        "name": "Web", "uid": 0, "group": "web", "extraGroups": ["a b"], "home": "var", "createHome": false,
+        "name": "W b", "uid": 0, "group": "web", "extraGroups": ["a b", "27"], "home": "var", "createHome": false,
         "shell": "/bin/sh", "system": true, "description": "a:b",
     }]);
     intent["directories"] = json!([
@@ -147,17 +147,19 @@ fn everything_a_host_would_reject_is_named_at_once() {
         unit("t@.service", Some("[Install]\nWantedBy=multi-user.target\n"), Some(true)),
     ]);
     expect![[r#"
-        error: [NF-203] `Web` cannot have the id 0
-          where: nixfleet.users.Web
+        error: [NF-203] `W b` cannot have the id 0
+          where: nixfleet.users.W b
           help: leave the id out, or choose another
         error: [NF-203] The description has a `:` or a control character, which /etc/passwd cannot hold
-          where: nixfleet.users.Web.description
-        error: [NF-203] Account name `Web` is not valid: it starts with a lower-case letter or `_`, goes on with lower-case letters, digits, `_` or `-`, and has at most 32 characters
-          where: nixfleet.users.Web
-        error: [NF-203] Owner `a b` is neither an account name nor a number
-          where: nixfleet.users.Web.extraGroups
+          where: nixfleet.users.W b.description
+        error: [NF-203] `W b` is neither a number nor the name of an account: at most 32 letters, digits, `_`, `-` or `.`, of which `-` and `.` do not come first
+          where: nixfleet.users.W b
+        error: [NF-203] `a b` is neither a number nor the name of an account: at most 32 letters, digits, `_`, `-` or `.`, of which `-` and `.` do not come first
+          where: nixfleet.users.W b.extraGroups
+        error: [NF-203] `27` is a number, and the name of an account is needed
+          where: nixfleet.users.W b.extraGroups
         error: [NF-203] Path `var` is not absolute
-          where: nixfleet.users.Web.home
+          where: nixfleet.users.W b.home
         error: [NF-203] Path `/nix/var` lies under /nix, where nothing may be managed
           where: nixfleet.directories."/nix/var"
         error: [NF-203] /var/lib/dpkg/info cannot be managed

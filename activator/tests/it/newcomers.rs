@@ -25,7 +25,7 @@ fn web(validate: &Value) -> Value {
     let secret = with(of_web(file("/etc/secret", Some(SECRET))), "mode", "0400");
     json!({
         "groups": [{ "name": "web", "gid": 991 }],
-        "users": [with(with(user("web"), "uid", 990), "extraGroups", json!(["adm"]))],
+        "users": [with(with(with(user("web"), "uid", 990), "createHome", true), "extraGroups", json!(["adm"]))],
         "directories": [of_web(directory("/srv/web", "2750"))],
         "files": [
             with(secret, "validate", validate.clone()),
@@ -222,6 +222,7 @@ fn whatever_fails_no_newcomer_comes_too_early_or_stays_open() {
     with_own_mounts(test, |stand| {
         stand.install();
         stand.write("/etc/shared", "stood here\n", 0o604);
+        stand.write("/etc/skel/.config/deep", "for every new home\n", 0o644);
         stand.save("bare");
         let closure = stand.closure("web", &web(&json!(["test", "-s", "%s"])));
         let before = stand.tree();

@@ -9,7 +9,8 @@
           "docker"
         ];
       };
-      nixfleet.users.Ada.system = false;
+      nixfleet.users."Ada Lovelace".system = false;
+      nixfleet.users.four.extraGroups = [ "27" ];
       nixfleet.users.one.uid = 990;
       nixfleet.users.two.uid = 990;
       nixfleet.users.three.openssh.authorizedKeys = [ "AAAA" ];

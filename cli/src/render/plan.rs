@@ -155,7 +155,9 @@ pub const fn is_account(step: &Step) -> bool {
         Step::CreateGroup { .. }
             | Step::CreateUser { .. }
             | Step::ModifyUser { .. }
+            | Step::ReleaseUser { .. }
             | Step::DisableUser { .. }
+            | Step::CreateHome { .. }
     )
 }
 
@@ -211,19 +213,35 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
         Step::CreateGroup { name, gid } => come(format!("group {name}{}", id(*gid))),
         Step::CreateUser { user } => {
             let kind = if user.system { "system user" } else { "user" };
+            let groups = user.extra_groups.iter().map(|group| format!(", {group}"));
+            let groups: Vec<String> = std::iter::once(user.group.to_string()).chain(groups).collect();
             come(format!(
-                "{kind} {}{}, group {}, home {}, shell {}",
+                "{kind} {}{}, group{} {}, home {}, shell {}",
                 user.name,
                 id(user.uid),
-                user.group,
+                if user.extra_groups.is_empty() { "" } else { "s" },
+                groups.concat(),
                 user.home,
                 user.shell
             ))
         }
-        Step::ModifyUser { user, changes } => {
+        Step::ModifyUser { user, changes, .. } => {
             change(format!("user {}: {}", user.name, clean(&changes.join(", "))))
         }
-        Step::DisableUser { name } => go(format!("user {name} is locked; the account and its id stay")),
+        Step::ReleaseUser { name, changes } => {
+            let why = paint(DIM, "  as it was before management");
+            change(format!("user {name}: {}{why}", clean(&changes.join(", "))))
+        }
+        Step::DisableUser { name, groups } => {
+            let groups: Vec<&str> = groups.iter().map(|group| &**group).collect();
+            let left =
+                if groups.is_empty() { String::new() } else { format!(" and leaves {}", groups.join(", ")) };
+            go(format!("user {name} is locked{left}; the account and its id stay"))
+        }
+        Step::CreateHome { path, access } => {
+            let what = paint(DIM, "  home, with what every new one gets");
+            come(format!("{path}/  {}{what}", shown(access)))
+        }
         Step::CreateDirectory { path, access, implicit, before, keep } => {
             let why = if *implicit { ", needed by what stands in it" } else { "" };
             let line =

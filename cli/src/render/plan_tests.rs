@@ -41,13 +41,19 @@ fn every_kind_of_step_reads_as_what_it_does() {
         "name": "web", "uid": null, "group": "web", "extraGroups": [], "home": "/var/lib/web",
         "createHome": false, "shell": "/usr/sbin/nologin", "system": true, "description": "",
     });
+    let mut ada = user.clone();
+    (ada["name"], ada["system"], ada["extraGroups"]) = (json!("ada"), json!(false), json!(["adm", "sudo"]));
     let plan = plan(
         "web-1",
         &json!([
             { "step": "createGroup", "name": "web", "gid": 990 },
             { "step": "createUser", "user": user },
+            { "step": "createUser", "user": ada },
             { "step": "modifyUser", "user": user, "changes": ["shell: /bin/sh → /usr/sbin/nologin"] },
             { "step": "disableUser", "name": "old" },
+            { "step": "disableUser", "name": "older", "groups": ["adm", "sudo"] },
+            { "step": "releaseUser", "name": "games", "changes": ["groups: games,sudo → games"] },
+            { "step": "createHome", "path": "/home/ada", "access": access("0750", "ada") },
             { "step": "stopUnit", "unit": "old.service", "why": "no longer managed" },
             { "step": "createDirectory", "path": "/etc/web", "access": access("0755", "root"), "implicit": true },
             { "step": "writeFile", "path": "/etc/web/a.conf", "before": null, "after": view("new\n", "0640", "web"),
@@ -75,8 +81,12 @@ fn every_kind_of_step_reads_as_what_it_does() {
           users
             + group web (id 990)
             + system user web, group web, home /var/lib/web, shell /usr/sbin/nologin
+            + user ada, groups web, adm, sudo, home /var/lib/web, shell /usr/sbin/nologin
             ~ user web: shell: /bin/sh → /usr/sbin/nologin
             - user old is locked; the account and its id stay
+            - user older is locked and leaves adm, sudo; the account and its id stay
+            ~ user games: groups: games,sudo → games  as it was before management
+            + /home/ada/  0750 root:ada  home, with what every new one gets
           files
             + /etc/web/  0755 root:root, needed by what stands in it
             + /etc/web/a.conf  0640 root:web

@@ -1,12 +1,14 @@
 //! Users and groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Differ;
+use crate::engine::account::{self, Becoming, Known, given};
+use crate::engine::state::OwnedUser;
 use crate::host::accounts::Account;
 use crate::host::systemd::UnitState;
-use crate::manifest::User;
-use crate::plan::Step;
+use crate::manifest::{User, UserField};
+use crate::plan::{Step, Warning};
 use crate::problem::{Code, Problem};
 use crate::values::{AccountName, ManagedPath, Owner, UnitName};
 
@@ -14,7 +16,7 @@ use crate::values::{AccountName, ManagedPath, Owner, UnitName};
 #[derive(Default)]
 pub(super) struct AccountSteps {
     pub(super) create: Vec<Step>,
-    pub(super) disable: Vec<Step>,
+    pub(super) end: Vec<Step>,
 }
 
 impl Differ<'_> {
@@ -41,32 +43,63 @@ impl Differ<'_> {
         for user in &manifest.users {
             self.user(user, &mut steps);
         }
-        for (name, owned) in &self.state.users {
-            let unwanted = !manifest.users.iter().any(|user| user.name == *name);
-            let exists = self.observed.accounts.users.contains_key(&**name);
-            if unwanted && exists && owned.created && !owned.disabled {
-                steps.disable.push(Step::DisableUser { name: name.clone() });
+        steps
+    }
+
+    /// Accounts that the manifest does not name any more. `stopped`: units that are down by then.
+    pub(super) fn former_accounts(&mut self, stopped: &[Step], steps: &mut AccountSteps) {
+        let state = self.state;
+        for (name, owned) in &state.users {
+            let Some(account) = self.observed.accounts.users.get(&**name) else { continue };
+            if self.manifest.users.iter().any(|user| user.name == *name) {
+                continue;
+            }
+            let groups = given(account, owned);
+            if owned.created && (!owned.disabled || !groups.is_empty()) {
+                steps.end.push(Step::DisableUser { name: name.clone(), groups });
+            } else if !owned.created {
+                let becoming = self.becoming(None, account, Some(owned));
+                self.says_what_stays(name, &becoming);
+                self.home_in_use(name, account, &becoming.home, stopped);
+                let changes = self.changes(account, &becoming);
+                if !changes.is_empty() {
+                    steps.end.push(Step::ReleaseUser { name: name.clone(), changes });
+                }
             }
         }
-        steps
+    }
+
+    fn becoming(&self, user: Option<&User>, account: &Account, owned: Option<&OwnedUser>) -> Becoming {
+        Known { user, account, owned, accounts: &self.observed.accounts }.becoming()
+    }
+
+    /// The primary group that a user gets, if the manifest decides about it.
+    fn group_to_get<'u>(&self, user: &'u User) -> Option<&'u Owner> {
+        let exists = self.observed.accounts.users.contains_key(&*user.name);
+        let decides = !exists || account::states(user, UserField::Group, self.state.users.get(&user.name));
+        decides.then_some(&user.group)
     }
 
     /// A primary group that nobody defines is created with its user.
     fn primary_group(&mut self, user: &User, steps: &mut AccountSteps) {
-        if self.group_is_there(&user.group) {
-            return;
-        }
-        match user.group.parse::<AccountName>() {
+        let Some(group) = self.group_to_get(user).filter(|group| !self.group_is_there(group)) else { return };
+        match group.parse::<AccountName>() {
             Ok(name) => {
                 let step = Step::CreateGroup { name, gid: None };
                 if !steps.create.contains(&step) {
+                    if self.in_force {
+                        self.drifted(group, "missing");
+                    }
                     steps.create.push(step);
                 }
             }
+            // The account itself cannot be created either, and says why.
+            Err(_) if **group == *user.name => {}
             Err(invalid) => self.problems.push(
                 Problem::new(Code::Account, "A primary group does not exist and cannot be created")
-                    .at(format!("nixfleet.users.{}.group", user.name))
-                    .because(invalid),
+                    .at(format!("nixfleet.users.{}.group", quoted(&user.name)))
+                    .because(invalid)
+                    .help("correct the name, or create the group on the host by hand: then it is taken as it is"),
             ),
         }
     }
@@ -75,9 +108,15 @@ impl Differ<'_> {
         let missing: Vec<&Owner> =
             user.extra_groups.iter().filter(|group| !self.group_will_exist(group)).collect();
         for group in missing {
+            let help = match group.parse::<AccountName>() {
+                Ok(group) => format!("define nixfleet.groups.{group}, or leave it out"),
+                Err(_) => "correct the name, install what brings the group, or leave it out: a group of such a name \
+                           is taken where it exists, and never created"
+                    .to_owned(),
+            };
             let problem = Problem::new(Code::Account, format!("Group `{group}` does not exist on the host"))
-                .at(format!("nixfleet.users.{}.extraGroups", user.name))
-                .help(format!("define nixfleet.groups.{group}, or leave it out"));
+                .at(format!("nixfleet.users.{}.extraGroups", quoted(&user.name)))
+                .help(help);
             self.problems.push(problem);
         }
         let owned = self.state.users.get(&user.name);
@@ -85,54 +124,90 @@ impl Differ<'_> {
             if owned.is_some_and(|owned| !owned.disabled) {
                 self.drifted(&user.name, "missing");
             }
-            return steps.create.push(Step::CreateUser { user: user.clone() });
+            return self.new_user(user, steps);
         };
         if user.uid.is_some_and(|wanted| wanted != account.uid) {
             return self.other_id("users", &user.name, account.uid);
         }
-        self.home_in_use(user, account);
-        let mut changes = self.changes(user, account);
-        if owned.is_some_and(|owned| owned.disabled) {
-            changes.push("disabled: yes → no".to_owned());
+        let becoming = self.becoming(Some(user), account, owned);
+        self.says_what_stays(&user.name, &becoming);
+        self.home_in_use(&user.name, account, &becoming.home, &[]);
+        let mut changes = self.changes(account, &becoming);
+        if let Some(owned) = owned.filter(|owned| owned.disabled) {
+            changes.push(enabled_again(owned));
         }
         if !changes.is_empty() {
             if self.in_force {
                 self.drifted(&user.name, changes.join(", "));
             }
-            steps.create.push(Step::ModifyUser { user: user.clone(), changes });
+            let created = owned.is_some_and(|owned| owned.created);
+            let mut user = user.clone();
+            let unstated = std::mem::take(&mut user.unstated);
+            let unstated = if created { BTreeSet::new() } else { unstated };
+            steps.create.push(Step::ModifyUser { user, changes, unstated });
         }
     }
 
-    fn changes(&self, user: &User, account: &Account) -> Vec<String> {
+    fn new_user(&mut self, user: &User, steps: &mut AccountSteps) {
+        if let Err(invalid) = user.name.parse::<AccountName>() {
+            self.problems.push(
+                Problem::new(Code::Account, format!("User `{}` does not exist on the host", user.name))
+                    .at(format!("nixfleet.users.{}", quoted(&user.name)))
+                    .because(format!("{invalid}; an account that exists already may have any name"))
+                    .help("correct the name, or create the account on the host by hand: then it is managed"),
+            );
+            return;
+        }
+        let user = User { unstated: BTreeSet::new(), ..user.clone() };
+        steps.create.push(Step::CreateUser { user });
+    }
+
+    fn changes(&self, account: &Account, becoming: &Becoming) -> Vec<String> {
         let group = self.observed.accounts.group_of(account.gid);
         let fields = [
-            ("group", &*group, &*user.group),
-            ("home", &account.home, &*user.home),
-            ("shell", &account.shell, &*user.shell),
-            ("description", &account.description, &user.description),
+            ("group", &*group, &*becoming.group),
+            ("home", &account.home, &becoming.home),
+            ("shell", &account.shell, &becoming.shell),
+            ("description", &account.description, &becoming.description),
         ];
-        let same_group = self.observed.accounts.gid(&user.group) == Some(account.gid);
+        let same_group = self.observed.accounts.gid(&becoming.group) == Some(account.gid);
         let differing =
             fields.iter().filter(|(what, old, new)| old != new && !(*what == "group" && same_group));
         let mut changes: Vec<String> =
-            differing.map(|(what, old, new)| format!("{what}: {old} → {new}")).collect();
-        let groups = groups_of(user, account, self.state.users.get(&user.name).map(|owned| &owned.groups));
-        if groups != account.groups {
-            changes.push(format!("groups: {} → {}", listed(&account.groups), listed(&groups)));
+            differing.map(|(what, old, new)| format!("{what}: {} → {}", shown(old), shown(new))).collect();
+        if becoming.groups != account.groups {
+            changes.push(format!("groups: {} → {}", listed(&account.groups), listed(&becoming.groups)));
         }
         changes
     }
 
+    /// What would get back what it was before, and does not, since somebody changed it by hand.
+    fn says_what_stays(&mut self, name: &Owner, becoming: &Becoming) {
+        for left in &becoming.left_alone {
+            let what = format!(
+                "{} stays {}, changed by hand; it was {} before it was managed",
+                left.field,
+                shown(&left.now),
+                shown(&left.was)
+            );
+            self.warnings.push(Warning { subject: name.to_string(), what });
+        }
+    }
+
     /// usermod(8) gives no other home to a user who runs something.
-    fn home_in_use(&mut self, user: &User, account: &Account) {
-        if account.home == *user.home {
+    fn home_in_use(&mut self, name: &Owner, account: &Account, home: &str, stopped: &[Step]) {
+        if account.home == *home {
             return;
         }
         // Of a unit that did its work and stays active nothing runs.
         let runs = |unit: &UnitName, state: &UnitState| {
-            unit.suffix() == "service" && state.is_up() && state.sub != "exited"
+            let is_stopped = |step: &Step| matches!(step, Step::StopUnit { unit: down, .. } if down == unit);
+            unit.suffix() == "service"
+                && state.is_up()
+                && state.sub != "exited"
+                && !stopped.iter().any(is_stopped)
         };
-        let is_theirs = |state: &UnitState| state.user == *user.name || state.user == account.uid.to_string();
+        let is_theirs = |state: &UnitState| state.user == **name || state.user == account.uid.to_string();
         let units = self.observed.units.iter().flatten();
         let units = units.filter(|(unit, state)| runs(unit, state) && is_theirs(state));
         let units: Vec<&str> = units.map(|(unit, _)| &**unit).collect();
@@ -142,10 +217,10 @@ impl Differ<'_> {
         self.problems.push(
             Problem::new(
                 Code::Account,
-                format!("The home of `{}` cannot change while it runs {}", user.name, units.join(", ")),
+                format!("The home of `{name}` cannot change while it runs {}", units.join(", ")),
             )
-            .at(format!("nixfleet.users.{}.home", user.name))
-            .because(format!("home: {} → {}; usermod(8) refuses it until then", account.home, user.home))
+            .at(format!("nixfleet.users.{}.home", quoted(name)))
+            .because(format!("home: {} → {home}; usermod(8) refuses it until then", account.home))
             .help(format!(
                 "`systemctl stop {}` on the host, then apply again: that starts what is enabled",
                 units.join(" ")
@@ -153,17 +228,17 @@ impl Differ<'_> {
         );
     }
 
-    fn other_id(&mut self, option: &str, name: &AccountName, id: u32) {
+    fn other_id(&mut self, option: &str, name: &str, id: u32) {
         self.problems.push(
             Problem::new(Code::Account, format!("`{name}` exists on the host with another id"))
-                .at(format!("nixfleet.{option}.{name}"))
+                .at(format!("nixfleet.{option}.{}", quoted(name)))
                 .because(format!("its id is {id}"))
                 .help("leave the id out, or set it to that number: ids are never changed, files would lose their owner"),
         );
     }
 
     pub(super) fn user_will_exist(&self, owner: &Owner) -> bool {
-        let defined = self.manifest.users.iter().any(|user| *user.name == **owner);
+        let defined = self.manifest.users.iter().any(|user| user.name == *owner);
         defined || self.observed.accounts.uid(owner).is_some()
     }
 
@@ -192,7 +267,8 @@ impl Differ<'_> {
     }
 
     pub(super) fn group_will_exist(&self, owner: &Owner) -> bool {
-        self.group_is_there(owner) || self.manifest.users.iter().any(|user| user.group == *owner)
+        self.group_is_there(owner)
+            || self.manifest.users.iter().any(|user| self.group_to_get(user) == Some(owner))
     }
 
     fn group_is_there(&self, owner: &Owner) -> bool {
@@ -205,18 +281,27 @@ fn listed(groups: &[String]) -> String {
     if groups.is_empty() { "none".to_owned() } else { groups.join(",") }
 }
 
-/// The full list of further groups a user should have: what it has, without what was added here and is not wanted
-/// any more, with what is wanted. Sorted.
-pub(crate) fn groups_of(
-    user: &User,
-    account: &Account,
-    added: Option<&std::collections::BTreeSet<Owner>>,
-) -> Vec<String> {
-    let wanted = |name: &str| user.extra_groups.iter().any(|group| **group == *name);
-    let ours = |name: &str| added.is_some_and(|added| added.contains(name));
-    let kept = account.groups.iter().filter(|name| wanted(name) || !ours(name)).cloned();
-    let mut groups: Vec<String> = kept.chain(user.extra_groups.iter().map(ToString::to_string)).collect();
-    groups.sort();
-    groups.dedup();
-    groups
+const fn shown(value: &str) -> &str {
+    if value.is_empty() { "none" } else { value }
+}
+
+/// A name as it is written in an option path.
+pub(super) fn quoted(name: &str) -> String {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if plain && starts { name.to_owned() } else { format!("{name:?}") }
+}
+
+/// A disabled account comes back as it was, and what kept it from being used before does so again.
+fn enabled_again(owned: &OwnedUser) -> String {
+    let before = owned.restriction.clone().unwrap_or_default();
+    let mut still = Vec::new();
+    if !before.expires.is_empty() {
+        still.push("its day of expiry comes back");
+    }
+    if before.locked_password {
+        still.push("its password stays locked");
+    }
+    let still = if still.is_empty() { String::new() } else { format!(" ({}, as before)", still.join(", ")) };
+    format!("disabled: yes → no{still}")
 }

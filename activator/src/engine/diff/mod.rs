@@ -3,12 +3,11 @@
 mod accounts;
 mod drift;
 mod ending;
+mod homes;
 mod paths;
 #[cfg(test)]
 mod tests;
 mod units;
-
-pub(super) use accounts::groups_of;
 
 use std::collections::BTreeSet;
 
@@ -60,9 +59,10 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         reload_daemon: false,
     };
     differ.profile();
-    let accounts = differ.accounts();
+    let mut accounts = differ.accounts();
     let paths = differ.paths();
     let units = differ.units();
+    differ.former_accounts(&units.stop, &mut accounts);
     let reload = differ.reload_daemon.then_some(Step::DaemonReload);
     let steps = accounts
         .create
@@ -74,7 +74,7 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         .chain(units.restart)
         .chain(units.start)
         .chain(units.reload)
-        .chain(accounts.disable)
+        .chain(accounts.end)
         .collect();
     Diff { steps, drift: differ.drift, problems: differ.problems, warnings: differ.warnings }
 }

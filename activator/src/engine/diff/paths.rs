@@ -15,6 +15,17 @@ use crate::values::{ManagedPath, Reserved};
 /// Where the units of the administrator stand.
 const UNITS: &str = "/etc/systemd/system/";
 
+/// Why something should stand at a path.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// The manifest has it.
+    Entry(&'a Entry),
+    /// Something else stands in it.
+    Implicit,
+    /// A user lives there.
+    Home(&'a Access),
+}
+
 /// Steps in the order of their kinds.
 #[derive(Default)]
 pub(super) struct PathSteps {
@@ -38,22 +49,29 @@ impl Differ<'_> {
     pub(super) fn paths(&mut self) -> PathSteps {
         let mut steps = PathSteps::default();
         let manifest = self.manifest;
-        let needed = directories_above(manifest.entries.keys());
+        let homes = self.new_homes();
+        let needed = directories_above(manifest.entries.keys().chain(homes.keys()));
         // In one order with the explicit ones, so that parents come first.
-        let implicit =
-            needed.iter().filter(|path| !manifest.entries.contains_key(*path)).map(|path| (path, None));
-        let explicit = manifest.entries.iter().map(|(path, entry)| (path, Some(entry)));
-        for (path, entry) in explicit.chain(implicit).collect::<BTreeMap<_, _>>() {
-            if entry.is_some()
+        let is_implicit =
+            |path: &&ManagedPath| !manifest.entries.contains_key(*path) && !homes.contains_key(*path);
+        let implicit = needed.iter().filter(is_implicit).map(|path| (path, Wanted::Implicit));
+        let explicit = manifest.entries.iter().map(|(path, entry)| (path, Wanted::Entry(entry)));
+        let homes = homes.iter().map(|(path, access)| (path, Wanted::Home(access)));
+        for (path, wanted) in explicit.chain(implicit).chain(homes).collect::<BTreeMap<_, _>>() {
+            if let Wanted::Entry(_) = wanted
                 && let Some(reserved) = self.newly_reserved(path)
             {
                 self.problems.push(reserved.refuses(path).at(path));
                 continue;
             }
-            match entry {
-                Some(Entry::Directory(access)) => self.directory(path, access, &mut steps),
-                Some(entry) => self.content(path, entry, &mut steps),
-                None => self.implicit_directory(path, &mut steps),
+            match wanted {
+                Wanted::Entry(Entry::Directory(access)) => self.directory(path, access, &mut steps),
+                Wanted::Entry(entry) => self.content(path, entry, &mut steps),
+                Wanted::Implicit => self.implicit_directory(path, &mut steps),
+                Wanted::Home(access) => {
+                    self.becoming.insert(path.clone());
+                    steps.directories.push(Step::CreateHome { path: path.clone(), access: access.clone() });
+                }
             }
         }
         let state = self.state;

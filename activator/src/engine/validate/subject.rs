@@ -111,7 +111,7 @@ fn holds_keys(path: &ManagedPath, user: &str, home: Option<&str>) -> bool {
 fn concerns(step: &Step, user: &str) -> bool {
     match step {
         Step::ModifyUser { user: changed, .. } => *changed.name == *user,
-        Step::DisableUser { name } => **name == *user,
+        Step::ReleaseUser { name, .. } | Step::DisableUser { name, .. } => **name == *user,
         _ => false,
     }
 }

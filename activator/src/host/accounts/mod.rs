@@ -4,4 +4,4 @@ mod files;
 mod tools;
 
 pub use files::{Account, Accounts};
-pub use tools::{Change, create_group, create_user, modify_user};
+pub use tools::{Change, EXPIRED, create_group, create_user, disable_user, modify_user};

@@ -1,17 +1,21 @@
 //! Users and groups changed by the host's own tools.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::Account;
+use super::{Account, Accounts};
 use crate::host::{Host, command};
 use crate::manifest::User;
 use crate::problem::{Code, Problem};
+use crate::values::Owner;
 
 /// Far more than the tools need, but they wait for the lock of the account files.
 const LIMIT: Duration = Duration::from_secs(60);
 /// The shell of a disabled user.
 const NO_LOGIN: &str = "/usr/sbin/nologin";
+/// The day on which a disabled user has expired: 1970-01-02, as in shadow(5).
+pub const EXPIRED: &str = "1";
 
 /// What changes a user: only what differs, since usermod(8) refuses some changes while the user is logged in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,11 +46,16 @@ impl Change {
         change
     }
 
-    /// No login any more: password locked, account expired, no shell.
+    /// No login any more: password locked, account expired, no shell, and no membership in some groups.
     #[must_use]
-    pub fn disable() -> Self {
-        let arguments = ["--lock", "--expiredate", "1", "--shell", NO_LOGIN];
-        Self { arguments: arguments.map(OsString::from).to_vec() }
+    pub fn disable(from: &Account, groups: &BTreeSet<Owner>) -> Self {
+        let arguments = ["--lock", "--expiredate", EXPIRED, "--shell", NO_LOGIN];
+        let mut to = from.clone();
+        to.groups.retain(|group| !groups.contains(group.as_str()));
+        to.shadow_groups.retain(|group| !groups.contains(group.as_str()));
+        let mut change = Self::between(from, &to);
+        change.arguments.extend(arguments.map(OsString::from));
+        change
     }
 
     fn option(mut self, name: &str, from: &str, to: &str) -> Self {
@@ -81,12 +90,13 @@ pub fn create_group(host: &Host, name: &str, gid: Option<u32>) -> Result<(), Pro
 /// [`Code::Account`].
 pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
     let groups: Vec<&str> = user.extra_groups.iter().map(|group| &**group).collect();
+    // The home is made by a step of its own, so that it can be undone.
     let mut arguments: Vec<OsString> = vec![
         "--gid".into(),
         user.group.to_string().into(),
         "--home-dir".into(),
         user.home.to_string().into(),
-        if user.create_home { "--create-home" } else { "--no-create-home" }.into(),
+        "--no-create-home".into(),
         "--shell".into(),
         user.shell.to_string().into(),
         "--comment".into(),
@@ -101,6 +111,17 @@ pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
         arguments.extend(["--uid".into(), uid.to_string().into()]);
     }
     run(host, "useradd", arguments, &user.name)
+}
+
+/// Disables a user, and takes it out of groups; one that is not there is left alone.
+///
+/// # Errors
+/// [`Code::Account`] or [`Code::HostFile`].
+pub fn disable_user(host: &Host, name: &str, groups: &BTreeSet<Owner>) -> Result<(), Problem> {
+    match Accounts::read(host)?.users.get(name) {
+        Some(account) => modify_user(host, name, Change::disable(account, groups)),
+        None => Ok(()),
+    }
 }
 
 /// Changes a user.
@@ -138,7 +159,6 @@ fn run(host: &Host, tool: &str, arguments: Vec<OsString>, name: &str) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use super::super::Accounts;
     use super::*;
 
     #[test]

@@ -1,11 +1,12 @@
-//! How often a fleet is evaluated.
+//! How often a fleet is evaluated, and by which Nix.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod stage;
 
-use nixfleet_lab::lab::Lab;
-use stage::fresh;
+use nixfleet_lab::lab::{Lab, Plan};
+use nixfleet_lab::upgrade::Upgrade;
+use stage::{applies, assert_says, fresh, outcomes_of};
 
 /// The user's own programs go first, so this notes what `nix` is started for.
 const NOTED: &str = "mkdir -p ~/bin && printf '#!/bin/sh\\necho \"$*\" >> ~/started\\nexec /usr/bin/nix \"$@\"\\n' > ~/bin/nix && \
@@ -40,4 +41,35 @@ fn a_whole_fleet_is_evaluated_once_and_a_host_that_is_left_out_not_at_all() {
         .edits("fleet.nix", "addr = \"db-1\";", "addr = \"db-1\"; maintenance = \"being written\";")
         .unwrap();
     assert_eq!(evaluations(&lab, "nixfleet plan"), 1);
+}
+
+#[test]
+fn a_newer_nix_applies_a_fleet_with_submodules_to_a_host_with_an_older_one() {
+    let lab = Lab::boot(&Plan::of_test().only("web-1").operator(Upgrade::newer_nix())).unwrap();
+    let operator = lab.operator().unwrap();
+    let page = "set -e; git config --global protocol.file.allow always; git config --global user.email ada@operator; \
+                git config --global user.name ada; git init -q ~/pages; cd ~/pages; echo hello > page; git add page; \
+                git commit -qm page; cd ~/fleet; git init -q; git add .; git submodule --quiet add ~/pages pages; git commit -qm fleet";
+    operator.types(page).unwrap().success().unwrap();
+    let source = "nixfleet.files.\"/etc/page\".source = ../pages/page;\n\n  # Debian has this";
+    operator.edits("roles/web.nix", "# Debian has this", source).unwrap();
+
+    let finished = operator.types("nixfleet plan --host web-1").unwrap();
+    assert_says(
+        &finished,
+        1,
+        &["NF-201", "roles/web.nix:", "submodule pages", "--flake '/home/ada/fleet?submodules=1'"],
+    );
+
+    let flags = "--host web-1 --flake '.?submodules=1'";
+    assert_eq!(applies(&lab, flags), outcomes_of([("web-1", "ok")]));
+    assert_eq!(applies(&lab, flags), outcomes_of([("web-1", "unchanged")]));
+    assert_eq!(lab.guest("web-1").unwrap().ask("cat /etc/page").unwrap(), "hello");
+    let in_environment =
+        "cd / && NIXFLEET_FLAKE='/home/ada/fleet?submodules=1' nixfleet plan --exit-code --host web-1";
+    assert_says(&operator.types(in_environment).unwrap(), 0, &[]);
+
+    let history = operator.types("nixfleet history --json").unwrap();
+    let revision = operator.types("git rev-parse HEAD").unwrap();
+    assert_says(&history, 0, &["\"/home/ada/fleet?submodules=1\"", revision.line()]);
 }

@@ -41,6 +41,15 @@ let
         "${lib.showOption loc} = { sections = { … }; };"
     );
 
+  # What makes links of an enabled unit.
+  wants = [
+    "WantedBy"
+    "RequiredBy"
+    "UpheldBy"
+    "Alias"
+  ];
+  isWanted = sections: lib.any (key: sections ? Install.${key}) wants;
+
   # The section that systemd reads beside [Unit] and [Install], by the suffix of the unit.
   ownSection = {
     automount = "Automount";
@@ -128,6 +137,20 @@ let
     in
     checkContent given
     ++ checkSections given
+    ++ lib.optional (value.enabled == true && value.sections != { } && !isWanted value.sections) (
+      types.problem.about [ "sections" "enabled" ] (
+        types.problem.at (given // { loc = loc ++ [ "enabled" ]; })
+          "${here} is to start at boot, but nothing wants it"
+          "its section [Install] has none of ${lib.concatStringsSep ", " wants}"
+          "${here}.sections.Install.WantedBy = \"${
+            {
+              socket = "sockets.target";
+              timer = "timers.target";
+            }
+            .${lib.last (lib.splitString "." (lib.last loc))} or "multi-user.target"
+          }\";"
+      )
+    )
     ++ lib.optional (!own && value.dropIns == { }) (
       types.problem.about [ "text" "sections" "dropIns" ] (
         types.problem.at given "${here} has neither text nor sections nor drop-ins"

@@ -59,6 +59,22 @@ let
   user = types.record {
     description = "a set that describes a user";
     inherit complete;
+    elsewhere = {
+      comment = "description";
+      gecos = "description";
+      groups = "extraGroups";
+      id = "uid";
+      isNormalUser = "system";
+      isSystemUser = "system";
+      keys = [
+        "openssh"
+        "authorizedKeys"
+      ];
+      sshKeys = [
+        "openssh"
+        "authorizedKeys"
+      ];
+    };
     fields = {
       uid = mkOption {
         type = types.nullOr types.id;

@@ -34,10 +34,11 @@ in
     placeholder = "0644";
   };
 
+  # As it stands in /etc/passwd, where a colon ends it.
   path = scalar.scalar {
     name = "path";
-    description = "an absolute path in quotes, without \"..\" and without a slash at the end";
-    accepts = value: value == "/" || isNormal value;
+    description = "an absolute path in quotes, without \"..\", without \":\" and without a slash at the end";
+    accepts = value: value == "/" || isNormal value && !lib.hasInfix ":" value;
     placeholder = "/nonexistent";
   };
 

@@ -31,6 +31,10 @@
         nixfleet.directories."/srv/a".permission = "0750";
         nixfleet.groups.app.id = 990;
         nixfleet.users.ada.authorizedKeys = [ "ssh-ed25519 AAAA ada" ];
+        nixfleet.users.eve = {
+          isNormalUser = true;
+          home = "/srv/a:b";
+        };
         nixfleet.users.bob.group = 5;
         nixfleet.systemd.units = {
           "nixos.service" = {

@@ -14,6 +14,10 @@
           sections.Unit.Description = "Both";
         };
         "setting.service".sections.Service.ExecStart = "/bin/a\nUser=root";
+        "unwanted.timer" = {
+          sections.Timer.OnCalendar = "daily";
+          enabled = true;
+        };
         "misspelled.service".sections.Sevice.ExecStart = "/bin/a";
         "backup.timer" = {
           sections.Service.ExecStart = "/bin/a";

@@ -8,13 +8,25 @@ let
     mode = "0644";
   };
 
+  # Whatever is missing says so by itself, where it is used. Older Nix leaves it to the builder.
+  isDirectory =
+    source:
+    builtins.isPath source
+    && builtins ? readFileType
+    && builtins.pathExists source
+    && builtins.readFileType source == "directory";
+
   checkContent =
     { loc, value, ... }@definition:
     let
       mistake = types.problem.at definition;
       here = lib.showOption loc;
     in
-    if (value.text == null) != (value.source == null) && value.validate == null then
+    if
+      (value.text == null) != (value.source == null)
+      && value.validate == null
+      && !builtins.isPath value.source
+    then
       [ ]
     else
       lib.optional (value.text == null && value.source == null) (
@@ -25,6 +37,13 @@ let
       ++ lib.optional (value.text != null && value.source != null) (
         mistake "${here} has both text and source" "only one of them can be its content"
           "${here} = { source = ./file; };"
+      )
+      ++ lib.optional (isDirectory value.source) (
+        mistake "${here}.source is the directory ${baseNameOf value.source}"
+          "a file has one file as its content"
+          "${
+            lib.showOption (lib.init loc ++ [ "${lib.last loc}/a.conf" ])
+          }.source = ./${baseNameOf value.source}/a.conf;"
       )
       ++
         lib.optional

@@ -34,6 +34,7 @@
           text = "x";
           validate = [ "visudo" ];
         };
+        "/etc/directory".source = ./calls;
         "/etc/typo" = {
           txet = "x";
         };

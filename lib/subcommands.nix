@@ -8,4 +8,6 @@
   run = "Run a command on the hosts";
   history = "Show what was done from this machine";
   hosts = "List the hosts of the inventory";
+  gc = "Drop generations that hosts no longer need";
+  backups = "List, show or drop what was kept on hosts before it was replaced";
 }

@@ -1,6 +1,8 @@
 //! Generations that nobody needs any more: what a garbage collection would drop on a host, and what it dropped.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +27,42 @@ pub struct Request {
     pub pinned: BTreeSet<u64>,
     /// The inventory pins the host to a revision, and nobody knows which generation that is.
     pub pinned_to_unknown: bool,
-    /// Generations that a rollout which has not ended may go back or forward to.
-    pub rollouts: BTreeSet<u64>,
+    /// What rollouts which have not ended made of the host. One that stands elsewhere by now needs neither end.
+    pub rollouts: BTreeSet<Passage>,
+}
+
+/// From one generation to another, as rollouts took a host: `6:7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Passage {
+    /// The number of the generation before.
+    pub before: u64,
+    /// That of the one after.
+    pub after: u64,
+}
+
+impl Passage {
+    /// Whether it leads from or to a generation.
+    #[must_use]
+    pub const fn touches(self, number: u64) -> bool {
+        self.before == number || self.after == number
+    }
+}
+
+impl fmt::Display for Passage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.before, self.after)
+    }
+}
+
+impl FromStr for Passage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = text.split_once(':');
+        let numbers = numbers.and_then(|(before, after)| Some((before.parse().ok()?, after.parse().ok()?)));
+        let passage = numbers.map(|(before, after)| Self { before, after });
+        passage.ok_or_else(|| "expected two generations, such as 6:7".to_owned())
+    }
 }
 
 /// Why a generation stays.

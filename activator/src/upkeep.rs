@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use nixfleet_activate::backup::{Backup, Backups, DropReport, DropRequest};
 use nixfleet_activate::engine::gc::Order;
 use nixfleet_activate::engine::{backups, gc};
-use nixfleet_activate::gc::{GcPlan, GcReport, Request, Retention};
+use nixfleet_activate::gc::{GcPlan, GcReport, Passage, Request, Retention};
 use nixfleet_activate::host::lock::Holder;
 use nixfleet_activate::host::{Host, clock};
 use nixfleet_activate::problem::{Code, Problem};
@@ -32,9 +32,9 @@ pub struct GcArgs {
     /// The inventory pins the host to a revision: every generation may be it.
     #[arg(long)]
     pinned_to_unknown: bool,
-    /// A generation that a rollout which has not ended refers to.
-    #[arg(long, value_name = "N")]
-    rollout: Vec<u64>,
+    /// From where to where a rollout which has not ended took the host.
+    #[arg(long, value_name = "BEFORE:AFTER")]
+    rollout: Vec<Passage>,
     /// Only show what would go. Changes nothing.
     #[arg(long, conflicts_with_all = ["expect", "collect"])]
     dry_run: bool,

@@ -27,7 +27,9 @@ in
       lib.genAttrs
         [
           "apply"
+          "backups"
           "check"
+          "gc"
           "history"
           "hosts"
           "plan"

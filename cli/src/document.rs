@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use nixfleet_activate::SCHEMA;
+use nixfleet_activate::backup::{Backup, DropReport};
+use nixfleet_activate::gc::{Disk, GcPlan, GcReport};
 use nixfleet_activate::health::CheckResult;
 use nixfleet_activate::policy::Policy;
 use nixfleet_activate::problem::{Code, Problem};
@@ -94,12 +96,49 @@ pub struct HostResult {
     /// `run`: how the command ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Ran>,
+    /// `gc`: which generations go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gc: Option<Box<GcView>>,
+    /// `backups`: which there are, or go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backups: Option<Box<BackupsView>>,
     /// Why it is left out, or would be, or had no turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
+}
+
+/// What a garbage collection would do on a host, and did.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GcView {
+    /// What would go.
+    pub plan: GcPlan,
+    /// What went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<GcReport>,
+}
+
+/// Backups of a host.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupsView {
+    /// Those that are listed or shown, or would go.
+    pub list: Vec<Backup>,
+    /// Those that would go, but are needed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spared: Vec<Backup>,
+    /// `backups show`: the content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// The filesystem they stand on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Disk>,
+    /// What became of those that were to go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<DropReport>,
 }
 
 /// What a command did on a host.
@@ -127,6 +166,8 @@ impl HostResult {
             status: None,
             health_checks: Vec::new(),
             run: None,
+            gc: None,
+            backups: None,
             reason: None,
             problem: None,
         }

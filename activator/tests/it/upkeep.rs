@@ -51,7 +51,7 @@ fn a_plan_says_why_each_generation_stays_and_changes_nothing() {
     room.rollback("3");
     let before = room.tree("/");
 
-    let asked = ["gc", "--keep", "1", "--pinned", "1", "--rollout", "5", "--dry-run"];
+    let asked = ["gc", "--keep", "1", "--pinned", "1", "--rollout", "5:3", "--rollout", "4:5", "--dry-run"];
     let plan = answer(&room, &asked);
 
     let fate = |judged: &Value| (judged["number"].as_u64().unwrap(), judged["needed"].to_string());

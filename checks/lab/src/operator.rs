@@ -57,7 +57,9 @@ fn programs(layer: &Layer) -> Result<()> {
             layer.place(&format!("{place}/{name}"), &bytes, 0o755, 0)?;
         }
     }
-    for subcommand in ["plan", "apply", "rollback", "status", "check", "run", "history", "hosts"] {
+    for subcommand in
+        ["plan", "apply", "rollback", "status", "check", "run", "history", "hosts", "gc", "backups"]
+    {
         layer.link(&format!("srv/prebuilt/bin/nixfleet-{subcommand}"), "nixfleet")?;
     }
     layer.link("usr/local/bin/nixfleet", "/srv/prebuilt/bin/nixfleet")

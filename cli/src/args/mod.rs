@@ -1,10 +1,13 @@
 //! The command line: one file per subcommand, its flags, its help and its examples.
 
+mod age;
 mod apply;
+mod backups;
 mod check;
 mod exit;
 mod flake;
 mod force;
+mod gc;
 mod history;
 mod hosts;
 mod plan;
@@ -19,10 +22,12 @@ mod window;
 use clap::{Parser, Subcommand};
 
 pub use apply::{ApplyArgs, Resumed};
+pub use backups::{BackupsArgs, BackupsCommand, BackupsDropArgs, BackupsListArgs, BackupsShowArgs};
 pub use check::CheckArgs;
 pub use exit::ExitArgs;
 pub use flake::FlakeArgs;
 pub use force::ForceArgs;
+pub use gc::GcArgs;
 pub use history::{HistoryArgs, HistoryCommand};
 pub use hosts::HostsArgs;
 pub use plan::PlanArgs;
@@ -83,6 +88,10 @@ pub enum Command {
     History(HistoryArgs),
     /// List the hosts of the inventory
     Hosts(HostsArgs),
+    /// Drop generations that hosts no longer need
+    Gc(GcArgs),
+    /// List, show or drop what was kept on hosts before it was replaced
+    Backups(BackupsArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete in
@@ -114,7 +123,8 @@ impl Command {
     /// Whether the history remembers it: whatever plans, changes or runs something on hosts.
     pub const fn is_remembered(&self) -> bool {
         match self {
-            Self::Plan(_) | Self::Apply(_) | Self::Rollback(_) | Self::Run(_) => true,
+            Self::Plan(_) | Self::Apply(_) | Self::Rollback(_) | Self::Run(_) | Self::Gc(_) => true,
+            Self::Backups(args) => matches!(args.what, BackupsCommand::Drop(_)),
             Self::Status(_)
             | Self::Check(_)
             | Self::History(_)
@@ -145,6 +155,8 @@ impl Command {
             Self::Run(_) => "run",
             Self::History(_) => "history",
             Self::Hosts(_) => "hosts",
+            Self::Gc(_) => "gc",
+            Self::Backups(_) => "backups",
             Self::Completions { .. } => "completions",
             Self::Man { .. } => "man",
             Self::Docs { .. } => "docs",

@@ -12,10 +12,14 @@ use super::Context;
 /// Nobody can be asked, and `--yes` is missing.
 pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
     let refuse = |why: &str| {
-        let command = context.name;
+        let (command, look) = match context.name {
+            "gc" => ("gc", "nixfleet gc --dry-run"),
+            "backups" => ("backups drop", "nixfleet backups drop --dry-run"),
+            other => (other, "nixfleet plan"),
+        };
         Err(Problem::new(Code::Usage, "nobody can be asked whether to change the hosts")
             .because(why)
-            .help(format!("add --yes: nixfleet {command} --yes; or look first: nixfleet plan")))
+            .help(format!("add --yes: nixfleet {command} --yes; or look first: {look}")))
     };
     if yes {
         Ok(())

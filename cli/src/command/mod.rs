@@ -1,12 +1,14 @@
 //! One file per subcommand, and the steps they share.
 
 mod apply;
+mod backups;
 mod carry_out;
 mod change;
 mod check;
 mod completions;
 mod confirm;
 mod found;
+mod gc;
 mod history;
 mod host_plan;
 mod hosts;
@@ -158,6 +160,8 @@ pub async fn execute(command: &Command, context: &Context) -> anyhow::Result<Exi
         Command::Run(args) => run::execute(args, context).await,
         Command::History(args) => history::execute(args, context),
         Command::Hosts(args) => hosts::execute(args, context).await,
+        Command::Gc(args) => gc::execute(args, context).await,
+        Command::Backups(args) => backups::execute(args, context).await,
         Command::Completions { shell } => Ok(completions::completions(*shell)),
         Command::Man { directory } => completions::man(directory),
         Command::Docs { directory } => reference::write(directory),

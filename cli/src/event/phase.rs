@@ -47,6 +47,8 @@ pub enum Phase {
     RollingBack,
     /// It runs a command.
     Running,
+    /// It drops what nobody needs any more.
+    Cleaning,
 }
 
 impl Phase {
@@ -63,6 +65,7 @@ impl Phase {
             Self::Confirming => "confirming",
             Self::RollingBack => "rolling back",
             Self::Running => "running",
+            Self::Cleaning => "cleaning up",
         }
     }
 }

@@ -125,6 +125,10 @@ impl Answer {
                 .because(excerpt(&self.stderr))
                 .help(format!("see what fills it: nixfleet run --host {} -- df -h", host.name));
         }
+        if self.stderr.contains("unrecognized subcommand") {
+            return bad_answer(host, "the NixFleet on the host is older than this command", &self.stderr)
+                .help(format!("bring it up to date: nixfleet apply --host {}", host.name));
+        }
         let exit = self.exit.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
         bad_answer(host, &format!("the host gave no answer, but {exit}"), &self.stderr)
     }

@@ -2,8 +2,10 @@
 
 mod answer;
 mod apply;
+mod backups;
 mod change;
 mod delivery;
+mod gc;
 mod health;
 mod plan;
 mod rollback;
@@ -21,6 +23,8 @@ use crate::ssh::Session;
 
 pub use answer::Answer;
 pub use apply::apply;
+pub use backups::{Shown, backups, drop_backups, show_backup};
+pub use gc::{gc, plan_gc};
 pub use health::health;
 pub use plan::{Activators, Wanted, plan};
 pub use rollback::{plan_rollback, rollback};

@@ -1,13 +1,16 @@
 //! What people see. Results go to standard output, progress and questions to standard error.
 
 mod alike;
+mod backups;
 mod clean;
 mod diff;
+mod gc;
 mod health;
 mod history;
 mod plan;
 mod print;
 mod progress;
+mod size;
 mod status;
 mod style;
 mod summary;
@@ -15,12 +18,15 @@ mod table;
 mod totals;
 mod waves;
 
+pub use backups::{backups, dropped, drops};
 pub use clean::clean;
+pub use gc::{gc_plans, gc_reports};
 pub use health::health;
 pub use history::{entries, entry};
 pub use plan::plans;
 pub use print::{err, json, lost, out};
 pub use progress::Progress;
+pub use size::size;
 pub use status::{statuses, tally_of_statuses};
 pub use style::{HOST_COLOURS, paint};
 pub use summary::{after_blocked, hosts, results, tally};

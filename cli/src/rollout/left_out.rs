@@ -48,7 +48,7 @@ pub fn reason(host: &Host, today: &str) -> Option<String> {
 }
 
 /// The pin of a host, as long as it holds.
-fn pin<'a>(host: &'a Host, today: &str) -> Option<&'a Pin> {
+pub fn pin<'a>(host: &'a Host, today: &str) -> Option<&'a Pin> {
     host.pin.as_ref().filter(|pin| !has_expired(pin, today))
 }
 

@@ -13,6 +13,7 @@ mod outline;
 #[cfg(test)]
 mod play;
 mod record;
+mod referred;
 mod schedule;
 #[cfg(test)]
 mod schedule_rules;
@@ -30,10 +31,11 @@ mod waves_tests;
 pub use driver::{Driver, Work};
 pub use hosts::Hosts;
 pub use id::RolloutId;
-pub use left_out::{described, part, reason, reason_at, today, without_canaries};
+pub use left_out::{described, part, pin, reason, reason_at, today, without_canaries};
 pub use origin::Origin;
 pub use outline::{Budget, Outline, policy_for};
 pub use record::{Head, Planned, Record};
+pub use referred::open_passages;
 pub use state::State;
 pub use told::Told;
 pub use undone::Undone;

@@ -139,3 +139,23 @@ fn records_of_the_first_nixfleet_are_read() {
         assert_eq!(told.hosts.keys().collect::<Vec<_>>(), ["web-1"], "{rollout}");
     }
 }
+
+#[test]
+fn only_a_rollout_that_can_go_on_holds_what_it_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = StateDir::at(directory.path());
+    let generation = |number: u64| Some(Generation { number, closure: format!("/nix/store/{number}") });
+    for (end, before) in [(End::Paused, 6), (End::Complete, 4), (End::RolledBack, 2)] {
+        let id = RolloutId::draw();
+        let mut record = Record::begin(&state, &head(&id)).unwrap();
+        for (host, outcome, after) in [("a", Outcome::Ok, before + 1), ("b", Outcome::Unchanged, before)] {
+            let Happening::HostEnded(host_end) = ended(host, outcome) else { panic!("{host}") };
+            let host_end = HostEnd { before: generation(before), after: generation(after), ..host_end };
+            record.write(Happening::HostEnded(host_end)).unwrap();
+        }
+        record.write(Happening::RolloutEnded { end, duration_ms: 1 }).unwrap();
+    }
+    let passages = crate::rollout::open_passages(&state).unwrap();
+    let shown: Vec<String> = passages["a"].iter().map(ToString::to_string).collect();
+    assert_eq!((shown, passages.len()), (vec!["6:7".to_owned()], 1));
+}

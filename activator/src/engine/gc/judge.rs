@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::engine::journal::Journal;
 use crate::engine::state::State;
 use crate::engine::status::last_run;
-use crate::gc::{Judged, Need, Request, Retention};
+use crate::gc::{Judged, Need, Passage, Request, Retention};
 use crate::host::Host;
 use crate::host::profile::{self, Profile};
 use crate::problem::{Code, Problem};
@@ -61,6 +61,8 @@ pub fn judge(
     let numbers = || generations.iter().map(|info| info.generation.number);
     let before = |current: &u64| numbers().filter(|number| number < current).max();
     let previous: BTreeSet<u64> = references.current.iter().filter_map(before).collect();
+    let stands = |passage: &&Passage| references.current.iter().any(|current| passage.touches(*current));
+    let resumable: Vec<&Passage> = request.rollouts.iter().filter(stands).collect();
     // The newest stays in any case: the next generation gets the number after it, and no number may come twice.
     let newest = match request.retention {
         Retention::Newest(count) => count.max(1),
@@ -80,7 +82,7 @@ pub fn judge(
             (references.open.contains(&number), Need::Transaction),
             (request.pinned.contains(&number), Need::Pinned),
             (request.pinned_to_unknown, Need::PinnedRevision),
-            (request.rollouts.contains(&number), Need::Rollout),
+            (resumable.iter().any(|passage| passage.touches(number)), Need::Rollout),
             (index >= from, Need::Newest),
             (is_young(info), Need::Young),
         ];
@@ -131,7 +133,7 @@ mod tests {
         assert_eq!(going(&judged), [1, 2, 5, 6, 7, 8]);
         let asked = Request {
             pinned: BTreeSet::from([2]),
-            rollouts: BTreeSet::from([6]),
+            rollouts: BTreeSet::from([Passage { before: 6, after: 9 }, Passage { before: 3, after: 4 }]),
             ..request(Retention::Newest(1))
         };
         let judged = judge(&all, &at(9), &asked, NOW);
@@ -168,18 +170,24 @@ mod tests {
         fn nothing_goes_that_is_needed(
             ages in prop::collection::btree_map(1..30_u64, 0..90_u64, 0..20),
             current in numbers(), open in numbers(), last in numbers(),
-            pinned in numbers(), rollouts in numbers(), retention in retention(),
+            pinned in numbers(), passages in prop::collection::btree_set((1..30_u64, 1..30_u64), 0..4),
+            retention in retention(),
         ) {
             let all: Vec<_> = ages.iter().map(|(number, age)| generation(*number, *age)).collect();
             let references = References { current, open, last };
+            let rollouts = passages.iter().map(|(before, after)| Passage { before: *before, after: *after }).collect();
             let asked = Request { retention, pinned, pinned_to_unknown: false, rollouts };
             let judged = judge(&all, &references, &asked, NOW);
             let gone: BTreeSet<u64> = going(&judged).into_iter().collect();
             let stay: Vec<_> =
                 all.iter().filter(|info| !gone.contains(&info.generation.number)).cloned().collect();
 
-            for kept in [&references.current, &references.open, &references.last, &asked.pinned, &asked.rollouts] {
+            for kept in [&references.current, &references.open, &references.last, &asked.pinned] {
                 prop_assert!(gone.is_disjoint(kept));
+            }
+            for Passage { before, after } in &asked.rollouts {
+                let stands = references.current.contains(before) || references.current.contains(after);
+                prop_assert!(!stands || (!gone.contains(before) && !gone.contains(after)));
             }
             // The way back leads where it led.
             for current in &references.current {

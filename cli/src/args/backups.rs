@@ -1,0 +1,106 @@
+//! `nixfleet backups`.
+
+use clap::{Args, Subcommand};
+
+use super::age::age;
+use super::{FlakeArgs, TargetArgs};
+
+/// What `backups` is asked.
+#[derive(Clone, Debug, Args)]
+pub struct BackupsArgs {
+    #[command(subcommand)]
+    pub what: BackupsCommand,
+}
+
+/// What can be done with backups.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BackupsCommand {
+    /// List what NixFleet kept on hosts before it replaced or removed it: hand edits and originals
+    List(BackupsListArgs),
+    /// Print the content of a backup
+    Show(BackupsShowArgs),
+    /// Drop backups from hosts
+    Drop(BackupsDropArgs),
+}
+
+/// Flags of `backups list`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nixfleet backups list                     of all hosts
+  nixfleet backups list --path /etc/nginx   of what stood at this path, or below it")]
+pub struct BackupsListArgs {
+    #[command(flatten)]
+    pub targets: TargetArgs,
+
+    /// Only backups of this path or of what is below it; a pattern such as '/etc/*.conf' means several
+    #[arg(long, help_heading = "Backups", value_name = "PATH")]
+    pub path: Vec<String>,
+}
+
+/// Flags of `backups show`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nixfleet backups show web-1 /etc/nginx/nginx.conf                   the newest backup of this path
+  nixfleet backups show web-1 /etc/nginx/nginx.conf --generation 7    what the change to generation 7 replaced
+  nixfleet backups show web-1 /etc/nginx/nginx.conf --original        what stood there before NixFleet
+  nixfleet backups show web-1 /etc/motd | diff - ./motd               exactly as it was, for a program")]
+pub struct BackupsShowArgs {
+    #[command(flatten)]
+    pub flake: FlakeArgs,
+
+    /// The host
+    pub host: String,
+
+    /// The path that it is a backup of, or where the backup stands on the host
+    pub path: String,
+
+    /// The backup that the change to this generation made
+    #[arg(long, help_heading = "Backups", value_name = "N", conflicts_with = "original")]
+    pub generation: Option<u64>,
+
+    /// What stood there before NixFleet managed the path
+    #[arg(long, help_heading = "Backups")]
+    pub original: bool,
+}
+
+/// Flags of `backups drop`.
+#[derive(Clone, Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+#[command(after_help = "\
+Examples:
+  nixfleet backups drop --older-than 90d --dry-run           what would go
+  nixfleet backups drop --host web-1 --path '/etc/nginx/*'   all of these paths on one host
+  nixfleet backups drop --original /etc/motd                 the original of a path that is still managed
+
+An original stays as long as its path is managed: it comes back when management ends. Only --original, with the very path,
+drops it all the same; the path is then removed when management ends, and nothing comes back.")]
+pub struct BackupsDropArgs {
+    #[command(flatten)]
+    pub targets: TargetArgs,
+
+    /// Backups of this path or of what is below it; a pattern such as '/etc/*.conf' means several
+    #[arg(long, help_heading = "Backups", value_name = "PATH", group = "which")]
+    pub path: Vec<String>,
+
+    /// Of those, or of all, only backups that are older than this: 12h, 30d, 8w
+    #[arg(long, help_heading = "Backups", value_name = "AGE", value_parser = age, group = "which")]
+    pub older_than: Option<u64>,
+
+    /// All backups
+    #[arg(long, help_heading = "Backups", group = "which")]
+    pub all: bool,
+
+    /// The original of this very path, although it would come back when management of the path ends
+    #[arg(long, help_heading = "Backups", value_name = "PATH", group = "which")]
+    pub original: Vec<String>,
+
+    /// Show what would go, and change nothing
+    #[arg(long, help_heading = "Backups")]
+    pub dry_run: bool,
+
+    /// Do not ask before dropping backups
+    #[arg(short, long, help_heading = "Backups")]
+    pub yes: bool,
+}

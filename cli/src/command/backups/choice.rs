@@ -1,0 +1,165 @@
+//! Which backups are meant. Pure.
+
+use std::collections::BTreeSet;
+
+use globset::{GlobBuilder, GlobMatcher};
+use nixfleet_activate::backup::{Backup, Backups, Kind};
+use nixfleet_activate::problem::{Code, Problem};
+
+/// Paths, or patterns of paths.
+#[derive(Clone, Debug)]
+pub struct Paths(Vec<GlobMatcher>);
+
+impl Paths {
+    /// Reads patterns as a shell does: `*` and `?` stand for no slash, `**` for any directories.
+    ///
+    /// # Errors
+    /// One cannot be read, or is no absolute path.
+    pub fn of(patterns: &[String]) -> Result<Self, Problem> {
+        let malformed = |pattern: &String, why: String| {
+            Problem::new(Code::Usage, "the path of a backup cannot be read")
+                .at(pattern)
+                .because(why)
+                .help("an absolute path, or a pattern such as '/etc/nginx/*.conf'")
+        };
+        let matcher = |pattern: &String| {
+            if !pattern.starts_with('/') {
+                return Err(malformed(pattern, "it does not begin with a slash".to_owned()));
+            }
+            let plain = pattern.trim_end_matches('/');
+            let glob = GlobBuilder::new(plain).literal_separator(true).build();
+            glob.map(|glob| glob.compile_matcher()).map_err(|error| malformed(pattern, error.to_string()))
+        };
+        patterns.iter().map(matcher).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether no path is named.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a path is meant, or stands below one that is.
+    pub fn mean(&self, path: &str) -> bool {
+        let ends = path.match_indices('/').skip(1).map(|(at, _)| at).chain([path.len()]);
+        ends.into_iter().any(|end| self.0.iter().any(|glob| glob.is_match(&path[..end])))
+    }
+}
+
+/// Which backups are to be dropped.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Of these paths; of all where none is named.
+    pub paths: Paths,
+    /// Older than so many seconds.
+    pub older_than: Option<u64>,
+    /// All of them.
+    pub all: bool,
+    /// The originals of these paths, although they would come back.
+    pub originals: BTreeSet<String>,
+}
+
+/// What would go from a host, and what is spared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// These go.
+    pub drop: Vec<Backup>,
+    /// Meant, but they come back when management of their paths ends.
+    pub spared: Vec<Backup>,
+}
+
+impl Choice {
+    /// Chooses among the backups of a host.
+    pub fn among(&self, backups: &Backups) -> Chosen {
+        let mut chosen = Chosen::default();
+        for backup in &backups.backups {
+            let is_named = backup.kind == Kind::Original && self.originals.contains(&backup.path);
+            if is_named || (self.means(backup, backups.at) && !backup.needed) {
+                chosen.drop.push(backup.clone());
+            } else if self.means(backup, backups.at) {
+                chosen.spared.push(backup.clone());
+            }
+        }
+        chosen
+    }
+
+    fn means(&self, backup: &Backup, now: u64) -> bool {
+        let of_path = if self.paths.is_empty() {
+            self.all || self.older_than.is_some()
+        } else {
+            self.paths.mean(&backup.path)
+        };
+        of_path && self.older_than.is_none_or(|age| now.saturating_sub(backup.since) >= age)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn backups() -> Backups {
+        let backup = |kind, path, since, needed: bool| {
+            let place = format!("/var/lib/nixfleet/{path}{since}");
+            json!({ "kind": kind, "path": path, "place": place, "since": since, "size": 1, "mode": "0644", "needed": needed })
+        };
+        let all = [
+            backup("original", "/etc/motd", 10, true),
+            backup("hand-edit", "/etc/motd", 50, false),
+            backup("hand-edit", "/etc/nginx/conf.d/a.conf", 20, false),
+            backup("hand-edit", "/etc/nginx/nginx.conf", 90, false),
+            backup("original", "/srv/old", 5, false),
+        ];
+        serde_json::from_value(json!({ "schema": 1, "at": 100, "backups": all })).unwrap()
+    }
+
+    fn choice(paths: &[&str]) -> Choice {
+        let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
+        let paths = Paths::of(&paths).unwrap();
+        Choice { paths, older_than: None, all: false, originals: BTreeSet::new() }
+    }
+
+    fn names(backups: &[Backup]) -> Vec<String> {
+        backups.iter().map(|backup| format!("{}@{}", backup.path, backup.since)).collect()
+    }
+
+    fn dropped(choice: &Choice) -> Vec<String> {
+        names(&choice.among(&backups()).drop)
+    }
+
+    #[test]
+    fn a_path_means_what_is_below_it_and_a_star_no_slash() {
+        let nginx = ["/etc/nginx/conf.d/a.conf@20", "/etc/nginx/nginx.conf@90"];
+        for all_of_nginx in ["/etc/nginx", "/etc/nginx/", "/etc/nginx/**", "/etc/ng*"] {
+            assert_eq!(dropped(&choice(&[all_of_nginx])), nginx, "{all_of_nginx}");
+        }
+        assert_eq!(dropped(&choice(&["/etc/nginx/*.conf"])), nginx[1..]);
+        assert_eq!(dropped(&choice(&["/etc/ngin"])), [""; 0]);
+        for bad in ["etc/motd", "*", "/etc/[", ""] {
+            assert!(Paths::of(&[bad.to_owned()]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_original_that_is_needed_goes_only_by_its_very_path() {
+        let all = Choice { all: true, ..choice(&[]) };
+        let chosen = all.among(&backups());
+        assert_eq!(chosen.drop.len(), 4);
+        assert_eq!(names(&chosen.spared), ["/etc/motd@10"]);
+        let named = Choice { originals: BTreeSet::from(["/etc/motd".to_owned()]), ..choice(&[]) };
+        assert_eq!(dropped(&named), ["/etc/motd@10"], "and nothing else");
+        let pattern = Choice { originals: BTreeSet::from(["/etc/*".to_owned()]), ..choice(&[]) };
+        assert_eq!(dropped(&pattern), [""; 0]);
+    }
+
+    #[test]
+    fn an_age_narrows_down_the_paths() {
+        let old = Choice { older_than: Some(60), ..choice(&[]) };
+        assert_eq!(dropped(&old), ["/etc/nginx/conf.d/a.conf@20", "/srv/old@5"]);
+        let old_of_path = Choice { older_than: Some(60), ..choice(&["/srv"]) };
+        assert_eq!(dropped(&old_of_path), ["/srv/old@5"]);
+        // A clock that went back makes nothing old.
+        let early = Backups { at: 0, ..backups() };
+        assert_eq!(old.among(&early).drop, []);
+    }
+}

@@ -1,0 +1,87 @@
+//! `nixfleet backups list`, and the question it shares with `drop`.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Instant;
+
+use nixfleet_activate::backup::Backups;
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::Outcome;
+
+use super::choice::Paths;
+use crate::args::BackupsListArgs;
+use crate::command::{Context, targets};
+use crate::document::{BackupsView, HostResult};
+use crate::event::{Happening, Phase};
+use crate::exit::Exit;
+use crate::orchestrate::each;
+use crate::ssh::Session;
+use crate::{remote, render};
+
+/// What a host says of its backups: nothing where it was not asked, and no list where it is not managed.
+pub type Said = Option<Result<Option<Backups>, Problem>>;
+
+/// Lists the backups of the hosts.
+///
+/// # Errors
+/// The command came to no host.
+pub async fn execute(args: &BackupsListArgs, context: &Context) -> anyhow::Result<Exit> {
+    let paths = Paths::of(&args.path)?;
+    let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
+    let sessions = targets::sessions(hosts, &args.targets)?;
+    let began = Instant::now();
+    let said = ask(&sessions, args.targets.at_once(), context).await?;
+    let results: Vec<HostResult> = sessions
+        .iter()
+        .zip(said)
+        .map(|(session, said)| {
+            let result =
+                result(&session.host().name, said, |backup| paths.is_empty() || paths.mean(&backup.path));
+            context.events.say(Happening::HostEnded(result.end(began.elapsed())));
+            result
+        })
+        .collect();
+    context.show(&render::backups(&results));
+    context.finish(results, None)
+}
+
+/// Asks each host for its backups.
+///
+/// # Errors
+/// Only a bug.
+pub async fn ask(
+    sessions: &[Arc<Session>],
+    parallel: NonZeroUsize,
+    context: &Context,
+) -> anyhow::Result<Vec<Said>> {
+    let said = each(sessions.to_vec(), parallel, &context.interrupt, |session| {
+        let events = context.events.clone();
+        async move {
+            let host = session.host().name.clone();
+            events.say(Happening::HostPhase { host, phase: Phase::Looking });
+            remote::backups(&session).await
+        }
+    });
+    said.await
+}
+
+/// The backups of a host that are meant.
+pub fn result(
+    name: &str,
+    said: Said,
+    is_meant: impl Fn(&nixfleet_activate::backup::Backup) -> bool,
+) -> HostResult {
+    match said {
+        None => HostResult::new(name, Outcome::Skipped),
+        Some(Err(problem)) => HostResult::failed(name, problem),
+        Some(Ok(None)) => {
+            let reason = Some("not managed yet".to_owned());
+            HostResult { reason, ..HostResult::new(name, Outcome::Unchanged) }
+        }
+        Some(Ok(Some(mut list))) => {
+            list.backups.retain(is_meant);
+            let view = BackupsView { list: list.backups, disk: list.disk, ..BackupsView::default() };
+            HostResult { backups: Some(Box::new(view)), ..HostResult::new(name, Outcome::Ok) }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! `nixfleet backups`.
+
+mod choice;
+mod discard;
+mod list;
+mod show;
+
+use crate::args::{BackupsArgs, BackupsCommand};
+use crate::command::Context;
+use crate::exit::Exit;
+
+/// Lists, shows or drops what was kept on hosts.
+///
+/// # Errors
+/// The command came to no host.
+pub async fn execute(args: &BackupsArgs, context: &Context) -> anyhow::Result<Exit> {
+    match &args.what {
+        BackupsCommand::List(args) => list::execute(args, context).await,
+        BackupsCommand::Show(args) => show::execute(args, context).await,
+        BackupsCommand::Drop(args) => discard::execute(args, context).await,
+    }
+}

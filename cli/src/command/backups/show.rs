@@ -1,0 +1,96 @@
+//! `nixfleet backups show`.
+
+use std::io::{IsTerminal, Write};
+use std::time::Instant;
+
+use nixfleet_activate::backup::{Backup, Content};
+use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::Outcome;
+
+use crate::args::{BackupsShowArgs, SelectionArgs};
+use crate::command::{Context, targets};
+use crate::document::{BackupsView, HostResult};
+use crate::event::{Happening, Phase};
+use crate::exit::Exit;
+use crate::remote::{self, Shown};
+use crate::render::{self, clean};
+use crate::ssh::{Session, Sockets};
+
+/// Prints the content of a backup: as text on a terminal, byte for byte elsewhere.
+///
+/// # Errors
+/// The command came to no host, or the content cannot be shown there.
+pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Result<Exit> {
+    let selection = SelectionArgs { host: vec![args.host.clone()], ..SelectionArgs::default() };
+    let mut hosts = targets::select(&args.flake, &selection, context).await?.hosts;
+    let (Some(host), true) = (hosts.pop(), hosts.is_empty()) else {
+        return Err(Problem::new(Code::Selection, "a backup is shown of one host, not of several")
+            .at(&args.host)
+            .help("name one host: nixfleet hosts lists them")
+            .into());
+    };
+    let session = Session::new(host, &Sockets::open()?, 1, 0)?;
+    let name = session.host().name.clone();
+    context.events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Looking });
+    let began = Instant::now();
+    let shown = Shown { path: &args.path, generation: args.generation, original: args.original };
+    let found = remote::show_backup(&session, shown).await;
+    let printed = found.and_then(|(head, bytes)| {
+        let text = print(&head, &bytes, context)?;
+        let list = vec![head.backup];
+        Ok(BackupsView { list, content: text, ..BackupsView::default() })
+    });
+    let result = match printed {
+        Ok(view) => HostResult { backups: Some(Box::new(view)), ..HostResult::new(name, Outcome::Ok) },
+        Err(problem) => HostResult::failed(name, problem),
+    };
+    context.events.say(Happening::HostEnded(result.end(began.elapsed())));
+    if context.output.is_for_programs() {
+        return context.finish(vec![result], None);
+    }
+    if let Some(problem) = &result.problem {
+        render::err(format_args!("error: {}", clean(&problem.to_string())));
+    }
+    Ok(context.exit(&[result]))
+}
+
+/// Prints it, or returns it for the document.
+fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<String>, Problem> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    let binary = || {
+        Problem::new(Code::Usage, "the backup is no text")
+            .at(&head.backup.path)
+            .because("a terminal or a JSON document cannot show it")
+            .help("write it to a file: nixfleet backups show HOST PATH >FILE")
+    };
+    if context.output.events {
+        return Ok(None);
+    }
+    if context.output.json {
+        return text.map(|text| Some(text.to_owned())).ok_or_else(binary);
+    }
+    others(&head.others);
+    if std::io::stdout().is_terminal() {
+        let text = clean(text.ok_or_else(binary)?);
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        render::out(&format!("{text}{end}"));
+    } else {
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(bytes).and_then(|()| out.flush());
+        written.map_err(|error| Problem::new(Code::Usage, "the backup cannot be written").because(error))?;
+    }
+    Ok(None)
+}
+
+/// Says that there are others, where it matters which one was meant.
+fn others(others: &[Backup]) {
+    if others.is_empty() {
+        return;
+    }
+    let word = |backup: &Backup| match backup.generation {
+        Some(number) => format!("--generation {number}"),
+        None => "--original".to_owned(),
+    };
+    let words: Vec<String> = others.iter().map(word).collect();
+    render::err(format_args!("this is the newest backup of the path; older ones: {}", words.join(", ")));
+}

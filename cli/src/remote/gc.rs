@@ -1,0 +1,54 @@
+//! Drops generations of a host that nobody needs.
+
+use nixfleet_activate::gc::{GcPlan, GcReport, Request, Retention};
+use nixfleet_activate::problem::Problem;
+
+use super::{ask, operator};
+use crate::ssh::Session;
+
+/// Asks which generations would go; nothing where the host is not managed. One SSH exec.
+///
+/// # Errors
+/// The host cannot be reached, gives no root, or its activator refuses.
+pub async fn plan_gc(session: &Session, request: &Request) -> Result<Option<GcPlan>, Problem> {
+    let flags = flags(request);
+    let arguments: Vec<&str> =
+        ["", "--dry-run"].into_iter().chain(flags.iter().map(String::as_str)).collect();
+    let script = include_str!("scripts/gc.sh");
+    let answer = ask(session, script, &arguments, Vec::new(), session.to_answer()).await?;
+    match answer.activator {
+        Some(_) => answer.document().map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Drops the generations that a plan named, and has the store collected where that is wanted. One SSH exec.
+///
+/// # Errors
+/// There is no report: the host cannot be reached, or its activator refuses.
+pub async fn gc(
+    session: &Session,
+    request: &Request,
+    plan: &GcPlan,
+    collect: bool,
+) -> Result<GcReport, Problem> {
+    let (flags, who, at) = (flags(request), operator(), plan.at.to_string());
+    let collecting = if collect { "collect" } else { "" };
+    let own = [collecting, "--expect", &plan.fingerprint, "--at", &at, "--by", &who];
+    let arguments: Vec<&str> = own.into_iter().chain(flags.iter().map(String::as_str)).collect();
+    let script = include_str!("scripts/gc.sh");
+    let answer = ask(session, script, &arguments, Vec::new(), session.to_change()).await?;
+    answer.document()
+}
+
+/// The request, as the activator takes it.
+fn flags(request: &Request) -> Vec<String> {
+    let retention = match request.retention {
+        Retention::Newest(count) => format!("--keep={count}"),
+        Retention::Younger(seconds) => format!("--older-than={seconds}"),
+    };
+    let pinned = request.pinned.iter().map(|number| format!("--pinned={number}"));
+    let unknown = request.pinned_to_unknown.then(|| "--pinned-to-unknown".to_owned());
+    let rollouts = request.rollouts.iter().map(|number| format!("--rollout={number}"));
+    [retention].into_iter().chain(pinned).chain(unknown).chain(rollouts).collect()
+}

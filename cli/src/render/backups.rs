@@ -1,0 +1,164 @@
+//! Backups on hosts.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+use nixfleet_activate::backup::Backup;
+
+use super::size::{moment, room, size};
+use super::style::{BOLD, YELLOW, outcome_style, paint};
+use super::{clean, hosts, indented, table};
+use crate::document::{BackupsView, HostResult};
+
+/// All backups of all hosts.
+pub fn backups(results: &[HostResult]) -> String {
+    list(results, &TimeZone::system())
+}
+
+fn list(results: &[HostResult], zone: &TimeZone) -> String {
+    let listed = |view: &BackupsView| view.list.clone();
+    let text = lines(results, listed, zone);
+    format!("{text}{}", problems(results))
+}
+
+/// Backups that would go, and those that are spared.
+pub fn drops(results: &[HostResult]) -> String {
+    going(results, &TimeZone::system())
+}
+
+fn going(results: &[HostResult], zone: &TimeZone) -> String {
+    let mut text = lines(results, |view| view.list.clone(), zone);
+    for result in results {
+        for backup in result.backups.iter().flat_map(|view| &view.spared) {
+            let (host, path) = (clean(&result.host), clean(&backup.path));
+            let why = "it comes back when management of the path ends; to drop it all the same: --original";
+            let _ =
+                writeln!(text, "{} {host}: the original of {path}: {why} {path}", paint(YELLOW, "stays:"));
+        }
+    }
+    format!("{text}{}", problems(results))
+}
+
+/// What went from each host.
+pub fn dropped(results: &[HostResult]) -> String {
+    let rows = results.iter().map(|result| {
+        let report = result.backups.as_ref().and_then(|view| view.report.as_ref());
+        let dropped = report.map(|report| report.dropped.as_slice()).unwrap_or_default();
+        vec![
+            result.host.clone(),
+            paint(outcome_style(result.outcome), result.outcome),
+            dropped.len().to_string(),
+            size(sum(dropped)),
+            room(report.and_then(|report| report.disk)),
+        ]
+    });
+    let table = table(&["host", "outcome", "dropped", "size", "free now"], rows);
+    format!("{table}{}", problems(results))
+}
+
+fn sum(backups: &[Backup]) -> u64 {
+    backups.iter().fold(0, |bytes, backup| bytes.saturating_add(backup.size))
+}
+
+fn lines(results: &[HostResult], of: impl Fn(&BackupsView) -> Vec<Backup>, zone: &TimeZone) -> String {
+    let mut rows = Vec::new();
+    let (mut count, mut bytes, mut having) = (0, 0_u64, 0);
+    for result in results {
+        let found = result.backups.as_deref().map(&of).unwrap_or_default();
+        count += found.len();
+        bytes = bytes.saturating_add(sum(&found));
+        having += usize::from(!found.is_empty());
+        rows.extend(found.iter().map(|backup| row(&result.host, backup, zone)));
+    }
+    if count == 0 {
+        return "No backups.\n".to_owned();
+    }
+    let noun = if count == 1 { "backup" } else { "backups" };
+    let total = format!("{count} {noun}, {}, on {}\n", size(bytes), hosts(having));
+    table(&["host", "path", "why", "generation", "kept", "size", "mode", ""], rows) + &total
+}
+
+fn row(host: &str, backup: &Backup, zone: &TimeZone) -> Vec<String> {
+    let note = match (backup.needed, backup.link) {
+        (true, _) => "comes back when management ends",
+        (false, true) => "a link",
+        (false, false) => "",
+    };
+    vec![
+        host.to_owned(),
+        clean(&backup.path).replace(['\n', '\t'], " "),
+        backup.kind.as_str().to_owned(),
+        backup.generation.map_or_else(|| "-".to_owned(), |number| number.to_string()),
+        moment(backup.since, zone),
+        size(backup.size),
+        backup.mode.to_string(),
+        note.to_owned(),
+    ]
+}
+
+/// Why a host has no backups to show, or kept them.
+fn problems(results: &[HostResult]) -> String {
+    let mut text = String::new();
+    for result in results {
+        let report = result.backups.as_ref().and_then(|view| view.report.as_ref());
+        let recovered = report.and_then(|report| report.recovered.as_deref());
+        let recovered = recovered.map(|what| format!("recovered: {}", clean(what)));
+        let problem = result.problem.as_ref().map(|problem| clean(&problem.to_string()));
+        let lines: Vec<String> = recovered.into_iter().chain(problem).collect();
+        if !lines.is_empty() {
+            let _ = write!(text, "\n{}\n{}", paint(BOLD, &result.host), indented(&lines.join("\n")));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_activate::report::Outcome;
+    use serde_json::json;
+
+    use super::*;
+
+    fn backup(path: &str, kind: &str, needed: bool) -> Backup {
+        let generation = (kind == "hand-edit").then_some(7);
+        serde_json::from_value(json!({
+            "kind": kind, "path": path, "place": "/var/lib/nixfleet/x", "generation": generation,
+            "since": 1_795_183_402, "size": 1536, "mode": "0640", "needed": needed,
+        }))
+        .unwrap()
+    }
+
+    fn host(list: Vec<Backup>, spared: Vec<Backup>) -> HostResult {
+        let view = BackupsView { list, spared, ..BackupsView::default() };
+        HostResult { backups: Some(Box::new(view)), ..HostResult::new("web-1", Outcome::Ok) }
+    }
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn each_backup_says_whose_it_is_and_why_it_was_kept() {
+        let edit = backup("/etc/\u{1b}[2Jmotd", "hand-edit", false);
+        let all = [host(vec![edit, backup("/etc/motd", "original", true)], vec![])];
+        expect_test::expect![[r#"
+            host   path           why        generation  kept              size     mode
+            web-1  /etc/␛[2Jmotd  hand edit  7           2026-11-20 14:03  1.5 KiB  0640
+            web-1  /etc/motd      original   -           2026-11-20 14:03  1.5 KiB  0640  comes back when management ends
+            2 backups, 3.0 KiB, on 1 host
+        "#]].assert_eq(&plain(&list(&all, &TimeZone::UTC)));
+        assert_eq!(list(&[host(vec![], vec![])], &TimeZone::UTC), "No backups.\n");
+    }
+
+    #[test]
+    fn an_original_that_is_spared_says_how_to_drop_it() {
+        let edit = backup("/etc/motd", "hand-edit", false);
+        let all = [host(vec![edit], vec![backup("/etc/motd", "original", true)])];
+        expect_test::expect![[r#"
+            host   path       why        generation  kept              size     mode
+            web-1  /etc/motd  hand edit  7           2026-11-20 14:03  1.5 KiB  0640
+            1 backup, 1.5 KiB, on 1 host
+            stays: web-1: the original of /etc/motd: it comes back when management of the path ends; to drop it all the same: --original /etc/motd
+        "#]].assert_eq(&plain(&going(&all, &TimeZone::UTC)));
+    }
+}

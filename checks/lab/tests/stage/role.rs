@@ -94,6 +94,16 @@ impl Stage {
         self.0.operator().unwrap().types(line).unwrap()
     }
 
+    /// The same, with the JSON document that it prints.
+    pub fn types_for_json(&self, line: &str) -> (Finished, Value) {
+        self.0.operator().unwrap().types_for_json(line).unwrap()
+    }
+
+    /// Replaces a text in a file of the fleet.
+    pub fn edits(&self, file: &str, from: &str, to: &str) {
+        self.0.operator().unwrap().edits(file, from, to).unwrap();
+    }
+
     /// What systemd says of a unit.
     pub fn property(&self, unit: &str, property: &str) -> String {
         self.web().ask(&format!("systemctl show --value --property={property} -- {unit}")).unwrap()

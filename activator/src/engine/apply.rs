@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::bystanders::{Bystanders, Missing};
 use super::health::{Health, May};
 use super::journal::{self, Journal, Phase};
 use super::planner::{self, Planned};
@@ -173,13 +174,16 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
         Err(_) if is_committed(host, &journal) => report.steps_done = journal.operations.len(),
         Err(problem) => {
             let undone = undo::undo(host, &journal, Moment::Running);
-            report.outcome = match undone {
-                Ok(()) if journal.has_touched() => Outcome::RolledBack,
-                Ok(()) => Outcome::Blocked,
+            report.outcome = match &undone {
+                Ok(_) if journal.has_touched() => Outcome::RolledBack,
+                Ok(_) => Outcome::Blocked,
                 Err(_) => Outcome::Failed,
             };
             return Err(match undone {
-                Ok(()) => problem,
+                Ok(notes) => {
+                    report.notes.extend(notes);
+                    problem
+                }
                 Err(undo) => {
                     let why = undo.why.clone().unwrap_or_default();
                     undo.because(format!("{problem}\nand then it could not be undone: {why}"))
@@ -216,7 +220,17 @@ fn execute_all(change: &Change<'_>, report: &mut Report, journal: &mut Journal) 
     activator::install(host, planned.state.activator, acting)?;
     let accounts = bring_accounts(host, planned, journal)?;
     journal.enter(host, Phase::Swapping)?;
-    let (rest, watch) = execute::execute(host, &planned.state, &target.manifest.units, journal)?;
+    let units = &target.manifest.units;
+    let (rest, mut watch) = execute::execute(host, &planned.state, units, journal)?;
+    if let Some(bystanders) = Bystanders::of(host, journal, units) {
+        let (started, missing) = bystanders.bring_back()?;
+        match missing.iter().find_map(Missing::problem) {
+            Some(problem) => return Err(problem),
+            None => report.notes.extend(missing.iter().map(Missing::note)),
+        }
+        let ours = started.iter().filter_map(|unit| Some((unit, execute::wanted(units, unit)?.settle())));
+        watch.add_all(ours)?;
+    }
     // What is tried here is tried while units show that they stay up, and the confirmation is on its way.
     let settled = || settle::settle(&watch, *window, health.patience());
     let alone = || window.iter().for_each(Window::leave_to_checks);

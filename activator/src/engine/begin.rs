@@ -5,6 +5,7 @@ use std::io;
 
 use rustix::fs::Stat;
 
+use super::bystanders;
 use super::journal::{Facts, Journal, Operation, Phase, Replaced};
 use super::planner::Planned;
 use super::slots::{self, CONTENT, KEPT, ORIGINALS, SLOTS};
@@ -21,7 +22,7 @@ use crate::values::{AbsPath, ManagedPath};
 /// Looks up everything that undoing each step would need.
 ///
 /// # Errors
-/// [`Code::HostFile`] or [`Code::UnsafePath`].
+/// [`Code::HostFile`] or [`Code::UnsafePath`]; [`Code::Unit`] where systemd does not answer.
 pub fn begin(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> Result<Journal, Problem> {
     let transaction = planned.state.transaction + 1;
     let before = planned.plan.current.clone();
@@ -38,8 +39,9 @@ pub fn begin(host: &Host, planned: &Planned, target: &Target, holder: Holder) ->
     let steps = planned.plan.steps.iter().enumerate();
     let operations = steps.map(|(index, step)| beginner.operation(index, step)).collect::<Result<_, _>>()?;
     let after = Generation { number, closure: target.closure.clone() };
+    let before_units = bystanders::before(host, &planned.plan.steps, &planned.observed)?;
     let (schema, phase) = (Journal::SCHEMA, Phase::Preparing);
-    Ok(Journal { schema, transaction, holder, phase, before, after, operations })
+    Ok(Journal { schema, transaction, holder, phase, before, after, operations, before_units })
 }
 
 /// Paths that become directories, and paths that are none afterwards.

@@ -3,16 +3,18 @@
 //! It is on the disk before the first change and goes after the last. It never says how far a run came: undoing looks
 //! at what stands where, so that it may itself be interrupted and begun again at any time.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::slots::{self, SLOTS};
 use crate::host::accounts::Account;
 use crate::host::lock::Holder;
-use crate::host::systemd::UnitState;
+use crate::host::systemd::{Running, UnitState};
 use crate::host::{HOME, Host};
 use crate::plan::{Generation, Step};
 use crate::problem::{Code, Problem};
-use crate::values::AbsPath;
+use crate::values::{AbsPath, UnitName};
 
 /// The name of the journal under [`HOME`].
 pub const RECORD: &str = "journal.json";
@@ -35,6 +37,18 @@ pub struct Journal {
     pub after: Generation,
     /// What is done, in order.
     pub operations: Vec<Operation>,
+    /// What ran before, where units are started or stopped; older journals do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_units: Option<Before>,
+}
+
+/// What ran before a transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// Every unit that was up, with its `ActiveState`.
+    pub running: Running,
+    /// Those among them that systemd may stop together with units of the transaction.
+    pub along: BTreeSet<UnitName>,
 }
 
 /// How far a transaction can have come.

@@ -12,6 +12,7 @@
 //! - [`stage`][], [`owners`][], [`keep`][], [`slots`][], [`flush`][]: everything new made ready, everything old
 //!   kept
 //! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
+//! - [`bystanders`][]: units that are started and stopped along with those of the steps
 //! - [`health`]: the health checks of a change
 //! - [`window`][]: a change that has to be confirmed
 //! - [`settle`][]: a change that has to show that it holds
@@ -25,6 +26,7 @@ pub mod account;
 pub mod apply;
 pub mod backups;
 pub mod begin;
+pub mod bystanders;
 pub mod commit;
 pub mod diff;
 pub mod execute;

@@ -6,6 +6,7 @@ use std::io::Read;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
+use super::bystanders;
 use super::diff::{diff, package_changes};
 use super::health;
 use super::observe::{Observed, observe};
@@ -44,6 +45,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let observed = observe(host, &state, &target.manifest)?;
     let diff = diff(&state, target.desired(), &observed);
     let obstacles = obstacles(host, &diff.steps);
+    let along = bystanders::warnings(host, &diff.steps, &observed)?;
     let plan = Plan {
         schema: SCHEMA,
         host: target.manifest.host.clone(),
@@ -60,7 +62,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(home_objection(host))
             .chain(health::objections(host, target))
             .collect(),
-        warnings: diff.warnings,
+        warnings: diff.warnings.into_iter().chain(along).collect(),
         health_checks: None,
         applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
     };

@@ -20,6 +20,8 @@ struct Recovered {
     /// The generation in force now; it was committed, or it is the one before.
     generation: Option<Generation>,
     committed: bool,
+    /// What ran before, is no part of its change, and does not come back.
+    notes: Vec<String>,
 }
 
 impl Recovered {
@@ -29,7 +31,8 @@ impl Recovered {
             |generation| format!("generation {}", generation.number),
         );
         let ended = if self.committed { "had reached" } else { "was taken back to" };
-        format!("an interrupted run ({}) {ended} {name}", self.journal.holder)
+        let notes: String = self.notes.iter().map(|note| format!("; {note}")).collect();
+        format!("an interrupted run ({}) {ended} {name}{notes}", self.journal.holder)
     }
 
     fn report(&self, host: &Host) -> Report {
@@ -51,7 +54,7 @@ impl Recovered {
             after: self.generation.clone(),
             steps_done: if self.committed { self.journal.operations.len() } else { 0 },
             kept: if self.committed { self.journal.kept() } else { Vec::new() },
-            notes: Vec::new(),
+            notes: self.notes.clone(),
             problem: (!self.committed).then(|| interrupted(why)),
             recovered: Some(self.words()),
             health_checks: Vec::new(),
@@ -78,14 +81,14 @@ fn put_right(host: &Host, moment: Moment) -> Result<Option<Recovered>, Problem> 
     };
     let (state, _) = State::read(host)?;
     let committed = state.transaction == journal.transaction;
-    let generation = if committed {
+    let (generation, notes) = if committed {
         commit::finish(host, &journal)?;
-        Some(journal.after.clone())
+        (Some(journal.after.clone()), Vec::new())
     } else {
-        undo::undo(host, &journal, moment)?;
-        journal.before.clone()
+        let notes = undo::undo(host, &journal, moment)?;
+        (journal.before.clone(), notes)
     };
-    Ok(Some(Recovered { journal, generation, committed }))
+    Ok(Some(Recovered { journal, generation, committed, notes }))
 }
 
 /// Puts a host right on its own account, not as the beginning of another run, and notes what became of the run that

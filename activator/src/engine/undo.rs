@@ -33,11 +33,12 @@ pub enum Moment {
     Booting,
 }
 
-/// Undoes everything and closes the journal. All is tried, whatever fails on the way.
+/// Undoes everything and closes the journal. All is tried, whatever fails on the way. Returns what ran before, is no
+/// part of the transaction, and does not come back.
 ///
 /// # Errors
 /// [`Code::Recovery`] with what failed first; the journal stays, and the next run tries again.
-pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<(), Problem> {
+pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<Vec<String>, Problem> {
     let mut undoer = Undoer {
         host,
         journal,
@@ -46,13 +47,14 @@ pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<(), Proble
         became: became_directories(journal),
         touched: BTreeSet::new(),
         failures: Vec::new(),
+        notes: Vec::new(),
     };
     undoer.all();
     if undoer.failures.is_empty() {
         undoer.failures.extend(close(host, journal).err());
     }
-    match undoer.failures.into_iter().next() {
-        None => Ok(()),
+    match std::mem::take(&mut undoer.failures).into_iter().next() {
+        None => Ok(undoer.notes),
         Some(problem) => {
             Err(Problem::new(Code::Recovery, "The host could not be brought back to how it was")
                 .at(problem.location.clone().unwrap_or_default())
@@ -82,6 +84,7 @@ struct Undoer<'a> {
     became: BTreeMap<&'a str, u64>,
     touched: BTreeSet<String>,
     failures: Vec<Problem>,
+    notes: Vec<String>,
 }
 
 impl Undoer<'_> {
@@ -96,7 +99,11 @@ impl Undoer<'_> {
         }
         let synced = sync_directories(self.host, &self.touched);
         self.failures.extend(synced.err());
-        self.failures.extend(units.iter().flat_map(|units| units.bring_back(self.moment)));
+        if let Some(units) = units {
+            let back = units.bring_back(self.moment);
+            self.failures.extend(back.failures);
+            self.notes.extend(back.notes);
+        }
     }
 
     fn one(&mut self, operation: &Operation, swapping: bool) -> Result<(), Problem> {

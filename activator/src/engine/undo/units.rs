@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Moment;
+use crate::engine::bystanders::{Bystanders, Missing};
 use crate::engine::execute::{unit_job, wanted};
 use crate::engine::journal::{Facts, Journal};
 use crate::engine::state::State;
@@ -12,10 +13,22 @@ use crate::manifest::Unit;
 use crate::problem::Problem;
 use crate::values::UnitName;
 
+/// Nothing is known of what is declared, nor asked for.
+static UNKNOWN: BTreeMap<UnitName, Unit> = BTreeMap::new();
+
 pub(super) struct Units<'a> {
     host: &'a Host,
     journal: &'a Journal,
     systemd: Systemd,
+}
+
+/// How bringing units back went.
+#[derive(Default)]
+pub(super) struct Back {
+    /// What failed.
+    pub(super) failures: Vec<Problem>,
+    /// What ran before, is no part of the transaction, and does not come back.
+    pub(super) notes: Vec<String>,
 }
 
 impl<'a> Units<'a> {
@@ -35,11 +48,11 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// With the old files. Returns what failed.
-    pub(super) fn bring_back(&self, moment: Moment) -> Vec<Problem> {
+    /// With the old files.
+    pub(super) fn bring_back(&self, moment: Moment) -> Back {
         match moment {
             Moment::Running => self.bring_up(),
-            Moment::Booting => self.boot_on(),
+            Moment::Booting => Back { failures: self.boot_on(), notes: Vec::new() },
         }
     }
 
@@ -73,6 +86,8 @@ impl<'a> Units<'a> {
             .map(|(_, unit, _)| unit)
             .collect();
         failures.extend(self.systemd.job(Verb::Stop, &units).err());
+        let bystanders = Bystanders::of(self.host, self.journal, &UNKNOWN);
+        failures.extend(bystanders.and_then(|bystanders| bystanders.stop_newcomers().err()));
         failures
     }
 
@@ -90,7 +105,7 @@ impl<'a> Units<'a> {
     }
 
     /// Starts again, with the old files, what ran before and was stopped or started anew meanwhile.
-    fn bring_up(&self) -> Vec<Problem> {
+    fn bring_up(&self) -> Back {
         let mut failures = Vec::new();
         if self.journal.reloads_daemon() {
             failures.extend(self.systemd.daemon_reload().err());
@@ -121,6 +136,13 @@ impl<'a> Units<'a> {
             });
             failures.extend(self.systemd.carry_out(&jobs.collect::<Vec<_>>()).err());
         }
-        failures
+        // Only now: what they depend on is up again.
+        let mut notes = Vec::new();
+        match Bystanders::of(self.host, self.journal, &units).map(|bystanders| bystanders.bring_back()) {
+            Some(Ok((_, missing))) => notes.extend(missing.iter().map(Missing::note)),
+            Some(Err(problem)) => failures.push(problem),
+            None => {}
+        }
+        Back { failures, notes }
     }
 }

@@ -13,6 +13,9 @@ use crate::host::command;
 use crate::problem::Problem;
 use crate::values::UnitName;
 
+/// How long to wait for what systemd does by itself: its own default for a start.
+const AT_REST_LIMIT: Duration = Duration::from_secs(90);
+
 /// One thing that is done to one unit.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
@@ -88,11 +91,28 @@ impl Systemd {
 
     /// Waits until no unit is in between two states: what runs behind a oneshot counts for it, too.
     fn settle(self, units: &[&UnitName], limit: Duration) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
+        self.wait(units, limit, UnitState::is_moving)
+    }
+
+    /// Waits until systemd has done to units what it set out to do by itself, and tells how they stand then.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::Unit`] where systemd does not answer.
+    pub fn at_rest(self, units: &[&UnitName]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
+        self.wait(units, AT_REST_LIMIT, |state| state.has_job || state.is_moving())
+    }
+
+    fn wait(
+        self,
+        units: &[&UnitName],
+        limit: Duration,
+        is_moving: impl Fn(&UnitState) -> bool,
+    ) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let deadline = Instant::now() + limit;
         let mut pause = Duration::from_millis(20);
         loop {
             let states = self.show(units)?;
-            let moving = units.iter().filter_map(|unit| states.get(*unit)).any(UnitState::is_moving);
+            let moving = units.iter().filter_map(|unit| states.get(*unit)).any(&is_moving);
             if !moving || Instant::now() >= deadline {
                 return Ok(states);
             }

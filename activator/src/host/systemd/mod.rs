@@ -6,10 +6,12 @@
 //! - [`verb`][]: what can be done to one
 //! - [`job`][]: the doing, and how it went
 //! - [`watch`][]: whether what was started stays up
+//! - [`running`][]: all that runs, and what is started and stopped along with units
 //! - [`verdict`][]: why a unit is not where it should be
 
 mod job;
 mod order;
+mod running;
 mod span;
 mod state;
 mod verb;
@@ -21,7 +23,8 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use job::Job;
-pub use state::UnitState;
+pub use running::Running;
+pub use state::{Refuses, UnitState};
 pub use verb::Verb;
 pub use watch::Watch;
 

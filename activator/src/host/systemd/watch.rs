@@ -38,6 +38,23 @@ impl Watch {
         self.units.insert(unit.clone(), Instant::now() + settle);
     }
 
+    /// Watches units that were started along with others. One call of `systemctl`, if there are any.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::Unit`] where systemd does not answer.
+    pub fn add_all<'u>(
+        &mut self,
+        units: impl Iterator<Item = (&'u UnitName, Option<Duration>)>,
+    ) -> Result<(), Problem> {
+        let settle: BTreeMap<&UnitName, Option<Duration>> = units.collect();
+        let Some(systemd) = self.systemd else { return Ok(()) };
+        let states = systemd.show(&settle.keys().copied().collect::<Vec<_>>())?;
+        for (unit, settle) in settle {
+            self.add(unit, &states.get(unit).cloned().unwrap_or_default(), settle);
+        }
+        Ok(())
+    }
+
     /// When the last of them has stayed up for long enough; nothing where that is so already.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {

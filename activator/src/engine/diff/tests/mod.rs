@@ -81,6 +81,7 @@ impl Simulated {
             before: None,
             after: after.clone(),
             operations: steps.into_iter().map(operation).collect(),
+            before_units: None,
         };
         self.state = state_after(&self.state, &self.observed, target, &journal);
         self.observed.profile.current = Some(after.clone());

@@ -1,15 +1,11 @@
-//! Units of every kind on a real host: what a change does to each, what fails takes the host back, and a roll-back ends
-//! where it should.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
+//! What a change does to units of every kind, and what fails takes the host back.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stage::assert_says;
-use stage::role::{Stage, enabled, logs, runs, service, stat};
+
+use crate::stage::assert_says;
+use crate::stage::role::{Stage, enabled, logs, runs, service, stat};
 
 #[test]
 fn services_change_as_their_kind_asks_and_come_back_as_they_were() {

@@ -1,0 +1,94 @@
+//! Units that no step names: what systemd takes down with others, or starts with them, is as before when all is done.
+
+use serde_json::{Value, json};
+
+use crate::stage::assert_says;
+use crate::stage::role::{Stage, enabled, runs, service, stat};
+
+/// A service that runs as long as others do.
+fn tied(ties: &str, version: u32) -> String {
+    format!("[Unit]\n{ties}\n{}", runs(version))
+}
+
+/// Adds units by hand, and starts them.
+fn by_hand<const N: usize>(stage: &Stage, units: [(&str, String); N]) {
+    let files = stage.web().files().unwrap();
+    for (name, text) in &units {
+        files.write(&format!("/run/systemd/system/{name}"), text).unwrap();
+    }
+    let names: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
+    stage.web().ask(&format!("systemctl daemon-reload; systemctl start {}", names.join(" "))).unwrap();
+}
+
+#[track_caller]
+fn assert_active(stage: &Stage, units: &[&str]) {
+    for unit in units {
+        assert_eq!(stage.unit(unit).active, "active", "{unit}");
+    }
+}
+
+#[test]
+fn what_goes_down_with_a_unit_comes_back_with_it() {
+    let stage = Stage::set();
+    let needs = "Requires=dep.service\nAfter=dep.service";
+    let bound = "BindsTo=dep.service\nAfter=dep.service";
+    let declares = |dep: &str, more: &[(&str, Value)]| {
+        let dep = format!("[Unit]\nDescription={}\nOnFailure=alarm.service\n{}", dep.len(), service(dep));
+        let mut units = json!({ "dep.service": enabled(&dep), "top.service": enabled(&tied(needs, 1)) });
+        units
+            .as_object_mut()
+            .unwrap()
+            .extend(more.iter().map(|(name, unit)| ((*name).to_owned(), unit.clone())));
+        stage.declares(&json!({ "systemd": { "units": units } }));
+    };
+    let good = "ExecStartPre=/bin/true\nExecStart=/usr/bin/sleep infinity";
+    declares(good, &[]);
+    stage.applies();
+    by_hand(
+        &stage,
+        [
+            ("own.service", tied(needs, 1)),
+            ("bound.service", tied(bound, 1)),
+            ("far.service", tied("Requires=own.service\nAfter=own.service", 1)),
+            ("old.service", runs(1)),
+        ],
+    );
+    let alarm = stage.web().files().unwrap();
+    alarm.write("/run/systemd/system/alarm.service", runs(1)).unwrap();
+    stage.web().ask("systemctl daemon-reload").unwrap();
+    let all = ["dep.service", "top.service", "own.service", "bound.service", "far.service", "old.service"];
+
+    // It fails before its main process, so that what hangs on it is not started again. The snapshots say that all is as
+    // before, the alarm too.
+    declares("ExecStartPre=/bin/false\nExecStart=/usr/bin/sleep infinity", &[]);
+    stage.fails("rolled-back", "NF-406", &["dep.service"]);
+    assert_active(&stage, &all);
+    declares("ExecStart=/bin/false", &[]);
+    stage.fails("rolled-back", "NF-406", &["dep.service"]);
+    assert_active(&stage, &all);
+
+    // A unit of ours that another one takes down for good.
+    declares(good, &[("rival.service", enabled(&tied("Conflicts=top.service", 1)))]);
+    stage.fails("rolled-back", "NF-406", &["top.service", "rival.service", "Conflicts"]);
+    assert_active(&stage, &all);
+
+    // A unit of somebody else, which a unit of ours says to replace, is named.
+    declares(good, &[("new.service", enabled(&tied("Conflicts=old.service", 1)))]);
+    let finished = stage.types("nixfleet apply --yes --host web-1");
+    assert_says(&finished, 0, &["old.service ran before and does not any more", "new.service"]);
+    assert_active(&stage, &["new.service", "dep.service", "top.service", "own.service", "bound.service"]);
+    stage.rolls_back();
+    assert_active(&stage, &["dep.service", "top.service", "own.service", "bound.service", "far.service"]);
+
+    // A change that works.
+    declares(&format!("{good}\nEnvironment=V=2"), &[]);
+    stage.applies();
+    assert_active(&stage, &["dep.service", "top.service", "own.service", "bound.service", "far.service"]);
+
+    // What stays down since what it needs goes for good: the plan says so, and the outcome.
+    stage.declares_units([("top.service", stat(&runs(1)))]);
+    let plan = stage.types("nixfleet plan --host web-1");
+    assert_says(&plan, 0, &["own.service", "bound.service", "depends on dep.service"]);
+    let finished = stage.types("nixfleet apply --yes --host web-1");
+    assert_says(&finished, 0, &["own.service ran before and does not any more"]);
+}

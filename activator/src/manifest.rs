@@ -350,13 +350,55 @@ pub struct Unit {
     /// Refuse it where systemd finds something wrong with it.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub verify: bool,
+    /// What its text says of how it can be handled.
+    #[serde(default, skip_serializing_if = "Handling::is_nothing")]
+    pub handling: Handling,
 }
+
+/// What the text of a unit and of its drop-ins says of how systemd lets it be handled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Handling {
+    /// `RefuseManualStart=`, where it is stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuses_start: Option<bool>,
+    /// `RefuseManualStop=`, where it is stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuses_stop: Option<bool>,
+    /// It states how it is reloaded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reloads: bool,
+    /// The one service that a socket starts, and that must be down when the socket starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activates: Option<UnitName>,
+}
+
+impl Handling {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where units of the administrator stand, from systemd.unit(5).
+pub const UNITS: &str = "/etc/systemd/system/";
 
 impl Unit {
     /// How long to wait for its start, where something is said.
     #[must_use]
     pub fn start_limit(&self) -> Option<Duration> {
         self.start_timeout.map(Duration::from_secs)
+    }
+
+    /// Other names that its links give it.
+    pub fn aliases(&self) -> impl Iterator<Item = UnitName> {
+        let names = self.links.iter().filter_map(|link| link.strip_prefix(UNITS));
+        names.filter(|name| !name.contains('/')).filter_map(|name| name.parse().ok())
+    }
+
+    /// The units that its links hang on: those that start it.
+    pub fn wanted_by(&self) -> impl Iterator<Item = UnitName> {
+        let directories = self.links.iter().filter_map(|link| link.strip_prefix(UNITS)?.split_once('/'));
+        directories.filter_map(|(directory, _)| directory.rsplit_once('.')?.0.parse().ok())
     }
 
     /// How long it has to stay up, where something is said.

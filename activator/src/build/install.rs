@@ -25,7 +25,7 @@ impl Install {
         text: &str,
         is_enabled: impl Fn(&UnitName) -> bool,
     ) -> Result<Self, Vec<String>> {
-        let mut section = Section::read(text);
+        let mut section = Section::read(text, "Install");
         let mut mistakes = Vec::new();
         let instance = section.last("DefaultInstance").map(|instance| {
             unit.instance(&instance)
@@ -66,17 +66,17 @@ impl Install {
     }
 }
 
-/// The words of each key of `[Install]`.
+/// The words of each key of a section.
 #[derive(Default)]
-struct Section(BTreeMap<String, Vec<String>>);
+pub(super) struct Section(BTreeMap<String, Vec<String>>);
 
 impl Section {
-    fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str, name: &str) -> Self {
         let mut section = Self::default();
         let mut inside = false;
         for line in logical_lines(text) {
             if line.starts_with('[') {
-                inside = line == "[Install]";
+                inside = line.trim_matches(['[', ']']) == name;
             } else if inside && let Some((key, value)) = line.split_once('=') {
                 let words = section.0.entry(key.trim().to_owned()).or_default();
                 if value.trim().is_empty() {
@@ -89,7 +89,7 @@ impl Section {
         section
     }
 
-    fn last(&mut self, key: &str) -> Option<String> {
+    pub(super) fn last(&mut self, key: &str) -> Option<String> {
         self.0.remove(key)?.pop()
     }
 

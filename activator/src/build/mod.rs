@@ -2,10 +2,12 @@
 //!
 //! - [`parse`][]: JSON → [`Intent`], naming every element that does not fit
 //! - [`mod@compile`]: [`Intent`] → [`crate::manifest::Manifest`], naming everything a host would reject
+//! - `handling`: what the text of a unit says of how it can be handled
 //! - [`install`][]: the `[Install]` section of a unit → the links that enable it
 
 pub mod compile;
 mod entries;
+mod handling;
 mod health;
 pub mod install;
 pub mod parse;

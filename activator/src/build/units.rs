@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::compile::Compiler;
 use super::install::Install;
 use crate::intent;
-use crate::manifest::{Access, Entry, FileEntry, LinkEntry, OnChange, OnConflict, Unit};
+use crate::manifest::{Access, Entry, FileEntry, Handling, LinkEntry, OnChange, OnConflict, Unit};
 use crate::values::{ManagedPath, Mode, Owner, UnitName};
 
 /// Where the administrator's units stand, from systemd.unit(5).
@@ -62,6 +62,17 @@ impl<'a> Compiler<'a> {
             let path = format!("{DIRECTORY}/{name}.d/{}", drop_in.name);
             files.extend(self.unit_file(&option, &path, &drop_in.text, unit.on_conflict));
         }
+        let own = unit.text.as_deref();
+        let texts = own.into_iter().chain(unit.drop_ins.iter().map(|drop_in| drop_in.text.as_str()));
+        let handling = Handling::read(name, &texts.collect::<Vec<_>>().join("\n"), own.is_some());
+        let reloadable = matches!(name.suffix(), "mount" | "target" | "slice") || handling.reloads;
+        if own.is_some() && unit.reload_if_changed && !reloadable {
+            self.reject(
+                format!("{option}.reloadIfChanged"),
+                format!("Unit {name} does not say how it is reloaded"),
+                "add ExecReload= to its [Service] section, or leave `reloadIfChanged` out: then it is restarted",
+            );
+        }
         let links = install.links.iter().filter_map(|(path, target)| {
             let path: ManagedPath = self.parse(option, &format!("{DIRECTORY}/{path}"))?;
             let link = LinkEntry { target: target.clone(), on_conflict: unit.on_conflict };
@@ -82,6 +93,7 @@ impl<'a> Compiler<'a> {
             start_timeout: unit.start_timeout,
             settle: unit.settle,
             verify: unit.verify,
+            handling,
         }
     }
 

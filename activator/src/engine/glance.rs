@@ -21,7 +21,6 @@ use crate::SCHEMA;
 use crate::host::Host;
 use crate::host::accounts::Accounts;
 use crate::host::profile::Profile;
-use crate::host::systemd::Systemd;
 use crate::host::walk::{self, Directory, Walk};
 use crate::manifest::{Group, Manifest, Package, Unit, User};
 use crate::plan::{PackageChanges, Plan};
@@ -86,9 +85,8 @@ fn observe_the_rest(
     manifest: &Manifest,
     (accounts, homes): (Accounts, Homes),
 ) -> Result<Observed, Problem> {
-    let units = Systemd::of(host);
-    let units = units.map(|systemd| systemd.show(&observe::units_of(state, manifest))).transpose()?;
-    Ok(Observed { paths: BTreeMap::new(), accounts, homes, units, profile: Profile::read(host)? })
+    let (units, absent) = observe::observe_units(host, state, manifest)?;
+    Ok(Observed { paths: BTreeMap::new(), accounts, homes, units, absent, profile: Profile::read(host)? })
 }
 
 /// A manifest of which only the paths of the entries are read.

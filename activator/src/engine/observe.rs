@@ -14,7 +14,7 @@ use crate::host::profile::Profile;
 use crate::host::systemd::{Systemd, UnitState};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, host_file};
-use crate::manifest::{Access, Entry, Manifest};
+use crate::manifest::{Access, Entry, Manifest, UNITS, Unit};
 use crate::plan::FileView;
 use crate::problem::Problem;
 use crate::values::{ManagedPath, Mode, Owner, UnitName};
@@ -30,6 +30,8 @@ pub struct Observed {
     pub homes: Homes,
     /// Units that are owned, wanted or named by files; nothing where no systemd runs.
     pub units: Option<BTreeMap<UnitName, UnitState>>,
+    /// Units that links of wanted units hang on, and that the host does not have.
+    pub absent: BTreeSet<UnitName>,
     /// Generations.
     pub profile: Profile,
 }
@@ -135,8 +137,32 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
         Ok((path.clone(), found))
     };
     let paths = wanted.into_iter().map(look).collect::<Result<_, Problem>>()?;
-    let units = Systemd::of(host).map(|systemd| systemd.show(&units_of(state, manifest))).transpose()?;
-    Ok(Observed { paths, accounts, homes, units, profile: Profile::read(host)? })
+    let (units, absent) = observe_units(host, state, manifest)?;
+    Ok(Observed { paths, accounts, homes, units, absent, profile: Profile::read(host)? })
+}
+
+/// Every unit that a plan may touch as it stands, and those that wanted units name in vain.
+///
+/// # Errors
+/// [`crate::problem::Code::Unit`] where systemd does not answer.
+pub fn observe_units(
+    host: &Host,
+    state: &State,
+    manifest: &Manifest,
+) -> Result<(Option<BTreeMap<UnitName, UnitState>>, BTreeSet<UnitName>), Problem> {
+    let Some(systemd) = Systemd::of(host) else { return Ok((None, BTreeSet::new())) };
+    let units = systemd.show(&units_of(state, manifest))?;
+    let enabled = manifest.units.values().filter(|unit| unit.enabled == Some(true));
+    let brought = |name: &UnitName| manifest.units.get(name).is_some_and(|unit| unit.enabled.is_some());
+    // Of templates systemd shows no more than the instances that run.
+    let templates = manifest.units.keys().filter(|name| name.is_template() && !name.is_family()).cloned();
+    let wanted = enabled.flat_map(Unit::wanted_by).chain(templates).filter(|name| !brought(name)).collect();
+    // Files of units that are about to go do not count.
+    let ours = |file: &str| {
+        let name = file.strip_prefix(UNITS).and_then(|name| name.parse::<UnitName>().ok());
+        name.is_some_and(|name| state.units.get(&name).is_some_and(|unit| unit.enabled.is_some()))
+    };
+    Ok((Some(units), systemd.absent(wanted, ours)?))
 }
 
 /// Every directory above paths, each once.
@@ -170,7 +196,11 @@ pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitNam
     });
     let units = state.units.iter().chain(&manifest.units);
     let managed = units.flat_map(|(name, unit)| [Some(name), unit.instance.as_ref()]).flatten();
-    managed.chain(owned).chain(wanted).collect::<BTreeSet<_>>().into_iter().collect()
+    // Systemd does not know yet what a new socket starts.
+    let known = |name: &UnitName| state.units.get(name).and_then(|unit| unit.handling.activates.as_ref());
+    let new = manifest.units.iter().filter(|(name, unit)| known(name) != unit.handling.activates.as_ref());
+    let activated = new.filter_map(|(_, unit)| unit.handling.activates.as_ref());
+    managed.chain(activated).chain(owned).chain(wanted).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Looks at one path after the other.

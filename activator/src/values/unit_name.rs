@@ -52,11 +52,46 @@ impl UnitName {
         self.stem().ends_with('@')
     }
 
+    /// Whether it is the common beginning of several units, `web-.service`: its drop-ins are those of each of them.
+    #[must_use]
+    pub fn is_family(&self) -> bool {
+        self.stem().trim_end_matches('@').ends_with('-')
+    }
+
+    /// Whether a unit is one of this family: `web-a.service` of `web-.service`, `web-a@b.service` of `web-@.service`.
+    #[must_use]
+    pub fn has_member(&self, unit: &Self) -> bool {
+        let prefix = self.stem().trim_end_matches('@');
+        let name = unit.stem().split('@').next().unwrap_or_default();
+        self.is_family()
+            && self.suffix() == unit.suffix()
+            && self.is_template() == unit.stem().contains('@')
+            && name.len() > prefix.len()
+            && name.starts_with(prefix)
+    }
+
+    /// A pattern that matches every instance of a template, and every member of a family; nothing for other units.
+    #[must_use]
+    pub fn pattern(&self) -> Option<String> {
+        match (self.is_template(), self.is_family()) {
+            (true, true) => Some(format!("{}*@*.{}", self.stem().trim_end_matches('@'), self.suffix())),
+            (true, false) | (false, true) => Some(format!("{}*.{}", self.stem(), self.suffix())),
+            (false, false) => None,
+        }
+    }
+
     /// The template an instance is made of: `web@.service` for `web@a.service`.
     #[must_use]
     pub fn template(&self) -> Option<Self> {
         let (prefix, instance) = self.stem().split_once('@')?;
         (!instance.is_empty()).then(|| Self(format!("{prefix}@.{}", self.suffix())))
+    }
+
+    /// What tells an instance from others, `a` of `web@a.service`.
+    #[must_use]
+    pub fn instance_name(&self) -> Option<&str> {
+        let (_, instance) = self.stem().split_once('@')?;
+        (!instance.is_empty()).then_some(instance)
     }
 
     /// The instance of a template; nothing where it is no template or the instance is no part of a unit name.
@@ -80,6 +115,20 @@ mod tests {
         {
             assert!(bad.parse::<UnitName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_family_knows_its_members() {
+        let unit = |name: &str| name.parse::<UnitName>().unwrap();
+        assert!(unit("web-.service").has_member(&unit("web-a.service")));
+        assert!(unit("web-@.service").has_member(&unit("web-a@b.service")));
+        for other in ["web-.service", "web.service", "web-a.socket", "web-a@b.service", "webs-a.service"] {
+            assert!(!unit("web-.service").has_member(&unit(other)), "{other}");
+        }
+        assert!(!unit("web.service").has_member(&unit("web-a.service")));
+        let patterns = ["web-.service", "web@.service", "web-@.service", "web.service"];
+        let patterns = patterns.map(|name| unit(name).pattern().unwrap_or_default());
+        assert_eq!(patterns, ["web-*.service", "web@*.service", "web-*@*.service", ""]);
     }
 
     #[test]

@@ -121,6 +121,10 @@ impl<'a> Differ<'a> {
         }
     }
 
+    fn warn(&mut self, subject: &impl ToString, what: impl Into<String>) {
+        self.warnings.push(Warning { subject: subject.to_string(), what: what.into() });
+    }
+
     fn drifted(&mut self, subject: &impl ToString, what: impl Into<String>) {
         self.drift.push(Drift { subject: subject.to_string(), what: what.into() });
     }

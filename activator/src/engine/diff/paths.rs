@@ -7,13 +7,10 @@ use super::drift::{access_drift, drift, is_wanted, keep_edited};
 use crate::engine::observe::{Found, directories_above};
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
-use crate::manifest::{Access, Entry, OnConflict};
+use crate::manifest::{Access, Entry, OnConflict, UNITS};
 use crate::plan::{FileView, Keep, Step};
 use crate::problem::{Code, Problem};
-use crate::values::{ManagedPath, Reserved};
-
-/// Where the units of the administrator stand.
-const UNITS: &str = "/etc/systemd/system/";
+use crate::values::{ManagedPath, Reserved, UnitName};
 
 /// Why something should stand at a path.
 #[derive(Clone, Copy)]
@@ -190,7 +187,11 @@ impl Differ<'_> {
                 return steps.writes.push(Step::Own { path: path.clone(), keep });
             }
             (_, None) => match on_conflict(entry) {
-                OnConflict::Fail => return self.problems.push(conflict(path)),
+                OnConflict::Fail => {
+                    let mut units = self.manifest.units.iter();
+                    let unit = units.find(|(_, unit)| unit.files.contains(path) || unit.links.contains(path));
+                    return self.problems.push(conflict(path, unit.map(|(name, _)| name)));
+                }
                 other => other.into(),
             },
             (_, Some(owned)) => {
@@ -261,7 +262,8 @@ const fn on_conflict(entry: &Entry) -> OnConflict {
     }
 }
 
-fn conflict(path: &ManagedPath) -> Problem {
+/// `unit`: whose file or link it is, if it is one.
+fn conflict(path: &ManagedPath, unit: Option<&UnitName>) -> Problem {
     let problem = Problem::new(
         Code::Conflict,
         "Something that NixFleet does not own stands at a managed path, and it differs",
@@ -270,11 +272,8 @@ fn conflict(path: &ManagedPath) -> Problem {
     if let Some(reserved) = Reserved::at(path) {
         return problem.because(&reserved.why).help(&reserved.help);
     }
-    let option = match path.strip_prefix(UNITS).map(|unit| unit.split(".d/").next().unwrap_or(unit)) {
-        Some(unit) => {
-            let unit = unit.rsplit('/').next().unwrap_or(unit);
-            format!("nixfleet.systemd.units.{unit:?}")
-        }
+    let option = match unit {
+        Some(unit) => format!("nixfleet.systemd.units.{:?}", &**unit),
         None => format!("nixfleet.files.{path:?}", path = &**path),
     };
     problem.help(format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\""))

@@ -79,10 +79,13 @@ impl<'a> Units<'a> {
         let mut failures = Vec::new();
         let now = self.now(&mut failures);
         let up = |unit: &UnitName| now.get(unit).is_some_and(|state| state.is_up() || state.is_failed());
+        // Its old text may refuse a stop that the new one allows.
+        let refuses =
+            |unit: &UnitName, before: &UnitState| before.refuses.stop && !is_same(now.get(unit), before);
         let units: Vec<&UnitName> = self
             .all()
             .into_iter()
-            .filter(|(_, unit, before)| !before.is_up() && up(unit))
+            .filter(|(_, unit, before)| up(unit) && (!before.is_up() || refuses(unit, before)))
             .map(|(_, unit, _)| unit)
             .collect();
         failures.extend(self.systemd.job(Verb::Stop, &units).err());
@@ -113,11 +116,13 @@ impl<'a> Units<'a> {
         let now = self.now(&mut failures);
         let mut jobs: Vec<(Verb, &UnitName)> = Vec::new();
         for (verb, unit, before) in self.all().into_iter().filter(|(_, _, before)| before.is_up()) {
-            let same = now.get(unit).filter(|state| state.is_up() && state.invocation == before.invocation);
-            match (same, verb) {
-                (Some(_), Verb::Reload) => jobs.push((Verb::Reload, unit)),
-                (Some(_), _) => {}
-                (None, _) => jobs.push((Verb::Restart, unit)),
+            let state = now.get(unit);
+            match (is_same(state, before), verb) {
+                (true, Verb::Reload) => jobs.push((Verb::Reload, unit)),
+                (true, _) => {}
+                // What is down can be started though it refuses to be stopped.
+                (false, _) if state.is_some_and(UnitState::is_up) => jobs.push((Verb::Restart, unit)),
+                (false, _) => jobs.push((Verb::Start, unit)),
             }
         }
         // How long they may take is what the generation says that comes back.
@@ -128,9 +133,9 @@ impl<'a> Units<'a> {
                 BTreeMap::default()
             }
         };
-        for verb in [Verb::Restart, Verb::Reload] {
-            let jobs = jobs.iter().filter(|(job, _)| *job == verb).map(|(_, unit)| Job {
-                verb,
+        for together in [Verb::Restart, Verb::Reload] {
+            let jobs = jobs.iter().filter(|(verb, _)| verb.goes_with(together)).map(|(verb, unit)| Job {
+                verb: *verb,
                 unit,
                 start_limit: wanted(&units, unit).and_then(Unit::start_limit),
             });
@@ -145,4 +150,9 @@ impl<'a> Units<'a> {
         }
         Back { failures, notes }
     }
+}
+
+/// Whether a unit is up as it was, and has not been started since.
+fn is_same(now: Option<&UnitState>, before: &UnitState) -> bool {
+    now.is_some_and(|now| now.is_up() && now.invocation == before.invocation)
 }

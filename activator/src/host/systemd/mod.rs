@@ -1,6 +1,7 @@
 //! Units, through `systemctl`.
 //!
 //! - [`state`][]: how units stand
+//! - [`presence`][]: whether there is such a unit
 //! - [`wiring`][]: what they wait for, what they start, and how long that may take
 //! - [`order`][]: in which order several of them are started, restarted and stopped
 //! - [`verb`][]: what can be done to one
@@ -11,6 +12,7 @@
 
 mod job;
 mod order;
+mod presence;
 mod running;
 mod span;
 mod state;

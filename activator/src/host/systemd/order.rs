@@ -34,22 +34,23 @@ pub(super) fn phases<'a>(jobs: &[(Verb, &'a UnitName)], wires: &BTreeMap<&UnitNa
     first.into_iter().chain(starting(verbs.collect(), wires)).collect()
 }
 
-/// Sockets that restart while their service is up, and these services. A socket is not started while its service runs:
-/// both have to be down for a moment.
+/// Sockets that start or restart while their service is up and restarts, and these services. A socket is not started
+/// while its service runs: both have to be down for a moment.
 fn bounced<'a>(jobs: &[(Verb, &'a UnitName)], wires: &BTreeMap<&UnitName, Wire>) -> BTreeSet<&'a UnitName> {
     let restarts = jobs.iter().filter(|(verb, _)| *verb == Verb::Restart).map(|(_, unit)| *unit);
-    let restarts: BTreeSet<&UnitName> = restarts.collect();
     let mut bounced = BTreeSet::new();
-    for service in &restarts {
+    for service in restarts {
         let Some(wire) = wires.get(service).filter(|wire| wire.is_up) else { continue };
-        let sockets = restarts.iter().filter(|socket| {
-            socket.suffix() == "socket"
+        let sockets = jobs.iter().filter(|(verb, socket)| {
+            verb.brings_up()
+                && socket.suffix() == "socket"
                 && wire.triggered_by.iter().any(|name| name == socket.as_ref() as &str)
         });
+        let sockets = sockets.map(|(_, socket)| *socket);
         let before = bounced.len();
         bounced.extend(sockets);
         if bounced.len() > before {
-            bounced.insert(*service);
+            bounced.insert(service);
         }
     }
     bounced
@@ -159,6 +160,12 @@ mod tests {
         assert_eq!(
             calls(&jobs, &[("web.service", service(false))]),
             ["restart a.service web.socket web.service"]
+        );
+        let starts =
+            jobs.map(|(_, unit)| (if unit == "web.socket" { Verb::Start } else { Verb::Restart }, unit));
+        assert_eq!(
+            calls(&starts, &[("web.service", service(true))]),
+            ["stop web.socket web.service", "restart a.service", "start web.socket web.service"]
         );
     }
 

@@ -10,7 +10,7 @@ use crate::values::UnitName;
 
 /// What is asked about each unit.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Result,ConditionResult,TriggeredBy,\
-                          Triggers,InvocationID,NRestarts,User,Job,CanStart,CanStop,CanReload,FragmentPath,OnFailure,\
+                          Triggers,InvocationID,NRestarts,User,Job,CanStart,CanStop,CanReload,FragmentPath,DropInPaths,OnFailure,\
                           Requires,Wants,BindsTo,Upholds,RequiredBy,RequisiteOf,BoundBy,ConsistsOf,PropagatesStopTo,\
                           Conflicts,ConflictedBy";
 /// Dependencies of others on a unit that have systemd stop these others when it stops the unit.
@@ -64,6 +64,9 @@ pub struct UnitState {
     /// The file it is read from; empty where there is none.
     #[serde(skip)]
     pub fragment: String,
+    /// Drop-ins that it is read from besides.
+    #[serde(skip)]
+    pub drop_ins: Vec<String>,
     /// Units that systemd stops when it stops this one.
     #[serde(skip)]
     pub stop_along: Vec<UnitName>,
@@ -126,7 +129,7 @@ impl UnitState {
 }
 
 impl Systemd {
-    /// Asks for the state of units, of all running instances where a template is named, and of what sockets start. A unit
+    /// Asks for the state of units, of all loaded instances and members where a template or a family is named, and of what sockets start. A unit
     /// that was named by an alias is there under both its names.
     ///
     /// # Errors
@@ -151,10 +154,8 @@ impl Systemd {
         if units.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let (templates, plain): (Vec<&UnitName>, Vec<&UnitName>) =
-            units.iter().partition(|unit| unit.is_template());
-        let instances: Vec<String> =
-            templates.iter().map(|template| template.replacen("@.", "@*.", 1)).collect();
+        let plain: Vec<&UnitName> = units.iter().copied().filter(|unit| !unit.is_template()).collect();
+        let instances: Vec<String> = units.iter().filter_map(|unit| unit.pattern()).collect();
         let names = plain.iter().map(|unit| &***unit).chain(instances.iter().map(String::as_str));
         let words: Vec<&str> = ["show", "--no-pager", PROPERTIES, "--"].into_iter().chain(names).collect();
         let finished = query(&words, &[])?;
@@ -190,6 +191,7 @@ fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (Uni
             has_job: !matches!(block.get("Job"), "" | "0"),
             absent: block.get("LoadState") == "not-found",
             fragment: block.get("FragmentPath").to_owned(),
+            drop_ins: block.words("DropInPaths"),
             stop_along: block.units(&STOP_ALONG),
             conflicts: block.units(&CONFLICTS),
             pulls_in: block.units(&PULLS_IN),

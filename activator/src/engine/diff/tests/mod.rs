@@ -2,6 +2,8 @@
 
 mod accounts;
 mod kinds;
+mod unit_limits;
+mod unit_names;
 mod units;
 
 use std::collections::BTreeMap;
@@ -105,9 +107,15 @@ impl Simulated {
         let found = diff(&self.state, desired, &self.observed);
         let steps = found.steps.iter().map(show::describe);
         let drift = found.drift.iter().map(|drift| format!("drift {}: {}", drift.subject, drift.what));
+        let warnings =
+            found.warnings.iter().map(|warning| format!("warning {}: {}", warning.subject, warning.what));
         let problems = found.problems.iter().map(ToString::to_string);
-        let lines: String =
-            steps.chain(drift).chain(problems).flat_map(|line| [line, "\n".to_owned()]).collect();
+        let lines: String = steps
+            .chain(drift)
+            .chain(warnings)
+            .chain(problems)
+            .flat_map(|line| [line, "\n".to_owned()])
+            .collect();
         expected.assert_eq(&lines);
     }
 }

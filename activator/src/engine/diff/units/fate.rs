@@ -40,6 +40,21 @@ impl Fates {
         self.0.iter().map(|(unit, (fate, why))| (unit, *fate, why.as_str()))
     }
 
+    /// A copy, to be gone through while fates change.
+    pub fn to_vec(&self) -> Vec<(UnitName, Fate, String)> {
+        self.0.iter().map(|(unit, (fate, why))| (unit.clone(), *fate, why.clone())).collect()
+    }
+
+    /// Takes the fate of a unit away.
+    pub fn remove(&mut self, unit: &UnitName) {
+        self.0.remove(unit);
+    }
+
+    /// What becomes of a unit.
+    pub fn of(&self, unit: &UnitName) -> Option<Fate> {
+        self.0.get(unit).map(|(fate, _)| *fate)
+    }
+
     /// The steps, before and after the files change.
     pub fn into_steps(self) -> UnitSteps {
         let mut steps = UnitSteps::default();
@@ -98,4 +113,5 @@ pub fn should_run(state: &UnitState) -> bool {
         && (!state.is_oneshot() || state.is_failed())
         && state.triggered_by.is_empty()
         && state.condition
+        && !state.refuses.start
 }

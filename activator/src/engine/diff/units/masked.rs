@@ -21,9 +21,7 @@ impl Differ<'_> {
             }
         }
         for (name, unit) in &self.manifest.units {
-            if unit.enabled.is_none()
-                && self.stays_masked(name)
-                && fates.iter().all(|(unit, ..)| unit != name)
+            if unit.enabled.is_none() && self.stays_masked(name) && fates.of(&self.unit_named(name)).is_none()
             {
                 self.problems.push(masked(name).because("its drop-ins would have no effect"));
             }

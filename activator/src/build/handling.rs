@@ -1,0 +1,64 @@
+//! What the text of a unit says of how systemd lets it be handled.
+
+use super::install::Section;
+use crate::manifest::Handling;
+use crate::values::UnitName;
+
+impl Handling {
+    /// Reads the text of a unit with those of its drop-ins behind it. `own`: the first is the unit's whole text.
+    pub(super) fn read(unit: &UnitName, text: &str, own: bool) -> Self {
+        let mut settings = Section::read(text, "Unit");
+        let mut service = Section::read(text, "Service");
+        let reloads = [("ExecReload", &mut service), ("PropagatesReloadTo", &mut settings)];
+        let reloads = reloads.into_iter().any(|(key, section)| section.last(key).is_some());
+        let notify = service.last("Type").is_some_and(|kind| kind == "notify-reload");
+        Self {
+            refuses_start: settings.last("RefuseManualStart").map(|value| is_true(&value)),
+            refuses_stop: settings.last("RefuseManualStop").map(|value| is_true(&value)),
+            reloads: reloads || notify,
+            activates: if own { activated(unit, text) } else { None },
+        }
+    }
+}
+
+/// The service of a socket; nothing for one that starts an instance for each connection.
+fn activated(unit: &UnitName, text: &str) -> Option<UnitName> {
+    let stem = unit.strip_suffix(".socket")?;
+    let mut socket = Section::read(text, "Socket");
+    if socket.last("Accept").is_some_and(|value| is_true(&value)) {
+        return None;
+    }
+    let stated = socket.last("Service").filter(|service| !service.contains('%'));
+    stated.unwrap_or_else(|| format!("{stem}.service")).parse().ok()
+}
+
+/// A boolean as systemd reads it.
+fn is_true(value: &str) -> bool {
+    ["1", "yes", "y", "true", "t", "on"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handling(unit: &str, text: &str) -> Handling {
+        Handling::read(&unit.parse().unwrap(), text, true)
+    }
+
+    #[test]
+    fn the_last_word_counts() {
+        let text = "[Unit]\nRefuseManualStop=yes\n[Service]\nRefuseManualStart=yes\nExecReload=/bin/true\n\
+                    [Unit]\nRefuseManualStop=no\n[Service]\nExecReload=\n";
+        let said = handling("a.service", text);
+        assert_eq!((said.refuses_start, said.refuses_stop, said.reloads), (None, Some(false), false));
+        assert!(handling("a.service", "[Service]\nType=notify-reload\n").reloads);
+    }
+
+    #[test]
+    fn a_socket_names_its_service() {
+        let service = |text: &str| handling("a.socket", text).activates.map(String::from);
+        assert_eq!(service("[Socket]\nListenStream=1\n").as_deref(), Some("a.service"));
+        assert_eq!(service("[Socket]\nService=b.service\n").as_deref(), Some("b.service"));
+        assert_eq!(service("[Socket]\nAccept=true\n"), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! Settings that would have no effect, or another than somebody may expect: the plan warns of them.
+
+use std::collections::BTreeSet;
+
+use super::Differ;
+use super::names::declared_as;
+use crate::host::systemd::UnitState;
+use crate::manifest::{Entry, Unit};
+use crate::values::UnitName;
+
+impl Differ<'_> {
+    pub(super) fn without_effect(&mut self) {
+        if self.observed.units.is_none() {
+            return;
+        }
+        let manifest = self.manifest;
+        for (name, unit) in &manifest.units {
+            self.hangs_on_nothing(name, unit);
+            if unit.enabled.is_none() && self.is_nowhere(name) {
+                self.warn(name, "there is no such unit on the host, so nothing reads its drop-ins");
+            }
+        }
+        for path in self.changed.clone() {
+            let Some(Entry::File(file)) = manifest.entries.get(&path) else { continue };
+            for (option, units) in
+                [("restartUnits", &file.restart_units), ("reloadUnits", &file.reload_units)]
+            {
+                for unit in units {
+                    self.does_nothing_to(unit, &format!("{option} of {path}"));
+                }
+            }
+        }
+    }
+
+    /// Links that enable a unit, and that systemd never comes upon.
+    fn hangs_on_nothing(&mut self, name: &UnitName, unit: &Unit) {
+        let targets = unit.wanted_by().filter(|target| self.is_nowhere(target));
+        for target in targets.collect::<BTreeSet<_>>().into_iter().filter(|_| unit.enabled == Some(true)) {
+            let what = format!(
+                "its [Install] section names {target}, which is neither on the host nor declared, so {target} never \
+                 starts it at boot. Services are usually WantedBy=multi-user.target, timers timers.target, sockets \
+                 sockets.target"
+            );
+            self.warn(name, what);
+        }
+    }
+
+    /// A unit that a file names in vain.
+    fn does_nothing_to(&mut self, unit: &UnitName, named_by: &str) {
+        let state = self.observed_state(unit, false);
+        if self.is_nowhere(unit) {
+            let what = format!("there is no such unit on the host, so {named_by} does nothing to it");
+            self.warn(unit, what);
+        } else if is_done(&state) && !self.starts(&self.unit_named(unit)) {
+            let when = if state.invocation.is_empty() { "has not run yet" } else { "has ended" };
+            let what = format!(
+                "not started by {named_by}: it is a oneshot that {when}, and only what runs is restarted"
+            );
+            self.warn(unit, what);
+        }
+    }
+
+    /// Whether a unit is neither on the host nor declared. Instances are looked for by their template, members not at all.
+    fn is_nowhere(&self, name: &UnitName) -> bool {
+        let units = &self.manifest.units;
+        let template = || name.template().and_then(|template| declared_as(units, &template));
+        if name.is_family() || declared_as(units, name).or_else(template).is_some() {
+            return false;
+        }
+        let goes = || declared_as(&self.state.units, name).is_some_and(|unit| !self.comes_back(&unit));
+        self.observed.absent.contains(name) || self.observed_state(name, false).absent || goes()
+    }
+
+    /// Whether the unit of somebody else remains where ours goes.
+    fn comes_back(&self, name: &UnitName) -> bool {
+        let before = self.state.units.get(name);
+        before.is_some_and(|unit| unit.files.iter().any(|path| self.was_there_before(path)))
+    }
+
+    /// Whether the change itself starts a unit.
+    fn starts(&self, unit: &UnitName) -> bool {
+        self.declared(unit).is_some_and(|unit| unit.files.iter().any(|path| self.changed.contains(path)))
+    }
+}
+
+/// A oneshot that is neither at work nor counts as active since; nothing else starts it.
+fn is_done(state: &UnitState) -> bool {
+    state.is_oneshot() && state.active == "inactive" && state.triggered_by.is_empty()
+}

@@ -1,0 +1,30 @@
+//! Which unit a name stands for: names are not units, since a unit may have several.
+
+use std::collections::BTreeMap;
+
+use super::Differ;
+use crate::manifest::Unit;
+use crate::values::UnitName;
+
+impl Differ<'_> {
+    /// The unit that a name stands for when the change is done; a unit that goes still counts.
+    pub(super) fn unit_named(&self, name: &UnitName) -> UnitName {
+        let declared = [&self.manifest.units, &self.state.units];
+        let declared = declared.into_iter().find_map(|units| declared_as(units, name));
+        declared.or_else(|| self.observed_state(name, false).id).unwrap_or_else(|| name.clone())
+    }
+}
+
+/// The unit of some that has a name, as its own or as an alias.
+pub(super) fn declared_as(units: &BTreeMap<UnitName, Unit>, name: &UnitName) -> Option<UnitName> {
+    if units.get(name).is_some_and(|unit| unit.enabled.is_some()) {
+        return Some(name.clone());
+    }
+    let has_alias = |alias: &UnitName| units.iter().find(|(_, unit)| unit.aliases().any(|own| own == *alias));
+    if let Some((unit, _)) = has_alias(name) {
+        return Some(unit.clone());
+    }
+    // An instance of a template that has the alias.
+    let (unit, _) = has_alias(&name.template()?)?;
+    unit.instance(name.instance_name()?)
+}

@@ -1,0 +1,52 @@
+//! Whether a host has a unit, asked without systemd where a file tells.
+
+use std::collections::BTreeSet;
+
+use super::Systemd;
+use crate::problem::Problem;
+use crate::values::UnitName;
+
+/// Where unit files are, from systemd.unit(5), and `/lib` as it was. Most stand in the first.
+const DIRECTORIES: [&str; 12] = [
+    "/usr/lib/systemd/system",
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/run/systemd/generator",
+    "/run/systemd/generator.early",
+    "/run/systemd/generator.late",
+    "/run/systemd/transient",
+    "/etc/systemd/system.control",
+    "/run/systemd/system.control",
+    "/etc/systemd/system.attached",
+    "/usr/local/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+impl Systemd {
+    /// Finds the units among some that are not on the host. `except`: files that do not count. Systemd is only asked about
+    /// those without a file, such as mounts that somebody made by hand.
+    ///
+    /// # Errors
+    /// [`crate::problem::Code::Unit`] where systemd does not answer.
+    pub fn absent(
+        self,
+        units: BTreeSet<UnitName>,
+        except: impl Fn(&str) -> bool,
+    ) -> Result<BTreeSet<UnitName>, Problem> {
+        let stands = |name: &str| {
+            let files = DIRECTORIES.iter().map(|directory| format!("{directory}/{name}"));
+            files.into_iter().any(|file| !except(&file) && std::fs::symlink_metadata(&file).is_ok())
+        };
+        let known = |unit: &UnitName| {
+            // A device has no file, and may be plugged in later.
+            unit.suffix() == "device"
+                || stands(unit)
+                || unit.template().is_some_and(|template| stands(&template))
+        };
+        let unknown: BTreeSet<UnitName> = units.into_iter().filter(|unit| !known(unit)).collect();
+        let states = self.show(&unknown.iter().collect::<Vec<_>>())?;
+        let loaded =
+            |unit: &UnitName| states.get(unit).is_some_and(|state| !state.absent && !except(&state.fragment));
+        Ok(unknown.into_iter().filter(|unit| !loaded(unit)).collect())
+    }
+}

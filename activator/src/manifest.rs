@@ -365,6 +365,9 @@ pub struct Handling {
     /// `RefuseManualStop=`, where it is stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refuses_stop: Option<bool>,
+    /// It does a piece of work and ends: `Type=oneshot`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub oneshot: bool,
     /// It states how it is reloaded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reloads: bool,

@@ -11,11 +11,12 @@ impl Handling {
         let mut service = Section::read(text, "Service");
         let reloads = [("ExecReload", &mut service), ("PropagatesReloadTo", &mut settings)];
         let reloads = reloads.into_iter().any(|(key, section)| section.last(key).is_some());
-        let notify = service.last("Type").is_some_and(|kind| kind == "notify-reload");
+        let kind = service.last("Type");
         Self {
             refuses_start: settings.last("RefuseManualStart").map(|value| is_true(&value)),
             refuses_stop: settings.last("RefuseManualStop").map(|value| is_true(&value)),
-            reloads: reloads || notify,
+            oneshot: kind.as_deref() == Some("oneshot"),
+            reloads: reloads || kind.as_deref() == Some("notify-reload"),
             activates: if own { activated(unit, text) } else { None },
         }
     }

@@ -136,7 +136,7 @@ impl<'a> Bystanders<'a> {
             if !is_gone || !self.should_run(&unit, &state, along.contains(&unit)) {
                 continue;
             }
-            match self.hindrance(&state, &now) {
+            match Self::hindrance(&state, &now) {
                 None => start.push(unit),
                 Some(why) => missing.push(self.missing(unit, why)),
             }
@@ -194,7 +194,7 @@ impl<'a> Bystanders<'a> {
     }
 
     /// Why a unit cannot be started again.
-    fn hindrance(&self, state: &UnitState, now: &Running) -> Option<String> {
+    fn hindrance(state: &UnitState, now: &Running) -> Option<String> {
         let rival = || state.conflicts.iter().find(|unit| now.contains_key(*unit));
         if state.absent {
             Some("its unit file is gone".to_owned())
@@ -215,9 +215,8 @@ impl<'a> Bystanders<'a> {
         let Err(problem) = self.systemd.job(Verb::Start, &units) else { return Ok(Vec::new()) };
         let states = self.systemd.show(&units)?;
         let is_down = |unit: &&UnitName| {
-            states
-                .get(*unit)
-                .is_none_or(|state| !state.is_up() && !(state.is_oneshot() && !state.is_failed()))
+            let worked = |state: &UnitState| state.is_oneshot() && !state.is_failed();
+            states.get(*unit).is_none_or(|state| !state.is_up() && !worked(state))
         };
         let down = units.into_iter().filter(is_down);
         let why = problem.why.unwrap_or(problem.what);

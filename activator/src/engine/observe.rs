@@ -29,12 +29,15 @@ pub struct Observed {
     /// Homes of users.
     pub homes: Homes,
     /// Units that are owned, wanted or named by files; nothing where no systemd runs.
-    pub units: Option<BTreeMap<UnitName, UnitState>>,
+    pub units: Option<Units>,
     /// Units that links of wanted units hang on, and that the host does not have.
     pub absent: BTreeSet<UnitName>,
     /// Generations.
     pub profile: Profile,
 }
+
+/// Units by name.
+type Units = BTreeMap<UnitName, UnitState>;
 
 /// What stands at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +152,7 @@ pub fn observe_units(
     host: &Host,
     state: &State,
     manifest: &Manifest,
-) -> Result<(Option<BTreeMap<UnitName, UnitState>>, BTreeSet<UnitName>), Problem> {
+) -> Result<(Option<Units>, BTreeSet<UnitName>), Problem> {
     let Some(systemd) = Systemd::of(host) else { return Ok((None, BTreeSet::new())) };
     let units = systemd.show(&units_of(state, manifest))?;
     let enabled = manifest.units.values().filter(|unit| unit.enabled == Some(true));

@@ -31,8 +31,8 @@ impl Recovered {
             |generation| format!("generation {}", generation.number),
         );
         let ended = if self.committed { "had reached" } else { "was taken back to" };
-        let notes: String = self.notes.iter().map(|note| format!("; {note}")).collect();
-        format!("an interrupted run ({}) {ended} {name}{notes}", self.journal.holder)
+        let words = format!("an interrupted run ({}) {ended} {name}", self.journal.holder);
+        [words].iter().chain(&self.notes).map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 
     fn report(&self, host: &Host) -> Report {

@@ -21,6 +21,7 @@ const CONFLICTS: [&str; 2] = ["Conflicts", "ConflictedBy"];
 const PULLS_IN: [&str; 6] = ["Requires", "Wants", "BindsTo", "Upholds", "Triggers", "OnFailure"];
 
 /// A unit as systemd shows it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitState {

@@ -5,5 +5,7 @@
 
 mod bystanders;
 mod changes;
+mod foreseen;
+mod names;
 #[path = "../stage/mod.rs"]
 mod stage;

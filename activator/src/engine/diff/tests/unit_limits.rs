@@ -15,7 +15,9 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
         unit("gw.socket", &format!("[Socket]\n{text}\n[Install]\nWantedBy=sockets.target\n"), true)
     };
     let mut host = Simulated::on(&target("/one", &[], &[service(WEB)]));
-    host.expect(&target("/two", &[], &[service(WEB), socket("ListenStream=1")]), &expect![[r#"
+    host.expect(
+        &target("/two", &[], &[service(WEB), socket("ListenStream=1")]),
+        &expect![[r#"
         create directory /etc/systemd/system/sockets.target.wants 0755 root:root
         create /etc/systemd/system/gw.socket 0644 root:root, 58 bytes
         link /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
@@ -23,19 +25,25 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
         switch the profile: generation 1 → 2
         restart gw.service: gw.socket starts, which it only does while gw.service is down
         start gw.socket: newly enabled
-    "#]]);
+    "#]],
+    );
     // One for each connection starts beside it.
-    host.expect(&target("/two", &[], &[service(WEB), socket("ListenStream=1\nAccept=yes")]), &expect![[r#"
+    host.expect(
+        &target("/two", &[], &[service(WEB), socket("ListenStream=1\nAccept=yes")]),
+        &expect![[r#"
         create directory /etc/systemd/system/sockets.target.wants 0755 root:root
         create /etc/systemd/system/gw.socket 0644 root:root, 69 bytes
         link /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
         reload systemd's unit files
         switch the profile: generation 1 → 2
         start gw.socket: newly enabled
-    "#]]);
+    "#]],
+    );
     // A service of somebody else.
     host.unit("foreign.service", "active");
-    host.expect(&target("/two", &[], &[service(WEB), socket("Service=foreign.service")]), &expect![[r#"
+    host.expect(
+        &target("/two", &[], &[service(WEB), socket("Service=foreign.service")]),
+        &expect![[r#"
         create directory /etc/systemd/system/sockets.target.wants 0755 root:root
         create /etc/systemd/system/gw.socket 0644 root:root, 67 bytes
         link /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
@@ -43,7 +51,8 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
         switch the profile: generation 1 → 2
         restart foreign.service: gw.socket starts, which it only does while foreign.service is down
         start gw.socket: newly enabled
-    "#]]);
+    "#]],
+    );
     host.unit("gw.service", "active").refuses.stop = true;
     host.expect(&target("/two", &[], &[service(WEB), socket("ListenStream=1")]), &expect![[r#"
         create directory /etc/systemd/system/sockets.target.wants 0755 root:root
@@ -68,13 +77,18 @@ fn what_systemd_refuses_is_left_for_the_next_boot() {
         warning web.service: not restarted, since it refuses to be (RefuseManualStop=): the change is in force after a reboot (web.service changed)
     "#]]);
     host.unit("web.service", "active").refuses = Refuses { stop: true, ..Refuses::default() };
-    host.expect(&target("/two", &[], &[text("RefuseManualStop=no")]), &expect![[r#"
+    host.expect(
+        &target("/two", &[], &[text("RefuseManualStop=no")]),
+        &expect![[r#"
         replace /etc/systemd/system/web.service 0644 root:root, 93 bytes
         reload systemd's unit files
         switch the profile: generation 1 → 2
         restart web.service: web.service changed
-    "#]]);
-    host.expect(&target("/two", &[], &[]), &expect![[r#"
+    "#]],
+    );
+    host.expect(
+        &target("/two", &[], &[]),
+        &expect![[r#"
         remove /etc/systemd/system/multi-user.target.wants/web.service
         remove /etc/systemd/system/web.service
         remove directory /etc/systemd/system/multi-user.target.wants if it is empty
@@ -84,7 +98,8 @@ fn what_systemd_refuses_is_left_for_the_next_boot() {
         reload systemd's unit files
         switch the profile: generation 1 → 2
         warning web.service: it runs on until the host reboots: it refuses to be stopped (RefuseManualStop=)
-    "#]]);
+    "#]],
+    );
     Simulated::new().expect(&target("/two", &[], &[text("RefuseManualStart=yes")]), &expect![[r#"
         create directory /etc 0755 root:root
         create directory /etc/systemd 0755 root:root
@@ -124,7 +139,9 @@ fn a_unit_of_the_distribution_keeps_refusing_unless_a_drop_in_says_otherwise() {
         switch the profile: generation none → 1
         warning auditd.service: not restarted, since it refuses to be (RefuseManualStop=): the change is in force after a reboot (auditd.service.d/a.conf changed)
     "#]]);
-    host.expect(&drop_in("[Unit]\nRefuseManualStop=no\n"), &expect![[r#"
+    host.expect(
+        &drop_in("[Unit]\nRefuseManualStop=no\n"),
+        &expect![[r#"
         create directory /etc 0755 root:root
         create directory /etc/systemd 0755 root:root
         create directory /etc/systemd/system 0755 root:root
@@ -134,7 +151,8 @@ fn a_unit_of_the_distribution_keeps_refusing_unless_a_drop_in_says_otherwise() {
         reload systemd's unit files
         switch the profile: generation none → 1
         restart auditd.service: auditd.service.d/a.conf changed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -142,7 +160,9 @@ fn a_reload_that_systemd_cannot_do_is_a_problem() {
     let files = |text: &str| [file("/etc/web", text, &[], &["web.service"])];
     let mut host = Simulated::on(&target("/one", &files("1"), &[]));
     host.unit("web.service", "active").refuses.reload = true;
-    host.expect(&target("/two", &files("2"), &[]), &expect![[r#"
+    host.expect(
+        &target("/two", &files("2"), &[]),
+        &expect![[r#"
         replace /etc/web 0644 root:root, 1 bytes
         switch the profile: generation 1 → 2
         reload web.service: /etc/web changed
@@ -150,7 +170,8 @@ fn a_reload_that_systemd_cannot_do_is_a_problem() {
           where: web.service
           why: the change would reload it: /etc/web changed; it has no ExecReload=
           help: restart it instead: name it in `restartUnits`, or leave `reloadIfChanged` out
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

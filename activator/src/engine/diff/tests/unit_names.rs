@@ -17,7 +17,9 @@ fn an_alias_is_no_unit_of_its_own() {
     let one = target("/one", &nick("1"), &[real("")]);
     let mut host = Simulated::on(&one);
     host.unit("nick.service", "active").id = Some("real.service".parse().unwrap());
-    host.expect(&target("/two", &[], &[]), &expect![[r#"
+    host.expect(
+        &target("/two", &[], &[]),
+        &expect![[r#"
         stop real.service: no longer managed
         remove /etc/nick.conf
         remove /etc/systemd/system/multi-user.target.wants/real.service
@@ -29,25 +31,34 @@ fn an_alias_is_no_unit_of_its_own() {
         remove directory /etc if it is empty
         reload systemd's unit files
         switch the profile: generation 1 → 2
-    "#]]);
-    host.expect(&target("/two", &nick("2"), &[real("")]), &expect![[r#"
+    "#]],
+    );
+    host.expect(
+        &target("/two", &nick("2"), &[real("")]),
+        &expect![[r#"
         replace /etc/nick.conf 0644 root:root, 1 bytes
         switch the profile: generation 1 → 2
         restart real.service: /etc/nick.conf changed
-    "#]]);
-    host.expect(&target("/two", &nick("2"), &[real("# changed\n")]), &expect![[r#"
+    "#]],
+    );
+    host.expect(
+        &target("/two", &nick("2"), &[real("# changed\n")]),
+        &expect![[r#"
         replace /etc/nick.conf 0644 root:root, 1 bytes
         replace /etc/systemd/system/real.service 0644 root:root, 96 bytes
         reload systemd's unit files
         switch the profile: generation 1 → 2
         restart real.service: real.service changed
-    "#]]);
+    "#]],
+    );
     // The name goes to another unit.
     let nick_unit =
         unit("nick.service", "[Service]\nExecStart=/bin/nick\n[Install]\nWantedBy=a.target\n", true);
     let text = REAL.replace("Alias=nick.service\n", "");
     host.unit("nick.service", "inactive");
-    host.expect(&target("/two", &nick("2"), &[unit("real.service", &text, true), nick_unit]), &expect![[r#"
+    host.expect(
+        &target("/two", &nick("2"), &[unit("real.service", &text, true), nick_unit]),
+        &expect![[r#"
         create directory /etc/systemd/system/a.target.wants 0755 root:root
         replace /etc/nick.conf 0644 root:root, 1 bytes
         link /etc/systemd/system/a.target.wants/nick.service → ../nick.service
@@ -57,7 +68,8 @@ fn an_alias_is_no_unit_of_its_own() {
         switch the profile: generation 1 → 2
         restart real.service: real.service changed
         start nick.service: newly enabled
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -66,7 +78,9 @@ fn a_renamed_unit_stops_under_its_old_name_and_starts_under_its_new_one() {
     let old = "[Service]\nExecStart=/bin/old\n[Install]\nWantedBy=multi-user.target\n";
     let host = Simulated::on(&target("/one", &files("1"), &[unit("old.service", old, true)]));
     let new = unit("new.service", &format!("{old}Alias=old.service\n"), true);
-    host.expect(&target("/two", &files("2"), &[new]), &expect![[r#"
+    host.expect(
+        &target("/two", &files("2"), &[new]),
+        &expect![[r#"
         stop old.service: no longer managed
         replace /etc/old.conf 0644 root:root, 1 bytes
         link /etc/systemd/system/multi-user.target.wants/new.service → ../new.service
@@ -76,7 +90,8 @@ fn a_renamed_unit_stops_under_its_old_name_and_starts_under_its_new_one() {
         reload systemd's unit files
         switch the profile: generation 1 → 2
         start new.service: newly enabled
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -85,11 +100,14 @@ fn a_name_of_the_distribution_is_resolved_too() {
     let mut host = Simulated::on(&target("/one", &files("1"), &[]));
     host.unit("sshd.service", "active").id = Some("ssh.service".parse().unwrap());
     host.unit("ssh.service", "active");
-    host.expect(&target("/two", &files("2"), &[]), &expect![[r#"
+    host.expect(
+        &target("/two", &files("2"), &[]),
+        &expect![[r#"
         replace /etc/ssh.conf 0644 root:root, 1 bytes
         switch the profile: generation 1 → 2
         restart ssh.service: /etc/ssh.conf changed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -97,7 +115,9 @@ fn enablement_belongs_to_one_instance() {
     let many = |text: &str, enabled| [unit("job@.service", text, enabled)];
     let mut host = Simulated::on(&target("/one", &[], &many(MANY, true)));
     host.unit("job@one.service", "active").fragment = "/etc/systemd/system/job@.service".to_owned();
-    host.expect(&target("/two", &[], &many("[Service]\nExecStart=/bin/many\n", false)), &expect![[r#"
+    host.expect(
+        &target("/two", &[], &many("[Service]\nExecStart=/bin/many\n", false)),
+        &expect![[r#"
         stop job@main.service: no longer enabled
         replace /etc/systemd/system/job@.service 0644 root:root, 30 bytes
         remove /etc/systemd/system/multi-user.target.wants/job@main.service
@@ -105,8 +125,11 @@ fn enablement_belongs_to_one_instance() {
         reload systemd's unit files
         switch the profile: generation 1 → 2
         restart job@one.service: job@.service changed
-    "#]]);
-    host.expect(&target("/two", &[], &many(&MANY.replace("=main", "=other"), true)), &expect![[r#"
+    "#]],
+    );
+    host.expect(
+        &target("/two", &[], &many(&MANY.replace("=main", "=other"), true)),
+        &expect![[r#"
         stop job@main.service: no longer enabled
         replace /etc/systemd/system/job@.service 0644 root:root, 89 bytes
         link /etc/systemd/system/multi-user.target.wants/job@other.service → ../job@.service
@@ -115,7 +138,8 @@ fn enablement_belongs_to_one_instance() {
         switch the profile: generation 1 → 2
         restart job@one.service: job@.service changed
         start job@other.service: newly enabled
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -140,17 +164,22 @@ fn systemd_says_which_units_a_file_concerns() {
     // A file of the same name comes before it.
     host.unit("web-b.service", "active").drop_ins =
         vec!["/etc/systemd/system/web-b.service.d/a.conf".to_owned()];
-    host.expect(&two, &expect![[r#"
+    host.expect(
+        &two,
+        &expect![[r#"
         replace /etc/systemd/system/job@.service.d/b.conf 0644 root:root, 17 bytes
         replace /etc/systemd/system/web-.service.d/a.conf 0644 root:root, 17 bytes
         reload systemd's unit files
         restart job@main.service: job@.service.d/b.conf changed
         restart job@own.service: job@.service.d/b.conf changed
         restart web-a.service: web-.service.d/a.conf changed
-    "#]]);
+    "#]],
+    );
     // Its own file is not the template's.
     let changed = unit("job@.service", &format!("{MANY}\n"), true);
-    host.expect(&target("/two", &[], &[changed]), &expect![[r#"
+    host.expect(
+        &target("/two", &[], &[changed]),
+        &expect![[r#"
         stop web-calm.service: no longer managed
         replace /etc/systemd/system/job@.service 0644 root:root, 89 bytes
         remove /etc/systemd/system/job@.service.d/b.conf
@@ -163,5 +192,6 @@ fn systemd_says_which_units_a_file_concerns() {
         restart job@main.service: job@.service changed
         restart job@own.service: job@.service.d/b.conf changed
         restart web-a.service: its changes are removed
-    "#]]);
+    "#]],
+    );
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::Differ;
+use super::fate::Fates;
 use super::names::declared_as;
 use crate::host::systemd::UnitState;
 use crate::manifest::{Entry, Unit};
 use crate::values::UnitName;
 
 impl Differ<'_> {
-    pub(super) fn without_effect(&mut self) {
+    pub(super) fn without_effect(&mut self, fates: &Fates) {
         if self.observed.units.is_none() {
             return;
         }
@@ -26,7 +27,7 @@ impl Differ<'_> {
                 [("restartUnits", &file.restart_units), ("reloadUnits", &file.reload_units)]
             {
                 for unit in units {
-                    self.does_nothing_to(unit, &format!("{option} of {path}"));
+                    self.does_nothing_to(unit, &format!("{option} of {path}"), fates);
                 }
             }
         }
@@ -46,12 +47,12 @@ impl Differ<'_> {
     }
 
     /// A unit that a file names in vain.
-    fn does_nothing_to(&mut self, unit: &UnitName, named_by: &str) {
+    fn does_nothing_to(&mut self, unit: &UnitName, named_by: &str, fates: &Fates) {
         let state = self.observed_state(unit, false);
         if self.is_nowhere(unit) {
             let what = format!("there is no such unit on the host, so {named_by} does nothing to it");
             self.warn(unit, what);
-        } else if is_done(&state) && !self.starts(&self.unit_named(unit)) {
+        } else if self.rests(&state, unit) && fates.of(&self.unit_named(unit)).is_none() {
             let when = if state.invocation.is_empty() { "has not run yet" } else { "has ended" };
             let what = format!(
                 "not started by {named_by}: it is a oneshot that {when}, and only what runs is restarted"
@@ -77,13 +78,16 @@ impl Differ<'_> {
         before.is_some_and(|unit| unit.files.iter().any(|path| self.was_there_before(path)))
     }
 
-    /// Whether the change itself starts a unit.
-    fn starts(&self, unit: &UnitName) -> bool {
-        self.declared(unit).is_some_and(|unit| unit.files.iter().any(|path| self.changed.contains(path)))
+    /// Whether a unit is a oneshot that is not at work, nor counts as active since, and that nothing else starts.
+    fn rests(&self, state: &UnitState, name: &UnitName) -> bool {
+        let stem = name.strip_suffix(".service").unwrap_or_default();
+        let triggers = ["timer", "path", "socket"].map(|suffix| format!("{stem}.{suffix}"));
+        let is_triggered = !state.triggered_by.is_empty()
+            || self.manifest.units.keys().any(|unit| triggers.iter().any(|trigger| **trigger == **unit));
+        let is_oneshot = match self.declared(name).filter(|unit| unit.enabled.is_some()) {
+            Some(unit) => unit.handling.oneshot,
+            None => state.is_oneshot(),
+        };
+        is_oneshot && !state.is_up() && !state.is_failed() && !is_triggered
     }
-}
-
-/// A oneshot that is neither at work nor counts as active since; nothing else starts it.
-fn is_done(state: &UnitState) -> bool {
-    state.is_oneshot() && state.active == "inactive" && state.triggered_by.is_empty()
 }

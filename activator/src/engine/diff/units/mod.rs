@@ -37,7 +37,7 @@ impl Differ<'_> {
         self.behind_sockets(&mut fates);
         self.refused(&mut fates);
         self.masked(&fates);
-        self.without_effect();
+        self.without_effect(&fates);
         fates.into_steps()
     }
 
@@ -60,10 +60,10 @@ impl Differ<'_> {
         let before = self.state.units.get(name);
         let is_another = target != name && self.stands_for_itself(name, target);
         // Enablement belongs to one instance of a template.
-        let enables = |unit: &Unit| {
+        let is_enabled_by = |unit: &Unit| {
             !is_another && unit.enabled == Some(true) && unit.instance.as_ref().unwrap_or(name) == target
         };
-        let (enabled, was_enabled) = (enables(unit), before.is_some_and(enables));
+        let (enabled, was_enabled) = (is_enabled_by(unit), before.is_some_and(is_enabled_by));
         let observed = self.observed_state(target, was_enabled);
         if enabled && !was_enabled && !observed.is_up() {
             return fates.set(target, Fate::Start, "newly enabled");

@@ -322,13 +322,13 @@ mod tests {
         let mut fleet = fleet();
         let named = host("nixos", Base::Ubuntu, &["all"], &[]);
         fleet.hosts.insert(named.0, named.1);
-        let names = |word: &str| {
+        let selected = |word: &str| {
             let args = SelectionArgs { selector: vec![word.to_owned()], ..SelectionArgs::default() };
             select(&fleet, &args).map(|hosts| hosts.into_iter().map(|host| host.name).collect::<Vec<_>>())
         };
-        assert_eq!(names("nixos").unwrap(), ["nixos"], "a host of that name");
-        assert_eq!(names("@nixos").unwrap(), ["db-1"]);
-        assert!(names("all").unwrap_err().what.contains("reserved"), "an older library let it pass");
+        assert_eq!(selected("nixos").unwrap(), ["nixos"], "a host of that name");
+        assert_eq!(selected("@nixos").unwrap(), ["db-1"]);
+        assert!(selected("all").unwrap_err().what.contains("reserved"), "an older library let it pass");
     }
 
     #[test]

@@ -23,10 +23,7 @@ pub fn problem(result: &HostResult, with_help: bool) -> Option<Problem> {
 }
 
 /// Gathers hosts of which the same is said. `said`: what is said of a host; nothing puts it in no group.
-pub fn groups<'a>(
-    results: &'a [HostResult],
-    said: impl Fn(&HostResult) -> Option<String>,
-) -> Vec<Vec<&'a HostResult>> {
+pub fn groups(results: &[HostResult], said: impl Fn(&HostResult) -> Option<String>) -> Vec<Vec<&HostResult>> {
     let mut groups: Vec<(String, Vec<&HostResult>)> = Vec::new();
     let mut known = std::collections::BTreeMap::new();
     for result in results {

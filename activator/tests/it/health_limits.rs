@@ -30,6 +30,9 @@ fn over_and_over(stream: &mut TcpStream, piece: &[u8], pause: Duration) -> std::
     }
 }
 
+/// Less than anything takes that is waited for to its end, and far more than all of it takes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(55);
+
 const DRIP: Duration = Duration::from_millis(100);
 
 fn silent(stream: &mut TcpStream) -> std::io::Result<()> {
@@ -102,8 +105,12 @@ fn a_server_that_misbehaves_is_not_waited_for_and_told_from_one_that_is_down() {
         ("h-nothing", http(serve(nothing), &json!({}))),
         ("i-circle", http(serve(circle), &json!({ "maxRedirects": 3 }))),
     ];
-    let checks: Vec<Value> =
-        asked.into_iter().map(|(name, http)| with(check(name, "http", http, "stop"), "timeout", 2)).collect();
+    // Those that never answer use up their time. The others have as much as a busy machine may need.
+    let seconds = |name: &str| if ["a", "b", "c"].contains(&&name[..1]) { 2 } else { 30 };
+    let checks: Vec<Value> = asked
+        .into_iter()
+        .map(|(name, http)| with(check(name, "http", http, "stop"), "timeout", seconds(name)))
+        .collect();
     expect_test::expect![[r#"
         a-silent: no answer within 2 s
         b-dripping-head: no answer within 2 s
@@ -114,7 +121,7 @@ fn a_server_that_misbehaves_is_not_waited_for_and_told_from_one_that_is_down() {
         g-bad-header: its answer is no valid HTTP: http parse fail: invalid header name
         h-nothing: Peer disconnected
         i-circle: too many redirects
-    "#]].assert_eq(&without_size(&found(&checks, Duration::from_secs(15))));
+    "#]].assert_eq(&without_size(&found(&checks, LIMIT)));
 }
 
 /// How much has come when a header is called too big is for the kernel to say.
@@ -140,5 +147,5 @@ fn a_command_that_misbehaves_is_ended_and_told_in_few_words() {
         d-forking: it did not end within 1 s
         e-missing: /nowhere/program cannot be run: No such file or directory (os error 2)
         f-killed: signal: 9 (SIGKILL)
-    "#]].assert_eq(&found(&checks, Duration::from_secs(15)));
+    "#]].assert_eq(&found(&checks, LIMIT));
 }

@@ -10,6 +10,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+/// Limits are written for a machine that has nothing else to do, and each counts this many times: a limit exists only to end
+/// what hangs, and no step of the suite may fail because the machine is busy.
+pub const PATIENCE: u32 = 5;
+
+/// The limit of a program of which nobody says anything else.
+const MINUTE: Duration = Duration::from_secs(60);
+/// How long output may still come once a program has ended.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long a limit really is.
+const fn stretched(limit: Duration) -> Duration {
+    limit.saturating_mul(PATIENCE)
+}
+
 /// How a program ended, and what it wrote.
 #[derive(Clone, Debug)]
 pub struct Finished {
@@ -69,10 +83,10 @@ pub struct Program {
 }
 
 impl Program {
-    /// `program` without arguments, with a limit of one minute and no input.
+    /// `program` without arguments, with a limit of one minute, [`PATIENCE`] times, and no input.
     #[must_use]
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(program), name: None, input: None, limit: Duration::from_secs(60) }
+        Self { command: Command::new(program), name: None, input: None, limit: stretched(MINUTE) }
     }
 
     /// Adds one argument.
@@ -131,10 +145,17 @@ impl Program {
         self
     }
 
-    /// Ends it after this long.
+    /// Ends it after this long, [`PATIENCE`] times.
     #[must_use]
     pub const fn limit(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+        self.limit = stretched(limit);
+        self
+    }
+
+    /// Never ends it: what compiles makes progress, and how fast is for the machine and its other work to say.
+    #[must_use]
+    pub const fn unlimited(mut self) -> Self {
+        self.limit = Duration::MAX;
         self
     }
 
@@ -232,15 +253,16 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
 
 /// What was collected. A grandchild that keeps the pipe open after the program's end is not waited for.
 fn text(bytes: &Receiver<Vec<u8>>) -> String {
-    let bytes = bytes.recv_timeout(Duration::from_secs(5)).unwrap_or_default();
+    let bytes = bytes.recv_timeout(stretched(DRAIN)).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Waits until `condition` holds, looking again every few milliseconds.
 ///
 /// # Errors
-/// The condition cannot be judged, or does not hold within `limit`.
+/// The condition cannot be judged, or does not hold within `limit`, [`PATIENCE`] times.
 pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
+    let limit = stretched(limit);
     let deadline = Instant::now() + limit;
     let mut pause = Duration::from_millis(5);
     while !condition().with_context(|| format!("Failed to see whether {what}"))? {
@@ -251,4 +273,24 @@ pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> Re
         pause = (pause * 2).min(Duration::from_millis(100));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_ends_what_hangs_and_leaves_time_to_a_busy_machine() {
+        let limit = Duration::from_millis(200);
+        let slow = Program::new("sleep").arg("0.6").limit(limit).run().unwrap();
+        assert!(slow.ok() && slow.took > limit, "{slow}");
+        let error = Program::new("sleep").arg("600").limit(Duration::from_millis(10)).run().unwrap_err();
+        assert!(error.to_string().contains("did not end within 50ms"), "{error}");
+        assert!(Program::new("true").unlimited().run().unwrap().ok());
+
+        let begun = Instant::now();
+        wait_until("a moment has passed", limit, || Ok(begun.elapsed() > limit * 2)).unwrap();
+        let error = wait_until("never", Duration::from_millis(10), || Ok(false)).unwrap_err();
+        assert_eq!(error.to_string(), "Waited 50ms in vain until never");
+    }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::command::{Program, wait_until};
+use crate::command::{PATIENCE, Program, wait_until};
 use crate::control::Control;
 use crate::guest::Guest;
 use crate::operator::Operator;
@@ -244,7 +244,7 @@ impl Drop for Lab {
     fn drop(&mut self) {
         let Some(mut supervisor) = self.supervisor.take() else { return };
         drop(supervisor.stdin.take());
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(20) * PATIENCE;
         while supervisor.try_wait().is_ok_and(|status| status.is_none()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -107,7 +107,7 @@ async fn driven(
     let names = outline.hosts().map(|(_, name)| name.to_owned()).collect();
     let hands = Hands { names, fails, slow, is_slow };
     let driver = Driver::new(&outline, Hosts::new(&outline, |_| State::Waiting), false, hands, &bus);
-    let ended = tokio::time::timeout(Duration::from_secs(20), driver.drive(interrupt)).await;
+    let ended = tokio::time::timeout(Duration::from_secs(100), driver.drive(interrupt)).await;
     let (verdict, results) = ended.expect("it does not end").unwrap();
     let lines = lines.lock().unwrap().join(", ");
     Told { verdict, lines, results }

@@ -225,5 +225,5 @@ fn five_thousand_hosts_are_no_trouble() {
     let (_, verdict) = Play::new(&outline(&hosts, &[("web", tag)], policy), &[], &[]).played_out();
     assert_eq!(verdict, Verdict::Complete);
     // Without optimisation, and beside others: some tenths of a second is what it takes.
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(100), "{:?}", began.elapsed());
 }

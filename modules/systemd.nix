@@ -28,8 +28,10 @@ let
     };
   };
 
+  # A package or a file in a setting may turn out not to evaluate when the text is made.
   completeContent =
-    value: if value.sections == { } then value else value // { text = unitText value.sections; };
+    within: value:
+    if value.sections == { } then value else value // { text = within (unitText value.sections); };
 
   isInstallable = text: lib.hasInfix "\n[Install]" "\n${text}";
 
@@ -116,7 +118,7 @@ let
     description = "a set with text or sections";
     fields = content;
     elsewhere = import ./unit-elsewhere.nix;
-    complete = _: completeContent;
+    complete = name: completeContent (types.context.inEntry name);
     check =
       { loc, value, ... }@given:
       checkContent given
@@ -172,9 +174,15 @@ let
     check = checkUnit;
     elsewhere = import ./unit-elsewhere.nix;
     complete =
-      _: value:
+      name: value:
       let
-        full = completeContent value;
+        within = types.context.inOption [
+          "nixfleet"
+          "systemd"
+          "units"
+          name
+        ];
+        full = completeContent within value;
       in
       full
       // {

@@ -19,6 +19,10 @@ let
 
   # What only shows when the value is used: a file that is missing, a package that does not evaluate.
   inherit (types.context) inOption;
+  inPackages = inOption [
+    "nixfleet"
+    "packages"
+  ];
 
   fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;
 
@@ -29,6 +33,13 @@ let
       inherit path;
       mode = fourDigits directory.mode;
     };
+
+  packageDocument =
+    package:
+    let
+      entry = packageProfile.entry package;
+    in
+    entry // { path = inPackages entry.path; };
 
   fileDocument =
     path: file:
@@ -51,13 +62,8 @@ let
 
   unitDocument = name: unit: {
     inherit name;
-    text = inOption [
-      "nixfleet"
-      "systemd"
-      "units"
-      name
-    ] unit.text;
     inherit (unit)
+      text
       enabled
       restartIfChanged
       reloadIfChanged
@@ -106,11 +112,8 @@ in
       host = host.name;
       inherit (host) base system;
       inherit activator;
-      profile = inOption [
-        "nixfleet"
-        "packages"
-      ] (packageProfile.build host.name intent.packages);
-      packages = map packageProfile.entry intent.packages;
+      profile = inPackages (packageProfile.build host.name intent.packages);
+      packages = map packageDocument intent.packages;
       groups = accounts.groups intent;
       users = accounts.users intent;
       directories = lib.mapAttrsToList directoryDocument directories;

@@ -9,6 +9,7 @@ let
     replaceStrings
     ;
   inherit (types) problem;
+  inherit (types.context) inOption;
 
   # Regular expressions are slow on the content of files, so this comes before them.
   contains = part: text: replaceStrings [ part ] [ "" ] text != text;
@@ -72,7 +73,9 @@ in
 
       ofCommand =
         option: name: within: command:
-        ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command);
+        inOption (option.loc ++ [ name ] ++ within) (
+          ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command)
+        );
 
       inherit (options.nixfleet) files healthChecks;
       inherit (options.nixfleet.systemd) units;

@@ -15,7 +15,7 @@ use nixfleet_lab::upgrade::Upgrade;
 use stage::assert_says;
 
 /// A mistake in the role of db-1, and what it is called.
-const ROLES: [(&str, &str); 18] = [
+const ROLES: [(&str, &str); 21] = [
     ("an argument that no module gets", "{ foo, ... }:\n{ nixfleet.files.\"/etc/x\".text = foo; }"),
     ("a value that throws", "{ nixfleet.files.\"/etc/x\".text = throw \"not written yet\"; }"),
     ("a role that throws", "{ ... }:\nthrow \"no role for now\""),
@@ -45,6 +45,18 @@ const ROLES: [(&str, &str); 18] = [
     ("an assertion", "{ hosts, ... }:\nassert hosts ? db-2;\n{ }"),
     ("an abortion", "{ nixfleet.users.db.home = abort \"stop\"; }"),
     ("a package that does not exist", "{ pkgs, ... }:\n{ nixfleet.packages = [ pkgs.ngnix ]; }"),
+    (
+        "a package that does not evaluate",
+        "{ lib, pkgs, ... }:\n{ nixfleet.packages = [ (lib.extendDerivation (throw \"unfree\") { } pkgs.hello_1) ]; }",
+    ),
+    (
+        "a setting of a unit that names a missing file",
+        "{ nixfleet.systemd.units.\"x.service\".sections.Service.ExecStart = ./nope.sh; }",
+    ),
+    (
+        "a validator that is missing",
+        "{ nixfleet.files.\"/etc/x\" = { text = \"\"; validate = [ ./nope.sh \"%s\" ]; }; }",
+    ),
     (
         "a wrong value of an option of the user's own",
         "{ lib, config, ... }:\n{\n  options.my.port = lib.mkOption { type = lib.types.port; };\n  config.my.port = \"http\";\n  \

@@ -100,8 +100,10 @@ in
       ../../docs/how-to/health-checks.md
       ../../docs/how-to/notifications.md
       ../../docs/how-to/units.md
+      ../../docs/how-to/users.md
     ];
     expected = [
+      null
       null
       null
       null

@@ -1,0 +1,151 @@
+//! Accounts that were there before, homes, and names: what nobody states is left alone, and what was there comes back.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod stage;
+
+use nixfleet_lab::guest::Guest;
+use serde_json::{Value, json};
+use stage::assert_says;
+use stage::role::Stage;
+
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada";
+
+/// All that a host knows of an account.
+fn account(host: &Guest, name: &str) -> String {
+    host.ask(&format!(
+        "getent passwd {name}; getent shadow {name}; id {name}; grep '\\b{name}\\b' /etc/gshadow; true"
+    ))
+    .unwrap()
+}
+
+fn declares(stage: &Stage, users: &Value) {
+    stage.declares(&json!({ "users": users }));
+}
+
+#[test]
+fn an_account_that_was_there_before_comes_back_as_it_was() {
+    let stage = Stage::set();
+    let host = stage.web();
+    host.ask("useradd --create-home --shell /bin/sh --comment 'By hand' --groups audio first.last").unwrap();
+    host.ask("getent group Debian-exim || groupadd --system --badname Debian-exim || groupadd --system --badnames Debian-exim").unwrap();
+    let names = ["games", "backup", "first.last"];
+    let before = names.map(|name| account(host, name));
+
+    // The first thing that most want: a key for somebody who is there.
+    let keys = json!({ "authorizedKeys": [KEY] });
+    declares(&stage, &json!({ "games": { "openssh": keys }, "first.last": { "openssh": keys } }));
+    stage.applies();
+    assert_eq!(names.map(|name| account(host, name)), before);
+
+    let games = json!({
+        "shell": "/bin/bash", "extraGroups": ["sudo"], "home": "/usr/local/games", "description": "Played",
+        "group": "operator", "openssh": keys,
+    });
+    declares(
+        &stage,
+        &json!({
+            "games": games,
+            "backup": { "extraGroups": ["adm"] },
+            "first.last": { "shell": "/bin/bash", "extraGroups": ["Debian-exim"] },
+            "joiner": { "extraGroups": ["sudo"] },
+        }),
+    );
+    let plan = stage.types("nixfleet plan --host web-1");
+    assert_says(
+        &plan,
+        0,
+        &[
+            "user games: group: games → operator, home: /usr/games → /usr/local/games, shell: /usr/sbin/nologin → \
+             /bin/bash, description: games → Played, groups: none → sudo",
+            "user backup: groups: none → adm",
+            "user first.last: shell: /bin/sh → /bin/bash, groups: audio → Debian-exim,audio",
+            "system user joiner, groups joiner, sudo",
+        ],
+    );
+    stage.applies();
+    assert!(account(host, "games").contains("(sudo)") && account(host, "joiner").contains("(sudo)"));
+
+    // Back by one generation.
+    stage.rolls_back();
+    assert_eq!(names.map(|name| account(host, name)), before);
+    assert!(!account(host, "joiner").contains("(sudo)"));
+
+    // There again, somebody gives first.last another shell, and then nobody is declared any more.
+    stage.types("nixfleet apply --yes --host web-1").success().unwrap();
+    assert!(account(host, "joiner").contains("(sudo)"));
+    host.ask("usermod --shell /bin/dash first.last").unwrap();
+    declares(&stage, &json!({}));
+    let plan = stage.types("nixfleet plan --host web-1");
+    assert_says(
+        &plan,
+        0,
+        &[
+            "user games: group: operator → games, home: /usr/local/games → /usr/games, shell: /bin/bash → \
+             /usr/sbin/nologin, description: Played → games, groups: sudo → none",
+            "user joiner is locked and leaves sudo; the account and its id stay",
+            "first.last: shell stays /bin/dash, changed by hand; it was /bin/sh before it was managed",
+        ],
+    );
+    stage.applies();
+    host.ask("usermod --shell /bin/sh first.last").unwrap();
+    assert_eq!(names.map(|name| account(host, name)), before);
+    assert!(!account(host, "joiner").contains("(sudo)"));
+}
+
+#[test]
+fn a_user_has_a_home_that_is_its_own() {
+    let stage = Stage::set();
+    let host = stage.web();
+    let ada = json!({ "system": false, "extraGroups": ["sudo"] });
+    let bashrc = json!({ "text": "# ada's\n", "owner": "ada", "group": "ada" });
+    stage.declares(&json!({ "users": { "ada": ada }, "files": { "/home/ada/.bashrc": bashrc } }));
+    stage.applies();
+    let by_hand = host.ask("useradd --create-home someone; stat --format=%a /home/someone").unwrap();
+    assert_eq!(host.ask("stat --format='%a %U:%G' /home/ada").unwrap(), format!("{by_hand} ada:ada"));
+    host.ask("runuser -u ada -- touch /home/ada/mine; cmp /etc/skel/.profile /home/ada/.profile").unwrap();
+    assert_eq!(host.ask("cat /home/ada/.bashrc").unwrap(), "# ada's");
+
+    // It goes, and comes again.
+    host.ask("rm --recursive /home/ada").unwrap();
+    assert_says(&stage.types("nixfleet status --host web-1"), 0, &["home /home/ada: missing"]);
+    stage.applies();
+    host.ask("runuser -u ada -- touch /home/ada/mine").unwrap();
+
+    // A directory that somebody made beforehand is root's.
+    host.ask("mkdir /home/tester").unwrap();
+    let tester = json!({ "system": false });
+    let users = json!({ "ada": ada, "tester": tester });
+    declares(&stage, &users);
+    let sayings = ["/home/tester", "belongs to root", "nixfleet.directories.", "createHome = false"];
+    stage.fails("blocked", "NF-407", &sayings);
+    let given = json!({ "/home/tester": { "mode": "0750", "owner": "tester", "group": "tester" } });
+    stage.declares(&json!({ "users": users, "directories": given }));
+    stage.applies();
+    host.ask("runuser -u tester -- touch /home/tester/mine").unwrap();
+
+    // What a change that fails has made goes again.
+    let failing = json!({ "text": "[Service]\nExecStart=/bin/false\nType=oneshot\n[Install]\nWantedBy=multi-user.target\n" });
+    let users = json!({ "ada": ada, "tester": tester, "late": { "system": false } });
+    let units = json!({ "units": { "broken.service": failing } });
+    stage.declares(&json!({ "users": users, "directories": given, "systemd": units }));
+    assert_says(&stage.types("nixfleet apply --yes --host web-1"), 2, &["rolled-back"]);
+    host.ask("getent passwd late && test ! -e /home/late").unwrap();
+}
+
+#[test]
+fn a_name_that_no_new_account_may_have_has_to_exist() {
+    let stage = Stage::set();
+    declares(&stage, &json!({ "no.body": { "extraGroups": ["Debian-nothing"] } }));
+    stage.fails("blocked", "NF-407", &["Debian-nothing"]);
+    let plan = stage.types("nixfleet plan --host web-1");
+    assert_says(
+        &plan,
+        2,
+        &[
+            "User `no.body` does not exist on the host",
+            "is no name for a new account",
+            "Group `Debian-nothing` does not exist on the host",
+        ],
+    );
+}

@@ -42,11 +42,21 @@ pub enum Command {
         /// Its manifest, `-` for standard input, where the closure is not on this machine.
         #[arg(long, value_name = "FILE")]
         manifest: Option<PathBuf>,
+        /// Contents of files follow the manifest on standard input: how long the manifest is, then each of them.
+        #[arg(long, value_name = "BYTES", value_delimiter = ',', requires = "manifest")]
+        parts: Vec<usize>,
         #[command(flatten)]
         force: ForceArgs,
+        #[command(flatten)]
+        planning: PlanningArgs,
+        /// Name the contents that the host's tools have to look at and that are not here, instead of doing without.
+        #[arg(long, conflicts_with = "parts")]
+        name_lacking: bool,
         /// Where there is nothing to do, try the health checks.
         #[arg(long)]
         health_checks: bool,
+        #[command(flatten)]
+        login: LoginArgs,
     },
     /// Bring the host to a closure, all or nothing.
     Apply {
@@ -73,6 +83,8 @@ pub enum Command {
         /// Only show what would be done. Changes nothing.
         #[arg(long)]
         plan: bool,
+        #[command(flatten)]
+        planning: PlanningArgs,
         /// The fingerprint of the plan that was agreed to; another plan is refused.
         #[arg(long, value_name = "FINGERPRINT")]
         expect: Option<String>,
@@ -183,12 +195,8 @@ pub struct RunArgs {
     /// Undo everything unless it is confirmed within this time.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub confirm_timeout: Option<u64>,
-    /// Who has logged in here, and has to be able to again afterwards.
-    #[arg(long, env = "SUDO_USER", value_name = "USER", overrides_with = "login")]
-    pub login: Option<String>,
-    /// Over which SSH connection.
-    #[arg(long, env = "SSH_CONNECTION", value_name = "ADDRESSES", overrides_with = "connection")]
-    pub connection: Option<String>,
+    #[command(flatten)]
+    pub login: LoginArgs,
     /// The name of the run; one is drawn otherwise.
     #[arg(long, value_name = "RUN")]
     pub run: Option<RunId>,
@@ -197,17 +205,40 @@ pub struct RunArgs {
     pub in_unit: bool,
 }
 
-impl RunArgs {
+#[derive(Args)]
+pub struct LoginArgs {
+    /// Who has logged in here, and has to be able to again afterwards.
+    #[arg(long, env = "SUDO_USER", value_name = "USER", overrides_with = "login")]
+    pub login: Option<String>,
+    /// Over which SSH connection.
+    #[arg(long, env = "SSH_CONNECTION", value_name = "ADDRESSES", overrides_with = "connection")]
+    pub connection: Option<String>,
+}
+
+impl LoginArgs {
     /// Who has to be able to log in again afterwards, if anyone.
-    pub fn login(&self) -> Option<Login> {
+    pub fn who(&self) -> Option<Login> {
         Login::of(self.login.as_deref(), self.connection.as_deref())
     }
+}
 
+#[derive(Args)]
+pub struct PlanningArgs {
+    /// Do not have the host's own tools look at the new generation.
+    #[arg(long)]
+    pub no_validate: bool,
+    /// Show the content of files that others on the host may not read.
+    #[arg(long)]
+    pub show_private: bool,
+}
+
+impl RunArgs {
     /// The same once more, for this program in a unit, which has another environment.
     pub fn repeated(&self, run: &RunId) -> Vec<OsString> {
         let run = self.run.is_none().then(|| format!("--run={run}"));
-        let login = self.login.as_ref().map(|login| format!("--login={login}"));
-        let connection = self.connection.as_ref().map(|connection| format!("--connection={connection}"));
+        let LoginArgs { login, connection } = &self.login;
+        let login = login.as_ref().map(|login| format!("--login={login}"));
+        let connection = connection.as_ref().map(|connection| format!("--connection={connection}"));
         [run, login, connection].into_iter().flatten().map(OsString::from).collect()
     }
 }

@@ -7,6 +7,7 @@
 //! - [`policy`]: how a change goes through a fleet
 //! - [`intent`]: what a backend hands to the builder of a host closure
 //! - [`manifest`]: what the builder writes, and a host converges to
+//! - [`inspected`]: which files the host's own tools look at beforehand
 //! - [`health`]: what a host has to do well, and trying it
 //! - [`plan`]: what would change on a host, step by step
 //! - [`report`]: what became of it
@@ -36,6 +37,7 @@ pub mod force;
 pub mod gc;
 pub mod health;
 pub mod host;
+pub mod inspected;
 pub mod intent;
 pub mod login;
 pub mod manifest;

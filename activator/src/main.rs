@@ -8,22 +8,25 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use arguments::{Arguments, Command, Common, RunArgs};
+use arguments::{Arguments, Command, Common, PlanningArgs, RunArgs};
 use clap::Parser as _;
 use nixfleet_activate::attend;
 use nixfleet_activate::engine::apply::{Goal, Order, apply_within};
+use nixfleet_activate::engine::contents::Contents;
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
 use nixfleet_activate::engine::target::{Offer, Target};
 use nixfleet_activate::engine::undo::Moment;
+use nixfleet_activate::engine::validate::foresight;
 use nixfleet_activate::engine::validate::subject::Subject;
-use nixfleet_activate::engine::{glance, health, planner, recover, validate};
+use nixfleet_activate::engine::{glance, health, planner, recover, texts, validate};
 use nixfleet_activate::force::Force;
 use nixfleet_activate::health::Check;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{Holder, Lock};
 use nixfleet_activate::host::record::read_limited;
 use nixfleet_activate::host::transcript::Line;
+use nixfleet_activate::login::Login;
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Refusal, Report};
@@ -66,30 +69,46 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
     match command {
         Command::Build { attributes } => build::run(&attributes)?,
         Command::Check { file } => build::check(&file)?,
-        Command::Plan { common, target, manifest, force, health_checks } => {
+        Command::Plan {
+            common,
+            target,
+            manifest,
+            parts,
+            force,
+            planning,
+            name_lacking,
+            health_checks,
+            login,
+        } => {
             let host = Host::open(&common.root).map_err(one)?;
             let offer = match manifest {
-                Some(file) => Offer::of_manifest(read(&file).map_err(one)?, &target),
+                Some(file) => offer(&read(&file).map_err(one)?, &parts, &target),
                 None => Offer::of_closure(&target),
             };
-            plan(&host, offer.map_err(one)?, &force.force, health_checks, common.json).map_err(one)?;
+            let login = login.who();
+            let (force, login) = (force.force.as_slice(), login.as_ref());
+            let asked = Asked { force, login, planning, name_lacking, health_checks, json: common.json };
+            plan(&host, offer.map_err(one)?, &asked).map_err(one)?;
         }
         Command::Apply { common, closure, expect, force, run } => {
             let goal = Goal::Closure(closure);
-            let login = run.login();
+            let login = run.login.who();
             let (expect, force, login) = (expect.as_deref(), force.force.as_slice(), login.as_ref());
             let order = Order { goal: &goal, expect, force, login };
             return change(&common, order, &run, "apply").map_err(one);
         }
-        Command::Rollback { common, to, plan: true, .. } => {
+        Command::Rollback { common, to, plan: true, planning, force, run, .. } => {
             let host = Host::open(&common.root).map_err(one)?;
             let profile = nixfleet_activate::host::profile::Profile::read(&host).map_err(one)?;
             let offer = Offer::of_generation(&profile, to).map_err(one)?;
-            plan(&host, offer, &[], false, common.json).map_err(one)?;
+            let (login, json) = (run.login.who(), common.json);
+            let (force, login) = (force.force.as_slice(), login.as_ref());
+            let asked = Asked { force, login, planning, name_lacking: false, health_checks: false, json };
+            plan(&host, offer, &asked).map_err(one)?;
         }
         Command::Rollback { common, to, expect, force, run, .. } => {
             let goal = Goal::Generation(to);
-            let login = run.login();
+            let login = run.login.who();
             let (expect, force, login) = (expect.as_deref(), force.force.as_slice(), login.as_ref());
             let order = Order { goal: &goal, expect, force, login };
             return change(&common, order, &run, "rollback").map_err(one);
@@ -126,29 +145,65 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints a plan. Why a host cannot be planned for is part of the plan.
-fn plan(host: &Host, offer: Offer, force: &[Force], health_checks: bool, json: bool) -> Result<(), Problem> {
-    let objection = Lock::objection(host);
-    let checks = if health_checks { Check::of_manifest(&offer.manifest)? } else { Vec::new() };
-    let mut plan = match glance::unchanged(host, &offer) {
-        Some(plan) => plan,
-        None => full_plan(host, &offer.open()?, json),
-    };
-    plan.overrule(force);
-    plan.problems.extend(objection);
-    if health_checks && plan.steps.is_empty() && plan.problems.is_empty() {
-        plan.health_checks = Some(health::of_unchanged(host, plan.current.as_ref(), &checks));
-    }
-    print(&plan, json, show::plan)
+/// What is asked of a plan.
+struct Asked<'a> {
+    force: &'a [Force],
+    login: Option<&'a Login>,
+    planning: PlanningArgs,
+    name_lacking: bool,
+    health_checks: bool,
+    json: bool,
 }
 
-fn full_plan(host: &Host, target: &Target, json: bool) -> Plan {
-    let mut plan = match planner::plan(host, target) {
-        Ok(planned) => planned.plan,
-        Err(problem) => planner::refused(target, problem),
+/// A closure that may be elsewhere, by its manifest and by contents that came with it.
+fn offer(bytes: &[u8], parts: &[usize], target: &str) -> Result<Offer, Problem> {
+    let failed = |why: String| Problem::new(Code::Usage, "The manifest cannot be read").because(why);
+    let Some((manifest, parts)) = parts.split_first() else {
+        return Offer::of_manifest(bytes.to_vec(), target);
     };
-    if json {
-        planner::add_texts(&mut plan, host, target);
+    let short = || failed("standard input ends before it has all parts".to_owned());
+    let (manifest, mut rest) = bytes.split_at_checked(*manifest).ok_or_else(short)?;
+    let mut contents = Vec::new();
+    for length in parts {
+        let (content, after) = rest.split_at_checked(*length).ok_or_else(short)?;
+        contents.push(content);
+        rest = after;
+    }
+    let contents = Contents::hold(contents).map_err(|error| failed(error.to_string()))?;
+    Ok(Offer::of_manifest(manifest.to_vec(), target)?.with(contents))
+}
+
+/// Prints a plan. Why a host cannot be planned for is part of the plan.
+fn plan(host: &Host, offer: Offer, asked: &Asked<'_>) -> Result<(), Problem> {
+    let objection = Lock::objection(host);
+    let checks = if asked.health_checks { Check::of_manifest(&offer.manifest)? } else { Vec::new() };
+    let mut plan = match glance::unchanged(host, &offer) {
+        Some(plan) => plan,
+        None => full_plan(host, &offer.open()?, asked, objection.is_none()),
+    };
+    plan.problems.extend(objection);
+    if asked.health_checks && plan.steps.is_empty() && plan.problems.is_empty() {
+        plan.health_checks = Some(health::of_unchanged(host, plan.current.as_ref(), &checks));
+    }
+    print(&plan, asked.json, show::plan)
+}
+
+/// `calm`: no other run is changing the host.
+fn full_plan(host: &Host, target: &Target, asked: &Asked<'_>, calm: bool) -> Plan {
+    let mut planned = match planner::plan(host, target) {
+        Ok(planned) => planned,
+        Err(problem) => return planner::refused(target, problem),
+    };
+    planned.plan.overrule(asked.force);
+    if calm {
+        let wanted = !asked.planning.no_validate;
+        let login = asked.login.filter(|_| !asked.force.contains(&Force::Lockout));
+        let terms = foresight::Terms { wanted, may_ask: asked.name_lacking, login };
+        foresight::foresee(&mut planned, host, target, terms);
+    }
+    let mut plan = planned.plan;
+    if asked.json {
+        texts::add(&mut plan, host, target, asked.planning.show_private);
     }
     plan
 }

@@ -68,6 +68,16 @@ impl Manifest {
         }
         manifest.map_err(invalid)
     }
+
+    /// Whether others on the host may not read a file with this access, for its own mode or for a directory above it.
+    #[must_use]
+    pub fn is_private(&self, path: &ManagedPath, access: &Access) -> bool {
+        let is_closed = |above: ManagedPath| match self.entries.get(&above) {
+            Some(Entry::Directory(access)) => access.mode.bits() & 0o001 == 0,
+            Some(Entry::File(_) | Entry::Link(_)) | None => false,
+        };
+        access.is_private() || path.ancestors().any(is_closed)
+    }
 }
 
 /// A package of the host's profile.
@@ -261,6 +271,12 @@ impl Access {
     #[must_use]
     pub fn of_implicit_directory() -> Self {
         Self { mode: Mode::DIRECTORY, owner: Owner::root(), group: Owner::root() }
+    }
+
+    /// Whether others may not read a file.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.mode.bits() & 0o004 == 0
     }
 
     /// Whether nobody but the owner of a directory and root can replace what stands in it: neither group nor others

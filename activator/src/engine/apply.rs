@@ -128,7 +128,11 @@ fn run(
         return unchanged(host, &target.manifest.health_checks, report);
     }
     let login = order.login.filter(|_| !order.force.contains(&Force::Lockout));
-    report.notes = validate::validate(host, &planned, &target, login)?;
+    let found = validate::validate(host, &planned, &target, login);
+    if let Some(problem) = first_of(&found.problems) {
+        return Err(problem);
+    }
+    report.notes = found.notes;
     let health = Health::of(host, &target.manifest.health_checks, May::of(&target, order.force));
     let change = Change { host, planned: &planned, target: &target, window, health };
     transact(&change, holder, report)

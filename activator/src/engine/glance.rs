@@ -73,6 +73,7 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         drift: Vec::new(),
         problems: Vec::new(),
         warnings: Vec::new(),
+        lacks: Vec::new(),
         health_checks: None,
         applied_as: None,
     })

@@ -3,9 +3,9 @@
 //! - [`state`][], [`recorded`][]: what is owned, as the last transaction left it
 //! - [`account`][], [`home`][]: what an account becomes, and where its user lives
 //! - [`observe`][]: the host as it stands
-//! - [`target`][]: what it should become
+//! - [`target`][], [`contents`][]: what it should become
 //! - [`diff`][]: state, target and host → steps, without touching anything
-//! - [`planner`][], [`obstacles`][]: puts a plan together
+//! - [`planner`][], [`obstacles`][], [`texts`][]: puts a plan together
 //! - [`glance`][]: tells in a fraction of the time that nothing is to be done
 //! - [`validate`][]: the host's own tools look at what it would become
 //! - [`journal`][], [`begin`][]: an open transaction and what undoing it needs
@@ -28,6 +28,7 @@ pub mod backups;
 pub mod begin;
 pub mod bystanders;
 pub mod commit;
+pub mod contents;
 pub mod diff;
 pub mod execute;
 pub mod flush;
@@ -51,6 +52,7 @@ pub mod state;
 pub mod status;
 pub mod swap;
 pub mod target;
+pub mod texts;
 pub mod undo;
 pub mod validate;
 pub mod window;

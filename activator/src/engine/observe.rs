@@ -90,7 +90,8 @@ impl Found {
     pub fn view(&self) -> Option<FileView> {
         let view = |sha256: Option<&String>, size: u64, access: &Access| {
             let (sha256, access) = (sha256.cloned(), access.clone());
-            Some(FileView { sha256, size, access, link: None, foreign: false, text: None })
+            let (link, text) = (None, None);
+            Some(FileView { sha256, size, access, link, foreign: false, text, private: false })
         };
         match self {
             Self::File { sha256, size, access } => view(Some(sha256), *size, access),

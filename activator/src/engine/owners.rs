@@ -23,7 +23,7 @@ use crate::values::Owner;
 
 /// The permission bits that something has while it is root's and waits for its owner: what its owner may do. No others
 /// may yet, and no set-id bit may make anybody root.
-const WAITING: u32 = 0o700;
+pub const WAITING: u32 = 0o700;
 
 /// Owners of what is staged.
 pub struct Owners {

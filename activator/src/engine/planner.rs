@@ -1,9 +1,5 @@
 //! Reads everything and puts a plan together. Changes nothing.
 
-use std::fs::File;
-use std::io::Read;
-
-use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
 use super::bystanders;
@@ -17,13 +13,8 @@ use super::target::Target;
 use crate::SCHEMA;
 use crate::host::walk::Walk;
 use crate::host::{HOME, Host};
-use crate::manifest::Entry;
-use crate::plan::{FileView, PackageChanges, Plan, Step};
+use crate::plan::{PackageChanges, Plan, Step};
 use crate::problem::{Code, Problem};
-use crate::values::ManagedPath;
-
-/// How much file content all steps of a plan may carry together, in bytes: a plan travels over the network.
-const TEXT_BUDGET: u64 = 16 * 1024 * 1024;
 
 /// A plan and what it was made of.
 #[derive(Clone, Debug)]
@@ -36,7 +27,7 @@ pub struct Planned {
     pub observed: Observed,
 }
 
-/// Plans the way of a host to a target. File contents are left out, see [`add_texts`].
+/// Plans the way of a host to a target. File contents are left out, see [`super::texts`].
 ///
 /// # Errors
 /// Where the state or the host cannot be read at all.
@@ -63,6 +54,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(health::objections(host, target))
             .collect(),
         warnings: diff.warnings.into_iter().chain(along).collect(),
+        lacks: Vec::new(),
         health_checks: None,
         applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
     };
@@ -105,6 +97,7 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
         drift: Vec::new(),
         problems: vec![problem],
         warnings: Vec::new(),
+        lacks: Vec::new(),
         health_checks: None,
         applied_as: None,
     }
@@ -121,49 +114,4 @@ pub(super) fn fingerprint(manifest: &str, state: &[u8], steps: &[Step]) -> Resul
         hasher.update(part);
     }
     Ok(hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
-}
-
-/// Adds the contents that people want to compare, as far as they are text, not too long, and on this machine.
-pub fn add_texts(plan: &mut Plan, host: &Host, target: &Target) {
-    let mut budget = TEXT_BUDGET;
-    let mut walk = Walk::new(host);
-    for step in &mut plan.steps {
-        match step {
-            Step::WriteFile { path, before, after, .. } => {
-                add_before(&mut walk, path, before, &mut budget);
-                if let Some(Entry::File(file)) = target.manifest.entries.get(path)
-                    && after.size <= FileView::TEXT_LIMIT.min(budget)
-                    && let Ok(source) = target.content(path, file)
-                {
-                    after.text = text(source, after.size, &mut budget);
-                }
-            }
-            Step::Remove { path, before, .. } | Step::Restore { path, before, .. } => {
-                add_before(&mut walk, path, before, &mut budget);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn add_before(walk: &mut Walk<'_>, path: &ManagedPath, before: &mut Option<FileView>, budget: &mut u64) {
-    let Some(view) = before.as_mut().filter(|view| view.sha256.is_some()) else { return };
-    if view.size > FileView::TEXT_LIMIT.min(*budget) {
-        return;
-    }
-    let Ok(Some(directory)) = walk.parent(path) else { return };
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    if let Ok(file) = rustix::fs::openat(directory.fd, path.name(), flags, Mode::empty()) {
-        view.text = text(File::from(file), view.size, budget);
-    }
-}
-
-/// The content of a file if it is text of the expected length.
-fn text(file: impl Read, size: u64, budget: &mut u64) -> Option<String> {
-    let mut bytes = Vec::new();
-    file.take(size + 1).read_to_end(&mut bytes).ok()?;
-    let text =
-        String::from_utf8(bytes).ok().filter(|text| text.len() as u64 == size && !text.contains('\0'))?;
-    *budget -= size;
-    Some(text)
 }

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::contents::Contents;
 use super::diff::Desired;
 use super::recovery_unit;
 use crate::digest;
@@ -25,6 +27,8 @@ pub struct Target {
     pub closure: String,
     /// The number of the generation, where one that exists is wanted back.
     pub number: Option<u64>,
+    /// Contents of its files that came with it.
+    pub contents: Arc<Contents>,
 }
 
 /// A closure that a host could converge to. Its manifest is not looked into yet.
@@ -40,6 +44,8 @@ pub struct Offer {
     pub number: Option<u64>,
     /// Where the manifest was read, if it was in the closure.
     location: Option<PathBuf>,
+    /// Contents of its files that came with it.
+    contents: Arc<Contents>,
 }
 
 impl Offer {
@@ -72,7 +78,14 @@ impl Offer {
     pub fn of_manifest(manifest: Vec<u8>, closure: &str) -> Result<Self, Problem> {
         check_absolute(closure)?;
         let digest = digest::of(&manifest);
-        Ok(Self { manifest, digest, closure: closure.to_owned(), number: None, location: None })
+        let contents = Arc::new(Contents::default().with_own());
+        Ok(Self { manifest, digest, closure: closure.to_owned(), number: None, location: None, contents })
+    }
+
+    /// The same with contents of its files.
+    #[must_use]
+    pub fn with(self, contents: Contents) -> Self {
+        Self { contents: Arc::new(contents.with_own()), ..self }
     }
 
     /// Reads a generation of the host again.
@@ -95,13 +108,13 @@ impl Offer {
     /// # Errors
     /// [`Code::InvalidManifest`].
     pub fn open(self) -> Result<Target, Problem> {
-        let Self { manifest, digest, closure, number, location } = self;
+        let Self { manifest, digest, closure, number, location, contents } = self;
         let mut manifest = Manifest::parse(&manifest).map_err(|problem| match location {
             Some(path) => problem.at(path.display()),
             None => problem,
         })?;
         recovery_unit::take_over(&mut manifest);
-        Ok(Target { manifest, digest, closure, number })
+        Ok(Target { manifest, digest, closure, number, contents })
     }
 }
 
@@ -123,7 +136,22 @@ impl Target {
         }
     }
 
-    /// Where the content of a file stands, by the source its manifest entry names.
+    /// Where the content of a file can be read now, in its closure or beside its manifest; nothing where it is not on this
+    /// machine.
+    #[must_use]
+    pub fn place(&self, path: &ManagedPath, file: &FileEntry) -> Option<PathBuf> {
+        let source = self.source(&file.source);
+        let own = recovery_unit::content(path, &file.sha256);
+        if own.is_none() && source.is_file() { Some(source) } else { self.contents.path(&file.sha256) }
+    }
+
+    /// Whether its closure is on this machine.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        Path::new(&self.closure).exists()
+    }
+
+    /// Where the content of a file stands once the closure is here, by the source its manifest entry names.
     #[must_use]
     pub fn source(&self, source: &str) -> PathBuf {
         Path::new(&self.closure).join(source)

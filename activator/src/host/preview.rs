@@ -14,13 +14,12 @@ use rustix::mount::{MountFlags, mount, mount_bind};
 use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Opening, Writer};
-use super::transcript;
+use crate::inspected::{FILES, ROOMS};
 use crate::values::ManagedPath;
 
-/// The directories that can be laid: what sshd, sudo, PAM and systemd read. They are small.
-const ROOMS: [&str; 5] = ["/etc/ssh", "/etc/sudoers.d", "/etc/pam.d", "/etc/security", "/etc/systemd/system"];
-/// The files that can be laid by themselves.
-const FILES: [&str; 1] = ["/etc/sudoers"];
+/// Where copies are mounted: a directory that every host has, so that none has to be made for a plan, which changes
+/// nothing; what programs put there for each other is of no concern to those that look at files.
+const MEMORY: &str = "/dev/shm";
 /// How much one room may hold; far more than any does, and far less than would matter to the memory of a host.
 const ENTRIES: usize = 20_000;
 const BYTES: u64 = 32 * 1024 * 1024;
@@ -123,10 +122,10 @@ pub struct Layer(PathBuf);
 impl Layer {
     /// Nobody else sees what is mounted here, nor what it hides.
     fn new() -> io::Result<Self> {
-        let directory = PathBuf::from(transcript::DIRECTORY);
-        disk::make_directories(&directory, 0o700)?;
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
-        mount("nixfleet-preview", &directory, "tmpfs", flags, c"mode=0700")?;
+        mount("nixfleet-preview", MEMORY, "tmpfs", flags, c"mode=1777")?;
+        let directory = PathBuf::from(format!("{MEMORY}/nixfleet"));
+        disk::make_directory(CWD, &directory, 0o700)?;
         Ok(Self(directory))
     }
 
@@ -150,6 +149,17 @@ impl Layer {
             copy_file(Path::new(from), to)?;
         }
         Ok(there)
+    }
+
+    /// Puts a content to where a tool can look at it.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn put(&self, content: &Path, name: &str, access: Ids) -> io::Result<PathBuf> {
+        let path = self.0.join(name);
+        copy_content(content, &path)?;
+        give(&path, access)?;
+        Ok(path)
     }
 
     /// Lays one file over another.

@@ -36,6 +36,10 @@ pub struct Plan {
     /// What an apply would do all the same, though it may not be what was meant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+    /// Contents, by SHA-256, that the host's tools have to look at and that are not there yet: sent along, they let the plan
+    /// say what the tools find.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
     /// What came of the health checks of a host as it should be, where they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Vec<CheckResult>>,
@@ -46,6 +50,16 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Takes out the content of files that others on the host may not read, before or afterwards.
+    pub fn hide_private(&mut self) {
+        for step in &mut self.steps {
+            let (mut before, mut after) = step.views_mut();
+            if before.iter().chain(&after).any(|view| view.is_private()) {
+                before.iter_mut().chain(&mut after).for_each(|view| view.text = None);
+            }
+        }
+    }
+
     /// Drops the problems that somebody wants to be overruled.
     pub fn overrule(&mut self, force: &[Force]) {
         self.problems.retain(|problem| !force.iter().any(|force| force.overrules(problem)));
@@ -94,11 +108,20 @@ pub struct FileView {
     /// The content, where it is text of at most [`FileView::TEXT_LIMIT`] bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Others on the host may not read it: its content is no part of a plan, unless somebody asks for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
 }
 
 impl FileView {
     /// The longest content that travels in a plan, in bytes.
     pub const TEXT_LIMIT: u64 = 256 * 1024;
+
+    /// Whether others on the host may not read it. An older NixFleet marks none.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.private || self.access.is_private()
+    }
 }
 
 /// Something that no apply refuses, and that may not be what was meant.

@@ -194,6 +194,34 @@ impl Step {
         self.makes_account() || matches!(self, Self::ReleaseUser { .. } | Self::DisableUser { .. })
     }
 
+    /// The files before and afterwards, as far as it shows any.
+    #[must_use]
+    pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
+        match self {
+            Self::WriteFile { before, after, .. } => (before.as_mut(), Some(after)),
+            Self::Remove { before, .. }
+            | Self::Restore { before, .. }
+            | Self::CreateDirectory { before, .. } => (before.as_mut(), None),
+            Self::WriteLink { replaced, .. } => (replaced.as_mut(), None),
+            Self::CreateGroup { .. }
+            | Self::CreateUser { .. }
+            | Self::ModifyUser { .. }
+            | Self::DisableUser { .. }
+            | Self::StopUnit { .. }
+            | Self::ReleaseUser { .. }
+            | Self::CreateHome { .. }
+            | Self::ChangeAccess { .. }
+            | Self::Own { .. }
+            | Self::RemoveDirectory { .. }
+            | Self::Release { .. }
+            | Self::DaemonReload
+            | Self::SwitchProfile { .. }
+            | Self::RestartUnit { .. }
+            | Self::ReloadUnit { .. }
+            | Self::StartUnit { .. } => (None, None),
+        }
+    }
+
     /// The path it is about, if it is about one.
     #[must_use]
     pub const fn path(&self) -> Option<&ManagedPath> {

@@ -8,8 +8,8 @@ mod stage;
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
 use stage::{
-    adds, applies, assert_as_before, assert_refuses, converged, generation, lone, outcomes, outcomes_of,
-    snapshots,
+    adds, applies, assert_apply_refuses, assert_as_before, assert_refuses, assert_says, converged,
+    generation, lone, outcomes, outcomes_of, snapshots,
 };
 
 /// Two addresses are swapped in the inventory, so that each host is taken for the other.
@@ -187,6 +187,118 @@ fn where_no_preview_can_be_had_files_are_checked_one_by_one_and_that_is_said() {
     );
 }
 
+/// What a plan is to know: each with words of its refusal.
+const FORESEEN: [(&str, &[&str]); 5] = [
+    (
+        r#"nixfleet.files."/etc/sudoers.d/web" = { text = "web ALL=(ALL NOPASSWD: ALL\n"; mode = "0440"; };"#,
+        &["[NF-408] sudo refused", "/etc/sudoers.d/web", "syntax error"],
+    ),
+    (
+        r#"nixfleet.systemd.units."job.service".sections.Service = { ExecStart = "/usr/bin/true"; Restrat = "no"; };"#,
+        &["[NF-408] systemd refused", "job.service", "Restrat"],
+    ),
+    (
+        r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "AllowUsers ada\n";"#,
+        &["[NF-416]", "AllowUsers: deploy is not among them"],
+    ),
+    (
+        r#"nixfleet.files."/etc/app.conf" = { text = "v=1\n"; validate = [ "/bin/sh" "-c" "cat %s; exit 1" ]; };"#,
+        &["[NF-408] The command `/bin/sh` refused the new content", "/etc/app.conf", "v=1"],
+    ),
+    (r#"nixfleet.users.one.uid = 1;"#, &["[NF-407] The id 1 of `one` is taken", "`daemon` has it"]),
+];
+
+#[test]
+fn a_plan_says_what_an_apply_would_refuse() {
+    let lab = lone("web-1");
+    let (operator, web) = (lab.operator().unwrap(), lab.guest("web-1").unwrap());
+    let refuses_each = || {
+        let before = snapshots(&lab);
+        for (nix, sayings) in FORESEEN {
+            adds(&lab, nix);
+            assert_says(&operator.types("nixfleet plan --host web-1").unwrap(), 2, sayings);
+            operator.resets_fleet().unwrap();
+        }
+        assert_as_before(&before);
+        assert_eq!(web.ask("grep -c nixfleet-preview /proc/*/mounts | grep -v :0 || true").unwrap(), "");
+        assert_eq!(
+            web.ask("ls -d /tmp/tmp.* /var/tmp/nixfleet.* /dev/shm/nixfleet 2>/dev/null || true").unwrap(),
+            ""
+        );
+    };
+    // It never saw NixFleet: the activator comes along, and goes.
+    refuses_each();
+    assert_eq!(web.ask("ls -d /run/nixfleet || true").unwrap(), "");
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    // Its own activator is asked, and contents come along.
+    refuses_each();
+
+    // All of it at once, or nothing, where somebody is in a hurry.
+    for (nix, _) in &FORESEEN[..4] {
+        adds(&lab, nix);
+    }
+    let plan = operator.types("nixfleet plan --host web-1").unwrap();
+    assert_says(&plan, 2, &["sudo refused", "systemd refused", "NF-416", "`/bin/sh` refused"]);
+    let hurried = operator.types("nixfleet plan --host web-1 --no-validate").unwrap();
+    let unsaid = "not validated: that was not wanted";
+    assert_says(
+        &hurried,
+        0,
+        &[unsaid, "the rules of sudo", "job.service", "the way in of deploy", "/etc/app.conf"],
+    );
+    assert_says(&operator.types("nixfleet apply --yes --host web-1 --no-validate").unwrap(), 2, &["NF-408"]);
+    assert_eq!(generation(web), 1);
+}
+
+#[test]
+fn what_others_may_not_read_is_in_no_plan() {
+    let lab = web_1();
+    let (operator, web) = (lab.operator().unwrap(), lab.guest("web-1").unwrap());
+    let file = |text: &str, mode: &str| {
+        format!(
+            r#"nixfleet.files."/etc/web/secret.env" = {{ text = "{text}\n"; mode = "{mode}"; validate = [ "/bin/grep" "-v" "wrong" "%s" ]; }};"#
+        )
+    };
+    let shows = |text: &str, mode: &str| {
+        adds(&lab, &file(text, mode));
+        let saved = "nixfleet plan --host web-1 --out /tmp/plan && cat /tmp/plan && nixfleet plan -v --host web-1 && \
+                     nixfleet plan --host web-1 --json && nixfleet plan --host web-1 --events";
+        let plan = operator.types(saved).unwrap();
+        assert_says(&plan, 0, &["/etc/web/secret.env", "not shown, others on the host may not read it"]);
+        assert!(!plan.stdout.contains("hunter") && !plan.stderr.contains("hunter"), "{plan}");
+        operator.resets_fleet().unwrap();
+    };
+    shows("password=hunter1", "0600");
+    adds(&lab, &file("password=hunter1", "0600"));
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    operator.resets_fleet().unwrap();
+    // What stood there counts as well as what is to stand there.
+    shows("public", "0644");
+    adds(&lab, &file("password=hunter2", "0600"));
+    for line in ["--json", "--events", "--out /tmp/plan", "| cat"] {
+        let line = format!("set -o pipefail; nixfleet plan --host web-1 --show-private {line}");
+        assert_says(&operator.types(&line).unwrap(), 1, &["NF-101", "--show-private"]);
+    }
+    let on_a_terminal = r#"script -qec "nixfleet plan --host web-1 --show-private" /dev/null"#;
+    assert_says(&operator.types(on_a_terminal).unwrap(), 0, &["password=hunter1", "password=hunter2"]);
+    operator.resets_fleet().unwrap();
+
+    // Nor in the words of a command that refuses it.
+    let said = r#"{ text = "password=wrong-hunter3\n"; mode = "0640"; validate = [ "/bin/sh" "-c" "cat %s >&2; exit 1" ]; }"#;
+    adds(&lab, &format!(r#"nixfleet.files."/etc/web/secret.env" = {said};"#));
+    for line in ["plan", "plan --json", "apply --yes --no-validate"] {
+        let finished =
+            operator.types(&format!("nixfleet {line} --host web-1; nixfleet history --json")).unwrap();
+        assert!(!finished.stdout.contains("hunter") && !finished.stderr.contains("hunter"), "{finished}");
+    }
+    assert_refuses(&lab, "apply", "NF-408", &["refused the new content", "/etc/web/secret.env", "…"]);
+    let kept = operator
+        .types("grep --recursive --text --files-with-matches hunter .local /home/ada/.local")
+        .unwrap();
+    assert_eq!(kept.stdout, "");
+    assert_eq!(web.ask("cat /etc/web/secret.env").unwrap(), "password=hunter1");
+}
+
 /// A user, and a file of its own that a script has to accept; it gets the file as `$1`.
 fn newcomer(name: &str, script: &str) -> String {
     format!(
@@ -228,7 +340,10 @@ fn a_file_that_its_own_command_refuses_leaves_no_account_behind() {
     // Where it cannot be shown, that is said, be it the cause or not.
     web.ask("mv /usr/bin/unshare /usr/bin/unshare.away").unwrap();
     let unseen = "did not see the new accounts";
-    refuses("three", "id three", &["/etc/three.conf", "no such user", unseen]);
+    adds(&lab, &newcomer("three", "id three"));
+    assert_apply_refuses(&lab, "NF-408", &["/etc/three.conf", "no such user", unseen]);
+    assert!(!web.sh("getent passwd three || getent group three").unwrap().ok());
+    operator.resets_fleet().unwrap();
     adds(&lab, &newcomer("four", closed));
     let finished = operator.types("nixfleet apply --yes --host web-1").unwrap();
     assert!(finished.ok() && finished.stdout.contains(unseen), "{finished}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{ExitArgs, ForceArgs, RolloutArgs, TargetArgs, WindowArgs};
+use super::{ExitArgs, ForceArgs, PlanningArgs, RolloutArgs, TargetArgs, WindowArgs};
 use crate::rollout::RolloutId;
 
 /// What a plan that was made before has settled.
@@ -35,6 +35,9 @@ pub struct ApplyArgs {
 
     #[command(flatten)]
     pub exit: ExitArgs,
+
+    #[command(flatten)]
+    pub planning: PlanningArgs,
 
     /// Do not ask before changing hosts
     #[arg(short, long, help_heading = "Apply")]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{ForceArgs, RolloutArgs, TargetArgs};
+use super::{ForceArgs, PlanningArgs, RolloutArgs, TargetArgs};
 
 /// Flags of `plan`.
 #[derive(Clone, Debug, clap::Args)]
@@ -22,6 +22,9 @@ pub struct PlanArgs {
 
     #[command(flatten)]
     pub rollout: RolloutArgs,
+
+    #[command(flatten)]
+    pub planning: PlanningArgs,
 
     /// Exit with 3 where the plan has changes
     #[arg(long, help_heading = "Plan")]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ExitArgs, ForceArgs, TargetArgs, WindowArgs};
+use super::{ExitArgs, ForceArgs, PlanningArgs, TargetArgs, WindowArgs};
 use crate::rollout::RolloutId;
 
 /// Flags of `rollback`.
@@ -23,6 +23,9 @@ pub struct RollbackArgs {
 
     #[command(flatten)]
     pub force: ForceArgs,
+
+    #[command(flatten)]
+    pub planning: PlanningArgs,
 
     /// The generation to go to: its number, or `previous`
     #[arg(long, help_heading = "Rollback", value_name = "N|previous", default_value = "previous")]

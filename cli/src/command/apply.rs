@@ -21,10 +21,12 @@ use crate::saved::SavedPlan;
 pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit> {
     if args.dry_run {
         let (targets, force, rollout) = (args.targets.clone(), args.force.clone(), args.rollout.clone());
-        let args = PlanArgs { targets, force, rollout, exit_code: false, out: None };
+        let planning = args.planning;
+        let args = PlanArgs { targets, force, rollout, planning, exit_code: false, out: None };
         return plan::execute(&args, context).await;
     }
     confirm::check(args.yes, context)?;
+    args.planning.check(context.output, false)?;
     let (force, substitute) = (&args.force.force, args.substitute_on_destination);
     let manner = Manner { yes: args.yes, window: args.window, force, substitute };
     if let Some(resumed) = &args.resume {
@@ -42,7 +44,7 @@ type Refused = (Vec<HostResult>, Exit);
 /// What to apply, or why nothing is applied at all.
 async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Rollout, Refused>> {
     let parallel = args.targets.at_once();
-    let asking = Asking { force: &args.force, parallel, health_checks: true };
+    let asking = Asking { force: &args.force, planning: args.planning, parallel, health_checks: true };
     let (id, question) = (context.id.clone(), "Apply to");
     let Some(file) = &args.plan else {
         let selected =

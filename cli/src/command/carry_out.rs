@@ -11,7 +11,7 @@ use nixfleet_activate::report::{Outcome, Report};
 
 use super::host_plan::{HostPlan, Planned, Way};
 use super::late;
-use crate::args::{Destination, WindowArgs};
+use crate::args::{Destination, PlanningArgs, WindowArgs};
 use crate::document::HostResult;
 use crate::event::{Bus, Happening, Phase};
 use crate::nix::Stock;
@@ -68,7 +68,7 @@ impl Work for CarryOut {
             return result(plan, planned, self.carry_out(&plan.session, planned).await);
         }
         let Some((before, made)) = self.changed().get(plan.name()).cloned() else { return plan.result() };
-        let planned = match plan_back(&plan.session, before.as_ref(), &made).await {
+        let planned = match plan_back(&plan.session, before.as_ref(), &made, &self.force).await {
             Ok(planned) => planned,
             Err(problem) => return HostResult::failed(plan.name(), problem),
         };
@@ -142,6 +142,7 @@ pub async fn plan_back(
     session: &Session,
     before: Option<&Generation>,
     made: &Generation,
+    force: &[Force],
 ) -> Result<Planned, Problem> {
     let name = &session.host().name;
     let Some(before) = before else {
@@ -150,7 +151,8 @@ pub async fn plan_back(
             .because("the host was not managed before the rollout"));
     };
     let to = Destination::Number(before.number);
-    let (mut plan, activator) = remote::plan_rollback(session, to).await?;
+    let (mut plan, activator) = remote::plan_rollback(session, to, PlanningArgs::default()).await?;
+    plan.overrule(force);
     if plan.current.as_ref() == Some(before) {
         // By hand, or for a command that was killed. What is not as that left it is not what is asked about.
         plan.steps.clear();

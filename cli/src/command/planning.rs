@@ -13,7 +13,7 @@ use nixfleet_activate::report::Outcome;
 
 use super::Context;
 use super::host_plan::{HostPlan, Planned, Way};
-use crate::args::ForceArgs;
+use crate::args::{ForceArgs, PlanningArgs};
 use crate::contents;
 use crate::document::HostResult;
 use crate::event::{Happening, Phase, Stage};
@@ -21,7 +21,7 @@ use crate::health;
 use crate::nix::{Closure, Inlet, Nix, Supply, supply};
 use crate::orchestrate::each;
 use crate::plan_text::PlanText;
-use crate::remote::{self, Activators, Wanted};
+use crate::remote::{self, Activators, PlanTerms, Wanted};
 use crate::ssh::Session;
 
 /// How many rounds of hosts are connected while the build runs.
@@ -100,6 +100,8 @@ async fn build(
 pub struct Asking<'a> {
     /// In spite of which objections.
     pub force: &'a ForceArgs,
+    /// What they look at, and show.
+    pub planning: PlanningArgs,
     /// How many at once.
     pub parallel: NonZeroUsize,
     /// Whether those on which nothing is to change try their health checks.
@@ -119,7 +121,8 @@ pub async fn ask(
     let activators = Arc::new(Activators::default());
     let planned = each(sessions.clone(), asking.parallel, &context.interrupt, |session| {
         let (activators, events) = (Arc::clone(&activators), context.events.clone());
-        let (force, health_checks) = (asking.force.force.clone(), asking.health_checks);
+        let (force, planning) = (asking.force.force.clone(), asking.planning);
+        let health_checks = asking.health_checks;
         let mut supply = supply.clone();
         async move {
             let name = &session.host().name;
@@ -127,7 +130,7 @@ pub async fn ask(
             events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
             let checking = || events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Checking });
             let trying = health_checks.then_some(checking);
-            let planned = one(&session, closure, &force, &activators, trying).await;
+            let planned = one(&session, closure, (&force, planning), &activators, trying).await;
             events.say(said(name, &planned));
             planned
         }
@@ -170,20 +173,20 @@ pub fn text_of(plan: Plan) -> Result<PlanText, Problem> {
 async fn one(
     session: &Session,
     closure: Closure,
-    force: &[Force],
+    (force, planning): (&[Force], PlanningArgs),
     activators: &Activators,
     checking: Option<impl Fn()>,
 ) -> Result<Planned, Problem> {
     let wanted = Wanted::read(closure)?;
     let (checks, there) = health::of_manifest(&wanted.manifest)?;
     let trying = checking.is_some().then_some(there);
-    let mut plan = remote::plan(session, &wanted, force, activators, trying).await?;
+    let mut plan = remote::plan(session, &wanted, PlanTerms { force, planning, trying }, activators).await?;
     let mut found = plan.health_checks.take();
     if let (Some(found), Some(checking), false) = (&mut found, checking, checks.is_empty()) {
         checking();
         found.extend(health::attempt(&checks).await);
     }
-    contents::fill_in(&mut plan, &wanted);
+    contents::fill_in(&mut plan, &wanted, planning.show_private);
     Ok(Planned {
         plan: text_of(plan)?,
         way: Way::Apply { closure: wanted.closure },

@@ -51,7 +51,7 @@ pub async fn execute(
         .into_iter()
         .partition(|session| !done.contains_key(&session.host().name));
     let parallel = args.targets.at_once();
-    let asking = Asking { force: &args.force, parallel, health_checks: true };
+    let asking = Asking { force: &args.force, planning: args.planning, parallel, health_checks: true };
     let mut plans = planning::ask(open, Supply::of(closures.clone()), asking, context).await?;
     for plan in &mut plans {
         if let Some(problem) = moved_on(plan, &head, &changed) {

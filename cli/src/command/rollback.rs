@@ -14,7 +14,7 @@ use super::change::Manner;
 use super::host_plan::{HostPlan, Planned};
 use super::memory::Memory;
 use super::{Context, change, confirm, found, planning, targets};
-use crate::args::{Destination, RollbackArgs, TargetArgs};
+use crate::args::{Destination, PlanningArgs, RollbackArgs, TargetArgs};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::inventory::Natural;
@@ -31,6 +31,7 @@ use crate::state::StateDir;
 /// The command came to no host.
 pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<Exit> {
     confirm::check(args.yes, context)?;
+    args.planning.check(context.output, false)?;
     let (window, force) = (args.window, args.force.force.as_slice());
     let manner = Manner { yes: args.yes, window, force, substitute: false };
     let Some(rollout) = &args.rollout else {
@@ -47,7 +48,7 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
         return context.finish(Vec::new(), None);
     }
     let hosts = backs.keys().cloned().collect();
-    let (origin, plans, outline) = of_rollout(head, backs, &args.targets, context).await?;
+    let (origin, plans, outline) = of_rollout(head, backs, args, context).await?;
     let memory = Memory::Undone { record, hosts };
     change::execute(change::back(context.id.clone(), origin, plans, outline, memory), manner, context).await
 }
@@ -60,9 +61,9 @@ async fn of_hosts(args: &RollbackArgs, context: &Context) -> anyhow::Result<Plan
     let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
     let policy = policy(&args.targets);
     let outline = Outline { groups: Vec::new(), ..Outline::of(&selected.fleet, &selected.hosts, policy)? };
-    let back = |host| (host, Back::To(args.to, args.force.force.clone()));
+    let back = |host| (host, Back::To(args.to));
     let hosts = selected.hosts.into_iter().map(back).collect();
-    Ok((selected.origin, ask(hosts, &args.targets, context).await?, outline))
+    Ok((selected.origin, ask(hosts, args, context).await?, outline))
 }
 
 /// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is asked itself.
@@ -93,7 +94,7 @@ async fn ways_back(
 async fn of_rollout(
     head: Head,
     mut backs: BTreeMap<String, Back>,
-    targets: &TargetArgs,
+    args: &RollbackArgs,
     context: &Context,
 ) -> anyhow::Result<Planning> {
     let hosts =
@@ -114,12 +115,12 @@ async fn of_rollout(
         .into_iter()
         .map(|budget| Budget { hosts: budget.hosts.into_iter().filter(kept).collect(), ..budget });
     let outline = Outline {
-        policy: policy(targets),
+        policy: policy(&args.targets),
         waves: vec![wave],
         budgets: budgets.collect(),
         groups: Vec::new(),
     };
-    Ok((head.origin, ask(hosts, targets, context).await?, outline))
+    Ok((head.origin, ask(hosts, args, context).await?, outline))
 }
 
 /// Going back stops for nobody's failure.
@@ -129,8 +130,8 @@ fn policy(targets: &TargetArgs) -> Policy {
 
 /// How far a host goes back.
 enum Back {
-    /// To this generation, in spite of these objections.
-    To(Destination, Vec<Force>),
+    /// To this generation.
+    To(Destination),
     /// To where it stood before a change, if it still stands as that left it.
     Behind(Changed),
     /// Nowhere: it may stand where a rollout has put it, and could not be asked.
@@ -139,34 +140,40 @@ enum Back {
 
 async fn ask(
     hosts: Vec<(Host, Back)>,
-    targets: &TargetArgs,
+    args: &RollbackArgs,
     context: &Context,
 ) -> anyhow::Result<Vec<HostPlan>> {
     let (hosts, backs): (Vec<_>, Vec<_>) = hosts.into_iter().unzip();
-    let sessions = targets::sessions(hosts, targets)?;
+    let sessions = targets::sessions(hosts, &args.targets)?;
     let asked = sessions.iter().cloned().zip(backs).collect();
-    let planned = each(asked, targets.at_once(), &context.interrupt, |(session, back): (Arc<Session>, _)| {
-        let events = context.events.clone();
-        async move {
-            let name = &session.host().name;
-            events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
-            let planned = one(&session, back).await;
-            events.say(planning::said(name, &planned));
-            planned
-        }
-    });
+    let planned =
+        each(asked, args.targets.at_once(), &context.interrupt, |(session, back): (Arc<Session>, _)| {
+            let (events, force, planning) = (context.events.clone(), args.force.force.clone(), args.planning);
+            async move {
+                let name = &session.host().name;
+                events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
+                let planned = one(&session, back, &force, planning).await;
+                events.say(planning::said(name, &planned));
+                planned
+            }
+        });
     let planned = planned.await?;
     Ok(sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned }).collect())
 }
 
-async fn one(session: &Arc<Session>, back: Back) -> Result<Planned, Problem> {
+async fn one(
+    session: &Arc<Session>,
+    back: Back,
+    force: &[Force],
+    planning: PlanningArgs,
+) -> Result<Planned, Problem> {
     match back {
         Back::Unknown(problem) => Err(problem),
-        Back::Behind((before, made)) => plan_back(session, before.as_ref(), &made).await,
-        Back::To(to, force) => {
-            let (mut plan, activator) = remote::plan_rollback(session, to).await?;
+        Back::Behind((before, made)) => plan_back(session, before.as_ref(), &made, force).await,
+        Back::To(to) => {
+            let (mut plan, activator) = remote::plan_rollback(session, to, planning).await?;
             plan.problems.extend(other_host(session.host(), &plan));
-            plan.overrule(&force);
+            plan.overrule(force);
             Planned::back(plan, to, activator)
         }
     }

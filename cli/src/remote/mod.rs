@@ -26,7 +26,7 @@ pub use apply::apply;
 pub use backups::{Shown, backups, drop_backups, show_backup};
 pub use gc::{gc, plan_gc};
 pub use health::health;
-pub use plan::{Activators, Wanted, plan};
+pub use plan::{Activators, PlanTerms, Wanted, plan};
 pub use rollback::{plan_rollback, rollback};
 pub use run::{Finished, run};
 pub use send::send;

@@ -1,16 +1,18 @@
 //! Asks a host what would change. Nothing on it changes by that, not even its store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nixfleet_activate::force::Force;
+use nixfleet_activate::inspected;
+use nixfleet_activate::manifest::{FileEntry, Manifest};
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 
-use super::ask;
 use super::terms::force_flags;
+use crate::args::PlanningArgs;
 use crate::nix::Closure;
 use crate::render::clean;
 use crate::ssh::Session;
@@ -58,43 +60,106 @@ impl Activators {
     }
 }
 
+/// On which terms a host plans.
+#[derive(Clone, Copy)]
+pub struct PlanTerms<'a> {
+    /// In spite of which objections.
+    pub force: &'a [Force],
+    /// What it looks at, and shows.
+    pub planning: PlanningArgs,
+    /// Where nothing is to change, it tries its health checks, which may take so long.
+    pub trying: Option<Duration>,
+}
+
+impl PlanTerms<'_> {
+    fn flags(self) -> Vec<String> {
+        let trying = self.trying.map(|_| "--health-checks".to_owned());
+        force_flags(self.force).chain(self.planning.flags()).chain(trying).collect()
+    }
+
+    /// How long a host may take to answer.
+    fn limit(self, session: &Session, manifest: &[u8]) -> Duration {
+        let tools = if self.planning.no_validate {
+            Duration::ZERO
+        } else {
+            inspected::patience(inspected::commands(manifest))
+        };
+        session.to_answer().saturating_add(self.trying.unwrap_or_default()).saturating_add(tools)
+    }
+}
+
 /// Asks for a plan. Where the host already runs the activator of the wanted closure this is one SSH exec; else the
-/// activator is sent along in a second one, and removed again. With `health_checks`, a host where nothing is to change tries
-/// them, which may take so long.
+/// activator is sent along in a second one, and removed again. So are contents that the host's own tools have to look at:
+/// with the activator those that may change, otherwise, in one more exec, those that the host asks for.
 ///
 /// # Errors
 /// The host cannot be reached, has no Nix, gives no root, or its activator refuses.
 pub async fn plan(
     session: &Session,
     wanted: &Wanted,
-    force: &[Force],
+    terms: PlanTerms<'_>,
     activators: &Activators,
-    health_checks: Option<Duration>,
 ) -> Result<Plan, Problem> {
     let activator = wanted.activator.to_string_lossy();
-    let manifest = Arc::clone(&wanted.manifest);
-    let trying = health_checks.map(|_| "--health-checks");
-    let limit = session.to_answer().saturating_add(health_checks.unwrap_or_default());
-    let flags: Vec<String> = force_flags(force).collect();
-    let flags = || flags.iter().map(String::as_str).chain(trying);
-    let arguments: Vec<&str> =
-        [activator.as_ref(), &wanted.closure.path].into_iter().chain(flags()).collect();
-    let answer = ask(session, include_str!("scripts/plan.sh"), &arguments, vec![manifest], limit).await?;
+    let limit = terms.limit(session, &wanted.manifest);
+    let flags = terms.flags();
+    let ask = async |more: &str, contents: Vec<Arc<[u8]>>| {
+        let arguments = [activator.as_ref(), &wanted.closure.path, more].into_iter();
+        let arguments: Vec<&str> = arguments.chain(flags.iter().map(String::as_str)).collect();
+        let pieces = [vec![Arc::clone(&wanted.manifest)], contents].concat();
+        super::ask(session, include_str!("scripts/plan.sh"), &arguments, pieces, limit).await
+    };
+    let answer = ask("--name-lacking", Vec::new()).await?;
     if !answer.has_nix {
         return Err(no_nix(session));
     }
     if answer.activator.as_deref() == Some(&activator) {
+        let plan = ours(answer.document()?, session, wanted)?;
+        if plan.lacks.is_empty() {
+            return Ok(plan);
+        }
+        let contents = wanted.contents(session, |file| plan.lacks.contains(&file.sha256));
+        let answer = ask(&wanted.parts(&contents), contents).await?;
         return ours(answer.document()?, session, wanted);
     }
     if !answer.succeeded() {
         return Err(answer.refusal());
     }
     let program = activators.read(&wanted.activator)?;
-    let size = program.len().to_string();
-    let arguments: Vec<&str> = [size.as_str(), &wanted.closure.path].into_iter().chain(flags()).collect();
-    let pieces = vec![program, Arc::clone(&wanted.manifest)];
-    let answer = ask(session, include_str!("scripts/upload.sh"), &arguments, pieces, limit).await?;
+    let contents = if terms.planning.no_validate { Vec::new() } else { wanted.contents(session, |_| true) };
+    let (size, parts) = (program.len().to_string(), wanted.parts(&contents));
+    let arguments = [size.as_str(), &wanted.closure.path, &parts].into_iter();
+    let arguments: Vec<&str> = arguments.chain(flags.iter().map(String::as_str)).collect();
+    let pieces = [vec![program, Arc::clone(&wanted.manifest)], contents].concat();
+    let answer = super::ask(session, include_str!("scripts/upload.sh"), &arguments, pieces, limit).await?;
     ours(answer.document()?, session, wanted)
+}
+
+impl Wanted {
+    /// Contents of files that the host's own tools may look at, each once, as far as they are not too long. What cannot be
+    /// read here is missed there, which the plan says.
+    fn contents(&self, session: &Session, is_asked_for: impl Fn(&FileEntry) -> bool) -> Vec<Arc<[u8]>> {
+        let Ok(manifest) = Manifest::parse(&self.manifest) else { return Vec::new() };
+        let closure = Path::new(&self.closure.path);
+        let (mut known, mut room) = (BTreeSet::new(), inspected::ALL);
+        let files = inspected::files(&manifest, &session.host().ssh.user);
+        let contents = files.filter(|file| is_asked_for(file)).filter_map(|file| {
+            let fits = file.size <= inspected::EACH.min(room);
+            if !fits || known.len() == inspected::COUNT || !known.insert(file.sha256.clone()) {
+                return None;
+            }
+            let content = std::fs::read(closure.join(&*file.source)).ok()?;
+            room = room.saturating_sub(file.size);
+            Some(content.into())
+        });
+        contents.collect()
+    }
+
+    /// How long the manifest is, and each of these contents behind it.
+    fn parts(&self, contents: &[Arc<[u8]>]) -> String {
+        let lengths: Vec<String> = contents.iter().map(|content| format!(",{}", content.len())).collect();
+        format!("--parts={}{}", self.manifest.len(), lengths.concat())
+    }
 }
 
 /// Refuses a plan for another closure: what is shown must be what is applied. The host is called what we call it.

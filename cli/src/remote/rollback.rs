@@ -1,5 +1,6 @@
 //! Puts a host back to an earlier generation.
 
+use nixfleet_activate::inspected;
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Report;
@@ -7,23 +8,39 @@ use nixfleet_activate::run::RunId;
 
 use super::change::Change;
 use super::{Terms, ask, operator};
-use crate::args::Destination;
+use crate::args::{Destination, PlanningArgs};
 use crate::ssh::Session;
+
+/// How many commands that files name may take as long as they can before a host counts as silent.
+const FEW: usize = 5;
 
 /// Asks what going back would change, and which activator says so. Nothing on the host changes by that.
 ///
 /// # Errors
 /// The host cannot be reached, is not managed, has no such generation, or its activator refuses.
-pub async fn plan_rollback(session: &Session, to: Destination) -> Result<(Plan, String), Problem> {
+pub async fn plan_rollback(
+    session: &Session,
+    to: Destination,
+    planning: PlanningArgs,
+) -> Result<(Plan, String), Problem> {
     let script = include_str!("scripts/plan-rollback.sh");
-    let answer = ask(session, script, &[&to.to_string()], Vec::new(), session.to_answer()).await?;
+    let number = to.to_string();
+    let flags: Vec<String> = planning.flags().collect();
+    let arguments: Vec<&str> =
+        [number.as_str()].into_iter().chain(flags.iter().map(String::as_str)).collect();
+    // How many files of the generation name commands is not known here; a few may.
+    let limit = session.to_answer().saturating_add(inspected::patience(FEW));
+    let answer = ask(session, script, &arguments, Vec::new(), limit).await?;
     let Some(activator) = answer.activator.clone() else {
         let name = &session.host().name;
         return Err(Problem::new(Code::NoGeneration, "the host is not managed yet")
             .at(name)
             .help(format!("bring it under management: nixfleet apply --host {name}")));
     };
-    let plan: Plan = answer.document()?;
+    let mut plan: Plan = answer.document()?;
+    if !planning.show_private {
+        plan.hide_private();
+    }
     Ok((Plan { host: session.host().name.clone(), ..plan }, activator))
 }
 

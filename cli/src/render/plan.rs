@@ -366,11 +366,29 @@ fn file(
     let text = |side: Option<&FileView>| side.map_or(Some(String::new()), |view| view.text.clone());
     match (text(before), text(after)) {
         (Some(before), Some(after)) => lines.extend(diff(&before, &after, all)),
+        _ if before.into_iter().chain(after).any(FileView::is_private) => lines.push(paint(
+            DIM,
+            format_args!(
+                "not shown, others on the host may not read it: {}; --show-private shows it",
+                digests(before, after)
+            ),
+        )),
         _ => lines.push(paint(DIM, format_args!("no text, or too long to show: {}", sizes(before, after)))),
     }
     let mut lines = lines.into_iter();
     let head = lines.next();
     head.into_iter().chain(lines.map(|line| format!("    {line}"))).collect()
+}
+
+/// Sizes, and enough of the digests to tell them apart.
+fn digests(before: Option<&FileView>, after: Option<&FileView>) -> String {
+    let known = |view: &FileView| {
+        let digest = view.sha256.as_deref().and_then(|digest| digest.get(..12));
+        let digest = digest.map(|digest| format!(" ({})", clean(digest)));
+        format!("{} bytes{}", view.size, digest.unwrap_or_default())
+    };
+    let shown = |view: Option<&FileView>| view.map_or_else(|| "nothing".to_owned(), known);
+    format!("{} → {}", shown(before), shown(after))
 }
 
 fn sizes(before: Option<&FileView>, after: Option<&FileView>) -> String {

@@ -313,3 +313,37 @@ fn all_plans_come_to_a_total() {
     let switch = plan("a", &json!([{ "step": "switchProfile", "from": 1, "to": 2 }]));
     assert_eq!(totals(&[&switch]), "nothing but the generation on 1 host");
 }
+
+#[test]
+fn content_that_others_may_not_read_is_told_by_size_and_digest() {
+    let hidden = |text: &str, mode: &str| {
+        let mut view = view(text, mode, "root");
+        view.as_object_mut().unwrap().remove("text");
+        view
+    };
+    let step = |before: Value, after: Value| json!({ "step": "writeFile", "path": "/etc/a", "before": before, "after": after, "keep": "nothing" });
+    let steps = json!([
+        step(Value::Null, hidden("0123456789abcdef", "0600")),
+        step(hidden("0123456789abcdef", "0600"), hidden("f", "0644")),
+        step(view("old\n", "0600", "root"), view("new\n", "0600", "root")),
+    ]);
+    let plan = plan("web-1", &steps);
+    expect![[r#"
+        web-1  stays at generation 3
+          files
+            + /etc/a  0600 root:root
+                not shown, others on the host may not read it: nothing → 16 bytes (0123456789ab); --show-private shows it
+            ~ /etc/a  mode 0600 → 0644
+                not shown, others on the host may not read it: 16 bytes (0123456789ab) → 1 bytes; --show-private shows it
+            ~ /etc/a
+                @@ -1 +1 @@
+                -old
+                +new
+
+    "#]]
+    .assert_eq(&shown(&[&plan]));
+    // A host with an older NixFleet sends it all the same.
+    let mut bare = plan;
+    bare.hide_private();
+    assert!(!serde_json::to_string(&bare).unwrap().contains("\"text\""));
+}

@@ -192,6 +192,7 @@ mod tests {
             drift: Vec::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
+            lacks: vec![],
             health_checks: None,
             applied_as: None,
         };

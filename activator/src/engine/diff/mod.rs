@@ -4,6 +4,7 @@ mod accounts;
 mod drift;
 mod ending;
 mod homes;
+mod ids;
 mod paths;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,7 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
     };
     differ.profile();
     let mut accounts = differ.accounts();
+    differ.check_ids();
     let paths = differ.paths();
     let units = differ.units();
     differ.former_accounts(&units.stop, &mut accounts);

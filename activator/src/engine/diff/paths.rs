@@ -232,8 +232,9 @@ impl Differ<'_> {
             }
             (Entry::File(file), _) => {
                 let (sha256, access) = (Some(file.sha256.clone()), file.access.clone());
+                let (link, text) = (None, None);
                 let after =
-                    FileView { sha256, size: file.size, access, link: None, foreign: false, text: None };
+                    FileView { sha256, size: file.size, access, link, foreign: false, text, private: false };
                 Step::WriteFile { path, before, after, keep }
             }
             (Entry::Link(link), found) => {

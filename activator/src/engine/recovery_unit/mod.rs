@@ -27,6 +27,11 @@ pub fn content(path: &ManagedPath, sha256: &str) -> Option<&'static [u8]> {
     (digest::of(content) == sha256).then_some(content)
 }
 
+/// The contents of all of them.
+pub fn contents() -> impl Iterator<Item = &'static [u8]> {
+    FILES.iter().map(|(_, content)| content.as_bytes())
+}
+
 /// Gives the files of a manifest the content of this activator. A manifest without them stays without them.
 pub fn take_over(manifest: &mut Manifest) {
     for (path, content) in FILES {

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::subject::Subject;
+use super::Findings;
+use super::secrecy::Secrecy;
+use super::subject::{Subject, unit_of};
 use super::units;
 use crate::host::command::{self, Finished};
 use crate::host::preview::Change;
 use crate::problem::{Code, Problem};
+use crate::values::ManagedPath;
 
 /// How long one of them may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -80,11 +83,8 @@ impl Judgement {
             Ok(finished) if finished.success() => {}
             Ok(finished) if finished.status.is_none() => self.notes.push(unheard(tool, &finished.why())),
             Ok(finished) => {
-                self.findings.push(Finding {
-                    tool: tool.to_owned(),
-                    place: place(),
-                    words: words(&finished),
-                });
+                let words = words(&finished, tool);
+                self.findings.push(Finding { tool: tool.to_owned(), place: place(), words });
             }
             Err(error) => self.not_started(tool, argv[0], &error),
         }
@@ -129,18 +129,52 @@ pub fn unstarted(silent: &Finding) -> Problem {
     Problem::new(Code::Validation, format!("{} could not be asked about the new generation", silent.tool))
         .at(silent.place.join(", "))
         .because(silent.words.join("\n"))
-        .help("nothing was touched; mend that program on the host: it is installed, but cannot be started")
+        .help("nothing was touched; repair that program on the host: it is installed, but cannot be started")
 }
 
 fn unheard(tool: &str, why: &str) -> String {
     format!("{tool} could not be asked about the new generation: {why}")
 }
 
-fn words(finished: &Finished) -> Vec<String> {
-    let good = |line: &&str| !line.trim().is_empty() && !line.ends_with("parsed OK");
+fn words(finished: &Finished, tool: &str) -> Vec<String> {
+    let good = |line: &&str| {
+        !line.trim().is_empty() && !line.ends_with("parsed OK") && (tool != SUDO || is_of_visudo(line))
+    };
     let said = finished.stderr.lines().chain(finished.stdout.lines());
     let words: Vec<String> = said.filter(good).take(LINES).map(|line| line.trim_end().to_owned()).collect();
     if words.is_empty() { vec![finished.why()] } else { words }
+}
+
+/// Whether a line is visudo's own: beside each of these it prints the line that it does not understand, and its rules are
+/// for root alone to read.
+fn is_of_visudo(line: &str) -> bool {
+    let line = line.trim_start_matches(">>> ");
+    let names_a_file =
+        line.starts_with('/') && line.split(' ').next().is_some_and(|word| word.ends_with(':'));
+    names_a_file
+        || ["visudo: ", "parse error", "Error: ", "Warning: "].iter().any(|start| line.starts_with(start))
+}
+
+/// The same without the content of files that others may not read.
+#[must_use]
+pub fn discreet(finding: Finding, subject: &Subject) -> Finding {
+    let files = subject.changes.iter().filter_map(|(path, change)| match change {
+        Change::File { source, .. }
+            if subject.private.contains(path) && finding.place.iter().any(|place| is_about(place, path)) =>
+        {
+            Some(source.as_path())
+        }
+        _ => None,
+    });
+    // Of sudo only lines are left that quote nothing.
+    let secrecy = if finding.tool == SUDO { Secrecy::default() } else { Secrecy::of(files) };
+    let words = finding.words.iter().map(|line| secrecy.hide(line)).collect();
+    Finding { words, ..finding }
+}
+
+/// Whether a path is a place, or one of the files of a unit.
+fn is_about(place: &str, path: &ManagedPath) -> bool {
+    place == &**path || unit_of(path).is_some_and(|unit| *unit == *place)
 }
 
 fn places(subject: &Subject, prefix: &str) -> Vec<String> {
@@ -148,14 +182,13 @@ fn places(subject: &Subject, prefix: &str) -> Vec<String> {
 }
 
 /// Where no preview can be had: each new file by itself, which is less.
-///
-/// # Errors
-/// [`Code::Validation`].
-pub fn one_by_one(subject: &Subject, why: &str) -> Result<Vec<String>, Problem> {
-    let mut notes = vec![format!(
+#[must_use]
+pub fn one_by_one(subject: &Subject, why: &str) -> Findings {
+    let mut found = Findings::default();
+    found.notes.push(format!(
         "the new generation could not be looked at as a whole ({why}): files for sudo and sshd were checked one by one, \
          units and the way in were not"
-    )];
+    ));
     for (path, change) in &subject.changes {
         let Change::File { source, .. } = change else { continue };
         let source = source.to_string_lossy();
@@ -168,18 +201,16 @@ pub fn one_by_one(subject: &Subject, why: &str) -> Result<Vec<String>, Problem> 
         };
         let mut judgement = Judgement::default();
         judgement.ask(tool, &argv, || vec![path.to_string()]);
-        if let Some(finding) = judgement.findings.first() {
-            return Err(Problem::new(Code::Validation, format!("{tool} refused what it would get"))
+        let refused = judgement.findings.into_iter().map(|finding| {
+            Problem::new(Code::Validation, format!("{tool} refused what it would get"))
                 .at(path)
-                .because(finding.words.join("\n"))
-                .help("nothing was touched; mend the file"));
-        }
-        if let Some(silent) = judgement.silent.first() {
-            return Err(unstarted(silent));
-        }
-        notes.extend(judgement.notes);
+                .because(discreet(finding, subject).words.join("\n"))
+                .help("nothing was touched; correct the file")
+        });
+        found.problems.extend(refused.chain(judgement.silent.iter().map(unstarted)));
+        found.notes.extend(judgement.notes);
     }
-    Ok(notes)
+    found
 }
 
 #[cfg(test)]
@@ -197,6 +228,23 @@ mod tests {
         assert_eq!(asked("/nonexistent/visudo"), []);
         // It is there, and is no program.
         assert!(unstarted(&asked("/etc/passwd")[0]).to_string().contains("/etc/passwd: Permission denied"));
+    }
+
+    #[test]
+    fn lines_of_rules_that_visudo_quotes_are_left_out() {
+        let said = "/etc/sudoers.d/web:1:13: syntax error\nweb ALL=(ALL NOPASSWD: ALL\n            ^~~~~~~~\n\
+                    /etc/sudoers.d/b: bad permissions, should be mode 0440\n\
+                    >>> /etc/sudoers: syntax error near line 3 <<<\n    /usr/bin/true, \\\n/etc/sudoers: parsed OK\n";
+        let finished = command::run(&["printf", "%s", said], LIMIT).unwrap();
+        assert_eq!(
+            words(&finished, SUDO),
+            [
+                "/etc/sudoers.d/web:1:13: syntax error",
+                "/etc/sudoers.d/b: bad permissions, should be mode 0440",
+                ">>> /etc/sudoers: syntax error near line 3 <<<",
+            ]
+        );
+        assert_eq!(words(&finished, SSHD).len(), 6);
     }
 
     #[test]

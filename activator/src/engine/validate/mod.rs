@@ -8,19 +8,22 @@
 //! - [`judge`][]: the tools and their words
 //! - [`units`][]: which words of systemd are about our units
 //! - [`staged`][], [`question`][]: the commands that files name for their new content
+//! - [`foresight`][]: all of it for a plan, whose closure may not be here yet
+//! - [`secrecy`][]: what of the tools' words must not be passed on
 //! - [`entrance`][], [`sshd`][], [`keys`][]: the way in
 
 pub mod entrance;
+pub mod foresight;
 pub mod judge;
 pub mod keys;
 pub mod question;
+pub mod secrecy;
 pub mod sshd;
 pub mod staged;
 pub mod subject;
 pub mod units;
 
 use std::io;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,16 +34,25 @@ use super::target::Target;
 use crate::SCHEMA;
 use crate::host::preview::{self, Changes, Layer};
 use crate::host::{Host, command};
+use crate::inspected;
 use crate::login::Login;
 use crate::problem::{Code, Problem};
 use entrance::Entrance;
 use judge::{Finding, Judgement};
+use question::Question;
 use subject::Subject;
 
-/// How long all tools together may take, but for the commands that files name.
-const LIMIT: Duration = Duration::from_secs(120);
 /// The account files that are laid over the host's.
 const ACCOUNT_FILES: [&str; 4] = ["passwd", "group", "shadow", "gshadow"];
+
+/// What was found wrong, and what could not be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Why an apply would refuse.
+    pub problems: Vec<Problem>,
+    /// What could not be looked at, for people.
+    pub notes: Vec<String>,
+}
 
 /// What a preview showed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,27 +62,21 @@ pub struct Verdict {
     judgement: Judgement,
     /// What keeps the user out, and did not before.
     obstacles: Vec<String>,
-    /// What a command that a file names has refused.
-    refused: Option<Problem>,
+    /// What commands that files name have refused.
+    refused: Vec<Problem>,
 }
 
-/// Validates a plan. `login`: who has to be able to log in afterwards, if anyone. Returns what could not be looked at.
-///
-/// # Errors
-/// [`Code::Validation`] or [`Code::LockedOut`]. Nothing was touched.
-pub fn validate(
-    host: &Host,
-    planned: &Planned,
-    target: &Target,
-    login: Option<&Login>,
-) -> Result<Vec<String>, Problem> {
+/// Validates a plan that is about to be applied, but for the commands that files name: they are asked about what is staged.
+/// `login`: who has to be able to log in afterwards, if anyone.
+#[must_use]
+pub fn validate(host: &Host, planned: &Planned, target: &Target, login: Option<&Login>) -> Findings {
     // The tools look at the machine, not at a tree of files.
     if !host.is_machine() {
-        return Ok(Vec::new());
+        return Findings::default();
     }
     let subject = Subject::of(planned, target, login);
     if subject.is_empty() {
-        return Ok(Vec::new());
+        return Findings::default();
     }
     match previewed(&subject) {
         Ok(verdict) => settle(&subject, verdict),
@@ -84,7 +90,7 @@ fn previewed(subject: &Subject) -> Result<Verdict, String> {
     let argv =
         ["unshare", "--mount", "--propagation", "private", "--", &program.to_string_lossy(), "preview"];
     let input = serde_json::to_vec(subject).map_err(|error| error.to_string())?;
-    let limit = subject.questions.iter().fold(LIMIT, |limit, _| limit + question::LIMIT);
+    let limit = inspected::patience(subject.questions.len());
     let finished = command::run_with(&argv, input, limit).map_err(|error| format!("unshare: {error}"))?;
     if !finished.success() {
         return Err(finished.why());
@@ -113,7 +119,10 @@ pub fn preview(host: &Host, subject: &Subject) -> io::Result<Verdict> {
         (Some(before), Some(after)) => after.obstacles_since(&before),
         _ => Vec::new(),
     };
-    let refused = question::ask(&subject.questions).err();
+    let questions = subject.questions.iter().cloned().enumerate();
+    let questions: Vec<Question> =
+        questions.map(|(number, question)| question.previewed(&layer, number)).collect::<io::Result<_>>()?;
+    let refused = question::ask(&questions);
     Ok(Verdict { schema: SCHEMA, judgement, obstacles, refused })
 }
 
@@ -137,45 +146,48 @@ fn lay_accounts(host: &Host, subject: &Subject, layer: &Layer) -> io::Result<()>
     Ok(())
 }
 
-/// From what a preview showed to a refusal, or to what could not be looked at.
-fn settle(subject: &Subject, verdict: Verdict) -> Result<Vec<String>, Problem> {
-    if let Some(silent) = verdict.judgement.silent.first() {
-        return Err(judge::unstarted(silent));
-    }
-    let mut notes = verdict.judgement.notes;
+/// From what a preview showed to what is wrong.
+fn settle(subject: &Subject, verdict: Verdict) -> Findings {
+    let mut found = Findings {
+        problems: verdict.judgement.silent.iter().map(judge::unstarted).collect(),
+        notes: verdict.judgement.notes,
+    };
     if !verdict.judgement.findings.is_empty() {
         // What the tools say of the host as it is does not come with this generation.
         let now = judge::judge(subject);
         for finding in verdict.judgement.findings {
-            match finding.beyond(&now.findings) {
-                Some(new) => return Err(refused(&new)),
-                None => notes.push(format!(
-                    "{} complains of the host as it is: {}",
-                    finding.tool,
-                    finding.words.join("; ")
-                )),
+            if let Some(new) = finding.beyond(&now.findings) {
+                found.problems.push(refused(&judge::discreet(new, subject)));
+            } else {
+                let Finding { tool, words, .. } = judge::discreet(finding, subject);
+                found.notes.push(format!("{tool} complains of the host as it is: {}", words.join("; ")));
             }
         }
     }
-    let Some(login) = subject.login.as_ref().filter(|_| !verdict.obstacles.is_empty()) else {
-        return Ok(notes);
-    };
-    Err(Problem::new(Code::LockedOut, format!("The change would lock out {}, who applies it", login.user))
-        .at(verdict.obstacles.iter().filter_map(|words| words.split(": ").next()).collect::<Vec<_>>().join(", "))
-        .because(verdict.obstacles.join("\n"))
+    found.problems.extend(verdict.refused);
+    if let Some(login) = subject.login.as_ref().filter(|_| !verdict.obstacles.is_empty()) {
+        found.problems.push(locked_out(login, &verdict.obstacles));
+    }
+    found
+}
+
+fn locked_out(login: &Login, obstacles: &[String]) -> Problem {
+    Problem::new(Code::LockedOut, format!("The change would lock out {}, who applies it", login.user))
+        .at(obstacles.iter().filter_map(|words| words.split(": ").next()).collect::<Vec<_>>().join(", "))
+        .because(obstacles.join("\n"))
         .help(
             "leave the way in open, or apply as somebody who keeps it. To try it all the same: --force lockout; the \
              host goes back by itself where it is not confirmed over a new connection",
-        ))
+        )
 }
 
 fn refused(finding: &Finding) -> Problem {
     let help = match finding.tool.as_str() {
         judge::SYSTEMD => {
-            "nothing was touched; mend the unit, or have it applied as it is: \
+            "nothing was touched; correct the unit, or have it applied as it is: \
              nixfleet.systemd.units.<name>.verify = false"
         }
-        _ => "nothing was touched; mend the file",
+        _ => "nothing was touched; correct the file",
     };
     Problem::new(Code::Validation, format!("{} refused what it would get", finding.tool))
         .at(finding.place.join(", "))

@@ -1,44 +1,78 @@
 //! What is asked of a command that a file names for its new content.
 
-use std::time::Duration;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::secrecy::Secrecy;
 use crate::host::command;
+use crate::host::preview::{Ids, Layer};
+use crate::inspected::COMMAND;
 use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
-
-/// How long one of them may take.
-pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// A command, and the file whose new content it has to accept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// The file.
     pub path: ManagedPath,
-    /// The command.
+    /// The command. `%s` stands for the place of the content.
     pub argv: Vec<String>,
+    /// Where the content stands.
+    pub content: PathBuf,
+    /// Who may do what with it while it waits to be put in place.
+    pub access: Option<Ids>,
+    /// Whether others on the host may not read it, so that the words of the command must not show it.
+    pub private: bool,
 }
 
-/// Asks one command after the other, up to the first that refuses.
-///
-/// # Errors
-/// [`Code::Validation`].
-pub fn ask(questions: &[Question]) -> Result<(), Problem> {
-    for Question { path, argv } in questions {
+impl Question {
+    /// The same about a copy of the content that only this process sees.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn previewed(mut self, layer: &Layer, number: usize) -> io::Result<Self> {
+        if let Some(access) = self.access {
+            self.content = layer.put(&self.content, &format!("content-{number}"), access)?;
+        }
+        Ok(self)
+    }
+
+    fn argv(&self) -> Vec<String> {
+        let content = self.content.to_string_lossy();
+        self.argv.iter().map(|word| word.replace("%s", &content)).collect()
+    }
+
+    /// Why the command refuses, if it does.
+    fn refusal(&self) -> Option<Problem> {
+        let argv = self.argv();
         let name = argv.first().map_or("", String::as_str);
-        let refused =
-            Problem::new(Code::Validation, format!("The command `{name}` refused the new content")).at(path);
-        match command::run(argv, LIMIT) {
-            Ok(finished) if finished.success() => {}
+        let refused = Problem::new(Code::Validation, format!("The command `{name}` refused the new content"))
+            .at(&self.path);
+        match command::run(&argv, COMMAND) {
+            Ok(finished) if finished.success() => None,
             Ok(finished) => {
-                return Err(refused.because(finished.why()).help("nothing was touched; mend the file"));
+                let why = finished.why();
+                let why = if self.private { Secrecy::of([&*self.content]).hide(&why) } else { why };
+                Some(refused.because(why).help("nothing was touched; correct the file"))
             }
             Err(error) => {
                 let help = "nothing was touched; install the command on the host, or change `validate`";
-                return Err(refused.because(error).help(help));
+                Some(refused.because(error).help(help))
             }
         }
     }
-    Ok(())
+}
+
+/// Asks one command after the other. Returns what those say that refuse.
+#[must_use]
+pub fn ask(questions: &[Question]) -> Vec<Problem> {
+    questions.iter().filter_map(Question::refusal).collect()
+}
+
+/// Whether the program of a command is there to be asked. A path in the store may come with the closure.
+#[must_use]
+pub fn may_come(argv: &[String]) -> bool {
+    argv.first().is_some_and(|program| program.starts_with("/nix/store/") && !Path::new(program).exists())
 }

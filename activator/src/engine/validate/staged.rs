@@ -22,18 +22,18 @@ pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<S
         operations.filter_map(|operation| question(host, target, operation)).collect();
     // Account files of a tree of files are nobody's.
     if questions.is_empty() || !journal.changes_accounts() || !host.is_machine() {
-        return ask(&questions).map(|()| Vec::new());
+        return first(ask(&questions)).map_or_else(|| Ok(Vec::new()), Err);
     }
     let steps = journal.operations.iter().map(|operation| &operation.step);
     let accounts = steps.filter(|step| step.makes_account()).cloned().collect();
     let subject = Subject { accounts, questions, ..Subject::default() };
     match super::previewed(&subject) {
-        Ok(verdict) => verdict.refused.map_or_else(|| Ok(Vec::new()), Err),
+        Ok(verdict) => first(verdict.refused).map_or_else(|| Ok(Vec::new()), Err),
         Err(why) => {
             let note = format!("the commands that validate files did not see the new accounts ({why})");
-            match ask(&subject.questions) {
-                Ok(()) => Ok(vec![note]),
-                Err(problem) => {
+            match first(ask(&subject.questions)) {
+                None => Ok(vec![note]),
+                Some(problem) => {
                     let refusal = problem.why.clone().unwrap_or_default();
                     Err(problem.because(format!("{refusal}\n{note}")))
                 }
@@ -46,10 +46,19 @@ fn question(host: &Host, target: &Target, operation: &Operation) -> Option<Quest
     let (Step::WriteFile { path, .. }, Facts::Slot { slot, .. }) = (&operation.step, &operation.facts) else {
         return None;
     };
-    let Some(Entry::File(FileEntry { validate: Some(argv), .. })) = target.manifest.entries.get(path) else {
+    let Some(Entry::File(FileEntry { validate: Some(argv), access, .. })) = target.manifest.entries.get(path)
+    else {
         return None;
     };
-    let staged = host.path(slot).to_string_lossy().into_owned();
-    let argv = argv.iter().map(|word| word.replace("%s", &staged)).collect();
-    Some(Question { path: path.clone(), argv })
+    Some(Question {
+        path: path.clone(),
+        argv: argv.clone(),
+        content: host.path(slot),
+        access: None,
+        private: target.manifest.is_private(path, access),
+    })
+}
+
+fn first(refusals: Vec<Problem>) -> Option<Problem> {
+    refusals.into_iter().next()
 }

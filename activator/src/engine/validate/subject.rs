@@ -5,15 +5,17 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::owners::WAITING;
 use super::super::planner::Planned;
 use super::super::recovery_unit;
 use super::super::state::Origin;
 use super::super::target::Target;
-use super::question::Question;
+use super::question::{Question, may_come};
 use crate::host::accounts::Accounts;
 use crate::host::preview::{Change, Changes, Ids};
+use crate::inspected::{is_inspected, may_hold_keys};
 use crate::login::Login;
-use crate::manifest::{Access, Entry};
+use crate::manifest::{Access, Entry, FileEntry};
 use crate::plan::Step;
 use crate::values::{ManagedPath, UnitName};
 
@@ -58,6 +60,10 @@ pub struct Subject {
     pub program: PathBuf,
     /// What files name commands for.
     pub questions: Vec<Question>,
+    /// Files among the changes that others on the host may not read.
+    pub private: BTreeSet<ManagedPath>,
+    /// Whether programs in the store may be missing now, since the closure is yet to come.
+    pub closure_comes: bool,
 }
 
 impl Subject {
@@ -86,16 +92,100 @@ impl Subject {
             accounts,
             login: login.cloned(),
             program: PathBuf::from(&target.closure).join("activate"),
+            private: private(&changes, target),
             changes,
             questions: Vec::new(),
+            closure_comes: !target.is_here(),
         }
+    }
+
+    /// The same for a plan, whose commands are asked about copies that nobody else sees. Their words are for files whose
+    /// content is here.
+    #[must_use]
+    pub fn for_plan(mut self, planned: &Planned, target: &Target, program: PathBuf) -> Self {
+        let questions = planned.plan.steps.iter().filter_map(|step| question(step, planned, target));
+        self.questions = questions.collect();
+        if !self.questions.is_empty() && self.accounts.is_empty() {
+            let steps = planned.plan.steps.iter();
+            self.accounts = steps.filter(|step| step.makes_account()).cloned().collect();
+        }
+        if self.closure_comes {
+            self.program = program;
+        }
+        self
     }
 
     /// Whether there is nothing to validate.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        !self.sudoers && !self.sshd && self.units.is_empty() && self.login.is_none()
+        !self.sudoers
+            && !self.sshd
+            && self.units.is_empty()
+            && self.login.is_none()
+            && self.questions.is_empty()
     }
+
+    /// What is validated, for people. `files`: those that name commands.
+    #[must_use]
+    pub fn named<'f>(&self, files: impl Iterator<Item = &'f ManagedPath>) -> String {
+        let rules = [(self.sudoers, "the rules of sudo"), (self.sshd, "the configuration of sshd")];
+        let rules = rules.into_iter().filter(|(is_it, _)| *is_it).map(|(_, name)| name.to_owned());
+        let units = self.units.iter().map(ToString::to_string);
+        let login = self.login.iter().map(|login| format!("the way in of {}", login.user));
+        let files = files.map(ToString::to_string);
+        rules.chain(units).chain(login).chain(files).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The files that tools look at in a plan.
+pub fn inspected<'a>(
+    planned: &'a Planned,
+    target: &'a Target,
+    login: Option<&'a Login>,
+) -> impl Iterator<Item = (&'a ManagedPath, &'a FileEntry)> {
+    let user = login.map_or("root", |login| login.user.as_str());
+    planned.plan.steps.iter().filter_map(move |step| {
+        let (path, file) = written(step, target)?;
+        is_inspected(path, file, user).then_some((path, file))
+    })
+}
+
+/// The file that a step writes.
+fn written<'a>(step: &'a Step, target: &'a Target) -> Option<(&'a ManagedPath, &'a FileEntry)> {
+    let Step::WriteFile { path, .. } = step else { return None };
+    match target.manifest.entries.get(path)? {
+        Entry::File(file) => Some((path, file)),
+        Entry::Directory(_) | Entry::Link(_) => None,
+    }
+}
+
+/// What the command of a file is asked, where its content is here.
+fn question(step: &Step, planned: &Planned, target: &Target) -> Option<Question> {
+    let (path, file) = written(step, target)?;
+    let accounts = &planned.observed.accounts;
+    let is_there = accounts.uid(&file.access.owner).is_some() && accounts.gid(&file.access.group).is_some();
+    let access = if is_there {
+        ids(accounts, &file.access)
+    } else {
+        // As it is staged for somebody who is yet to come.
+        Ids { uid: 0, gid: 0, mode: file.access.mode.bits() & WAITING }
+    };
+    Some(Question {
+        path: path.clone(),
+        argv: file.validate.clone().filter(|argv| !may_come(argv))?,
+        content: target.place(path, file)?,
+        access: Some(access),
+        private: target.manifest.is_private(path, &file.access),
+    })
+}
+
+/// Files that others may not read.
+fn private(changes: &Changes, target: &Target) -> BTreeSet<ManagedPath> {
+    let is_private = |path: &ManagedPath| match target.manifest.entries.get(path) {
+        Some(Entry::File(file)) => target.manifest.is_private(path, &file.access),
+        Some(Entry::Directory(_) | Entry::Link(_)) | None => false,
+    };
+    changes.keys().filter(|path| is_private(path)).cloned().collect()
 }
 
 /// Whether a path may hold the keys that open an account, or is on the way to them.
@@ -104,7 +194,7 @@ fn holds_keys(path: &ManagedPath, user: &str, home: Option<&str>) -> bool {
         path.strip_prefix(home).is_some_and(|rest| rest.is_empty() || rest.starts_with("/.ssh"))
             || home.strip_prefix(&**path).is_some_and(|rest| rest.starts_with('/'))
     });
-    under_home || path.name() == user || path.name().contains("authorized_keys")
+    under_home || may_hold_keys(path, user)
 }
 
 /// Whether a step changes the account of a user.
@@ -122,7 +212,8 @@ fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPat
     Some(match step {
         Step::WriteFile { path, .. } => {
             let Some(Entry::File(file)) = target.manifest.entries.get(path) else { return None };
-            let change = Change::File { source: target.source(&file.source), access: ids(&file.access) };
+            let source = target.place(path, file).unwrap_or_else(|| target.source(&file.source));
+            let change = Change::File { source, access: ids(&file.access) };
             (path.clone(), change)
         }
         Step::WriteLink { path, target, .. } => (path.clone(), Change::Link { target: target.clone() }),

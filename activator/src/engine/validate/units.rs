@@ -64,18 +64,19 @@ pub fn names(line: &str, unit: &UnitName) -> bool {
     }
 }
 
-/// Whether a line misses a program that this very generation brings.
+/// Whether a line misses a program that this very generation brings, as a file or in its closure.
 fn comes_along(line: &str, subject: &Subject) -> bool {
     let command = line.split_once(": Command ").and_then(|(_, rest)| rest.split_once(" is not executable"));
     command.is_some_and(|(program, _)| {
-        subject.changes.iter().any(|(path, change)| {
-            **path == *program
-                && match change {
-                    Change::File { access, .. } | Change::Access { access } => access.mode & 0o111 != 0,
-                    Change::Link { .. } | Change::Restored { .. } => true,
-                    Change::Directory { .. } | Change::Gone => false,
-                }
-        })
+        (subject.closure_comes && program.starts_with("/nix/store/"))
+            || subject.changes.iter().any(|(path, change)| {
+                **path == *program
+                    && match change {
+                        Change::File { access, .. } | Change::Access { access } => access.mode & 0o111 != 0,
+                        Change::Link { .. } | Change::Restored { .. } => true,
+                        Change::Directory { .. } | Change::Gone => false,
+                    }
+            })
     })
 }
 

@@ -89,9 +89,22 @@ pub fn adds(lab: &Lab, nix: &str) {
     lab.operator().unwrap().edits("roles/web.nix", before, &format!("{nix}\n{before}")).unwrap();
 }
 
-/// web-1 refuses an apply with these words, and is as it was, but for what its store has been sent.
+/// web-1 refuses a change with these words, and is as it was. That is known from the plan: its store has been sent nothing.
 #[track_caller]
 pub fn assert_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
+    let sent = refuses(lab, command, code, sayings);
+    assert!(!sent, "only the apply knew");
+}
+
+/// web-1 refuses an apply with these words, which a plan could not know, and is as it was but for its store.
+#[track_caller]
+pub fn assert_apply_refuses(lab: &Lab, code: &str, sayings: &[&str]) {
+    assert!(refuses(lab, "apply", code, sayings), "the plan knew");
+}
+
+/// Says whether the closure was sent.
+#[track_caller]
+fn refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) -> bool {
     let web = lab.guest("web-1").unwrap();
     let before = Snapshot::take(web).unwrap();
     let line = format!("nixfleet {command} --yes --json --host web-1");
@@ -110,6 +123,8 @@ pub fn assert_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
         assert!(problem.to_string().contains(saying), "nothing says `{saying}`:\n{problem:#}");
     }
     let difference = before.difference(&Snapshot::take(web).unwrap());
-    let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
-    assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
+    let (sent, rest): (Vec<&str>, Vec<&str>) =
+        difference.lines().partition(|line| line.starts_with("+ store "));
+    assert!(rest.is_empty(), "web-1 is not as it was:\n{}", rest.join("\n"));
+    !sent.is_empty()
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# $1: the size of the activator. $2: the wanted closure. Then --force=… and --health-checks, if any. Standard input: the
-# activator, then the manifest.
+# $1: the size of the activator. $2: the wanted closure. Then flags of `plan`. Standard input: the activator, then the
+# manifest and the contents that --parts tells of.
 size=$1 closure=$2
 shift 2
 directory=$(mktemp -d) || exit
@@ -15,4 +15,5 @@ if ! "$program" --version >/dev/null 2>&1; then
   cp "$program" "$other/nixfleet-activate" || exit
   program=$other/nixfleet-activate
 fi
-as_root "$program" plan --json --target "$closure" --manifest - "$@"
+as_root "$program" plan --json --target "$closure" --manifest - "$@" \
+  --login "${LOGNAME:-$(id -un)}" --connection "${SSH_CONNECTION:-}"

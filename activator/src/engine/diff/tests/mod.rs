@@ -48,7 +48,8 @@ fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
     });
     let intent = build::parse::intent(intent).unwrap();
     let manifest = build::compile::compile(&intent).unwrap().manifest;
-    Target { manifest, digest: closure.to_owned(), closure: closure.to_owned(), number: None }
+    let contents = std::sync::Arc::default();
+    Target { manifest, digest: closure.to_owned(), closure: closure.to_owned(), number: None, contents }
 }
 
 /// A host in memory, on which a target is in force and its enabled units run.

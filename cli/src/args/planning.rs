@@ -1,0 +1,70 @@
+//! What a plan says, and how much it costs.
+
+use std::io::IsTerminal;
+
+use nixfleet_activate::problem::{Code, Problem};
+
+use super::OutputArgs;
+
+/// How hosts plan.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct PlanningArgs {
+    /// Do not have each host's own tools (visudo, sshd, systemd-analyze, the commands of `validate`) look at the change
+    /// while it is planned. An apply has them look before it touches anything, all the same
+    #[arg(long, help_heading = "Plan")]
+    pub no_validate: bool,
+
+    /// Show the content of files that others on the host may not read. Only on a terminal: it is neither saved nor printed
+    /// for programs
+    #[arg(long, help_heading = "Plan")]
+    pub show_private: bool,
+}
+
+impl PlanningArgs {
+    /// Refuses to show private content to anybody but the person at the terminal. `saves`: whether the plan is written to
+    /// a file.
+    ///
+    /// # Errors
+    /// [`Code::Usage`].
+    pub fn check(self, output: OutputArgs, saves: bool) -> Result<(), Problem> {
+        let why = if !self.show_private {
+            return Ok(());
+        } else if saves {
+            "the plan is saved to a file"
+        } else if output.is_for_programs() {
+            "the output is for a program"
+        } else if !std::io::stdout().is_terminal() {
+            "standard output is no terminal"
+        } else {
+            return Ok(());
+        };
+        Err(Problem::new(
+            Code::Usage,
+            "--show-private shows what others on a host may not read, on a terminal alone",
+        )
+        .because(why)
+        .help("leave out --show-private: the plan says that such a file changes, with its size and digest"))
+    }
+
+    /// As the activator takes it.
+    pub fn flags(self) -> impl Iterator<Item = String> {
+        let flags = [(self.no_validate, "--no-validate"), (self.show_private, "--show-private")];
+        flags.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| flag.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_content_is_refused_wherever_it_would_stay() {
+        let args = |show_private| PlanningArgs { no_validate: false, show_private };
+        let output = |json, events| OutputArgs { json, events, verbose: false };
+        let why = |output, saves| args(true).check(output, saves).unwrap_err().why.unwrap();
+        assert_eq!(why(output(false, false), true), "the plan is saved to a file");
+        assert_eq!(why(output(true, false), false), "the output is for a program");
+        assert_eq!(why(output(false, true), false), "the output is for a program");
+        assert!(args(false).check(output(true, false), true).is_ok());
+    }
+}

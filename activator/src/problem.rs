@@ -53,6 +53,9 @@ pub enum Code {
     /// The host answered with something that is no report of ours.
     #[serde(rename = "NF-307")]
     BadAnswer,
+    /// A command of the user did not end in time.
+    #[serde(rename = "NF-308")]
+    TimedOut,
     /// Another run holds the lock of the host.
     #[serde(rename = "NF-401")]
     Locked,
@@ -117,7 +120,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
@@ -133,6 +136,7 @@ impl Code {
         Self::NoNix,
         Self::Copy,
         Self::BadAnswer,
+        Self::TimedOut,
         Self::Locked,
         Self::Conflict,
         Self::PlanOutdated,
@@ -186,6 +190,7 @@ impl Code {
             Self::NoNix => ("NF-305", "The host has no Nix."),
             Self::Copy => ("NF-306", "The closure could not be copied to the host."),
             Self::BadAnswer => ("NF-307", "The host answered with something that is no report of NixFleet."),
+            Self::TimedOut => ("NF-308", "A command did not end in time."),
             Self::Locked => ("NF-401", "Another run holds the lock of the host."),
             Self::Conflict => ("NF-402", "Something that NixFleet does not own stands at a managed path."),
             Self::PlanOutdated => ("NF-403", "The host changed between plan and apply."),

@@ -142,7 +142,7 @@ pub struct BackupsView {
 }
 
 /// What a command did on a host.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ran {
     /// Its exit code.

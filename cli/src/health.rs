@@ -1,10 +1,17 @@
 //! Health checks that are tried from this side.
 
+mod reach;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use nixfleet_activate::health::{Call, Check, CheckResult, Side, run};
+use nixfleet_activate::health::{Call, Check, CheckResult, Probe, Side, Vantage, run};
 use nixfleet_activate::problem::Problem;
+
+use crate::ssh::Session;
+
+pub use reach::obstacles;
 
 /// Where closures are. What a host names beside it is not looked at.
 const STORE: &str = "/nix/store";
@@ -44,18 +51,38 @@ impl Drop for End {
     }
 }
 
+/// The host and port that a check connects to, if it does.
+fn host_of(probe: &Probe) -> Option<(String, u16)> {
+    match probe {
+        Probe::Tcp { host, port } => Some((host.clone(), *port)),
+        Probe::Http(http) => http.url.host_and_port(),
+        Probe::Unit { .. } | Probe::Command { .. } => None,
+    }
+}
+
+/// This machine, which knows the host by what `ssh` makes of its address: that may be an alias of the user's configuration.
+async fn vantage(session: &Session, checks: &[Check]) -> Vantage {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let addr = &session.host().addr;
+    let concerned = |check: &Check| host_of(&check.probe).is_some_and(|(host, _)| host == *addr);
+    if !checks.iter().any(concerned) {
+        return Vantage::of(&path);
+    }
+    let hostname = &session.resolved().await.hostname;
+    let other = (hostname != addr).then(|| (addr.clone(), hostname.clone()));
+    Vantage { path, names: other.into_iter().collect::<BTreeMap<_, _>>() }
+}
+
 /// Tries checks, all at once. They are called off if this is dropped.
-pub async fn attempt(checks: &[Check]) -> Vec<CheckResult> {
+pub async fn attempt(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     if checks.is_empty() {
         return Vec::new();
     }
     let owned = checks.to_vec();
+    let from = vantage(session, checks).await;
     let end = End(Call::default());
     let call = end.0.clone();
-    let trying = tokio::task::spawn_blocking(move || {
-        let path = std::env::var("PATH").unwrap_or_default();
-        run(&owned.iter().collect::<Vec<_>>(), &path, &call)
-    });
+    let trying = tokio::task::spawn_blocking(move || run(&owned.iter().collect::<Vec<_>>(), &from, &call));
     let failed =
         |_| checks.iter().map(|check| CheckResult::untried(check, "trying it ended in a bug")).collect();
     trying.await.unwrap_or_else(failed)

@@ -8,7 +8,7 @@ use super::target::{Offer, Target};
 use crate::force::Force;
 use crate::health::check::CheckName;
 use crate::health::probe::curl;
-use crate::health::{Call, Check, CheckResult, Checked, Probe, Side, Verdict, last, run};
+use crate::health::{Call, Check, CheckResult, Checked, Probe, Side, Vantage, Verdict, last, run};
 use crate::host::Host;
 use crate::host::command::PATH;
 use crate::host::profile::{self, Profile};
@@ -42,7 +42,7 @@ pub struct Health<'a> {
     /// Those that somebody else tries.
     elsewhere: Vec<&'a Check>,
     may: May,
-    path: String,
+    from: Vantage,
 }
 
 impl<'a> Health<'a> {
@@ -54,8 +54,8 @@ impl<'a> Health<'a> {
         if !host.is_machine() {
             here.retain(|check| !matches!(check.probe, Probe::Unit { .. }));
         }
-        let path = format!("{}/system/sw/bin:{PATH}", profile::DIRECTORY);
-        Self { here, elsewhere, may, path }
+        let from = Vantage::of(&format!("{}/system/sw/bin:{PATH}", profile::DIRECTORY));
+        Self { here, elsewhere, may, from }
     }
 
     /// Tries what is tried here, while something else goes on, and calls it off where that fails. `alone` is called where
@@ -73,7 +73,7 @@ impl<'a> Health<'a> {
         }
         let call = Call::default();
         thread::scope(|scope| {
-            let trying = thread::Builder::new().spawn_scoped(scope, || run(&self.here, &self.path, &call));
+            let trying = thread::Builder::new().spawn_scoped(scope, || run(&self.here, &self.from, &call));
             let done = other().inspect_err(|_| call.off())?;
             let found = match trying {
                 Ok(trying) => {
@@ -151,7 +151,7 @@ impl<'a> Health<'a> {
 #[must_use]
 pub fn of_unchanged(host: &Host, current: Option<&Generation>, checks: &[Check]) -> Vec<CheckResult> {
     let health = Health::of(host, checks, May::Stand);
-    let found = run(&health.here, &health.path, &Call::default());
+    let found = run(&health.here, &health.from, &Call::default());
     health.remember(host, current, &found);
     found
 }

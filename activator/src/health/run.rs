@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::check::Check;
 use super::probe::{Finding, attempt};
 use super::result::CheckResult;
+use super::vantage::Vantage;
 
 /// The first pause between two attempts; each further one is twice as long, up to the check's interval. A service that
 /// has just started needs a moment, most often a short one.
@@ -48,11 +49,11 @@ impl Call {
 /// Tries checks, all at once, until each has passed or failed for good, or they are called off. The results are in their
 /// order.
 #[must_use]
-pub fn run(checks: &[&Check], path: &str, call: &Call) -> Vec<CheckResult> {
+pub fn run(checks: &[&Check], from: &Vantage, call: &Call) -> Vec<CheckResult> {
     let (sender, results) = channel();
     for (place, check) in checks.iter().enumerate() {
-        let (own, check, path, call) = (sender.clone(), Check::clone(check), path.to_owned(), call.clone());
-        let trying = move || own.send((place, one(&check, &path, &call)));
+        let (own, check, from, call) = (sender.clone(), Check::clone(check), from.clone(), call.clone());
+        let trying = move || own.send((place, one(&check, &from, &call)));
         if let Err(error) = thread::Builder::new().spawn(trying) {
             let why = format!("the machine has no thread for it: {error}");
             // Whoever takes it in is below.
@@ -87,7 +88,7 @@ fn collect(results: &Receiver<(usize, CheckResult)>, found: &mut [Option<CheckRe
 /// Why there is no better result of a check that was called off.
 const CALLED_OFF: &str = "it was called off";
 
-fn one(check: &Check, path: &str, call: &Call) -> CheckResult {
+fn one(check: &Check, from: &Vantage, call: &Call) -> CheckResult {
     let began = Instant::now();
     let mut finding = Err(CALLED_OFF.to_owned());
     let mut attempts = 0;
@@ -95,7 +96,7 @@ fn one(check: &Check, path: &str, call: &Call) -> CheckResult {
     let mut pause = FIRST_PAUSE.min(longest);
     let mut called_off = call.off_within(Duration::from_secs(check.start_delay));
     while !called_off {
-        finding = attempt(check, path, call);
+        finding = attempt(check, from, call);
         attempts += 1;
         if finding.is_ok() || attempts > check.retries {
             break;
@@ -122,7 +123,7 @@ mod tests {
             "startDelay": 0, "from": "host", "onFailure": "stop",
         });
         let check: Check = serde_json::from_value(check).unwrap();
-        let result = run(&[&check], "", &Call::default()).remove(0);
+        let result = run(&[&check], &Vantage::default(), &Call::default()).remove(0);
         assert_eq!((result.passed, result.attempts, result.detail.as_str()), (false, 81, "exit code 1"));
     }
 }

@@ -79,7 +79,7 @@ impl Transient {
             .at(&self.name)
             .because(format!("its unit is {}", shown.stdout.trim()))
             .help(format!(
-                "look at `journalctl -u {}` on the host, then apply again: that puts the host right",
+                "look at `journalctl -n 50 -u {}` on the host, then apply again: that puts the host right",
                 self.name
             )))
     }

@@ -33,6 +33,15 @@ impl Url {
         }
     }
 
+    /// The host that it names, an IPv6 address without its brackets, and the port.
+    #[must_use]
+    pub fn host_and_port(&self) -> Option<(String, u16)> {
+        let uri = self.0.parse::<Uri>().ok()?;
+        let usual = if self.is_tls() { 443 } else { 80 };
+        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+        Some((host.to_owned(), uri.port_u16().unwrap_or(usual)))
+    }
+
     /// Whether it takes TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
@@ -43,6 +52,14 @@ impl Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_says_where_it_leads() {
+        let of = |text: &str| text.parse::<Url>().unwrap().host_and_port().unwrap();
+        assert_eq!(of("http://inner/x"), ("inner".to_owned(), 80));
+        assert_eq!(of("https://inner:8443"), ("inner".to_owned(), 8443));
+        assert_eq!(of("https://[::1]/"), ("::1".to_owned(), 443));
+    }
 
     #[test]
     fn a_url_names_a_scheme_that_is_known_and_a_host() {

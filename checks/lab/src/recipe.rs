@@ -49,6 +49,8 @@ impl Recipe {
                 "git",
                 "busybox-static",
                 "python3",
+                // A login shell that is unlike all others.
+                "tcsh",
             ],
             files: vec![
                 ("etc/nix/nix.conf", 0o644, NIX_CONF),

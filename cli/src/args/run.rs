@@ -8,7 +8,11 @@ use super::TargetArgs;
 Examples:
   nixfleet run --tag web -- systemctl is-active web     arguments arrive exactly as they are typed here
   nixfleet run --shell -- 'df -h / | tail -1'           one string, for the shell of the host
-  nixfleet run --sudo --host db-1 -- cat /etc/shadow    as root")]
+  nixfleet run --sudo --host db-1 -- cat /etc/shadow    as root
+  nixfleet run --fold -- uname -r                       equal output once, with the hosts that have it
+  nixfleet run --host db-1 -- psql app < query.sql      one host reads standard input
+  nixfleet run --stdin --tag db -- psql app < query.sql each host reads all of it")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that is given or not")]
 pub struct RunArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
@@ -21,7 +25,15 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Run")]
     pub shell: bool,
 
-    /// Seconds after which the command is given up
+    /// Give the whole standard input to each host. Without this flag only a single host reads it, and never from a terminal
+    #[arg(long, help_heading = "Run")]
+    pub stdin: bool,
+
+    /// Show the output when all hosts are done, and equal output once, with the hosts that have it
+    #[arg(long, help_heading = "Run")]
+    pub fold: bool,
+
+    /// Seconds after which the command is ended; its host counts as failed, with exit code 124
     #[arg(long, help_heading = "Run", value_name = "SECONDS", default_value = "3600")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,

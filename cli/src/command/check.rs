@@ -55,7 +55,7 @@ async fn one(session: &Session) -> Result<Vec<CheckResult>, Problem> {
     }
     let checks = health::of_closure(&checked.generation.closure)
         .ok_or_else(|| unknown(session, &checked.elsewhere))?;
-    found.extend(health::attempt(&checks).await);
+    found.extend(health::attempt(session, &checks).await);
     Ok(found)
 }
 

@@ -25,7 +25,7 @@ pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut
         return report;
     };
     (terms.phase)(Phase::Checking);
-    report.health_checks.extend(health::attempt(checks).await);
+    report.health_checks.extend(health::attempt(session, checks).await);
     let verdict = Verdict::on(&report.health_checks);
     report.outcome = verdict.outcome(report.outcome);
     report.reason_code = verdict.reason_code().or(report.reason_code);

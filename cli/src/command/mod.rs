@@ -12,6 +12,7 @@ mod gc;
 mod history;
 mod host_plan;
 mod hosts;
+mod input;
 mod late;
 mod memory;
 mod plan;

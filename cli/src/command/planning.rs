@@ -184,7 +184,11 @@ async fn one(
     let mut found = plan.health_checks.take();
     if let (Some(found), Some(checking), false) = (&mut found, checking, checks.is_empty()) {
         checking();
-        found.extend(health::attempt(&checks).await);
+        found.extend(health::attempt(session, &checks).await);
+    }
+    // A plan that changes nothing tries none of them behind it.
+    if !plan.steps.is_empty() && !force.contains(&Force::HealthChecks) {
+        plan.problems.extend(health::obstacles(session, &checks).await);
     }
     contents::fill_in(&mut plan, &wanted, planning.show_private);
     Ok(Planned {

@@ -19,11 +19,11 @@ use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::inventory::Natural;
 use crate::orchestrate::each;
-use crate::remote;
 use crate::render::clean;
 use crate::rollout::{Budget, Head, Origin, Outline, Record, Told};
 use crate::ssh::Session;
 use crate::state::StateDir;
+use crate::{health, remote};
 
 /// Asks the hosts what going back would change, then the user, and puts the hosts back.
 ///
@@ -173,6 +173,9 @@ async fn one(
         Back::To(to) => {
             let (mut plan, activator) = remote::plan_rollback(session, to, planning).await?;
             plan.problems.extend(other_host(session.host(), &plan));
+            if let Some(checks) = health::of_closure(&plan.target).filter(|_| !plan.steps.is_empty()) {
+                plan.problems.extend(health::obstacles(session, &checks).await);
+            }
             plan.overrule(force);
             Planned::back(plan, to, activator)
         }

@@ -1,21 +1,23 @@
 //! `nixfleet run`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
-use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::input::Input;
 use super::{Context, targets};
 use crate::args::RunArgs;
 use crate::document::{HostResult, Ran};
 use crate::event::{Happening, Phase, Stream};
 use crate::exit::Exit;
 use crate::orchestrate::each;
-use crate::process::OUTPUT_LIMIT;
-use crate::remote;
+use crate::remote::{self, Finished, Order};
 use crate::render::{self, HOST_COLOURS, clean, paint};
+use crate::ssh::Session;
 
 /// How many lines may wait to be printed before the hosts are slowed down.
 const WAITING: usize = 1024;
@@ -28,41 +30,61 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
     let words = words(args)?;
     let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+    let input = Arc::new(Input::of(args.stdin, hosts.len())?);
     let sessions = targets::sessions(hosts, &args.targets)?;
     context.interrupt.hosts_are_changing();
+    let for_people = !context.output.is_for_programs();
+    let keep = context.output.json || (args.fold && for_people);
+    let order = Order { words, sudo: args.sudo, limit: Duration::from_secs(args.timeout), keep };
     let (sender, receiver) = channel(WAITING);
     let ran = async {
         let sender = sender;
         each(sessions, args.targets.at_once(), &context.interrupt, |session| {
-            let (words, sudo, sender) = (words.clone(), args.sudo, sender.clone());
-            let limit = Duration::from_secs(args.timeout);
+            let (order, input, sender) = (order.clone(), Arc::clone(&input), sender.clone());
             let events = context.events.clone();
             async move {
                 let host = session.host().name.clone();
                 let began = Instant::now();
                 events.say(Happening::HostPhase { host: host.clone(), phase: Phase::Running });
-                let ran = remote::run(&session, &words, sudo, limit, &sender).await;
-                let end = result(&host, Some(ran.clone()), Default::default()).end(began.elapsed());
-                // Behind the lines that still wait to be told. Whoever listens does so to the end.
-                let _ = sender.send(Happening::HostEnded(end)).await;
-                ran
+                let result = result(&host, one(&session, &order, &input, &sender).await);
+                // After the lines that still wait to be told. Whoever listens does so to the end.
+                let _ = sender.send(Happening::HostEnded(result.end(began.elapsed()))).await;
+                result
             }
         })
         .await
     };
-    let (ran, mut said) = tokio::join!(ran, listen(receiver, &names, context));
+    let (ran, ()) = tokio::join!(ran, listen(receiver, &names, context));
     let results: Vec<HostResult> = names
         .into_iter()
         .zip(ran?)
-        .map(|(name, ran)| result(&name, ran, said.remove(&name).unwrap_or_default()))
+        .map(|(name, ran)| ran.unwrap_or_else(|| HostResult::new(name, Outcome::Skipped)))
         .collect();
-    if !context.output.is_for_programs() {
+    if input.is_left() {
+        context.warn(None, "nobody has read the standard input; --stdin gives all of it to each host");
+    }
+    if for_people {
+        if args.fold {
+            render::folded(&results);
+        }
         for problem in results.iter().filter_map(|result| result.problem.as_ref()) {
             render::err(format_args!("error: {}", clean(&problem.to_string())));
         }
         summary(&results);
     }
     context.finish(results, None)
+}
+
+async fn one(
+    session: &Session,
+    order: &Order,
+    input: &Input,
+    told: &Sender<Happening>,
+) -> Result<Finished, Problem> {
+    let input = input.open().map_err(|error| {
+        Problem::new(Code::Usage, "the standard input cannot be handed on").because(error)
+    })?;
+    remote::run(session, order, input, told).await
 }
 
 fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
@@ -75,25 +97,16 @@ fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// Tells what hosts tell, in the order in which it comes. Where lines are not wanted as events, they are printed, or collected
-/// by host, standard output and error.
-async fn listen(
-    mut told: Receiver<Happening>,
-    names: &[String],
-    context: &Context,
-) -> BTreeMap<String, [String; 2]> {
+/// Tells what hosts tell, in the order in which it comes. Where lines are not wanted as events, they are printed.
+async fn listen(mut told: Receiver<Happening>, names: &[String], context: &Context) {
     let width = names.iter().map(String::len).max().unwrap_or_default();
     let colours: BTreeMap<&str, _> =
         names.iter().map(String::as_str).zip(HOST_COLOURS.iter().copied().cycle()).collect();
-    let mut said: BTreeMap<String, [String; 2]> = BTreeMap::new();
     let mut come = Vec::new();
     while told.recv_many(&mut come, WAITING).await > 0 {
         let mut lines = Vec::new();
         for happening in come.drain(..) {
             match happening {
-                Happening::Output { host, stream, text } if context.output.json => {
-                    collect(&mut said.entry(host).or_default()[usize::from(stream == Stream::Stderr)], &text);
-                }
                 Happening::Output { host, stream, text } if !context.output.events => {
                     let colour = colours.get(host.as_str()).copied().unwrap_or_default();
                     let head = paint(colour, format_args!("{host:<width$} |"));
@@ -106,14 +119,6 @@ async fn listen(
             }
         }
         print(&mut lines, context);
-    }
-    said
-}
-
-fn collect(texts: &mut String, line: &str) {
-    if (texts.len() + line.len()) as u64 <= OUTPUT_LIMIT {
-        texts.push_str(line);
-        texts.push('\n');
     }
 }
 
@@ -132,18 +137,14 @@ fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
     });
 }
 
-fn result(
-    name: &str,
-    ran: Option<Result<remote::Finished, Problem>>,
-    [stdout, stderr]: [String; 2],
-) -> HostResult {
+fn result(name: &str, ran: Result<Finished, Problem>) -> HostResult {
     match ran {
-        None => HostResult::new(name, Outcome::Skipped),
-        Some(Err(problem)) => HostResult::failed(name, problem),
-        Some(Ok(finished)) => {
-            let outcome = if finished.exit == 0 { Outcome::Ok } else { Outcome::Failed };
-            let run = Some(Ran { exit_code: finished.exit, stdout, stderr });
-            HostResult { run, ..HostResult::new(name, outcome) }
+        Err(problem) => HostResult::failed(name, problem),
+        Ok(Finished { exit, output, problem }) => {
+            let outcome = if exit == 0 { Outcome::Ok } else { Outcome::Failed };
+            let [stdout, stderr] = output.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            let run = Some(Ran { exit_code: exit, stdout, stderr });
+            HostResult { run, problem, ..HostResult::new(name, outcome) }
         }
     }
 }
@@ -152,7 +153,7 @@ fn result(
 fn summary(results: &[HostResult]) {
     let mut by_code: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
     for result in results {
-        if let Some(ran) = result.run.as_ref().filter(|ran| ran.exit_code != 0) {
+        if let Some(ran) = result.run.as_ref().filter(|ran| ran.exit_code != 0 && result.problem.is_none()) {
             by_code.entry(ran.exit_code).or_default().push(&result.host);
         }
     }
@@ -163,7 +164,7 @@ fn summary(results: &[HostResult]) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
     use crate::args::OutputArgs;

@@ -69,6 +69,7 @@ const fn is_harmless(code: Code) -> bool {
             | Code::HostKey
             | Code::NoSudo
             | Code::NoNix
+            | Code::TimedOut
             | Code::Locked
             | Code::PlanOutdated
             | Code::NoGeneration

@@ -8,6 +8,8 @@ use nixfleet_activate::run::Notice;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::login_shell::ran_nothing;
+use super::{sudo, typed};
 use crate::process::Output;
 use crate::render::clean;
 
@@ -49,9 +51,8 @@ impl Answer {
             Some((activator, store, document))
         });
         let Some((activator, store, document)) = facts else {
-            let why = if stderr.trim().is_empty() { &stdout } else { stderr.as_str() };
-            return Err(bad_answer(host, "the host did not run the script it was sent", why)
-                .help(format!("the login shell of {} must be able to run sh -c", host.ssh.user)));
+            let said = if stderr.trim().is_empty() { &stdout } else { stderr.as_str() };
+            return Err(ran_nothing(host, said, output.status.code()));
         };
         Ok(Self {
             host: host.clone(),
@@ -79,7 +80,7 @@ impl Answer {
         if let Ok(Refusal { problem, .. }) = serde_json::from_str(&self.document)
             && serde_json::from_str::<T>(&self.document).is_err()
         {
-            return Err(problem);
+            return Err(typed(problem, &self.host));
         }
         let unreadable = |why: &str| bad_answer(&self.host, "the host answered something unexpected", why);
         match serde_json::from_str(&self.document) {
@@ -110,14 +111,8 @@ impl Answer {
     /// Why there is no document.
     pub(super) fn refusal(&self) -> Problem {
         let host = &self.host;
-        let line =
-            self.stderr.lines().find(|line| line.contains("sudo:") || line.contains("sudo: not found"));
-        if let Some(line) = line {
-            let user = &host.ssh.user;
-            return Problem::new(Code::NoSudo, "the SSH user may not become root")
-                .at(format!("{} (user {user})", host.name))
-                .because(clean(line.trim()))
-                .help(format!("on the host, in /etc/sudoers.d/nixfleet: {user} ALL=(ALL) NOPASSWD: ALL"));
+        if let Some(problem) = sudo::refused(&self.stderr, host) {
+            return problem;
         }
         if self.stderr.contains("No space left on device") {
             return Problem::new(Code::DiskFull, "the disk of the host is full")
@@ -140,7 +135,7 @@ fn bad_answer(host: &Host, what: &str, why: &str) -> Problem {
 }
 
 /// The end of a text, where programs say what went wrong.
-fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str) -> String {
     let text = clean(text.trim());
     match text.char_indices().rev().nth(EXCERPT) {
         Some((start, _)) => format!("…{}", &text[start..]),
@@ -149,7 +144,7 @@ fn excerpt(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
@@ -158,8 +153,9 @@ mod tests {
 
     use super::*;
 
-    fn answer(stdout: &str, stderr: &str, exit: i32) -> Result<Answer, Problem> {
-        let host = Host {
+    /// The host of these tests.
+    pub fn host() -> Host {
+        Host {
             name: "web-1".into(),
             base: Base::Ubuntu,
             system: "x86_64-linux".into(),
@@ -171,7 +167,11 @@ mod tests {
             timeouts: Timeouts::default(),
             maintenance: None,
             pin: None,
-        };
+        }
+    }
+
+    fn answer(stdout: &str, stderr: &str, exit: i32) -> Result<Answer, Problem> {
+        let host = host();
         let status = ExitStatus::from_raw(exit << 8);
         Answer::read(&host, &Output { status, stdout: stdout.into(), stderr: stderr.into() })
     }
@@ -196,13 +196,13 @@ mod tests {
             [NF-304] the SSH user may not become root
               where: web-1 (user deploy)
               why: sudo: a password is required
-              help: on the host, in /etc/sudoers.d/nixfleet: deploy ALL=(ALL) NOPASSWD: ALL"#]]
+              help: on the host, as root: echo 'deploy ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; of several rules the last counts: sudo -l -U deploy"#]]
         .assert_eq(&refused("\n@nixfleet none none\n", "sudo: a password is required\n", 1));
         expect_test::expect![[r#"
             [NF-307] the host did not run the script it was sent
-              where: web-1
+              where: web-1 (user deploy)
               why: This account is currently not available.
-              help: the login shell of deploy must be able to run sh -c"#]]
+              help: this is what /usr/sbin/nologin says; see its login shell: getent passwd deploy; on the host, as root: usermod --shell /bin/bash deploy"#]]
         .assert_eq(&refused("This account is currently not available.\n", "", 1));
         expect_test::expect![[r#"
             [NF-307] the host answered something unexpected

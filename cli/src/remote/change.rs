@@ -8,9 +8,9 @@ use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Report;
 use nixfleet_activate::run::{AwaitingConfirm, Confirmation, News, Notice, RunId};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::{Answer, PRELUDE, Terms, delivery};
+use super::{Answer, PRELUDE, Terms, delivery, typed};
 use crate::event::Phase;
 use crate::health;
 use crate::nix::Freight;
@@ -24,11 +24,8 @@ const AGAIN: Duration = Duration::from_millis(250);
 const CUT_SHORT: Duration = Duration::from_secs(2);
 /// The longest pause between two attempts to find a host again.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// The pause after a host refused the key: sshd counts that against our address for five seconds.
-const REFUSED: Duration = Duration::from_secs(6);
-/// How often the key may be refused while a change is to be confirmed. Nothing but the host's going back will mend
-/// that, and sshd shuts out addresses that go on trying.
-const REFUSALS: u32 = 2;
+/// How long before the end of the window the last attempt to confirm begins, also where sshd wants longer pauses.
+const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 /// The longest time for which a change may wait to be confirmed: nobody can ask for more, and what a host says is not trusted.
 const WINDOW: Duration = Duration::from_secs(3600);
 /// How often a host may say that it knows nothing of a run: what was sent to it may not have begun yet.
@@ -92,7 +89,10 @@ impl<'a> Change<'a> {
             Err(problem) if is_broken(&problem) => self.rejoin(problem).await,
             answer => answer?.report(),
         };
-        report.map(|report| self.explained(report))
+        report.map(|mut report| {
+            report.problem = report.problem.map(|problem| typed(problem, self.session.host()));
+            self.explained(report)
+        })
     }
 
     /// The host knows that nobody confirmed; here it is known why.
@@ -140,28 +140,31 @@ impl<'a> Change<'a> {
         let said: Arc<[u8]> = serde_json::to_vec(&said).unwrap_or_default().into();
         let deadline = Instant::now() + window(self.terms.confirm.unwrap_or(awaited.seconds));
         let script = format!("{PRELUDE}\n{}", include_str!("scripts/confirm.sh"));
-        let mut refused = 0;
-        while Instant::now() < deadline && refused < REFUSALS {
+        while Instant::now() < deadline {
             let arguments = [self.program, self.run];
             let limit = deadline.saturating_duration_since(Instant::now());
             let output =
                 self.session.script_afresh(&script, &arguments, vec![Arc::clone(&said)], limit).await;
-            let unheard = match output {
+            let problem = match output {
                 Ok(output) if output.status.success() => return,
                 // Whoever can log in but not become root has not reached the host either.
-                Ok(output) => clean(output.stderr_text().trim()),
-                Err(problem) => {
-                    refused += u32::from(problem.code == Code::SshAuth);
-                    [Some(problem.what), problem.why].into_iter().flatten().collect::<Vec<_>>().join(": ")
+                Ok(output) => {
+                    Problem::new(Code::NoSudo, "the confirmation was refused").because(output.stderr_text())
                 }
+                Err(problem) => problem,
             };
-            self.note(unheard, limit);
-            sleep(AGAIN).await;
+            self.note(&problem, limit);
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.session.pause_within(&problem, AGAIN, left, LAST_ATTEMPT).await;
         }
     }
 
     /// Notes why an attempt to confirm that could take so long was not heard.
-    fn note(&self, why: String, limit: Duration) {
+    fn note(&self, problem: &Problem, limit: Duration) {
+        let words = [Some(&problem.what), problem.why.as_ref()];
+        let words =
+            words.into_iter().flatten().map(|words| clean(words.trim())).filter(|words| !words.is_empty());
+        let why = words.collect::<Vec<_>>().join(": ");
         let mut last = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
         // An attempt that was cut short says less than the one before.
         if last.is_none() || limit > CUT_SHORT {
@@ -176,7 +179,7 @@ impl<'a> Change<'a> {
             Some([]) => Confirmation::with(Vec::new()),
             Some(checks) => {
                 (self.terms.phase)(Phase::Checking);
-                Confirmation::with(health::attempt(checks).await)
+                Confirmation::with(health::attempt(self.session, checks).await)
             }
         }
     }
@@ -201,11 +204,11 @@ impl<'a> Change<'a> {
                 Err(problem) if problem.code == Code::NoRun && unknown < UNKNOWN => unknown += 1,
                 // The connection broke before anything began.
                 Err(problem) if problem.code == Code::NoRun => return Err(broke),
-                Err(problem) if problem.code == Code::SshAuth => (last, pause) = (problem, REFUSED),
                 Err(problem) if is_broken(&problem) || problem.code == Code::NoSudo => last = problem,
                 Err(problem) => return Err(problem),
             }
-            sleep(pause).await;
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.session.pause_within(&last, pause, left, LAST_ATTEMPT).await;
             pause = (pause * 2).clamp(AGAIN, PATIENCE);
         }
         Err(self.unknown_truth(last))

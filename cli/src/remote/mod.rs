@@ -7,12 +7,15 @@ mod change;
 mod delivery;
 mod gc;
 mod health;
+mod login_shell;
 mod plan;
 mod rollback;
 mod run;
 mod send;
 mod status;
+mod sudo;
 mod terms;
+mod typed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,10 +31,11 @@ pub use gc::{gc, plan_gc};
 pub use health::health;
 pub use plan::{Activators, PlanTerms, Wanted, plan};
 pub use rollback::{plan_rollback, rollback};
-pub use run::{Finished, run};
+pub use run::{Finished, Order, run};
 pub use send::send;
 pub use status::status;
 pub use terms::Terms;
+use typed::typed;
 
 const PRELUDE: &str = include_str!("scripts/prelude.sh");
 const FACTS: &str = include_str!("scripts/facts.sh");

@@ -12,6 +12,7 @@ use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::{Code, Problem};
 
 use super::terms::force_flags;
+use super::typed;
 use crate::args::PlanningArgs;
 use crate::nix::Closure;
 use crate::render::clean;
@@ -166,10 +167,17 @@ impl Wanted {
 fn ours(plan: Plan, session: &Session, wanted: &Wanted) -> Result<Plan, Problem> {
     let name = &session.host().name;
     if plan.target == wanted.closure.path {
-        return Ok(Plan { host: name.clone(), ..plan });
+        return Ok(named(plan, session));
     }
     let why = format!("asked about {}, it answered about {}", wanted.closure.path, clean(&plan.target));
     Err(Problem::new(Code::BadAnswer, "the host answered with another plan").at(name).because(why))
+}
+
+/// A plan as this side tells it: with the name that the host has here, and commands that are typed here.
+pub fn named(mut plan: Plan, session: &Session) -> Plan {
+    let host = session.host();
+    plan.problems = plan.problems.into_iter().map(|problem| typed(problem, host)).collect();
+    Plan { host: host.name.clone(), ..plan }
 }
 
 fn no_nix(session: &Session) -> Problem {

@@ -7,6 +7,7 @@ use nixfleet_activate::report::Report;
 use nixfleet_activate::run::RunId;
 
 use super::change::Change;
+use super::plan::named;
 use super::{Terms, ask, operator};
 use crate::args::{Destination, PlanningArgs};
 use crate::ssh::Session;
@@ -41,7 +42,7 @@ pub async fn plan_rollback(
     if !planning.show_private {
         plan.hide_private();
     }
-    Ok((Plan { host: session.host().name.clone(), ..plan }, activator))
+    Ok((named(plan, session), activator))
 }
 
 /// Goes back, if the plan still has this fingerprint. `activator` is the one that planned it.

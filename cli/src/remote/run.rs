@@ -1,104 +1,254 @@
-//! Runs a command of the user on a host and hands on its output line by line.
+//! Runs a command of the user on a host and hands on its output as it comes.
 
+use std::io;
+use std::process::Stdio;
 use std::time::Duration;
 
 use nixfleet_activate::problem::{Code, Problem};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::process::Child;
 use tokio::sync::mpsc::Sender;
 
+use super::login_shell::ran_nothing;
+use super::{PRELUDE, sudo};
 use crate::event::{Happening, Stream};
 use crate::process::OUTPUT_LIMIT;
 use crate::ssh::{SSH_FAILED, Session, failure};
 
 /// The longest piece that is handed on as one line, in bytes.
 const LINE_LIMIT: u64 = 64 << 10;
+/// The most that a login shell may say before the command begins, in bytes.
+const NOISE: usize = 1 << 20;
+/// Begins the line that comes before the output.
+const MARK: &[u8] = b"@nixfleet";
+/// The exit code of a command that was given up, as `timeout` has it.
+const GIVEN_UP: i32 = 124;
+/// How long it may take to end one.
+const TO_END: Duration = Duration::from_secs(10);
+
+/// A command to run.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Its words, which arrive on the host exactly as given.
+    pub words: Vec<String>,
+    /// Whether it runs as root.
+    pub sudo: bool,
+    /// How long it may take.
+    pub limit: Duration,
+    /// Whether its output is kept, as one whole, in place of being told line by line.
+    pub keep: bool,
+}
 
 /// How a command ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Finished {
     /// Its exit code; 128 and the signal where a signal ended it, as shells have it.
     pub exit: i32,
+    /// What it wrote on standard output and error, where that is kept.
+    pub output: [Vec<u8>; 2],
+    /// Why it did not come to its own end.
+    pub problem: Option<Problem>,
 }
 
-/// Makes the packages of the profile known, then runs the words it is given. That there is no such command is said in words
-/// of our own: the shell would say it of this script, which nobody has typed.
-const SCRIPT: &str = r#"
-export PATH="/nix/var/nix/profiles/nixfleet/system/sw/bin:$PATH"
-command -v -- "$1" >/dev/null || { printf '%s: command not found\n' "$1" >&2; exit 127; }
-exec "$@"
-"#;
-
-/// Runs a command, and tells each line of its output, without its end, as the host sends it. Its words arrive on the host
-/// exactly as given; `sudo` makes it run as root.
+/// Runs a command, and tells each line of its output, without its end, as the host sends it. `input`: what it reads.
 ///
 /// # Errors
-/// The host cannot be reached, the limit passes, or the output does not end.
+/// The host cannot be reached, the command was not started there, or its output cannot be read.
 pub async fn run(
     session: &Session,
-    words: &[String],
-    sudo: bool,
-    limit: Duration,
+    order: &Order,
+    input: Option<Stdio>,
     told: &Sender<Happening>,
 ) -> Result<Finished, Problem> {
     session.verify().await?;
     let host = session.host();
-    // The path is set behind sudo, which would replace it.
-    let root: &[&str] = if sudo && host.ssh.user != "root" { &["sudo", "-n", "--"] } else { &[] };
-    let wrapped = root.iter().copied().chain(["sh", "-c", SCRIPT, "nixfleet"]);
-    let invocation = session.command(wrapped.chain(words.iter().map(String::as_str)), limit)?;
-    let mut child =
-        invocation.command().spawn().map_err(|error| failure::broken(host, &error.to_string()))?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let root = if order.sudo && host.ssh.user != "root" { "sudo" } else { "" };
+    let arguments: Vec<&str> = std::iter::once(root).chain(order.words.iter().map(String::as_str)).collect();
+    let script = include_str!("scripts/run.sh");
+    let invocation = session.command(script, &arguments, input.is_some(), order.limit)?;
+    let mut command = invocation.command();
+    if let Some(input) = input {
+        command.stdin(input);
+    }
+    let mut child = command.spawn().map_err(|error| failure::broken(host, &error.to_string()))?;
+    // The other side of the input is to see when the command reads no more.
+    drop(command);
+    let streams = [Stream::Stdout, Stream::Stderr];
+    let [mut out, mut errors] = streams.map(|stream| Heard::new(&host.name, stream, order.keep, told));
     let finish = async {
-        let (stdout, stderr) = tokio::join!(
-            hand_on(stdout, &host.name, Stream::Stdout, told),
-            hand_on(stderr, &host.name, Stream::Stderr, told)
-        );
-        let status = child.wait().await;
-        (stdout.and(stderr), status)
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (stdout, stderr) = tokio::join!(out.listen(stdout), errors.listen(stderr));
+        stdout.and(stderr)?;
+        child.wait().await
     };
-    let Ok((read, status)) = tokio::time::timeout(limit, finish).await else {
-        return Err(Problem::new(Code::Unreachable, "the command did not end in time")
-            .at(&host.name)
-            .because(format!("{} seconds are over; it may still be running on the host", limit.as_secs()))
-            .help("allow it more with --timeout SECONDS"));
+    let ended = tokio::time::timeout(order.limit, finish).await;
+    let Ok(ended) = ended else {
+        let problem = give_up(session, &mut child, out.process(), root, order.limit).await;
+        let output = [out.kept, errors.kept];
+        return Ok(Finished { exit: GIVEN_UP, output, problem: Some(problem) });
     };
-    let last = read.map_err(|why| {
-        Problem::new(Code::BadAnswer, "the output cannot be read").at(&host.name).because(why)
+    let status = ended.map_err(|error| {
+        Problem::new(Code::BadAnswer, "the output cannot be read").at(&host.name).because(error)
     })?;
-    let status = status.map_err(|error| failure::broken(host, &error.to_string()))?;
     let exit = status.code().unwrap_or(SSH_FAILED);
     if exit == SSH_FAILED
-        && let Some(problem) = failure::classify(&last, host)
+        && let Some(problem) = failure::classify(&errors.last, host)
     {
         return Err(problem);
     }
-    Ok(Finished { exit })
+    if !out.begun {
+        return Err(not_begun(session, &out.noise, &errors.noise, exit));
+    }
+    Ok(Finished { exit, output: [out.kept, errors.kept], problem: None })
 }
 
-/// Hands on every line. Returns the last one, where `ssh` says why it failed.
-async fn hand_on(
-    stream: Option<impl AsyncRead + Unpin>,
-    host: &str,
-    name: Stream,
-    told: &Sender<Happening>,
-) -> Result<String, String> {
-    let Some(stream) = stream else { return Ok(String::new()) };
-    let mut reader = BufReader::new(stream.take(OUTPUT_LIMIT));
-    let mut last = String::new();
-    loop {
-        let mut bytes = Vec::new();
-        let read = (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut bytes).await;
-        if read.map_err(|error| error.to_string())? == 0 {
-            break;
+/// Ends a command that takes too long, also on the host.
+async fn give_up(
+    session: &Session,
+    child: &mut Child,
+    process: Option<String>,
+    root: &str,
+    limit: Duration,
+) -> Problem {
+    let ended = match &process {
+        Some(process) => {
+            let script = format!("{PRELUDE}\n{}", include_str!("scripts/kill.sh"));
+            let ended = session.script(&script, &[process, root], Vec::new(), TO_END).await;
+            ended.is_ok_and(|output| output.status.success())
         }
-        let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
-        last.clone_from(&text);
-        let line = Happening::Output { host: host.to_owned(), stream: name, text };
-        told.send(line).await.map_err(|error| error.to_string())?;
+        None => false,
+    };
+    // With its connection here it loses its input and output.
+    let _ = child.start_kill();
+    let seconds = limit.as_secs();
+    let s = if seconds == 1 { "" } else { "s" };
+    let fate = if ended { "it was ended on the host" } else { "it may still be running on the host" };
+    Problem::new(Code::TimedOut, "the command did not end in time")
+        .at(&session.host().name)
+        .because(format!("{seconds} second{s} are over; {fate}"))
+        .help("allow it more with --timeout SECONDS")
+}
+
+/// Why the command was not started.
+fn not_begun(session: &Session, out: &[u8], errors: &[u8], exit: i32) -> Problem {
+    let host = session.host();
+    let [out, errors] = [out, errors].map(|noise| String::from_utf8_lossy(noise).into_owned());
+    if exit == SSH_FAILED {
+        return failure::classify(&errors, host).unwrap_or_else(|| failure::broken(host, &errors));
     }
-    if reader.get_ref().limit() == 0 {
-        return Err(format!("more than {} MiB of output", OUTPUT_LIMIT >> 20));
+    if failure::is_input_read(&errors) {
+        return failure::input_read(host);
     }
-    Ok(last)
+    let said = if errors.trim().is_empty() { &out } else { &errors };
+    sudo::refused(&errors, host).unwrap_or_else(|| ran_nothing(host, said, Some(exit)))
+}
+
+/// What is heard of one stream.
+struct Heard<'a> {
+    host: &'a str,
+    stream: Stream,
+    keep: bool,
+    told: &'a Sender<Happening>,
+    /// Whether the output of the command has begun.
+    begun: bool,
+    /// What came before that, with the line that ends it.
+    noise: Vec<u8>,
+    /// The output, where it is kept.
+    kept: Vec<u8>,
+    /// The last line, where `ssh` says why it failed.
+    last: String,
+}
+
+impl<'a> Heard<'a> {
+    fn new(host: &'a str, stream: Stream, keep: bool, told: &'a Sender<Happening>) -> Self {
+        let (noise, kept, last) = (Vec::new(), Vec::new(), String::new());
+        Self { host, stream, keep, told, begun: false, noise, kept, last }
+    }
+
+    /// The process on the host that the first line names.
+    fn process(&self) -> Option<String> {
+        let noise = self.noise.trim_ascii_end();
+        let line = noise.rsplit(|byte| *byte == b'\n').next().filter(|_| self.begun)?;
+        let process = line.strip_prefix(MARK)?.trim_ascii();
+        let process = String::from_utf8_lossy(process).into_owned();
+        (!process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit())).then_some(process)
+    }
+
+    /// Listens to the end.
+    async fn listen(&mut self, stream: Option<impl AsyncRead + Unpin>) -> io::Result<()> {
+        let Some(stream) = stream else { return Ok(()) };
+        let mut reader = BufReader::new(stream);
+        let mut bytes = Vec::new();
+        loop {
+            bytes.clear();
+            if (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut bytes).await? == 0 {
+                return Ok(());
+            }
+            self.hear(&bytes).await?;
+        }
+    }
+
+    /// A line, or a piece of a long one.
+    async fn hear(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let limit = usize::try_from(OUTPUT_LIMIT).unwrap_or(usize::MAX);
+        if !self.begun {
+            if self.noise.len() > NOISE {
+                return Err(io::Error::other("the login shell does not stop talking"));
+            }
+            self.noise.extend(bytes);
+            self.begun = bytes.starts_with(MARK);
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(bytes).trim_end_matches(['\n', '\r']).to_owned();
+        self.last.clone_from(&text);
+        if self.keep {
+            self.kept.extend(bytes);
+            return if self.kept.len() > limit {
+                Err(io::Error::other(format!("more than {} MiB of output", OUTPUT_LIMIT >> 20)))
+            } else {
+                Ok(())
+            };
+        }
+        let line = Happening::Output { host: self.host.to_owned(), stream: self.stream, text };
+        self.told.send(line).await.map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::channel;
+
+    use super::*;
+
+    async fn heard(output: &[u8], keep: bool) -> (Vec<String>, Vec<u8>, Option<String>) {
+        let (sender, mut receiver) = channel(64);
+        let mut heard = Heard::new("web-1", Stream::Stdout, keep, &sender);
+        heard.listen(Some(output)).await.unwrap();
+        let (kept, process) = (std::mem::take(&mut heard.kept), heard.process());
+        drop(sender);
+        let mut lines = Vec::new();
+        while let Some(happening) = receiver.recv().await {
+            if let Happening::Output { text, .. } = happening {
+                lines.push(text);
+            }
+        }
+        (lines, kept, process)
+    }
+
+    #[tokio::test]
+    async fn the_output_begins_after_the_mark() {
+        let output = b"Welcome\nno newline\n@nixfleet 612\none\n@nixfleet 7\ntwo";
+        let (lines, _, process) = heard(output, false).await;
+        assert_eq!(lines, ["one", "@nixfleet 7", "two"]);
+        assert_eq!(process.as_deref(), Some("612"));
+        let (lines, kept, process) = heard(b"This account is not available\n", true).await;
+        assert_eq!((lines.len(), kept.len(), process), (0, 0, None));
+    }
+
+    #[tokio::test]
+    async fn output_that_is_kept_is_kept_to_the_byte() {
+        let long = [vec![b'x'; 200 << 10], vec![0, 255, b'\n', b'\r']].concat();
+        let output = [b"\n@nixfleet 1\n".to_vec(), long.clone()].concat();
+        assert_eq!(heard(&output, true).await.1, long);
+    }
 }

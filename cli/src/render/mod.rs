@@ -4,6 +4,7 @@ mod alike;
 mod backups;
 mod clean;
 mod diff;
+mod fold;
 mod gc;
 mod health;
 mod history;
@@ -20,6 +21,7 @@ mod waves;
 
 pub use backups::{backups, dropped, drops};
 pub use clean::clean;
+pub use fold::folded;
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;
 pub use history::{entries, entry};

@@ -3,6 +3,7 @@
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
 
+use super::call::INPUT_READ;
 use super::options::USUAL_PORT;
 
 /// Words of OpenSSH that mean the host key is not the one expected.
@@ -47,7 +48,14 @@ pub fn classify(stderr: &str, host: &Host) -> Option<Problem> {
                 .help(format!("try it: {}; is the key loaded (ssh-add -l)?", attempt(host))),
         );
     }
-    line_with(&GONE).map(|line| unreachable(host, line))
+    let line = line_with(&GONE)?;
+    // Before it hangs up, a host may say why: in /etc/nologin, say.
+    let before: Vec<&str> = stderr.lines().map(str::trim).take_while(|said| *said != line).collect();
+    let said = before.into_iter().rfind(|said| !said.is_empty());
+    match said.filter(|_| line.starts_with("Connection closed by")) {
+        Some(said) => Some(unreachable(host, &format!("{line}\nthe host said: {said}"))),
+        None => Some(unreachable(host, line)),
+    }
 }
 
 fn host_key(stderr: &str, host: &Host) -> Problem {
@@ -92,6 +100,23 @@ pub fn broken(host: &Host, why: &str) -> Problem {
         .at(&host.name)
         .because(if why.is_empty() { "ssh gave no reason" } else { why })
         .help(format!("see how it stands: nixfleet status --host {}", host.name))
+}
+
+/// Whether a script says that its input was read before it.
+pub fn is_input_read(stderr: &str) -> bool {
+    stderr.contains(INPUT_READ)
+}
+
+/// Less arrived on the standard input of a script than was sent to it.
+pub fn input_read(host: &Host) -> Problem {
+    let user = &host.ssh.user;
+    Problem::new(Code::BadAnswer, "a start-up file of the login shell read what was sent to the host")
+        .at(format!("{} (user {user})", host.name))
+        .because("the standard input did not begin with what was sent; commands such as `read` take it, where nobody types")
+        .help(format!(
+            "on the host, in the start-up file of {user} (for bash the first line of ~/.bashrc): \
+             case $- in *i*) ;; *) return;; esac"
+        ))
 }
 
 /// The command with which a person sees for themselves.

@@ -54,6 +54,15 @@ fn a_host_that_does_not_answer_is_unreachable() {
 }
 
 #[test]
+fn what_a_host_says_before_it_hangs_up_is_told() {
+    let told = told("Debian 13\r\n\r\nnobody comes in\r\n\r\nConnection closed by 10.0.1.11 port 22\r\n");
+    assert!(
+        told.contains("Connection closed by 10.0.1.11 port 22\n         the host said: nobody comes in"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_host_that_refuses_the_key_is_told_apart() {
     expect![[r#"
         [NF-302] the host refused the SSH user or key

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nixfleet_activate::problem::{Code, Problem};
-use tokio::time::sleep;
 
 use super::{Session, Shared, failure, sockets};
 use crate::process::Invocation;
@@ -28,7 +27,7 @@ impl Session {
         let mut pause = FIRST_PAUSE;
         for _ in 0..self.retries {
             match self.open_master().await {
-                Err(problem) if problem.code == Code::Unreachable => sleep(pause).await,
+                Err(problem) if problem.code == Code::Unreachable => self.pause(&problem, pause).await,
                 answered => return answered,
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -54,6 +53,7 @@ impl Session {
             .args(["--".to_owned(), self.destination()]);
         let output = invocation.detach().await.map_err(|failure| self.failed(failure))?;
         if output.status.success() {
+            self.let_in();
             return Ok(());
         }
         let stderr = output.stderr_text();

@@ -3,12 +3,15 @@
 //! A master connection is opened once and kept for a minute, so that every further step on a host, and the next
 //! command, costs no new handshake. All other settings are the user's.
 
+mod call;
 pub mod failure;
 mod master;
 mod options;
 mod patience;
+mod resolved;
 mod shared;
 mod sockets;
+mod turns;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +25,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::process::{Ends, Failure, Invocation, Output, Running};
 
+use turns::Turns;
+
+pub use call::FIRST_LINE;
+pub use resolved::Resolved;
 pub use sockets::Sockets;
 
 /// Seconds an idle master connection is kept, so that the next command finds it open.
@@ -51,6 +58,9 @@ pub struct Session {
     connected: OnceCell<Result<(), Problem>>,
     /// The connection was opened by an earlier command; it may be dead without anybody having noticed.
     inherited: AtomicBool,
+    /// What `ssh` makes of the address, once somebody wants to know.
+    resolved: OnceCell<Resolved>,
+    turns: Turns,
 }
 
 impl Session {
@@ -69,6 +79,8 @@ impl Session {
             persist: if hosts > MANY { PERSIST_OF_MANY } else { PERSIST },
             connected: OnceCell::new(),
             inherited: AtomicBool::new(false),
+            resolved: OnceCell::new(),
+            turns: sockets.turns(),
         })
     }
 
@@ -117,7 +129,7 @@ impl Session {
         limit: Duration,
         lines: UnboundedSender<Vec<u8>>,
     ) -> Result<Output, Problem> {
-        let call = Self::call(script, arguments)?;
+        let call = call::call(script, arguments, false)?;
         let invocation = Invocation { lines: Some(lines), ..self.invocation(&call, limit, Shared::No) };
         self.judge(self.run(call, invocation).await?)
     }
@@ -135,7 +147,8 @@ impl Session {
         lines: UnboundedSender<Vec<u8>>,
         talk: impl FnOnce(&mut Ends) -> T + Send + 'static,
     ) -> Result<(Output, T), Problem> {
-        let call = Self::call(script, arguments)?;
+        // What a start-up file of the login shell would read is not there yet: the host speaks first.
+        let call = call::call(script, arguments, false)?;
         let invocation = Invocation { lines: Some(lines), ..self.invocation(&call, limit, Shared::No) };
         let running = self.start(call, &invocation, true).map_err(|failure| self.failed(failure))?;
         invocation.converse(running, talk).await.map_err(|failure| self.failed(failure))
@@ -152,8 +165,8 @@ impl Session {
         stdin: Vec<Arc<[u8]>>,
         limit: Duration,
     ) -> Result<Output, Problem> {
-        let call = Self::call(script, arguments)?;
-        let invocation = self.invocation(&call, limit, Shared::No).stdin(stdin);
+        let call = call::call(script, arguments, !stdin.is_empty())?;
+        let invocation = self.invocation(&call, limit, Shared::No).stdin(marked(stdin));
         self.judge(invocation.run().await.map_err(|failure| self.failed(failure))?)
     }
 
@@ -164,8 +177,8 @@ impl Session {
         stdin: Vec<Arc<[u8]>>,
         limit: Duration,
     ) -> Result<Output, Problem> {
-        let call = Self::call(script, arguments)?;
-        let invocation = self.invocation(&call, limit, Shared::No).stdin(stdin);
+        let call = call::call(script, arguments, !stdin.is_empty())?;
+        let invocation = self.invocation(&call, limit, Shared::No).stdin(marked(stdin));
         self.judge(self.run(call, invocation).await?)
     }
 
@@ -188,7 +201,7 @@ impl Session {
     /// Tells what `ssh` says from what the host does.
     ///
     /// # Errors
-    /// `ssh` has failed, or was killed.
+    /// `ssh` has failed or was killed, or the input of the script did not arrive.
     pub fn judge(&self, output: Output) -> Result<Output, Problem> {
         // Where a signal ended it, that was a signal to `ssh` here.
         if output.status.code().is_none_or(|code| code == SSH_FAILED) {
@@ -196,24 +209,25 @@ impl Session {
             return Err(failure::classify(&stderr, &self.host)
                 .unwrap_or_else(|| failure::broken(&self.host, &stderr)));
         }
+        if failure::is_input_read(&output.stderr_text()) {
+            return Err(failure::input_read(&self.host));
+        }
+        self.let_in();
         Ok(output)
     }
 
-    /// A script of ours and its arguments, quoted for the shell that sshd starts there.
-    fn call(script: &str, arguments: &[&str]) -> Result<String, Problem> {
-        quoted(["sh", "-c", script, "nixfleet"].into_iter().chain(arguments.iter().copied()))
-    }
-
-    /// A command on the host, its words quoted for the shell that sshd starts there, as `ssh` runs it.
+    /// A script of ours with its arguments, as `ssh` runs it. With `input`, its standard input begins with [`FIRST_LINE`].
     ///
     /// # Errors
-    /// A word holds a NUL byte.
-    pub fn command<'a>(
+    /// An argument holds a NUL byte.
+    pub fn command(
         &self,
-        words: impl IntoIterator<Item = &'a str>,
+        script: &str,
+        arguments: &[&str],
+        input: bool,
         limit: Duration,
     ) -> Result<Invocation, Problem> {
-        Ok(self.invocation(&quoted(words)?, limit, Shared::Yes))
+        Ok(self.invocation(&call::call(script, arguments, input)?, limit, Shared::Yes))
     }
 
     fn invocation(&self, call: &str, limit: Duration, shared: Shared) -> Invocation {
@@ -256,7 +270,10 @@ impl Session {
     }
 }
 
-fn quoted<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<String, Problem> {
-    shlex::try_join(words)
-        .map_err(|error| Problem::new(Code::Usage, "the command cannot be sent to the host").because(error))
+/// Input as a script of ours takes it.
+fn marked(mut stdin: Vec<Arc<[u8]>>) -> Vec<Arc<[u8]>> {
+    if !stdin.is_empty() {
+        stdin.insert(0, FIRST_LINE.into());
+    }
+    stdin
 }

@@ -12,6 +12,8 @@ use nixfleet_activate::problem::{Code, Problem};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
+use super::turns::Turns;
+
 /// The longest directory in which `ssh` can still bind its sockets: 108 bytes of a socket address with its final
 /// zero, less a slash, our 32 digits, and the dot with 16 characters that `ssh` appends while it binds.
 const LONGEST: usize = 108 - 1 - 1 - 32 - 17;
@@ -20,6 +22,7 @@ const LONGEST: usize = 108 - 1 - 1 - 32 - 17;
 #[derive(Clone, Debug)]
 pub struct Sockets {
     directory: PathBuf,
+    turns: Turns,
 }
 
 impl Sockets {
@@ -40,7 +43,7 @@ impl Sockets {
     /// A directory of a test.
     #[cfg(test)]
     pub fn of_test(directory: &Path) -> Self {
-        Self { directory: directory.to_owned() }
+        Self { directory: directory.to_owned(), turns: Turns::default() }
     }
 
     fn at(directory: PathBuf, uid: u32) -> Result<Self, Problem> {
@@ -62,7 +65,12 @@ impl Sockets {
                 "it is no directory of yours that is closed to others (mode 0700)".to_owned(),
             ));
         }
-        Ok(Self { directory })
+        Ok(Self { directory, turns: Turns::default() })
+    }
+
+    /// When the hosts whose connections are here may be tried again.
+    pub(super) fn turns(&self) -> Turns {
+        self.turns.clone()
     }
 
     /// The control socket of a host. Another user, address or pinned key means another connection, so a connection
@@ -176,7 +184,7 @@ mod tests {
     #[test]
     fn another_pinned_key_means_another_connection() {
         let root = tempfile::tempdir().unwrap();
-        let sockets = Sockets { directory: root.path().to_owned() };
+        let sockets = Sockets::of_test(root.path());
         assert_eq!(sockets.socket(&host(None)), sockets.socket(&host(None)));
         assert_ne!(sockets.socket(&host(None)), sockets.socket(&host(Some("ssh-ed25519 AAAA"))));
     }
@@ -184,7 +192,7 @@ mod tests {
     #[test]
     fn the_pinned_key_is_the_only_one_in_its_file() {
         let root = tempfile::tempdir().unwrap();
-        let sockets = Sockets { directory: root.path().to_owned() };
+        let sockets = Sockets::of_test(root.path());
         let (path, alias) = sockets.pin(&host(None), "ssh-ed25519 AAAA root@web").unwrap();
         assert_eq!(alias, "nixfleet-web-1");
         assert_eq!(fs::read_to_string(path).unwrap(), "nixfleet-web-1 ssh-ed25519 AAAA\n");

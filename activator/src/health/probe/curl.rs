@@ -10,6 +10,7 @@ use super::Attempt;
 use super::http::{self, Answer, BODY_LIMIT, USER_AGENT};
 use crate::health::check::{Http, Method};
 use crate::health::run::Call;
+use crate::health::vantage::Vantage;
 use crate::host::command;
 
 /// The program.
@@ -21,10 +22,10 @@ const MARK: &str = "@nixfleet ";
 ///
 /// # Errors
 /// There is no answer, or it is not as it should be.
-pub fn attempt(http: &Http, path: &str, limit: Duration, call: &Call) -> Attempt {
+pub fn attempt(http: &Http, from: &Vantage, limit: Duration, call: &Call) -> Attempt {
     // It ends by itself in time; the runner only sees to it.
     let limit_of_all = limit + Duration::from_secs(1);
-    let finished = command::run_from(path, &words(http, limit), limit_of_all, || call.is_off())
+    let finished = command::run_from(&from.path, &words(http, from, limit), limit_of_all, || call.is_off())
         .map_err(|error| format!("curl cannot be run: {error}"))?;
     let (said, written) = finished.stderr.rsplit_once(MARK).unwrap_or((&finished.stderr, ""));
     if !finished.success() {
@@ -42,7 +43,7 @@ pub fn attempt(http: &Http, path: &str, limit: Duration, call: &Call) -> Attempt
     http::judge(http, &answer)
 }
 
-fn words(http: &Http, limit: Duration) -> Vec<String> {
+fn words(http: &Http, from: &Vantage, limit: Duration) -> Vec<String> {
     // First of all: nothing of what somebody wrote into .curlrc.
     let mut words =
         ["--disable", "--silent", "--show-error", "--globoff", "--noproxy", "*"].map(str::to_owned).to_vec();
@@ -52,6 +53,10 @@ fn words(http: &Http, limit: Duration) -> Vec<String> {
     add("--user-agent", USER_AGENT.to_owned());
     let headers = if http.response_headers.is_empty() { "" } else { " %{header_json}" };
     add("--write-out", format!("%{{stderr}}{MARK}%{{http_code}}{headers}"));
+    for (name, meant) in &from.names {
+        let meant = if meant.contains(':') { format!("[{meant}]") } else { meant.clone() };
+        add("--connect-to", format!("{name}::{meant}:"));
+    }
     if !http.wants_body() {
         add("--output", "/dev/null".to_owned());
     }

@@ -13,6 +13,7 @@ use ureq::{Agent, Body, Error};
 
 use super::{Attempt, Finding, address};
 use crate::health::check::{Http, Method};
+use crate::health::vantage::Vantage;
 
 /// The most of a body that is looked at, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -33,9 +34,9 @@ pub struct Answer {
 ///
 /// # Errors
 /// There is no answer, or it is not as it should be.
-pub fn attempt(http: &Http, path: &str, limit: Duration) -> Attempt {
+pub fn attempt(http: &Http, from: &Vantage, limit: Duration) -> Attempt {
     let ask = || {
-        let names = Names { path: path.to_owned() };
+        let names = Names { from: from.clone() };
         let agent = Agent::with_parts(config(http, limit), TcpConnector::default(), names);
         let answer = agent.run(request(http)?)?;
         let (head, mut body) = answer.into_parts();
@@ -129,7 +130,7 @@ fn values<'a>(answer: &'a Answer, name: &str) -> impl Iterator<Item = &'a str> {
 /// Looks names up as everything else here does.
 #[derive(Debug)]
 struct Names {
-    path: String,
+    from: Vantage,
 }
 
 impl Resolver for Names {
@@ -139,7 +140,7 @@ impl Resolver for Names {
         }
         let host = uri.host().ok_or(Error::HostNotFound)?;
         let port = uri.port_u16().unwrap_or(80);
-        let found = address::of(host, port, &self.path, *timeout.after);
+        let found = address::of(host, port, &self.from, *timeout.after);
         let found: Vec<SocketAddr> = found.map_err(|why| Error::Io(std::io::Error::other(why)))?;
         let mut addresses = self.empty();
         for address in found {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::check::{Check, Probe};
 use super::run::Call;
+use super::vantage::Vantage;
 use crate::host::command;
 
 /// What a good attempt found, in a few words.
@@ -25,20 +26,20 @@ pub struct Finding(pub String);
 /// What one attempt found, or why it failed.
 pub type Attempt = Result<Finding, String>;
 
-/// Tries a check once. `path` is where programs are looked for.
+/// Tries a check once.
 ///
 /// # Errors
 /// Why it failed.
-pub fn attempt(check: &Check, path: &str, call: &Call) -> Attempt {
+pub fn attempt(check: &Check, from: &Vantage, call: &Call) -> Attempt {
     let limit = Duration::from_secs(check.timeout);
     match &check.probe {
         Probe::Unit { unit, stable_for } => {
             unit::attempt(unit, Duration::from_secs(*stable_for), limit, call)
         }
-        Probe::Http(http) if http.url.is_tls() => curl::attempt(http, path, limit, call),
-        Probe::Http(http) => http::attempt(http, path, limit),
-        Probe::Tcp { host, port } => tcp::attempt(host, *port, path, limit),
-        Probe::Command { command } => run(command, path, limit, call),
+        Probe::Http(http) if http.url.is_tls() => curl::attempt(http, from, limit, call),
+        Probe::Http(http) => http::attempt(http, from, limit),
+        Probe::Tcp { host, port } => tcp::attempt(host, *port, from, limit),
+        Probe::Command { command } => run(command, &from.path, limit, call),
     }
 }
 

@@ -4,14 +4,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::{Attempt, Finding, address};
+use crate::health::vantage::Vantage;
 
 /// Connects, and hangs up.
 ///
 /// # Errors
 /// Why no address of the host can be connected to.
-pub fn attempt(host: &str, port: u16, path: &str, limit: Duration) -> Attempt {
+pub fn attempt(host: &str, port: u16, from: &Vantage, limit: Duration) -> Attempt {
     let deadline = Instant::now() + limit;
-    let addresses = address::of(host, port, path, limit)?;
+    let addresses = address::of(host, port, from, limit)?;
     connect(&addresses, deadline)
 }
 

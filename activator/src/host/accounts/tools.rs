@@ -149,8 +149,9 @@ fn run(host: &Host, tool: &str, arguments: Vec<OsString>, name: &str) -> Result<
         Ok(finished) => {
             let problem = what().because(finished.why());
             let busy = finished.stderr.contains("currently used by process");
-            let help =
-                format!("stop what runs as `{name}` on the host, see `pgrep -u {name} -a`, then apply again");
+            let help = format!(
+                "`pgrep -u {name} -a` on the host shows what runs as it; stop that, then apply again"
+            );
             Err(if busy { problem.help(help) } else { problem })
         }
         Err(error) => Err(what().because(error).help("install the package `passwd` on the host")),

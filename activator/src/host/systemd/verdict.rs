@@ -75,11 +75,11 @@ pub(super) fn late(
     let option = format!("nixfleet.systemd.units.\"{unit}\".startTimeout");
     problem.help(match verb {
         Verb::Stop => format!(
-            "look at `journalctl -u {unit}` on the host for what keeps it; TimeoutStopSec= in its [Service] section \
+            "look at `journalctl -n 50 -u {unit}` on the host for what keeps it; TimeoutStopSec= in its [Service] section \
              says when systemd kills it"
         ),
         _ => format!(
-            "look at `journalctl -u {unit}` on the host for what keeps it. Where it needs that long, allow it more: \
+            "look at `journalctl -n 50 -u {unit}` on the host for what keeps it. Where it needs that long, allow it more: \
              {option} = {};",
             (limit.as_secs() * 2).max(60)
         ),
@@ -131,7 +131,7 @@ fn blame(verb: Verb, unit: &UnitName, state: &UnitState, why: &str, started: boo
         .at(unit)
         .because(format!("{times}{end}; {why}"))
         .help(format!(
-            "look at `journalctl -u {unit}` on the host for why it ends, correct it, then apply again"
+            "look at `journalctl -n 50 -u {unit}` on the host for why it ends, correct it, then apply again"
         ))
 }
 
@@ -139,7 +139,7 @@ fn failed(verb: Verb, unit: &str, why: &str) -> Problem {
     Problem::new(Code::Unit, format!("Unit {unit} did not {}", verb.as_str()))
         .at(unit)
         .because(why)
-        .help(format!("look at `journalctl -u {unit}` on the host, correct the unit, then apply again"))
+        .help(format!("look at `journalctl -n 50 -u {unit}` on the host, correct the unit, then apply again"))
 }
 
 /// The last lines about a unit since a time, each on a line of its own; empty where there are none.

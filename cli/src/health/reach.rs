@@ -1,0 +1,98 @@
+//! Whether what is checked from here can be reached from here, seen before a change: a check that cannot pass would take a good
+//! change back.
+
+use std::time::Duration;
+
+use nixfleet_activate::health::probe::{address, tcp};
+use nixfleet_activate::health::{Check, Probe, Vantage};
+use nixfleet_activate::problem::{Code, Problem};
+
+use super::{host_of, vantage};
+use crate::ssh::Session;
+
+/// How long an address may take to answer that is reached through another host by SSH.
+const DIRECT: Duration = Duration::from_secs(3);
+/// How long names may take to be looked up.
+const LOOK_UP: Duration = Duration::from_secs(10);
+
+/// Where a check goes from here.
+struct Aim {
+    check: Check,
+    port: u16,
+}
+
+/// What is in the way of checks that look at the address of the host. Names that the inventory does not have are the
+/// user's own, and may even come with the change.
+pub async fn obstacles(session: &Session, checks: &[Check]) -> Vec<Problem> {
+    let addr = &session.host().addr;
+    let aims: Vec<Aim> = checks
+        .iter()
+        .filter_map(|check| {
+            let (host, port) = host_of(&check.probe)?;
+            (host == *addr).then(|| Aim { check: check.clone(), port })
+        })
+        .collect();
+    if aims.is_empty() {
+        return Vec::new();
+    }
+    let from = vantage(session, checks).await;
+    let resolved = session.resolved().await.clone();
+    let (name, addr) = (session.host().name.clone(), addr.clone());
+    let look = move || {
+        let why = |aim: &Aim| obstacle(&addr, aim.port, resolved.through.as_deref(), &from);
+        aims.iter().filter_map(|aim| why(aim).map(|why| problem(&name, &aim.check, &why))).collect()
+    };
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
+}
+
+/// Why a port of the host cannot be reached from here, as far as that is sure.
+fn obstacle(addr: &str, port: u16, through: Option<&str>, from: &Vantage) -> Option<String> {
+    if let Err(why) = address::of(addr, port, from, LOOK_UP) {
+        return Some(why);
+    }
+    let through = through?;
+    match tcp::attempt(addr, port, from, DIRECT) {
+        Ok(_) => None,
+        // The host itself has answered: what is to listen there may come with the change.
+        Err(why) if why.contains("refused") => None,
+        Err(why) => {
+            Some(format!("ssh reaches the host through {through}, and directly it is not reached: {why}"))
+        }
+    }
+}
+
+fn problem(host: &str, check: &Check, why: &str) -> Problem {
+    let option = format!("nixfleet.healthChecks.{}", check.name);
+    let instead = match &check.probe {
+        Probe::Http(_) => format!("{option}.http.url = \"http://…\";"),
+        _ => format!("{option}.tcp.host = \"…\";"),
+    };
+    Problem::new(Code::HealthCheck, format!("Health check {} cannot be tried from this machine", check.name))
+        .at(format!("{host}: {option}.from"))
+        .because(why)
+        .help(format!(
+            "let the host try it: {option}.from = \"host\"; or name an address that this machine reaches without ssh: {instead}"
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn only_what_cannot_pass_is_in_the_way() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let path = std::env::var("PATH").unwrap();
+        let from =
+            Vantage { names: [("inner".to_owned(), "127.0.0.1".to_owned())].into(), ..Vantage::of(&path) };
+        assert_eq!(obstacle("inner", port, None, &from), None);
+        assert_eq!(obstacle("inner", port, Some("gate"), &from), None);
+        drop(listener);
+        assert_eq!(obstacle("inner", port, Some("gate"), &from), None, "it may come with the change");
+        let unknown = obstacle("nowhere.invalid", port, None, &from).unwrap();
+        assert!(unknown.contains("nowhere.invalid"), "{unknown}");
+    }
+}

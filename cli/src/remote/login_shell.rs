@@ -1,0 +1,61 @@
+//! Why a host did not run the script it was sent: what `sshd` starts is the login shell of the user, and that may run nothing.
+
+use nixfleet_activate::fleet::Host;
+use nixfleet_activate::problem::{Code, Problem};
+
+use super::answer::excerpt;
+
+/// Says so, with what came in the place of an answer.
+pub fn ran_nothing(host: &Host, said: &str, exit: Option<i32>) -> Problem {
+    let user = &host.ssh.user;
+    let has = |word: &str| said.contains(word);
+    let exit = exit.map_or_else(|| "was killed".to_owned(), |code| format!("ended with exit code {code}"));
+    let shell = format!(
+        "see its login shell: getent passwd {user}; on the host, as root: usermod --shell /bin/bash {user}"
+    );
+    let (why, help) = if said.trim().is_empty() {
+        let why = format!("it said nothing and {exit}, as a login shell such as /bin/false does");
+        (why, shell)
+    } else if has("currently not available") {
+        (excerpt(said), format!("this is what /usr/sbin/nologin says; {shell}"))
+    } else if has("restricted") || has("rbash") {
+        (excerpt(said), format!("a restricted shell must be able to run sh; {shell}"))
+    } else if has("sftp connections only") {
+        let help =
+            format!("let {user} run commands: ForceCommand in /etc/ssh/sshd_config allows it files alone");
+        (excerpt(said), help)
+    } else {
+        let help = format!(
+            "the login shell of {user} must be able to run sh -c, and no ForceCommand of sshd or command= of the key \
+             may run in its place; {shell}"
+        );
+        (excerpt(said), help)
+    };
+    Problem::new(Code::BadAnswer, "the host did not run the script it was sent")
+        .at(format!("{} (user {user})", host.name))
+        .because(why)
+        .help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::answer::tests::host;
+
+    #[test]
+    fn a_shell_that_runs_nothing_is_named() {
+        let told = |said: &str| {
+            let problem = ran_nothing(&host(), said, Some(1));
+            format!("{}\n{}", problem.why.unwrap_or_default(), problem.help.unwrap_or_default())
+        };
+        for (said, saying) in [
+            ("", "/bin/false"),
+            ("This account is currently not available.", "nologin"),
+            ("rbash: line 1: sh: command not found", "restricted"),
+            ("This service allows sftp connections only.", "ForceCommand"),
+            ("rc: line 1: syntax error", "must be able to run sh -c"),
+        ] {
+            assert!(told(said).contains(saying), "{}", told(said));
+        }
+    }
+}

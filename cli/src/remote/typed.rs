@@ -1,0 +1,70 @@
+//! Commands that an activator wants to be typed on its host, as they are typed here.
+
+use nixfleet_activate::fleet::Host;
+use nixfleet_activate::problem::Problem;
+
+/// Stands behind such a command in a help text.
+const ON_THE_HOST: &str = "` on the host";
+/// What only a shell understands.
+const OF_SHELLS: [char; 14] = ['|', '&', ';', '<', '>', '(', ')', '$', '`', '"', '\'', '*', '?', '~'];
+
+/// The problem with commands that can be typed here. An activator does not know by which name and user it is reached.
+#[must_use]
+pub fn typed(problem: Problem, host: &Host) -> Problem {
+    let Some(help) = &problem.help else { return problem };
+    let mut written = String::new();
+    let mut rest = help.as_str();
+    while let Some((before, after)) = rest.split_once(ON_THE_HOST) {
+        match before.rsplit_once('`') {
+            // A single word is a name, not a command.
+            Some((text, command)) if command.contains(' ') => {
+                written.push_str(text);
+                written.push('`');
+                written.push_str(&here(command, host));
+                written.push('`');
+            }
+            _ => {
+                written.push_str(before);
+                written.push_str(ON_THE_HOST);
+            }
+        }
+        rest = after;
+    }
+    written.push_str(rest);
+    Problem { help: Some(written), ..problem }
+}
+
+fn here(command: &str, host: &Host) -> String {
+    let whole = || shlex::try_quote(command).map_or_else(|_| command.to_owned(), Into::into);
+    let words = || shlex::try_join(command.split_whitespace()).unwrap_or_else(|_| command.to_owned());
+    let (shell, command) = if command.contains(OF_SHELLS) { ("--shell ", whole()) } else { ("", words()) };
+    format!("nixfleet run --sudo {shell}--host {} -- {command}", host.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_activate::problem::Code;
+
+    use super::*;
+    use crate::remote::answer::tests::host;
+
+    #[test]
+    fn a_command_for_the_host_is_typed_here() {
+        let told = |help: &str| typed(Problem::new(Code::Unit, "x").help(help), &host()).help.unwrap();
+        for (on_the_host, here) in [
+            (
+                "look at `journalctl -n 50 -u web.service` on the host, correct the unit",
+                "look at `nixfleet run --sudo --host web-1 -- journalctl -n 50 -u web.service`, correct the unit",
+            ),
+            (
+                r"`systemctl unmask a\x2db.mount` on the host if it should run; `b c` on the host",
+                r#"`nixfleet run --sudo --host web-1 -- systemctl unmask "a\\x2db.mount"` if it should run; `nixfleet run --sudo --host web-1 -- b c`"#,
+            ),
+            ("`ps a | wc` on the host", "`nixfleet run --sudo --shell --host web-1 -- 'ps a | wc'`"),
+            ("stop what runs as `joe` on the host", "stop what runs as `joe` on the host"),
+            ("nothing to type", "nothing to type"),
+        ] {
+            assert_eq!(told(on_the_host), here);
+        }
+    }
+}

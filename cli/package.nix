@@ -1,5 +1,10 @@
-# The command line as a package, with a link for each subcommand that a flake offers as an app.
-{ lib, rustPlatform }:
+# The command line as a package, with completions, manual pages, and a link for each subcommand that a flake offers as an app.
+{
+  installShellFiles,
+  lib,
+  rustPlatform,
+  stdenv,
+}:
 rustPlatform.buildRustPackage {
   pname = "nixfleet";
   inherit ((lib.importTOML ../Cargo.toml).workspace.package) version;
@@ -21,10 +26,19 @@ rustPlatform.buildRustPackage {
   ];
   # The tests want real hosts: `make test`.
   doCheck = false;
+  nativeBuildInputs = [ installShellFiles ];
   postInstall = ''
     for subcommand in ${toString (lib.attrNames (import ../lib/subcommands.nix))}; do
       ln -s nixfleet "$out/bin/nixfleet-$subcommand"
     done
+  ''
+  + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
+    installShellCompletion --cmd nixfleet \
+      --bash <("$out/bin/nixfleet" completions bash) \
+      --zsh <("$out/bin/nixfleet" completions zsh) \
+      --fish <("$out/bin/nixfleet" completions fish)
+    "$out/bin/nixfleet" man man
+    installManPage man/*.1
   '';
   meta = {
     description = "One inventory, one command for fleets of Ubuntu and Debian servers";

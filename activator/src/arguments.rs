@@ -187,11 +187,18 @@ pub struct ForceArgs {
     pub force: Vec<Force>,
 }
 
+/// How many characters of a revision are kept: a hash of Git has 40.
+const REVISION_LIMIT: usize = 100;
+
 #[derive(Args)]
 pub struct RunArgs {
     /// Who runs this, for the lock and for whoever finds it held.
     #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
     pub by: String,
+    /// The revision of the flake that is applied, to be remembered with the generation. A variable, since a command may be
+    /// newer than the activator of a closure, which then ignores it.
+    #[arg(long, env = "NIXFLEET_REVISION", value_name = "REVISION", overrides_with = "revision")]
+    pub revision: Option<String>,
     /// Undo everything unless it is confirmed within this time.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub confirm_timeout: Option<u64>,
@@ -233,12 +240,20 @@ pub struct PlanningArgs {
 }
 
 impl RunArgs {
+    /// The revision, as much of it as is kept.
+    pub fn revision(&self) -> Option<String> {
+        let revision: String =
+            self.revision.iter().flat_map(|text| text.chars()).take(REVISION_LIMIT).collect();
+        (!revision.is_empty()).then_some(revision)
+    }
+
     /// The same once more, for this program in a unit, which has another environment.
     pub fn repeated(&self, run: &RunId) -> Vec<OsString> {
         let run = self.run.is_none().then(|| format!("--run={run}"));
         let LoginArgs { login, connection } = &self.login;
         let login = login.as_ref().map(|login| format!("--login={login}"));
         let connection = connection.as_ref().map(|connection| format!("--connection={connection}"));
-        [run, login, connection].into_iter().flatten().map(OsString::from).collect()
+        let revision = self.revision().map(|revision| format!("--revision={revision}"));
+        [run, login, connection, revision].into_iter().flatten().map(OsString::from).collect()
     }
 }

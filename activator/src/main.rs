@@ -239,7 +239,7 @@ fn change(common: &Common, order: Order<'_>, asked: &RunArgs, command: &str) -> 
         let report = attend::in_a_unit(&host, &run, arguments, |line| notice(line, common.json))?;
         return finish(&report, common.json);
     }
-    let holder = Holder::current(&asked.by, command);
+    let holder = Holder::current(&asked.by, command).of_revision(asked.revision());
     if asked.in_unit {
         let limit = asked.confirm_timeout.map(Duration::from_secs);
         // Whoever follows prints the report; how the host fared is no failure of the unit.

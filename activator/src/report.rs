@@ -181,6 +181,21 @@ pub struct GenerationInfo {
     pub generation: Generation,
     /// When it was made, in seconds since 1970-01-01 UTC.
     pub created: u64,
+    /// Who made it, and from what.
+    #[serde(flatten)]
+    pub made: Made,
+}
+
+/// Who made a generation, and from what, as far as that is known: an older `NixFleet` kept no record of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Made {
+    /// The person, `user@machine`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The revision of the flake in Git, with `-dirty` where the tree had changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }
 
 /// A unit as systemd shows it.

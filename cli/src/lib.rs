@@ -6,6 +6,7 @@
 
 mod args;
 mod command;
+mod completion;
 mod contents;
 mod document;
 mod event;

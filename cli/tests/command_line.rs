@@ -184,9 +184,52 @@ fn completions_and_manual_pages_are_generated() {
     for shell in ["bash", "zsh", "fish"] {
         let output =
             nixfleet(directory.path(), &format!("completions {shell}")).assert().code(0).get_output().clone();
-        assert!(String::from_utf8(output.stdout).unwrap().contains("rollback"), "{shell}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains("__complete --"), "{shell}");
     }
+    let elvish = stdout(directory.path(), "completions elvish");
+    assert!(
+        elvish.contains("rollback") && !elvish.contains("__complete") && !elvish.contains("Write the manual")
+    );
     nixfleet(directory.path(), "man pages").assert().code(0);
     let page = std::fs::read_to_string(directory.path().join("pages/nixfleet-apply.1")).unwrap();
     assert!(page.contains("\\-\\-dry\\-run"));
+    let pages = std::fs::read_dir(directory.path().join("pages")).unwrap();
+    let pages: Vec<String> = pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
+    for (page, is_there) in
+        [("nixfleet.1", true), ("nixfleet-history-show.1", true), ("nixfleet-docs.1", false)]
+    {
+        assert_eq!(pages.iter().any(|each| each == page), is_there, "{page}: {pages:?}");
+    }
+}
+
+/// What bash would offer behind a line.
+fn offered(directory: &Path, line: &str) -> String {
+    let script = format!(
+        "source <({program} completions bash) && nixfleet() {{ {program} \"$@\"; }} && COMP_LINE={line} \
+         COMP_POINT=${{#COMP_LINE}} COMP_WORDS=(nixfleet) && _nixfleet && echo \"${{COMPREPLY[*]}}\"",
+        program = env!("CARGO_BIN_EXE_nixfleet"),
+        line = shlex::try_quote(line).unwrap(),
+    );
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", &script]).current_dir(directory).env_remove("NIXFLEET_FLAKE");
+    let output = bash.env("NIXFLEET_STATE", directory.join("state")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn bash_completes_what_is_typed_and_evaluates_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    // Were it evaluated, it would fail.
+    std::fs::write(directory.path().join("flake.nix"), "throw \"evaluated\"").unwrap();
+    assert_eq!(offered(directory.path(), "nixfleet roll"), "rollback");
+    assert_eq!(
+        offered(directory.path(), "nixfleet apply --strategy=r"),
+        "rolling",
+        "bash has the flag already"
+    );
+    assert_eq!(offered(directory.path(), "nixfleet plan @u"), "ubuntu");
+    assert_eq!(offered(directory.path(), "nixfleet plan a"), "all");
+    assert_eq!(offered(directory.path(), "nixfleet doc"), "");
+    assert!(!directory.path().join("state").exists(), "and leaves nothing behind");
 }

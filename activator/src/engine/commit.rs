@@ -13,11 +13,13 @@ use super::swap::{Places, Swapper};
 use super::target::Target;
 use super::undo::{forget_original, remove_slots};
 use crate::host::activator::Version;
+use crate::host::profile::{self, Profile};
 use crate::host::walk::{self, Walk};
-use crate::host::{Host, clock, profile};
+use crate::host::{Host, clock};
 use crate::manifest::{Access, Entry, Manifest, User, UserField};
 use crate::plan::{Keep, Step};
 use crate::problem::Problem;
+use crate::report::Made;
 use crate::values::{AccountName, ManagedPath, Owner};
 
 /// How long after a change the clock of a filesystem surely shows another time, in nanoseconds: its ticks are at most
@@ -32,6 +34,9 @@ const TICK_OF_SECONDS: i64 = 2_000_000_000;
 pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
     let mut state = state_after(&planned.state, &planned.observed, target, journal);
     remember_stats(host, &mut state)?;
+    // The new one has its link already; those that were collected since have none any more.
+    let profile = Profile::read(host)?;
+    state.generations.retain(|number, _| profile.generation(*number).is_some());
     host.write_record(state::RECORD, &state)
 }
 
@@ -73,7 +78,19 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
         groups: groups_after(old, journal),
         users: users_after(old, observed, manifest, journal),
         units: manifest.units.clone(),
+        generations: generations_after(old, target, journal),
     }
+}
+
+/// Who made each generation: the one that is made now, and those before.
+fn generations_after(old: &State, target: &Target, journal: &Journal) -> BTreeMap<u64, Made> {
+    let mut generations = old.generations.clone();
+    if target.number.is_none() {
+        let by = Some(journal.holder.who.clone());
+        let made = Made { by, revision: journal.holder.revision.clone() };
+        generations.insert(journal.after.number, made);
+    }
+    generations
 }
 
 const fn path_of(step: &Step) -> Option<&ManagedPath> {

@@ -75,6 +75,7 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         warnings: Vec::new(),
         lacks: Vec::new(),
         health_checks: None,
+        back_to: None,
         applied_as: None,
     })
 }

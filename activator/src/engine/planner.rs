@@ -15,6 +15,7 @@ use crate::host::walk::Walk;
 use crate::host::{HOME, Host};
 use crate::plan::{PackageChanges, Plan, Step};
 use crate::problem::{Code, Problem};
+use crate::report::GenerationInfo;
 
 /// A plan and what it was made of.
 #[derive(Clone, Debug)]
@@ -56,9 +57,17 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         warnings: diff.warnings.into_iter().chain(along).collect(),
         lacks: Vec::new(),
         health_checks: None,
+        back_to: target.number.and_then(|number| back_to(number, &state, &observed)),
         applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
     };
     Ok(Planned { plan, state, observed })
+}
+
+/// What is known of a generation of the host.
+fn back_to(number: u64, state: &State, observed: &Observed) -> Option<GenerationInfo> {
+    let mut generations = observed.profile.generations.iter();
+    let info = generations.find(|info| info.generation.number == number)?;
+    Some(GenerationInfo { made: state.made(number), ..info.clone() })
 }
 
 /// Why a host may not be the one that is meant: two addresses of an inventory may have been swapped. A generation that
@@ -99,6 +108,7 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
         warnings: Vec::new(),
         lacks: Vec::new(),
         health_checks: None,
+        back_to: None,
         applied_as: None,
     }
 }

@@ -13,6 +13,7 @@ use super::slots::is_original;
 use super::state::{FileStat, Origin, Owned, OwnedUser, State, Thing};
 use crate::host::activator::Version;
 use crate::manifest::{Access, Package, Unit};
+use crate::report::Made;
 use crate::values::{AccountName, Invalid, ManagedPath, Mode, Owner, UnitName};
 
 /// Everything a state says.
@@ -34,6 +35,8 @@ pub struct Recorded<'r> {
     groups: BTreeSet<AccountName>,
     users: BTreeMap<Owner, OwnedUser>,
     units: BTreeMap<UnitName, Unit>,
+    #[serde(default)]
+    generations: BTreeMap<u64, Made>,
 }
 
 /// A word of a document, borrowed unless it is written with escapes.
@@ -99,6 +102,7 @@ impl<'r> Recorded<'r> {
             groups: self.groups,
             users: self.users,
             units: self.units,
+            generations: self.generations,
         };
         (state, paths)
     }

@@ -11,6 +11,7 @@ use crate::host::activator::Version;
 use crate::host::{HOME, Host};
 use crate::manifest::{Access, Package, Unit, UserField};
 use crate::problem::{Code, Problem};
+use crate::report::Made;
 use crate::values::{AbsPath, AccountName, ManagedPath, Owner, UnitName};
 
 /// The name of the state under [`HOME`].
@@ -45,6 +46,9 @@ pub struct State {
     pub users: BTreeMap<Owner, OwnedUser>,
     /// Units that are managed.
     pub units: BTreeMap<UnitName, Unit>,
+    /// Who made each generation that is there, and from what.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub generations: BTreeMap<u64, Made>,
 }
 
 impl Default for State {
@@ -62,6 +66,7 @@ impl Default for State {
             groups: BTreeSet::new(),
             users: BTreeMap::new(),
             units: BTreeMap::new(),
+            generations: BTreeMap::new(),
         }
     }
 }
@@ -204,6 +209,12 @@ pub struct Restriction {
 }
 
 impl State {
+    /// Who made a generation, and from what, as far as that is known.
+    #[must_use]
+    pub fn made(&self, number: u64) -> Made {
+        self.generations.get(&number).cloned().unwrap_or_default()
+    }
+
     /// The schema that is written. An activator that does not know it would lose what the others say.
     pub const SCHEMA: u32 = 2;
     /// The oldest that is read.

@@ -23,7 +23,10 @@ use crate::run::LastRun;
 /// Where the state or the host cannot be read at all.
 pub fn status(host: &Host) -> Result<Status, Problem> {
     let (state, _) = State::read(host)?;
-    let profile = Profile::read(host)?;
+    let mut profile = Profile::read(host)?;
+    for info in &mut profile.generations {
+        info.made = state.made(info.generation.number);
+    }
     let mut status = Status {
         schema: SCHEMA,
         host: state.closure.is_some().then(|| state.host.clone()),

@@ -33,6 +33,9 @@ pub struct Holder {
     /// The name of the run, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
+    /// The revision of the flake that is applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }
 
 impl Holder {
@@ -41,7 +44,14 @@ impl Holder {
     pub fn current(who: &str, command: &str) -> Self {
         let since = clock::seconds();
         let (who, command) = (who.to_owned(), command.to_owned());
-        Self { who, command, pid: std::process::id(), since, run: None }
+        Self { who, command, pid: std::process::id(), since, run: None, revision: None }
+    }
+
+    /// The same, with the revision of the flake that is applied.
+    #[must_use]
+    pub fn of_revision(mut self, revision: Option<String>) -> Self {
+        self.revision = revision;
+        self
     }
 
     /// The same, as a run of this name.

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::{Host, disk, host_file};
 use crate::plan::Generation;
 use crate::problem::Problem;
-use crate::report::GenerationInfo;
+use crate::report::{GenerationInfo, Made};
 
 /// Where the profile stands.
 pub const DIRECTORY: &str = "/nix/var/nix/profiles/nixfleet";
@@ -55,7 +55,11 @@ impl Profile {
             let made = fs::symlink_metadata(entry.path()).and_then(|metadata| metadata.modified());
             let created = made.map_err(failed)?.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
             let closure = closure.to_string_lossy().into_owned();
-            generations.push(GenerationInfo { generation: Generation { number, closure }, created });
+            generations.push(GenerationInfo {
+                generation: Generation { number, closure },
+                created,
+                made: Made::default(),
+            });
         }
         generations.sort_by_key(|info| info.generation.number);
         let number = match fs::read_link(directory.join(CURRENT)) {

@@ -8,6 +8,7 @@ use crate::force::Force;
 use crate::health::CheckResult;
 use crate::manifest::{Access, Package};
 use crate::problem::Problem;
+use crate::report::GenerationInfo;
 
 pub use step::{Keep, Step};
 
@@ -43,6 +44,9 @@ pub struct Plan {
     /// What came of the health checks of a host as it should be, where they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Vec<CheckResult>>,
+    /// What is known of the generation that the host would go back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_to: Option<GenerationInfo>,
     /// What the host was called when it was last applied to, where it is to go back: a generation of before may have been
     /// made for another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

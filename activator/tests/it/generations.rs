@@ -38,6 +38,37 @@ fn second() -> Value {
 }
 
 #[test]
+fn a_generation_says_who_made_it_and_from_what_as_long_as_it_is_there() {
+    let room = Room::new();
+    let (one, two) = (room.closure("1", &first()), room.closure("2", &second()));
+    let apply = |closure: &str, by: &str, revision: &str| {
+        let told = ["--by", by, "--revision", revision];
+        let output = room.run(&[&["apply", "--closure", closure], &told[..]].concat());
+        assert!(output.status.success(), "{output:?}");
+    };
+    let made = |info: &Value| (info["number"].clone(), info["by"].clone(), info["revision"].clone());
+    let all = || room.status()["generations"].as_array().unwrap().iter().map(made).collect::<Vec<_>>();
+    apply(&one, "ada@desk", "4f2c9d1-dirty");
+    apply(&two, "bob@ci", "");
+    let first = (json!(1), json!("ada@desk"), json!("4f2c9d1-dirty"));
+    assert_eq!(all(), [first.clone(), (json!(2), json!("bob@ci"), Value::Null)]);
+
+    let plan = room.run(&["rollback", "--to", "1", "--plan", "--json"]);
+    let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
+    assert_eq!(made(&plan["backTo"]), first, "{plan:#}");
+    assert_eq!(room.rollback("1")["outcome"], "ok");
+    assert_eq!(all()[0], first, "going back makes nothing");
+    apply(&two, "bob@ci", "");
+    assert_eq!(all().len(), 3);
+
+    fs::remove_file(room.path("/nix/var/nix/profiles/nixfleet/system-2-link")).unwrap();
+    apply(&one, "ada@desk", "4f2c9d2");
+    let state: Value = serde_json::from_str(&room.read("/var/lib/nixfleet/state.json")).unwrap();
+    let kept: Vec<&String> = state["generations"].as_object().unwrap().keys().collect();
+    assert_eq!(kept, ["1", "3", "4"], "nothing is remembered of what is gone");
+}
+
+#[test]
 fn three_generations_create_change_and_remove() {
     let room = Room::new();
     let before = room.tree("/etc");

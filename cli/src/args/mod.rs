@@ -20,7 +20,7 @@ mod status;
 mod targets;
 mod window;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use apply::{ApplyArgs, Resumed};
 pub use backups::{BackupsArgs, BackupsCommand, BackupsDropArgs, BackupsListArgs, BackupsShowArgs};
@@ -99,6 +99,13 @@ pub enum Command {
         /// The shell to complete in
         shell: clap_complete::Shell,
     },
+    /// Print what the last of some words can become; what completion scripts ask
+    #[command(name = "__complete", hide = true)]
+    Complete {
+        /// The words after the program's own name, up to the cursor
+        #[arg(last = true)]
+        words: Vec<String>,
+    },
     /// Write the manual pages
     #[command(hide = true)]
     Man {
@@ -112,6 +119,24 @@ pub enum Command {
         #[arg(default_value = "docs/reference")]
         directory: std::path::PathBuf,
     },
+}
+
+/// The definition of the command line without what is hidden: what completions and manual pages are made of.
+pub fn visible() -> clap::Command {
+    let whole = Cli::command();
+    let shown: Vec<clap::Command> =
+        whole.get_subcommands().filter(|each| !each.is_hide_set()).cloned().collect();
+    let arguments: Vec<clap::Arg> = whole.get_arguments().cloned().collect();
+    let mut visible = clap::Command::new("nixfleet")
+        .max_term_width(100)
+        .subcommand_required(true)
+        .after_long_help(EXIT_CODES)
+        .args(arguments)
+        .subcommands(shown);
+    if let Some(about) = whole.get_about() {
+        visible = visible.about(about.clone());
+    }
+    visible.version(env!("CARGO_PKG_VERSION"))
 }
 
 impl OutputArgs {
@@ -132,6 +157,7 @@ impl Command {
             | Self::History(_)
             | Self::Hosts(_)
             | Self::Completions { .. }
+            | Self::Complete { .. }
             | Self::Man { .. }
             | Self::Docs { .. } => false,
         }
@@ -160,6 +186,7 @@ impl Command {
             Self::Gc(_) => "gc",
             Self::Backups(_) => "backups",
             Self::Completions { .. } => "completions",
+            Self::Complete { .. } => "__complete",
             Self::Man { .. } => "man",
             Self::Docs { .. } => "docs",
         }

@@ -28,6 +28,8 @@ pub struct CarryOut {
     pub plans: Vec<HostPlan>,
     /// Whether each host has to be reached over a new connection.
     pub window: WindowArgs,
+    /// The revision of the flake, for the hosts to remember.
+    pub revision: Option<String>,
     /// In spite of which objections.
     pub force: Vec<Force>,
     /// What is copied to them.
@@ -102,6 +104,7 @@ impl CarryOut {
         let (confirm, substitute) = (self.window.seconds(host), self.substitute);
         let terms = Terms {
             confirm,
+            revision: self.revision.as_deref(),
             force: &self.force,
             substitute,
             checks: planned.checks.as_deref(),

@@ -103,6 +103,7 @@ impl Rollout {
         let (told, goes_back, is_resumed) = (self.began(context), self.goes_back(), self.memory.is_resumed());
         let Self { id, origin, outline, plans, left_out, memory, .. } = self;
         let mut results = plan::results(&plans, &left_out);
+        let origin_revision = origin.revision.clone();
         if !origin.notifications.is_empty() {
             context.events.subscribe(Notifier::new(id.clone(), &origin.notifications, &events));
         }
@@ -116,6 +117,7 @@ impl Rollout {
             substitute: manner.substitute,
             plans: in_order(plans, &outline)?,
             window: manner.window,
+            revision: origin_revision,
             force: manner.force.to_vec(),
             events: events.clone(),
             changed: Mutex::new(std::mem::take(&mut remembered.changed)),

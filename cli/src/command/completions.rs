@@ -1,18 +1,31 @@
-//! Completions for shells, and manual pages: both from the one definition of the command line.
+//! Completions for shells, and manual pages: all from the one definition of the command line.
 
 use std::path::Path;
 
-use clap::CommandFactory;
-
-use crate::args::Cli;
+use crate::args;
+use crate::completion::{OnDisk, candidates, script};
 use crate::exit::Exit;
 use crate::render;
 
 /// Prints a completion script.
 pub fn completions(shell: clap_complete::Shell) -> Exit {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "nixfleet", &mut script);
-    render::out(&String::from_utf8_lossy(&script));
+    if let Some(script) = script(shell) {
+        render::out(script);
+        return Exit::Good;
+    }
+    // The others know flags and subcommands, and no names.
+    let mut generated = Vec::new();
+    clap_complete::generate(shell, &mut args::visible(), "nixfleet", &mut generated);
+    render::out(&String::from_utf8_lossy(&generated));
+    Exit::Good
+}
+
+/// Prints what the last of the words can become. Never fails: somebody is typing.
+pub fn complete(words: &[String]) -> Exit {
+    let here = std::env::current_dir().unwrap_or_default();
+    let found = candidates(args::visible(), words, &OnDisk::of(words, &here));
+    let lines: Vec<String> = found.iter().map(|candidate| format!("{candidate}\n")).collect();
+    render::out(&lines.concat());
     Exit::Good
 }
 
@@ -22,6 +35,6 @@ pub fn completions(shell: clap_complete::Shell) -> Exit {
 /// The directory cannot be written.
 pub fn man(directory: &Path) -> anyhow::Result<Exit> {
     std::fs::create_dir_all(directory)?;
-    clap_mangen::generate_to(Cli::command(), directory)?;
+    clap_mangen::generate_to(args::visible(), directory)?;
     Ok(Exit::Good)
 }

@@ -164,6 +164,7 @@ pub async fn execute(command: &Command, context: &Context) -> anyhow::Result<Exi
         Command::Gc(args) => gc::execute(args, context).await,
         Command::Backups(args) => backups::execute(args, context).await,
         Command::Completions { shell } => Ok(completions::completions(*shell)),
+        Command::Complete { words } => Ok(completions::complete(words)),
         Command::Man { directory } => completions::man(directory),
         Command::Docs { directory } => reference::write(directory),
     }

@@ -7,12 +7,14 @@ use nixfleet_activate::problem::{Code, Problem};
 
 use super::Context;
 use crate::args::{FlakeArgs, RolloutArgs, SelectionArgs, TargetArgs};
+use crate::completion;
 use crate::event::{LeftOut, Stage};
 use crate::flake::Flake;
 use crate::inventory;
 use crate::nix::Nix;
 use crate::rollout::{Origin, Outline, check_growth, part, policy_for, today, without_canaries};
 use crate::ssh::{Session, Sockets};
+use crate::state::StateDir;
 
 /// A fleet, and what of it was selected.
 pub struct Selected {
@@ -70,6 +72,9 @@ async fn evaluate(
         notifications: fleet.notifications.clone(),
     };
     context.events.say(origin.known());
+    if let Ok(state) = StateDir::find() {
+        completion::remember(&state, &nix.flake, &fleet);
+    }
     let hosts = inventory::select(&fleet, selection)?;
     Ok(Selected { origin, nix, fleet, hosts })
 }

@@ -28,7 +28,9 @@ pub async fn apply(
     let (run, program) = (RunId::draw(), format!("{}/activate", closure.path));
     let change = Change::new(session, &program, &run, terms);
     let (who, flags) = (operator(), terms.flags());
-    let arguments = [closure.path.as_str(), &run, "--run", &run, "--expect", fingerprint, "--by", &who];
+    let revision = terms.revision.unwrap_or_default();
+    let arguments =
+        [closure.path.as_str(), &run, revision, "--run", &run, "--expect", fingerprint, "--by", &who];
     let arguments: Vec<&str> = arguments.into_iter().chain(flags.iter().map(String::as_str)).collect();
     let freight = Freight { paths, substitute: terms.substitute };
     change.deliver(freight, arrived, include_str!("scripts/apply.sh"), &arguments).await

@@ -10,6 +10,8 @@ use crate::event::Phase;
 pub struct Terms<'a> {
     /// Within how many seconds the change has to be confirmed over a new connection, if it has to.
     pub confirm: Option<u64>,
+    /// The revision of the flake that is applied, for the host to remember.
+    pub revision: Option<&'a str>,
     /// In spite of which objections.
     pub force: &'a [Force],
     /// Whether it fetches from its own binary caches what those have.

@@ -6,6 +6,7 @@ mod clean;
 mod diff;
 mod fold;
 mod gc;
+mod generation;
 mod health;
 mod history;
 mod plan;

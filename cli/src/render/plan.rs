@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use jiff::tz::TimeZone;
 use nixfleet_activate::manifest::{Access, Package};
 use nixfleet_activate::plan::{FileView, Keep, Plan, Step};
 use sha2::{Digest, Sha256};
 
 use super::clean;
 use super::diff::diff;
+use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use super::totals::Totals;
 
@@ -108,7 +110,10 @@ fn way(plan: &Plan) -> Way {
 
 fn generations(plan: &Plan) -> String {
     match (switch(plan), &plan.current) {
-        (Some((Some(from), to)), _) => format!("generation {from} → {to}"),
+        (Some((Some(from), to)), _) => {
+            let made = plan.back_to.as_ref().map(|info| format!(", {}", made(info, &TimeZone::system())));
+            format!("generation {from} → {to}{}", made.unwrap_or_default())
+        }
         (Some((None, to)), _) => format!("first generation, {to}"),
         (None, Some(current)) => format!("stays at generation {}", current.number),
         (None, None) => "not managed yet".to_owned(),

@@ -274,6 +274,13 @@ fn hosts_that_go_together_go_the_same_way() {
     let switch = |from: u64, to: u64| json!([{ "step": "switchProfile", "from": from, "to": to }]);
     let heading = |plans: [Plan; 2]| shown(&[&plans[0], &plans[1]]).lines().next().unwrap().to_owned();
     assert_eq!(heading([plan("a", &switch(5, 3)), plan("b", &switch(5, 3))]), "a, b  generation 5 → 3");
+    let known = json!({ "number": 3, "closure": "/nix/store/b", "created": 1_795_874_602, "by": "ada@desk", "revision": "4f2c9d1" });
+    let told = Plan { back_to: Some(serde_json::from_value(known).unwrap()), ..plan("a", &switch(5, 3)) };
+    let told = shown(&[&told]);
+    assert!(
+        told.contains("generation 5 → 3, made 2026-11-2") && told.contains("by ada@desk from 4f2c9d1"),
+        "{told}"
+    );
     let back = [plan("a", &switch(5, 4)), plan("b", &switch(9, 7))];
     assert_eq!(heading(back), "a, b  each back to an earlier generation");
     let forth = [plan("a", &switch(5, 6)), plan("b", &switch(9, 10))];

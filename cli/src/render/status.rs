@@ -3,18 +3,24 @@
 use std::time::Duration;
 
 use anstyle::Style;
+use jiff::tz::TimeZone;
 use nixfleet_activate::health::Checked;
 use nixfleet_activate::plan::Drift;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Status, UnitStatus};
 use nixfleet_activate::show;
 
+use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
 use super::{alike, clean, health, hosts, indented, table};
 use crate::document::HostResult;
 
 /// A table of all hosts, and below it whatever is not as it should be.
 pub fn statuses(results: &[HostResult], verbose: bool) -> String {
+    statuses_in(results, verbose, &TimeZone::system())
+}
+
+fn statuses_in(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String {
     let rows = results.iter().map(|result| {
         let status = result.status.as_ref();
         let count =
@@ -35,13 +41,13 @@ pub fn statuses(results: &[HostResult], verbose: bool) -> String {
     let table = table(&["host", "state", "generation", "drift", "units down", "kept copies"], rows);
     let said = |result: &HostResult| {
         let own = if verbose && result.problem.is_none() { result.host.as_str() } else { "" };
-        details(result, alike::problem(result, false), verbose).map(|text| format!("{own}\n{text}"))
+        details(result, alike::problem(result, false), verbose, zone).map(|text| format!("{own}\n{text}"))
     };
     let details = alike::groups(results, said).into_iter().filter_map(|members| {
         let names: Vec<String> = members.iter().map(|result| paint(BOLD, &result.host)).collect();
         let text = match members.as_slice() {
-            [only] => details(only, only.problem.clone(), verbose),
-            [first, ..] => details(first, alike::problem(first, true), verbose),
+            [only] => details(only, only.problem.clone(), verbose, zone),
+            [first, ..] => details(first, alike::problem(first, true), verbose, zone),
             [] => None,
         };
         text.map(|text| format!("\n{}\n{text}", names.join(", ")))
@@ -114,7 +120,7 @@ fn down(status: &Status) -> impl Iterator<Item = &UnitStatus> {
 }
 
 /// What there is to say of a host below its name, with its problem in the words given.
-fn details(result: &HostResult, problem: Option<Problem>, verbose: bool) -> Option<String> {
+fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &TimeZone) -> Option<String> {
     let mut lines: Vec<String> = result.reason.iter().cloned().collect();
     if let Some(problem) = problem {
         lines.push(clean(&problem.to_string()));
@@ -145,7 +151,8 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool) -> Opti
                 let current =
                     status.current.as_ref().is_some_and(|current| current.number == info.generation.number);
                 let mark = if current { " (current)" } else { "" };
-                format!("generation {}{mark}: {}", info.generation.number, info.generation.closure)
+                let made = made(info, zone);
+                format!("generation {}{mark}: {made}\n  {}", info.generation.number, info.generation.closure)
             }));
         }
     }
@@ -169,7 +176,7 @@ mod tests {
             "schema": 1, "host": name, "current": { "number": 2, "closure": "/nix/store/b" },
             "generations": [
                 { "number": 1, "closure": "/nix/store/a", "created": 0 },
-                { "number": 2, "closure": "/nix/store/b", "created": 1 },
+                { "number": 2, "closure": "/nix/store/b", "created": 1_795_874_602, "by": "ada@desk", "revision": "4f2c9d1-dirty" },
             ],
             "drift": [], "units": [{ "unit": "web.service", "active": "active", "sub": "running" }],
             "kept": [], "interrupted": null, "lockedBy": null,
@@ -182,7 +189,7 @@ mod tests {
     }
 
     fn shown(results: &[HostResult], verbose: bool) -> String {
-        anstream::adapter::strip_str(&statuses(results, verbose)).to_string()
+        anstream::adapter::strip_str(&statuses_in(results, verbose, &TimeZone::UTC)).to_string()
     }
 
     #[test]
@@ -286,8 +293,10 @@ mod tests {
 
             a
               unit: web.service: active (running)
-              generation 1: /nix/store/a
-              generation 2 (current): /nix/store/b
+              generation 1: made 1970-01-01 00:00
+                /nix/store/a
+              generation 2 (current): made 2026-11-28 14:03 by ada@desk from 4f2c9d1-dirty
+                /nix/store/b
 
             b-1, b-2
               [NF-301] the host cannot be reached
@@ -295,8 +304,10 @@ mod tests {
 
             c
               unit: web.service: active (running)
-              generation 1: /nix/store/a
-              generation 2 (current): /nix/store/b
+              generation 1: made 1970-01-01 00:00
+                /nix/store/a
+              generation 2 (current): made 2026-11-28 14:03 by ada@desk from 4f2c9d1-dirty
+                /nix/store/b
 
             4 hosts: 2 managed, 2 unreachable in 0.8 s
         "#]]
@@ -311,8 +322,10 @@ mod tests {
 
             web-1
               unit: web.service: active (running)
-              generation 1: /nix/store/a
-              generation 2 (current): /nix/store/b
+              generation 1: made 1970-01-01 00:00
+                /nix/store/a
+              generation 2 (current): made 2026-11-28 14:03 by ada@desk from 4f2c9d1-dirty
+                /nix/store/b
         "#]]
         .assert_eq(&shown(&[host("web-1", &json!({}))], true));
     }

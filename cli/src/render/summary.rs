@@ -194,6 +194,7 @@ mod tests {
             warnings: Vec::new(),
             lacks: vec![],
             health_checks: None,
+            back_to: None,
             applied_as: None,
         };
         let shown = |code| {

@@ -26,7 +26,7 @@ mod undone;
 mod verdict;
 mod waves;
 #[cfg(test)]
-mod waves_tests;
+pub mod waves_tests;
 
 pub use driver::{Driver, Work};
 pub use hosts::Hosts;

@@ -98,6 +98,7 @@ mod tests {
 
     use super::*;
     use crate::plan::Generation;
+    use crate::report::Made;
 
     const DAY: u64 = 86400;
     const NOW: u64 = 100 * DAY;
@@ -107,6 +108,7 @@ mod tests {
         GenerationInfo {
             generation: Generation { number, closure },
             created: NOW.saturating_sub(days_ago * DAY),
+            made: Made::default(),
         }
     }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2016,SC2154
-# $1: the closure. $2: the run. The rest goes to the activator. Standard input: a conversation with `nix-store`, over which
+# $1: the closure. $2: the run. $3: the revision of the flake, or nothing. The rest goes to the activator. Standard input: a conversation with `nix-store`, over which
 # the closure comes. Its end lets the change begin, if `nix-store` has said that the closure is valid.
 #
 # The root is laid before the closure is there, and holds from the moment on in which it is valid. It is an indirect one
@@ -8,7 +8,10 @@ facts none
 as_root sh -c '
 store=$1 closure=$2 run=/run/nixfleet/$3 roots=/nix/var/nix/gcroots/auto
 root=$roots/nixfleet-$3
-shift 3
+# Not a flag: the activator may be one that does not know it.
+NIXFLEET_REVISION=$4
+export NIXFLEET_REVISION
+shift 4
 [ -d /run/nixfleet ] || mkdir -m 0700 /run/nixfleet || exit
 [ -d "$roots" ] || mkdir -p "$roots" || exit
 trap "rm -f \"$root\" \"$run.closure\" \"$run.said\"" EXIT

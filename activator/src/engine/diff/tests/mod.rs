@@ -22,7 +22,7 @@ use crate::host::lock::Holder;
 use crate::host::systemd::UnitState;
 use crate::manifest::{Entry, Manifest};
 use crate::plan::Generation;
-use crate::report::GenerationInfo;
+use crate::report::{GenerationInfo, Made};
 use crate::values::UnitName;
 use crate::{SCHEMA, build, show};
 
@@ -88,7 +88,11 @@ impl Simulated {
         };
         self.state = state_after(&self.state, &self.observed, target, &journal);
         self.observed.profile.current = Some(after.clone());
-        self.observed.profile.generations.push(GenerationInfo { generation: after, created: 0 });
+        self.observed.profile.generations.push(GenerationInfo {
+            generation: after,
+            created: 0,
+            made: Made::default(),
+        });
         self.observed.paths = stands(&target.manifest);
         for (name, unit) in &target.manifest.units {
             let running = unit.instance.as_ref().unwrap_or(name);

@@ -69,6 +69,29 @@ fn a_generation_says_who_made_it_and_from_what_as_long_as_it_is_there() {
 }
 
 #[test]
+fn a_plan_says_what_was_never_managed_and_where_a_link_points() {
+    let room = Room::new();
+    room.write("/etc/a.conf", "theirs\n");
+    std::os::unix::fs::symlink("../run/resolv.conf", room.path("/etc/b.conf")).unwrap();
+    let adopted = |path: &str, text: &str| with(file(path, Some(text)), "onConflict", json!("adopt"));
+    let wanted =
+        |text: &str| json!({ "files": [adopted("/etc/a.conf", text), adopted("/etc/b.conf", text)] });
+    let before = |plan: &Value| {
+        let steps = plan["steps"].as_array().unwrap().iter().filter(|step| step["step"] == "writeFile");
+        steps
+            .map(|step| (step["before"]["foreign"].clone(), step["before"]["link"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let one = room.closure("1", &wanted("ours\n"));
+    let first = [(json!(true), Value::Null), (json!(true), json!("../run/resolv.conf"))];
+    assert_eq!(before(&room.plan(&one)), first);
+    room.applied(&one, "ok");
+    room.write("/etc/a.conf", "edited\n");
+    let ours = [(Value::Null, Value::Null), (Value::Null, Value::Null)];
+    assert_eq!(before(&room.plan(&room.closure("2", &wanted("new\n")))), ours, "an edit of what is ours");
+}
+
+#[test]
 fn three_generations_create_change_and_remove() {
     let room = Room::new();
     let before = room.tree("/etc");

@@ -59,7 +59,7 @@ fn a_plan_says_why_each_generation_stays_and_changes_nothing() {
     let expected = [
         (1, r#"["pinned"]"#),
         (2, r#"["previous"]"#),
-        (3, r#"["current","last-change"]"#),
+        (3, r#"["current","last-change","rollout"]"#),
         (4, "[]"),
         (5, r#"["rollout"]"#),
         (6, r#"["last-change","newest"]"#),

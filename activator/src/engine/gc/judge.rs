@@ -141,7 +141,7 @@ mod tests {
         let judged = judge(&all, &at(9), &asked, NOW);
         assert_eq!(going(&judged), [1, 3, 4, 5, 7]);
         assert_eq!(judged[1].needed, [Need::Pinned]);
-        assert_eq!(judged[8].needed, [Need::Current, Need::Newest]);
+        assert_eq!(judged[8].needed, [Need::Current, Need::Rollout, Need::Newest]);
         let unknown = Request { pinned_to_unknown: true, ..request(Retention::Newest(1)) };
         assert_eq!(going(&judge(&all, &at(9), &unknown, NOW)), [0; 0]);
     }

@@ -125,6 +125,10 @@ impl<'s> Disk<'s> {
         let mut parts = line.split('\t').skip(1);
         let change = parts.next().unwrap();
         let paths: Vec<PathBuf> = parts.map(|path| Path::new(path).components().collect()).collect();
+        // What is held in memory is on no disk.
+        if paths.iter().any(|path| path.starts_with("/memfd:nixfleet-content (deleted)")) {
+            return;
+        }
         self.check(line, change, &paths);
         match (change, paths.as_slice()) {
             ("Create", [path]) => {

@@ -60,8 +60,7 @@ let
     let
       # A name that no new group may have can only be that of one which exists, and that the host has to say.
       exists =
-        group:
-        distribution ? ${group} || declared intent ? ${group} || !types.accountName.accepts group;
+        group: distribution ? ${group} || declared intent ? ${group} || !types.accountName.accepts group;
       ofField =
         field: group:
         problem.make {

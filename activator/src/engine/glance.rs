@@ -74,6 +74,7 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         problems: Vec::new(),
         warnings: Vec::new(),
         lacks: Vec::new(),
+        unvalidated: false,
         health_checks: None,
         back_to: None,
         applied_as: None,

@@ -41,6 +41,9 @@ pub struct Plan {
     /// say what the tools find.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
+    /// The host's tools have not looked at it yet. They do when the plan is asked for once more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unvalidated: bool,
     /// What came of the health checks of a host as it should be, where they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Vec<CheckResult>>,

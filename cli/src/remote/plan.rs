@@ -104,23 +104,25 @@ pub async fn plan(
     let activator = wanted.activator.to_string_lossy();
     let limit = terms.limit(session, &wanted.manifest);
     let flags = terms.flags();
-    let ask = async |more: &str, contents: Vec<Arc<[u8]>>| {
+    let ask = async |more: &str, contents: Vec<Arc<[u8]>>, limit: Duration| {
         let arguments = [activator.as_ref(), &wanted.closure.path, more].into_iter();
         let arguments: Vec<&str> = arguments.chain(flags.iter().map(String::as_str)).collect();
         let pieces = [vec![Arc::clone(&wanted.manifest)], contents].concat();
         super::ask(session, include_str!("scripts/plan.sh"), &arguments, pieces, limit).await
     };
-    let answer = ask("--name-lacking", Vec::new()).await?;
+    // No tool of the host looks at anything yet.
+    let at_once = session.to_answer().saturating_add(terms.trying.unwrap_or_default());
+    let answer = ask("--name-lacking", Vec::new(), at_once).await?;
     if !answer.has_nix {
         return Err(no_nix(session));
     }
     if answer.activator.as_deref() == Some(&activator) {
         let plan = ours(answer.document()?, session, wanted)?;
-        if plan.lacks.is_empty() {
+        if !plan.unvalidated {
             return Ok(plan);
         }
         let contents = wanted.contents(session, |file| plan.lacks.contains(&file.sha256));
-        let answer = ask(&wanted.parts(&contents), contents).await?;
+        let answer = ask(&wanted.parts(&contents), contents, limit).await?;
         return ours(answer.document()?, session, wanted);
     }
     if !answer.succeeded() {

@@ -193,6 +193,7 @@ mod tests {
             problems: Vec::new(),
             warnings: Vec::new(),
             lacks: vec![],
+            unvalidated: false,
             health_checks: None,
             back_to: None,
             applied_as: None,

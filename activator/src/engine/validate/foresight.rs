@@ -23,7 +23,7 @@ use crate::problem::{Code, Problem};
 pub struct Terms<'a> {
     /// Whether it is at all.
     pub wanted: bool,
-    /// Whether contents can be asked for, since whoever asks for the plan has them.
+    /// Whether the plan is only to say what its validation needs: whoever asks for it asks once more then.
     pub may_ask: bool,
     /// Who has to be able to log in afterwards, if anyone.
     pub login: Option<&'a Login>,
@@ -36,6 +36,7 @@ pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: Terms
     }
     let foreseen = look(planned, target, terms);
     planned.plan.lacks = foreseen.lacks;
+    planned.plan.unvalidated = foreseen.unvalidated;
     planned.plan.problems.extend(foreseen.problems);
     planned.plan.warnings.extend(foreseen.warnings);
 }
@@ -44,6 +45,7 @@ pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: Terms
 #[derive(Default)]
 struct Foreseen {
     lacks: Vec<String>,
+    unvalidated: bool,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
 }
@@ -63,9 +65,10 @@ fn look(planned: &Planned, target: &Target, terms: Terms<'_>) -> Foreseen {
         return foreseen;
     }
     let lacking: Vec<_> = needed.iter().filter(|(path, file)| target.place(path, file).is_none()).collect();
-    if terms.may_ask && !lacking.is_empty() {
+    if terms.may_ask {
+        // Whoever asks waits for tools only where there is something for them to look at.
         let lacks: BTreeSet<_> = lacking.iter().map(|(_, file)| file.sha256.clone()).collect();
-        return Foreseen { lacks: lacks.into_iter().collect(), ..foreseen };
+        return Foreseen { lacks: lacks.into_iter().collect(), unvalidated: true, ..foreseen };
     }
     for (path, argv) in commands.iter().filter(|(_, argv)| may_come(argv)) {
         let program = argv.first().map_or("", String::as_str);

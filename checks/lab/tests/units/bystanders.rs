@@ -11,9 +11,9 @@ fn tied(ties: &str, version: u32) -> String {
 }
 
 /// Adds units by hand, and starts them.
-fn by_hand<const N: usize>(stage: &Stage, units: [(&str, String); N]) {
+fn by_hand<const N: usize>(stage: &Stage, units: &[(&str, String); N]) {
     let files = stage.web().files().unwrap();
-    for (name, text) in &units {
+    for (name, text) in units {
         files.write(&format!("/run/systemd/system/{name}"), text).unwrap();
     }
     let names: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
@@ -46,7 +46,7 @@ fn what_goes_down_with_a_unit_comes_back_with_it() {
     stage.applies();
     by_hand(
         &stage,
-        [
+        &[
             ("own.service", tied(needs, 1)),
             ("bound.service", tied(bound, 1)),
             ("far.service", tied("Requires=own.service\nAfter=own.service", 1)),

@@ -13,7 +13,12 @@ use nixfleet_lab::manual::{Instruction, instructions};
 /// All pages that tell a reader to do something. Those of a row are followed one behind the other in the same folder: the
 /// later ones go on with the fleet of the first.
 const FOLLOWED: [&[&str]; 3] = [
-    &["README.md", "docs/how-to/health-checks.md"],
+    &[
+        "README.md",
+        "docs/how-to/health-checks.md",
+        "docs/how-to/hosts-and-ssh.md",
+        "docs/how-to/disk-space.md",
+    ],
     &["docs/tutorial.md", "docs/how-to/history.md"],
     &["docs/how-to/rollouts.md", "docs/how-to/notifications.md"],
 ];

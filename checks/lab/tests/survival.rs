@@ -119,7 +119,11 @@ fn assert_old(lab: &Lab, before: &Snapshot) {
     let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
     assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
     let operator = lab.operator().unwrap();
-    operator.types("ssh -o ControlPath=none deploy@web-1 sudo -n true").unwrap().success().unwrap();
+    // After refused logins sshd may take nobody from this address for some seconds.
+    wait_until("the host takes new connections", LIMIT, || {
+        Ok(operator.types("ssh -o ControlPath=none deploy@web-1 sudo -n true")?.ok())
+    })
+    .unwrap();
     let page = operator.types("curl --silent --max-time 5 http://web-1:8080/").unwrap();
     assert_eq!(page.line(), "hello from web-1, whose database is db-1");
     let status = operator.types("nixfleet status --host web-1").unwrap();

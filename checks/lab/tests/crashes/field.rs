@@ -135,18 +135,8 @@ impl<'l> Field<'l> {
         };
         self.guest.ask(&format!("mkdir -p /run/nixfleet\n{confirm}")).unwrap();
         let window = window.to_string();
-        let change = [
-            "apply",
-            "--by",
-            "ada@operator",
-            "--closure",
-            &self.closure,
-            "--in-unit",
-            "--run",
-            &run,
-            "--confirm-timeout",
-            &window,
-        ];
+        let change =
+            ["apply", "--closure", &self.closure, "--in-unit", "--run", &run, "--confirm-timeout", &window];
         self.guest.program("env").unwrap().args(environment).arg(FAULTY).args(change).run().unwrap()
     }
 

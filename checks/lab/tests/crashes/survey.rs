@@ -126,6 +126,8 @@ impl Survey {
             self.things.insert(format!("state of group {}", group.as_str().unwrap()), String::new());
         }
         let rest = state.as_object_mut().unwrap();
+        // Which generations there are the links say; these are made by whoever tries them.
+        rest.remove("generations");
         rest.remove("users");
         rest.remove("groups");
         self.things.insert(STATE.to_owned(), state.to_string());

@@ -94,7 +94,7 @@ pub struct DropRequest {
     pub backups: Vec<Backup>,
 }
 
-/// What became of backups that were to be dropped.
+/// How dropping backups ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DropReport {

@@ -1,11 +1,11 @@
-//! What the text of a unit says of how systemd lets it be handled.
+//! How systemd lets a unit be started, stopped and reloaded, read from the text of the unit.
 
 use super::install::Section;
 use crate::manifest::Handling;
 use crate::values::UnitName;
 
 impl Handling {
-    /// Reads the text of a unit with those of its drop-ins behind it. `own`: the first is the unit's whole text.
+    /// Reads the text of a unit, followed by the texts of its drop-ins. `own`: the unit file itself is declared here.
     pub(super) fn read(unit: &UnitName, text: &str, own: bool) -> Self {
         let mut settings = Section::read(text, "Unit");
         let mut service = Section::read(text, "Service");

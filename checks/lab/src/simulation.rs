@@ -3,6 +3,7 @@
 //! scripts, the conversation with the host's Nix, its store and the activator are the real ones. There is no sshd and no
 //! encryption, no sudo, and no systemd, so that there are no units and no confirmation over a second connection.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -23,6 +24,8 @@ const FLEET: &str = "/srv/simulated-fleet";
 #[derive(Debug)]
 pub struct Simulation {
     lab: Lab,
+    /// How many bytes of the log were read.
+    read: AtomicUsize,
 }
 
 /// A command on a host that began or ended.
@@ -42,7 +45,7 @@ impl Simulation {
     /// # Errors
     /// It does not come up.
     pub fn boot(name: impl Into<String>) -> Result<Self> {
-        let simulation = Self { lab: Lab::boot(&Plan::new(name))? };
+        let simulation = Self { lab: Lab::boot(&Plan::new(name))?, read: AtomicUsize::new(0) };
         simulation.operator()?.ask(&format!("cp -r /srv/nixfleet/checks/simulation {FLEET}"))?;
         Ok(simulation)
     }
@@ -58,6 +61,7 @@ impl Simulation {
              ./found {hosts} $(nix-store --query --references \"$closure\")"
         );
         self.script(&script)?.limit(Duration::from_secs(600)).run()?.success()?;
+        self.read.store(0, Ordering::Relaxed);
         Ok(())
     }
 
@@ -135,13 +139,17 @@ impl Simulation {
         self.operator()?.ask(&format!("rm {}", inside(host, path))).map(drop)
     }
 
-    /// What happened on hosts since this was asked last, in order.
+    /// What happened on hosts since this was asked last, in order. Hosts write into the log at any time, so it is never emptied.
     ///
     /// # Errors
     /// The machine is down, or its log cannot be understood.
     pub fn log(&self) -> Result<Vec<Noted>> {
-        let text = self.operator()?.ask(&format!("cat {PLACE}/log && : > {PLACE}/log"))?;
-        text.lines()
+        let text = self.files()?.text(&format!("{PLACE}/log"))?;
+        let unread = text.get(self.read.load(Ordering::Relaxed)..).context("The log has become shorter")?;
+        let lines = unread.rfind('\n').map_or("", |end| &unread[..=end]);
+        self.read.fetch_add(lines.len(), Ordering::Relaxed);
+        lines
+            .lines()
             .map(|line| noted(line).with_context(|| format!("Not a line of the log: {line}")))
             .collect()
     }

@@ -25,6 +25,7 @@ let
     if
       (value.text == null) != (value.source == null)
       && value.validate == null
+      && value.onChange == null
       && !builtins.isPath value.source
     then
       [ ]
@@ -57,6 +58,15 @@ let
                 "one of its words must contain %s, which stands for the new file"
                 "${here}.validate = [ \"/usr/sbin/visudo\" \"-cf\" \"%s\" ];"
             )
+          )
+      ++
+        lib.optional (value.onChange != null && !types.namesProgram value.onChange)
+          (
+            types.problem.about [ "onChange" ] (
+              mistake "${here}.onChange names no program by its path"
+                "it runs without a shell, and says nothing of where programs are looked for"
+                "${here}.onChange = [ \"/usr/sbin/newaliases\" ];"
+            )
           );
 
   file = types.record {
@@ -71,6 +81,10 @@ let
       restart = "restartUnits";
       notify = "restartUnits";
       restartTriggers = "restartUnits";
+      handler = "onChange";
+      handlers = "onChange";
+      command = "onChange";
+      run = "onChange";
       reload = "reloadUnits";
       check = "validate";
       force = "onConflict";
@@ -112,6 +126,18 @@ let
           A command that must accept the new content before anything changes on the host, word by word and without a
           shell; `%s` stands for the new file. It sees the users and groups that come with the change; what will belong
           to one of them belongs to root alone at that moment. A word may be a path beside the module, such as `./check.sh`.
+        '';
+      };
+      onChange = mkOption {
+        type = types.nullOr (types.listOf types.argument);
+        default = null;
+        example = [ "/usr/sbin/newaliases" ];
+        description = ''
+          A command to run when the file has changed or has gone, such as one that makes something else of it. It is one command,
+          word by word and without a shell; the first word is a path. It runs as root with an environment of its own, after all
+          files have changed and before units restart, and once where several files name the same one. Where it does not end
+          with exit code 0 within five minutes, the change is undone; then it runs again, with the files as they were before. A
+          word may be a path beside the module, such as `./compile.sh`.
         '';
       };
       onConflict = mkOption {

@@ -71,7 +71,7 @@ let
       mistake "${here} looks at a unit from the operator's side" "units are known on the host alone"
         "${here}.from = \"host\";"
     )
-    ++ lib.optional (value.command != null && !namesProgram (lib.head (value.command ++ [ "" ]))) (
+    ++ lib.optional (value.command != null && !types.namesProgram value.command) (
       types.problem.about [ "command" ] (
         mistake "${here}.command names no program by its path"
           "it runs without a shell, and says nothing of where programs are looked for"
@@ -83,8 +83,6 @@ let
         "a change waits for it, and waits ${toString longest} s at most"
         "${here}.retries = 3;"
     );
-
-  namesProgram = word: builtins.isPath word || lib.hasPrefix "/" word;
 
   seconds =
     low: high:

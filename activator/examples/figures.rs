@@ -110,6 +110,7 @@ fn closure(room: &Path, round: usize, files: usize) -> String {
             size: text.len() as u64,
             access,
             restart_units: Vec::new(),
+            on_change: Vec::new(),
             reload_units: Vec::new(),
             validate: None,
             on_conflict: OnConflict::Fail,

@@ -116,6 +116,9 @@ pub struct File {
     pub restart_units: Vec<String>,
     /// Units to reload when the file changes.
     pub reload_units: Vec<String>,
+    /// A command to run when the file has changed, word by word.
+    #[serde(default)]
+    pub on_change: Option<Vec<String>>,
     /// A command that must accept the new content first; `%s` stands for the staged file.
     pub validate: Option<Vec<String>>,
     /// What to do about a file that stands there already and is not ours.

@@ -196,6 +196,8 @@ struct EntryFields {
     restart_units: Vec<UnitName>,
     #[serde(default)]
     reload_units: Vec<UnitName>,
+    #[serde(default)]
+    on_change: Vec<String>,
     validate: Option<Vec<String>>,
     on_conflict: Option<OnConflict>,
 }
@@ -215,8 +217,10 @@ impl TryFrom<EntryFields> for Entry {
         let missing = |field: &str| format!("missing field `{field}`");
         let has_content = fields.source.is_some() || fields.sha256.is_some() || fields.size.is_some();
         let has_access = fields.mode.is_some() || fields.owner.is_some() || fields.group.is_some();
-        let has_hooks =
-            !fields.restart_units.is_empty() || !fields.reload_units.is_empty() || fields.validate.is_some();
+        let has_hooks = !fields.restart_units.is_empty()
+            || !fields.reload_units.is_empty()
+            || !fields.on_change.is_empty()
+            || fields.validate.is_some();
         let access = || {
             Ok(Access {
                 mode: fields.mode.ok_or_else(|| missing("mode"))?,
@@ -247,6 +251,7 @@ impl TryFrom<EntryFields> for Entry {
                 access: access()?,
                 restart_units: fields.restart_units,
                 reload_units: fields.reload_units,
+                on_change: fields.on_change,
                 validate: fields.validate,
                 on_conflict,
             })),
@@ -307,6 +312,9 @@ pub struct FileEntry {
     /// Units to reload when the file changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
+    /// A command to run when the file has changed: the program by its path, and its arguments; empty for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_change: Vec<String>,
     /// A command that must accept the staged file; `%s` stands for its path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate: Option<Vec<String>>,

@@ -116,11 +116,14 @@ pub enum Code {
     /// A unit that the change concerns is masked on the host.
     #[serde(rename = "NF-421")]
     Masked,
+    /// A command that a changed file names is not there, or failed.
+    #[serde(rename = "NF-422")]
+    Command,
 }
 
 impl Code {
     /// Every code, in the order of the reference.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
@@ -157,6 +160,7 @@ impl Code {
         Self::HealthCheck,
         Self::RestartStorm,
         Self::Masked,
+        Self::Command,
     ];
 
     /// The code as it is printed, `NF-101`.
@@ -211,6 +215,7 @@ impl Code {
             Self::HealthCheck => ("NF-418", "A health check of the host failed."),
             Self::RestartStorm => ("NF-420", "A unit ended and was started again, over and over."),
             Self::Masked => ("NF-421", "A unit that the change concerns is masked on the host."),
+            Self::Command => ("NF-422", "A command that a changed file names is not there, or failed."),
         }
     }
 }

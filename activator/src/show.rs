@@ -8,7 +8,7 @@ use crate::engine::state::{Origin, State, Thing};
 use crate::health::{CheckResult, Checked};
 use crate::host::clock;
 use crate::host::lock::Holder;
-use crate::plan::{Drift, Generation, Keep, Plan, Step};
+use crate::plan::{Drift, Generation, Keep, Plan, Step, command_line, why_it_runs};
 use crate::problem::Problem;
 use crate::report::{Report, Status};
 use crate::run::{AwaitingConfirm, EarlierRun, LastRun, News, Notice};
@@ -110,6 +110,9 @@ pub fn describe(step: &Step) -> String {
         Step::SwitchProfile { from, to } => {
             let from = from.map_or_else(|| "none".to_owned(), |number| number.to_string());
             format!("switch the profile: generation {from} → {to}")
+        }
+        Step::RunCommand { command, paths } => {
+            format!("run {}: {}", command_line(command), why_it_runs(paths))
         }
         Step::RestartUnit { unit, why } => format!("restart {unit}: {why}"),
         Step::ReloadUnit { unit, why } => format!("reload {unit}: {why}"),

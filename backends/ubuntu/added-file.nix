@@ -8,5 +8,6 @@ text: {
   restartUnits = [ ];
   reloadUnits = [ ];
   validate = null;
+  onChange = null;
   onConflict = "fail";
 }

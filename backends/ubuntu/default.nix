@@ -41,6 +41,8 @@ let
     in
     entry // { path = inPackages entry.path; };
 
+  command = words: if words == null then null else map types.storeText words;
+
   fileDocument =
     path: file:
     file
@@ -56,7 +58,8 @@ let
             path
             "source"
           ] (types.storeSource file.source);
-      validate = if file.validate == null then null else map types.storeText file.validate;
+      validate = command file.validate;
+      onChange = command file.onChange;
       mode = fourDigits file.mode;
     };
 

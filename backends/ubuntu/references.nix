@@ -77,6 +77,12 @@ in
           ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command)
         );
 
+      ofCommands =
+        field:
+        concatMap (path: ofCommand files path [ field ] intent.files.${path}.${field}) (
+          builtins.filter (path: intent.files.${path}.${field} != null) (attrNames intent.files)
+        );
+
       inherit (options.nixfleet) files healthChecks;
       inherit (options.nixfleet.systemd) units;
       ofUnit =
@@ -92,9 +98,10 @@ in
     in
     map (path: lost files path [ ] "the fleet's own source, ${source}" inText) lostInFiles
     ++ concatMap (name: ofUnit name intent.units.${name}) (attrNames intent.units)
-    ++ concatMap (path: ofCommand files path [ "validate" ] intent.files.${path}.validate) (
-      builtins.filter (path: intent.files.${path}.validate != null) (attrNames intent.files)
-    )
+    ++ concatMap ofCommands [
+      "validate"
+      "onChange"
+    ]
     ++ concatMap (name: ofCommand healthChecks name [ "command" ] intent.healthChecks.${name}.command) (
       builtins.filter (name: intent.healthChecks.${name}.command != null) (attrNames intent.healthChecks)
     );

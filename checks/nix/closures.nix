@@ -89,6 +89,7 @@ in
       dropIn = [ "stop.sh" ];
       commands = [
         "check.sh"
+        "compile.sh"
         "validate.sh"
       ];
     };

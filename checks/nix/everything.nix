@@ -63,6 +63,10 @@
           ./program/validate.sh
           "%s"
         ];
+        onChange = [
+          ./program/compile.sh
+          "/etc/app.conf"
+        ];
         onConflict = "backup";
       };
       nixfleet.files."/etc/app.nix".source = ./everything.nix;

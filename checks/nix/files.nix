@@ -20,6 +20,7 @@
         restartUnits = [ ];
         reloadUnits = [ ];
         validate = null;
+        onChange = null;
         onConflict = "fail";
       }
     ];

@@ -30,6 +30,14 @@ in
 {
   inherit context problem;
   inherit (definitions) definitionOf;
+
+  # Whether a command, word by word, says where its program is.
+  namesProgram =
+    words:
+    let
+      program = lib.head (words ++ [ "" ]);
+    in
+    builtins.isPath program || lib.hasPrefix "/" program;
 }
 // scalar
 // sets

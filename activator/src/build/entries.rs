@@ -35,6 +35,12 @@ impl<'a> Compiler<'a> {
             let what = "The validation command names no program, or has no %s for the staged file";
             self.reject(format!("{option}.validate"), what, "write it as [ \"visudo\" \"-cf\" \"%s\" ]");
         }
+        if let Some(argv) = &file.on_change
+            && !argv.first().is_some_and(|program| program.starts_with('/'))
+        {
+            let what = "The command for changes names no program by its path";
+            self.reject(format!("{option}.onChange"), what, "write it as [ \"/usr/sbin/newaliases\" ]");
+        }
         let (Some(path), Some(access), Some(content)) = (path, access, content) else { return };
         let entry = FileEntry {
             source: content.source,
@@ -43,6 +49,7 @@ impl<'a> Compiler<'a> {
             access,
             restart_units,
             reload_units,
+            on_change: file.on_change.clone().unwrap_or_default(),
             validate: file.validate.clone(),
             on_conflict: file.on_conflict,
         };

@@ -112,6 +112,7 @@ impl<'a> Compiler<'a> {
             size: content.size,
             access: Access { mode: Mode::FILE, owner: Owner::root(), group: Owner::root() },
             restart_units: Vec::new(),
+            on_change: Vec::new(),
             reload_units: Vec::new(),
             validate: None,
             on_conflict,

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::bystanders::{Bystanders, Missing};
+use super::execute::Executed;
 use super::health::{Health, May};
 use super::journal::{self, Journal, Phase};
 use super::planner::{self, Planned};
@@ -172,10 +173,16 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
     // Both can fail when what they make stands already, and only may not be on the disk: then that is undone, too.
     let begun =
         profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
-    match begun.and_then(|()| execute_all(change, report, &mut journal)) {
-        Ok(done) => report.steps_done = done,
+    let failed = match begun.and_then(|()| execute_all(change, report, &mut journal)) {
+        Ok((done, failed)) => {
+            report.steps_done = done;
+            failed
+        }
         // The disk may fail in the very moment after the commit point; then there is no way back any more.
-        Err(_) if is_committed(host, &journal) => report.steps_done = journal.operations.len(),
+        Err(_) if is_committed(host, &journal) => {
+            report.steps_done = journal.operations.len();
+            Vec::new()
+        }
         Err(problem) => {
             let undone = undo::undo(host, &journal, Moment::Running);
             report.outcome = match &undone {
@@ -194,7 +201,7 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
                 }
             });
         }
-    }
+    };
     let verdict = Verdict::on(&report.health_checks);
     (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Ok), verdict.reason_code());
     report.after = Some(journal.after.clone());
@@ -205,6 +212,10 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
     health.remember(host, report.after.as_ref(), &report.health_checks);
     // Behind the commit point a failure changes nothing about what the host has become.
     commit::finish(host, &journal)?;
+    if let Some(problem) = first_of(&failed) {
+        (report.outcome, report.reason_code) = (Outcome::Failed, None);
+        return Err(problem);
+    }
     verdict.into_problem().map_or(Ok(()), Err)
 }
 
@@ -212,7 +223,13 @@ fn is_committed(host: &Host, journal: &Journal) -> bool {
     State::read(host).is_ok_and(|(state, _)| state.transaction == journal.transaction)
 }
 
-fn execute_all(change: &Change<'_>, report: &mut Report, journal: &mut Journal) -> Result<usize, Problem> {
+/// Does everything up to the commit point. Returns how many operations that were, and the commands that failed where the
+/// change stands all the same.
+fn execute_all(
+    change: &Change<'_>,
+    report: &mut Report,
+    journal: &mut Journal,
+) -> Result<(usize, Vec<Problem>), Problem> {
     let Change { host, planned, target, window, health } = change;
     stage::stage(host, target, journal)?;
     report.notes.extend(validate::staged::validate(host, target, journal)?);
@@ -225,7 +242,8 @@ fn execute_all(change: &Change<'_>, report: &mut Report, journal: &mut Journal) 
     let accounts = bring_accounts(host, planned, journal)?;
     journal.enter(host, Phase::Swapping)?;
     let units = &target.manifest.units;
-    let (rest, mut watch) = execute::execute(host, &planned.state, units, journal)?;
+    let Executed { done, mut watch, failed } =
+        execute::execute(host, &planned.state, units, journal, health.may())?;
     if let Some(bystanders) = Bystanders::of(host, journal, units) {
         let (started, missing) = bystanders.bring_back()?;
         match missing.iter().find_map(Missing::problem) {
@@ -243,7 +261,7 @@ fn execute_all(change: &Change<'_>, report: &mut Report, journal: &mut Journal) 
     report.health_checks = here.into_iter().chain(elsewhere).collect();
     health.judge(&report.health_checks)?;
     commit::commit(host, planned, target, journal)?;
-    Ok(accounts + rest)
+    Ok((accounts + done, failed))
 }
 
 /// Creates and changes accounts, and gives them what was staged for them. Returns how many operations that were.

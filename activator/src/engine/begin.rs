@@ -106,6 +106,13 @@ impl Beginner<'_> {
                 let units = self.planned.observed.units.as_ref();
                 Facts::Unit { before: units.and_then(|units| units.get(unit).cloned()).unwrap_or_default() }
             }
+            Step::RunCommand { command, paths } => {
+                let before = |path| {
+                    let owned = self.planned.state.paths.get(path);
+                    owned.map(|owned| &owned.on_change).filter(|named| !named.is_empty()).unwrap_or(command)
+                };
+                Facts::Command { back: paths.iter().map(before).cloned().collect() }
+            }
             Step::SwitchProfile { to, .. } => {
                 let begun = self.planned.observed.profile.generation(*to).is_none().then_some(*to);
                 Facts::Profile { begun }

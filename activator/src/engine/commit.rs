@@ -62,8 +62,7 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
             _ => access_of(&directory, old, observed),
         };
         let thing = Thing::Directory { access, implicit: true };
-        let owned = Owned { thing, origin, restart_units: Vec::new(), reload_units: Vec::new() };
-        paths.insert(directory, owned);
+        paths.insert(directory, Owned::without_hooks(thing, origin));
     }
     State {
         schema: State::SCHEMA,
@@ -120,17 +119,19 @@ fn origin(entry: &Entry, operation: Option<&Operation>) -> Origin {
 }
 
 fn owned(entry: &Entry, origin: Origin) -> Owned {
-    let (mut restart_units, mut reload_units) = (Vec::new(), Vec::new());
-    let thing = match entry {
-        Entry::Directory(access) => Thing::Directory { access: access.clone(), implicit: false },
-        Entry::File(file) => {
-            restart_units.clone_from(&file.restart_units);
-            reload_units.clone_from(&file.reload_units);
-            Thing::File { sha256: file.sha256.clone(), access: file.access.clone(), stat: None }
+    match entry {
+        Entry::Directory(access) => {
+            Owned::without_hooks(Thing::Directory { access: access.clone(), implicit: false }, origin)
         }
-        Entry::Link(link) => Thing::Link { target: link.target.clone() },
-    };
-    Owned { thing, origin, restart_units, reload_units }
+        Entry::File(file) => Owned {
+            thing: Thing::File { sha256: file.sha256.clone(), access: file.access.clone(), stat: None },
+            origin,
+            restart_units: file.restart_units.clone(),
+            reload_units: file.reload_units.clone(),
+            on_change: file.on_change.clone(),
+        },
+        Entry::Link(link) => Owned::without_hooks(Thing::Link { target: link.target.clone() }, origin),
+    }
 }
 
 /// Directories of ours in which something managed stands, and that the manifest does not name; with what becomes of

@@ -6,6 +6,8 @@ use std::io::ErrorKind;
 use rustix::fs::{Mode as Bits, OFlags};
 
 use super::account::Known;
+use super::handlers;
+use super::health::May;
 use super::journal::{Facts, Journal, Operation};
 use super::obstacles;
 use super::owners::ids;
@@ -33,7 +35,17 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
     executor.all(&first)
 }
 
-/// Does all other operations. Returns how many, and the units that were started and have to stay up.
+/// What was done.
+pub struct Executed {
+    /// How many operations.
+    pub done: usize,
+    /// The units that were started and have to stay up.
+    pub watch: Watch,
+    /// Commands that failed, where the change stands all the same.
+    pub failed: Vec<Problem>,
+}
+
+/// Does all other operations. `may`: what a failed command of a changed file may do to the change.
 ///
 /// # Errors
 /// What the first operation that fails says; nothing is undone yet.
@@ -42,12 +54,14 @@ pub fn execute(
     state: &State,
     units: &BTreeMap<UnitName, Unit>,
     journal: &Journal,
-) -> Result<(usize, Watch), Problem> {
-    let mut executor = Executor::new(host, state, units, journal);
+    may: May,
+) -> Result<Executed, Problem> {
+    let mut executor = Executor { may, ..Executor::new(host, state, units, journal) };
     let rest: Vec<&Operation> =
         journal.operations.iter().filter(|operation| !operation.step.makes_account()).collect();
     let done = executor.all(&rest)?;
-    Ok((done, executor.watch))
+    handlers::flush_made(host, journal)?;
+    Ok(Executed { done, watch: executor.watch, failed: executor.failed })
 }
 
 /// Changes accounts.
@@ -105,6 +119,10 @@ struct Executor<'a> {
     touched: BTreeSet<String>,
     /// What was started.
     watch: Watch,
+    /// What a failed command may do to the change.
+    may: May,
+    /// Commands that failed.
+    failed: Vec<Problem>,
 }
 
 impl<'a> Executor<'a> {
@@ -116,7 +134,8 @@ impl<'a> Executor<'a> {
     ) -> Self {
         let (systemd, swapper) = (Systemd::of(host), Swapper::new(host));
         let (touched, watch) = (BTreeSet::new(), Watch::new(systemd));
-        Self { host, state, units, journal, systemd, swapper, touched, watch }
+        let (may, failed) = (May::Undo, Vec::new());
+        Self { host, state, units, journal, systemd, swapper, touched, watch, may, failed }
     }
 
     /// A thin loop. Neighbours that concern units go to systemd together, which knows their order.
@@ -199,6 +218,16 @@ impl<'a> Executor<'a> {
             (Step::SwitchProfile { .. }, _) => {
                 self.sync()?;
                 profile::switch(self.host, &self.journal.after)
+            }
+            (Step::RunCommand { command, .. }, _) => {
+                self.sync()?;
+                match (handlers::run(self.host, command, handlers::LIMIT), self.may) {
+                    (Err(problem), May::Stand) => {
+                        self.failed.push(problem);
+                        Ok(())
+                    }
+                    (ran, _) => ran,
+                }
             }
             _ => Ok(()),
         }

@@ -58,6 +58,12 @@ impl<'a> Health<'a> {
         Self { here, elsewhere, may, from }
     }
 
+    /// What a failure may do to the change.
+    #[must_use]
+    pub const fn may(&self) -> May {
+        self.may
+    }
+
     /// Tries what is tried here, while something else goes on, and calls it off where that fails. `alone` is called where
     /// the other one is done first.
     ///

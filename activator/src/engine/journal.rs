@@ -14,7 +14,7 @@ use crate::host::systemd::{Running, UnitState};
 use crate::host::{HOME, Host};
 use crate::plan::{Generation, Step};
 use crate::problem::{Code, Problem};
-use crate::values::{AbsPath, UnitName};
+use crate::values::{AbsPath, ManagedPath, UnitName};
 
 /// The name of the journal under [`HOME`].
 pub const RECORD: &str = "journal.json";
@@ -112,6 +112,11 @@ pub enum Facts {
         /// As systemd showed it.
         before: UnitState,
     },
+    /// What brings back what a command made of the files before.
+    Command {
+        /// Commands that those files named; the command itself for a file that had none.
+        back: BTreeSet<Vec<String>>,
+    },
     /// The profile before.
     Profile {
         /// The number of a generation that is made only now.
@@ -207,6 +212,15 @@ impl Journal {
     pub fn kept(&self) -> Vec<String> {
         let kept = self.operations.iter().filter_map(|operation| operation.kept.as_ref());
         kept.filter(|kept| slots::is_copy(kept)).map(ToString::to_string).collect()
+    }
+
+    /// The files for whose change commands are run.
+    pub fn paths_of_commands(&self) -> impl Iterator<Item = &ManagedPath> {
+        let paths = self.operations.iter().filter_map(|operation| match &operation.step {
+            Step::RunCommand { paths, .. } => Some(paths),
+            _ => None,
+        });
+        paths.flatten()
     }
 
     /// Whether systemd has to read its unit files again once the operations are undone.

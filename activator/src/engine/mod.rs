@@ -34,6 +34,7 @@ pub mod execute;
 pub mod flush;
 pub mod gc;
 pub mod glance;
+pub mod handlers;
 pub mod health;
 pub mod home;
 pub mod journal;

@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::bystanders;
 use super::diff::{diff, package_changes};
+use super::handlers;
 use super::health;
 use super::observe::{Observed, observe};
 use super::obstacles::obstacles;
@@ -37,6 +38,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let observed = observe(host, &state, &target.manifest)?;
     let diff = diff(&state, target.desired(), &observed);
     let obstacles = obstacles(host, &diff.steps);
+    let commands = handlers::objections(host, &target.manifest, &diff.steps);
     let along = bystanders::warnings(host, &diff.steps, &observed)?;
     let plan = Plan {
         schema: SCHEMA,
@@ -53,6 +55,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(obstacles)
             .chain(home_objection(host))
             .chain(health::objections(host, target))
+            .chain(commands)
             .collect(),
         warnings: diff.warnings.into_iter().chain(along).collect(),
         lacks: Vec::new(),

@@ -64,6 +64,8 @@ pub struct RecordedPath<'r> {
     restart_units: Vec<UnitName>,
     #[serde(default)]
     reload_units: Vec<UnitName>,
+    #[serde(default)]
+    on_change: Vec<String>,
 }
 
 /// What stands at an owned path.
@@ -146,13 +148,13 @@ impl TryFrom<RecordedPath<'_>> for Owned {
                 Thing::Link { target: recorded.target.ok_or_else(|| missing("target"))?.0.into_owned() }
             }
         };
-        let RecordedPath { origin, restart_units, reload_units, .. } = recorded;
+        let RecordedPath { origin, restart_units, reload_units, on_change, .. } = recorded;
         if let Origin::Original { kept } = &origin
             && !is_original(kept)
         {
             return Err(format!("no original is kept at `{kept}`"));
         }
-        Ok(Self { thing, origin, restart_units, reload_units })
+        Ok(Self { thing, origin, restart_units, reload_units, on_change })
     }
 }
 

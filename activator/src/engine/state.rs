@@ -87,6 +87,17 @@ pub struct Owned {
     /// Units to reload when it goes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
+    /// The command to run when it goes; empty for none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on_change: Vec<String>,
+}
+
+impl Owned {
+    /// Something of which nobody hears when it goes.
+    #[must_use]
+    pub const fn without_hooks(thing: Thing, origin: Origin) -> Self {
+        Self { thing, origin, restart_units: Vec::new(), reload_units: Vec::new(), on_change: Vec::new() }
+    }
 }
 
 /// What stands at an owned path.

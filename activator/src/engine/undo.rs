@@ -4,11 +4,13 @@ mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::time::Instant;
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use super::execute::{set_access, sync_directories};
+use super::handlers;
 use super::journal::{self, Facts, Journal, Operation, Phase};
 use super::slots::{self, SLOTS};
 use super::state::{self, OwnedUser, State};
@@ -18,7 +20,7 @@ use crate::host::activator;
 use crate::host::disk;
 use crate::host::{HOME, Host, host_file, profile};
 use crate::manifest::User;
-use crate::plan::Step;
+use crate::plan::{Step, command_line};
 use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
 use units::Units;
@@ -33,8 +35,8 @@ pub enum Moment {
     Booting,
 }
 
-/// Undoes everything and closes the journal. All is tried, whatever fails on the way. Returns what ran before, is no
-/// part of the transaction, and does not come back.
+/// Undoes everything and closes the journal. All is tried, whatever fails on the way. Returns notes: what ran before, is
+/// no part of the transaction, and does not come back; commands that fail.
 ///
 /// # Errors
 /// [`Code::Recovery`] with what failed first; the journal stays, and the next run tries again.
@@ -99,11 +101,38 @@ impl Undoer<'_> {
         }
         let synced = sync_directories(self.host, &self.touched);
         self.failures.extend(synced.err());
+        if let Some(units) = &units {
+            self.failures.extend(units.reread(self.moment));
+        }
+        if swapping {
+            self.commands();
+        }
         if let Some(units) = units {
             let back = units.bring_back(self.moment);
             self.failures.extend(back.failures);
             self.notes.extend(back.notes);
         }
+    }
+
+    /// What was made of the files is made again, of those that are back. A command that fails keeps nobody from going back.
+    fn commands(&mut self) {
+        let back = self.journal.operations.iter().filter_map(|operation| match &operation.facts {
+            Facts::Command { back } => Some(back),
+            _ => None,
+        });
+        let began = Instant::now();
+        for command in back.flatten().collect::<BTreeSet<_>>() {
+            let limit = match self.moment {
+                Moment::Running => handlers::LIMIT,
+                Moment::Booting => handlers::LIMIT_AT_BOOT.saturating_sub(began.elapsed()),
+            };
+            if let Err(problem) = handlers::run(self.host, command, limit) {
+                let why = problem.why.unwrap_or_default();
+                let command = command_line(command);
+                self.notes.push(format!("{command} failed with the files as they were before: {why}"));
+            }
+        }
+        self.failures.extend(handlers::flush_made(self.host, self.journal).err());
     }
 
     fn one(&mut self, operation: &Operation, swapping: bool) -> Result<(), Problem> {

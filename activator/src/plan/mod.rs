@@ -10,7 +10,7 @@ use crate::manifest::{Access, Package};
 use crate::problem::Problem;
 use crate::report::GenerationInfo;
 
-pub use step::{Keep, Step};
+pub use step::{Keep, Step, command_line, why_it_runs};
 
 /// What an apply would do to a host. Computing it changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -158,6 +158,13 @@ pub enum Step {
         /// Generation number afterwards.
         to: u64,
     },
+    /// Run a command that changed files name.
+    RunCommand {
+        /// The program by its path, and its arguments.
+        command: Vec<String>,
+        /// The files that name it and change.
+        paths: BTreeSet<ManagedPath>,
+    },
     /// Restart a unit.
     RestartUnit {
         /// Unit name.
@@ -216,6 +223,7 @@ impl Step {
             | Self::Release { .. }
             | Self::DaemonReload
             | Self::SwitchProfile { .. }
+            | Self::RunCommand { .. }
             | Self::RestartUnit { .. }
             | Self::ReloadUnit { .. }
             | Self::StartUnit { .. } => (None, None),
@@ -238,6 +246,26 @@ impl Step {
             | Self::Release { path, .. } => Some(path),
             _ => None,
         }
+    }
+}
+
+/// A command as people would type it. Words that a shell would take apart are quoted.
+#[must_use]
+pub fn command_line(words: &[String]) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_./=:,@%+".contains(character);
+    let shown = |word: &String| {
+        if !word.is_empty() && word.chars().all(is_plain) { word.clone() } else { format!("{word:?}") }
+    };
+    words.iter().map(shown).collect::<Vec<_>>().join(" ")
+}
+
+/// Why a command runs, for people: which files changed.
+#[must_use]
+pub fn why_it_runs(paths: &BTreeSet<ManagedPath>) -> String {
+    match (paths.first(), paths.len()) {
+        (None, _) => String::new(),
+        (Some(path), 1) => format!("{path} changed"),
+        (Some(path), several) => format!("{path} and {} more changed", several - 1),
     }
 }
 

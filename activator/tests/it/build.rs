@@ -218,7 +218,7 @@ fn every_element_of_the_wrong_shape_is_named() {
     expect![[r#"
         error: [NF-203] The intent does not have the right shape
           where: intent.files[0], path "/etc/a"
-          why: unknown field `modus`, expected one of `path`, `text`, `source`, `mode`, `owner`, `group`, `restartUnits`, `reloadUnits`, `validate`, `onConflict`
+          why: unknown field `modus`, expected one of `path`, `text`, `source`, `mode`, `owner`, `group`, `restartUnits`, `reloadUnits`, `onChange`, `validate`, `onConflict`
         error: [NF-203] The intent does not have the right shape
           where: intent.files[1], path "/etc/b"
           why: missing field `mode`

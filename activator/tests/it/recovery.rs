@@ -1,6 +1,7 @@
 //! A run that dies: the next one ends in exactly the old or exactly the new generation.
 
 use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::health::May;
 use nixfleet_activate::engine::journal::{self, Journal, Phase};
 use nixfleet_activate::engine::target::Offer;
 use nixfleet_activate::engine::{begin, commit, execute, planner, stage};
@@ -85,7 +86,7 @@ fn run_until(room: &Room, closure: &str, death: Death) {
     let count = if let Death::Done(count) = death { count } else { journal.operations.len() };
     let operations = journal.operations.iter().take(count).cloned().collect();
     let part = Journal { operations, ..journal.clone() };
-    execute::execute(&host, &planned.state, &target.manifest.units, &part).unwrap();
+    execute::execute(&host, &planned.state, &target.manifest.units, &part, May::Undo).unwrap();
     if death == Death::Committed {
         commit::commit(&host, &planned, &target, &journal).unwrap();
     }

@@ -34,6 +34,14 @@
           text = "x";
           validate = [ "visudo" ];
         };
+        "/etc/aliases" = {
+          text = "x";
+          onChange = [ "newaliases" ];
+        };
+        "/etc/no-command" = {
+          text = "x";
+          onChange = [ ];
+        };
         "/etc/directory".source = ./calls;
         "/etc/typo" = {
           txet = "x";

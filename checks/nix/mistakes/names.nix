@@ -26,6 +26,14 @@
             text = "x";
             validate = "visudo -cf %s";
           };
+          "/etc/wrong-command" = {
+            text = "x";
+            onChange = "/usr/sbin/newaliases";
+          };
+          "/etc/handler" = {
+            text = "x";
+            handler = [ "/usr/sbin/newaliases" ];
+          };
         };
         nixfleet.file."/etc/a".text = "x";
         nixfleet.directories."/srv/a".permission = "0750";

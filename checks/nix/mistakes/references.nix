@@ -19,6 +19,10 @@ in
           script
           "%s"
         ];
+        onChange = [
+          "/usr/bin/env"
+          script
+        ];
       };
       nixfleet.healthChecks.app.command = [ script ];
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 use nixfleet_activate::manifest::{Access, Package};
-use nixfleet_activate::plan::{FileView, Keep, Plan, Step};
+use nixfleet_activate::plan::{FileView, Keep, Plan, Step, command_line, why_it_runs};
 use sha2::{Digest, Sha256};
 
 use super::clean;
@@ -139,6 +139,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
         ("packages", packages(plan)),
         ("users", section(is_account)),
         ("files", section(is_path)),
+        ("commands", section(is_command)),
         ("units", section(is_unit)),
         ("not as the last apply left it", drift.collect()),
         ("warnings", warnings.collect()),
@@ -173,8 +174,13 @@ pub const fn is_unit(step: &Step) -> bool {
     )
 }
 
+const fn is_command(step: &Step) -> bool {
+    matches!(step, Step::RunCommand { .. })
+}
+
 const fn is_path(step: &Step) -> bool {
-    !is_account(step) && !is_unit(step) && !matches!(step, Step::DaemonReload | Step::SwitchProfile { .. })
+    let is_another = is_account(step) || is_command(step) || is_unit(step);
+    !is_another && !matches!(step, Step::DaemonReload | Step::SwitchProfile { .. })
 }
 
 fn packages(plan: &Plan) -> Vec<String> {
@@ -280,6 +286,10 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
             format!("{} {path}  {}", paint(DIM, "="), paint(DIM, format_args!("left alone: {}", clean(why))))
         }
         Step::StopUnit { unit, why } => unit_line(&go("stop   "), unit, why),
+        Step::RunCommand { command, paths } => {
+            let why = paint(DIM, clean(&why_it_runs(paths)));
+            change(format!("run {}  {why}", clean(&command_line(command))))
+        }
         Step::RestartUnit { unit, why } => unit_line(&change("restart"), unit, why),
         Step::ReloadUnit { unit, why } => unit_line(&change("reload "), unit, why),
         Step::StartUnit { unit, why } => unit_line(&come("start  "), unit, why),

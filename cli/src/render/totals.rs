@@ -14,6 +14,7 @@ pub struct Totals {
     packages: usize,
     accounts: usize,
     paths: usize,
+    commands: usize,
     units: usize,
 }
 
@@ -30,6 +31,7 @@ impl Totals {
             match step {
                 Step::DaemonReload | Step::SwitchProfile { .. } | Step::Own { .. } | Step::Release { .. } => {
                 }
+                Step::RunCommand { .. } => self.commands += 1,
                 step if is_account(step) => self.accounts += 1,
                 step if is_unit(step) => self.units += 1,
                 _ => self.paths += 1,
@@ -49,6 +51,7 @@ impl fmt::Display for Totals {
             (self.packages, "package", "packages"),
             (self.accounts, "account", "accounts"),
             (self.paths, "path", "paths"),
+            (self.commands, "command", "commands"),
             (self.units, "unit", "units"),
         ];
         let counts = counts.into_iter().filter(|(count, ..)| *count > 0);

@@ -1,6 +1,7 @@
 //! State, manifest and observed host → steps. Pure: the same three always give the same steps.
 
 mod accounts;
+mod commands;
 mod drift;
 mod ending;
 mod homes;
@@ -73,6 +74,7 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         .chain(paths.in_order())
         .chain(reload)
         .chain(switch(state, desired, observed))
+        .chain(differ.commands())
         .chain(units.restart)
         .chain(units.start)
         .chain(units.reload)

@@ -48,7 +48,13 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// With the old files.
+    /// Once the old files are back. Returns what failed. While the host boots, systemd reads them when it decides again.
+    pub(super) fn reread(&self, moment: Moment) -> Option<Problem> {
+        let reads = moment == Moment::Running && self.journal.reloads_daemon();
+        if reads { self.systemd.daemon_reload().err() } else { None }
+    }
+
+    /// With the old files, which systemd has read.
     pub(super) fn bring_back(&self, moment: Moment) -> Back {
         match moment {
             Moment::Running => self.bring_up(),
@@ -110,9 +116,6 @@ impl<'a> Units<'a> {
     /// Starts again, with the old files, what ran before and was stopped or started anew meanwhile.
     fn bring_up(&self) -> Back {
         let mut failures = Vec::new();
-        if self.journal.reloads_daemon() {
-            failures.extend(self.systemd.daemon_reload().err());
-        }
         let now = self.now(&mut failures);
         let mut jobs: Vec<(Verb, &UnitName)> = Vec::new();
         for (verb, unit, before) in self.all().into_iter().filter(|(_, _, before)| before.is_up()) {

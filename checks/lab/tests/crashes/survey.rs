@@ -25,9 +25,10 @@ pub const ACCOUNT_FILES: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow"
 /// What NixFleet knows, looked at without what it saw of inodes.
 pub const STATE: &str = "/var/lib/nixfleet/state.json";
 /// The units of the tests.
-pub const UNITS: [&str; 9] = [
+pub const UNITS: [&str; 10] = [
     "steady.service",
     "changed.service",
+    "tied.service",
     "reloaded.service",
     "removed.service",
     "door.socket",

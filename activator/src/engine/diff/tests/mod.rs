@@ -1,6 +1,7 @@
 //! The whole decision without a host: which steps follow from state, manifest and what was observed.
 
 mod accounts;
+mod commands;
 mod kinds;
 mod unit_limits;
 mod unit_names;

@@ -1,0 +1,26 @@
+//! Commands that changed files name. Each is run once, however many files name it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Differ;
+use crate::manifest::Entry;
+use crate::plan::Step;
+use crate::values::ManagedPath;
+
+impl Differ<'_> {
+    pub(super) fn commands(&self) -> Vec<Step> {
+        let mut commands: BTreeMap<&[String], BTreeSet<ManagedPath>> = BTreeMap::new();
+        for path in &self.changed {
+            let command = match self.manifest.entries.get(path) {
+                Some(Entry::File(file)) => file.on_change.as_slice(),
+                // It goes, and what was made of it has to go too.
+                _ => self.state.paths.get(path).map_or(&[][..], |owned| &owned.on_change),
+            };
+            if !command.is_empty() {
+                commands.entry(command).or_default().insert(path.clone());
+            }
+        }
+        let step = |(command, paths): (&[String], _)| Step::RunCommand { command: command.to_vec(), paths };
+        commands.into_iter().map(step).collect()
+    }
+}

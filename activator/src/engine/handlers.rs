@@ -1,0 +1,117 @@
+//! The commands that changed files name: one run of one of them, and why a plan may not count on it.
+
+use std::fs::Metadata;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::flush::flush;
+use super::journal::Journal;
+use crate::host::command::{self, PATH};
+use crate::host::{Host, profile};
+use crate::manifest::{Entry, Manifest};
+use crate::plan::{Step, command_line};
+use crate::problem::{Code, Problem};
+use crate::values::ManagedPath;
+
+/// How long one may take.
+pub const LIMIT: Duration = Duration::from_secs(300);
+/// How long all of them may take while the host boots: systemd gives the recovery 300 seconds (`TimeoutStartSec=`), and
+/// nothing starts before.
+pub const LIMIT_AT_BOOT: Duration = Duration::from_secs(120);
+
+/// Runs a command of a host to its end. In a tree of files there is nothing that could run it, but for tests.
+///
+/// # Errors
+/// [`Code::Command`].
+pub fn run(host: &Host, argv: &[String], limit: Duration) -> Result<(), Problem> {
+    if !host.is_machine() && !cfg!(feature = "fault-injection") {
+        return Ok(());
+    }
+    let path = format!("{}/system/sw/bin:{PATH}", profile::DIRECTORY);
+    let failed = |why: String| {
+        Problem::new(Code::Command, "A command that a changed file names failed")
+            .at(command_line(argv))
+            .because(why)
+            .help("run it on the host to see more; correct it, or the file, then apply again")
+    };
+    let program = argv.first().map_or("", String::as_str);
+    let finished = command::run_from(&path, argv, limit, || false)
+        .map_err(|error| failed(format!("{program} cannot be run: {error}")))?;
+    match finished.status {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => {
+            let how = status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"));
+            Err(failed(format!("{how}: {}", finished.why())))
+        }
+        None => Err(failed(format!("it did not end within {} s, and was ended", limit.as_secs()))),
+    }
+}
+
+/// Sees to it that what the commands of a transaction have made is on the disk: beside their files, in `/etc` and in `/var`.
+///
+/// # Errors
+/// [`Code::HostFile`].
+pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let mut paths = journal.paths_of_commands().peekable();
+    if paths.peek().is_none() {
+        return Ok(());
+    }
+    let beside = paths.filter_map(ManagedPath::parent).map(|directory| directory.to_string());
+    let usual = ["/etc", "/var"].map(str::to_owned);
+    let is_there = |directory: &String| host.path(directory).is_dir();
+    flush(host, &beside.chain(usual).filter(is_there).collect(), true)
+}
+
+/// Why a plan cannot be carried out: programs that neither are on the host nor come with the change.
+#[must_use]
+pub fn objections(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<Problem> {
+    let objection = |step: &Step| {
+        let Step::RunCommand { command, paths } = step else { return None };
+        let program = command.first()?;
+        let why = lacks(host, manifest, steps, program)?;
+        let file = paths.first()?;
+        let named = format!("nixfleet.files.{:?}.onChange", &**file);
+        Some(
+            Problem::new(Code::Command, "A command that a changed file names cannot be run on the host")
+                .at(named)
+                .because(why)
+                .help("correct its path, install what it belongs to, or bring the program along"),
+        )
+    };
+    if host.is_machine() { steps.iter().filter_map(objection).collect() } else { Vec::new() }
+}
+
+/// Why a program could not be run once the files of a change stand, as far as that is known before.
+fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) -> Option<String> {
+    // What stands in the store or in the profile comes with the closure.
+    if program.starts_with("/nix/store/") || program.starts_with(profile::DIRECTORY) {
+        return None;
+    }
+    let goes = |step: &Step| {
+        matches!(step, Step::Remove { .. }) && step.path().is_some_and(|path| **path == *program)
+    };
+    match manifest.entries.iter().find(|(path, _)| ***path == *program).map(|(_, entry)| entry) {
+        Some(Entry::File(file)) if file.access.mode.bits() & 0o111 != 0 => None,
+        Some(Entry::File(file)) => {
+            Some(format!("{program} gets mode {}: nobody may execute it", file.access.mode))
+        }
+        Some(Entry::Link(_)) => None,
+        Some(Entry::Directory(_)) => Some(format!("{program} is a directory")),
+        None if steps.iter().any(goes) => Some(format!("{program} goes with the change")),
+        None => not_there(&host.path(program), program),
+    }
+}
+
+fn not_there(at: &Path, program: &str) -> Option<String> {
+    match at.metadata() {
+        Err(error) => Some(format!("{program}: {error}")),
+        Ok(found) if !found.is_file() => Some(format!("{program} is not a file")),
+        Ok(found) if !is_executable(&found) => Some(format!("{program}: nobody may execute it")),
+        Ok(_) => None,
+    }
+}
+
+fn is_executable(found: &Metadata) -> bool {
+    found.permissions().mode() & 0o111 != 0
+}

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::flush::flush;
 use super::journal::Journal;
+use super::target::Target;
 use crate::host::command::{self, PATH};
 use crate::host::{Host, profile};
 use crate::manifest::{Entry, Manifest};
-use crate::plan::{Step, command_line};
+use crate::plan::{Step, Warning, command_line};
 use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
 
@@ -63,23 +64,51 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
     flush(host, &beside.chain(usual).filter(is_there).collect(), true)
 }
 
-/// Why a plan cannot be carried out: programs that neither are on the host nor come with the change.
+/// What is known of the commands of a plan before any of them runs.
+#[derive(Debug, Default)]
+pub struct Foreseen {
+    /// The steps, without commands that cannot be run and that nobody insists on.
+    pub steps: Vec<Step>,
+    /// Commands that cannot be run.
+    pub problems: Vec<Problem>,
+    /// Commands that are left out.
+    pub warnings: Vec<Warning>,
+}
+
+/// Looks for the programs of commands: each is on the host, or comes with the change. Where a file goes, or the host goes
+/// back to a generation, one that is missing does not stand in the way.
 #[must_use]
-pub fn objections(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<Problem> {
-    let objection = |step: &Step| {
-        let Step::RunCommand { command, paths } = step else { return None };
-        let program = command.first()?;
-        let why = lacks(host, manifest, steps, program)?;
-        let file = paths.first()?;
-        let named = format!("nixfleet.files.{:?}.onChange", &**file);
-        Some(
-            Problem::new(Code::Command, "A command that a changed file names cannot be run on the host")
-                .at(named)
-                .because(why)
-                .help("correct its path, install what it belongs to, or bring the program along"),
-        )
+pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
+    let missing = |step: &Step| {
+        let Step::RunCommand { command, .. } = step else { return None };
+        lacks(host, &target.manifest, &steps, command.first()?)
     };
-    if host.is_machine() { steps.iter().filter_map(objection).collect() } else { Vec::new() }
+    let missing: Vec<Option<String>> =
+        steps.iter().map(|step| missing(step).filter(|_| host.is_machine())).collect();
+    let mut foreseen = Foreseen::default();
+    for (step, missing) in steps.into_iter().zip(missing) {
+        if let (Step::RunCommand { command, paths }, Some(why)) = (&step, missing) {
+            let mut declared = paths.iter().filter(|path| target.manifest.entries.contains_key(*path));
+            match declared.next().filter(|_| target.number.is_none()) {
+                Some(path) => foreseen.problems.push(cannot_run(path, &why)),
+                None => {
+                    let subject = paths.first().map(ToString::to_string).unwrap_or_default();
+                    let what = format!("{} is not run, since it cannot be: {why}", command_line(command));
+                    foreseen.warnings.push(Warning { subject, what });
+                    continue;
+                }
+            }
+        }
+        foreseen.steps.push(step);
+    }
+    foreseen
+}
+
+fn cannot_run(path: &ManagedPath, why: &str) -> Problem {
+    Problem::new(Code::Command, "A command that a changed file names cannot be run on the host")
+        .at(format!("nixfleet.files.{:?}.onChange", &**path))
+        .because(why)
+        .help("correct its path, install what it belongs to, or bring the program along")
 }
 
 /// Why a program could not be run once the files of a change stand, as far as that is known before.
@@ -114,4 +143,43 @@ fn not_there(at: &Path, program: &str) -> Option<String> {
 
 fn is_executable(found: &Metadata) -> bool {
     found.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn machine() -> Host {
+        Host::open(Path::new("/")).unwrap()
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        let began = Instant::now();
+        let words = ["/bin/sleep", "60"].map(str::to_owned);
+        let problem = run(&machine(), &words, Duration::from_millis(50)).unwrap_err();
+        assert!(problem.to_string().contains("did not end within 0 s"), "{problem}");
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_command_that_fails_says_why() {
+        let words = ["/bin/sh", "-c", "echo no room >&2; exit 3"].map(str::to_owned);
+        let problem = run(&machine(), &words, LIMIT).unwrap_err();
+        expect_test::expect![[r#"
+            [NF-422] A command that a changed file names failed
+              where: /bin/sh -c "echo no room >&2; exit 3"
+              why: exit code 3: no room
+              help: run it on the host to see more; correct it, or the file, then apply again"#]]
+        .assert_eq(&problem.to_string());
+        let words = ["/nonexistent/tool".to_owned()];
+        expect_test::expect![[r#"
+            [NF-422] A command that a changed file names failed
+              where: /nonexistent/tool
+              why: /nonexistent/tool cannot be run: No such file or directory (os error 2)
+              help: run it on the host to see more; correct it, or the file, then apply again"#]]
+        .assert_eq(&run(&machine(), &words, LIMIT).unwrap_err().to_string());
+    }
 }

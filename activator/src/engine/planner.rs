@@ -37,17 +37,18 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let (state, state_bytes) = State::read(host)?;
     let observed = observe(host, &state, &target.manifest)?;
     let diff = diff(&state, target.desired(), &observed);
-    let obstacles = obstacles(host, &diff.steps);
-    let commands = handlers::objections(host, &target.manifest, &diff.steps);
-    let along = bystanders::warnings(host, &diff.steps, &observed)?;
+    let commands = handlers::foresee(host, target, diff.steps);
+    let steps = commands.steps;
+    let obstacles = obstacles(host, &steps);
+    let along = bystanders::warnings(host, &steps, &observed)?;
     let plan = Plan {
         schema: SCHEMA,
         host: target.manifest.host.clone(),
-        fingerprint: fingerprint(&target.digest, &state_bytes, &diff.steps)?,
+        fingerprint: fingerprint(&target.digest, &state_bytes, &steps)?,
         current: observed.profile.current.clone(),
         target: target.closure.clone(),
         packages: package_changes(&state.packages, &target.manifest.packages),
-        steps: diff.steps,
+        steps,
         drift: diff.drift,
         problems: other_host(&state, target)
             .into_iter()
@@ -55,9 +56,9 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(obstacles)
             .chain(home_objection(host))
             .chain(health::objections(host, target))
-            .chain(commands)
+            .chain(commands.problems)
             .collect(),
-        warnings: diff.warnings.into_iter().chain(along).collect(),
+        warnings: diff.warnings.into_iter().chain(along).chain(commands.warnings).collect(),
         lacks: Vec::new(),
         unvalidated: false,
         health_checks: None,

@@ -5,7 +5,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
 use nixfleet::{Answer, Output, clean, plans};
+use nixfleet_activate::backup::{Backups, Content, DropReport};
 use nixfleet_activate::fleet::Host;
+use nixfleet_activate::gc::{GcPlan, GcReport};
 use nixfleet_activate::plan::Plan;
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::{Report, Status};
@@ -37,6 +39,11 @@ pub fn check(stdout: &[u8]) {
     }
     understood(document);
     understood(read().and_then(|answer| answer.document::<Status>()));
+    understood(read().and_then(|answer| answer.document::<GcPlan>()));
+    understood(read().and_then(|answer| answer.document::<GcReport>()));
+    understood(read().and_then(|answer| answer.document::<Backups>()));
+    understood(read().and_then(|answer| answer.document::<DropReport>()));
+    understood(read().and_then(|answer| answer.document::<Content>()));
     understood::<Report>(read().and_then(Answer::report));
 }
 

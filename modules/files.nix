@@ -59,15 +59,13 @@ let
                 "${here}.validate = [ \"/usr/sbin/visudo\" \"-cf\" \"%s\" ];"
             )
           )
-      ++
-        lib.optional (value.onChange != null && !types.namesProgram value.onChange)
-          (
-            types.problem.about [ "onChange" ] (
-              mistake "${here}.onChange names no program by its path"
-                "it runs without a shell, and says nothing of where programs are looked for"
-                "${here}.onChange = [ \"/usr/sbin/newaliases\" ];"
-            )
-          );
+      ++ lib.optional (value.onChange != null && !types.namesProgram value.onChange) (
+        types.problem.about [ "onChange" ] (
+          mistake "${here}.onChange names no program by its path"
+            "it runs without a shell, and says nothing of where programs are looked for"
+            "${here}.onChange = [ \"/usr/sbin/newaliases\" ];"
+        )
+      );
 
   file = types.record {
     description = "a set that describes a file";

@@ -89,15 +89,13 @@ pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
     for (step, missing) in steps.into_iter().zip(missing) {
         if let (Step::RunCommand { command, paths }, Some(why)) = (&step, missing) {
             let mut declared = paths.iter().filter(|path| target.manifest.entries.contains_key(*path));
-            match declared.next().filter(|_| target.number.is_none()) {
-                Some(path) => foreseen.problems.push(cannot_run(path, &why)),
-                None => {
-                    let subject = paths.first().map(ToString::to_string).unwrap_or_default();
-                    let what = format!("{} is not run, since it cannot be: {why}", command_line(command));
-                    foreseen.warnings.push(Warning { subject, what });
-                    continue;
-                }
-            }
+            let Some(path) = declared.next().filter(|_| target.number.is_none()) else {
+                let subject = paths.first().map(ToString::to_string).unwrap_or_default();
+                let what = format!("{} is not run, since it cannot be: {why}", command_line(command));
+                foreseen.warnings.push(Warning { subject, what });
+                continue;
+            };
+            foreseen.problems.push(cannot_run(path, &why));
         }
         foreseen.steps.push(step);
     }

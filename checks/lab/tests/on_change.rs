@@ -35,7 +35,7 @@ fn aliases(text: &str, command: &[&str]) -> Value {
     json!({ "text": text, "restartUnits": ["mail.service"], "onChange": command })
 }
 
-fn role(text: &str, more: Value) -> Value {
+fn role(text: &str, more: &Value) -> Value {
     let mut files = json!({
         "/etc/aliases": aliases(text, &["/usr/local/bin/make-aliases"]),
         "/etc/aliases.d/more": aliases(text, &["/usr/local/bin/make-aliases"]),
@@ -54,7 +54,7 @@ fn runs(stage: &Stage) -> usize {
 fn a_command_of_a_changed_file_runs_once_between_the_files_and_the_units() {
     let stage = Stage::set();
     // It comes with the change that names it.
-    stage.declares(&role("one\n", json!({})));
+    stage.declares(&role("one\n", &json!({})));
     let plan = stage.types("nixfleet plan --host web-1");
     assert_says(
         &plan,
@@ -66,7 +66,7 @@ fn a_command_of_a_changed_file_runs_once_between_the_files_and_the_units() {
     assert_eq!(runs(&stage), 1);
     assert_eq!(stage.web().ask("cat /run/mail/in-force").unwrap(), "one");
 
-    stage.declares(&role("two\n", json!({})));
+    stage.declares(&role("two\n", &json!({})));
     stage.applies();
     assert_eq!((runs(&stage), stage.web().ask("cat /run/mail/in-force").unwrap().as_str()), (1, "two"));
     stage.types("nixfleet rollback --yes --host web-1").success().unwrap();
@@ -84,13 +84,13 @@ fn a_command_of_a_changed_file_runs_once_between_the_files_and_the_units() {
 #[test]
 fn a_command_that_fails_undoes_the_change_and_runs_again_with_the_files_as_they_were() {
     let stage = Stage::set();
-    stage.declares(&role("one\n", json!({})));
+    stage.declares(&role("one\n", &json!({})));
     stage.applies();
     runs(&stage);
 
     // In the middle, with others that were fine.
     let before = json!({ "/etc/before": { "text": "x", "onChange": ["/bin/true", "--first"] } });
-    stage.declares(&role("wrong\n", before));
+    stage.declares(&role("wrong\n", &before));
     stage.fails(
         "rolled-back",
         "NF-422",
@@ -99,7 +99,7 @@ fn a_command_that_fails_undoes_the_change_and_runs_again_with_the_files_as_they_
     assert_eq!(runs(&stage), 2, "there and back");
 
     // Fine by itself, and undone for what comes later.
-    let mut unhealthy = role("two\n", json!({}));
+    let mut unhealthy = role("two\n", &json!({}));
     unhealthy["healthChecks"] = json!({ "no": { "command": ["/bin/false"], "retries": 0 } });
     stage.declares(&unhealthy);
     stage.fails("rolled-back", "NF-418", &["Health check no failed"]);
@@ -109,11 +109,11 @@ fn a_command_that_fails_undoes_the_change_and_runs_again_with_the_files_as_they_
     // What cannot be made again keeps nobody from going back, and is told.
     stage.declares(&role(
         "one\n",
-        json!({ "/etc/odd": { "text": "1", "onChange": ["/usr/bin/test", "-e", "/run/odd"] } }),
+        &json!({ "/etc/odd": { "text": "1", "onChange": ["/usr/bin/test", "-e", "/run/odd"] } }),
     ));
     stage.web().ask("touch /run/odd").unwrap();
     stage.applies();
-    stage.declares(&role("one\n", json!({ "/etc/odd": { "text": "2", "onChange": ["/bin/false"] } })));
+    stage.declares(&role("one\n", &json!({ "/etc/odd": { "text": "2", "onChange": ["/bin/false"] } })));
     stage.web().ask("rm /run/odd").unwrap();
     let failed = stage.fails("rolled-back", "NF-422", &["/bin/false", "exit code 1"]);
     assert!(
@@ -125,7 +125,7 @@ fn a_command_that_fails_undoes_the_change_and_runs_again_with_the_files_as_they_
 #[test]
 fn a_program_that_is_nowhere_is_known_before() {
     let stage = Stage::set();
-    let named = |command: &[&str], more: Value| {
+    let named = |command: &[&str], more: &Value| {
         let mut files = json!({ "/etc/aliases": { "text": command.concat(), "onChange": command } });
         files.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         stage.declares(&json!({ "files": files }));
@@ -137,16 +137,16 @@ fn a_program_that_is_nowhere_is_known_before() {
         ("/srv/make", json!({ "/srv/make": { "text": "#!/bin/sh\n" } }), "gets mode 0644"),
     ];
     for (program, more, saying) in cases {
-        named(&[program], more);
+        named(&[program], &more);
         let plan = stage.types("nixfleet plan --host web-1");
         let option = "nixfleet.files.\"/etc/aliases\".onChange";
         assert_says(&plan, 2, &["NF-422", program, saying, option]);
         stage.fails("blocked", "NF-422", &[program]);
     }
     // One that comes along is there in time. Where all goes together, it need not run.
-    named(&["/srv/make"], json!({ "/srv/make": { "text": "#!/bin/sh\n", "mode": "0755" } }));
+    named(&["/srv/make"], &json!({ "/srv/make": { "text": "#!/bin/sh\n", "mode": "0755" } }));
     stage.applies();
-    named(&["/srv/make", "again"], json!({}));
+    named(&["/srv/make", "again"], &json!({}));
     stage.fails("blocked", "NF-422", &[]);
     stage.declares(&json!({}));
     let plan = stage.types("nixfleet plan --host web-1");

@@ -219,9 +219,9 @@ impl<'a> Executor<'a> {
                 self.sync()?;
                 profile::switch(self.host, &self.journal.after)
             }
-            (Step::RunCommand { command, .. }, _) => {
+            (Step::RunCommand { command, paths }, _) => {
                 self.sync()?;
-                match (handlers::run(self.host, command, handlers::LIMIT), self.may) {
+                match (handlers::run(self.host, command, paths, handlers::LIMIT), self.may) {
                     (Err(problem), May::Stand) => {
                         self.failed.push(problem);
                         Ok(())

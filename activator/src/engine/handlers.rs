@@ -1,13 +1,15 @@
 //! The commands that changed files name: one run of one of them, and why a plan may not count on it.
 
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::flush::flush;
 use super::journal::Journal;
 use super::target::Target;
+use super::validate::secrecy::Secrecy;
 use crate::host::command::{self, PATH};
 use crate::host::{Host, profile};
 use crate::manifest::{Entry, Manifest};
@@ -21,11 +23,17 @@ pub const LIMIT: Duration = Duration::from_secs(300);
 /// nothing starts before.
 pub const LIMIT_AT_BOOT: Duration = Duration::from_secs(120);
 
-/// Runs a command of a host to its end. In a tree of files there is nothing that could run it, but for tests.
+/// Runs a command that files of a host name to its end. In a tree of files there is nothing that could run it, but for
+/// tests. Its words go to reports and histories, so those of files that others may not read are left out of them.
 ///
 /// # Errors
 /// [`Code::Command`].
-pub fn run(host: &Host, argv: &[String], limit: Duration) -> Result<(), Problem> {
+pub fn run(
+    host: &Host,
+    argv: &[String],
+    paths: &BTreeSet<ManagedPath>,
+    limit: Duration,
+) -> Result<(), Problem> {
     if !host.is_machine() && !cfg!(feature = "fault-injection") {
         return Ok(());
     }
@@ -43,7 +51,10 @@ pub fn run(host: &Host, argv: &[String], limit: Duration) -> Result<(), Problem>
         Some(status) if status.success() => Ok(()),
         Some(status) => {
             let how = status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"));
-            Err(failed(format!("{how}: {}", finished.why())))
+            let secret = paths.iter().map(|path| host.path(path)).filter(|file| is_private(file));
+            let secret: Vec<PathBuf> = secret.collect();
+            let words = Secrecy::of(secret.iter().map(PathBuf::as_path)).hide(&finished.why());
+            Err(failed(format!("{how}: {words}")))
         }
         None => Err(failed(format!("it did not end within {} s, and was ended", limit.as_secs()))),
     }
@@ -139,6 +150,14 @@ fn not_there(at: &Path, program: &str) -> Option<String> {
     }
 }
 
+/// Whether others on the host may not read a file, for its own mode or for a directory above it.
+fn is_private(file: &Path) -> bool {
+    let lacks = |path: &Path, bit: u32| {
+        path.symlink_metadata().is_ok_and(|metadata| metadata.permissions().mode() & bit == 0)
+    };
+    lacks(file, 0o004) || file.ancestors().skip(1).any(|above| lacks(above, 0o001))
+}
+
 fn is_executable(found: &Metadata) -> bool {
     found.permissions().mode() & 0o111 != 0
 }
@@ -157,7 +176,7 @@ mod tests {
     fn a_command_that_hangs_is_ended() {
         let began = Instant::now();
         let words = ["/bin/sleep", "60"].map(str::to_owned);
-        let problem = run(&machine(), &words, Duration::from_millis(50)).unwrap_err();
+        let problem = run(&machine(), &words, &BTreeSet::new(), Duration::from_millis(50)).unwrap_err();
         assert!(problem.to_string().contains("did not end within 0 s"), "{problem}");
         assert!(began.elapsed() < Duration::from_secs(30));
     }
@@ -165,7 +184,7 @@ mod tests {
     #[test]
     fn a_command_that_fails_says_why() {
         let words = ["/bin/sh", "-c", "echo no room >&2; exit 3"].map(str::to_owned);
-        let problem = run(&machine(), &words, LIMIT).unwrap_err();
+        let problem = run(&machine(), &words, &BTreeSet::new(), LIMIT).unwrap_err();
         expect_test::expect![[r#"
             [NF-422] A command that a changed file names failed
               where: /bin/sh -c "echo no room >&2; exit 3"
@@ -178,6 +197,6 @@ mod tests {
               where: /nonexistent/tool
               why: /nonexistent/tool cannot be run: No such file or directory (os error 2)
               help: run it on the host to see more; correct it, or the file, then apply again"#]]
-        .assert_eq(&run(&machine(), &words, LIMIT).unwrap_err().to_string());
+        .assert_eq(&run(&machine(), &words, &BTreeSet::new(), LIMIT).unwrap_err().to_string());
     }
 }

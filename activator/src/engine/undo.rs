@@ -116,17 +116,23 @@ impl Undoer<'_> {
 
     /// What was made of the files is made again, of those that are back. A command that fails keeps nobody from going back.
     fn commands(&mut self) {
-        let back = self.journal.operations.iter().filter_map(|operation| match &operation.facts {
-            Facts::Command { back } => Some(back),
-            _ => None,
-        });
+        let mut back: BTreeMap<&[String], BTreeSet<ManagedPath>> = BTreeMap::new();
+        for operation in &self.journal.operations {
+            if let (Step::RunCommand { paths, .. }, Facts::Command { back: commands }) =
+                (&operation.step, &operation.facts)
+            {
+                for command in commands {
+                    back.entry(command).or_default().extend(paths.iter().cloned());
+                }
+            }
+        }
         let began = Instant::now();
-        for command in back.flatten().collect::<BTreeSet<_>>() {
+        for (command, paths) in back {
             let limit = match self.moment {
                 Moment::Running => handlers::LIMIT,
                 Moment::Booting => handlers::LIMIT_AT_BOOT.saturating_sub(began.elapsed()),
             };
-            if let Err(problem) = handlers::run(self.host, command, limit) {
+            if let Err(problem) = handlers::run(self.host, command, &paths, limit) {
                 let why = problem.why.unwrap_or_default();
                 let command = command_line(command);
                 self.notes.push(format!("{command} failed with the files as they were before: {why}"));

@@ -175,3 +175,17 @@ fn a_command_that_fails_in_a_rollback_leaves_it_as_it_is() {
     assert_eq!(outcomes(&document), outcomes_of([("web-1", "failed")]));
     assert_eq!(stage.web().ask("cat /etc/odd").unwrap(), "1");
 }
+
+/// What it says goes to reports, histories and the logs of CI.
+#[test]
+fn a_command_that_fails_tells_nobody_what_only_its_owner_may_read() {
+    let stage = Stage::set();
+    let leak = |text: &str| {
+        let command = json!(["/bin/sh", "-c", "echo cannot read: $(cat /etc/secret) >&2; exit 1"]);
+        json!({ "files": { "/etc/secret": { "text": text, "mode": "0600", "onChange": command } } })
+    };
+    stage.declares(&leak("password=hunter2"));
+    let failed = stage.fails("rolled-back", "NF-422", &["exit code 1: cannot read: "]);
+    let said = format!("{}{}", failed.stdout, failed.stderr);
+    assert!(!said.contains("hunter2"), "{failed}");
+}

@@ -12,6 +12,7 @@ use super::state::{self, Before, FileStat, Origin, Owned, OwnedUser, Restriction
 use super::swap::{Places, Swapper};
 use super::target::Target;
 use super::undo::{forget_original, remove_slots};
+use crate::host::accounts::Accounts;
 use crate::host::activator::Version;
 use crate::host::profile::{self, Profile};
 use crate::host::walk::{self, Walk};
@@ -34,6 +35,7 @@ const TICK_OF_SECONDS: i64 = 2_000_000_000;
 pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
     let mut state = state_after(&planned.state, &planned.observed, target, journal);
     remember_stats(host, &mut state)?;
+    remember_ids(host, &mut state)?;
     // The new one has its link already; those that were collected since have none any more.
     let profile = Profile::read(host)?;
     state.generations.retain(|number, _| profile.generation(*number).is_some());
@@ -193,9 +195,11 @@ fn users_after(
         let ours = |group: &str| before.is_some_and(|owned| owned.groups.contains(group));
         let groups =
             user.extra_groups.iter().filter(|group| ours(group) || !member(group)).cloned().collect();
+        // A new account may have another id than the one before.
+        let uid = before.filter(|_| !created).and_then(|owned| owned.uid);
         let created = created || before.is_some_and(|owned| owned.created);
         let before = if created { BTreeMap::new() } else { before_of(user, before, observed) };
-        let owned = OwnedUser { created, disabled: false, groups, before, restriction: None };
+        let owned = OwnedUser { created, uid, disabled: false, groups, before, restriction: None };
         users.insert(user.name.clone(), owned);
     }
     users
@@ -223,6 +227,20 @@ fn before_of(user: &User, owned: Option<&OwnedUser>, observed: &Observed) -> BTr
         Some((field, Before { was, left: stated_value(field, user)?.to_owned() }))
     });
     before.collect()
+}
+
+/// Notes the ids of accounts that were created here: under the same name somebody may make another one later.
+fn remember_ids(host: &Host, state: &mut State) -> Result<(), Problem> {
+    let mut unknown =
+        state.users.iter_mut().filter(|(_, owned)| owned.created && owned.uid.is_none()).peekable();
+    if unknown.peek().is_none() {
+        return Ok(());
+    }
+    let accounts = Accounts::read(host)?;
+    for (name, owned) in unknown {
+        owned.uid = accounts.users.get(&**name).map(|account| account.uid);
+    }
+    Ok(())
 }
 
 /// Notes what the filesystem says about each file, so that it need not be read again while that stays the same. Left

@@ -37,12 +37,13 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         && recorded.closure.as_ref() == Some(&offer.closure);
     let outline: Outline<'_> =
         if in_force { serde_json::from_slice(&offer.manifest).ok()? } else { return None };
-    let (state, paths) = recorded.without_paths();
+    let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
     if !same || planner::home_objection(host).is_some() {
         return None;
     }
     let accounts = Accounts::read(host).ok()?;
+    state.forget_replaced(&accounts);
     let mut walk = Walk::new(host);
     let looker = Looker { accounts: &accounts };
     for (path, recorded) in &paths {

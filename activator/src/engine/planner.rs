@@ -34,8 +34,9 @@ pub struct Planned {
 /// # Errors
 /// Where the state or the host cannot be read at all.
 pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
-    let (state, state_bytes) = State::read(host)?;
+    let (mut state, state_bytes) = State::read(host)?;
     let observed = observe(host, &state, &target.manifest)?;
+    state.forget_replaced(&observed.accounts);
     let diff = diff(&state, target.desired(), &observed);
     let commands = handlers::foresee(host, target, diff.steps);
     let steps = commands.steps;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::recorded::Recorded;
+use crate::host::accounts::Accounts;
 use crate::host::activator::Version;
 use crate::host::{HOME, Host};
 use crate::manifest::{Access, Package, Unit, UserField};
@@ -196,6 +197,9 @@ pub struct OwnedUser {
     /// What kept an account from being used before it was disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restriction: Option<Restriction>,
+    /// The id of the account that was created here, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
 }
 
 /// A field of an account before it was managed, and now.
@@ -224,6 +228,14 @@ impl State {
     #[must_use]
     pub fn made(&self, number: u64) -> Made {
         self.generations.get(&number).cloned().unwrap_or_default()
+    }
+
+    /// Forgets users of whom somebody made another account since, under the same name: that one was there before.
+    pub fn forget_replaced(&mut self, accounts: &Accounts) {
+        self.users.retain(|name, owned| {
+            let now = accounts.users.get(&**name).map(|account| account.uid);
+            owned.uid.is_none() || now.is_none() || owned.uid == now
+        });
     }
 
     /// The schema that is written. An activator that does not know it would lose what the others say.

@@ -216,8 +216,9 @@ fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
     for operation in &journal.operations {
         match &operation.step {
             Step::CreateUser { user } if accounts.users.contains_key(&*user.name) => {
+                let uid = accounts.users.get(&*user.name).map(|account| account.uid);
                 let owned = state.users.entry(user.name.clone()).or_default();
-                *owned = OwnedUser { created: true, disabled: true, ..OwnedUser::default() };
+                *owned = OwnedUser { created: true, uid, disabled: true, ..OwnedUser::default() };
             }
             Step::CreateGroup { name, .. } if accounts.groups.contains_key(&**name) => {
                 state.groups.insert(name.clone());

@@ -85,6 +85,29 @@ fn a_user_is_created_changed_disabled_and_enabled_again_under_the_same_id() {
     expect!["web:x:990:991::/var/lib/web:/bin/sh | password ! expires "].assert_eq(&account(&room, "web"));
 }
 
+#[test]
+fn an_account_that_somebody_made_anew_under_the_same_name_was_there_before() {
+    let room = Room::new();
+    let append = |file: &str, line: &str| room.write(file, &(room.read(file) + line));
+    append("/etc/group", "users:x:100:\n");
+    room.applied(&room.closure("1", &json!({ "users": [user("web")] })), "ok");
+    room.applied(&room.closure("2", &json!({})), "ok");
+    for file in ["/etc/passwd", "/etc/shadow", "/etc/group"] {
+        let others = |line: &&str| !line.starts_with("web:");
+        let lines: Vec<&str> = room.read(file).leak().lines().filter(others).collect();
+        room.write(file, &(lines.join("\n") + "\n"));
+    }
+    append("/etc/passwd", "web:x:1500:100:by hand:/home/web:/bin/zsh\n");
+    append("/etc/shadow", "web:$y$secret:19000:0:99999:7:::\n");
+    let by_hand = account(&room, "web");
+    let three = room.closure("3", &json!({ "users": [with(ada(&[]), "name", "web")] }));
+    room.applied(&three, "ok");
+    assert_eq!(account(&room, "web"), by_hand);
+    room.applied(&three, "unchanged");
+    room.applied(&room.closure("4", &json!({})), "ok");
+    assert_eq!(account(&room, "web"), by_hand);
+}
+
 /// A room with an account that somebody made by hand.
 fn with_ada() -> Room {
     let room = Room::new();

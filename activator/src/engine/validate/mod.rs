@@ -32,6 +32,7 @@ use super::planner::Planned;
 use super::state::State;
 use super::target::Target;
 use crate::SCHEMA;
+use crate::host::accounts::Accounts;
 use crate::host::preview::{self, Changes, Layer};
 use crate::host::{Host, command};
 use crate::inspected;
@@ -137,7 +138,8 @@ fn lay_accounts(host: &Host, subject: &Subject, layer: &Layer) -> io::Result<()>
         }
     }
     let failed = |problem: Problem| io::Error::other(problem.why.unwrap_or(problem.what));
-    let (state, _) = State::read(host).map_err(failed)?;
+    let (mut state, _) = State::read(host).map_err(failed)?;
+    state.forget_replaced(&Accounts::read(host).map_err(failed)?);
     let copy = Host::open(&root).map_err(failed)?;
     AccountSteps { host: &copy, state: &state }.all(&subject.accounts).map_err(failed)?;
     for name in copied.into_iter().filter(|name| ACCOUNT_FILES.contains(name)) {

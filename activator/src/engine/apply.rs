@@ -244,12 +244,12 @@ fn execute_all(
     let units = &target.manifest.units;
     let Executed { done, mut watch, failed } =
         execute::execute(host, &planned.state, units, journal, health.may())?;
-    if let Some(bystanders) = Bystanders::of(host, journal, units) {
-        let (started, missing) = bystanders.bring_back()?;
-        match missing.iter().find_map(Missing::problem) {
-            Some(problem) => return Err(problem),
-            None => report.notes.extend(missing.iter().map(Missing::note)),
-        }
+    let bystanders = Bystanders::of(host, journal, units);
+    let mut missing = Vec::new();
+    if let Some(bystanders) = &bystanders {
+        let started;
+        (started, missing) = bystanders.bring_back()?;
+        stand_without(&missing)?;
         let ours = started.iter().filter_map(|unit| Some((unit, execute::wanted(units, unit)?.settle())));
         watch.add_all(ours)?;
     }
@@ -260,8 +260,19 @@ fn execute_all(
     let elsewhere = confirmation.iter().flat_map(|said| health.found_elsewhere(said));
     report.health_checks = here.into_iter().chain(elsewhere).collect();
     health.judge(&report.health_checks)?;
+    if let Some(bystanders) = &bystanders {
+        missing.extend(bystanders.ended_since(&missing)?);
+        stand_without(&missing)?;
+        // Not before: where the change does not stand, they come back.
+        report.notes.extend(missing.iter().map(Missing::note));
+    }
     commit::commit(host, planned, target, journal)?;
     Ok((accounts + done, failed))
+}
+
+/// A change cannot stand without a unit that is declared, ran before, and does not any more.
+fn stand_without(missing: &[Missing]) -> Result<(), Problem> {
+    missing.iter().find_map(Missing::problem).map_or(Ok(()), Err)
 }
 
 /// Creates and changes accounts, and gives them what was staged for them. Returns how many operations that were.

@@ -7,7 +7,7 @@ use super::execute::unit_job;
 use super::journal::{Before, Journal};
 use super::observe::Observed;
 use crate::host::Host;
-use crate::host::systemd::{Running, Systemd, UnitState, Verb};
+use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
 use crate::manifest::Unit;
 use crate::plan::{Step, Warning};
 use crate::problem::{Code, Problem};
@@ -117,25 +117,8 @@ impl<'a> Bystanders<'a> {
     /// [`Code::Unit`] where systemd does not answer.
     pub fn bring_back(&self) -> Result<(Vec<UnitName>, Vec<Missing>), Problem> {
         let now = self.systemd.running()?;
-        let gone: BTreeSet<&UnitName> = self
-            .before
-            .running
-            .keys()
-            .filter(|unit| !now.contains_key(*unit) && !self.named.contains(*unit))
-            .filter(|unit| !matches!(unit.suffix(), "slice" | "device" | "swap"))
-            .collect();
-        if gone.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
-        }
-        let along = self.stopped_along(&now)?;
-        let concerned = |unit: &UnitName| along.contains(unit) || self.declared.contains_key(unit);
-        let gone: Vec<&UnitName> = gone.into_iter().filter(|unit| concerned(unit)).collect();
         let (mut start, mut missing) = (Vec::new(), Vec::new());
-        for (unit, state) in self.systemd.at_rest(&gone)? {
-            let is_gone = gone.contains(&&unit) && !state.is_up();
-            if !is_gone || !self.should_run(&unit, &state, along.contains(&unit)) {
-                continue;
-            }
+        for (unit, state) in self.gone(&now)? {
             match Self::hindrance(&state, &now) {
                 None => start.push(unit),
                 Some(why) => missing.push(self.missing(unit, why)),
@@ -144,6 +127,39 @@ impl<'a> Bystanders<'a> {
         missing.extend(self.start(&start)?);
         start.retain(|unit| missing.iter().all(|missing| missing.unit != *unit));
         Ok((start, missing))
+    }
+
+    /// Finds what came back and has ended since, whether it was started here or by systemd together with others. `known` is
+    /// not told again.
+    ///
+    /// # Errors
+    /// As [`Bystanders::bring_back`].
+    pub fn ended_since(&self, known: &[Missing]) -> Result<Vec<Missing>, Problem> {
+        let gone = self.gone(&self.systemd.running()?)?.into_iter();
+        let gone = gone.filter(|(unit, _)| known.iter().all(|missing| missing.unit != *unit));
+        Ok(gone.map(|(unit, state)| self.missing(unit, standing(&state))).collect())
+    }
+
+    /// What ran, should run, and does not.
+    fn gone(&self, now: &Running) -> Result<Vec<(UnitName, UnitState)>, Problem> {
+        let gone: BTreeSet<&UnitName> = self
+            .before
+            .running
+            .keys()
+            .filter(|unit| !now.contains_key(*unit) && !self.named.contains(*unit))
+            .filter(|unit| !matches!(unit.suffix(), "slice" | "device" | "swap"))
+            .collect();
+        if gone.is_empty() {
+            return Ok(Vec::new());
+        }
+        let along = self.stopped_along(now)?;
+        let concerned = |unit: &UnitName| along.contains(unit) || self.declared.contains_key(unit);
+        let gone: Vec<&UnitName> = gone.into_iter().filter(|unit| concerned(unit)).collect();
+        let states = self.systemd.at_rest(&gone)?.into_iter();
+        let is_gone = |unit: &UnitName, state: &UnitState| {
+            gone.contains(&unit) && !state.is_up() && self.should_run(unit, state, along.contains(unit))
+        };
+        Ok(states.filter(|(unit, state)| is_gone(unit, state)).collect())
     }
 
     /// Stops what the change started along, while its files still stand: systemd knows from them what belongs together.
@@ -171,6 +187,14 @@ impl<'a> Bystanders<'a> {
             .filter(|unit| states.get(*unit).is_some_and(|state| !state.refuses.stop && !works(state)))
             .collect();
         self.systemd.job(Verb::Stop, &units)
+    }
+
+    /// What may have been stopped along so far.
+    ///
+    /// # Errors
+    /// As [`Bystanders::bring_back`].
+    pub fn stopped(&self) -> Result<BTreeSet<UnitName>, Problem> {
+        self.stopped_along(&self.systemd.running()?)
     }
 
     /// What may have been stopped along, as the files said before and as they say now.

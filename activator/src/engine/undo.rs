@@ -41,6 +41,8 @@ pub enum Moment {
 /// # Errors
 /// [`Code::Recovery`] with what failed first; the journal stays, and the next run tries again.
 pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<Vec<String>, Problem> {
+    let (noted, failed) = units::note_stopped(host, journal, moment);
+    let journal = noted.as_ref().unwrap_or(journal);
     let mut undoer = Undoer {
         host,
         journal,
@@ -48,7 +50,7 @@ pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<Vec<String
         swapper: Swapper::new(host),
         became: became_directories(journal),
         touched: BTreeSet::new(),
-        failures: Vec::new(),
+        failures: failed.into_iter().collect(),
         notes: Vec::new(),
     };
     undoer.all();

@@ -1,20 +1,46 @@
 //! The units of a transaction that is undone: stopped while their new files still stand, brought back with the old ones.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use super::Moment;
 use crate::engine::bystanders::{Bystanders, Missing};
 use crate::engine::execute::{unit_job, wanted};
-use crate::engine::journal::{Facts, Journal};
+use crate::engine::journal::{self, Facts, Journal, Phase};
 use crate::engine::state::State;
 use crate::host::Host;
-use crate::host::systemd::{Job, Systemd, UnitState, Verb};
+use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
 use crate::manifest::Unit;
 use crate::problem::Problem;
 use crate::values::UnitName;
 
 /// Nothing is known of what is declared, nor asked for.
 static UNKNOWN: BTreeMap<UnitName, Unit> = BTreeMap::new();
+
+/// Notes in the journal what the change stopped along, while the new files say it: with the old ones systemd knows no more
+/// of a `Conflicts=` that came with the change. Returns the journal where there was something to note, and what failed.
+pub(super) fn note_stopped(
+    host: &Host,
+    journal: &Journal,
+    moment: Moment,
+) -> (Option<Journal>, Option<Problem>) {
+    let runs = moment == Moment::Running && journal.phase == Phase::Swapping;
+    let Some(bystanders) = Bystanders::of(host, journal, &UNKNOWN).filter(|_| runs) else {
+        return (None, None);
+    };
+    let stopped = match bystanders.stopped() {
+        Ok(stopped) => stopped,
+        Err(problem) => return (None, Some(problem)),
+    };
+    let mut noted = journal.clone();
+    let Some(before) = noted.before_units.as_mut().filter(|before| !stopped.is_subset(&before.along)) else {
+        return (None, None);
+    };
+    before.along.extend(stopped);
+    // For whoever goes on where this is interrupted. It may be the lack of room that is undone.
+    let _ = host.write_record(journal::RECORD, &noted);
+    (Some(noted), None)
+}
 
 pub(super) struct Units<'a> {
     host: &'a Host,
@@ -146,13 +172,21 @@ impl<'a> Units<'a> {
         }
         // Only now: what they depend on is up again.
         let mut notes = Vec::new();
-        match Bystanders::of(self.host, self.journal, &units).map(|bystanders| bystanders.bring_back()) {
-            Some(Ok((_, missing))) => notes.extend(missing.iter().map(Missing::note)),
-            Some(Err(problem)) => failures.push(problem),
-            None => {}
+        let bystanders = Bystanders::of(self.host, self.journal, &units);
+        match bystanders.map_or_else(|| Ok(Vec::new()), |bystanders| bring_back(&bystanders)) {
+            Ok(missing) => notes.extend(missing.iter().map(Missing::note)),
+            Err(problem) => failures.push(problem),
         }
         Back { failures, notes }
     }
+}
+
+/// Starts what was stopped along. Returns what does not come back, or ends at once.
+fn bring_back(bystanders: &Bystanders<'_>) -> Result<Vec<Missing>, Problem> {
+    let (_, mut missing) = bystanders.bring_back()?;
+    thread::sleep(FIRST_MOMENTS);
+    missing.extend(bystanders.ended_since(&missing)?);
+    Ok(missing)
 }
 
 /// Whether a unit is up as it was, and has not been started since.

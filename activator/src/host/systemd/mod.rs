@@ -28,7 +28,8 @@ pub use job::Job;
 pub use running::Running;
 pub use state::{Refuses, UnitState};
 pub use verb::Verb;
-pub use watch::Watch;
+pub use verdict::standing;
+pub use watch::{FIRST_MOMENTS, Watch};
 
 use super::Host;
 use super::command::{self, Finished};

@@ -103,7 +103,9 @@ fn fault(verb: Verb, state: &UnitState) -> Option<String> {
     (!good).then(|| standing(state))
 }
 
-fn standing(state: &UnitState) -> String {
+/// How a unit stands, in words.
+#[must_use]
+pub fn standing(state: &UnitState) -> String {
     let UnitState { active, sub, result, .. } = state;
     let how = if result.is_empty() { String::new() } else { format!(", result {result}") };
     format!("it is {active} ({sub}){how}")

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::values::UnitName;
 
 /// How long a service that cannot say that it is ready has to stay up to count as started.
-const FIRST_MOMENTS: Duration = Duration::from_millis(200);
+pub const FIRST_MOMENTS: Duration = Duration::from_millis(200);
 
 /// Units that were started, and until when they have to show that they stay up.
 #[derive(Debug)]

@@ -31,6 +31,11 @@ impl Stage {
         self.0.guest("web-1").unwrap()
     }
 
+    /// The operator's machine.
+    pub fn operator(&self) -> &Guest {
+        self.0.operator().unwrap().guest()
+    }
+
     fn fleet_file(&self, name: &str, text: &str) {
         let files = self.0.operator().unwrap().guest().files().unwrap();
         files.write(&format!("/home/ada/fleet/{name}"), text).unwrap();

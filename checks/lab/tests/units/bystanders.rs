@@ -6,12 +6,12 @@ use crate::stage::assert_says;
 use crate::stage::role::{Stage, enabled, runs, service, stat};
 
 /// A service that runs as long as others do.
-fn tied(ties: &str, version: u32) -> String {
+pub fn tied(ties: &str, version: u32) -> String {
     format!("[Unit]\n{ties}\n{}", runs(version))
 }
 
 /// Adds units by hand, and starts them.
-fn by_hand<const N: usize>(stage: &Stage, units: &[(&str, String); N]) {
+pub fn by_hand<const N: usize>(stage: &Stage, units: &[(&str, String); N]) {
     let files = stage.web().files().unwrap();
     for (name, text) in units {
         files.write(&format!("/run/systemd/system/{name}"), text).unwrap();
@@ -21,10 +21,40 @@ fn by_hand<const N: usize>(stage: &Stage, units: &[(&str, String); N]) {
 }
 
 #[track_caller]
-fn assert_active(stage: &Stage, units: &[&str]) {
+pub fn assert_active(stage: &Stage, units: &[&str]) {
     for unit in units {
         assert_eq!(stage.unit(unit).active, "active", "{unit}");
     }
+}
+
+#[test]
+fn what_comes_back_and_ends_at_once_is_no_success_and_is_named() {
+    let stage = Stage::set();
+    // Whether those that hang on it can run is for dep to say. Systemd restarts them together with it, and is content.
+    let dep = |says: &str| {
+        let start = format!("ExecStartPre=/usr/bin/{says} /run/broken\nExecStart=/usr/bin/sleep infinity");
+        enabled(&format!("[Unit]\nDescription={says}\n{}", service(&start)))
+    };
+    let hangs_on = "Requires=dep.service\nAfter=dep.service";
+    let script = "test ! -e /run/broken || { sleep 0.1; exit 1; }; exec sleep infinity";
+    let hangs = format!("[Unit]\n{hangs_on}\n{}", service(&format!("ExecStart=/bin/sh -c '{script}'")));
+    stage.declares_units([("dep.service", dep("rm -f")), ("top.service", stat(&runs(1)))]);
+    stage.applies();
+    by_hand(&stage, &[("own.service", hangs.clone())]);
+
+    // One of somebody else's is named.
+    stage.declares_units([("dep.service", dep("touch")), ("top.service", stat(&runs(1)))]);
+    let finished = stage.types("nixfleet apply --yes --host web-1");
+    assert_says(&finished, 0, &["own.service ran before and does not any more"]);
+
+    // One that is declared takes the change back, which names it only where it does not run then.
+    stage.declares_units([("dep.service", dep("rm -f")), ("top.service", enabled(&hangs))]);
+    stage.applies();
+    stage.declares_units([("dep.service", dep("touch")), ("top.service", enabled(&hangs))]);
+    let finished = stage.types("nixfleet apply --yes --host web-1");
+    assert_says(&finished, 2, &["rolled-back", "NF-406", "top.service"]);
+    assert!(!finished.stdout.contains("ran before and does not any more"), "{finished}");
+    assert_active(&stage, &["dep.service", "top.service"]);
 }
 
 #[test]

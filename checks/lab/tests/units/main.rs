@@ -5,6 +5,7 @@
 
 mod bystanders;
 mod changes;
+mod cut_short;
 mod foreseen;
 mod names;
 #[path = "../stage/mod.rs"]

@@ -134,7 +134,7 @@ let
         description = "Whether the account is for a service, with an id from the range of system users.";
       };
       description = mkOption {
-        type = types.nullOr types.line;
+        type = types.nullOr types.comment;
         default = null;
         defaultText = lib.literalMD "empty";
         example = "Ada Lovelace";

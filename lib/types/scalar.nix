@@ -142,6 +142,14 @@ rec {
     placeholder = "-";
   };
 
+  # The comment field of /etc/passwd, where a colon would start another one.
+  comment = scalar {
+    name = "comment";
+    description = "a string of one line without \":\" and without control characters";
+    accepts = value: isString value && builtins.match "[^:[:cntrl:]]*" value != null;
+    placeholder = "";
+  };
+
   # A word of a command; a path stands for its copy in the store.
   argument = scalar {
     name = "argument";

@@ -10,6 +10,8 @@
         ];
       };
       nixfleet.users."Ada Lovelace".system = false;
+      nixfleet.users.ada.description = "Ada: the first";
+      nixfleet.users.eve.description = "Eve\tTab";
       nixfleet.users.four.extraGroups = [ "27" ];
       nixfleet.users.one.uid = 990;
       nixfleet.users.two.uid = 990;

@@ -25,8 +25,8 @@ pub struct Request {
     pub retention: Retention,
     /// Generations that the inventory pins the host to.
     pub pinned: BTreeSet<u64>,
-    /// The inventory pins the host to a revision, and nobody knows which generation that is.
-    pub pinned_to_unknown: bool,
+    /// The revision that the inventory pins the host to, perhaps shortened.
+    pub pinned_revision: Option<String>,
     /// What rollouts which have not ended made of the host. One that stands elsewhere by now needs neither end.
     pub rollouts: BTreeSet<Passage>,
 }

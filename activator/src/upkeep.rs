@@ -29,9 +29,9 @@ pub struct GcArgs {
     /// A generation that the inventory pins the host to.
     #[arg(long, value_name = "N")]
     pinned: Vec<u64>,
-    /// The inventory pins the host to a revision: every generation may be it.
-    #[arg(long)]
-    pinned_to_unknown: bool,
+    /// The revision that the inventory pins the host to. Every generation may be it where none is known to be.
+    #[arg(long, value_name = "REVISION")]
+    pinned_revision: Option<String>,
     /// From where to where a rollout which has not ended took the host.
     #[arg(long, value_name = "BEFORE:AFTER")]
     rollout: Vec<Passage>,
@@ -110,7 +110,7 @@ impl GcArgs {
         Request {
             retention: younger.unwrap_or_else(|| Retention::Newest(self.retention.keep.unwrap_or(1))),
             pinned: self.pinned.iter().copied().collect(),
-            pinned_to_unknown: self.pinned_to_unknown,
+            pinned_revision: self.pinned_revision.clone(),
             rollouts: self.rollout.iter().copied().collect(),
         }
     }

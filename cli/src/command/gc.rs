@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use nixfleet_activate::fleet::{Host, Pin};
+use nixfleet_activate::fleet::Host;
 use nixfleet_activate::gc::{GcPlan, Judged, Passage, Request, Retention};
 use nixfleet_activate::problem::Problem;
 use nixfleet_activate::report::Outcome;
@@ -140,7 +140,7 @@ fn request(
     Request {
         retention,
         pinned: pin.and_then(|pin| pin.generation).into_iter().collect(),
-        pinned_to_unknown: matches!(pin, Some(Pin { generation: None, rev: Some(_), .. })),
+        pinned_revision: pin.filter(|pin| pin.generation.is_none()).and_then(|pin| pin.rev.clone()),
         rollouts: rollouts.get(&host.name).cloned().unwrap_or_default(),
     }
 }
@@ -202,6 +202,8 @@ async fn carry_out(planned: Vec<Asked>, args: &GcArgs, context: &Context) -> any
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_activate::fleet::Pin;
+
     use super::*;
 
     fn host() -> Host {
@@ -213,16 +215,17 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_that_holds_keeps_its_generation_and_one_by_revision_keeps_all() {
+    fn a_pin_that_holds_keeps_what_it_says() {
         let pinned = |generation, rev: Option<&str>, until: Option<&str>| {
             let (rev, until, reason) = (rev.map(str::to_owned), until.map(str::to_owned), "why".to_owned());
             let host = Host { pin: Some(Pin { generation, rev, reason, until }), ..host() };
             let request = request(&host, Retention::Newest(1), &BTreeMap::new(), "2027-01-31");
-            (request.pinned.into_iter().collect::<Vec<_>>(), request.pinned_to_unknown)
+            (request.pinned.into_iter().collect::<Vec<_>>(), request.pinned_revision)
         };
-        assert_eq!(pinned(Some(7), None, None), (vec![7], false));
-        assert_eq!(pinned(Some(7), Some("abc"), None), (vec![7], false));
-        assert_eq!(pinned(None, Some("abc"), None), (vec![], true));
-        assert_eq!(pinned(Some(7), None, Some("2027-01-30")), (vec![], false));
+        assert_eq!(pinned(Some(7), None, None), (vec![7], None));
+        assert_eq!(pinned(Some(7), Some("abc"), None), (vec![7], None));
+        assert_eq!(pinned(None, Some("abc"), None), (vec![], Some("abc".to_owned())));
+        assert_eq!(pinned(None, Some("abc"), Some("2027-01-30")), (vec![], None));
+        assert_eq!(pinned(Some(7), None, Some("2027-01-30")), (vec![], None));
     }
 }

@@ -48,7 +48,7 @@ fn flags(request: &Request) -> Vec<String> {
         Retention::Younger(seconds) => format!("--older-than={seconds}"),
     };
     let pinned = request.pinned.iter().map(|number| format!("--pinned={number}"));
-    let unknown = request.pinned_to_unknown.then(|| "--pinned-to-unknown".to_owned());
+    let revision = request.pinned_revision.iter().map(|revision| format!("--pinned-revision={revision}"));
     let rollouts = request.rollouts.iter().map(|number| format!("--rollout={number}"));
-    [retention].into_iter().chain(pinned).chain(unknown).chain(rollouts).collect()
+    [retention].into_iter().chain(pinned).chain(revision).chain(rollouts).collect()
 }

@@ -11,6 +11,11 @@ use crate::host::profile::{self, Profile};
 use crate::problem::{Code, Problem};
 use crate::report::GenerationInfo;
 
+/// Ends the revision of a tree that had changes.
+const DIRTY: &str = "-dirty";
+/// How many characters Git leaves of a revision at least. Fewer could be those of another one.
+const SHORTEST: usize = 7;
+
 /// The generations that something on the host refers to, by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct References {
@@ -73,6 +78,13 @@ pub fn judge(
         Retention::Newest(_) => false,
         Retention::Younger(age) => at.saturating_sub(info.created) < age,
     };
+    let is_pinned = |info: &GenerationInfo| {
+        let revision = request.pinned_revision.as_deref();
+        revision.is_some_and(|revision| is_of(info, revision))
+    };
+    // Where no generation is known to be of the revision, each may be: one that an older NixFleet made, or one that was
+    // the same as that of an earlier revision, so that none was made.
+    let may_be_pinned = request.pinned_revision.is_some() && !generations.iter().any(is_pinned);
     let judged = generations.iter().enumerate().map(|(index, info)| {
         let number = info.generation.number;
         let needs = [
@@ -80,8 +92,8 @@ pub fn judge(
             (previous.contains(&number), Need::Previous),
             (references.last.contains(&number), Need::LastChange),
             (references.open.contains(&number), Need::Transaction),
-            (request.pinned.contains(&number), Need::Pinned),
-            (request.pinned_to_unknown, Need::PinnedRevision),
+            (request.pinned.contains(&number) || is_pinned(info), Need::Pinned),
+            (may_be_pinned, Need::PinnedRevision),
             (resumable.iter().any(|passage| passage.touches(number)), Need::Rollout),
             (index >= from, Need::Newest),
             (is_young(info), Need::Young),
@@ -90,6 +102,12 @@ pub fn judge(
         Judged { info: info.clone(), needed }
     });
     judged.collect()
+}
+
+/// Whether a generation was made from a revision, which may be shortened as Git shortens it.
+fn is_of(info: &GenerationInfo, revision: &str) -> bool {
+    let made = info.made.revision.as_deref().filter(|made| !made.ends_with(DIRTY));
+    revision.len() >= SHORTEST && made.is_some_and(|made| made.starts_with(revision))
 }
 
 #[cfg(test)]
@@ -113,7 +131,7 @@ mod tests {
     }
 
     fn request(retention: Retention) -> Request {
-        Request { retention, pinned: BTreeSet::new(), pinned_to_unknown: false, rollouts: BTreeSet::new() }
+        Request { retention, pinned: BTreeSet::new(), pinned_revision: None, rollouts: BTreeSet::new() }
     }
 
     fn at(current: u64) -> References {
@@ -142,8 +160,31 @@ mod tests {
         assert_eq!(going(&judged), [1, 3, 4, 5, 7]);
         assert_eq!(judged[1].needed, [Need::Pinned]);
         assert_eq!(judged[8].needed, [Need::Current, Need::Rollout, Need::Newest]);
-        let unknown = Request { pinned_to_unknown: true, ..request(Retention::Newest(1)) };
-        assert_eq!(going(&judge(&all, &at(9), &unknown, NOW)), [0; 0]);
+    }
+
+    #[test]
+    fn a_pin_to_a_revision_keeps_what_was_made_from_it_and_all_where_that_is_not_known() {
+        let revision = |digit: &str, end: &str| Made { by: None, revision: Some(digit.repeat(40) + end) };
+        let made = [
+            Made::default(),
+            revision("a", ""),
+            revision("b", "-dirty"),
+            revision("b", ""),
+            revision("c", ""),
+        ];
+        let all: Vec<_> =
+            (1..).zip(made).map(|(number, made)| GenerationInfo { made, ..generation(number, 9) }).collect();
+        let pinned = |revision: &str| {
+            let pinned_revision = Some(revision.to_owned());
+            let judged =
+                judge(&all, &at(5), &Request { pinned_revision, ..request(Retention::Newest(1)) }, NOW);
+            (going(&judged), judged[1].needed.clone())
+        };
+        assert_eq!(pinned(&"a".repeat(40)), (vec![1, 3], vec![Need::Pinned]));
+        assert_eq!(pinned("bbbbbbb"), (vec![1, 2, 3], vec![]));
+        for unknown in ["v1.2", "a", "ddddddd"] {
+            assert_eq!(pinned(unknown), (vec![], vec![Need::PinnedRevision]), "{unknown}");
+        }
     }
 
     #[test]
@@ -178,7 +219,7 @@ mod tests {
             let all: Vec<_> = ages.iter().map(|(number, age)| generation(*number, *age)).collect();
             let references = References { current, open, last };
             let rollouts = passages.iter().map(|(before, after)| Passage { before: *before, after: *after }).collect();
-            let asked = Request { retention, pinned, pinned_to_unknown: false, rollouts };
+            let asked = Request { retention, pinned, pinned_revision: None, rollouts };
             let judged = judge(&all, &references, &asked, NOW);
             let gone: BTreeSet<u64> = going(&judged).into_iter().collect();
             let stay: Vec<_> =

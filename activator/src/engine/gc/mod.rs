@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::journal;
 use super::recover;
+use super::state::State;
 use crate::SCHEMA;
 use crate::digest;
 use crate::gc::{Disk, GcPlan, GcReport, Judged, Request};
@@ -118,7 +119,10 @@ fn drop_generations(
 fn judged(host: &Host, request: &Request, at: u64) -> Result<Vec<Judged>, Problem> {
     let profile = Profile::read(host)?;
     let references = References::read(host, &profile)?;
-    Ok(judge(&profile.generations, &references, request, at))
+    let (state, _) = State::read(host)?;
+    let made = |info: GenerationInfo| GenerationInfo { made: state.made(info.generation.number), ..info };
+    let generations: Vec<GenerationInfo> = profile.generations.into_iter().map(made).collect();
+    Ok(judge(&generations, &references, request, at))
 }
 
 fn fingerprint(generations: &[Judged]) -> String {

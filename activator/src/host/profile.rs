@@ -51,7 +51,11 @@ impl Profile {
         for entry in entries {
             let entry = entry.map_err(failed)?;
             let Some(number) = number_of(Path::new(&entry.file_name())) else { continue };
-            let closure = fs::read_link(entry.path()).map_err(failed)?;
+            let no_link = |error| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                host_file("read the link", format!("{DIRECTORY}/{name}"), &error)
+            };
+            let closure = fs::read_link(entry.path()).map_err(no_link)?;
             let made = fs::symlink_metadata(entry.path()).and_then(|metadata| metadata.modified());
             let created = made.map_err(failed)?.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
             let closure = closure.to_string_lossy().into_owned();
@@ -240,6 +244,22 @@ fn link_name(number: u64) -> String {
     format!("{CURRENT}-{number}-link")
 }
 
+/// The number in the name of a link; nothing where another name would be that of the number, such as `system-07-link`.
 fn number_of(link: &Path) -> Option<u64> {
-    link.file_name()?.to_str()?.strip_prefix(CURRENT)?.strip_prefix('-')?.strip_suffix("-link")?.parse().ok()
+    let name = link.file_name()?.to_str()?;
+    let number = name.strip_prefix(CURRENT)?.strip_prefix('-')?.strip_suffix("-link")?.parse().ok()?;
+    (link_name(number) == name).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_has_one_name() {
+        assert_eq!(number_of(Path::new("system-7-link")), Some(7));
+        for other in ["system-07-link", "system-+7-link", "system--link", "system-7", "other-7-link"] {
+            assert_eq!(number_of(Path::new(other)), None, "{other}");
+        }
+    }
 }

@@ -90,7 +90,8 @@ fn observe_the_rest(
     (accounts, homes): (Accounts, Homes),
 ) -> Result<Observed, Problem> {
     let (units, absent) = observe::observe_units(host, state, manifest)?;
-    Ok(Observed { paths: BTreeMap::new(), accounts, homes, units, absent, profile: Profile::read(host)? })
+    let (paths, processes) = (BTreeMap::new(), BTreeMap::new());
+    Ok(Observed { paths, accounts, homes, processes, units, absent, profile: Profile::read(host)? })
 }
 
 /// A manifest of which only the paths of the entries are read.

@@ -7,14 +7,14 @@ use std::io;
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat};
 
 use super::home::Homes;
-use super::state::{FileStat, Origin, State, Thing};
+use super::state::{FileStat, Origin, OwnedUser, State, Thing};
 use crate::digest;
-use crate::host::accounts::Accounts;
+use crate::host::accounts::{Accounts, Process, processes_by_user};
 use crate::host::profile::Profile;
 use crate::host::systemd::{Systemd, UnitState};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, host_file};
-use crate::manifest::{Access, Entry, Manifest, UNITS, Unit};
+use crate::manifest::{Access, Entry, Manifest, UNITS, Unit, User, UserField};
 use crate::plan::FileView;
 use crate::problem::Problem;
 use crate::values::{ManagedPath, Mode, Owner, UnitName};
@@ -28,6 +28,8 @@ pub struct Observed {
     pub accounts: Accounts,
     /// Homes of users.
     pub homes: Homes,
+    /// What runs, by user id, where a home may change.
+    pub processes: BTreeMap<u32, Vec<Process>>,
     /// Units that are owned, wanted or named by files; nothing where no systemd runs.
     pub units: Option<Units>,
     /// Units that links of wanted units hang on, and that the host does not have.
@@ -142,7 +144,17 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     };
     let paths = wanted.into_iter().map(look).collect::<Result<_, Problem>>()?;
     let (units, absent) = observe_units(host, state, manifest)?;
-    Ok(Observed { paths, accounts, homes, units, absent, profile: Profile::read(host)? })
+    let processes =
+        if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
+    Ok(Observed { paths, accounts, homes, processes, units, absent, profile: Profile::read(host)? })
+}
+
+/// Whether an account may get another home than it has.
+fn homes_may_change(state: &State, manifest: &Manifest, accounts: &Accounts) -> bool {
+    let differs =
+        |user: &User| accounts.users.get(&*user.name).is_some_and(|account| *account.home != *user.home);
+    let comes_back = |owned: &OwnedUser| owned.before.contains_key(&UserField::Home);
+    manifest.users.iter().any(differs) || state.users.values().any(comes_back)
 }
 
 /// Every unit that a plan may touch as it stands, and those that wanted units name in vain.

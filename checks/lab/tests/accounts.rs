@@ -103,6 +103,30 @@ fn an_account_that_was_there_before_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_home_stays_while_its_user_runs_something() {
+    let stage = Stage::set();
+    let host = stage.web();
+    host.ask("useradd --create-home ada").unwrap();
+    let runs = "systemd-run --quiet --unit hers --property User=ada sleep infinity";
+    let refused = || {
+        let sayings = ["The home of `ada` cannot change while it runs process", "(sleep)"];
+        assert_says(&stage.types("nixfleet plan --host web-1"), 2, &sayings);
+        stage.fails("blocked", "NF-407", &sayings);
+    };
+    host.ask(runs).unwrap();
+    declares(&stage, &json!({ "ada": { "home": "/srv/ada" } }));
+    refused();
+    host.ask("systemctl stop hers").unwrap();
+    stage.applies();
+    host.ask(runs).unwrap();
+    declares(&stage, &json!({}));
+    refused();
+    host.ask("systemctl stop hers").unwrap();
+    stage.applies();
+    assert!(account(host, "ada").contains("/home/ada"));
+}
+
+#[test]
 fn a_user_has_a_home_that_is_its_own() {
     let stage = Stage::set();
     let host = stage.web();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Differ;
 use crate::engine::account::{self, Becoming, Known, given};
 use crate::engine::state::OwnedUser;
-use crate::host::accounts::Account;
+use crate::host::accounts::{Account, Process};
 use crate::host::systemd::UnitState;
 use crate::manifest::{User, UserField};
 use crate::plan::{Step, Warning};
@@ -211,20 +211,32 @@ impl Differ<'_> {
         let units = self.observed.units.iter().flatten();
         let units = units.filter(|(unit, state)| runs(unit, state) && is_theirs(state));
         let units: Vec<&str> = units.map(|(unit, _)| &**unit).collect();
-        if units.is_empty() {
-            return;
-        }
+        let goes = |process: &Process| {
+            let unit = process.unit.as_deref();
+            let is_stopped =
+                |step: &Step| matches!(step, Step::StopUnit { unit: down, .. } if unit == Some(&**down));
+            stopped.iter().any(is_stopped)
+        };
+        let processes = self.observed.processes.get(&account.uid).into_iter().flatten();
+        let process = processes.filter(|process| !goes(process)).map(ToString::to_string).next();
+        let (what, help) = match (units.is_empty(), process) {
+            (true, None) => return,
+            (true, Some(process)) => {
+                (process, format!("`pgrep -u {name} -a` on the host shows all; stop them, then apply again"))
+            }
+            (false, _) => (
+                units.join(", "),
+                format!(
+                    "`systemctl stop {}` on the host, then apply again: that starts what is enabled",
+                    units.join(" ")
+                ),
+            ),
+        };
         self.problems.push(
-            Problem::new(
-                Code::Account,
-                format!("The home of `{name}` cannot change while it runs {}", units.join(", ")),
-            )
-            .at(format!("nixfleet.users.{}.home", quoted(name)))
-            .because(format!("home: {} → {home}; usermod(8) refuses it until then", account.home))
-            .help(format!(
-                "`systemctl stop {}` on the host, then apply again: that starts what is enabled",
-                units.join(" ")
-            )),
+            Problem::new(Code::Account, format!("The home of `{name}` cannot change while it runs {what}"))
+                .at(format!("nixfleet.users.{}.home", quoted(name)))
+                .because(format!("home: {} → {home}; usermod(8) refuses it until then", account.home))
+                .help(help),
         );
     }
 

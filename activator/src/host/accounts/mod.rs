@@ -1,7 +1,9 @@
 //! Users and groups: read from the files of the host, changed by its own tools.
 
 mod files;
+mod processes;
 mod tools;
 
 pub use files::{Account, Accounts};
+pub use processes::{Process, by_user as processes_by_user};
 pub use tools::{Change, EXPIRED, create_group, create_user, disable_user, modify_user};

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Simulated, target, unit};
 use crate::engine::target::Target;
-use crate::host::accounts::Accounts;
+use crate::host::accounts::{Accounts, Process};
 
 const WEB: &str = "[Service]\nUser=web\nExecStart=/bin/web\n[Install]\nWantedBy=multi-user.target\n";
 
@@ -41,4 +41,20 @@ fn a_home_stays_while_a_service_runs_as_its_user() {
     assert_eq!(problems("web", "active", "exited", "/srv/new"), "");
     assert_eq!(problems("web", "inactive", "dead", "/srv/new"), "");
     assert_eq!(problems("other", "active", "running", "/srv/new"), "");
+}
+
+#[test]
+fn a_home_stays_while_its_user_is_logged_in() {
+    let mut host = Simulated::new();
+    let accounts = "root:x:0:0::/root:/bin/sh\nweb:x:999:999::/srv/old:/bin/sh\n";
+    host.observed.accounts = Accounts::parse(accounts, "root:x:0:\nweb:x:999:\n");
+    host.apply(&with_home("/one", "/srv/old"));
+    let shell = Process { id: 7, name: "bash".to_owned(), unit: None };
+    host.observed.processes.insert(999, vec![shell]);
+    let problems = |home: &str| {
+        let target = with_home("/two", home);
+        super::diff(&host.state, target.desired(), &host.observed).problems
+    };
+    assert_eq!(problems("/srv/old"), []);
+    assert!(problems("/srv/new")[0].to_string().contains("while it runs process 7 (bash)"));
 }

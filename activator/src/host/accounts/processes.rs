@@ -1,0 +1,70 @@
+//! What runs as which user: usermod(8) gives no other home to a user who runs something.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::host::Host;
+
+/// A process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub id: u32,
+    /// The name of its program, perhaps cut short.
+    pub name: String,
+    /// The unit that it belongs to, where that is known.
+    pub unit: Option<String>,
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} ({})", self.id, self.name)
+    }
+}
+
+/// Lists what runs, by user id. Nothing of a tree of files that is no machine. A process that ends meanwhile is left out, as
+/// is one with another root, which usermod does not mind either.
+#[must_use]
+pub fn by_user(host: &Host) -> BTreeMap<u32, Vec<Process>> {
+    let mut processes: BTreeMap<u32, Vec<Process>> = BTreeMap::new();
+    let root = fs::metadata("/").ok().map(|root| (root.dev(), root.ino()));
+    let entries = host.is_machine().then(|| fs::read_dir("/proc").ok()).flatten();
+    for entry in entries.into_iter().flatten().flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let own_root = || fs::metadata(entry.path().join("root")).ok().map(|root| (root.dev(), root.ino()));
+        if let Some((uid, process)) = read(&entry.path(), id)
+            && own_root() == root
+        {
+            processes.entry(uid).or_default().push(process);
+        }
+    }
+    processes
+}
+
+fn read(directory: &Path, id: u32) -> Option<(u32, Process)> {
+    let status = fs::read_to_string(directory.join("status")).ok()?;
+    let value = |key: &str| status.lines().find_map(|line| line.strip_prefix(key));
+    let uid = value("Uid:")?.split_whitespace().next()?.parse().ok()?;
+    let cgroup = fs::read_to_string(directory.join("cgroup")).unwrap_or_default();
+    let unit = cgroup.trim_end().rsplit('/').find(|part| part.ends_with(".service")).map(str::to_owned);
+    let name = value("Name:")?.trim().chars().filter(|letter| !letter.is_control()).collect();
+    Some((uid, Process { id, name, unit }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_found_with_its_user() {
+        let own = std::process::id();
+        let (uid, process) = read(Path::new("/proc/self"), own).unwrap();
+        assert_eq!(uid, rustix::process::getuid().as_raw());
+        assert!(process.to_string().starts_with(&format!("process {own} (")));
+        let found = by_user(&Host::open(Path::new("/")).unwrap());
+        assert!(found[&uid].iter().any(|process| process.id == own));
+    }
+}

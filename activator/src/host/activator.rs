@@ -62,7 +62,7 @@ pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Resul
     let Some(program) = acting.program() else { return Ok(()) };
     let link = link(host);
     let (found, is_older) = (fs::read_link(&link).ok(), known > Some(Version::own()));
-    if found.as_ref() == Some(&program) || (is_older && found.is_some()) {
+    if found.as_ref() == Some(&program) || (is_older && link.exists()) {
         return Ok(());
     }
     let directory = host.path(DIRECTORY);

@@ -17,7 +17,8 @@ use nixfleet_lab::lab::Lab;
 use nixfleet_lab::operator::Operator;
 use nixfleet_lab::previous::Previous;
 use nixfleet_lab::snapshot::Snapshot;
-use serde_json::Value;
+use serde_json::{Value, json};
+use stage::role::Stage;
 use stage::{assert_says, generation, lone, outcomes, outcomes_of};
 
 /// Far longer than anything here takes.
@@ -239,6 +240,26 @@ fn versions_of_nixfleet_mix() {
     story.has_todays_activator();
 
     trees_of_the_first_are_read(web);
+}
+
+/// The link to the activator goes, or what it points to.
+#[test]
+fn a_host_that_lost_its_activator_goes_by_that_of_its_generation() {
+    let stage = Stage::set();
+    let file = |text: &str| json!({ "files": { "/etc/one.conf": { "text": text } } });
+    let link = "/nix/var/nix/profiles/nixfleet/activator";
+    for (number, loss) in [format!("rm {link}"), format!("ln -sfn /nix/store/gone {link}")].iter().enumerate()
+    {
+        for text in ["one", "two"] {
+            stage.declares(&file(&format!("{text} {number}\n")));
+            stage.applies();
+        }
+        stage.web().ask(loss).unwrap();
+        assert_says(&stage.types("nixfleet status --host web-1"), 0, &["managed"]);
+        stage.rolls_back();
+        assert_eq!(stage.web().ask("cat /etc/one.conf").unwrap(), format!("one {number}"));
+        stage.web().ask(&format!("test -x {link}")).unwrap();
+    }
 }
 
 fn kill_activator(host: &Guest) {

@@ -77,7 +77,7 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
         events.say(Happening::CommandBegan { id, command, arguments, operator });
         let result = tokio::select! {
             result = command::execute(&cli.command, &context) => result,
-            () = interrupt.leave() => return Err(interrupted(&interrupt)),
+            () = interrupt.leave() => return Err(interrupted(name, &interrupt)),
         };
         // A user for whom a listener takes too long says so.
         tokio::select! {
@@ -116,10 +116,13 @@ fn remember(events: &Bus) {
 }
 
 /// Why a command that was left at once has no result.
-fn interrupted(interrupt: &Interrupt) -> anyhow::Error {
+fn interrupted(name: &str, interrupt: &Interrupt) -> anyhow::Error {
     let problem = Problem::new(Code::Usage, "interrupted");
     match interrupt.hosts() {
         Hosts::Untouched => problem.because("no host was changed"),
+        Hosts::Changing if name == "run" => problem
+            .because("the command goes on on the hosts where it had begun")
+            .help("look for it there: nixfleet run -- pgrep -af WORD"),
         Hosts::Changing => problem
             .because("hosts that were being changed go on by themselves; all others are as they were")
             .help("see how hosts stand: nixfleet status"),

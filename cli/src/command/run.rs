@@ -22,6 +22,10 @@ use crate::ssh::Session;
 /// How many lines may wait to be printed before the hosts are slowed down.
 const WAITING: usize = 1024;
 
+/// What one more Ctrl-C would do.
+const INTERRUPTED: &str = "interrupted: the command is begun on no further host; waiting for those where it runs \
+                           (again: leave now; it goes on there)";
+
 /// Runs a command on the hosts and shows what it says, as it says it.
 ///
 /// # Errors
@@ -54,7 +58,8 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
         })
         .await
     };
-    let (ran, ()) = tokio::join!(ran, listen(receiver, &names, context));
+    let work = async { tokio::join!(ran, listen(receiver, &names, context)) };
+    let (ran, ()) = to_the_end(work, context).await;
     let results: Vec<HostResult> = names
         .into_iter()
         .zip(ran?)
@@ -73,6 +78,18 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
         summary(&results);
     }
     context.finish(results, None)
+}
+
+/// Waits for the work, and tells a user who interrupts it what for.
+async fn to_the_end<T>(work: impl Future<Output = T>, context: &Context) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => done,
+        () = context.interrupt.wanted() => {
+            context.warn(None, INTERRUPTED);
+            work.await
+        }
+    }
 }
 
 async fn one(

@@ -46,7 +46,7 @@ fn without_a_terminal_hosts_change_only_with_yes() {
     expect_test::expect![[r#"
         error: [NF-101] nobody can be asked whether to change the hosts
           why: standard input is no terminal
-          help: add --yes: nixfleet apply --yes; or look first: nixfleet plan
+          help: add --yes to this command; or look first: nixfleet plan
     "#]]
     .assert_eq(&stderr("apply"));
     assert!(stderr("rollback").contains("NF-101"));

@@ -12,14 +12,15 @@ use super::Context;
 /// Nobody can be asked, and `--yes` is missing.
 pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
     let refuse = |why: &str| {
-        let (command, look) = match context.name {
-            "gc" => ("gc", "nixfleet gc --dry-run"),
-            "backups" => ("backups drop", "nixfleet backups drop --dry-run"),
-            other => (other, "nixfleet plan"),
+        // Not the command itself: without its selectors and flags it would be about other hosts, or do something else.
+        let look = match context.name {
+            "rollback" => "run it on a terminal, where it shows the plan and asks",
+            "apply" => "look first: nixfleet plan",
+            _ => "look first, with --dry-run in its place",
         };
         Err(Problem::new(Code::Usage, "nobody can be asked whether to change the hosts")
             .because(why)
-            .help(format!("add --yes: nixfleet {command} --yes; or look first: {look}")))
+            .help(format!("add --yes to this command; or {look}")))
     };
     if yes {
         Ok(())

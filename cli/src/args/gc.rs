@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::TargetArgs;
 use super::age::age;
+use super::count::count;
 
 /// How many of the newest generations stay where nobody says.
 const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
@@ -24,7 +25,7 @@ pub struct GcArgs {
 
     /// Keep this many of the newest generations of each host
     #[arg(long, help_heading = "Garbage collection", value_name = "N", default_value_t = KEPT)]
-    #[arg(conflicts_with = "older_than")]
+    #[arg(value_parser = count, conflicts_with = "older_than")]
     pub keep: NonZeroUsize,
 
     /// Drop the generations that are older than this: 12h, 30d, 8w

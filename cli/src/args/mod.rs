@@ -4,6 +4,7 @@ mod age;
 mod apply;
 mod backups;
 mod check;
+mod count;
 mod exit;
 mod flake;
 mod force;

@@ -40,7 +40,7 @@ impl PlanningArgs {
         };
         Err(Problem::new(
             Code::Usage,
-            "--show-private shows what others on a host may not read, on a terminal alone",
+            "--show-private works only on a terminal: it shows what others on a host may not read",
         )
         .because(why)
         .help("leave out --show-private: the plan says that such a file changes, with its size and digest"))

@@ -1,6 +1,7 @@
 //! `nixfleet run`.
 
 use super::TargetArgs;
+use super::count::seconds;
 
 /// Flags of `run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,7 +36,7 @@ pub struct RunArgs {
 
     /// Seconds after which the command is ended; its host counts as failed, with exit code 124
     #[arg(long, help_heading = "Run", value_name = "SECONDS", default_value = "3600")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(value_parser = seconds)]
     pub timeout: u64,
 
     /// The command and its arguments, after `--`

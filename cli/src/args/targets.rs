@@ -6,6 +6,7 @@ use nixfleet_activate::fleet::Base;
 use nixfleet_activate::policy::Policy;
 
 use super::FlakeArgs;
+use super::count::count;
 
 /// Selectors. Several of one kind add up; different kinds narrow each other down; none at all means every host.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -68,7 +69,7 @@ pub struct TargetArgs {
     pub selection: SelectionArgs,
 
     /// How many hosts to work on at once [default: 16, or what the inventory says of rollouts]
-    #[arg(long, value_name = "N", help_heading = "Targets")]
+    #[arg(long, value_name = "N", help_heading = "Targets", value_parser = count)]
     pub parallel: Option<NonZeroUsize>,
 
     /// Seconds to wait for a host to accept a connection. Without it, what the inventory says: timeouts.connect

@@ -7,6 +7,15 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// The same error with the right way to write it, where the wrong word is a common one.
 pub fn with(mut error: Error) -> Error {
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    let nothing_is_like_it = error.get(ContextKind::SuggestedSubcommand).is_none();
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && nothing_is_like_it
+        && usage.contains("nixfleet history")
+    {
+        let tip = "a host is selected with --host, such as: nixfleet history --host web-1";
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        return error;
+    }
     let tip = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => of_flag(word),
         // The words before `--` say on which hosts.
@@ -16,8 +25,8 @@ pub fn with(mut error: Error) -> Error {
         _ => return error,
     };
     // Without a tip of ours it would say how to select a host of that name.
-    let tips = tip.into_iter().map(StyledStr::from).collect();
-    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    let tips = tip.map_or(ContextValue::None, |tip| ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+    error.insert(ContextKind::Suggested, tips);
     error
 }
 

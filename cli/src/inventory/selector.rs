@@ -48,12 +48,22 @@ pub fn select(fleet: &Fleet, args: &SelectionArgs) -> Result<Vec<Host>, Problem>
     }
     if selected.is_empty() {
         return Err(Problem::new(Code::Selection, "the selection is empty")
-            .at(kinds.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            .at(written_out(&kinds))
             .because(format!("none of the {} hosts of the fleet matches", fleet.hosts.len()))
             .help("see all hosts with their tags and roles: nixfleet hosts"));
     }
     selected.sort_by_cached_key(|host| Natural::of(&host.name));
     Ok(selected.into_iter().cloned().collect())
+}
+
+/// What was asked for, as one expression: those of one kind add up, different kinds narrow each other down.
+fn written_out(kinds: &[Vec<Expression>]) -> String {
+    let given: Vec<&Vec<Expression>> = kinds.iter().filter(|expressions| !expressions.is_empty()).collect();
+    let kinds = given.iter().map(|expressions| {
+        let text = expressions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        if given.len() > 1 && expressions.len() > 1 { format!("({text})") } else { text }
+    });
+    kinds.collect::<Vec<_>>().join(" and ")
 }
 
 /// Those of these hosts that any of the expressions selects.
@@ -371,7 +381,7 @@ mod tests {
     fn an_empty_selection_is_refused() {
         expect_test::expect![[r"
             [NF-103] the selection is empty
-              where: db-1, @staging
+              where: db-1 and @staging
               why: none of the 4 hosts of the fleet matches
               help: see all hosts with their tags and roles: nixfleet hosts"]]
         .assert_eq(&on("host=db-1 tag=staging"));

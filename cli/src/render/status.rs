@@ -144,6 +144,9 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
             lines.extend(health::lines(&checked.results, verbose));
         }
         lines.extend(status.kept.iter().map(|path| format!("kept: {path}")));
+        if !status.kept.is_empty() {
+            lines.push("see the copies: nixfleet backups list".to_owned());
+        }
         if verbose {
             let running = status.units.iter().filter(|unit| !down(status).any(|down| down.unit == unit.unit));
             lines.extend(running.map(|unit| format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)));
@@ -223,6 +226,7 @@ mod tests {
             edited
               drift: /etc/web.conf: content edited
               kept: /var/lib/nixfleet/kept/a
+              see the copies: nixfleet backups list
 
             failing
               unit: web.service: failed (failed)

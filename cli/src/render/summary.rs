@@ -47,12 +47,14 @@ pub fn results(results: &[HostResult]) -> String {
 fn notes(result: &HostResult, problem: Option<Problem>) -> Vec<String> {
     let problem = problem.into_iter().map(|problem| clean(&problem.to_string()));
     let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
-    let kept = result.report.iter().flat_map(|report| &report.kept);
+    let kept: Vec<&String> = result.report.iter().flat_map(|report| &report.kept).collect();
+    let look = (!kept.is_empty()).then(|| "see the copies: nixfleet backups list".to_owned());
     let noted = result.report.iter().flat_map(|report| &report.notes);
     problem
         .chain(noted.map(|note| format!("note: {}", clean(note))))
         .chain(recovered.map(|what| format!("recovered: {}", clean(what))))
-        .chain(kept.map(|path| paint(YELLOW, format_args!("kept a copy: {}", clean(path)))))
+        .chain(kept.into_iter().map(|path| paint(YELLOW, format_args!("kept a copy: {}", clean(path)))))
+        .chain(look)
         .collect()
 }
 
@@ -165,6 +167,7 @@ mod tests {
 
             web-1
               kept a copy: /var/lib/nixfleet/kept/web.conf
+              see the copies: nixfleet backups list
 
             web-2
               [NF-406] web.service did not start
@@ -173,6 +176,7 @@ mod tests {
                        ␛[2Jsecond line
                 help: journalctl -u web.service
               kept a copy: /var/lib/nixfleet/kept/web.conf
+              see the copies: nixfleet backups list
               more: nixfleet status --host web-2
             3 hosts: 1 ok, 1 skipped, 1 rolled-back in 1.2 s
         "#]]

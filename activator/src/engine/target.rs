@@ -198,9 +198,9 @@ fn no_generation(profile: &Profile, wanted: Wanted) -> Problem {
         Wanted::Previous => "There is no generation before the one in force".to_owned(),
     };
     let problem = Problem::new(Code::NoGeneration, what).at(crate::host::profile::DIRECTORY);
-    if numbers.is_empty() {
-        problem.help("apply a first generation")
-    } else {
-        problem.help(format!("name one that exists: {}", numbers.join(", ")))
+    match numbers.as_slice() {
+        [] => problem.help("apply a first generation"),
+        [only] => problem.help(format!("generation {only} is the only one: there is nothing to go back to")),
+        several => problem.help(format!("name one that exists: {}", several.join(", "))),
     }
 }

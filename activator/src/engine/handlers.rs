@@ -1,18 +1,17 @@
 //! The commands that changed files name: one run of one of them, and why a plan may not count on it.
 
 use std::collections::BTreeSet;
-use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::flush::flush;
 use super::journal::Journal;
+use super::programs;
 use super::target::Target;
 use super::validate::secrecy::Secrecy;
 use crate::host::command::{self, PATH};
 use crate::host::{Host, profile};
-use crate::manifest::{Entry, Manifest};
 use crate::plan::{Step, Warning, command_line};
 use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
@@ -92,7 +91,7 @@ pub struct Foreseen {
 pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
     let missing = |step: &Step| {
         let Step::RunCommand { command, .. } = step else { return None };
-        lacks(host, &target.manifest, &steps, command.first()?)
+        programs::lacks(host, &target.manifest, &steps, command.first()?)
     };
     let missing: Vec<Option<String>> =
         steps.iter().map(|step| missing(step).filter(|_| host.is_machine())).collect();
@@ -120,46 +119,12 @@ fn cannot_run(path: &ManagedPath, why: &str) -> Problem {
         .help("correct its path, install what it belongs to, or bring the program along")
 }
 
-/// Why a program could not be run once the files of a change stand, as far as that is known before.
-fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) -> Option<String> {
-    // What stands in the store or in the profile comes with the closure.
-    if program.starts_with("/nix/store/") || program.starts_with(profile::DIRECTORY) {
-        return None;
-    }
-    let goes = |step: &Step| {
-        matches!(step, Step::Remove { .. }) && step.path().is_some_and(|path| **path == *program)
-    };
-    match manifest.entries.iter().find(|(path, _)| ***path == *program).map(|(_, entry)| entry) {
-        Some(Entry::File(file)) if file.access.mode.bits() & 0o111 != 0 => None,
-        Some(Entry::File(file)) => {
-            Some(format!("{program} gets mode {}: nobody may execute it", file.access.mode))
-        }
-        Some(Entry::Link(_)) => None,
-        Some(Entry::Directory(_)) => Some(format!("{program} is a directory")),
-        None if steps.iter().any(goes) => Some(format!("{program} goes with the change")),
-        None => not_there(&host.path(program), program),
-    }
-}
-
-fn not_there(at: &Path, program: &str) -> Option<String> {
-    match at.metadata() {
-        Err(error) => Some(format!("{program}: {error}")),
-        Ok(found) if !found.is_file() => Some(format!("{program} is not a file")),
-        Ok(found) if !is_executable(&found) => Some(format!("{program}: nobody may execute it")),
-        Ok(_) => None,
-    }
-}
-
 /// Whether others on the host may not read a file, for its own mode or for a directory above it.
 fn is_private(file: &Path) -> bool {
     let lacks = |path: &Path, bit: u32| {
         path.symlink_metadata().is_ok_and(|metadata| metadata.permissions().mode() & bit == 0)
     };
     lacks(file, 0o004) || file.ancestors().skip(1).any(|above| lacks(above, 0o001))
-}
-
-fn is_executable(found: &Metadata) -> bool {
-    found.permissions().mode() & 0o111 != 0
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub mod observe;
 pub mod obstacles;
 pub mod owners;
 pub mod planner;
+pub mod programs;
 mod recorded;
 pub mod recover;
 pub mod recovery_unit;

@@ -8,6 +8,7 @@ use super::handlers;
 use super::health;
 use super::observe::{Observed, observe};
 use super::obstacles::obstacles;
+use super::programs;
 use super::slots::SLOTS;
 use super::state::State;
 use super::target::Target;
@@ -40,6 +41,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let diff = diff(&state, target.desired(), &observed);
     let commands = handlers::foresee(host, target, diff.steps);
     let steps = commands.steps;
+    let shells = programs::missing_shells(host, &target.manifest, &steps);
     let obstacles = obstacles(host, &steps);
     let along = bystanders::warnings(host, &steps, &observed)?;
     let plan = Plan {
@@ -59,7 +61,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(health::objections(host, target))
             .chain(commands.problems)
             .collect(),
-        warnings: diff.warnings.into_iter().chain(along).chain(commands.warnings).collect(),
+        warnings: diff.warnings.into_iter().chain(along).chain(commands.warnings).chain(shells).collect(),
         lacks: Vec::new(),
         unvalidated: false,
         health_checks: None,

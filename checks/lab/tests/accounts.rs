@@ -38,6 +38,10 @@ fn an_account_that_was_there_before_comes_back_as_it_was() {
     ];
     assert_says(&stage.types("nixfleet plan --host web-1"), 2, &sayings);
 
+    declares(&stage, &json!({ "games": { "shell": "/bin/fsh" } }));
+    let shell = "games: nobody could log in as games, since there is no such shell: /bin/fsh: No such file";
+    assert_says(&stage.types("nixfleet plan --host web-1"), 0, &[shell]);
+
     let names = ["games", "backup", "first.last"];
     let before = names.map(|name| account(host, name));
 

@@ -61,7 +61,7 @@ fn look(planned: &Planned, target: &Target, terms: Terms<'_>) -> Foreseen {
         return foreseen;
     }
     if !terms.wanted {
-        foreseen.warn(&subject.named(commands.iter().map(|(path, _)| *path)), "that was not wanted");
+        foreseen.warn(&subject.named(commands.iter().map(|(path, _)| *path)), "--no-validate leaves it out");
         return foreseen;
     }
     let lacking: Vec<_> = needed.iter().filter(|(path, file)| target.place(path, file).is_none()).collect();

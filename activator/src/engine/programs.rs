@@ -1,0 +1,57 @@
+//! Programs that a change counts on: what it runs, and the shells of users.
+
+use std::fs::Metadata;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::host::{Host, profile};
+use crate::manifest::{Entry, Manifest, UserField};
+use crate::plan::{Step, Warning};
+
+/// Users whose shell is nowhere: they could not log in.
+#[must_use]
+pub fn missing_shells(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<Warning> {
+    let warning = |step: &Step| {
+        let (Step::CreateUser { user } | Step::ModifyUser { user, .. }) = step else { return None };
+        let is_asked_for = matches!(step, Step::CreateUser { .. }) || user.states(UserField::Shell);
+        let why = lacks(host, manifest, steps, &user.shell).filter(|_| is_asked_for)?;
+        let what = format!("nobody could log in as {}, since there is no such shell: {why}", user.name);
+        Some(Warning { subject: user.name.to_string(), what })
+    };
+    if host.is_machine() { steps.iter().filter_map(warning).collect() } else { Vec::new() }
+}
+
+/// Why a program could not be run once the files of a change stand, as far as that is known before.
+#[must_use]
+pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) -> Option<String> {
+    // What stands in the store or in the profile comes with the closure.
+    if program.starts_with("/nix/store/") || program.starts_with(profile::DIRECTORY) {
+        return None;
+    }
+    let goes = |step: &Step| {
+        matches!(step, Step::Remove { .. }) && step.path().is_some_and(|path| **path == *program)
+    };
+    match manifest.entries.iter().find(|(path, _)| ***path == *program).map(|(_, entry)| entry) {
+        Some(Entry::File(file)) if file.access.mode.bits() & 0o111 != 0 => None,
+        Some(Entry::File(file)) => {
+            Some(format!("{program} gets mode {}: nobody may execute it", file.access.mode))
+        }
+        Some(Entry::Link(_)) => None,
+        Some(Entry::Directory(_)) => Some(format!("{program} is a directory")),
+        None if steps.iter().any(goes) => Some(format!("{program} goes with the change")),
+        None => not_there(&host.path(program), program),
+    }
+}
+
+fn not_there(at: &Path, program: &str) -> Option<String> {
+    match at.metadata() {
+        Err(error) => Some(format!("{program}: {error}")),
+        Ok(found) if !found.is_file() => Some(format!("{program} is not a file")),
+        Ok(found) if !is_executable(&found) => Some(format!("{program}: nobody may execute it")),
+        Ok(_) => None,
+    }
+}
+
+fn is_executable(found: &Metadata) -> bool {
+    found.permissions().mode() & 0o111 != 0
+}

@@ -398,6 +398,12 @@ pub struct Handling {
     /// The one service that a socket starts, and that must be down when the socket starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activates: Option<UnitName>,
+    /// `User=` of a service, where it is a name that has to exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// `Group=` of a service, where it is a name that has to exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 impl Handling {

@@ -12,12 +12,18 @@ impl Handling {
         let reloads = [("ExecReload", &mut service), ("PropagatesReloadTo", &mut settings)];
         let reloads = reloads.into_iter().any(|(key, section)| section.last(key).is_some());
         let kind = service.last("Type");
+        let is_made = service.last("DynamicUser").is_some_and(|value| is_true(&value));
+        // A number need not exist, and what a specifier stands for is systemd's affair.
+        let is_name = |name: &String| !is_made && !name.contains('%') && name.parse::<u32>().is_err();
+        let (user, group) = (service.last("User").filter(is_name), service.last("Group").filter(is_name));
         Self {
             refuses_start: settings.last("RefuseManualStart").map(|value| is_true(&value)),
             refuses_stop: settings.last("RefuseManualStop").map(|value| is_true(&value)),
             oneshot: kind.as_deref() == Some("oneshot"),
             reloads: reloads || kind.as_deref() == Some("notify-reload"),
             activates: if own { activated(unit, text) } else { None },
+            user,
+            group,
         }
     }
 }
@@ -53,6 +59,19 @@ mod tests {
         let said = handling("a.service", text);
         assert_eq!((said.refuses_start, said.refuses_stop, said.reloads), (None, Some(false), false));
         assert!(handling("a.service", "[Service]\nType=notify-reload\n").reloads);
+    }
+
+    #[test]
+    fn a_service_names_who_has_to_exist() {
+        let said = |text: &str| {
+            let said = handling("a.service", &format!("[Service]\n{text}"));
+            (said.user, said.group)
+        };
+        let name = |name: &str| Some(name.to_owned());
+        assert_eq!(said("User=app\nGroup=web\n"), (name("app"), name("web")));
+        assert_eq!(said("User=1000\nGroup=%i\n"), (None, None));
+        assert_eq!(said("User=app\nDynamicUser=yes\n"), (None, None));
+        assert_eq!(said("User=app\nUser=\n"), (None, None));
     }
 
     #[test]

@@ -230,3 +230,30 @@ fn settings_without_effect_are_told() {
         warning app.service: its [Install] section names app.target, which is neither on the host nor declared, so app.target never starts it at boot. Services are usually WantedBy=multi-user.target, timers timers.target, sockets sockets.target
     "#]]);
 }
+
+#[test]
+fn a_service_of_nobody_known_is_warned_of() {
+    let service = |text: &str| unit("app.service", &format!("[Service]\nExecStart=/bin/app\n{text}"), false);
+    let host = Simulated::on(&target("/one", &[], &[]));
+    host.expect(
+        &target("/two", &[], &[service("User=root\nGroup=root\n")]),
+        &expect![[r#"
+        create directory /etc 0755 root:root
+        create directory /etc/systemd 0755 root:root
+        create directory /etc/systemd/system 0755 root:root
+        create /etc/systemd/system/app.service 0644 root:root, 50 bytes
+        reload systemd's unit files
+        switch the profile: generation 1 → 2
+    "#]],
+    );
+    host.expect(&target("/two", &[], &[service("User=gone\nGroup=crew\n")]), &expect![[r#"
+        create directory /etc 0755 root:root
+        create directory /etc/systemd 0755 root:root
+        create directory /etc/systemd/system 0755 root:root
+        create /etc/systemd/system/app.service 0644 root:root, 50 bytes
+        reload systemd's unit files
+        switch the profile: generation 1 → 2
+        warning app.service: User=gone: no such account is on the host or declared, so it starts only if the host knows gone from elsewhere, such as LDAP
+        warning app.service: Group=crew: no such account is on the host or declared, so it starts only if the host knows crew from elsewhere, such as LDAP
+    "#]]);
+}

@@ -17,6 +17,7 @@ impl Differ<'_> {
         let manifest = self.manifest;
         for (name, unit) in &manifest.units {
             self.hangs_on_nothing(name, unit);
+            self.runs_as_nobody(name, unit);
             if unit.enabled.is_none() && self.is_nowhere(name) {
                 self.warn(name, "there is no such unit on the host, so nothing reads its drop-ins");
             }
@@ -41,6 +42,32 @@ impl Differ<'_> {
                 "its [Install] section names {target}, which is neither on the host nor declared, so {target} never \
                  starts it at boot. Services are usually WantedBy=multi-user.target, timers timers.target, sockets \
                  sockets.target"
+            );
+            self.warn(name, what);
+        }
+    }
+
+    /// A service of somebody who is not there.
+    fn runs_as_nobody(&mut self, name: &UnitName, unit: &Unit) {
+        if !unit.files.iter().any(|path| self.changed.contains(path)) {
+            return;
+        }
+        let (accounts, manifest) = (&self.observed.accounts, self.manifest);
+        let is_user = |user: &String| {
+            accounts.users.contains_key(user) || manifest.users.iter().any(|own| *own.name == **user)
+        };
+        // A new user may bring a group of its name along.
+        let is_group = |group: &String| {
+            let declared = manifest.groups.iter().any(|own| *own.name == **group);
+            declared || accounts.groups.contains_key(group) || is_user(group)
+        };
+        let user = unit.handling.user.iter().filter(|user| !is_user(user));
+        let group = unit.handling.group.iter().filter(|group| !is_group(group));
+        let strangers = user.map(|user| ("User", user)).chain(group.map(|group| ("Group", group)));
+        for (setting, stranger) in strangers {
+            let what = format!(
+                "{setting}={stranger}: no such account is on the host or declared, so it starts only if the host knows \
+                 {stranger} from elsewhere, such as LDAP"
             );
             self.warn(name, what);
         }

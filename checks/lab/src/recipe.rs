@@ -49,8 +49,12 @@ impl Recipe {
                 "git",
                 "busybox-static",
                 "python3",
-                // A login shell that is unlike all others.
+                // Login shells that are unlike others. Operators type into bash, fish and zsh, and read manual pages.
+                "bash-completion",
+                "fish",
+                "man-db",
                 "tcsh",
+                "zsh",
             ],
             files: vec![
                 ("etc/nix/nix.conf", 0o644, NIX_CONF),
@@ -63,6 +67,7 @@ impl Recipe {
                 ("etc/systemd/system/apt-daily.timer", "/dev/null"),
                 ("etc/systemd/system/apt-daily-upgrade.timer", "/dev/null"),
                 ("etc/systemd/system/dpkg-db-backup.timer", "/dev/null"),
+                ("etc/systemd/system/man-db.timer", "/dev/null"),
                 (
                     "etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
                     "/usr/lib/systemd/system/systemd-networkd.service",

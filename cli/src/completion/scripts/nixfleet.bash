@@ -9,7 +9,7 @@ _nixfleet() {
   COMPREPLY=()
   while IFS=$'\t' read -r word _; do
     COMPREPLY+=("${word#"$cut"}")
-  done < <("${COMP_WORDS[0]}" __complete -- "${words[@]:1}" 2>/dev/null)
+  done < <("${COMP_WORDS[0]/#~\//$HOME/}" __complete -- "${words[@]:1}" 2>/dev/null)
   # A list may go on, and a flag may want its value right here.
   if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]]; then
     compopt -o nospace 2>/dev/null

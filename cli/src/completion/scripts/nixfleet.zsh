@@ -1,14 +1,17 @@
 #compdef nixfleet
 # Completions of nixfleet for zsh. The program says what a word can become.
 _nixfleet() {
-  local -a found lines
-  local line
-  lines=("${(@f)$(${words[1]} __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  local -a lines offered shown
+  local line word meaning tab=$'\t' program=${(Q)words[1]/#\~\//$HOME/}
+  lines=("${(@f)$($program __complete -- "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}")
   for line in $lines; do
-    found+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+    word=${line%%$tab*} meaning=${line#*$tab}
+    offered+=("$word")
+    shown+=("$word${meaning:+  -- $meaning}")
   done
-  if (( ${#found} )); then
-    _describe -V nixfleet found
+  if (( ${#offered} )); then
+    # In this order, which `_describe` would not keep where words mean the same.
+    compadd -l -V nixfleet -d shown -a offered
   else
     _files
   fi

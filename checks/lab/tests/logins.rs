@@ -40,15 +40,26 @@ fn every_login_is_used_or_refused_with_its_cause() {
     let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
 
-    // Words arrive as they are in a shell that quotes like no other, and everything else works in it too.
-    web.ask("usermod --shell /bin/tcsh deploy && echo 'echo Welcome' > /home/deploy/.tcshrc").unwrap();
+    // Words arrive as they are in shells that quote like no other or forbid much, and everything else works in them too.
+    web.ask("for file in .tcshrc .bashrc; do echo 'echo Welcome' > /home/deploy/$file; done").unwrap();
     let words =
         r#"run --json --host web-1 -- printf '<%s>' 'a b' "it's" '!x' 'a\\b' $'two\nlines' '$HOME' '' '%p'"#;
-    let finished = types(&lab, &format!("nixfleet {words}"));
     let said = "<a b><it's><!x><a\\\\b><two\nlines><$HOME><><%p>";
-    assert_eq!(host(&finished)["run"]["stdout"], said, "{finished}");
-    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    assert_says(&types(&lab, "nixfleet status --host web-1"), 0, &["web-1"]);
+    for (number, shell) in ["/bin/tcsh", "/usr/bin/fish", "/bin/rbash"].into_iter().enumerate() {
+        web.ask(&format!("usermod --shell {shell} deploy")).unwrap();
+        let finished = types(&lab, &format!("nixfleet {words}"));
+        assert_eq!(host(&finished)["run"]["stdout"], said, "{shell}: {finished}");
+        let finished =
+            types(&lab, "seq 100000 | nixfleet run --json --host web-1 --sudo -- sh -c 'wc -l; id -u'");
+        assert_eq!(host(&finished)["run"]["stdout"], "100000\n0\n", "{shell}: {finished}");
+        adds(&lab, &format!("nixfleet.files.\"/etc/shell-{number}\".text = \"{shell}\";"));
+        assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]), "{shell}");
+        assert_says(&types(&lab, "nixfleet status --host web-1"), 0, &["web-1"]);
+    }
+    // A restricted shell that may run nothing but what its owner has chosen.
+    web.ask("echo 'PATH=/home/deploy/bin' > /home/deploy/.bashrc").unwrap();
+    assert_no_plan(&lab, "NF-307", &["rbash", "sh: command not found", "usermod --shell /bin/bash deploy"]);
+    web.ask("rm /home/deploy/.bashrc").unwrap();
 
     for (shell, saying) in [("/usr/sbin/nologin", "nologin"), ("/bin/false", "/bin/false")] {
         web.ask(&format!("usermod --shell {shell} deploy")).unwrap();

@@ -46,3 +46,32 @@ fn a_check_from_here_goes_where_ssh_goes_or_is_refused_before_the_change() {
     let (finished, document) = apply();
     assert_eq!(outcomes(&document), outcomes_of([("web-2", "ok")]), "{finished}");
 }
+
+/// How many hosts are behind the jump host. They are one machine under several names.
+const MANY: usize = 16;
+
+#[test]
+fn a_jump_host_that_bears_few_logins_at_once_is_no_obstacle_to_many_hosts() {
+    let lab = Lab::boot(&Plan::of_test().without("db-1")).unwrap();
+    let (gate, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
+    let names: Vec<String> = (1..=MANY).map(|number| format!("inner-{number}")).collect();
+    let config = "Host inner-*\n  HostName web-2\n  HostKeyAlias web-2\n  ProxyJump deploy@web-1\n";
+    operator.guest().files().unwrap().write("/home/ada/.ssh/config", config).unwrap();
+    let hosts: String = names.iter().map(|name| format!("  hosts.{name}.addr = \"{name}\";\n")).collect();
+    operator.edits("fleet.nix", "  hosts.web-1 = {", &format!("{hosts}  hosts.web-1 = {{")).unwrap();
+    // The fourth that has not logged in yet is sent away.
+    let bears = "echo 'MaxStartups 3:100:3' > /etc/ssh/sshd_config.d/00-few.conf && systemctl reload ssh";
+    gate.ask(bears).unwrap();
+
+    let (finished, document) =
+        operator.types_for_json("nixfleet run --json --on 'inner-*' -- hostname").unwrap();
+    let expected = names.iter().map(|name| (name.clone(), "ok".to_owned())).collect();
+    assert_eq!(outcomes(&document), expected, "{finished}");
+    let (finished, document) = operator.types_for_json("nixfleet plan --json --on 'inner-*'").unwrap();
+    assert_eq!(finished.code, 0, "{finished}");
+    assert_eq!(document["hosts"].as_array().unwrap().len(), MANY, "{finished}");
+    // The jump host had somebody to send away, and bears no grudge.
+    let log = gate.ask("journalctl --sync; journalctl --unit ssh.service --output cat").unwrap();
+    assert!(log.contains("drop connection"), "{log}");
+    assert!(!log.contains("activating penalty"), "{log}");
+}

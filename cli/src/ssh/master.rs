@@ -26,16 +26,16 @@ impl Session {
     async fn open_patiently(&self) -> Result<(), Problem> {
         let mut pause = FIRST_PAUSE;
         for _ in 0..self.retries {
-            match self.open_master().await {
+            match self.open_in_line().await {
                 Err(problem) if problem.code == Code::Unreachable => self.pause(&problem, pause).await,
                 answered => return answered,
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.open_master().await
+        self.open_in_line().await
     }
 
-    async fn open_master(&self) -> Result<(), Problem> {
+    pub(super) async fn open_master(&self) -> Result<(), Problem> {
         // Who holds the lock is opening this very connection; without it, a second `ssh -M` would find the socket
         // taken and stay behind as a connection that nobody uses or ends.
         let Some(_lock) = sockets::lock(&self.socket).await else { return Ok(()) };

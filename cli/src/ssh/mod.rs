@@ -5,6 +5,7 @@
 
 mod call;
 pub mod failure;
+mod line;
 mod master;
 mod options;
 mod patience;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::process::{Ends, Failure, Invocation, Output, Running};
 
+use line::Lines;
 use turns::Turns;
 
 pub use call::FIRST_LINE;
@@ -61,6 +63,7 @@ pub struct Session {
     /// What `ssh` makes of the address, once somebody wants to know.
     resolved: OnceCell<Resolved>,
     turns: Turns,
+    lines: Lines,
 }
 
 impl Session {
@@ -81,6 +84,7 @@ impl Session {
             inherited: AtomicBool::new(false),
             resolved: OnceCell::new(),
             turns: sockets.turns(),
+            lines: sockets.lines(),
         })
     }
 

@@ -12,6 +12,7 @@ use nixfleet_activate::problem::{Code, Problem};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
+use super::line::Lines;
 use super::turns::Turns;
 
 /// The longest directory in which `ssh` can still bind its sockets: 108 bytes of a socket address with its final
@@ -23,6 +24,7 @@ const LONGEST: usize = 108 - 1 - 1 - 32 - 17;
 pub struct Sockets {
     directory: PathBuf,
     turns: Turns,
+    lines: Lines,
 }
 
 impl Sockets {
@@ -43,7 +45,7 @@ impl Sockets {
     /// A directory of a test.
     #[cfg(test)]
     pub fn of_test(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), turns: Turns::default() }
+        Self { directory: directory.to_owned(), turns: Turns::default(), lines: Lines::default() }
     }
 
     fn at(directory: PathBuf, uid: u32) -> Result<Self, Problem> {
@@ -65,12 +67,17 @@ impl Sockets {
                 "it is no directory of yours that is closed to others (mode 0700)".to_owned(),
             ));
         }
-        Ok(Self { directory, turns: Turns::default() })
+        Ok(Self { directory, turns: Turns::default(), lines: Lines::default() })
     }
 
     /// When the hosts whose connections are here may be tried again.
     pub(super) fn turns(&self) -> Turns {
         self.turns.clone()
+    }
+
+    /// The lines before jump hosts, which all sessions share.
+    pub(super) fn lines(&self) -> Lines {
+        self.lines.clone()
     }
 
     /// The control socket of a host. Another user, address or pinned key means another connection, so a connection

@@ -76,8 +76,8 @@ fn installed(lab: &Lab) -> Ada<'_> {
     assert_eq!(applies(lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     let build = "nix build --no-link --print-out-paths --no-write-lock-file --override-input nixpkgs path:/srv/nixpkgs \
                  path:/srv/nixfleet#nixfleet";
-    let built = lab.operator().unwrap().types(build).unwrap().success().unwrap();
-    Ada { lab, package: built.line().to_owned() }
+    let path = lab.operator().unwrap().types(build).unwrap().success().unwrap();
+    Ada { lab, package: path.line().to_owned() }
 }
 
 #[test]

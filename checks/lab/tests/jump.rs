@@ -57,7 +57,8 @@ fn a_jump_host_that_bears_few_logins_at_once_is_no_obstacle_to_many_hosts() {
     let names: Vec<String> = (1..=MANY).map(|number| format!("inner-{number}")).collect();
     let config = "Host inner-*\n  HostName web-2\n  HostKeyAlias web-2\n  ProxyJump deploy@web-1\n";
     operator.guest().files().unwrap().write("/home/ada/.ssh/config", config).unwrap();
-    let hosts: String = names.iter().map(|name| format!("  hosts.{name}.addr = \"{name}\";\n")).collect();
+    let hosts: String =
+        names.iter().map(|name| format!("  hosts.{name}.addr = \"{name}\";\n")).collect::<Vec<_>>().concat();
     operator.edits("fleet.nix", "  hosts.web-1 = {", &format!("{hosts}  hosts.web-1 = {{")).unwrap();
     // The fourth that has not logged in yet is sent away.
     let bears = "echo 'MaxStartups 3:100:3' > /etc/ssh/sshd_config.d/00-few.conf && systemctl reload ssh";

@@ -17,7 +17,7 @@ fn with(setting: &str, version: u32) -> Value {
 }
 
 #[test]
-fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
+fn a_user_that_nobody_has_is_told() {
     let stage = Stage::set();
     stage.declares_units([("lost.service", stat("[Service]\nUser=gone\nExecStart=/usr/bin/true\n"))]);
     assert_says(
@@ -25,6 +25,11 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
         0,
         &["lost.service: User=gone: no such account is on the host or declared"],
     );
+}
+
+#[test]
+fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
+    let stage = Stage::set();
     let files = stage.web().files().unwrap();
     let auditd = format!("[Unit]\nRefuseManualStop=yes\n{}[Install]\nWantedBy=multi-user.target\n", runs(1));
     files.write("/usr/lib/systemd/system/auditd.service", auditd).unwrap();

@@ -15,6 +15,8 @@ rustPlatform.buildRustPackage {
     ];
   };
   cargoLock.lockFile = ../Cargo.lock;
+  # Relocations in their packed form: 80 kB less.
+  RUSTFLAGS = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs";
   cargoBuildFlags = [
     "--package"
     "nixfleet-activate"

@@ -74,8 +74,10 @@ fn target() -> String {
     format!("{ARCH}-unknown-linux-gnu")
 }
 
+/// With the flags of `activator/package.nix`.
 fn cargo() -> Program {
     compile(&["--release", "--package", "nixfleet", "--package", "nixfleet-activate"])
+        .env("RUSTFLAGS", "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs")
 }
 
 fn compile(what: &[&str]) -> Program {

@@ -189,7 +189,7 @@ impl<'a> Bystanders<'a> {
         self.systemd.job(Verb::Stop, &units)
     }
 
-    /// What may have been stopped along so far.
+    /// The units that systemd may have stopped together with those of the change, so far.
     ///
     /// # Errors
     /// As [`Bystanders::bring_back`].

@@ -35,7 +35,7 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
     executor.all(&first)
 }
 
-/// What was done.
+/// What [`execute`] did.
 pub struct Executed {
     /// How many operations.
     pub done: usize,
@@ -45,7 +45,7 @@ pub struct Executed {
     pub failed: Vec<Problem>,
 }
 
-/// Does all other operations. `may`: what a failed command of a changed file may do to the change.
+/// Does all other operations. `may`: whether a failed command of a changed file undoes the change.
 ///
 /// # Errors
 /// What the first operation that fails says; nothing is undone yet.
@@ -119,7 +119,7 @@ struct Executor<'a> {
     touched: BTreeSet<String>,
     /// What was started.
     watch: Watch,
-    /// What a failed command may do to the change.
+    /// Whether a failed command undoes the change.
     may: May,
     /// Commands that failed.
     failed: Vec<Problem>,

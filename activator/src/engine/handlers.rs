@@ -1,4 +1,4 @@
-//! The commands that changed files name: one run of one of them, and why a plan may not count on it.
+//! The commands that changed files name: running one, and finding out in the plan that one cannot run.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use super::journal::Journal;
 use super::programs;
 use super::target::Target;
 use super::validate::secrecy::Secrecy;
-use crate::host::command::{self, PATH};
+use crate::host::command;
 use crate::host::{Host, profile};
 use crate::plan::{Step, Warning, command_line};
 use crate::problem::{Code, Problem};
@@ -36,7 +36,7 @@ pub fn run(
     if !host.is_machine() && !cfg!(feature = "fault-injection") {
         return Ok(());
     }
-    let path = format!("{}/system/sw/bin:{PATH}", profile::DIRECTORY);
+    let path = profile::search_path();
     let failed = |why: String| {
         Problem::new(Code::Command, "A command that a changed file names failed")
             .at(command_line(argv))
@@ -46,17 +46,16 @@ pub fn run(
     let program = argv.first().map_or("", String::as_str);
     let finished = command::run_from(&path, argv, limit, || false)
         .map_err(|error| failed(format!("{program} cannot be run: {error}")))?;
-    match finished.status {
-        Some(status) if status.success() => Ok(()),
-        Some(status) => {
-            let how = status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"));
-            let secret = paths.iter().map(|path| host.path(path)).filter(|file| is_private(file));
-            let secret: Vec<PathBuf> = secret.collect();
-            let words = Secrecy::of(secret.iter().map(PathBuf::as_path)).hide(&finished.why());
-            Err(failed(format!("{how}: {words}")))
-        }
-        None => Err(failed(format!("it did not end within {} s, and was ended", limit.as_secs()))),
+    if finished.success() {
+        return Ok(());
     }
+    let discreet = |words: String| {
+        let secret = paths.iter().map(|path| host.path(path)).filter(|file| is_private(file));
+        let secret: Vec<PathBuf> = secret.collect();
+        Secrecy::of(secret.iter().map(PathBuf::as_path)).hide(&words)
+    };
+    let late = || format!("it did not end within {} s, and was ended", limit.as_secs());
+    Err(failed(finished.failure(discreet).unwrap_or_else(late)))
 }
 
 /// Sees to it that what the commands of a transaction have made is on the disk: beside their files, in `/etc` and in `/var`.
@@ -74,7 +73,7 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
     flush(host, &beside.chain(usual).filter(is_there).collect(), true)
 }
 
-/// What is known of the commands of a plan before any of them runs.
+/// The steps of a plan, after the programs of its commands were looked for.
 #[derive(Debug, Default)]
 pub struct Foreseen {
     /// The steps, without commands that cannot be run and that nobody insists on.

@@ -54,11 +54,11 @@ impl<'a> Health<'a> {
         if !host.is_machine() {
             here.retain(|check| !matches!(check.probe, Probe::Unit { .. }));
         }
-        let from = Vantage::of(&format!("{}/system/sw/bin:{PATH}", profile::DIRECTORY));
+        let from = Vantage::of(&profile::search_path());
         Self { here, elsewhere, may, from }
     }
 
-    /// What a failure may do to the change.
+    /// Whether a failure undoes the change.
     #[must_use]
     pub const fn may(&self) -> May {
         self.may

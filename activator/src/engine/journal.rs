@@ -112,9 +112,9 @@ pub enum Facts {
         /// As systemd showed it.
         before: UnitState,
     },
-    /// What brings back what a command made of the files before.
+    /// Commands that undoing runs once the old files are back.
     Command {
-        /// Commands that those files named; the command itself for a file that had none.
+        /// Those that the files named before; for a file that named none, the new one.
         back: BTreeSet<Vec<String>>,
     },
     /// The profile before.

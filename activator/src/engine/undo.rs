@@ -116,7 +116,7 @@ impl Undoer<'_> {
         }
     }
 
-    /// What was made of the files is made again, of those that are back. A command that fails keeps nobody from going back.
+    /// Runs the commands of files once the old files are back. A command that fails does not stop the undo.
     fn commands(&mut self) {
         let mut back: BTreeMap<&[String], BTreeSet<ManagedPath>> = BTreeMap::new();
         for operation in &self.journal.operations {

@@ -40,6 +40,16 @@ impl Finished {
         self.status.is_some_and(|status| status.success())
     }
 
+    /// How it failed: `exit code 3`, or the signal that ended it, and behind a colon what it said, where it said something.
+    /// `tell` may change those words. Nothing where it was ended for taking too long.
+    #[must_use]
+    pub fn failure(&self, tell: impl FnOnce(String) -> String) -> Option<String> {
+        let status = self.status?;
+        let how = status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"));
+        let is_silent = self.stderr.trim().is_empty() && self.stdout.trim().is_empty();
+        Some(if is_silent { how } else { format!("{how}: {}", tell(self.why())) })
+    }
+
     /// Why it failed: its last words, at most ten lines of bounded length, or how it ended.
     #[must_use]
     pub fn why(&self) -> String {

@@ -56,7 +56,7 @@ fn compile(stand: &Stand, file: Value) -> Value {
     with(file, "onChange", json!(["/bin/sh", "-c", script, at]))
 }
 
-/// What is made of files. On a full disk nothing can be made of the old ones again, so that it may be new: a note says so.
+/// What commands make of files. On a full disk they cannot run on the way back, so this may stay new; a note says so.
 const MADE: [&str; 2] = ["/etc/aliases.db", "/srv/born.db"];
 
 fn one(stand: &Stand) -> Value {

@@ -13,7 +13,7 @@ impl Differ<'_> {
         for path in &self.changed {
             let command = match self.manifest.entries.get(path) {
                 Some(Entry::File(file)) => file.on_change.as_slice(),
-                // It goes, and what was made of it has to go too.
+                // The file goes; its command can remove what it made.
                 _ => self.state.paths.get(path).map_or(&[][..], |owned| &owned.on_change),
             };
             if !command.is_empty() {

@@ -49,15 +49,10 @@ fn run(words: &[String], path: &str, limit: Duration, call: &Call) -> Attempt {
     let finished = command::run_from(path, words, limit, || call.is_off())
         .map_err(|error| format!("{program} cannot be run: {error}"))?;
     let last = || finished.stdout.trim().lines().next_back().unwrap_or_default().to_owned();
-    match finished.status {
-        None => Err(format!("it did not end within {} s", limit.as_secs())),
-        Some(status) if status.success() && last().is_empty() => Ok(Finding("exit code 0".to_owned())),
-        Some(status) if status.success() => Ok(Finding(last())),
-        Some(status) => {
-            let how = status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"));
-            let said = format!("{}{}", finished.stderr, finished.stdout);
-            let said = if said.trim().is_empty() { String::new() } else { format!(": {}", finished.why()) };
-            Err(format!("{how}{said}"))
-        }
+    if finished.success() {
+        let last = last();
+        return Ok(Finding(if last.is_empty() { "exit code 0".to_owned() } else { last }));
     }
+    let late = || format!("it did not end within {} s", limit.as_secs());
+    Err(finished.failure(|words| words).unwrap_or_else(late))
 }

@@ -36,7 +36,7 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
         restart mail.service: /etc/aliases changed
     "#]],
     );
-    // What was made of a file has to go with it.
+    // When a file goes, its command runs once more, to remove what it made.
     host.expect(
         &target("/two", &[more("1"), other("1")], &mail),
         &expect![[r#"
@@ -46,7 +46,7 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
         restart mail.service: /etc/aliases changed
     "#]],
     );
-    // Nothing runs for a command alone that is another one now.
+    // A new command for a file that stays as it is does not run.
     let calm = with_command(aliases("1"), &["/usr/bin/true"]);
     host.expect(
         &target("/two", &[calm, more("1"), other("1")], &mail),
@@ -54,7 +54,7 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
         switch the profile: generation 1 → 2
     "#]],
     );
-    // The last word is that of who declares the file now.
+    // Of the old command and the new one, only the new one runs.
     let louder = with_command(aliases("2"), &["/usr/bin/true"]);
     host.expect(
         &target("/two", &[louder, more("1"), other("1")], &mail),

@@ -14,6 +14,10 @@ use anyhow::{Context, Result, bail};
 /// what hangs, and no step of the suite may fail because the machine is busy.
 pub const PATIENCE: u32 = 5;
 
+/// Words before a command that others wait for less than for anything else: it gets what they leave, and enough to get on. The
+/// lowest priority of all gets next to nothing beside two programs that never rest.
+pub const PATIENTLY: [&str; 3] = ["nice", "-n", "5"];
+
 /// The limit of a program of which nobody says anything else.
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long output may still come once a program has ended.
@@ -87,6 +91,13 @@ impl Program {
     #[must_use]
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self { command: Command::new(program), name: None, input: None, limit: stretched(MINUTE) }
+    }
+
+    /// The same, [`PATIENTLY`].
+    #[must_use]
+    pub fn patient(program: impl AsRef<OsStr>) -> Self {
+        let [first, rest @ ..] = PATIENTLY;
+        Self::new(first).args(rest).arg(program)
     }
 
     /// Adds one argument.

@@ -25,10 +25,6 @@ const FLAGS: [&str; 6] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
 
-/// For `nice`: whatever else there is to do goes first, and leaves enough for this to get on. The lowest priority of all gets
-/// next to nothing beside two programs that never rest.
-const PATIENT: [&str; 2] = ["-n", "5"];
-
 /// How long one input may take, in seconds by the clock on the wall: on a busy machine, that is no processor time.
 const INPUT: u32 = 10 * PATIENCE;
 
@@ -51,9 +47,8 @@ fn build() -> Result<PathBuf> {
     let _lock = Lock::wait(&directory.join("build.lock"))?;
     let host = Program::new("rustc").args(["--print", "host-tuple"]).run()?.success()?;
     // A named target keeps the flags away from what runs while compiling.
-    Program::new("nice")
-        .args(PATIENT)
-        .args(["cargo", "build", "--quiet", "--locked", "--release", "--target", host.line()])
+    Program::patient("cargo")
+        .args(["build", "--quiet", "--locked", "--release", "--target", host.line()])
         .dir(place::checkout().join("fuzz"))
         .env("CARGO_TARGET_DIR", &directory)
         .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
@@ -72,9 +67,7 @@ fn one(programs: &Path, target: &str, seconds: u32) -> Result<Tally> {
             .with_context(|| format!("Failed to create {}", directory.display()))?;
     }
     let sources = place::checkout().join("fuzz");
-    let finished = Program::new("nice")
-        .args(PATIENT)
-        .arg(programs.join(target))
+    let finished = Program::patient(programs.join(target))
         .arg(&found)
         .arg(sources.join("seeds").join(target))
         .arg(format!("-dict={}", sources.join("dictionary").display()))

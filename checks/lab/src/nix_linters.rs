@@ -31,7 +31,7 @@ impl NixLinters {
                 continue;
             }
             println!("lint: building {program} (once, about half a minute)");
-            Program::new("cargo")
+            Program::patient("cargo")
                 .args(["install", "--quiet", "--locked", "--root", &root.to_string_lossy()])
                 .args(["--version", version, name])
                 .env("CARGO_TARGET_DIR", root.join("target"))

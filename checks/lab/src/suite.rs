@@ -10,6 +10,7 @@ use clap::ValueEnum;
 
 use crate::binaries::Binaries;
 use crate::checkout;
+use crate::command::PATIENTLY;
 use crate::fuzz;
 use crate::host_tests;
 use crate::nix_linters::NixLinters;
@@ -32,25 +33,29 @@ pub enum Part {
     Lab,
 }
 
-/// Runs the parts, all of them even after a failure, and prints the tally last. What is fuzzed is fuzzed beside the others, which
-/// leave the processors idle for a third of the time.
+/// Runs the parts, all of them even after a failure, and prints the tally last: the unit tests first, which say the most in the
+/// least time, then what needs hosts. Those tests leave the processors idle for a third of the time, in which lint and fuzzing go on.
 ///
 /// # Errors
 /// A program cannot be started, which is more than a check that fails.
 pub fn run(parts: &[Part]) -> Result<Tally> {
-    let (beside, others): (Vec<Part>, Vec<Part>) = parts.iter().partition(|part| **part == Part::Fuzz);
+    let mut total = asked(&[Part::Unit], parts)?;
     thread::scope(|scope| {
-        let beside: Vec<_> = beside.into_iter().map(|part| scope.spawn(move || one(part))).collect();
-        let mut total = Tally::default();
-        for part in others {
-            total += one(part)?;
-        }
-        for part in beside {
-            total += part.join().map_err(|_| anyhow!("a part of the suite panicked"))??;
-        }
+        let beside = scope.spawn(|| asked(&[Part::Lint, Part::Fuzz], parts));
+        total += asked(&[Part::Nix, Part::Lab], parts)?;
+        total += beside.join().map_err(|_| anyhow!("a part of the suite panicked"))??;
         println!("{total}");
         Ok(total)
     })
+}
+
+/// Those of `some` that were asked for, one after the other.
+fn asked(some: &[Part], parts: &[Part]) -> Result<Tally> {
+    let mut total = Tally::default();
+    for part in some.iter().filter(|part| parts.contains(part)) {
+        total += one(*part)?;
+    }
+    Ok(total)
 }
 
 fn one(part: Part) -> Result<Tally> {
@@ -131,7 +136,7 @@ fn on<'a>(command: &[&'a str], files: &'a [String]) -> Vec<&'a str> {
 }
 
 fn lint_by(name: &str, command: &[&str]) -> Result<Tally> {
-    let (passed, _) = show(command)?;
+    let (passed, _) = show(&[&PATIENTLY, command].concat())?;
     println!("lint: {name} … {}", if passed { "ok" } else { "FAILED" });
     Ok(Tally::one(passed))
 }

@@ -38,6 +38,7 @@ let
       users
       groups
       healthChecks
+      maxFileSize
       ;
     inherit (options.nixfleet.systemd) units;
   };

@@ -99,6 +99,7 @@ let
     "files"
     "groups"
     "healthChecks"
+    "maxFileSize"
     "packages"
   ];
 

@@ -10,5 +10,6 @@ in
   users = import ./users.nix args;
   groups = import ./groups.nix args;
   healthChecks = import ./health-checks.nix args;
+  maxFileSize = import ./max-file-size.nix args;
   systemd = import ./systemd.nix args;
 }

@@ -103,7 +103,7 @@ fn closure(room: &Path, round: usize, files: usize) -> String {
         let sha256 = digest::of(&text);
         let source = format!("files/{sha256}");
         fs::write(closure.join(&source), &text).unwrap();
-        let access = Access { mode: Mode::FILE, owner: Owner::root(), group: Owner::root() };
+        let access = Access { mode: Mode::FILE, owner: Owner::root(), group: Owner::root(), list: false };
         let entry = FileEntry {
             source: source.parse().unwrap(),
             sha256,
@@ -128,6 +128,7 @@ fn closure(room: &Path, round: usize, files: usize) -> String {
         entries,
         units: BTreeMap::new(),
         health_checks: Vec::new(),
+        max_file_size: None,
     };
     fs::write(closure.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
     closure.to_str().unwrap().to_owned()

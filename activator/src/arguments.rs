@@ -151,6 +151,17 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether all that it does is to look at the host and print what it finds.
+    pub const fn changes_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::Plan { .. }
+                | Self::Rollback { plan: true, .. }
+                | Self::Status { .. }
+                | Self::Inspect { .. }
+        )
+    }
+
     /// Whether standard output is for a program.
     pub const fn wants_json(&self) -> bool {
         match self {
@@ -183,7 +194,7 @@ pub struct Common {
 #[derive(Args)]
 pub struct ForceArgs {
     /// Do it in spite of this objection.
-    #[arg(long, value_enum, value_name = "OBJECTION", value_delimiter = ',')]
+    #[arg(long, value_name = "OBJECTION|PATH", value_delimiter = ',')]
     pub force: Vec<Force>,
 }
 

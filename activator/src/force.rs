@@ -1,38 +1,87 @@
 //! Refusals that the operator can overrule, by name.
 
-use clap::ValueEnum;
+use std::fmt;
+use std::str::FromStr;
 
 use crate::problem::{Code, Problem};
+use crate::values::ManagedPath;
 
 /// What is done in spite of an objection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Force {
-    /// Apply a change that would lock out the user who applies it
+    /// Apply a change that would lock out the user who applies it.
     Lockout,
-    /// Apply to a host that was last applied as another one of the inventory
+    /// Apply to a host that was last applied as another one of the inventory.
     HostName,
-    /// Keep a change whose health checks fail, or cannot be tried
+    /// Keep a change whose health checks fail, or cannot be tried.
     HealthChecks,
+    /// Leave a path as it is, with all that is managed below it.
+    Path(ManagedPath),
 }
 
-impl Force {
-    /// The word on a command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lockout => "lockout",
-            Self::HostName => "host-name",
-            Self::HealthChecks => "health-checks",
-        }
-    }
+/// Those that are not paths, with their words.
+const NAMED: [(Force, &str); 3] =
+    [(Force::Lockout, "lockout"), (Force::HostName, "host-name"), (Force::HealthChecks, "health-checks")];
 
+impl Force {
     /// Whether it overrules an objection.
     #[must_use]
-    pub fn overrules(self, problem: &Problem) -> bool {
+    pub fn overrules(&self, problem: &Problem) -> bool {
         match self {
             Self::Lockout => problem.code == Code::LockedOut,
             Self::HostName => problem.code == Code::OtherHost,
             Self::HealthChecks => problem.code == Code::HealthCheck,
+            // Nothing is planned for it in the first place.
+            Self::Path(_) => false,
+        }
+    }
+
+    /// The path that is left as it is, if that is what it says.
+    #[must_use]
+    pub const fn path(&self) -> Option<&ManagedPath> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Lockout | Self::HostName | Self::HealthChecks => None,
+        }
+    }
+}
+
+/// The word on a command line.
+impl fmt::Display for Force {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.write_str(path),
+            named => f.write_str(NAMED.iter().find(|(force, _)| force == named).map_or("", |(_, word)| word)),
+        }
+    }
+}
+
+impl FromStr for Force {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some((force, _)) = NAMED.iter().find(|(_, word)| *word == text) {
+            return Ok(force.clone());
+        }
+        if text.starts_with('/') {
+            return text.parse().map(Self::Path).map_err(|invalid| invalid.to_string());
+        }
+        let words: Vec<&str> = NAMED.iter().map(|(_, word)| *word).collect();
+        Err(format!("expected {}, or the path of a file to leave out", words.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_objection_has_one_word_and_a_path_is_one() {
+        for word in ["lockout", "host-name", "health-checks", "/home/ada/.bashrc"] {
+            assert_eq!(word.parse::<Force>().unwrap().to_string(), word);
+        }
+        for word in ["", "lock-out", "etc/motd", "/etc/../passwd", "/nix/store/x"] {
+            assert!(word.parse::<Force>().is_err(), "{word}");
         }
     }
 }

@@ -43,6 +43,9 @@ pub struct Intent {
     /// What shows whether the host is healthy.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
+    /// How large a file of somebody else than root may be to be read or kept, in bytes.
+    #[serde(default)]
+    pub max_file_size: Option<u64>,
 }
 
 /// A group that should exist.

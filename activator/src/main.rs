@@ -6,6 +6,7 @@ mod upkeep;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use arguments::{Arguments, Command, Common, PlanningArgs, RunArgs};
@@ -32,6 +33,7 @@ use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::{Refusal, Report};
 use nixfleet_activate::run::{Confirmation, RunId};
 use nixfleet_activate::{SCHEMA, build, show};
+use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
 
 /// The exit codes.
@@ -66,6 +68,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
     let one = |problem| vec![problem];
+    if command.changes_nothing() {
+        end_with_the_reader();
+    }
     match command {
         Command::Build { attributes } => build::run(&attributes)?,
         Command::Check { file } => build::check(&file)?,
@@ -145,6 +150,20 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Ends this process when nobody is left to read its answer, whatever it is looking at by then. For commands that change
+/// nothing.
+fn end_with_the_reader() {
+    thread::spawn(|| {
+        let output = io::stdout();
+        let mut watched = [PollFd::new(&output, PollFlags::empty())];
+        // Of a pipe or connection that nobody reads poll(2) tells without being asked; of anything else it never does.
+        let _ = poll(&mut watched, None);
+        if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+            std::process::exit(FAILED.into());
+        }
+    });
+}
+
 /// What is asked of a plan.
 struct Asked<'a> {
     force: &'a [Force],
@@ -179,7 +198,7 @@ fn plan(host: &Host, offer: Offer, asked: &Asked<'_>) -> Result<(), Problem> {
     let checks = if asked.health_checks { Check::of_manifest(&offer.manifest)? } else { Vec::new() };
     let mut plan = match glance::unchanged(host, &offer) {
         Some(plan) => plan,
-        None => full_plan(host, &offer.open()?, asked, objection.is_none()),
+        None => full_plan(host, &offer.open()?.without(asked.force), asked, objection.is_none()),
     };
     plan.problems.extend(objection);
     if asked.health_checks && plan.steps.is_empty() && plan.problems.is_empty() {

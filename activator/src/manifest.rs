@@ -35,6 +35,10 @@ pub struct Manifest {
     /// What shows whether the host is healthy, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<Check>,
+    /// How large a file of somebody else than root may be to be read or kept, in bytes; by default
+    /// [`crate::engine::reading::LARGEST`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_file_size: Option<u64>,
 }
 
 /// As much of a manifest as tells whether the rest can be read.
@@ -226,6 +230,7 @@ impl TryFrom<EntryFields> for Entry {
                 mode: fields.mode.ok_or_else(|| missing("mode"))?,
                 owner: fields.owner.ok_or_else(|| missing("owner"))?,
                 group: fields.group.ok_or_else(|| missing("group"))?,
+                list: false,
             })
         };
         let on_conflict = fields.on_conflict.unwrap_or_default();
@@ -269,13 +274,16 @@ pub struct Access {
     pub owner: Owner,
     /// Group by name.
     pub group: Owner,
+    /// A file that was found has an access control list beside them. None of ours has one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub list: bool,
 }
 
 impl Access {
     /// What a directory gets that only exists because something managed stands in it.
     #[must_use]
     pub fn of_implicit_directory() -> Self {
-        Self { mode: Mode::DIRECTORY, owner: Owner::root(), group: Owner::root() }
+        Self { mode: Mode::DIRECTORY, owner: Owner::root(), group: Owner::root(), list: false }
     }
 
     /// Whether others may not read a file.

@@ -79,6 +79,8 @@ impl fmt::Display for Outcome {
 pub enum ReasonCode {
     /// Health checks failed that leave a change as it is: `onFailure = "continue"`.
     HealthChecks,
+    /// Paths were left as they are, since somebody said so: `--force PATH`.
+    PathsLeftOut,
     /// A reason that only a newer `NixFleet` knows.
     #[serde(other)]
     Unknown,
@@ -90,6 +92,7 @@ impl ReasonCode {
     pub const fn is_failure(self) -> bool {
         match self {
             Self::HealthChecks | Self::Unknown => true,
+            Self::PathsLeftOut => false,
         }
     }
 }

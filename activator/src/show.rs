@@ -32,6 +32,9 @@ pub fn plan(plan: &Plan) -> String {
         line(&mut text, &format!("  {}", describe(step)));
     }
     drift(&mut text, &plan.drift);
+    for left in &plan.left_out {
+        line(&mut text, &format!("  left as it is: {}: {}", left.subject, left.what));
+    }
     for warning in &plan.warnings {
         line(&mut text, &format!("  warning: {}: {}", warning.subject, warning.what));
     }
@@ -98,8 +101,14 @@ pub fn describe(step: &Step) -> String {
         }
         Step::WriteLink { path, target, keep, .. } => format!("link {path} → {target}{}", keeping(keep)),
         Step::ChangeAccess { path, before, after } => format!(
-            "change {path} {} {}:{} → {} {}:{}",
-            before.mode, before.owner, before.group, after.mode, after.owner, after.group
+            "change {path} {} {}:{} → {} {}:{}{}",
+            before.mode,
+            before.owner,
+            before.group,
+            after.mode,
+            after.owner,
+            after.group,
+            if before.list { ", without its access control list" } else { "" }
         ),
         Step::Own { path, .. } => format!("own {path}, which is as wanted already"),
         Step::Remove { path, keep, .. } => format!("remove {path}{}", keeping(keep)),

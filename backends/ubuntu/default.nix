@@ -123,6 +123,7 @@ in
       files = lib.mapAttrsToList fileDocument files;
       units = lib.mapAttrsToList unitDocument intent.units;
       healthChecks = healthChecks host intent.healthChecks;
+      inherit (intent) maxFileSize;
     };
 
   closure = import ./closure.nix;

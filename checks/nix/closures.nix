@@ -14,6 +14,7 @@ in
       groups = map (group: "${group.name} ${toString group.gid}") manifest.groups;
       packages = map (package: package.name) manifest.packages;
       healthChecks = map (check: "${check.name}: ${check.kind}") manifest.healthChecks;
+      inherit (manifest) maxFileSize;
     };
     expected = {
       entries = {
@@ -57,6 +58,7 @@ in
         "script: command"
         "self: command"
       ];
+      maxFileSize = 268435456;
     };
   };
 

@@ -31,6 +31,7 @@
     { pkgs, ... }:
     {
       nixfleet.packages = [ pkgs.hello ];
+      nixfleet.maxFileSize = 268435456;
 
       nixfleet.groups.app.gid = 990;
       nixfleet.users.app = {

@@ -55,6 +55,7 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
         entries: compiler.entries,
         units,
         health_checks,
+        max_file_size: intent.max_file_size,
     };
     Ok(Closure { manifest, texts: compiler.texts })
 }

@@ -82,7 +82,7 @@ impl<'a> Compiler<'a> {
         let mode = self.parse(format!("{option}.mode"), mode);
         let owner = self.parse(format!("{option}.owner"), owner);
         let group = self.parse(format!("{option}.group"), group);
-        Some(Access { mode: mode?, owner: owner?, group: group? })
+        Some(Access { mode: mode?, owner: owner?, group: group?, list: false })
     }
 
     fn content(&mut self, option: &str, file: &'a File) -> Option<Content> {

@@ -110,7 +110,7 @@ impl<'a> Compiler<'a> {
             source: content.source,
             sha256: content.sha256,
             size: content.size,
-            access: Access { mode: Mode::FILE, owner: Owner::root(), group: Owner::root() },
+            access: Access { mode: Mode::FILE, owner: Owner::root(), group: Owner::root(), list: false },
             restart_units: Vec::new(),
             on_change: Vec::new(),
             reload_units: Vec::new(),

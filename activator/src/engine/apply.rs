@@ -20,8 +20,9 @@ use crate::host::activator::{self, Acting};
 use crate::host::lock::{Holder, Lock};
 use crate::host::profile::{self, Profile};
 use crate::login::Login;
+use crate::plan::Warning;
 use crate::problem::{Code, Problem};
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, ReasonCode, Report};
 
 /// What a host is to be brought to.
 #[derive(Clone, Debug)]
@@ -113,7 +114,7 @@ fn run(
         report.host = plan.host;
         return unchanged(host, &Check::of_manifest(&offer.manifest)?, report);
     }
-    let target = offer.open()?;
+    let target = offer.open()?.without(order.force);
     report.host.clone_from(&target.manifest.host);
     let mut planned = planner::plan(host, &target)?;
     planned.plan.overrule(order.force);
@@ -126,7 +127,9 @@ fn run(
         return Err(problem);
     }
     if planned.plan.steps.is_empty() {
-        return unchanged(host, &target.manifest.health_checks, report);
+        let ended = unchanged(host, &target.manifest.health_checks, report);
+        tell_left_out(&planned.plan.left_out, report);
+        return ended;
     }
     let login = order.login.filter(|_| !order.force.contains(&Force::Lockout));
     let found = validate::validate(host, &planned, &target, login);
@@ -145,6 +148,15 @@ fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), P
     let verdict = Verdict::on(&report.health_checks);
     (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Unchanged), verdict.reason_code());
     verdict.into_problem().map_or(Ok(()), Err)
+}
+
+/// A host on which something was left as it is, on purpose, is no host that is as it should be.
+fn tell_left_out(left_out: &[Warning], report: &mut Report) {
+    let said = left_out.iter().map(|left| format!("left as it is: {}: {}", left.subject, left.what));
+    report.notes.extend(said);
+    if !left_out.is_empty() && report.outcome.is_good() {
+        (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::PathsLeftOut));
+    }
 }
 
 /// The first problem; it says how many more there are.
@@ -204,6 +216,7 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
     };
     let verdict = Verdict::on(&report.health_checks);
     (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Ok), verdict.reason_code());
+    tell_left_out(&planned.plan.left_out, report);
     report.after = Some(journal.after.clone());
     report.kept = journal.kept();
     if change.window.is_none() {

@@ -5,11 +5,14 @@ use std::io;
 
 use rustix::fs::Stat;
 
+use super::access::{self, Inode};
 use super::bystanders;
 use super::journal::{Facts, Journal, Operation, Phase, Replaced};
+use super::owners::ids;
 use super::planner::Planned;
 use super::slots::{self, CONTENT, KEPT, ORIGINALS, SLOTS};
 use super::state::{FileStat, Origin};
+use super::swap::outdated;
 use super::target::Target;
 use crate::digest;
 use crate::host::lock::Holder;
@@ -93,9 +96,18 @@ impl Beginner<'_> {
                 Facts::Nothing
             }
             Step::RemoveDirectory { path } | Step::CreateHome { path, .. } => self.slot(index, path)?,
-            Step::ChangeAccess { path, .. } => {
-                let stat = self.stat(path)?.ok_or_else(|| gone(path))?;
-                Facts::Access { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o7777 }
+            Step::ChangeAccess { path, before, .. } => {
+                let stat = self.stat(path)?.ok_or_else(|| outdated(path))?;
+                let (uid, gid, mode) = access::rights(&stat);
+                let (owner, group) = ids(&self.planned.observed.accounts, before)?;
+                if (uid, gid, mode) != (owner, group, before.mode.bits()) {
+                    return Err(outdated(path));
+                }
+                if stat.st_mode & 0o170_000 == 0o040_000 {
+                    Facts::Access { uid, gid, mode, inode: Some(Inode::of(&stat)) }
+                } else {
+                    self.slot(index, path)?
+                }
             }
             Step::CreateUser { user } | Step::ModifyUser { user, .. } => self.account(&user.name),
             Step::ReleaseUser { name, .. } | Step::DisableUser { name, .. } => self.account(name),
@@ -214,10 +226,4 @@ fn place(path: &str, directory: Directory<'_>) -> Result<Place, Problem> {
 fn own_path(path: String) -> Result<AbsPath, Problem> {
     path.try_into()
         .map_err(|invalid| Problem::new(Code::UnsafePath, "A path is too long to be kept").because(invalid))
-}
-
-fn gone(path: &ManagedPath) -> Problem {
-    Problem::new(Code::PlanOutdated, "The host changed while the apply began")
-        .at(path)
-        .because("the path is gone")
 }

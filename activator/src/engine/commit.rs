@@ -18,7 +18,7 @@ use crate::host::profile::{self, Profile};
 use crate::host::walk::{self, Walk};
 use crate::host::{Host, clock};
 use crate::manifest::{Access, Entry, Manifest, User, UserField};
-use crate::plan::{Keep, Step};
+use crate::plan::{Keep, Step, Warning};
 use crate::problem::Problem;
 use crate::report::Made;
 use crate::values::{AccountName, ManagedPath, Owner};
@@ -34,6 +34,7 @@ const TICK_OF_SECONDS: i64 = 2_000_000_000;
 /// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`]; nothing is committed then.
 pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
     let mut state = state_after(&planned.state, &planned.observed, target, journal);
+    keep_left_out(&mut state, planned, target);
     remember_stats(host, &mut state)?;
     remember_ids(host, &mut state)?;
     // The new one has its link already; those that were collected since have none any more.
@@ -80,6 +81,22 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
         users: users_after(old, observed, manifest, journal),
         units: manifest.units.clone(),
         generations: generations_after(old, target, journal),
+        left_out: BTreeSet::new(),
+    }
+}
+
+/// What was left as it is stays on record as it was, with the directories it stands in.
+fn keep_left_out(state: &mut State, planned: &Planned, target: &Target) {
+    for Warning { subject, .. } in &planned.plan.left_out {
+        let Ok(path) = subject.parse::<ManagedPath>() else { continue };
+        state.paths.remove(&path);
+        for kept in path.ancestors().chain([path.clone()]) {
+            let is_wanted = kept != path && target.manifest.entries.contains_key(&kept);
+            if let Some(owned) = planned.state.paths.get(&kept).filter(|_| !is_wanted) {
+                state.paths.entry(kept).or_insert_with(|| owned.clone());
+            }
+        }
+        state.left_out.insert(path);
     }
 }
 
@@ -111,6 +128,12 @@ fn origin(entry: &Entry, operation: Option<&Operation>) -> Origin {
     match (entry, &operation.step, &operation.kept) {
         (_, Step::ChangeAccess { before, .. }, _) => Origin::Existed { access: before.clone() },
         (Entry::Directory(access), Step::Own { .. }, _) => Origin::Existed { access: access.clone() },
+        // One that was empty, and was exchanged for the sake of its owner or mode.
+        (Entry::Directory(_), Step::CreateDirectory { before: Some(was), .. }, _)
+            if was.sha256.is_none() && was.link.is_none() =>
+        {
+            Origin::Existed { access: was.access.clone() }
+        }
         (
             _,
             Step::WriteFile { keep, .. } | Step::WriteLink { keep, .. } | Step::Own { keep, .. },
@@ -251,7 +274,8 @@ fn remember_stats(host: &Host, state: &mut State) -> Result<(), Problem> {
     let mut walk = Walk::new(host);
     for (path, owned) in &mut state.paths {
         let Thing::File { stat, .. } = &mut owned.thing else { continue };
-        let Some(directory) = walk.parent(path)? else { continue };
+        // What was left as it is may stand where nobody can look at it safely.
+        let Ok(Some(directory)) = walk.parent(path) else { continue };
         let Ok(Some(found)) = walk::look(directory.fd, path.name()) else { continue };
         let found = FileStat::of(&found);
         let tick = if found.ctime % 1_000_000_000 == 0 { TICK_OF_SECONDS } else { TICK };

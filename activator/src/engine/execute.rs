@@ -3,25 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
-use rustix::fs::{Mode as Bits, OFlags};
-
+use super::access;
 use super::account::Known;
 use super::handlers;
 use super::health::May;
 use super::journal::{Facts, Journal, Operation};
-use super::obstacles;
-use super::owners::ids;
 use super::state::State;
 use super::swap::{Places, Swapper};
 use crate::host::accounts::{self, Account, Accounts, Change};
 use crate::host::disk;
 use crate::host::systemd::{Job, Systemd, Verb, Watch};
-use crate::host::walk::Walk;
 use crate::host::{Host, host_file, profile};
-use crate::manifest::{Access, Unit, User};
+use crate::manifest::{Unit, User};
 use crate::plan::Step;
 use crate::problem::Problem;
-use crate::values::{ManagedPath, Owner, UnitName};
+use crate::values::{Owner, UnitName};
 
 /// Does the operations that come before any swap.
 ///
@@ -195,6 +191,7 @@ impl<'a> Executor<'a> {
             (
                 Step::WriteFile { path, .. }
                 | Step::WriteLink { path, .. }
+                | Step::ChangeAccess { path, .. }
                 | Step::CreateDirectory { path, .. }
                 | Step::Restore { path, .. },
                 Facts::Slot { slot, replaced, .. },
@@ -210,7 +207,9 @@ impl<'a> Executor<'a> {
                 self.touch(path, slot);
                 self.swapper.take_out_if_empty(Places { path, slot })
             }
-            (Step::ChangeAccess { path, after, .. }, _) => change_access(self.host, path, after),
+            (Step::ChangeAccess { path, after, .. }, before @ Facts::Access { .. }) => {
+                access::change(self.host, path, before, after)
+            }
             (Step::DaemonReload, _) => {
                 self.sync()?;
                 self.systemd.map_or(Ok(()), Systemd::daemon_reload)
@@ -278,36 +277,5 @@ pub const fn unit_job(step: &Step) -> Option<(Verb, &UnitName)> {
         Step::RestartUnit { unit, .. } => Some((Verb::Restart, unit)),
         Step::ReloadUnit { unit, .. } => Some((Verb::Reload, unit)),
         _ => None,
-    }
-}
-
-fn change_access(host: &Host, path: &ManagedPath, access: &Access) -> Result<(), Problem> {
-    let (uid, gid) = ids(&Accounts::read(host)?, access)?;
-    set_access(host, path, uid, gid, access.mode.bits())
-}
-
-/// Changes mode and owner of what stands at a path; a link, or nothing, is left alone.
-///
-/// # Errors
-/// [`crate::problem::Code::HostFile`].
-pub fn set_access(host: &Host, path: &ManagedPath, uid: u32, gid: u32, mode: u32) -> Result<(), Problem> {
-    let mut walk = Walk::new(host);
-    let Some(directory) = walk.parent(path)? else { return Ok(()) };
-    let failed = |errno| obstacles::refused("change mode and owner of", path, errno);
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty()) {
-        Ok(file) => {
-            let stat = rustix::fs::fstat(&file).map_err(failed)?;
-            if (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777) == (uid, gid, mode) {
-                return Ok(());
-            }
-            // Nobody gains a right in between that they have neither before nor afterwards.
-            disk::change_mode(&file, stat.st_mode & mode & 0o777).map_err(failed)?;
-            disk::change_owner(&file, uid, gid).map_err(failed)?;
-            disk::change_mode(&file, mode).map_err(failed)?;
-            disk::sync(&file).map_err(failed)
-        }
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => Ok(()),
-        Err(errno) => Err(failed(errno)),
     }
 }

@@ -3,7 +3,7 @@
 //! The digest of the manifest tells whether it is the one in force. Then what was recorded of each path is what is wanted
 //! there, and the manifest's own entries need not be read. Whatever does not fit is left to the full comparison.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use rustix::fs::{FileType, Stat};
@@ -14,6 +14,7 @@ use super::diff::{Desired, Diff, diff};
 use super::home::Homes;
 use super::observe::{self, Observed};
 use super::planner;
+use super::reading::{self, LARGEST};
 use super::recorded::{Kind, Recorded, RecordedPath, Text, in_order};
 use super::state::{FileStat, RECORD, State};
 use super::target::Offer;
@@ -59,7 +60,8 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
     };
     let homes = Homes::of(host, &state, &manifest, &accounts, is_managed);
     let observed = observe_the_rest(host, &state, &manifest, (accounts, homes)).ok()?;
-    let desired = Desired { manifest: &manifest, closure: &offer.closure, number: offer.number };
+    let leave_out = &BTreeSet::new();
+    let desired = Desired { manifest: &manifest, closure: &offer.closure, number: offer.number, leave_out };
     if diff(&state, desired, &observed) != Diff::default() {
         return None;
     }
@@ -73,6 +75,7 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         steps: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
+        left_out: Vec::new(),
         warnings: Vec::new(),
         lacks: Vec::new(),
         unvalidated: false,
@@ -129,6 +132,7 @@ impl Outline<'_> {
             entries: BTreeMap::new(),
             units: self.units,
             health_checks: Vec::new(),
+            max_file_size: None,
         }
     }
 }
@@ -144,7 +148,7 @@ impl Looker<'_> {
         let Some(stat) = walk::look(directory.fd, name)? else { return Ok(false) };
         match (FileType::from_raw_mode(stat.st_mode), recorded.kind) {
             (FileType::RegularFile, Kind::File) => {
-                Ok(self.has_access(&stat, recorded) && has_content(directory, name, &stat, recorded)?)
+                Ok(self.has_access(&stat, recorded) && has_content(directory, name, &stat, recorded))
             }
             (FileType::Directory, Kind::Directory) => Ok(self.has_access(&stat, recorded)),
             (FileType::Symlink, Kind::Link) => {
@@ -165,15 +169,16 @@ impl Looker<'_> {
 }
 
 /// Whether a file has the content that was recorded; it is only read where the filesystem does not say that itself.
-fn has_content(
-    directory: Directory<'_>,
-    name: &str,
-    stat: &Stat,
-    recorded: &RecordedPath<'_>,
-) -> io::Result<bool> {
+fn has_content(directory: Directory<'_>, name: &str, stat: &Stat, recorded: &RecordedPath<'_>) -> bool {
     if recorded.stat == Some(FileStat::of(stat)) {
-        return Ok(true);
+        return true;
     }
-    let sha256 = observe::hash(directory, name)?;
-    Ok(recorded.sha256.as_ref().is_some_and(|wanted| wanted.0 == sha256))
+    let is_other = recorded.stat.is_some_and(|known| known.size != stat.st_size.cast_unsigned());
+    if is_other {
+        return false;
+    }
+    let content = reading::digest(directory, name, |_| Some(LARGEST));
+    content.is_ok_and(|found| {
+        !found.list && recorded.sha256.as_ref().is_some_and(|wanted| wanted.0 == found.sha256)
+    })
 }

@@ -10,7 +10,7 @@ use crate::health::check::CheckName;
 use crate::health::probe::curl;
 use crate::health::{Call, Check, CheckResult, Checked, Probe, Side, Vantage, Verdict, last, run};
 use crate::host::Host;
-use crate::host::command::PATH;
+use crate::host::command;
 use crate::host::profile::{self, Profile};
 use crate::plan::Generation;
 use crate::problem::{Code, Problem};
@@ -198,7 +198,7 @@ pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
 }
 
 fn has_curl(host: &Host) -> bool {
-    PATH.split(':').any(|directory| host.path(directory).join(curl::PROGRAM).is_file())
+    command::path().split(':').any(|directory| host.path(directory).join(curl::PROGRAM).is_file())
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ fn copy(from: &OwnedFd, to: &OwnedFd, shown: &str, is_managed: &dyn Fn(&str) -> 
                 disk::sync(&copied)?;
             }
             FileType::RegularFile | FileType::Symlink => {
-                let (from, to) = (Directory { fd: from.as_fd() }, Directory { fd: to.as_fd() });
+                let (from, to) = (Directory::of(from.as_fd()), Directory::of(to.as_fd()));
                 keep::copy(from, name, to, name)?;
             }
             _ => {}

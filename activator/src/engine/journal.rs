@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Inode;
 use super::slots::{self, SLOTS};
 use crate::host::accounts::Account;
 use crate::host::lock::Holder;
@@ -93,7 +94,7 @@ pub enum Facts {
         /// The original that is put back, where that is what happens.
         original: Option<AbsPath>,
     },
-    /// Mode and owner before.
+    /// Mode and owner of a directory before.
     Access {
         /// Owner.
         uid: u32,
@@ -101,6 +102,9 @@ pub enum Facts {
         gid: u32,
         /// Permission bits.
         mode: u32,
+        /// Of which directory; older journals do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inode: Option<Inode>,
     },
     /// The account before; nothing where there was none.
     Account {

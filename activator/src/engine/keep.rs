@@ -2,13 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode as Bits, OFlags, Stat, Timespec, Timestamps};
+use rustix::fs::{AtFlags, CWD, FileType, SeekFrom, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 
+use super::reading;
 use crate::host::Host;
 use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::Directory;
@@ -47,32 +48,54 @@ pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<File>
 pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     let stat = rustix::fs::statat(from.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => copy_file(from, name, to, as_name, &stat),
+        FileType::RegularFile => copy_file(from, name, to, as_name),
         FileType::Symlink => {
             let target = rustix::fs::readlinkat(from.fd, name, Vec::new())?;
             disk::symlink(Path::new(OsStr::from_bytes(target.as_bytes())), to.fd, as_name)?;
             disk::change_link_owner(to.fd, as_name, stat.st_uid, stat.st_gid)?;
             Ok(disk::change_times(to.fd, as_name, &times(&stat))?)
         }
-        _ => Err(io::Error::other("it is neither a file nor a link")),
+        _ => Err(neither()),
     }
 }
 
-fn copy_file(
-    from: Directory<'_>,
-    name: &str,
-    to: Directory<'_>,
-    as_name: &str,
-    stat: &Stat,
-) -> io::Result<()> {
-    let reading = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut source = File::from(rustix::fs::openat(from.fd, name, reading, Bits::empty())?);
+/// What is copied is what was opened, with the owner of that: by its name it may be another file meanwhile.
+fn copy_file(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
+    let source = reading::open(from, name)?;
+    let stat = rustix::fs::fstat(&source)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(neither());
+    }
     let copy = disk::open(to.fd, as_name, Opening::New)?;
-    io::copy(&mut source, &mut Writer(&copy))?;
+    copy_content(&source, &copy, stat.st_size.cast_unsigned())?;
     super::owners::give(&copy, stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)?;
     copy_attributes(&source, &copy)?;
-    disk::change_times(to.fd, as_name, &times(stat))?;
+    disk::change_times(to.fd, as_name, &times(&stat))?;
     Ok(disk::sync(&copy)?)
+}
+
+/// Copies so many bytes, as far as there are so many. Holes stay holes.
+fn copy_content(source: &File, copy: &File, size: u64) -> io::Result<()> {
+    let mut at = 0;
+    while at < size {
+        let data = match rustix::fs::seek(source, SeekFrom::Data(at)) {
+            Ok(data) => data,
+            // Only a hole is left.
+            Err(Errno::NXIO) => break,
+            Err(errno) => return Err(errno.into()),
+        };
+        at = rustix::fs::seek(source, SeekFrom::Hole(data))?.min(size);
+        rustix::fs::seek(source, SeekFrom::Start(data))?;
+        rustix::fs::seek(copy, SeekFrom::Start(data))?;
+        if data < at {
+            io::copy(&mut source.take(at - data), &mut Writer(copy))?;
+        }
+    }
+    disk::resize(copy, size)
+}
+
+fn neither() -> io::Error {
+    io::Error::other("it is neither a file nor a link")
 }
 
 /// Extended attributes: access control lists, capabilities, labels.

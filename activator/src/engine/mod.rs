@@ -2,7 +2,7 @@
 //!
 //! - [`state`][], [`recorded`][]: what is owned, as the last transaction left it
 //! - [`account`][], [`home`][]: what an account becomes, and where its user lives
-//! - [`observe`][]: the host as it stands
+//! - [`observe`][], [`reading`][]: the host as it stands
 //! - [`target`][], [`contents`][]: what it should become
 //! - [`diff`][]: state, target and host → steps, without touching anything
 //! - [`planner`][], [`obstacles`][], [`texts`][]: puts a plan together
@@ -11,7 +11,7 @@
 //! - [`journal`][], [`begin`][]: an open transaction and what undoing it needs
 //! - [`stage`][], [`owners`][], [`keep`][], [`slots`][], [`flush`][]: everything new made ready, everything old
 //!   kept
-//! - [`swap`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
+//! - [`swap`][], [`access`][], [`execute`][], [`undo`][], [`commit`][]: forward, back, done
 //! - [`bystanders`][]: units that are started and stopped along with those of the steps
 //! - [`health`]: the health checks of a change
 //! - [`window`][]: a change that has to be confirmed
@@ -22,6 +22,7 @@
 //! - [`gc`][]: drops generations that nobody needs
 //! - [`backups`][]: content that was kept before it was replaced
 
+pub mod access;
 pub mod account;
 pub mod apply;
 pub mod backups;
@@ -44,6 +45,7 @@ pub mod obstacles;
 pub mod owners;
 pub mod planner;
 pub mod programs;
+pub mod reading;
 mod recorded;
 pub mod recover;
 pub mod recovery_unit;

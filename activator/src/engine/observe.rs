@@ -1,14 +1,13 @@
 //! Reads everything of a host that a plan depends on, and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io;
 
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat};
 
 use super::home::Homes;
+use super::reading::{self, Content, LARGEST};
 use super::state::{FileStat, Origin, OwnedUser, State, Thing};
-use crate::digest;
 use crate::host::accounts::{Accounts, Process, processes_by_user};
 use crate::host::profile::Profile;
 use crate::host::systemd::{Systemd, UnitState};
@@ -59,7 +58,7 @@ pub enum Found {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// The names of what stands in it. Only looked up where it is ours and would go.
+        /// The names of what stands in it. Only looked up where it is ours and would go, or should have another mode or owner.
         holds: Vec<String>,
     },
     /// A symbolic link.
@@ -99,8 +98,12 @@ impl Found {
             Self::File { sha256, size, access } => view(Some(sha256), *size, access),
             Self::Directory { access, .. } => view(None, 0, access),
             Self::Link { target } => {
-                let access =
-                    Access { mode: Mode::from_bits(0o777), owner: Owner::root(), group: Owner::root() };
+                let access = Access {
+                    mode: Mode::from_bits(0o777),
+                    owner: Owner::root(),
+                    group: Owner::root(),
+                    list: false,
+                };
                 let view = view(None, target.len() as u64, &access);
                 view.map(|view| FileView { link: Some(target.clone()), ..view })
             }
@@ -136,7 +139,8 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
         let found = match walk.parent(path) {
             Ok(None) => Found::Missing,
             Ok(Some(directory)) => {
-                looker.look(directory, path).map_err(|error| host_file("read", &**path, &error))?
+                let unreadable = |error| Found::Unreachable(host_file("read", &**path, &error));
+                looker.look(directory, path).unwrap_or_else(unreadable)
             }
             Err(problem) => Found::Unreachable(problem),
         };
@@ -195,11 +199,15 @@ pub fn directories_above<'a>(paths: impl Iterator<Item = &'a ManagedPath>) -> BT
     directories
 }
 
-/// Where originals are to be put back.
+/// Where originals are to be put back, and what is above directories that get back their mode and owner.
 fn directories_of_originals(state: &State, manifest: &Manifest) -> Vec<ManagedPath> {
     let ended = state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path));
-    let originals = ended.filter(|(_, owned)| matches!(owned.origin, Origin::Original { .. }));
-    originals.filter_map(|(path, _)| path.parent()).collect()
+    let directories = ended.flat_map(|(path, owned)| match owned.origin {
+        Origin::Created => Vec::new(),
+        Origin::Original { .. } => path.parent().into_iter().collect(),
+        Origin::Existed { .. } => path.ancestors().collect(),
+    });
+    directories.collect()
 }
 
 /// Every unit that a plan may touch.
@@ -233,17 +241,16 @@ impl Looker<'_> {
         let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(Found::Missing) };
         let access = self.access(path, &stat);
         Ok(match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {
-                let sha256 = match self.remembered(path, &stat) {
-                    Some(sha256) => sha256,
-                    None => hash(directory, path.name())?,
-                };
-                Found::File { sha256, size: stat.st_size.cast_unsigned(), access }
-            }
+            FileType::RegularFile => match self.remembered(path, &stat) {
+                Some(sha256) => Found::File { sha256, size: stat.st_size.cast_unsigned(), access },
+                None => self.read(directory, path, &stat),
+            },
             FileType::Directory => {
                 let wanted = matches!(self.manifest.entries.get(path), Some(Entry::Directory(_)));
                 let goes = !wanted && !self.needed.contains(path) && self.state.paths.contains_key(path);
-                let holds = if goes { names_in(directory, path.name())? } else { Vec::new() };
+                let changes = self.manifest.entries.get(path).and_then(Entry::access) != Some(&access);
+                let holds =
+                    if goes || wanted && changes { names_in(directory, path.name())? } else { Vec::new() };
                 Found::Directory { access, holds }
             }
             FileType::Symlink => {
@@ -252,6 +259,33 @@ impl Looker<'_> {
             }
             _ => Found::Other,
         })
+    }
+
+    /// A file whose content has to be read.
+    fn read(&self, directory: Directory<'_>, path: &ManagedPath, seen: &Stat) -> Found {
+        let wanted = match self.manifest.entries.get(path) {
+            Some(Entry::File(file)) => Some(file.size),
+            _ => None,
+        };
+        let left = match self.state.paths.get(path).map(|owned| &owned.thing) {
+            Some(Thing::File { stat: Some(left), .. }) => Some(left.size),
+            _ => None,
+        };
+        let limit = self.manifest.max_file_size.unwrap_or(LARGEST);
+        let limit = wanted.into_iter().chain(left).fold(limit, u64::max);
+        let is_roots =
+            |stat: &Stat| directory.is_roots && self.accounts.user_of(stat.st_uid) == Owner::root();
+        let largest = |stat: &Stat| (!is_roots(stat)).then_some(limit);
+        match reading::digest(directory, path.name(), largest) {
+            Ok(Content { sha256, stat, list }) => {
+                let access = Access { list, ..self.access(path, &stat) };
+                Found::File { sha256, size: stat.st_size.cast_unsigned(), access }
+            }
+            Err(obstacle) => {
+                let stat = walk::look(directory.fd, path.name()).ok().flatten();
+                Found::Unreachable(obstacle.problem(path, &stat.unwrap_or(*seen), self.accounts))
+            }
+        }
     }
 
     /// Mode, owner and group. An id goes by the name it is known by here: it may have several, and a number is one, too.
@@ -272,6 +306,7 @@ impl Looker<'_> {
                 .find(|group| self.accounts.is_group(gid, group))
                 .cloned()
                 .unwrap_or_else(|| self.accounts.group_of(gid)),
+            list: false,
         }
     }
 
@@ -301,18 +336,10 @@ impl FileStat {
     }
 }
 
-/// The SHA-256 of a file's content.
-///
-/// # Errors
-/// What the kernel says.
-pub fn hash(directory: Directory<'_>, name: &str) -> io::Result<String> {
-    // Never wait for a writer, should a pipe have taken the place of the file meanwhile.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
-    digest::of_reader(File::from(file)).map(|(sha256, _)| sha256)
-}
+/// How many names of a directory are read: no directory of ours that could make way holds as many.
+const MANY_NAMES: usize = 10_000;
 
-/// The names of what stands in a directory.
+/// The names of what stands in a directory, the first ten thousand.
 ///
 /// # Errors
 /// What the kernel says.
@@ -320,7 +347,7 @@ pub fn names_in(directory: Directory<'_>, name: &str) -> io::Result<Vec<String>>
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
     let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(fd)? {
+    for entry in rustix::fs::Dir::read_from(fd)?.take(MANY_NAMES) {
         match entry?.file_name().to_string_lossy().into_owned() {
             name if matches!(name.as_str(), "." | "..") => {}
             name => names.push(name),

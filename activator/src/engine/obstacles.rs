@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use rustix::fs::{AtFlags, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-use crate::host::walk::{Directory, Place, Walk};
+use crate::host::walk::{self, Directory, Place, Walk};
 use crate::host::{Host, host_file, profile};
 use crate::plan::Step;
 use crate::problem::{Code, Problem};
@@ -55,7 +55,8 @@ impl Looker<'_> {
             return;
         };
         let Ok(Some(directory)) = self.walk.parent(path) else { return };
-        let in_place = matches!(step, Step::ChangeAccess { .. });
+        let is_directory = || is_directory(directory, path.name());
+        let in_place = matches!(step, Step::ChangeAccess { .. }) && is_directory();
         let above = path.rsplit_once('/').map_or("", |(above, _)| above);
         if !in_place && self.directory != above {
             above.clone_into(&mut self.directory);
@@ -67,7 +68,7 @@ impl Looker<'_> {
         }
         // Something else may be mounted right there.
         if in_place && let Ok(file) = rustix::fs::openat(directory.fd, path.name(), LOOK, Mode::empty()) {
-            self.found.extend(self.read_only.problem(Directory { fd: file.as_fd() }, path));
+            self.found.extend(self.read_only.problem(Directory::of(file.as_fd()), path));
         }
         if is_new(step) {
             return;
@@ -90,7 +91,7 @@ impl Looker<'_> {
             .ancestors()
             .map(|above| rustix::fs::open(above, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()));
         if let Some(Ok(directory)) = existing.find(Result::is_ok) {
-            self.found.extend(self.read_only.problem(Directory { fd: directory.as_fd() }, place));
+            self.found.extend(self.read_only.problem(Directory::of(directory.as_fd()), place));
         }
     }
 }
@@ -124,6 +125,11 @@ impl ReadOnly {
                 )),
         )
     }
+}
+
+fn is_directory(directory: Directory<'_>, name: &str) -> bool {
+    let found = walk::look(directory.fd, name).ok().flatten();
+    found.is_some_and(|stat| stat.st_mode & 0o170_000 == 0o040_000)
 }
 
 /// Whether nothing stands there yet.

@@ -199,6 +199,7 @@ impl<'j> Waiting<'j> {
         let Facts::Slot { slot, staged, .. } = &operation.facts else { return None };
         let access = match &operation.step {
             Step::WriteFile { after, .. } => &after.access,
+            Step::ChangeAccess { after, .. } => after,
             Step::CreateDirectory { access, .. } | Step::CreateHome { access, .. } => access,
             _ => return None,
         };

@@ -37,6 +37,8 @@ pub struct Recorded<'r> {
     units: BTreeMap<UnitName, Unit>,
     #[serde(default)]
     generations: BTreeMap<u64, Made>,
+    #[serde(default)]
+    left_out: BTreeSet<ManagedPath>,
 }
 
 /// A word of a document, borrowed unless it is written with escapes.
@@ -105,6 +107,7 @@ impl<'r> Recorded<'r> {
             users: self.users,
             units: self.units,
             generations: self.generations,
+            left_out: self.left_out,
         };
         (state, paths)
     }
@@ -134,7 +137,7 @@ impl TryFrom<RecordedPath<'_>> for Owned {
             Some(RecordedAccess { mode, owner, group }) => {
                 let owner = owner.0.parse().map_err(|invalid: Invalid| invalid.to_string())?;
                 let group = group.0.parse().map_err(|invalid: Invalid| invalid.to_string())?;
-                Ok(Access { mode, owner, group })
+                Ok(Access { mode, owner, group, list: false })
             }
             None => Err(missing("access")),
         };

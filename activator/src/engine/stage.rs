@@ -14,11 +14,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::flush;
 use super::home;
-use super::journal::{Facts, Journal, Operation};
+use super::journal::{Facts, Journal, Operation, Replaced};
 use super::keep;
 use super::owners::Owners;
 use super::slots::{KEPT, ORIGINALS, SLOTS};
-use super::swap::name_of;
+use super::swap::{name_of, outdated};
 use super::target::Target;
 use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::{self, Directory, Walk};
@@ -71,6 +71,12 @@ impl Stager<'_> {
             let Some(to) = self.slots.parent(kept)? else { return Ok(()) };
             let keep = if matches!(operation.step, Step::Own { .. }) { keep::copy } else { keep::keep };
             keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
+            // By its name it may be another file than the one that was looked at.
+            if let Facts::Slot { replaced, .. } = &operation.facts
+                && walk::look(to.fd, name_of(kept)).map_err(failed)?.as_ref().map(Replaced::of) != *replaced
+            {
+                return Err(outdated(path));
+            }
             if kept.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
                 let meta = keep::describe(self.host, kept, path).map_err(failed)?;
                 if !self.at_once {
@@ -85,9 +91,10 @@ impl Stager<'_> {
         let name = name_of(&slot);
         let failed = |error: io::Error| host_file("stage the new content", &*slot, &error);
         match &operation.step {
-            Step::WriteFile { path, .. } => {
+            Step::WriteFile { path, .. } | Step::ChangeAccess { path, .. } => {
                 let Some(Entry::File(file)) = self.target.manifest.entries.get(path) else { return Ok(()) };
                 let staged = disk::open(directory.fd, name, Opening::New).map_err(failed)?;
+                disk::drop_lists(&staged).map_err(|errno| failed(errno.into()))?;
                 copy(self.target, file, &staged, path)?;
                 self.owners.take(&staged, &file.access, failed)?;
                 if !self.at_once {
@@ -159,7 +166,9 @@ const fn path_of(step: &Step) -> Option<&ManagedPath> {
 fn create_directory(directory: Directory<'_>, name: &str) -> io::Result<OwnedFd> {
     disk::make_directory(directory.fd, name, 0o700)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(directory.fd, name, flags, Bits::empty())?)
+    let created = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
+    disk::drop_lists(&created)?;
+    Ok(created)
 }
 
 /// Copies the content of a file from the closure, and makes sure that it is what the manifest says.

@@ -50,6 +50,9 @@ pub struct State {
     /// Who made each generation that is there, and from what.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub generations: BTreeMap<u64, Made>,
+    /// Paths that the last transaction left as they were, since somebody said so.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub left_out: BTreeSet<ManagedPath>,
 }
 
 impl Default for State {
@@ -68,6 +71,7 @@ impl Default for State {
             users: BTreeMap::new(),
             units: BTreeMap::new(),
             generations: BTreeMap::new(),
+            left_out: BTreeSet::new(),
         }
     }
 }

@@ -303,9 +303,10 @@ pub(super) fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-fn outdated(path: &str) -> Problem {
+/// Somebody else was faster.
+pub(super) fn outdated(path: &str) -> Problem {
     Problem::new(Code::PlanOutdated, "The host changed while the apply ran")
         .at(path)
         .because("somebody else changed or moved what stands there")
-        .help("plan again")
+        .help(format!("plan again; where somebody keeps changing it: leave it out with --force {path}"))
 }

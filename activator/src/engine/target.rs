@@ -1,5 +1,6 @@
 //! What a host should converge to: a manifest and the closure it belongs to.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use super::contents::Contents;
 use super::diff::Desired;
 use super::recovery_unit;
 use crate::digest;
+use crate::force::Force;
 use crate::host::profile::Profile;
 use crate::host::record::read_limited;
 use crate::manifest::{FileEntry, Manifest};
@@ -29,6 +31,8 @@ pub struct Target {
     pub number: Option<u64>,
     /// Contents of its files that came with it.
     pub contents: Arc<Contents>,
+    /// Paths that are left as they are, with all that is managed below them.
+    pub leave_out: BTreeSet<ManagedPath>,
 }
 
 /// A closure that a host could converge to. Its manifest is not looked into yet.
@@ -114,7 +118,7 @@ impl Offer {
             None => problem,
         })?;
         recovery_unit::take_over(&mut manifest);
-        Ok(Target { manifest, digest, closure, number, contents })
+        Ok(Target { manifest, digest, closure, number, contents, leave_out: BTreeSet::new() })
     }
 }
 
@@ -122,7 +126,14 @@ impl Target {
     /// As the pure part of the engine takes it.
     #[must_use]
     pub fn desired(&self) -> Desired<'_> {
-        Desired { manifest: &self.manifest, closure: &self.closure, number: self.number }
+        let Self { manifest, closure, number, leave_out, .. } = self;
+        Desired { manifest, closure, number: *number, leave_out }
+    }
+
+    /// The same, but for what is to be left as it is.
+    #[must_use]
+    pub fn without(self, force: &[Force]) -> Self {
+        Self { leave_out: force.iter().filter_map(Force::path).cloned().collect(), ..self }
     }
 
     /// The content of a file.

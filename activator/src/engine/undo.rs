@@ -9,7 +9,8 @@ use std::time::Instant;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::execute::{set_access, sync_directories};
+use super::access;
+use super::execute::sync_directories;
 use super::handlers;
 use super::journal::{self, Facts, Journal, Operation, Phase};
 use super::slots::{self, SLOTS};
@@ -164,8 +165,9 @@ impl Undoer<'_> {
                 }
             }
             (_, Facts::Slot { slot, staged, .. }) if swapping => self.slot(&operation.step, slot, *staged),
-            (Step::ChangeAccess { path, .. }, Facts::Access { uid, gid, mode }) if swapping => {
-                set_access(self.host, path, *uid, *gid, *mode)
+            (Step::ChangeAccess { path, .. }, before @ Facts::Access { .. }) if swapping => {
+                self.notes.extend(access::give_back(self.host, path, before)?);
+                Ok(())
             }
             (Step::SwitchProfile { .. }, Facts::Profile { begun }) if swapping => {
                 profile::switch_back(self.host, self.journal.before.as_ref(), *begun)

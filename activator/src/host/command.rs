@@ -1,9 +1,12 @@
 //! The runner of host tools: no shell, a clean environment, bounded output, a time limit.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Read, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,8 +16,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::fault::{self, Change, Subject};
 
-/// Where host tools are looked for.
-pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where host tools are looked for, as far as nobody but root can put a program there.
+const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// How much of each output stream is kept, in bytes: enough for `systemctl show` of thousands of units.
 const LIMIT: u64 = 4 * 1024 * 1024;
@@ -64,12 +67,25 @@ impl Finished {
     }
 }
 
+/// The `PATH` of host tools. What runs here runs as root: so on a host where a group may write to `/usr/local/bin`, what
+/// stands there does not count.
+#[must_use]
+pub fn path() -> &'static str {
+    static SAFE: OnceLock<String> = OnceLock::new();
+    SAFE.get_or_init(|| {
+        let is_roots = |directory: &&&str| {
+            fs::metadata(directory).is_ok_and(|found| found.uid() == 0 && found.mode() & 0o022 == 0)
+        };
+        PATH.iter().filter(is_roots).copied().collect::<Vec<_>>().join(":")
+    })
+}
+
 /// Runs a tool and waits for it.
 ///
 /// # Errors
 /// Where it could not be started.
 pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished> {
-    run_to_end(argv, None, limit, PATH, &|| false)
+    run_to_end(argv, None, limit, path(), &|| false)
 }
 
 /// Runs a tool that reads something, and waits for it.
@@ -77,7 +93,7 @@ pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished>
 /// # Errors
 /// Where it could not be started.
 pub fn run_with<S: AsRef<OsStr>>(argv: &[S], input: Vec<u8>, limit: Duration) -> io::Result<Finished> {
-    run_to_end(argv, Some(input), limit, PATH, &|| false)
+    run_to_end(argv, Some(input), limit, path(), &|| false)
 }
 
 /// Runs a program that is looked for in these places, and waits for it, unless it is called off meanwhile.

@@ -65,6 +65,15 @@ pub fn truncate(file: &File) -> io::Result<()> {
     file.set_len(0)
 }
 
+/// Makes a file this long; what it gains is a hole.
+///
+/// # Errors
+/// What the kernel says.
+pub fn resize(file: &File, size: u64) -> io::Result<()> {
+    fault::point(Change::Truncate, &[Subject::Fd(file.as_fd())])?;
+    file.set_len(size)
+}
+
 /// Writes a file or directory to the disk.
 ///
 /// # Errors
@@ -248,6 +257,21 @@ pub fn change_link_owner(directory: BorrowedFd<'_>, name: &str, uid: u32, gid: u
 pub fn change_times(directory: BorrowedFd<'_>, name: &str, times: &Timestamps) -> Result<(), Errno> {
     fault::point(Change::Times, &[Subject::In(directory, name.as_ref())])?;
     rustix::fs::utimensat(directory, name, times, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// Takes away access control lists, which directories may hand on to what is made in them.
+///
+/// # Errors
+/// What the kernel says.
+pub fn drop_lists(file: impl AsFd) -> Result<(), Errno> {
+    for name in [c"system.posix_acl_access", c"system.posix_acl_default"] {
+        match rustix::fs::fgetxattr_query(&file, name) {
+            Ok(0) | Err(Errno::NODATA | Errno::OPNOTSUPP) => continue,
+            _ => fault::point(Change::Attribute, &[Subject::Fd(file.as_fd())])?,
+        }
+        rustix::fs::fremovexattr(&file, name)?;
+    }
+    Ok(())
 }
 
 /// Sets an extended attribute of an open file.

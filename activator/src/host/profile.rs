@@ -10,7 +10,7 @@ use std::time::UNIX_EPOCH;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
-use super::command::PATH;
+use super::command;
 use super::{Host, disk, host_file};
 use crate::plan::Generation;
 use crate::problem::Problem;
@@ -22,7 +22,7 @@ pub const DIRECTORY: &str = "/nix/var/nix/profiles/nixfleet";
 /// Where commands of a fleet are looked for on a host, as `PATH` has it: in the profile, then where host tools are.
 #[must_use]
 pub fn search_path() -> String {
-    format!("{DIRECTORY}/system/sw/bin:{PATH}")
+    format!("{DIRECTORY}/system/sw/bin:{}", command::path())
 }
 /// The link to the generation in force.
 const CURRENT: &str = "system";

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::disk::{self, Opening, Writer};
 use super::record::read_limited;
+use super::walk::Walk;
 use super::{Host, clock, host_file};
 use crate::problem::Problem;
 use crate::report::Report;
@@ -75,6 +76,8 @@ impl Transcript {
             clear(host, &directory)?;
             disk::open(CWD, &self.lines, Opening::New).map(drop)
         };
+        // One that is there already may have been made by anybody.
+        Walk::of_root_alone(host).parent(&format!("{DIRECTORY}/{}", self.run))?;
         begin().map_err(|error| host_file("begin the transcript of a run in", DIRECTORY, &error))
     }
 

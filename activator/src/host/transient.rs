@@ -32,6 +32,8 @@ impl Transient {
         let program = env::current_exe().map_err(|error| not_started(&name).because(error))?;
         let shown = program.to_string_lossy();
         let starter = Command::new("systemd-run")
+            .env_clear()
+            .env("PATH", command::path())
             .args(["--quiet", "--collect", "--no-ask-password", "--service-type=exec"])
             .arg(format!("--unit={name}"))
             .arg(format!("--description=NixFleet changes this host (run {run})"))

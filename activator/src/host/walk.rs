@@ -1,7 +1,7 @@
 //! Directories opened component by component, never through a link, and only where nobody else may write.
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, StatxFlags};
 use rustix::io::Errno;
@@ -32,6 +32,8 @@ enum Groups {
 struct Level {
     name: String,
     fd: OwnedFd,
+    /// Names in it are root's alone to change, or a group's of the system.
+    is_roots: bool,
 }
 
 /// A directory that is open.
@@ -39,6 +41,9 @@ struct Level {
 pub struct Directory<'w> {
     /// The open directory.
     pub fd: BorrowedFd<'w>,
+    /// Whether nobody but root could put something else in the place of what stands in it, or of a directory on the way to it.
+    /// A group of the system counts as root does.
+    pub is_roots: bool,
 }
 
 /// A filesystem and the mount that leads to it: the kernel renames nothing from one mount to another, be they of the
@@ -50,7 +55,13 @@ pub struct Place {
     mount: u64,
 }
 
-impl Directory<'_> {
+impl<'w> Directory<'w> {
+    /// One of which only this is known.
+    #[must_use]
+    pub const fn of(fd: BorrowedFd<'w>) -> Self {
+        Self { fd, is_roots: false }
+    }
+
     /// Where it is.
     ///
     /// # Errors
@@ -68,7 +79,7 @@ impl<'h> Walk<'h> {
         Self { host, trusted: Groups::OfTheSystem, open: Vec::new(), at: String::new() }
     }
 
-    /// A walk on which no group is trusted.
+    /// A walk on which no group is trusted, and no owner but root.
     #[must_use]
     pub const fn of_root_alone(host: &'h Host) -> Self {
         Self { host, trusted: Groups::None, open: Vec::new(), at: String::new() }
@@ -116,10 +127,15 @@ impl<'h> Walk<'h> {
                 Err(errno) => return Err(host_file("open the directory", path(), &errno.into())),
             };
             let stat = rustix::fs::fstat(&fd).map_err(|errno| host_file("look at", path(), &errno.into()))?;
-            if !is_closed(&stat) && !is_group_trusted(&mut self.trusted, self.host, &fd, &stat) {
+            let is_safe = match self.trusted {
+                Groups::None => is_closed(&stat) && is_ours(&stat),
+                _ => is_closed(&stat) || is_group_trusted(&mut self.trusted, self.host, &fd, &stat),
+            };
+            if !is_safe {
                 return Err(open_to_others(&stat, &path()));
             }
-            self.open.push(Level { name: names[depth].to_owned(), fd });
+            let is_roots = is_ours(&stat) && stat.st_mode & 0o002 == 0;
+            self.open.push(Level { name: names[depth].to_owned(), fd, is_roots });
         }
         if self.open.len() == names.len() {
             self.at.push_str(directory);
@@ -128,7 +144,8 @@ impl<'h> Walk<'h> {
     }
 
     fn last(&self) -> Directory<'_> {
-        Directory { fd: self.open.last().map_or(self.host.root_fd.as_fd(), |level| level.fd.as_fd()) }
+        let fd = self.open.last().map_or(self.host.root_fd.as_fd(), |level| level.fd.as_fd());
+        Directory { fd, is_roots: self.open.iter().all(|level| level.is_roots) }
     }
 }
 
@@ -162,6 +179,11 @@ const fn is_closed(stat: &Stat) -> bool {
     stat.st_mode & 0o022 == 0 || sticky_of_root
 }
 
+/// Whether it belongs to root, or to who runs this.
+fn is_ours(stat: &Stat) -> bool {
+    stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
+}
+
 /// Whether only root and a group of the system's may write to a directory, as to `/var/log` on Ubuntu: that is for
 /// services of the host, and root decides which those are.
 fn is_group_trusted(trusted: &mut Groups, host: &Host, directory: &OwnedFd, stat: &Stat) -> bool {
@@ -185,9 +207,10 @@ fn largest_system_group(host: &Host) -> u32 {
     values.next().unwrap_or(999)
 }
 
-fn has_list(directory: &OwnedFd) -> bool {
-    let mut value = [0_u8; 1024];
-    let length = rustix::fs::fgetxattr(directory, c"system.posix_acl_access", &mut value[..]);
+/// Whether an access control list says more about a file or directory than its mode.
+#[must_use]
+pub fn has_list(file: impl AsFd) -> bool {
+    let length = rustix::fs::fgetxattr_query(file, c"system.posix_acl_access");
     !matches!(length, Ok(0) | Err(Errno::NODATA | Errno::OPNOTSUPP))
 }
 

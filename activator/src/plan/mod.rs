@@ -34,6 +34,9 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// Reasons why an apply would refuse before touching anything.
     pub problems: Vec<Problem>,
+    /// What an apply would leave as it is, since it was told to, though it is not as it should be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Warning>,
     /// What an apply would do all the same, though it may not be what was meant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,

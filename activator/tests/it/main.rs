@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_raw_string_hashes)]
 
 mod accounts;
+mod attackers;
 mod build;
 mod clock;
 mod damage;

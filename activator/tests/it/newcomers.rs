@@ -29,7 +29,7 @@ fn web(validate: &Value) -> Value {
         "directories": [of_web(directory("/srv/web", "2750"))],
         "files": [
             with(secret, "validate", validate.clone()),
-            with(of_web(file("/srv/web/tool", Some("#!/bin/sh\n"))), "mode", "6755"),
+            with(of_web(file("/srv/tool", Some("#!/bin/sh\n"))), "mode", "6755"),
             with(with(file("/etc/shared", Some("ours\n")), "group", "web"), "onConflict", "backup"),
             with(with(file("/etc/number", Some("by number\n")), "owner", "990"), "mode", "0640"),
             file("/etc/plain", Some("plain\n")),
@@ -74,7 +74,7 @@ fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
     };
     assert_eq!(access("/etc/secret"), (990, 991, 0o400));
     assert_eq!(access("/srv/web"), (990, 991, 0o2750));
-    assert_eq!(access("/srv/web/tool"), (990, 991, 0o6755));
+    assert_eq!(access("/srv/tool"), (990, 991, 0o6755));
     assert_eq!(access("/etc/shared"), (superuser, 991, 0o644));
     assert_eq!(room.plan(&closure)["steps"], json!([]));
 }

@@ -32,5 +32,5 @@ impl Terms<'_> {
 
 /// Overruled objections as the activator takes them.
 pub fn force_flags(force: &[Force]) -> impl Iterator<Item = String> {
-    force.iter().map(|force| format!("--force={}", force.as_str()))
+    force.iter().map(|force| format!("--force={force}"))
 }

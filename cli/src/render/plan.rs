@@ -77,7 +77,11 @@ pub fn plans<E>(
 }
 
 fn is_worth_showing(plan: &Plan) -> bool {
-    !plan.steps.is_empty() || !plan.problems.is_empty() || !plan.drift.is_empty() || !plan.warnings.is_empty()
+    !plan.steps.is_empty()
+        || !plan.problems.is_empty()
+        || !plan.drift.is_empty()
+        || !plan.warnings.is_empty()
+        || !plan.left_out.is_empty()
 }
 
 fn heading(group: &Group) -> String {
@@ -132,6 +136,10 @@ fn body(plan: &Plan, verbose: bool) -> String {
     let warnings = plan.warnings.iter().map(|warning| {
         format!("{} {}: {}", paint(YELLOW, "!"), clean(&warning.subject), clean(&warning.what))
     });
+    let left_out = plan
+        .left_out
+        .iter()
+        .map(|left| format!("{} {}: {}", paint(YELLOW, "!"), clean(&left.subject), clean(&left.what)));
     let problems = plan.problems.iter().map(|problem| {
         format!("{} {}", paint(RED, "✗"), clean(&problem.to_string()).replace('\n', "\n    "))
     });
@@ -142,6 +150,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
         ("commands", section(is_command)),
         ("units", section(is_unit)),
         ("not as the last apply left it", drift.collect()),
+        ("left as it is", left_out.collect()),
         ("warnings", warnings.collect()),
         ("in the way", problems.collect()),
     ];
@@ -318,6 +327,9 @@ fn access_change(before: &Access, after: &Access) -> String {
     }
     if (&before.owner, &before.group) != (&after.owner, &after.group) {
         parts.push(format!("owner {}:{} → {}:{}", before.owner, before.group, after.owner, after.group));
+    }
+    if before.list && !after.list {
+        parts.push("without its access control list".to_owned());
     }
     parts.join(", ")
 }

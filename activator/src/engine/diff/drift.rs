@@ -48,11 +48,16 @@ pub(super) fn drift(thing: &Thing, found: &Found) -> Option<String> {
     }
 }
 
+fn list(access: &Access) -> String {
+    if access.list { "some" } else { "none" }.to_owned()
+}
+
 pub(super) fn access_drift(was: &Access, is: &Access) -> String {
     let pairs = [
         ("mode", was.mode.to_string(), is.mode.to_string()),
         ("owner", was.owner.to_string(), is.owner.to_string()),
         ("group", was.group.to_string(), is.group.to_string()),
+        ("access control list", list(was), list(is)),
     ];
     let changes =
         pairs.iter().filter(|(_, was, is)| was != is).map(|(what, was, is)| format!("{what} {was} → {is}"));

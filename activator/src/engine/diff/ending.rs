@@ -33,7 +33,7 @@ impl Differ<'_> {
                 Found::Directory { access, .. },
                 Thing::Directory { access: left, .. },
                 Origin::Existed { access: was },
-            ) if access == left && access != was => {
+            ) if access == left && access != was && self.may_change_in_place(path, access, was) => {
                 Step::ChangeAccess { path: path.clone(), before: access.clone(), after: was.clone() }
             }
             (Found::Directory { .. }, Thing::Directory { .. }, Origin::Original { .. }) => {
@@ -47,6 +47,14 @@ impl Differ<'_> {
                     Some(what) => release(&format!("the directory is not empty: {what}")),
                 }
             }
+            (
+                Found::Directory { access, .. },
+                Thing::Directory { access: left, .. },
+                Origin::Existed { access: was },
+            ) if access == left && access != was => release(
+                "it was there before it was managed, and keeps its mode and owner, since others may exchange it for \
+                 another one",
+            ),
             (Found::Directory { .. }, Thing::Directory { .. }, Origin::Existed { .. }) => {
                 release("it was there before it was managed")
             }

@@ -65,6 +65,7 @@ impl Differ<'_> {
             mode: self.observed.homes.mode.unwrap_or(Mode::DIRECTORY),
             owner: user.name.clone(),
             group: group.unwrap_or_else(|| user.group.clone()),
+            list: false,
         }
     }
 

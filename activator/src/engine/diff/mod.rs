@@ -4,8 +4,10 @@ mod accounts;
 mod commands;
 mod drift;
 mod ending;
+mod exposure;
 mod homes;
 mod ids;
+mod left_out;
 mod paths;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,8 @@ pub struct Desired<'a> {
     pub closure: &'a str,
     /// The number of the generation, where one that exists is wanted back.
     pub number: Option<u64>,
+    /// Paths that are left as they are, with all that is managed below them.
+    pub leave_out: &'a BTreeSet<ManagedPath>,
 }
 
 /// What would be done and why it might be refused.
@@ -40,6 +44,8 @@ pub struct Diff {
     pub drift: Vec<Drift>,
     /// Why an apply would refuse.
     pub problems: Vec<Problem>,
+    /// What is left as it is, and why it would not have been.
+    pub left_out: Vec<Warning>,
     /// What may not be what was meant.
     pub warnings: Vec<Warning>,
 }
@@ -53,6 +59,8 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         observed,
         in_force: state.closure.as_deref() == Some(desired.closure),
         returns: desired.number.is_some(),
+        leave_out: desired.leave_out,
+        left_out: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
         warnings: Vec::new(),
@@ -80,7 +88,8 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         .chain(units.reload)
         .chain(accounts.end)
         .collect();
-    Diff { steps, drift: differ.drift, problems: differ.problems, warnings: differ.warnings }
+    let Differ { drift, problems, left_out, warnings, .. } = differ;
+    Diff { steps, drift, problems, left_out, warnings }
 }
 
 /// Where the three meet. Collects what is found on the way.
@@ -92,6 +101,8 @@ struct Differ<'a> {
     in_force: bool,
     /// A generation that was in force once is wanted back.
     returns: bool,
+    leave_out: &'a BTreeSet<ManagedPath>,
+    left_out: Vec<Warning>,
     drift: Vec<Drift>,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,

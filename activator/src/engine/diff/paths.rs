@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Differ;
 use super::drift::{access_drift, drift, is_wanted, keep_edited};
+use super::exposure::changes_hands;
 use crate::engine::observe::{Found, directories_above};
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
@@ -55,26 +56,21 @@ impl Differ<'_> {
         let explicit = manifest.entries.iter().map(|(path, entry)| (path, Wanted::Entry(entry)));
         let homes = homes.iter().map(|(path, access)| (path, Wanted::Home(access)));
         for (path, wanted) in explicit.chain(implicit).chain(homes).collect::<BTreeMap<_, _>>() {
-            if let Wanted::Entry(_) = wanted
-                && let Some(reserved) = self.newly_reserved(path)
-            {
-                self.problems.push(reserved.refuses(path).at(path));
-                continue;
-            }
-            match wanted {
-                Wanted::Entry(Entry::Directory(access)) => self.directory(path, access, &mut steps),
-                Wanted::Entry(entry) => self.content(path, entry, &mut steps),
-                Wanted::Implicit => self.implicit_directory(path, &mut steps),
-                Wanted::Home(access) => {
-                    self.becoming.insert(path.clone());
-                    steps.directories.push(Step::CreateHome { path: path.clone(), access: access.clone() });
-                }
+            if self.is_left_out(path) {
+                self.leave_out(path, |differ, steps| differ.wanted(path, wanted, steps));
+            } else {
+                self.wanted(path, wanted, &mut steps);
             }
         }
         let state = self.state;
         for (path, owned) in state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path)) {
             let stays = needed.contains(path) && !matches!(owned.origin, Origin::Existed { .. });
-            if !stays {
+            if stays || self.is_above_left_out(path) {
+                continue;
+            }
+            if self.is_left_out(path) {
+                self.leave_out(path, |differ, steps| differ.end(path, owned, steps));
+            } else {
                 self.end(path, owned, &mut steps);
             }
         }
@@ -84,6 +80,24 @@ impl Differ<'_> {
         steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
         self.check_owners();
         steps
+    }
+
+    /// What becomes of a path that is wanted.
+    fn wanted(&mut self, path: &ManagedPath, wanted: Wanted<'_>, steps: &mut PathSteps) {
+        if let Wanted::Entry(_) = wanted
+            && let Some(reserved) = self.newly_reserved(path)
+        {
+            return self.problems.push(reserved.refuses(path).at(path));
+        }
+        match wanted {
+            Wanted::Entry(Entry::Directory(access)) => self.directory(path, access, steps),
+            Wanted::Entry(entry) => self.content(path, entry, steps),
+            Wanted::Implicit => self.implicit_directory(path, steps),
+            Wanted::Home(access) => {
+                self.becoming.insert(path.clone());
+                steps.directories.push(Step::CreateHome { path: path.clone(), access: access.clone() });
+            }
+        }
     }
 
     /// Why a path may not come under management, if so. One that is managed already, or was in an earlier generation,
@@ -102,7 +116,7 @@ impl Differ<'_> {
                     let implicit = matches!(owned.thing, Thing::Directory { implicit: true, .. });
                     !implicit && !matches!(owned.origin, Origin::Existed { .. }) && found.is(&owned.thing)
                 });
-                if asked_for && *before != access {
+                if asked_for && *before != access && self.may_change_in_place(path, before, &access) {
                     let (path, before) = (path.clone(), before.clone());
                     steps.directories.push(Step::ChangeAccess { path, before, after: access });
                 }
@@ -117,15 +131,20 @@ impl Differ<'_> {
     fn directory(&mut self, path: &ManagedPath, access: &Access, steps: &mut PathSteps) {
         let owned = self.state.paths.get(path);
         match self.found(path) {
-            Found::Directory { access: found, .. } => {
+            Found::Directory { access: found, holds } => {
                 if let Some(Owned { thing: Thing::Directory { access: left, .. }, .. }) = owned
                     && left != found
                 {
                     self.drifted(path, access_drift(left, found));
                 }
-                if found != access {
+                if found != access && self.may_change_in_place(path, found, access) {
                     let (before, after) = (found.clone(), access.clone());
                     steps.directories.push(Step::ChangeAccess { path: path.clone(), before, after });
+                } else if found != access {
+                    match holds.first() {
+                        None => self.exchange_directory(path, access, steps),
+                        Some(held) => self.problems.push(changes_hands(path, found, access, held)),
+                    }
                 } else if owned.is_none() {
                     steps.directories.push(Step::Own { path: path.clone(), keep: Keep::Original });
                 }
@@ -141,6 +160,13 @@ impl Differ<'_> {
                 "something else that is not ours stands there",
             )),
         }
+    }
+
+    /// A new directory in the place of an empty one.
+    fn exchange_directory(&mut self, path: &ManagedPath, access: &Access, steps: &mut PathSteps) {
+        let before = self.found(path).view();
+        let (path, access, keep) = (path.clone(), access.clone(), Keep::Nothing);
+        steps.directories.push(Step::CreateDirectory { path, access, implicit: false, before, keep });
     }
 
     /// A directory where nothing stands, or where a file or link of ours makes way.
@@ -168,8 +194,16 @@ impl Differ<'_> {
     }
 
     fn content(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
+        if let Entry::File(file) = entry
+            && let Some(problem) = self.set_id_objection(path, file)
+        {
+            return self.problems.push(problem);
+        }
         let found = self.found(path);
         let owned = self.state.paths.get(path);
+        if self.in_force && self.state.left_out.contains(path) && !is_wanted(found, entry) {
+            self.drifted(path, "left out of the last apply");
+        }
         let keep = match (found, owned) {
             (Found::Unreachable(problem), _) => return self.problems.push(problem.clone()),
             (Found::Other, _) => {

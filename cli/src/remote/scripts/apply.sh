@@ -13,6 +13,7 @@ NIXFLEET_REVISION=$4
 export NIXFLEET_REVISION
 shift 4
 [ -d /run/nixfleet ] || mkdir -m 0700 /run/nixfleet || exit
+[ -O /run/nixfleet ] && [ ! -L /run/nixfleet ] || { echo "/run/nixfleet belongs to somebody else" >&2; exit 1; }
 [ -d "$roots" ] || mkdir -p "$roots" || exit
 trap "rm -f \"$root\" \"$run.closure\" \"$run.said\"" EXIT
 ln -s "$closure" "$run.closure" && ln -s "$run.closure" "$root" || exit

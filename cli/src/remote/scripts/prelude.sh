@@ -2,7 +2,8 @@
 # Runs first on every host. Each program that a script starts costs the host about a millisecond of its processor, so as few
 # are started as can be.
 set -u
-PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Some of what runs here becomes root: first come places that only root can write to, whatever a login says.
+PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH"
 # What programs complain of is told apart by its words.
 LC_ALL=C.UTF-8
 export LC_ALL
@@ -13,8 +14,11 @@ as_root() {
   if [ "${uid:-$(id -u)}" -eq 0 ]; then "$@"; else sudo -n -- "$@"; fi
 }
 
-store=$(command -v nix-store) || store=/nix/var/nix/profiles/default/bin/nix-store
-[ -x "$store" ] || store=none
+# Nix's own installer puts it into a profile of root's, distributions where all programs are.
+store=none
+for _directory in /nix/var/nix/profiles/default/bin /run/current-system/sw/bin /usr/local/bin /usr/bin; do
+  [ -x "$_directory/nix-store" ] && store=$_directory/nix-store && break
+done
 
 # $1: the activator of the host, or none where that is of no interest. The line of facts is where the answer
 # begins; what the login shell may have said before is noise.

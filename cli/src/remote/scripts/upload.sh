@@ -3,11 +3,20 @@
 # manifest and the contents that --parts tells of.
 size=$1 closure=$2
 shift 2
-directory=$(mktemp -d) || exit
-trap 'rm -rf "$directory" "${other:-}"' EXIT
+program=
+trap 'rm -rf "${directory:-}" "${other:-}"' EXIT
 trap 'exit 129' HUP INT TERM
-program=$directory/nixfleet-activate
-head -c "$size" >"$program" && chmod 0700 "$program" || exit
+
+# The input comes only once: room for it is taken before any of it is read. Other users may have filled /tmp.
+for place in /tmp /var/tmp; do
+  directory=$(mktemp -d "$place/nixfleet.XXXXXXXXXX") || continue
+  program=$directory/nixfleet-activate
+  why=$(head -c "$size" /dev/zero 2>&1 >"$program") && break
+  rm -rf "$directory"
+  program=
+done
+[ -n "$program" ] || { printf '%s\n' "${why:-}" >&2; exit 1; }
+head -c "$size" 1<>"$program" && chmod 0700 "$program" || exit
 
 # /tmp may be mounted noexec.
 if ! "$program" --version >/dev/null 2>&1; then

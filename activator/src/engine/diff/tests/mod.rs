@@ -7,7 +7,7 @@ mod unit_limits;
 mod unit_names;
 mod units;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use expect_test::Expect;
 use serde_json::{Value, json};
@@ -50,7 +50,8 @@ fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
     let intent = build::parse::intent(intent).unwrap();
     let manifest = build::compile::compile(&intent).unwrap().manifest;
     let contents = std::sync::Arc::default();
-    Target { manifest, digest: closure.to_owned(), closure: closure.to_owned(), number: None, contents }
+    let (digest, closure, leave_out) = (closure.to_owned(), closure.to_owned(), BTreeSet::new());
+    Target { manifest, digest, closure, number: None, contents, leave_out }
 }
 
 /// A host in memory, on which a target is in force and its enabled units run.

@@ -1,0 +1,303 @@
+//! What somebody without rights on a host can put in the way, in places that are theirs.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FallocateFlags, XattrFlags, fallocate};
+use serde_json::{Value, json};
+
+use crate::room::{PROGRAM, Room, directory, file, with};
+
+const ADA: u32 = 1000;
+
+/// A host on which ada has a home.
+fn room() -> Room {
+    let room = Room::new();
+    let passwd =
+        room.read("/etc/passwd") + "ada:x:1000:1000::/home/ada:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n";
+    let group = room.read("/etc/group") + "ada:x:1000:\nbob:x:1001:\n";
+    room.write("/etc/passwd", &passwd);
+    room.write("/etc/group", &group);
+    fs::create_dir_all(room.path("/home/ada")).unwrap();
+    give(&room, "/home/ada", ADA, 0o755);
+    room
+}
+
+fn give(room: &Room, path: &str, uid: u32, mode: u32) {
+    chown(room.path(path), Some(uid), Some(uid)).unwrap();
+    room.chmod(path, mode);
+}
+
+fn of_ada(value: Value) -> Value {
+    with(with(value, "owner", "ada"), "group", "ada")
+}
+
+/// Owner and mode.
+fn rights(room: &Room, path: &str) -> (u32, u32) {
+    let found = room.path(path).symlink_metadata().unwrap();
+    (found.uid(), found.mode() & 0o7777)
+}
+
+#[test]
+fn a_file_that_changes_hands_is_another_one() {
+    let room = room();
+    let path = "/home/ada/tool";
+    room.applied(&room.closure("1", &json!({ "files": [of_ada(file(path, Some("#!/bin/sh\n")))] })), "ok");
+    // Whatever has a second name now, or is open, does not get what the name gets.
+    fs::hard_link(room.path(path), room.path("/home/ada/mine")).unwrap();
+    let inode = room.path(path).metadata().unwrap().ino();
+    let roots = with(file(path, Some("#!/bin/sh\n")), "mode", "0755");
+    let second = room.closure("2", &json!({ "files": [roots] }));
+    assert_eq!(room.plan(&second)["steps"][0]["step"], "changeAccess");
+    room.applied(&second, "ok");
+    assert_eq!((rights(&room, path), rights(&room, "/home/ada/mine")), ((0, 0o755), (ADA, 0o644)));
+    assert_ne!(room.path(path).metadata().unwrap().ino(), inode);
+    // And back.
+    room.run(&["rollback", "--to", "1"]);
+    assert_eq!((rights(&room, path), rights(&room, "/home/ada/mine")), ((ADA, 0o644), (ADA, 0o644)));
+}
+
+#[test]
+fn nothing_gets_a_set_id_bit_where_somebody_else_may_rename_it() {
+    let room = room();
+    let set_id = |path: &str| with(file(path, Some("x")), "mode", "4755");
+    for (name, path) in [("1a", "/home/ada/su"), ("1b", "/home/ada/bin/su")] {
+        let report = room.applied(&room.closure(name, &json!({ "files": [set_id(path)] })), "blocked");
+        assert_eq!(report["problem"]["code"], "NF-410", "{report}");
+        assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename it"), "{report}");
+    }
+    // Nor where that comes with the same change.
+    let owned =
+        json!({ "files": [set_id("/srv/a/su")], "directories": [of_ada(directory("/srv/a", "0755"))] });
+    room.applied(&room.closure("2", &owned), "blocked");
+    room.applied(&room.closure("3", &json!({ "files": [set_id("/usr/local/bin/su")] })), "ok");
+    assert_eq!(rights(&room, "/usr/local/bin/su"), (0, 0o4755));
+}
+
+#[test]
+fn a_directory_that_somebody_else_may_rename_changes_hands_only_when_it_is_empty() {
+    let room = room();
+    let path = "/home/ada/data";
+    let wanted = |value: Value| json!({ "directories": [value] });
+    // A directory of root's could be put there by its name.
+    fs::create_dir_all(room.path(path)).unwrap();
+    room.write("/home/ada/data/secret", "x");
+    give(&room, path, 0, 0o700);
+    let adas = room.closure("1", &wanted(of_ada(directory(path, "0755"))));
+    let report = room.applied(&adas, "blocked");
+    assert_eq!(report["problem"]["code"], "NF-410", "{report}");
+    assert_eq!(rights(&room, path), (0, 0o700));
+    let open = room.closure("2", &wanted(directory(path, "0755")));
+    assert_eq!(room.applied(&open, "blocked")["problem"]["code"], "NF-410");
+    // An empty one is replaced, and comes back.
+    fs::remove_file(room.path("/home/ada/data/secret")).unwrap();
+    let inode = room.path(path).metadata().unwrap().ino();
+    room.applied(&adas, "ok");
+    assert_eq!(rights(&room, path), (ADA, 0o755));
+    assert_ne!(room.path(path).metadata().unwrap().ino(), inode);
+    // What is ada's own gets what ada could have given it.
+    room.write("/home/ada/data/notes", "x");
+    let closed = room.closure("3", &wanted(of_ada(directory(path, "0700"))));
+    room.applied(&closed, "ok");
+    assert_eq!(rights(&room, path), (ADA, 0o700));
+    // Under the directories of root's all is as ever.
+    fs::create_dir_all(room.path("/srv/data/inside")).unwrap();
+    room.applied(&room.closure("4", &wanted(of_ada(directory("/srv/data", "0750")))), "ok");
+    assert_eq!(rights(&room, "/srv/data"), (ADA, 0o750));
+}
+
+#[test]
+fn what_somebody_makes_large_is_neither_read_nor_kept() {
+    let room = room();
+    let path = "/home/ada/notes";
+    let sparse = File::create(room.path(path)).unwrap();
+    sparse.set_len(15 << 40).unwrap_or_else(|_| sparse.set_len(1 << 40).unwrap());
+    give(&room, path, ADA, 0o644);
+    let wanted = with(of_ada(file(path, Some("mine\n"))), "onConflict", "backup");
+    let closure = room.closure("1", &json!({ "files": [wanted, file("/etc/fix", Some("x"))] }));
+    let began = Instant::now();
+    let plan = room.plan(&closure);
+    // To read it would take hours.
+    assert!(began.elapsed() < Duration::from_secs(60));
+    let problem = &plan["problems"][0];
+    assert_eq!((&problem["code"], &problem["where"]), (&json!("NF-405"), &json!(path)), "{plan:#}");
+    assert!(problem["why"].as_str().unwrap().contains("belongs to `ada`"), "{plan:#}");
+    assert_eq!(room.applied(&closure, "blocked")["problem"]["where"], path);
+
+    // One that is not too large is kept, with its holes.
+    sparse.set_len(32 << 20).unwrap();
+    sparse.write_at(b"middle", 16 << 20).unwrap();
+    sparse.write_at(b"end", (32 << 20) - 3).unwrap();
+    room.applied(&closure, "ok");
+    let kept = fs::read_dir(room.path("/var/lib/nixfleet/originals")).unwrap().next().unwrap().unwrap();
+    let kept = kept.path().join("content").metadata().unwrap();
+    assert_eq!((kept.len(), kept.uid()), (32 << 20, ADA));
+    assert!(kept.blocks() * 512 < 1 << 20, "{} blocks", kept.blocks());
+}
+
+/// Where the filesystem is another one, a copy is made.
+#[test]
+fn a_copy_has_the_holes_of_what_it_is_a_copy_of() {
+    let room = room();
+    let path = "/etc/sparse";
+    room.write(path, "");
+    let sparse = File::options().write(true).open(room.path(path)).unwrap();
+    sparse.set_len(64 << 20).unwrap();
+    sparse.write_at(b"middle", 16 << 20).unwrap();
+    fallocate(&sparse, FallocateFlags::empty(), 20 << 20, 4096).unwrap();
+    drop(sparse);
+    let content = fs::read(room.path(path)).unwrap();
+    let source = room.path("/source");
+    fs::write(&source, &content).unwrap();
+    // It is as wanted already: what becomes the original is a copy, since it stays where it is.
+    let wanted = with(with(file(path, None), "source", source.to_str().unwrap()), "onConflict", "backup");
+    room.applied(&room.closure("1", &json!({ "files": [wanted] })), "ok");
+    let kept = fs::read_dir(room.path("/var/lib/nixfleet/originals")).unwrap().next().unwrap().unwrap();
+    let kept = kept.path().join("content");
+    assert_eq!(fs::read(&kept).unwrap(), content);
+    assert!(kept.metadata().unwrap().blocks() * 512 < 1 << 20);
+}
+
+#[test]
+fn one_path_that_somebody_holds_is_left_out_and_nothing_else() {
+    let room = room();
+    let path = "/home/ada/profile";
+    let lists =
+        |text: &str| json!({ "files": [of_ada(file(path, Some(text))), file("/etc/fix", Some(text))] });
+    let first = room.closure("1", &lists("one\n"));
+    room.applied(&first, "ok");
+    // A pipe in its place.
+    fs::remove_file(room.path(path)).unwrap();
+    let pipe = Command::new("mkfifo").arg(room.path(path)).status().unwrap();
+    assert!(pipe.success());
+    let second = room.closure("2", &lists("two\n"));
+    let report = room.applied(&second, "blocked");
+    assert_eq!(report["problem"]["where"], path, "{report}");
+    let plan = room.run(&["plan", "--json", "--closure", &second, "--force", path]);
+    let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
+    assert_eq!((&plan["leftOut"][0]["subject"], &plan["problems"]), (&json!(path), &json!([])), "{plan:#}");
+    let report = room.run(&["apply", "--json", "--closure", &second, "--force", path]);
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!((&report["outcome"], &report["reasonCode"]), (&json!("partial"), &json!("paths-left-out")));
+    assert_eq!(room.read("/etc/fix"), "two\n");
+    // It is not forgotten.
+    let status = room.run(&["status", "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["current"]["number"], 2);
+    assert_eq!(status["drift"][0]["subject"], path, "{status:#}");
+    assert_eq!(room.applied(&second, "blocked")["problem"]["where"], path);
+    // When the way is free, it gets what it should have.
+    fs::remove_file(room.path(path)).unwrap();
+    room.applied(&second, "ok");
+    assert_eq!((room.read(path).as_str(), rights(&room, path)), ("two\n", (ADA, 0o644)));
+    let state = room.read("/var/lib/nixfleet/state.json");
+    assert!(!state.contains("leftOut"), "{state}");
+}
+
+/// All that stands in a directory that cannot be trusted is left out with it, and stays on record.
+#[test]
+fn a_directory_that_is_left_out_is_left_out_with_what_stands_in_it() {
+    let room = room();
+    let lists = |text: &str| {
+        json!({
+            "directories": [of_ada(directory("/home/ada/app", "0755"))],
+            "files": [of_ada(file("/home/ada/app/a", Some(text))), file("/etc/fix", Some(text))],
+        })
+    };
+    room.applied(&room.closure("1", &lists("one\n")), "ok");
+    room.chmod("/home/ada/app", 0o777);
+    for (name, lists) in [("2", lists("two\n")), ("3", json!({ "files": [file("/etc/fix", Some("three"))] }))]
+    {
+        let closure = room.closure(name, &lists);
+        let report = room.run(&["apply", "--json", "--closure", &closure, "--force", "/home/ada/app"]);
+        let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+        assert_eq!(report["outcome"], "partial", "{report:#}");
+        assert_eq!(room.read("/home/ada/app/a"), "one\n");
+    }
+    room.chmod("/home/ada/app", 0o755);
+    room.applied(&room.closure("4", &json!({ "files": [file("/etc/fix", Some("three"))] })), "ok");
+    assert!(!room.path("/home/ada/app").exists());
+}
+
+/// The owner and bob write, the group and all others read.
+const LIST: &[u8] = &[
+    2, 0, 0, 0, // version
+    1, 0, 6, 0, 255, 255, 255, 255, // owner
+    2, 0, 6, 0, 233, 3, 0, 0, // user 1001
+    4, 0, 4, 0, 255, 255, 255, 255, // group
+    16, 0, 6, 0, 255, 255, 255, 255, // mask
+    32, 0, 4, 0, 255, 255, 255, 255, // others
+];
+
+#[test]
+fn no_access_control_list_says_more_than_the_mode() {
+    let room = room();
+    let set = |path: &str, name: &std::ffi::CStr| {
+        rustix::fs::setxattr(room.path(path), name, LIST, XattrFlags::empty()).unwrap();
+    };
+    let has = |path: &str, name: &std::ffi::CStr| {
+        rustix::fs::getxattr(room.path(path), name, &mut [0_u8; 256][..]).is_ok()
+    };
+    let (access, default) = (c"system.posix_acl_access", c"system.posix_acl_default");
+    // Neither the directory's nor that of our own is handed on.
+    set("/home/ada", default);
+    fs::create_dir_all(room.path("/var/lib/nixfleet")).unwrap();
+    room.chmod("/var/lib/nixfleet", 0o700);
+    set("/var/lib/nixfleet", default);
+    let lists = json!({
+        "files": [of_ada(with(file("/home/ada/a", Some("x")), "mode", "0640")), file("/etc/a", Some("x"))],
+        "directories": [of_ada(directory("/home/ada/d", "0770"))],
+    });
+    let first = room.closure("1", &lists);
+    room.applied(&first, "ok");
+    for path in ["/home/ada/a", "/etc/a", "/home/ada/d"] {
+        assert!(!has(path, access) && !has(path, default), "{path}");
+    }
+    // One that somebody adds is a change like any other.
+    set("/etc/a", access);
+    let plan = room.plan(&first);
+    assert_eq!(plan["drift"][0]["what"], "mode 0644 → 0664, access control list none → some", "{plan:#}");
+    room.applied(&first, "ok");
+    assert!(!has("/etc/a", access));
+    room.applied(&first, "unchanged");
+}
+
+/// An operator who has gone waits for no answer.
+#[test]
+fn a_plan_ends_with_the_reader_of_its_answer() {
+    let room = room();
+    let path = "/etc/endless";
+    room.write(path, "");
+    // Of a file of root's there is no limit, and this one takes days.
+    let sparse = File::options().write(true).open(room.path(path)).unwrap();
+    sparse.set_len(15 << 40).unwrap_or_else(|_| sparse.set_len(1 << 40).unwrap());
+    let closure = room.closure("1", &json!({ "files": [file(path, Some("x"))] }));
+    let mut plan = Command::new(PROGRAM)
+        .args(["plan", "--json", "--closure", &closure, "--root"])
+        .arg(room.path("/"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(plan.stdout.take());
+    assert_eq!(plan.wait().unwrap().code(), Some(2));
+}
+
+#[test]
+fn what_nixfleet_keeps_is_roots_alone() {
+    for (path, uid, mode) in
+        [("/var/lib/nixfleet", ADA, 0o700), ("/var/lib/nixfleet", 0, 0o770), ("/var/lib", ADA, 0o755)]
+    {
+        let room = room();
+        fs::create_dir_all(room.path("/var/lib/nixfleet")).unwrap();
+        give(&room, path, uid, mode);
+        let report =
+            room.applied(&room.closure("1", &json!({ "files": [file("/etc/a", Some("x"))] })), "blocked");
+        assert_eq!(
+            (&report["problem"]["code"], &report["problem"]["where"]),
+            (&json!("NF-410"), &json!(path))
+        );
+        assert_eq!(fs::metadata(room.path(path)).unwrap().permissions().mode() & 0o7777, mode);
+    }
+}

@@ -1,0 +1,194 @@
+//! A user without rights on a managed host, in whose places something is managed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod stage;
+
+use serde_json::{Value, json};
+use stage::role::Stage;
+use stage::{assert_says, outcomes};
+
+/// Puts a file of her own in the place of a managed one and back, as fast as can be.
+const EXCHANGE: &str = "chdir '/home/mallory';
+open(F, '>', 'evil'); print F 'evil'; close F; chmod 0755, 'evil';
+for (;;) { rename('tool', 'kept'); rename('evil', 'tool'); rename('tool', 'evil'); rename('kept', 'tool'); }
+";
+/// Holds a lease on her file, again and again: the kernel takes it away after a while.
+const LEASE: &str = "$SIG{IO} = 'IGNORE';
+open(F, '>>', '/home/mallory/notes'); print F 'mine'; close F;
+for (;;) { open(F, '<', '/home/mallory/notes'); fcntl(F, 1024, 1); sleep 1; }
+";
+/// Writes to her file all the time.
+const REWRITE: &str = "for (my $i = 0; ; $i++) { open(F, '>', '/home/mallory/notes'); print F $i; close F; }
+";
+
+/// A host with somebody on it.
+fn stage() -> Stage {
+    let stage = Stage::set();
+    stage.web().ask("useradd --create-home --shell /bin/bash mallory").unwrap();
+    stage
+}
+
+/// Lets her run a program in the background, until it is stopped.
+fn begins(stage: &Stage, program: &str) {
+    let files = stage.web().files().unwrap();
+    files.write("/run/attack.pl", program).unwrap();
+    stage
+        .web()
+        .ask("chmod a+r /run/attack.pl && systemd-run --quiet --collect --unit=attack --uid=mallory perl /run/attack.pl")
+        .unwrap();
+}
+
+fn ends(stage: &Stage) {
+    stage.web().ask("systemctl stop attack").unwrap();
+}
+
+/// How an apply ended, whatever its exit code.
+fn apply(stage: &Stage, flags: &str) -> (String, Value) {
+    let (finished, mut document) =
+        stage.types_for_json(&format!("nixfleet apply --yes --json --host web-1 {flags}"));
+    let outcome = outcomes(&document).remove("web-1");
+    (outcome.unwrap_or_else(|| panic!("{finished}")), document["hosts"][0].take())
+}
+
+#[test]
+fn nothing_that_is_exchanged_in_a_loop_becomes_roots() {
+    let stage = stage();
+    let tool = |mode: &str| {
+        json!({
+            "files": { "/home/mallory/tool": { "text": "#!/bin/sh\n", "mode": mode } },
+            "directories": { "/home/mallory/etc": { "mode": mode, "owner": "mallory", "group": "mallory" } },
+        })
+    };
+    stage.declares(&tool("0755"));
+    stage.applies();
+    begins(&stage, EXCHANGE);
+    for round in 0..8 {
+        stage.declares(&tool(if round % 2 == 0 { "0711" } else { "0755" }));
+        let (outcome, result) = apply(&stage, "");
+        assert!(["ok", "blocked", "rolled-back"].contains(&outcome.as_str()), "{result:#}");
+        // Whatever stands where: what is hers stays hers.
+        let theft =
+            "find /home/mallory -xdev -type f \\( -user root -o -perm /6000 \\) -exec grep -l evil {} +";
+        assert_eq!(stage.web().sh(theft).unwrap().stdout, "", "round {round}: {result:#}");
+    }
+    ends(&stage);
+    stage.declares(&tool("0700"));
+    stage.applies();
+    assert_eq!(stage.web().ask("stat --format '%a %U' /home/mallory/tool").unwrap(), "700 root");
+    assert_eq!(stage.web().ask("find /home/mallory -name '.nixfleet*'").unwrap(), "");
+}
+
+#[test]
+fn a_user_holds_up_her_own_file_and_no_other() {
+    let stage = stage();
+    let path = "/home/mallory/notes";
+    let wanted = |text: &str| {
+        json!({ "files": {
+            path: { "text": text, "owner": "mallory", "group": "mallory", "mode": "0600" },
+            "/etc/fix": { "text": text },
+        } })
+    };
+    stage.declares(&wanted("0\n"));
+    stage.applies();
+    let becomes = |what: &str| {
+        stage.web().ask(&format!("runuser -u mallory -- sh -c 'rm -f {path}; {what}'")).unwrap();
+    };
+    let cases: [(&str, &dyn Fn(), &[&str]); 5] = [
+        ("lease", &|| begins(&stage, LEASE), &["NF-405", "holds a lease", "perl"]),
+        ("rewritten", &|| begins(&stage, REWRITE), &[]),
+        (
+            "sparse",
+            &|| becomes(&format!("truncate --size 4T {path}")),
+            &["NF-405", "too large", "maxFileSize"],
+        ),
+        ("pipe", &|| becomes(&format!("mkfifo {path}")), &["NF-402", "a device, socket or pipe"]),
+        (
+            "open",
+            &|| stage.web().ask("chmod o+w /home/mallory").map(drop).unwrap(),
+            &["NF-410", "/home/mallory"],
+        ),
+    ];
+    for (number, (name, attack, sayings)) in cases.iter().enumerate() {
+        let text = format!("{}\n", number + 1);
+        stage.declares(&wanted(&text));
+        attack();
+        if *name == "lease" {
+            stage.waits_for("grep --quiet LEASE /proc/locks");
+        }
+        if !sayings.is_empty() {
+            let plan = stage.types("nixfleet plan --host web-1");
+            assert_says(&plan, 2, sayings);
+            let (outcome, result) = apply(&stage, "");
+            assert_eq!(outcome, "blocked", "{name}: {result:#}");
+        }
+        // The fix is not held up, and what is left is told.
+        let (outcome, result) = apply(&stage, &format!("--force {path}"));
+        assert_eq!(
+            (outcome.as_str(), &result["reasonCode"]),
+            ("partial", &json!("paths-left-out")),
+            "{name}: {result:#}"
+        );
+        assert!(result.to_string().contains(&format!("left as it is: {path}: ")), "{name}: {result:#}");
+        assert_eq!(format!("{}\n", stage.web().ask("cat /etc/fix").unwrap()), text, "{name}");
+        let status = stage.types("nixfleet status --host web-1");
+        assert_says(&status, 0, &[path]);
+        stage
+            .web()
+            .ask("systemctl stop attack 2>/dev/null; chmod o-w /home/mallory; rm -f /home/mallory/notes")
+            .unwrap();
+        stage.applies();
+    }
+}
+
+#[test]
+fn a_full_tmp_stops_nobody() {
+    let stage = stage();
+    let fill = "mount -t tmpfs -o size=1M,mode=1777 tmpfs /tmp && runuser -u mallory -- sh -c 'head -c 2M /dev/zero >/tmp/full'";
+    assert!(!stage.web().sh(fill).unwrap().ok(), "it does not fit");
+    // The activator is not on the host yet, and has to stand somewhere.
+    stage.declares(&json!({ "files": { "/etc/a": { "text": "a" } } }));
+    assert_says(&stage.types("nixfleet plan --host web-1"), 0, &["/etc/a"]);
+    stage.applies();
+    assert_eq!(stage.web().ask("ls /var/tmp | grep -c nixfleet || true").unwrap(), "0");
+}
+
+/// What runs as root comes from where root alone can have put it, whatever a login says.
+#[test]
+fn no_program_of_anybody_else_runs_as_root() {
+    let stage = stage();
+    let fakes = "set -e
+        groupadd --gid 2000 staffers
+        chgrp staffers /usr/local/bin && chmod 2775 /usr/local/bin
+        mkdir /home/deploy/bin
+        for name in nix-store nix sudo mktemp head id readlink; do
+          printf '#!/bin/sh\\ntouch /home/deploy/fooled-by-%s\\nexec /usr/bin/%s \"$@\"\\n' $name $name > /home/deploy/bin/$name
+        done
+        for name in systemctl systemd-run systemd-analyze visudo useradd groupadd usermod nix-store; do
+          printf '#!/bin/sh\\ntouch /home/deploy/fooled-by-%s\\nPATH=/usr/sbin:/usr/bin exec %s \"$@\"\\n' $name $name > /usr/local/bin/$name
+        done
+        chmod a+rx /home/deploy/bin/* /usr/local/bin/*
+        { echo 'PATH=/home/deploy/bin:$PATH'; cat /home/deploy/.bashrc 2>/dev/null || true; } > /home/deploy/rc
+        mv /home/deploy/rc /home/deploy/.bashrc";
+    stage.web().ask(fakes).unwrap();
+    // The plans, the upload, the copy, the run in its unit, units, accounts and the confirmation.
+    let lists = |text: &str| {
+        json!({
+            "files": { "/etc/a": { "text": text }, "/etc/sudoers.d/x": { "text": "# x\n", "mode": "0440" } },
+            "users": { "app": {} },
+            "systemd": { "units": { "app.service": { "text": "[Service]\nExecStart=/usr/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n" } } },
+        })
+    };
+    for text in ["1", "2"] {
+        stage.declares(&lists(text));
+        let (outcome, result) = apply(&stage, "");
+        assert_eq!(outcome, "ok", "{result:#}");
+    }
+    assert_says(&stage.types("nixfleet status --host web-1"), 0, &["web-1"]);
+    stage.rolls_back();
+    let fooled = "ls /home/deploy | grep fooled || true";
+    assert_eq!(stage.web().ask(fooled).unwrap(), "");
+    // They do run for who asks for them: the traps are set.
+    stage.web().ask("runuser -u deploy -- bash -ic mktemp; /usr/local/bin/visudo -V").unwrap();
+    assert_eq!(stage.web().ask(fooled).unwrap(), "fooled-by-mktemp\nfooled-by-visudo");
+}

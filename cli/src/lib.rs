@@ -9,6 +9,7 @@ mod command;
 mod completion;
 mod contents;
 mod document;
+mod errands;
 mod event;
 mod exit;
 mod flake;

@@ -35,7 +35,7 @@ const TICK_OF_SECONDS: i64 = 2_000_000_000;
 pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
     let mut state = state_after(&planned.state, &planned.observed, target, journal);
     keep_left_out(&mut state, planned, target);
-    remember_stats(host, &mut state)?;
+    remember_stats(host, &mut state);
     remember_ids(host, &mut state)?;
     // The new one has its link already; those that were collected since have none any more.
     let profile = Profile::read(host)?;
@@ -268,7 +268,7 @@ fn remember_ids(host: &Host, state: &mut State) -> Result<(), Problem> {
 
 /// Notes what the filesystem says about each file, so that it need not be read again while that stays the same. Left
 /// out where the file is so new that a change could still get the same time.
-fn remember_stats(host: &Host, state: &mut State) -> Result<(), Problem> {
+fn remember_stats(host: &Host, state: &mut State) {
     let now = clock::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let mut walk = Walk::new(host);
@@ -282,7 +282,6 @@ fn remember_stats(host: &Host, state: &mut State) -> Result<(), Problem> {
         let settled = now - found.ctime > tick && found.ctime > found.mtime;
         *stat = settled.then_some(found);
     }
-    Ok(())
 }
 
 /// Clears away what only undoing needed, and closes the journal. May be interrupted and begun again.

@@ -22,6 +22,7 @@ use crate::notify::Notifier;
 use crate::remote;
 use crate::render;
 use crate::rollout::{Driver, Origin, Outline, Pause, RolloutId, Verdict};
+use crate::state::StateDir;
 
 /// How plans are carried out.
 #[derive(Clone, Copy)]
@@ -61,7 +62,9 @@ pub struct Rollout {
 pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) -> anyhow::Result<Exit> {
     let totals = plan::show(&rollout.plans, context)?;
     let count = rollout.plans.iter().filter(|plan| plan.is_to_change()).count();
+    let errands = plan::errands(&rollout.origin, &rollout.plans);
     if count > 0 {
+        plan::show_errands(&errands, &rollout.origin, context);
         plan::show_waves(&rollout.outline, &rollout.plans, &rollout.left_out, context);
     }
     if count > 0 && !manner.yes {
@@ -78,6 +81,12 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
         let results = plan::results(&rollout.plans, &rollout.left_out);
         let exit = context.exit(&results);
         return context.refuse(results, exit);
+    }
+    // That it cannot be remembered means that it is shown again.
+    if let Ok(state) = StateDir::find()
+        && let Err(problem) = errands.remember(&state, &rollout.origin.flake)
+    {
+        context.warn(None, &problem.to_string());
     }
     context.interrupt.hosts_are_changing();
     let (results, view, lasts) = rollout.carry_out(manner, context).await?;

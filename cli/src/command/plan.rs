@@ -9,13 +9,15 @@ use super::planning::Asking;
 use super::{Context, planning, targets};
 use crate::args::PlanArgs;
 use crate::document::{HostResult, RolloutView};
+use crate::errands::Errands;
 use crate::event::LeftOut;
 use crate::exit::Exit;
 use crate::inventory::Natural;
 use crate::plan_text::PlanText;
 use crate::render::{self, Totals};
-use crate::rollout::Outline;
+use crate::rollout::{Origin, Outline};
 use crate::saved::SavedPlan;
+use crate::state::StateDir;
 
 /// Shows what would change, and in which waves. Changes nothing.
 ///
@@ -35,6 +37,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     let totals = show(&plans, context)?;
     show_waves(&outline, &plans, &left_out, context);
     show_without(&plans, context);
+    show_errands(&errands(&origin, &plans), &origin, context);
     let results = results(&plans, &left_out);
     if let Some(file) = &args.out {
         SavedPlan::of(&plans, origin, outline.clone())?.write(file)?;
@@ -74,6 +77,24 @@ pub fn show(plans: &[HostPlan], context: &Context) -> anyhow::Result<Totals> {
     let shown: Vec<&PlanText> = plans.iter().filter_map(HostPlan::plan).collect();
     let read = |place: usize| shown[place].read();
     Ok(render::plans(shown.len(), read, context.output.verbose, |text| context.show(text))?)
+}
+
+/// What a rollout has this machine do.
+pub fn errands(origin: &Origin, plans: &[HostPlan]) -> Errands {
+    let planned = plans.iter().filter_map(|plan| {
+        let planned = plan.planned.as_ref()?.as_ref().ok()?;
+        Some((plan.name(), planned.checks.as_deref()?))
+    });
+    let checks = planned.flat_map(|(host, checks)| checks.iter().map(move |check| (host, check)));
+    Errands::of(&origin.notifications, checks)
+}
+
+/// Shows what of that is new on this machine.
+pub fn show_errands(errands: &Errands, origin: &Origin, context: &Context) {
+    match StateDir::find().and_then(|state| errands.new_here(&state, &origin.flake)) {
+        Ok(new) => context.show(&render::errands(&new)),
+        Err(problem) => context.warn(None, &format!("what is new on this machine is not known: {problem}")),
+    }
 }
 
 /// Shows what all plans come to, if they come to something.

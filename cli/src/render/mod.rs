@@ -4,6 +4,7 @@ mod alike;
 mod backups;
 mod clean;
 mod diff;
+mod errands;
 mod fold;
 mod gc;
 mod generation;
@@ -22,6 +23,7 @@ mod waves;
 
 pub use backups::{backups, dropped, drops};
 pub use clean::clean;
+pub use errands::errands;
 pub use fold::folded;
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;

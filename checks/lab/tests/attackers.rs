@@ -192,3 +192,47 @@ fn no_program_of_anybody_else_runs_as_root() {
     stage.web().ask("runuser -u deploy -- bash -ic mktemp; /usr/local/bin/visudo -V").unwrap();
     assert_eq!(stage.web().ask(fooled).unwrap(), "fooled-by-mktemp\nfooled-by-visudo");
 }
+
+/// More logins under way than sshd takes, from addresses of the host itself.
+const FLOOD: &str = "use Socket; $SIG{PIPE} = 'IGNORE'; my @held;
+for (my $i = 0; ; $i++) {
+  socket(my $s, PF_INET, SOCK_STREAM, 0) or next;
+  bind($s, pack_sockaddr_in(0, inet_aton('127.0.' . ($i / 200 % 200) . '.' . (1 + $i % 200))));
+  connect($s, pack_sockaddr_in(22, inet_aton('127.0.0.1'))) and push @held, $s;
+  shift @held if @held > 400;
+  select(undef, undef, undef, 0.005) if $i > 300;
+}
+";
+
+/// An ordinary user can keep anybody else from logging in. A change is confirmed all the same, by a login of its own.
+#[test]
+fn a_flood_of_logins_takes_no_change_back() {
+    let stage = stage();
+    let wanted = |text: &str| json!({ "files": { "/etc/a": { "text": text } } });
+    stage.declares(&wanted("1"));
+    stage.applies();
+    begins(&stage, FLOOD);
+    // Nobody comes in any more who is not in yet.
+    stage.waits_for(
+        "! timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/22; head -c 4 <&3' 2>/dev/null | grep --quiet SSH-",
+    );
+    stage.declares(&wanted("2"));
+    let (outcome, result) = apply(&stage, "");
+    assert_eq!(outcome, "ok", "{result:#}");
+    // What does cut the host off is taken back, flood or not.
+    stage.declares(&json!({ "files": {
+        "/etc/a": { "text": "3" },
+        "/etc/ssh/sshd_config.d/00-cut.conf": { "text": "AuthorizedKeysFile none\nAuthorizedKeysCommand none\n" },
+    } }));
+    let (outcome, result) = apply(&stage, "--force lockout --confirm-timeout 10");
+    assert_eq!(
+        (outcome.as_str(), &result["problem"]["code"]),
+        ("rolled-back", &json!("NF-413")),
+        "{result:#}"
+    );
+    assert_eq!(
+        stage.web().ask("cat /etc/a; ls /etc/ssh/sshd_config.d | grep -c cut || true").unwrap(),
+        "2\n0"
+    );
+    ends(&stage);
+}

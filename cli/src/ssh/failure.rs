@@ -32,6 +32,15 @@ const GONE: [&str; 16] = [
     "Unable to negotiate",
 ];
 
+/// Words of OpenSSH that mean the host has ended the connection before anything was said.
+const TURNED_AWAY: [&str; 5] = [
+    "kex_exchange_identification:",
+    "ssh_exchange_identification:",
+    "banner exchange",
+    "Connection reset by",
+    "Exceeded MaxStartups",
+];
+
 /// The problem that these words of `ssh` describe, if they are words of `ssh`.
 pub fn classify(stderr: &str, host: &Host) -> Option<Problem> {
     let line_with = |words: &[&str]| {
@@ -91,6 +100,12 @@ pub fn unreachable(host: &Host, why: &str) -> Problem {
         .at(format!("{} ({} port {})", host.name, host.addr, host.ssh.port))
         .because(why.trim())
         .help(format!("try it: {}", attempt(host)))
+}
+
+/// Whether the host took a connection and ended it before it knew who was there: so does an sshd that has too many of them.
+pub fn is_turned_away(problem: &Problem) -> bool {
+    let why = problem.why.as_deref().unwrap_or_default();
+    problem.code == Code::Unreachable && TURNED_AWAY.iter().any(|words| why.contains(words))
 }
 
 /// The connection ended in the middle of something.

@@ -5,6 +5,7 @@
 
 mod call;
 pub mod failure;
+mod inside;
 mod line;
 mod master;
 mod options;

@@ -1,0 +1,46 @@
+//! A login inside the shared connection, for a host whose sshd others keep from listening.
+//!
+//! A user of a host can have so many logins under way that its sshd drops ours (`MaxStartups`). One that is open already stays.
+//! Through it a second sshd is started for one login, which goes by the same configuration, keys and accounts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nixfleet_activate::problem::{Code, Problem};
+
+use super::{Session, Shared, call, marked};
+use crate::process::{Invocation, Output};
+
+impl Session {
+    /// Runs a script over a login of its own that comes in through `door`, a script which turns its standard input and output
+    /// into a connection. What `ssh` does is as in [`Self::script_afresh`].
+    ///
+    /// # Errors
+    /// As there; also where the shared connection is gone.
+    pub async fn script_inside(
+        &self,
+        door: &str,
+        script: &str,
+        arguments: &[&str],
+        stdin: Vec<Arc<[u8]>>,
+        limit: Duration,
+    ) -> Result<Output, Problem> {
+        let door = call::call(door, &[], false)?;
+        let (control, destination) = (format!("ControlPath={}", self.socket.display()), self.destination());
+        // Without the shared connection it would be a login like any other.
+        let through =
+            ["ssh", "-o", &control, "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-T", "--"];
+        let through = through.into_iter().chain([destination.as_str(), &door]);
+        let through = shlex::try_join(through).map_err(|error| {
+            Problem::new(Code::Usage, "the command cannot be sent to the host").because(error)
+        })?;
+        let call = call::call(script, arguments, !stdin.is_empty())?;
+        // `ssh` has the shell of the user run it, which may quote like no other.
+        let invocation = Invocation::new("env", limit)
+            .args(["SHELL=/bin/sh", "ssh", "-o", &format!("ProxyCommand={}", through.replace('%', "%%"))])
+            .args(self.arguments("ControlMaster=no", Shared::No))
+            .args(["-T", "--", &destination, &call])
+            .stdin(marked(stdin));
+        self.judge(invocation.run().await.map_err(|failure| self.failed(failure))?)
+    }
+}

@@ -13,11 +13,12 @@
       }
     );
     default = null;
+    defaultText = lib.literalMD "64 MiB";
     example = 1073741824;
     description = ''
       How many bytes a file may have that stands at a managed path, and that is not root's or is in a directory that is not
       root's. One that is larger is neither read nor kept, and a change of its path is refused: whose it is could keep the
-      host reading for hours. `null` stands for 64 MiB. What the fleet itself puts there may be of any size.
+      host reading for hours. What the fleet itself puts there may be of any size.
     '';
   };
 }

@@ -120,6 +120,7 @@ fn everything_a_host_would_reject_is_named_at_once() {
         { "path": "/srv/open", "mode": "0777", "owner": "root", "group": "root" },
         { "path": "/nix/var", "mode": "0755", "owner": "root", "group": "root" },
         { "path": "/var/lib/dpkg/info", "mode": "0755", "owner": "root", "group": "root" },
+        { "path": "/srv/a\u{202e}b", "mode": "0755", "owner": "root", "group": "root" },
     ]);
     let mut both = file("/srv/open/a", Some("a"));
     both["source"] = json!("/etc/passwd");

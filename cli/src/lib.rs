@@ -30,7 +30,10 @@ mod ssh;
 mod state;
 mod tip;
 
+pub use document::{BackupsView, GcView, HostResult};
 pub use process::Output;
 pub use program::run;
 pub use remote::Answer;
-pub use render::{clean, plans};
+pub use render::{
+    backups, dropped, drops, gc_plans, gc_reports, health, plans, problem_text, results, statuses,
+};

@@ -13,7 +13,7 @@ use crate::document::{BackupsView, HostResult};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::remote::{self, Shown};
-use crate::render::{self, clean};
+use crate::render::{self, many_lines};
 use crate::ssh::{Session, Sockets};
 
 /// Prints the content of a backup: as text on a terminal, byte for byte elsewhere.
@@ -49,7 +49,7 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Resul
         return context.finish(vec![result], None);
     }
     if let Some(problem) = &result.problem {
-        render::err(format_args!("error: {}", clean(&problem.to_string())));
+        render::err(format_args!("error: {}", render::problem_text(problem)));
     }
     Ok(context.exit(&[result]))
 }
@@ -71,7 +71,7 @@ fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<Strin
     }
     others(&head.others);
     if std::io::stdout().is_terminal() {
-        let text = clean(text.ok_or_else(binary)?);
+        let text = many_lines(text.ok_or_else(binary)?);
         let end = if text.ends_with('\n') { "" } else { "\n" };
         render::out(&format!("{text}{end}"));
     } else {

@@ -35,5 +35,6 @@ pub use process::Output;
 pub use program::run;
 pub use remote::Answer;
 pub use render::{
-    backups, dropped, drops, gc_plans, gc_reports, health, plans, problem_text, results, statuses,
+    backups, dropped, drops, gc_plans, gc_reports, health as health_table, plans, problem_text, results,
+    statuses,
 };

@@ -5,8 +5,8 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
 use nixfleet::{
-    Answer, BackupsView, GcView, HostResult, Output, backups, drops, dropped, gc_plans, gc_reports, health, plans,
-    problem_text, results, statuses,
+    Answer, BackupsView, GcView, HostResult, Output, backups, dropped, drops, gc_plans, gc_reports,
+    health_table, plans, problem_text, results, statuses,
 };
 use nixfleet_activate::backup::{Backups, DropReport};
 use nixfleet_activate::gc::{GcPlan, GcReport};
@@ -56,7 +56,9 @@ pub fn check(stdout: &[u8]) {
     }
     for one in all.chunks(1).chain([all.as_slice()]) {
         for verbose in [false, true] {
-            [statuses(one, verbose), health(one, verbose), gc_plans(one, verbose)].iter().for_each(|text| hold(text));
+            [statuses(one, verbose), health_table(one, verbose), gc_plans(one, verbose)]
+                .iter()
+                .for_each(|text| hold(text));
         }
         let texts = [results(one), gc_reports(one), backups(one), drops(one), dropped(one)];
         texts.iter().for_each(|text| hold(text));
@@ -64,7 +66,10 @@ pub fn check(stdout: &[u8]) {
 }
 
 /// The document, or a result with the reason why there is none.
-fn take<T: DeserializeOwned>(read: impl Fn() -> Result<Answer, Problem>, all: &mut Vec<HostResult>) -> Option<T> {
+fn take<T: DeserializeOwned>(
+    read: impl Fn() -> Result<Answer, Problem>,
+    all: &mut Vec<HostResult>,
+) -> Option<T> {
     let document = read().and_then(|answer| answer.document::<T>());
     document.map_err(|problem| all.push(refused(problem))).ok()
 }

@@ -11,6 +11,7 @@ use super::{hosts, indented, one_line, problem_text, table};
 use crate::document::{BackupsView, HostResult};
 
 /// All backups of all hosts.
+#[must_use]
 pub fn backups(results: &[HostResult]) -> String {
     list(results, &TimeZone::system())
 }
@@ -22,6 +23,7 @@ fn list(results: &[HostResult], zone: &TimeZone) -> String {
 }
 
 /// Backups that would go, and those that are spared.
+#[must_use]
 pub fn drops(results: &[HostResult]) -> String {
     going(results, &TimeZone::system())
 }
@@ -40,6 +42,7 @@ fn going(results: &[HostResult], zone: &TimeZone) -> String {
 }
 
 /// What went from each host.
+#[must_use]
 pub fn dropped(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
         let report = result.backups.as_ref().and_then(|view| view.report.as_ref());

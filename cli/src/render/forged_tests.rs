@@ -79,7 +79,7 @@ fn find(value: &Value, place: &mut String, places: &mut Vec<String>) {
     };
     match value {
         Value::Array(values) => {
-            values.iter().enumerate().for_each(|(at, value)| enter(at.to_string(), value))
+            values.iter().enumerate().for_each(|(at, value)| enter(at.to_string(), value));
         }
         Value::Object(values) => values.iter().for_each(|(key, value)| enter(key.clone(), value)),
         Value::String(_) => places.push(place.clone()),

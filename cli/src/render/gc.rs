@@ -11,6 +11,7 @@ use super::{indented, one_line, problem_text, table};
 use crate::document::HostResult;
 
 /// What would go on each host; each generation by itself where more is asked for.
+#[must_use]
 pub fn gc_plans(results: &[HostResult], verbose: bool) -> String {
     plans(results, verbose, &TimeZone::system())
 }

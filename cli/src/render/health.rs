@@ -8,6 +8,7 @@ use crate::document::HostResult;
 
 /// A table of every check of every host, and below it why hosts are not healthy. With `verbose`, good checks say too what
 /// they found.
+#[must_use]
 pub fn health(hosts: &[HostResult], verbose: bool) -> String {
     let rows = hosts.iter().flat_map(|host| rows(host, verbose));
     let table = table(&["host", "check", "kind", "from", "state", "attempts", "took", ""], rows);

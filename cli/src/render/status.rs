@@ -16,6 +16,7 @@ use super::{alike, health, hosts, indented, one_line, problem_text, table};
 use crate::document::HostResult;
 
 /// A table of all hosts, and below it whatever is not as it should be.
+#[must_use]
 pub fn statuses(results: &[HostResult], verbose: bool) -> String {
     statuses_in(results, verbose, &TimeZone::system())
 }

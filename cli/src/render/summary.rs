@@ -13,6 +13,7 @@ use super::{alike, indented, one_line, problem_text, table};
 use crate::document::HostResult;
 
 /// A table of outcomes, then every problem in full, what shows more of it, and every kept copy.
+#[must_use]
 pub fn results(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
         let problem =

@@ -16,7 +16,7 @@ use crate::remote::{self, Shown};
 use crate::render::{self, many_lines};
 use crate::ssh::{Session, Sockets};
 
-/// Prints the content of a backup: as text on a terminal, byte for byte elsewhere.
+/// Prints the content of a backup: as indented text on a terminal, byte for byte elsewhere.
 ///
 /// # Errors
 /// The command came to no host, or the content cannot be shown there.
@@ -72,8 +72,9 @@ fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<Strin
     others(&head.others);
     if std::io::stdout().is_terminal() {
         let text = many_lines(text.ok_or_else(binary)?);
-        let end = if text.ends_with('\n') { "" } else { "\n" };
-        render::out(&format!("{text}{end}"));
+        // Behind an indent: what a host sends begins no line.
+        let lines: String = text.lines().flat_map(|line| ["  ", line, "\n"]).collect();
+        render::out(&lines);
     } else {
         let mut out = std::io::stdout().lock();
         let written = out.write_all(bytes).and_then(|()| out.flush());

@@ -38,7 +38,8 @@ impl Word {
             Self::Label => ("label", is_label(text)),
             Self::Tag => ("tag", text.split_once(':').map_or_else(|| is_label(text), is_value)),
         };
-        if is_right { Ok(()) } else { Err(Invalid(format!("`{}` is no {noun}", text.escape_debug()))) }
+        // A letter of another script is written out, since it may look like one of ours.
+        if is_right { Ok(()) } else { Err(Invalid(format!("`{}` is no {noun}", text.escape_default()))) }
     }
 }
 

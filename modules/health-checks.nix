@@ -211,7 +211,7 @@ in
   options.nixfleet.healthChecks = mkOption {
     type = types.entries {
       description = "a set of health checks by name";
-      key = types.label;
+      key = types.checkName;
       keyExample = "web";
       element = check;
     };

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::notification::Notification;
 use crate::policy::{Amount, PolicyOptions};
+use crate::values::{Word, word};
 
 /// All hosts of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,16 +19,44 @@ pub struct Fleet {
     #[serde(default)]
     pub revision: Option<String>,
     /// Hosts by name.
+    #[serde(deserialize_with = "hosts")]
     pub hosts: BTreeMap<String, Host>,
     /// How changes go through it, as far as it says.
     #[serde(default)]
     pub rollout: PolicyOptions,
     /// Who is told how a rollout goes, by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "by_label")]
     pub notifications: BTreeMap<String, Notification>,
     /// What it says of its tags.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "by_tag")]
     pub tags: BTreeMap<String, Tag>,
+}
+
+/// Reads hosts, each of which has the name under which it stands.
+fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Host>, D::Error> {
+    let hosts = BTreeMap::<String, Host>::deserialize(deserializer)?;
+    match hosts.iter().find(|(key, host)| **key != host.name) {
+        Some((key, host)) => {
+            Err(D::Error::custom(format!("the host `{}` stands under `{}`", host.name, key.escape_debug())))
+        }
+        None => Ok(hosts),
+    }
+}
+
+fn by_label<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<BTreeMap<String, T>, D::Error> {
+    by_word(d, Word::Label)
+}
+
+fn by_tag<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<BTreeMap<String, T>, D::Error> {
+    by_word(d, Word::Tag)
+}
+
+fn by_word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+    word: Word,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    let entries = BTreeMap::<String, T>::deserialize(deserializer)?;
+    entries.into_iter().map(|(name, entry)| Ok((word::checked(word, name)?, entry))).collect()
 }
 
 /// What a fleet says of the hosts that carry a tag.
@@ -36,6 +66,7 @@ pub struct Tag {
     /// How many of them may be down or changing at once; a part is rounded down, but one always may.
     pub max_down: Option<Amount>,
     /// The tags whose hosts are changed after these.
+    #[serde(deserialize_with = "word::tags")]
     pub before: Vec<String>,
     /// How changes go through a selection in which each host carries the tag.
     pub rollout: PolicyOptions,
@@ -46,12 +77,15 @@ pub struct Tag {
 #[serde(rename_all = "camelCase")]
 pub struct Host {
     /// The name, equal to its key in [`Fleet::hosts`].
+    #[serde(deserialize_with = "word::host")]
     pub name: String,
     /// Which backend compiles it.
     pub base: Base,
     /// Its Nix system, such as `x86_64-linux`.
+    #[serde(deserialize_with = "word::system")]
     pub system: String,
     /// Where SSH reaches it: a name or an address.
+    #[serde(deserialize_with = "word::address")]
     pub addr: String,
     /// How SSH reaches it.
     pub ssh: Ssh,
@@ -62,10 +96,10 @@ pub struct Host {
     #[serde(default)]
     pub timeouts: Timeouts,
     /// Free labels, selected with `--tag` and `@tag`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "word::tags")]
     pub tags: Vec<String>,
     /// The roles it plays.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "word::labels")]
     pub roles: Vec<String>,
     /// Why it is left alone for now, if it is.
     #[serde(default)]
@@ -147,6 +181,7 @@ impl Default for Timeouts {
 #[serde(rename_all = "camelCase")]
 pub struct Ssh {
     /// The user to log in as; root, or one that may `sudo -n`.
+    #[serde(deserialize_with = "word::login")]
     pub user: String,
     /// The TCP port.
     pub port: u16,

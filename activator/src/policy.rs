@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::values::word;
+
 /// A policy with nothing left open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -50,6 +52,7 @@ pub struct PolicyOptions {
     /// See [`Policy::on_failure`].
     pub on_failure: Option<OnFailure>,
     /// See [`Policy::spread`].
+    #[serde(deserialize_with = "word::dimension")]
     pub spread: Option<String>,
     /// See [`Policy::unreachable`].
     pub unreachable: Option<Unreachable>,

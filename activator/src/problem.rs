@@ -275,20 +275,27 @@ impl Problem {
     }
 }
 
-/// What happened, where, why, and what to do, in that order, one line each.
+/// What happened, where, why, and what to do, in that order. Each begins a line; what is longer goes on further to the right,
+/// so that no text can pass for the next line of somebody else.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {}", self.code, self.what)?;
+        write!(f, "[{}] ", self.code)?;
+        write_lines(f, &self.what)?;
         for (label, text) in [("where", &self.location), ("why", &self.why), ("help", &self.help)] {
             if let Some(text) = text {
                 write!(f, "\n  {label}: ")?;
-                for (index, line) in text.trim_end().lines().enumerate() {
-                    let indent = if index > 0 && !line.is_empty() { "         " } else { "" };
-                    let end = if index > 0 { "\n" } else { "" };
-                    write!(f, "{end}{indent}{line}")?;
-                }
+                write_lines(f, text)?;
             }
         }
         Ok(())
     }
+}
+
+fn write_lines(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for (index, line) in text.trim_end().lines().enumerate() {
+        let indent = if index > 0 && !line.is_empty() { "         " } else { "" };
+        let end = if index > 0 { "\n" } else { "" };
+        write!(f, "{end}{indent}{line}")?;
+    }
+    Ok(())
 }

@@ -149,4 +149,33 @@
       refused = [ ];
     };
   };
+
+  "no character of the builder's list can stand in a path, nor a control character" = {
+    expr =
+      let
+        inherit (evalFleet { }) types;
+        unseen = lib.importJSON ../../activator/src/values/hidden.json ++ [
+          "\n"
+          "\t"
+          (builtins.fromJSON "\"\\u001b\"")
+          (builtins.fromJSON "\"\\u007f\"")
+        ];
+      in
+      {
+        declarable = lib.filter (
+          each: types.managedPath.accepts "/etc/a${each}b" || types.path.accepts "/home/a${each}b"
+        ) unseen;
+        inherit (types.managedPath.refusal "/etc/a\tb") help;
+        refused = lib.filter (path: !types.managedPath.accepts path || !types.path.accepts path) [
+          "/etc/ü 日本"
+          "/etc/שלום"
+          "/etc/a~ b"
+        ];
+      };
+    expected = {
+      declarable = [ ];
+      help = "write the path without it";
+      refused = [ ];
+    };
+  };
 }

@@ -197,11 +197,13 @@ impl HostResult {
 
 impl HostResult {
     /// Whether the inventory leaves it out, which is no failure.
+    #[must_use]
     pub fn is_left_out(&self) -> bool {
         self.outcome == Outcome::Skipped && self.reason.is_some()
     }
 
     /// Whether something on the host may have been changed, where something was begun on it.
+    #[must_use]
     pub fn may_have_changed(&self) -> bool {
         let failed_late = || match (&self.report, &self.problem) {
             (Some(report), _) => report.steps_done > 0 || report.before != report.after,
@@ -217,6 +219,7 @@ impl HostResult {
     }
 
     /// The event of this host, which took so long.
+    #[must_use]
     pub fn end(&self, took: Duration) -> HostEnd {
         let (report, plan) = (self.report.as_ref(), self.plan.as_ref());
         // Nothing was done to it, or nothing is known of what was done.

@@ -36,6 +36,12 @@ impl Flake {
                 .because("a fleet is the whole `nixfleet` output of a flake")
                 .help(format!("leave it out: --flake {}", args::reference(place))));
         }
+        if named.starts_with('-') {
+            return Err(Problem::new(Code::Usage, "the flake reference begins with a hyphen")
+                .at(args::reference(named))
+                .because("Nix would take it for an option")
+                .help(format!("if it is a path: --flake ./{}", args::reference(named))));
+        }
         let reference = Reference::parse(named.trim_end_matches('#'));
         match reference.kind(from) {
             Kind::Path => Self::at_path(&reference, from),

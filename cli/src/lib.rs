@@ -31,7 +31,11 @@ mod ssh;
 mod state;
 mod tip;
 
+pub use document::{BackupsView, GcView, HostResult};
 pub use process::Output;
 pub use program::run;
 pub use remote::Answer;
-pub use render::{clean, plans};
+pub use render::{
+    backups, dropped, drops, gc_plans, gc_reports, health as health_table, plans, problem_text, results,
+    statuses,
+};

@@ -1,6 +1,7 @@
 //! One run of the program, from its words to its exit code.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -102,7 +103,9 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
 fn bus(output: OutputArgs) -> Bus {
     let bus = Bus::default();
     if output.events {
-        bus.subscribe(Lines::new(std::io::stdout()));
+        let stdout = std::io::stdout();
+        let is_terminal = stdout.is_terminal();
+        bus.subscribe(Lines::new(stdout, is_terminal));
     }
     bus
 }
@@ -186,7 +189,7 @@ fn report(command: &'static str, output: OutputArgs, problem: &Problem) {
             render::err(format_args!("error: {error}"));
         }
     } else if !output.events {
-        render::err(format_args!("error: {}", render::clean(&problem.to_string())));
+        render::err(format_args!("error: {}", render::problem_text(problem)));
     }
 }
 

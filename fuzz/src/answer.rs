@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
-use nixfleet::{Answer, Output, clean, plans};
+use nixfleet::{Answer, Output, plans, problem_text};
 use nixfleet_activate::backup::{Backups, Content, DropReport};
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::gc::{GcPlan, GcReport};
@@ -59,7 +59,7 @@ fn understood<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(doc
 }
 
 fn refused(problem: &Problem) {
-    harmless(&clean(&problem.to_string()));
+    harmless(&problem_text(problem));
 }
 
 /// Nothing but our own styles steers the terminal.
@@ -86,7 +86,7 @@ const fn is_reordering(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn host() -> Host {
+pub(crate) fn host() -> Host {
     let host = serde_json::json!({
         "name": "web-1", "base": "ubuntu", "system": "x86_64-linux", "addr": "10.0.1.11",
         "ssh": { "user": "deploy", "port": 22, "hostKey": null }, "tags": [], "roles": [],

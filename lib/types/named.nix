@@ -9,6 +9,14 @@ let
     builtins.isString value
     && builtins.match "(/([^/.\n][^/\n]*|\\.[^/.\n][^/\n]*|\\.\\.[^/\n]+))+" value != null;
 
+  # Control characters, and what cannot be seen or changes how other characters read. Few paths have anything else than
+  # plain letters, and only those are compared with the list, which stands with the builder: it refuses the same.
+  unseen = builtins.fromJSON (builtins.readFile ../../activator/src/values/hidden.json);
+  isVisible =
+    value:
+    builtins.match "[ -~]*" value != null
+    || builtins.match "[^[:cntrl:]]*" value != null && !lib.any (each: lib.hasInfix each value) unseen;
+
   reserved = import ./reserved.nix { inherit lib; };
 in
 {
@@ -38,7 +46,7 @@ in
   path = scalar.scalar {
     name = "path";
     description = "an absolute path in quotes, without \"..\", without \":\" and without a slash at the end";
-    accepts = value: value == "/" || isNormal value && !lib.hasInfix ":" value;
+    accepts = value: value == "/" || isNormal value && isVisible value && !lib.hasInfix ":" value;
     placeholder = "/nonexistent";
   };
 
@@ -47,11 +55,23 @@ in
     scalar.scalar {
       name = "managedPath";
       description = "an absolute path in quotes, without \"..\" and without a slash at the end";
-      accepts = value: isNormal value && (!reserved.mayBe value || reserved.at value == null);
+      accepts =
+        value:
+        isNormal value && isVisible value && (!reserved.mayBe value || reserved.at value == null);
       placeholder = "/nonexistent";
     }
     // {
-      refusal = value: if isNormal value then reserved.at value else null;
+      refusal =
+        value:
+        if !isNormal value then
+          null
+        else if !isVisible value then
+          {
+            why = "it holds a character that cannot be seen, or that changes how others read";
+            help = "write the path without it";
+          }
+        else
+          reserved.at value;
     };
 
   # A path that was probably meant.
@@ -94,6 +114,14 @@ in
     description = "a word of letters, digits, \".\", \"_\" and \"-\"";
     regex = "[A-Za-z0-9][A-Za-z0-9._-]*";
     placeholder = "label";
+  };
+
+  # The host keeps no longer ones.
+  checkName = matching {
+    name = "checkName";
+    description = "a word of at most 64 letters, digits, \".\", \"_\" and \"-\"";
+    regex = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}";
+    placeholder = "check";
   };
 
   # A label, or the value of a dimension, over which a rollout can be spread.

@@ -182,6 +182,7 @@ impl Compiler<'_> {
         if text.contains(':') {
             self.reject(option, format!("Path `{text}` has a `:`, which /etc/passwd cannot hold"), "");
         }
+        self.visible(option, text);
         self.parse(option, text)
     }
 

@@ -7,7 +7,7 @@ use super::compile::Compiler;
 use crate::digest;
 use crate::intent::{Directory, File};
 use crate::manifest::{Access, Entry, FileEntry};
-use crate::values::{Invalid, ManagedPath, Reserved, Source};
+use crate::values::{Invalid, ManagedPath, Reserved, Source, hidden};
 
 impl<'a> Compiler<'a> {
     pub(super) fn directory(&mut self, directory: &Directory) {
@@ -58,6 +58,7 @@ impl<'a> Compiler<'a> {
 
     /// Adds an entry, or records that nothing may stand at the path, or that it is asked for twice.
     pub(super) fn insert(&mut self, option: String, path: ManagedPath, entry: Entry) {
+        self.visible(&option, &path);
         if let Some(reserved) = Reserved::at(&path) {
             return self.problems.push(reserved.refuses(&path).at(option));
         }
@@ -69,6 +70,14 @@ impl<'a> Compiler<'a> {
         }
         self.origins.insert(path.clone(), option);
         self.entries.insert(path, entry);
+    }
+
+    /// Records that a path holds what cannot be seen.
+    pub(super) fn visible(&mut self, option: &str, path: &str) {
+        if let Some(hidden) = hidden(path) {
+            let what = format!("The path holds {}, which cannot be seen", hidden.escape_unicode());
+            self.reject(option, what, "write the path without it");
+        }
     }
 
     /// The content of inline text, kept to be written into the closure.

@@ -90,7 +90,7 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
     }
 }
 
-/// The name of a check: letters, digits, `.`, `_` and `-`.
+/// The name of a check: letters, digits, `.`, `_` and `-`, which do not come first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CheckName(String);
@@ -100,12 +100,14 @@ checked_string!(CheckName);
 impl CheckName {
     fn check(text: &str) -> Result<(), Invalid> {
         let word = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-        if (1..=64).contains(&text.len()) && text.bytes().all(word) {
+        let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if begins && text.len() <= 64 && text.bytes().all(word) {
             return Ok(());
         }
         let shown = text.escape_debug();
         Err(Invalid(format!(
-            "health check name `{shown}` is not valid: it is up to 64 letters, digits and any of `._-`"
+            "health check name `{shown}` is not valid: it is up to 64 letters, digits and any of `._-`, of which none comes \
+             first"
         )))
     }
 }

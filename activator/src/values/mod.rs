@@ -3,6 +3,7 @@
 //! Each is a string in JSON and dereferences to `str`.
 
 mod account;
+mod hidden;
 mod mode;
 mod path;
 mod pattern;
@@ -10,8 +11,10 @@ mod reserved;
 mod source;
 mod unit_name;
 mod url;
+pub(crate) mod word;
 
 pub use account::{AccountName, Owner};
+pub use hidden::hidden;
 pub use mode::Mode;
 pub use path::{AbsPath, ManagedPath};
 pub use pattern::Pattern;
@@ -19,6 +22,7 @@ pub use reserved::Reserved;
 pub use source::Source;
 pub use unit_name::UnitName;
 pub use url::Url;
+pub use word::Word;
 
 /// Why a string is no value of the type asked for, one clause that names the string.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -120,6 +120,7 @@ fn everything_a_host_would_reject_is_named_at_once() {
         { "path": "/srv/open", "mode": "0777", "owner": "root", "group": "root" },
         { "path": "/nix/var", "mode": "0755", "owner": "root", "group": "root" },
         { "path": "/var/lib/dpkg/info", "mode": "0755", "owner": "root", "group": "root" },
+        { "path": "/srv/a\u{202e}b", "mode": "0755", "owner": "root", "group": "root" },
     ]);
     let mut both = file("/srv/open/a", Some("a"));
     both["source"] = json!("/etc/passwd");
@@ -166,6 +167,9 @@ fn everything_a_host_would_reject_is_named_at_once() {
           where: nixfleet.directories."/var/lib/dpkg/info"
           why: only dpkg, apt and their kind may write there: it is their record of what is installed
           help: let apt install, hold or remove the package on the host; its sources are yours to declare: nixfleet.files."/etc/apt/sources.list.d/app.sources".text = "…";
+        error: [NF-203] The path holds \u{202e}, which cannot be seen
+          where: nixfleet.directories."/srv/a\u{202e}b"
+          help: write the path without it
         error: [NF-203] Mode `u=rw` is not three or four octal digits, such as 0644
           where: nixfleet.files."/srv/open/a".mode
         error: [NF-203] Exactly one of `text` and `source` must be given

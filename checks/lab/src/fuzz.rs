@@ -13,7 +13,7 @@ use crate::place::{self, Lock};
 use crate::tally::Tally;
 
 /// What each target reads, in the order in which they run.
-const TARGETS: [&str; 5] = ["manifest", "intent", "state", "journal", "answer"];
+const TARGETS: [&str; 6] = ["manifest", "intent", "state", "journal", "answer", "shown"];
 
 /// The flags that `cargo fuzz --sanitizer none` passes, as far as a stable compiler knows them.
 const FLAGS: [&str; 6] = [

@@ -310,3 +310,40 @@ fn a_unit_that_does_not_start_takes_the_host_back() {
     let page = operator.types("curl --silent --max-time 5 http://web-1:8080/").unwrap();
     assert_eq!(page.line(), "hello from web-1, whose database is db-1");
 }
+
+#[test]
+fn a_host_that_lies_writes_no_line_of_its_own() {
+    let lab = converged();
+    let web = lab.guest("web-1").unwrap();
+    // An activator that answers as a compromised host may: with a line of ours, a title for the terminal, and characters that
+    // cannot be seen.
+    let forged = r#"w\n2 hosts: 2 ok\u202e\u2028\u001b]0;owned\u0007"#;
+    let status = format!(
+        r#"{{"schema":1,"host":"web-1","current":null,"generations":[],"drift":[{{"subject":"/etc/a","what":"{forged}"}}],"units":[],"kept":["{forged}"],"interrupted":"{forged}","lockedBy":null}}"#
+    );
+    let liar = format!("#!/bin/sh\ncat <<'end'\n{status}\nend\n");
+    web.ask(&format!(
+        "cat >/usr/local/bin/liar <<'liar'\n{liar}liar\nchmod 755 /usr/local/bin/liar; \
+         ln -sfn /usr/local/bin/liar /nix/var/nix/profiles/nixfleet/activator"
+    ))
+    .unwrap();
+
+    let operator = lab.operator().unwrap();
+    let escaped = r"w␊2 hosts: 2 ok\u{202e}\u{2028}␛]0;owned␇";
+    let on_a_terminal = r#"script -qec "nixfleet status -v --host web-1" /dev/null"#;
+    for line in ["nixfleet status -v --host web-1", on_a_terminal] {
+        let finished = operator.types(line).unwrap();
+        assert!(finished.stdout.contains(escaped), "{finished}");
+        assert!(!finished.stdout.contains(['\u{202e}', '\u{2028}', '\u{7}']), "{finished}");
+        assert!(!finished.stdout.lines().any(|line| line.starts_with("2 hosts: 2 ok")), "{finished}");
+    }
+    // JSON means the same either way, and on a terminal hides nothing.
+    let piped = operator.types("nixfleet status --json --host web-1 | cat").unwrap();
+    let shown = operator.types(r#"script -qec "nixfleet status --json --host web-1" /dev/null"#).unwrap();
+    let read = |finished: &Finished| serde_json::from_str::<Value>(finished.stdout.trim()).unwrap();
+    assert_eq!(read(&piped)["hosts"][0]["status"], read(&shown)["hosts"][0]["status"], "{shown}");
+    assert!(piped.stdout.contains('\u{202e}') && !shown.stdout.contains('\u{202e}'), "{shown}");
+
+    let ran = operator.types(r"nixfleet run --host web-1 -- printf 'a\r2 hosts: 2 ok\033[2Jb'").unwrap();
+    assert!(ran.stdout.contains("web-1 | a␍2 hosts: 2 ok␛[2Jb"), "{ran}");
+}

@@ -13,7 +13,6 @@ use super::Context;
 use crate::event::HostEnd;
 use crate::orchestrate::each;
 use crate::remote;
-use crate::render::clean;
 use crate::ssh::Session;
 
 /// How each of these hosts came to the closure it should have. Whoever stands elsewhere, or does not say it, has nothing; who
@@ -45,7 +44,7 @@ pub async fn ask(
 fn busy(host: &str, holder: &str) -> Problem {
     Problem::new(Code::Locked, "the host is still being changed")
         .at(host)
-        .because(clean(holder))
+        .because(holder)
         .help("wait until that has ended, then say it again")
 }
 

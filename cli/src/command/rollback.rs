@@ -19,7 +19,6 @@ use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::inventory::Natural;
 use crate::orchestrate::each;
-use crate::render::clean;
 use crate::rollout::{Budget, Head, Origin, Outline, Record, Told};
 use crate::ssh::Session;
 use crate::state::StateDir;
@@ -186,7 +185,7 @@ async fn one(
 /// be this one.
 fn other_host(host: &Host, plan: &Plan) -> Option<Problem> {
     let Host { name, addr, .. } = host;
-    let last = clean(plan.applied_as.as_ref().filter(|last| *last != name)?);
+    let last = plan.applied_as.as_ref().filter(|last| *last != name)?;
     Some(
         Problem::new(Code::OtherHost, format!("this host was last applied as {last}, not as {name}"))
             .at(format!("{name} ({addr})"))

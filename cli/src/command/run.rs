@@ -16,7 +16,7 @@ use crate::event::{Happening, Phase, Stream};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::remote::{self, Finished, Order};
-use crate::render::{self, HOST_COLOURS, clean, paint};
+use crate::render::{self, HOST_COLOURS, many_lines, paint};
 use crate::ssh::Session;
 
 /// How many lines may wait to be printed before the hosts are slowed down.
@@ -73,7 +73,7 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
             render::folded(&results);
         }
         for problem in results.iter().filter_map(|result| result.problem.as_ref()) {
-            render::err(format_args!("error: {}", clean(&problem.to_string())));
+            render::err(format_args!("error: {}", render::problem_text(problem)));
         }
         summary(&results);
     }
@@ -127,7 +127,7 @@ async fn listen(mut told: Receiver<Happening>, names: &[String], context: &Conte
                 Happening::Output { host, stream, text } if !context.output.events => {
                     let colour = colours.get(host.as_str()).copied().unwrap_or_default();
                     let head = paint(colour, format_args!("{host:<width$} |"));
-                    lines.push((stream, format!("{head} {}", clean(&text))));
+                    lines.push((stream, format!("{head} {}", many_lines(&text))));
                 }
                 other => {
                     print(&mut lines, context);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::render::clean;
+use crate::render::one_line;
 
 /// A word, and what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Candidate {
 /// As the scripts of the shells read it: the word, a tab, and what it means, in one line.
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |text: &str| clean(text.lines().next().unwrap_or_default()).replace('\t', " ");
+        let line = |text: &str| one_line(text.lines().next().unwrap_or_default());
         write!(f, "{}\t{}", line(&self.value), line(&self.help))
     }
 }

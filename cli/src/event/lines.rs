@@ -3,14 +3,18 @@
 use std::io::Write;
 
 use super::{Event, Listener};
+use crate::render;
 
 /// Writes events as they come.
-pub struct Lines<W>(W);
+pub struct Lines<W> {
+    writer: W,
+    is_terminal: bool,
+}
 
 impl<W: Write + Send> Lines<W> {
     /// Writes them there.
-    pub const fn new(writer: W) -> Self {
-        Self(writer)
+    pub const fn new(writer: W, is_terminal: bool) -> Self {
+        Self { writer, is_terminal }
     }
 }
 
@@ -20,11 +24,11 @@ impl<W: Write + Send> Listener for Lines<W> {
     }
 
     fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
-        self.0.write_all(&line)?;
+        let mut line = Vec::new();
+        render::json_line(&mut line, event, self.is_terminal)?;
+        self.writer.write_all(&line)?;
         // Who reads along wants to know now.
-        Ok(self.0.flush()?)
+        Ok(self.writer.flush()?)
     }
 }
 
@@ -49,7 +53,7 @@ mod tests {
             duration_ms: 12,
         };
         let mut written = Vec::new();
-        let mut lines = Lines::new(&mut written);
+        let mut lines = Lines::new(&mut written, false);
         for happening in [
             Happening::HostPhase { host: "web-1".into(), phase: Phase::RollingBack },
             Happening::HostEnded(end),

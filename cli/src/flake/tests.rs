@@ -126,3 +126,11 @@ fn nobody_is_told_what_is_secret_in_a_reference() {
     let refused = Flake::find(Some(&format!("{named}#web")), Path::new("/")).unwrap_err();
     assert!(!refused.to_string().contains("hunter2"), "{refused}");
 }
+
+#[test]
+fn a_reference_that_nix_would_take_for_an_option_is_refused() {
+    let (_held, root) = trees();
+    for bad in ["-", "--impure", "-f"] {
+        assert_eq!(Flake::find(Some(bad), &root).unwrap_err().code, Code::Usage, "{bad}");
+    }
+}

@@ -49,7 +49,7 @@ impl std::fmt::Display for Line {
 }
 
 fn short(text: &str) -> String {
-    let line = render::clean(text.lines().next().unwrap_or_default());
+    let line = render::one_line(text.lines().next().unwrap_or_default());
     let mut short: String = line.chars().take(LIMIT).collect();
     if short.len() < line.len() {
         short.push('…');

@@ -211,4 +211,41 @@ mod tests {
             assert!(parts.into_iter().all(|part| derivations_of(part).len() < 128 << 10));
         }
     }
+
+    #[test]
+    fn an_inventory_that_evaluation_would_refuse_is_refused() {
+        let fleet = |place: &str, text: &str| {
+            let mut fleet = serde_json::json!({
+                "schema": SCHEMA,
+                "hosts": { "web-1": {
+                    "name": "web-1", "base": "ubuntu", "system": "x86_64-linux", "addr": "10.0.0.1",
+                    "ssh": { "user": "root", "port": 22 }, "tags": ["prod"], "roles": ["web"],
+                } },
+                "tags": { "prod": { "before": ["db"], "rollout": { "spread": "rack" } } },
+            });
+            if let Some(value) = fleet.pointer_mut(place) {
+                *value = text.into();
+            }
+            read_fleet(fleet.to_string().as_bytes())
+        };
+        assert!(fleet("", "").is_err() && fleet("/none", "").is_ok());
+        for place in [
+            "/hosts/web-1/name",
+            "/hosts/web-1/system",
+            "/hosts/web-1/addr",
+            "/hosts/web-1/ssh/user",
+            "/hosts/web-1/tags/0",
+            "/hosts/web-1/roles/0",
+            "/tags/prod/before/0",
+            "/tags/prod/rollout/spread",
+        ] {
+            for bad in ["-oProxyCommand=id", "we\u{202e}b", "w\u{435}b", "web\n"] {
+                let problem = fleet(place, bad).unwrap_err();
+                assert_eq!(problem.code, Code::Evaluation, "{place}");
+                assert!(problem.why.is_some_and(|why| why.is_ascii()), "{place}");
+            }
+        }
+        // A host is called what it stands under.
+        assert!(fleet("/hosts/web-1/name", "web-2").is_err());
+    }
 }

@@ -106,6 +106,6 @@ async fn tell(
 }
 
 fn warn(events: &Bus, name: &str, why: &str) {
-    let text = format!("the notification {name} was not delivered: {}", render::clean(why));
+    let text = format!("the notification {name} was not delivered: {}", render::one_line(why));
     events.say(Happening::Log { level: Level::Warning, host: None, text });
 }

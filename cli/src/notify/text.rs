@@ -23,7 +23,7 @@ pub fn title(message: &Message) -> String {
         (_, None) => "ended",
     };
     let hosts = render::hosts(message.hosts);
-    render::clean(&format!("{command} to {hosts}: {word}")).replace('\n', " ")
+    render::one_line(&format!("{command} to {hosts}: {word}"))
 }
 
 /// What there is to say beyond the headline, in lines.
@@ -50,5 +50,6 @@ pub fn body(message: &Message) -> String {
         lines.push(format!("and {} more", message.failed.len() - NAMED));
     }
     lines.extend(message.next.iter().map(|line| format!("next: {line}")));
-    render::clean(&lines.join("\n"))
+    let lines: Vec<String> = lines.iter().map(|line| render::one_line(line)).collect();
+    lines.join("\n")
 }

@@ -1,4 +1,4 @@
-//! What a host answers. It is not trusted: bounded by the runner, parsed here, shown only without control characters.
+//! What a host answers. It is not trusted: bounded by the runner, parsed here, escaped where it is shown.
 
 use nixfleet_activate::SCHEMA;
 use nixfleet_activate::fleet::Host;
@@ -11,7 +11,6 @@ use serde::de::DeserializeOwned;
 use super::login_shell::ran_nothing;
 use super::{sudo, typed};
 use crate::process::Output;
-use crate::render::clean;
 
 /// The start of the line of facts.
 pub const FACTS: &str = "@nixfleet ";
@@ -136,10 +135,10 @@ fn bad_answer(host: &Host, what: &str, why: &str) -> Problem {
 
 /// The end of a text, where programs say what went wrong.
 pub(super) fn excerpt(text: &str) -> String {
-    let text = clean(text.trim());
+    let text = text.trim();
     match text.char_indices().rev().nth(EXCERPT) {
         Some((start, _)) => format!("…{}", &text[start..]),
-        None => text,
+        None => text.to_owned(),
     }
 }
 
@@ -177,10 +176,8 @@ pub mod tests {
     }
 
     fn refused(stdout: &str, stderr: &str, exit: i32) -> String {
-        answer(stdout, stderr, exit)
-            .and_then(|answer| answer.document::<Status>().map(drop))
-            .unwrap_err()
-            .to_string()
+        let answer = answer(stdout, stderr, exit).and_then(|answer| answer.document::<Status>().map(drop));
+        crate::render::problem_text(&answer.unwrap_err())
     }
 
     #[test]

@@ -15,7 +15,6 @@ use crate::event::Phase;
 use crate::health;
 use crate::nix::Freight;
 use crate::process::Output;
-use crate::render::clean;
 use crate::ssh::{Session, failure};
 
 /// The pause between two attempts to confirm: sshd may just be restarting.
@@ -172,8 +171,7 @@ impl<'a> Change<'a> {
     /// Notes why an attempt to confirm that could take so long was not heard.
     fn note(&self, problem: &Problem, limit: Duration) {
         let words = [Some(&problem.what), problem.why.as_ref()];
-        let words =
-            words.into_iter().flatten().map(|words| clean(words.trim())).filter(|words| !words.is_empty());
+        let words = words.into_iter().flatten().map(|words| words.trim()).filter(|words| !words.is_empty());
         let why = words.collect::<Vec<_>>().join(": ");
         let mut last = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
         // An attempt that was cut short says less than the one before.

@@ -15,7 +15,6 @@ use super::terms::force_flags;
 use super::typed;
 use crate::args::PlanningArgs;
 use crate::nix::Closure;
-use crate::render::clean;
 use crate::ssh::Session;
 
 /// What a host should become.
@@ -171,7 +170,7 @@ fn ours(plan: Plan, session: &Session, wanted: &Wanted) -> Result<Plan, Problem>
     if plan.target == wanted.closure.path {
         return Ok(named(plan, session));
     }
-    let why = format!("asked about {}, it answered about {}", wanted.closure.path, clean(&plan.target));
+    let why = format!("asked about {}, it answered about {}", wanted.closure.path, plan.target);
     Err(Problem::new(Code::BadAnswer, "the host answered with another plan").at(name).because(why))
 }
 

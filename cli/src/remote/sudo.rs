@@ -3,8 +3,6 @@
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
 
-use crate::render::clean;
-
 /// A cause that `sudo` has words for.
 #[derive(Clone, Copy)]
 enum Cause {
@@ -71,7 +69,7 @@ pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
     Some(
         Problem::new(Code::NoSudo, "the SSH user may not become root")
             .at(format!("{} (user {user})", host.name))
-            .because(clean(line))
+            .because(line)
             .help(help),
     )
 }
@@ -87,7 +85,7 @@ fn help(cause: Cause, line: &str, host: &Host) -> String {
         Cause::Terminal => format!("{root}echo 'Defaults:{user} !requiretty' > /etc/sudoers.d/nixfleet-tty"),
         Cause::OpenFile => {
             // sudo 1.9.16 leaves the name of an included file out.
-            let named = line.split_whitespace().find(|word| word.starts_with('/')).map(clean);
+            let named = line.split_whitespace().find(|word| word.starts_with('/')).map(str::to_owned);
             let files = named.unwrap_or_else(|| "/etc/sudoers /etc/sudoers.d/*".to_owned());
             format!(
                 "sudo reads no rules that others may write; {root}chown root:root {files} && chmod 0440 {files}"

@@ -7,10 +7,11 @@ use nixfleet_activate::backup::Backup;
 
 use super::size::{moment, room, size};
 use super::style::{BOLD, YELLOW, outcome_style, paint};
-use super::{clean, hosts, indented, table};
+use super::{hosts, indented, one_line, problem_text, table};
 use crate::document::{BackupsView, HostResult};
 
 /// All backups of all hosts.
+#[must_use]
 pub fn backups(results: &[HostResult]) -> String {
     list(results, &TimeZone::system())
 }
@@ -22,6 +23,7 @@ fn list(results: &[HostResult], zone: &TimeZone) -> String {
 }
 
 /// Backups that would go, and those that are spared.
+#[must_use]
 pub fn drops(results: &[HostResult]) -> String {
     going(results, &TimeZone::system())
 }
@@ -30,7 +32,7 @@ fn going(results: &[HostResult], zone: &TimeZone) -> String {
     let mut text = lines(results, |view| view.list.clone(), zone);
     for result in results {
         for backup in result.backups.iter().flat_map(|view| &view.spared) {
-            let (host, path) = (clean(&result.host), clean(&backup.path));
+            let (host, path) = (one_line(&result.host), one_line(&backup.path));
             let why = "it comes back when management of the path ends; to drop it all the same: --original";
             let _ =
                 writeln!(text, "{} {host}: the original of {path}: {why} {path}", paint(YELLOW, "stays:"));
@@ -40,6 +42,7 @@ fn going(results: &[HostResult], zone: &TimeZone) -> String {
 }
 
 /// What went from each host.
+#[must_use]
 pub fn dropped(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
         let report = result.backups.as_ref().and_then(|view| view.report.as_ref());
@@ -86,7 +89,7 @@ fn row(host: &str, backup: &Backup, zone: &TimeZone) -> Vec<String> {
     };
     vec![
         host.to_owned(),
-        clean(&backup.path).replace(['\n', '\t'], " "),
+        one_line(&backup.path),
         backup.kind.as_str().to_owned(),
         backup.generation.map_or_else(|| "-".to_owned(), |number| number.to_string()),
         moment(backup.since, zone),
@@ -102,8 +105,8 @@ fn problems(results: &[HostResult]) -> String {
     for result in results {
         let report = result.backups.as_ref().and_then(|view| view.report.as_ref());
         let recovered = report.and_then(|report| report.recovered.as_deref());
-        let recovered = recovered.map(|what| format!("recovered: {}", clean(what)));
-        let problem = result.problem.as_ref().map(|problem| clean(&problem.to_string()));
+        let recovered = recovered.map(|what| format!("recovered: {}", one_line(what)));
+        let problem = result.problem.as_ref().map(problem_text);
         let lines: Vec<String> = recovered.into_iter().chain(problem).collect();
         if !lines.is_empty() {
             let _ = write!(text, "\n{}\n{}", paint(BOLD, &result.host), indented(&lines.join("\n")));

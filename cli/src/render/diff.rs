@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use similar::{ChangeTag, TextDiff};
 
-use super::clean;
+use super::many_lines;
 use super::style::{DIM, GREEN, RED, paint};
 
 /// How many lines of one diff are shown, unless all are asked for.
@@ -21,7 +21,7 @@ pub fn diff(before: &str, after: &str, all: bool) -> Vec<String> {
     for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
         lines.push(paint(DIM, hunk.header()));
         for change in hunk.iter_changes() {
-            let text = clean(change.value().trim_end_matches('\n'));
+            let text = many_lines(change.value().trim_end_matches('\n'));
             let line = match change.tag() {
                 ChangeTag::Delete => paint(RED, format_args!("-{text}")),
                 ChangeTag::Insert => paint(GREEN, format_args!("+{text}")),

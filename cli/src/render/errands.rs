@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::clean;
+use super::one_line;
 use super::style::paint;
 
 /// How many of them are shown.
@@ -16,7 +16,7 @@ pub fn errands(new: &[String]) -> String {
     }
     let _ = writeln!(text, "This fleet has this machine do what it did not do before:");
     for errand in new.iter().take(SHOWN) {
-        let _ = writeln!(text, "  {} {}", paint(super::style::GREEN, "+"), clean(errand).replace('\n', "␤"));
+        let _ = writeln!(text, "  {} {}", paint(super::style::GREEN, "+"), one_line(errand));
     }
     if let Some(more) = new.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         let _ = writeln!(text, "  … and {more} more");
@@ -34,7 +34,7 @@ mod tests {
         assert_eq!(errands(&[]), "");
         let many: Vec<String> = (0..22).map(|number| format!("runs /bin/{number}\n\u{7}")).collect();
         let shown = anstream::adapter::strip_str(&errands(&many)).to_string();
-        assert!(shown.contains("  + runs /bin/0␤␇\n") && shown.ends_with("  … and 2 more\n\n"), "{shown}");
+        assert!(shown.contains("  + runs /bin/0␊␇\n") && shown.ends_with("  … and 2 more\n\n"), "{shown}");
         assert_eq!(shown.lines().count(), SHOWN + 3);
     }
 }

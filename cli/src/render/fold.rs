@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{clean, err, out};
+use super::{err, many_lines, out};
 use crate::document::{HostResult, Ran};
 
 /// Hosts with the same output and the same end, in the order of the first of them.
@@ -38,7 +38,7 @@ impl Fold<'_> {
     /// For standard output, and for standard error.
     fn texts(&self) -> [String; 2] {
         let text = |lines: &str, head: &str| {
-            lines.lines().fold(format!("{head}:\n"), |text, line| text + "  " + &clean(line) + "\n")
+            lines.lines().fold(format!("{head}:\n"), |text, line| text + "  " + &many_lines(line) + "\n")
         };
         let Ran { stdout, stderr, .. } = self.ran;
         let (head, errors) = (self.head(), format!("{}, standard error", self.head()));
@@ -50,10 +50,14 @@ impl Fold<'_> {
     }
 }
 
+/// What commands said on standard output, and on standard error.
+pub(super) fn texts(results: &[HostResult]) -> Vec<[String; 2]> {
+    folds(results).iter().map(Fold::texts).collect()
+}
+
 /// Prints what commands said.
 pub fn folded(results: &[HostResult]) {
-    for fold in folds(results) {
-        let [stdout, stderr] = fold.texts();
+    for [stdout, stderr] in texts(results) {
         out(&stdout);
         if !stderr.is_empty() {
             err(stderr.trim_end());

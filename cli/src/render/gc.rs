@@ -7,10 +7,11 @@ use nixfleet_activate::gc::{Judged, Need};
 
 use super::size::{moment, room, size};
 use super::style::{BOLD, GREEN, RED, outcome_style, paint};
-use super::{clean, indented, table};
+use super::{indented, one_line, problem_text, table};
 use crate::document::HostResult;
 
 /// What would go on each host; each generation by itself where more is asked for.
+#[must_use]
 pub fn gc_plans(results: &[HostResult], verbose: bool) -> String {
     plans(results, verbose, &TimeZone::system())
 }
@@ -18,7 +19,7 @@ pub fn gc_plans(results: &[HostResult], verbose: bool) -> String {
 fn plans(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String {
     let rows = results.iter().map(|result| {
         let Some(gc) = &result.gc else {
-            let why = result.reason.as_deref().map(clean).unwrap_or_default();
+            let why = result.reason.as_deref().map(one_line).unwrap_or_default();
             let word = if result.problem.is_some() { result.outcome.as_str() } else { "-" };
             let first = paint(outcome_style(result.outcome), word);
             return vec![result.host.clone(), first, why, "-".to_owned()];
@@ -30,12 +31,11 @@ fn plans(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String {
     });
     let mut text = table(&["host", "goes", "stays", "free"], rows);
     for result in results {
-        let mut lines: Vec<String> =
-            result.problem.iter().map(|problem| clean(&problem.to_string())).collect();
+        let mut lines: Vec<String> = result.problem.iter().map(problem_text).collect();
         if let Some(gc) = &result.gc {
             let interrupted = gc.plan.interrupted.iter();
             lines.extend(
-                interrupted.map(|what| format!("interrupted: {}; it is recovered first", clean(what))),
+                interrupted.map(|what| format!("interrupted: {}; it is recovered first", one_line(what))),
             );
             lines.extend(gc.plan.generations.iter().filter(|_| verbose).map(|judged| one(judged, zone)));
             lines.extend(remarkable(&gc.plan.generations).filter(|_| !verbose));
@@ -66,7 +66,7 @@ fn one(judged: &Judged, zone: &TimeZone) -> String {
     let info = &judged.info;
     let fate = if judged.goes() { paint(RED, "goes") } else { format!("stays: {}", reasons(judged)) };
     let (number, made) = (info.generation.number, moment(info.created, zone));
-    format!("generation {number}  {made}  {}  {fate}", clean(&info.generation.closure))
+    format!("generation {number}  {made}  {}  {fate}", one_line(&info.generation.closure))
 }
 
 fn reasons(judged: &Judged) -> String {
@@ -89,7 +89,7 @@ pub fn gc_reports(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
         let report = result.gc.as_ref().and_then(|gc| gc.report.as_ref());
         let problem =
-            result.problem.as_ref().map(|problem| format!("[{}] {}", problem.code, clean(&problem.what)));
+            result.problem.as_ref().map(|problem| format!("[{}] {}", problem.code, one_line(&problem.what)));
         let freed = report.and_then(|report| report.collected).map(|collected| size(collected.freed));
         vec![
             result.host.clone(),
@@ -97,14 +97,14 @@ pub fn gc_reports(results: &[HostResult]) -> String {
             report.map_or_else(|| "-".to_owned(), |report| report.dropped.len().to_string()),
             freed.unwrap_or_else(|| "-".to_owned()),
             room(report.and_then(|report| report.disk)),
-            problem.or(result.reason.as_deref().map(clean)).unwrap_or_default(),
+            problem.or(result.reason.as_deref().map(one_line)).unwrap_or_default(),
         ]
     });
     let mut text = table(&["host", "outcome", "dropped", "freed", "free now", ""], rows);
     for result in results {
         let recovered = result.gc.iter().filter_map(|gc| gc.report.as_ref()?.recovered.as_deref());
-        let recovered = recovered.map(|what| format!("recovered: {}", clean(what)));
-        let problem = result.problem.iter().map(|problem| clean(&problem.to_string()));
+        let recovered = recovered.map(|what| format!("recovered: {}", one_line(what)));
+        let problem = result.problem.iter().map(problem_text);
         let lines: Vec<String> = recovered.chain(problem).collect();
         if !lines.is_empty() {
             let _ = write!(text, "\n{}\n{}", paint(BOLD, &result.host), indented(&lines.join("\n")));

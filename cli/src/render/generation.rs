@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nixfleet_activate::report::GenerationInfo;
 
-use super::clean;
+use super::one_line;
 
 /// When a generation was made, by whom and from what, as far as that is known.
 pub fn made(info: &GenerationInfo, zone: &TimeZone) -> String {
@@ -13,7 +13,7 @@ pub fn made(info: &GenerationInfo, zone: &TimeZone) -> String {
     let by = info.made.by.as_ref().map(|who| format!(" by {who}"));
     let from = info.made.revision.as_ref().map(|revision| format!(" from {revision}"));
     let parts: String = [when, by, from].into_iter().flatten().collect();
-    clean(&format!("made{parts}")).replace('\n', " ")
+    one_line(&format!("made{parts}"))
 }
 
 #[cfg(test)]
@@ -33,6 +33,6 @@ mod tests {
         assert_eq!(made(old), "made 2026-11-28 14:03");
         let forged =
             json!({ "number": 7, "closure": "/nix/store/a", "created": u64::MAX, "by": "a\n\u{1b}[2J" });
-        assert_eq!(made(forged), "made by a ␛[2J");
+        assert_eq!(made(forged), "made by a␊␛[2J");
     }
 }

@@ -3,11 +3,12 @@
 use nixfleet_activate::health::CheckResult;
 
 use super::style::{GREEN, RED, YELLOW, paint};
-use super::{clean, results, table};
+use super::{one_line, results, table};
 use crate::document::HostResult;
 
 /// A table of every check of every host, and below it why hosts are not healthy. With `verbose`, good checks say too what
 /// they found.
+#[must_use]
 pub fn health(hosts: &[HostResult], verbose: bool) -> String {
     let rows = hosts.iter().flat_map(|host| rows(host, verbose));
     let table = table(&["host", "check", "kind", "from", "state", "attempts", "took", ""], rows);
@@ -34,13 +35,13 @@ fn row(host: &str, result: &CheckResult, verbose: bool) -> Vec<String> {
     let detail = if result.passed && !verbose { "" } else { &result.detail };
     vec![
         host.to_owned(),
-        clean(&result.name),
-        clean(&result.kind),
+        one_line(&result.name),
+        one_line(&result.kind),
         result.from.as_str().to_owned(),
         paint(style, state),
         result.attempts.to_string(),
         took(result),
-        clean(detail.lines().next().unwrap_or_default()),
+        one_line(detail.lines().next().unwrap_or_default()),
     ]
 }
 

@@ -10,7 +10,7 @@ use nixfleet_activate::plan::Generation;
 use nixfleet_activate::report::Outcome;
 
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
-use super::{clean, table};
+use super::{one_line, table};
 use crate::event::End;
 use crate::history::{Entry, HostEntry, State};
 
@@ -33,13 +33,14 @@ fn list(entries: &[Entry], of_hosts: bool, zone: &TimeZone) -> String {
         let head = [
             entry.id.to_string(),
             time(entry.began, zone, "%Y-%m-%d %H:%M"),
-            clean(&entry.operator),
+            one_line(&entry.operator),
             short(&line(entry)),
         ];
         if of_hosts {
             let host = |host: &HostEntry| {
-                let problem = host.problem.as_ref().map(|line| clean(&line.to_string())).unwrap_or_default();
-                let rest = [host.host.clone(), word(host, entry.state), generations(host), problem];
+                let problem =
+                    host.problem.as_ref().map(|line| one_line(&line.to_string())).unwrap_or_default();
+                let rest = [one_line(&host.host), word(host, entry.state), generations(host), problem];
                 head.iter().cloned().chain(rest).collect()
             };
             rows.extend(entry.hosts.iter().map(host));
@@ -56,9 +57,9 @@ fn list(entries: &[Entry], of_hosts: bool, zone: &TimeZone) -> String {
 }
 
 fn single(entry: &Entry, others: &[Entry], zone: &TimeZone) -> String {
-    let mut text = format!("{}  nixfleet {}\n", paint(BOLD, &entry.id), clean(&line(entry)));
+    let mut text = format!("{}  nixfleet {}\n", paint(BOLD, &entry.id), one_line(&line(entry)));
     let mut say = |name: &str, what: &str| {
-        let _ = writeln!(text, "  {name:<9}{}", clean(what));
+        let _ = writeln!(text, "  {name:<9}{}", one_line(what));
     };
     say("who", &entry.operator);
     say("when", &when(entry, zone));
@@ -86,8 +87,8 @@ fn single(entry: &Entry, others: &[Entry], zone: &TimeZone) -> String {
     }
     let rows = entry.hosts.iter().map(|host| {
         let took = host.duration_ms.map(|took| seconds(Duration::from_millis(took))).unwrap_or_default();
-        let problem = host.problem.as_ref().map(|line| clean(&line.to_string())).unwrap_or_default();
-        vec![host.host.clone(), word(host, entry.state), generations(host), took, problem]
+        let problem = host.problem.as_ref().map(|line| one_line(&line.to_string())).unwrap_or_default();
+        vec![one_line(&host.host), word(host, entry.state), generations(host), took, problem]
     });
     let _ = write!(text, "\n{}", table(&["host", "outcome", "generation", "took", ""], rows));
     text
@@ -109,7 +110,7 @@ fn result(entry: &Entry) -> String {
     let word = match (entry.state, &entry.problem) {
         (State::Running, _) => Some(paint(YELLOW, "running")),
         (State::Interrupted, _) => Some(paint(RED, "interrupted")),
-        (State::Ended, Some(problem)) => Some(paint(RED, clean(&problem.to_string()))),
+        (State::Ended, Some(problem)) => Some(paint(RED, one_line(&problem.to_string()))),
         (State::Ended, None) => match entry.end.filter(|end| *end != End::Complete) {
             Some(End::Declined) => Some(paint(YELLOW, End::Declined.as_str())),
             Some(end) => Some(paint(RED, end.as_str())),
@@ -166,7 +167,7 @@ fn line(entry: &Entry) -> String {
 }
 
 fn short(text: &str) -> String {
-    let text = clean(text).replace('\n', " ");
+    let text = one_line(text);
     if text.chars().count() <= LINE {
         return text;
     }

@@ -6,9 +6,13 @@ mod clean;
 mod diff;
 mod errands;
 mod fold;
+#[cfg(test)]
+mod forged_tests;
 mod gc;
 mod generation;
 mod health;
+#[cfg(test)]
+mod held;
 mod history;
 mod plan;
 mod print;
@@ -22,14 +26,14 @@ mod totals;
 mod waves;
 
 pub use backups::{backups, dropped, drops};
-pub use clean::clean;
+pub use clean::{many_lines, one_line, problem_text};
 pub use errands::errands;
 pub use fold::folded;
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;
 pub use history::{entries, entry};
 pub use plan::plans;
-pub use print::{err, json, lost, out};
+pub use print::{err, json, json_line, lost, out};
 pub use progress::Progress;
 pub use size::size;
 pub use status::{statuses, tally_of_statuses};

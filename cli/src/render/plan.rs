@@ -8,11 +8,11 @@ use nixfleet_activate::manifest::{Access, Package};
 use nixfleet_activate::plan::{FileView, Keep, Plan, Step, command_line, why_it_runs};
 use sha2::{Digest, Sha256};
 
-use super::clean;
 use super::diff::diff;
 use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use super::totals::Totals;
+use super::{one_line, problem_text};
 
 /// Hosts whose plans read the same.
 struct Group {
@@ -65,7 +65,7 @@ pub fn plans<E>(
         });
         let (group, generations) = (&mut groups[number], generations(&plan));
         group.ways.insert(way(&plan));
-        group.names.push(paint(BOLD, clean(&plan.host)));
+        group.names.push(paint(BOLD, one_line(&plan.host)));
         if group.generations.last() != Some(&generations) {
             group.generations.push(generations);
         }
@@ -129,20 +129,19 @@ fn body(plan: &Plan, verbose: bool) -> String {
     let section = |of: fn(&Step) -> bool| -> Vec<String> {
         plan.steps.iter().filter(|step| of(step)).flat_map(|step| lines(step, verbose)).collect()
     };
-    let drift = plan
-        .drift
-        .iter()
-        .map(|drift| format!("{} {}: {}", paint(YELLOW, "!"), clean(&drift.subject), clean(&drift.what)));
+    let drift = plan.drift.iter().map(|drift| {
+        format!("{} {}: {}", paint(YELLOW, "!"), one_line(&drift.subject), one_line(&drift.what))
+    });
     let warnings = plan.warnings.iter().map(|warning| {
-        format!("{} {}: {}", paint(YELLOW, "!"), clean(&warning.subject), clean(&warning.what))
+        format!("{} {}: {}", paint(YELLOW, "!"), one_line(&warning.subject), one_line(&warning.what))
     });
-    let left_out = plan
-        .left_out
+    let left_out = plan.left_out.iter().map(|left| {
+        format!("{} {}: {}", paint(YELLOW, "!"), one_line(&left.subject), one_line(&left.what))
+    });
+    let problems = plan
+        .problems
         .iter()
-        .map(|left| format!("{} {}: {}", paint(YELLOW, "!"), clean(&left.subject), clean(&left.what)));
-    let problems = plan.problems.iter().map(|problem| {
-        format!("{} {}", paint(RED, "✗"), clean(&problem.to_string()).replace('\n', "\n    "))
-    });
+        .map(|problem| format!("{} {}", paint(RED, "✗"), problem_text(problem).replace('\n', "\n    ")));
     let sections = [
         ("packages", packages(plan)),
         ("users", section(is_account)),
@@ -193,7 +192,7 @@ const fn is_path(step: &Step) -> bool {
 }
 
 fn packages(plan: &Plan) -> Vec<String> {
-    let named = |package: &Package| clean(format!("{} {}", package.name, package.version).trim());
+    let named = |package: &Package| one_line(format!("{} {}", package.name, package.version).trim());
     let added = plan.packages.added.iter().map(|each| come(named(each)));
     let removed = plan.packages.removed.iter().map(|each| go(named(each)));
     let changed = plan.packages.changed.iter().map(|(old, new)| {
@@ -202,7 +201,7 @@ fn packages(plan: &Plan) -> Vec<String> {
         } else {
             format!("{} → {}", old.version, new.version)
         };
-        change(clean(&format!("{} {versions}", new.name)))
+        change(one_line(&format!("{} {versions}", new.name)))
     });
     added.chain(removed).chain(changed).collect()
 }
@@ -241,16 +240,16 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
                 id(user.uid),
                 if user.extra_groups.is_empty() { "" } else { "s" },
                 groups.concat(),
-                user.home,
-                user.shell
+                one_line(&user.home),
+                one_line(&user.shell)
             ))
         }
         Step::ModifyUser { user, changes, .. } => {
-            change(format!("user {}: {}", user.name, clean(&changes.join(", "))))
+            change(format!("user {}: {}", user.name, one_line(&changes.join(", "))))
         }
         Step::ReleaseUser { name, changes } => {
             let why = paint(DIM, "  as it was before management");
-            change(format!("user {name}: {}{why}", clean(&changes.join(", "))))
+            change(format!("user {name}: {}{why}", one_line(&changes.join(", "))))
         }
         Step::DisableUser { name, groups } => {
             let groups: Vec<&str> = groups.iter().map(|group| &**group).collect();
@@ -260,44 +259,48 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
         }
         Step::CreateHome { path, access } => {
             let what = paint(DIM, "  home, with what every new one gets");
-            come(format!("{path}/  {}{what}", shown(access)))
+            come(format!("{}/  {}{what}", one_line(path), shown(access)))
         }
         Step::CreateDirectory { path, access, implicit, before, keep } => {
             let why = if *implicit { ", needed by what stands in it" } else { "" };
-            let line =
-                format!("{path}/  {}{}{}", shown(access), paint(DIM, why), kept(*keep, before.as_ref()));
+            let (path, kept) = (one_line(path), kept(*keep, before.as_ref()));
+            let line = format!("{path}/  {}{}{kept}", shown(access), paint(DIM, why));
             match before {
                 Some(view) => change(format!("{line}  was {}", thing(view))),
                 None => come(line),
             }
         }
         Step::WriteLink { path, before, replaced, target, keep } => {
-            let line = format!("{path} → {}", clean(target));
+            let line = format!("{} → {}", one_line(path), one_line(target));
             let kept = kept(*keep, replaced.as_ref());
             match (before, replaced) {
-                (Some(before), _) => change(format!("{line}  was {}{kept}", clean(before))),
+                (Some(before), _) => change(format!("{line}  was {}{kept}", one_line(before))),
                 (None, Some(view)) => change(format!("{line}  was {}{kept}", thing(view))),
                 (None, None) => come(format!("{line}{kept}")),
             }
         }
         Step::ChangeAccess { path, before, after } => {
-            change(format!("{path}  {}", access_change(before, after)))
+            change(format!("{}  {}", one_line(path), access_change(before, after)))
         }
         Step::Own { path, .. } => {
-            format!("{} {path}  {}", paint(DIM, "="), paint(DIM, "is as wanted already; managed from now on"))
+            let why = paint(DIM, "is as wanted already; managed from now on");
+            format!("{} {}  {why}", paint(DIM, "="), one_line(path))
         }
         Step::Restore { path, before, keep } => {
             let kept = kept(*keep, before.as_ref());
-            change(format!("{path}  what stood there before management comes back{kept}"))
+            change(format!("{}  what stood there before management comes back{kept}", one_line(path)))
         }
-        Step::RemoveDirectory { path } => go(format!("{path}/  {}", paint(DIM, "unless it holds something"))),
+        Step::RemoveDirectory { path } => {
+            go(format!("{}/  {}", one_line(path), paint(DIM, "unless it holds something")))
+        }
         Step::Release { path, why } => {
-            format!("{} {path}  {}", paint(DIM, "="), paint(DIM, format_args!("left alone: {}", clean(why))))
+            let why = paint(DIM, format_args!("left alone: {}", one_line(why)));
+            format!("{} {}  {why}", paint(DIM, "="), one_line(path))
         }
         Step::StopUnit { unit, why } => unit_line(&go("stop   "), unit, why),
         Step::RunCommand { command, paths } => {
-            let why = paint(DIM, clean(&why_it_runs(paths)));
-            change(format!("run {}  {why}", clean(&command_line(command))))
+            let why = paint(DIM, one_line(&why_it_runs(paths)));
+            change(format!("run {}  {why}", one_line(&command_line(command))))
         }
         Step::RestartUnit { unit, why } => unit_line(&change("restart"), unit, why),
         Step::ReloadUnit { unit, why } => unit_line(&change("reload "), unit, why),
@@ -308,7 +311,7 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
 }
 
 fn unit_line(action: &str, unit: &str, why: &str) -> String {
-    format!("{action} {unit}  {}", paint(DIM, clean(why)))
+    format!("{action} {unit}  {}", paint(DIM, one_line(why)))
 }
 
 fn id(id: Option<u32>) -> String {
@@ -349,7 +352,7 @@ fn kept(keep: Keep, before: Option<&FileView>) -> String {
 /// What stands somewhere, in words.
 fn thing(view: &FileView) -> String {
     match (&view.link, &view.sha256) {
-        (Some(target), _) => format!("a link to {}", clean(target)),
+        (Some(target), _) => format!("a link to {}", one_line(target)),
         (None, Some(_)) => "a file".to_owned(),
         (None, None) if view.size == 0 => "a directory".to_owned(),
         // An older NixFleet does not say where a link points.
@@ -364,6 +367,7 @@ fn file(
     keep: Keep,
     all: bool,
 ) -> Vec<String> {
+    let path = one_line(path);
     // Of something else that makes way there is no content to compare.
     let other = before.filter(|view| view.sha256.is_none());
     let head = match (before, after) {
@@ -411,7 +415,7 @@ fn file(
 fn digests(before: Option<&FileView>, after: Option<&FileView>) -> String {
     let known = |view: &FileView| {
         let digest = view.sha256.as_deref().and_then(|digest| digest.get(..12));
-        let digest = digest.map(|digest| format!(" ({})", clean(digest)));
+        let digest = digest.map(|digest| format!(" ({})", one_line(digest)));
         format!("{} bytes{}", view.size, digest.unwrap_or_default())
     };
     let shown = |view: Option<&FileView>| view.map_or_else(|| "nothing".to_owned(), known);

@@ -12,10 +12,11 @@ use nixfleet_activate::show;
 
 use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
-use super::{alike, clean, health, hosts, indented, table};
+use super::{alike, health, hosts, indented, one_line, problem_text, table};
 use crate::document::HostResult;
 
 /// A table of all hosts, and below it whatever is not as it should be.
+#[must_use]
 pub fn statuses(results: &[HostResult], verbose: bool) -> String {
     statuses_in(results, verbose, &TimeZone::system())
 }
@@ -121,48 +122,62 @@ fn down(status: &Status) -> impl Iterator<Item = &UnitStatus> {
 
 /// What there is to say of a host below its name, with its problem in the words given.
 fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &TimeZone) -> Option<String> {
-    let mut lines: Vec<String> = result.reason.iter().cloned().collect();
+    let mut lines: Vec<String> = result.reason.iter().map(|reason| one_line(reason)).collect();
     if let Some(problem) = problem {
-        lines.push(clean(&problem.to_string()));
+        lines.push(problem_text(&problem));
     }
     lines.extend(other_name(result).map(|name| {
+        let name = one_line(name);
         format!("last applied as {name}: the addresses of two hosts may have been swapped in the inventory")
     }));
     if let Some(status) = &result.status {
-        let interrupted =
-            status.interrupted.iter().map(|what| format!("interrupted: {what}; the next apply recovers it"));
-        lines.extend(interrupted);
-        lines.extend(status.locked_by.iter().map(|who| format!("busy: {who}")));
-        let last = status.last.iter().filter(|last| verbose || !last.report.outcome.is_good());
-        lines.extend(last.map(|last| format!("last run: {}", show::last(last))));
-        let earlier = status.last.iter().filter(|_| verbose).flat_map(|last| &last.earlier);
-        lines.extend(earlier.map(|run| format!("before that: {}", show::earlier(run))));
-        lines.extend(drift(status).iter().map(|drift| format!("drift: {}: {}", drift.subject, drift.what)));
-        lines.extend(down(status).map(|unit| format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)));
-        if let Some(checked) = checked(status).filter(|_| verbose).or_else(|| unhealthy(status)) {
-            lines.push(format!("health checks {} s ago:", show::ago(checked.at)));
-            lines.extend(health::lines(&checked.results, verbose));
+        let mut say = |line: String| lines.push(one_line(&line));
+        if let Some(what) = &status.interrupted {
+            say(format!("interrupted: {what}; the next apply recovers it"));
         }
-        lines.extend(status.kept.iter().map(|path| format!("kept: {path}")));
+        if let Some(who) = &status.locked_by {
+            say(format!("busy: {who}"));
+        }
+        for last in status.last.iter().filter(|last| verbose || !last.report.outcome.is_good()) {
+            say(format!("last run: {}", show::last(last)));
+        }
+        for run in status.last.iter().filter(|_| verbose).flat_map(|last| &last.earlier) {
+            say(format!("before that: {}", show::earlier(run)));
+        }
+        for drift in drift(status) {
+            say(format!("drift: {}: {}", drift.subject, drift.what));
+        }
+        down(status).map(unit_line).for_each(&mut say);
+        if let Some(checked) = checked(status).filter(|_| verbose).or_else(|| unhealthy(status)) {
+            say(format!("health checks {} s ago:", show::ago(checked.at)));
+            health::lines(&checked.results, verbose).into_iter().for_each(&mut say);
+        }
+        for path in &status.kept {
+            say(format!("kept: {path}"));
+        }
         if !status.kept.is_empty() {
-            lines.push("see the copies: nixfleet backups list".to_owned());
+            say("see the copies: nixfleet backups list".to_owned());
         }
         if verbose {
             let running = status.units.iter().filter(|unit| !down(status).any(|down| down.unit == unit.unit));
-            lines.extend(running.map(|unit| format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)));
+            running.map(unit_line).for_each(&mut say);
             lines.extend(status.generations.iter().map(|info| {
                 let current =
                     status.current.as_ref().is_some_and(|current| current.number == info.generation.number);
                 let mark = if current { " (current)" } else { "" };
-                let made = made(info, zone);
-                format!("generation {}{mark}: {made}\n  {}", info.generation.number, info.generation.closure)
+                let (made, closure) = (made(info, zone), one_line(&info.generation.closure));
+                format!("generation {}{mark}: {made}\n  {closure}", info.generation.number)
             }));
         }
     }
     if lines.is_empty() {
         return None;
     }
-    Some(indented(&clean(&lines.join("\n"))))
+    Some(indented(&lines.join("\n")))
+}
+
+fn unit_line(unit: &UnitStatus) -> String {
+    format!("unit: {}: {} ({})", unit.unit, unit.active, unit.sub)
 }
 
 #[cfg(test)]

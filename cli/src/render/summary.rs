@@ -9,15 +9,16 @@ use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Outcome;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
-use super::{alike, clean, indented, table};
+use super::{alike, indented, one_line, problem_text, table};
 use crate::document::HostResult;
 
 /// A table of outcomes, then every problem in full, what shows more of it, and every kept copy.
+#[must_use]
 pub fn results(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
         let problem =
-            result.problem.as_ref().map(|problem| format!("[{}] {}", problem.code, clean(&problem.what)));
-        let first = problem.or(result.reason.as_deref().map(clean));
+            result.problem.as_ref().map(|problem| format!("[{}] {}", problem.code, one_line(&problem.what)));
+        let first = problem.or(result.reason.as_deref().map(one_line));
         vec![
             result.host.clone(),
             paint(outcome_style(result.outcome), result.outcome),
@@ -27,14 +28,14 @@ pub fn results(results: &[HostResult]) -> String {
     });
     let mut text = table(&["host", "outcome", "generation", ""], rows);
     let said = |result: &HostResult| {
-        let notes = notes(result, alike::problem(result, false));
+        let notes = notes(result, alike::problem(result, false).as_ref());
         (!notes.is_empty()).then(|| notes.join("\n"))
     };
     for members in alike::groups(results, said) {
         let names: Vec<String> = members.iter().map(|result| paint(BOLD, &result.host)).collect();
         let mut notes = match members.as_slice() {
-            [only] => notes(only, only.problem.clone()),
-            [first, ..] => notes(first, alike::problem(first, true)),
+            [only] => notes(only, only.problem.as_ref()),
+            [first, ..] => notes(first, alike::problem(first, true).as_ref()),
             [] => Vec::new(),
         };
         notes.extend(more(&members));
@@ -44,16 +45,16 @@ pub fn results(results: &[HostResult]) -> String {
 }
 
 /// What there is to say of a host beyond its outcome, with its problem in the words given.
-fn notes(result: &HostResult, problem: Option<Problem>) -> Vec<String> {
-    let problem = problem.into_iter().map(|problem| clean(&problem.to_string()));
+fn notes(result: &HostResult, problem: Option<&Problem>) -> Vec<String> {
+    let problem = problem.into_iter().map(problem_text);
     let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
     let kept: Vec<&String> = result.report.iter().flat_map(|report| &report.kept).collect();
     let look = (!kept.is_empty()).then(|| "see the copies: nixfleet backups list".to_owned());
     let noted = result.report.iter().flat_map(|report| &report.notes);
     problem
-        .chain(noted.map(|note| format!("note: {}", clean(note))))
-        .chain(recovered.map(|what| format!("recovered: {}", clean(what))))
-        .chain(kept.into_iter().map(|path| paint(YELLOW, format_args!("kept a copy: {}", clean(path)))))
+        .chain(noted.map(|note| format!("note: {}", one_line(note))))
+        .chain(recovered.map(|what| format!("recovered: {}", one_line(what))))
+        .chain(kept.into_iter().map(|path| paint(YELLOW, format_args!("kept a copy: {}", one_line(path)))))
         .chain(look)
         .collect()
 }
@@ -61,7 +62,7 @@ fn notes(result: &HostResult, problem: Option<Problem>) -> Vec<String> {
 /// The command that asks those of the hosts that changed, or tried to, how they stand now.
 fn more(results: &[&HostResult]) -> Option<String> {
     let tried = results.iter().filter(|result| result.report.is_some() && !result.outcome.is_good());
-    let hosts: Vec<String> = tried.map(|result| clean(&result.host)).collect();
+    let hosts: Vec<String> = tried.map(|result| one_line(&result.host)).collect();
     (!hosts.is_empty()).then(|| format!("more: nixfleet status --host {}", hosts.join(",")))
 }
 
@@ -71,7 +72,7 @@ pub fn after_blocked(command: &str, results: &[HostResult]) -> String {
         let code = result.problem.as_ref().map(|problem| problem.code);
         result.outcome == Outcome::Blocked && !matches!(code, Some(Code::Locked | Code::PlanOutdated))
     };
-    let names: Vec<String> = results.iter().filter(is_blocked).map(|result| clean(&result.host)).collect();
+    let names: Vec<String> = results.iter().filter(is_blocked).map(|result| one_line(&result.host)).collect();
     let (verb, again) = match command {
         "rollback" => ("roll back", String::new()),
         _ => ("apply", format!(": nixfleet apply --host {}", names.join(","))),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use nixfleet_activate::policy::{OnFailure, Policy};
 
 use super::style::{BOLD, YELLOW, paint};
-use super::{clean, table};
+use super::{one_line, table};
 use crate::event::{End, LeftOut};
 use crate::rollout::{Outline, RolloutId};
 
@@ -26,7 +26,7 @@ pub fn waves(outline: &Outline, to_change: &BTreeSet<&str>, left_out: &[LeftOut]
     }
     for each in left_out {
         let host = paint(BOLD, &each.host);
-        let _ = writeln!(text, "{host} is left out: {}", clean(&each.reason));
+        let _ = writeln!(text, "{host} is left out: {}", one_line(&each.reason));
     }
     if !left_out.is_empty() {
         text.push('\n');
@@ -73,7 +73,7 @@ pub fn interrupted_after_all() -> String {
 pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>) -> String {
     let back = format!("  go back:  nixfleet rollback --rollout {rollout}\n");
     let head = |word: &str| {
-        let why = reason.map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
+        let why = reason.map(|reason| format!(": {}", one_line(reason))).unwrap_or_default();
         format!("\n{}\n", paint(YELLOW, format_args!("{word}{why}")))
     };
     let on = format!("  go on:    nixfleet apply --resume {rollout}\n");

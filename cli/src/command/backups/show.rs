@@ -13,10 +13,10 @@ use crate::document::{BackupsView, HostResult};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::remote::{self, Shown};
-use crate::render::{self, clean};
+use crate::render::{self, many_lines};
 use crate::ssh::{Session, Sockets};
 
-/// Prints the content of a backup: as text on a terminal, byte for byte elsewhere.
+/// Prints the content of a backup: as indented text on a terminal, byte for byte elsewhere.
 ///
 /// # Errors
 /// The command came to no host, or the content cannot be shown there.
@@ -49,7 +49,7 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Resul
         return context.finish(vec![result], None);
     }
     if let Some(problem) = &result.problem {
-        render::err(format_args!("error: {}", clean(&problem.to_string())));
+        render::err(format_args!("error: {}", render::problem_text(problem)));
     }
     Ok(context.exit(&[result]))
 }
@@ -71,9 +71,10 @@ fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<Strin
     }
     others(&head.others);
     if std::io::stdout().is_terminal() {
-        let text = clean(text.ok_or_else(binary)?);
-        let end = if text.ends_with('\n') { "" } else { "\n" };
-        render::out(&format!("{text}{end}"));
+        let text = many_lines(text.ok_or_else(binary)?);
+        // Behind an indent: what a host sends begins no line.
+        let lines: String = text.lines().flat_map(|line| ["  ", line, "\n"]).collect();
+        render::out(&lines);
     } else {
         let mut out = std::io::stdout().lock();
         let written = out.write_all(bytes).and_then(|()| out.flush());

@@ -4,7 +4,7 @@ use nixfleet_activate::report::Outcome;
 
 use crate::event::{Event, Happening, HostEnd, Level};
 use crate::render::style::{YELLOW, outcome_style, paint};
-use crate::render::{clean, hosts, time};
+use crate::render::{hosts, many_lines, one_line, time};
 
 /// What one more Ctrl-C would do.
 const INTERRUPTED: &str = "interrupted: no further host is begun; waiting for those that have begun \
@@ -23,11 +23,12 @@ pub fn line(event: &Event) -> Option<String> {
         Happening::RolloutInterrupted => INTERRUPTED.to_owned(),
         Happening::Log { level: Level::Warning, host, text } => {
             let host = host.as_ref().map(|host| format!("{host}: ")).unwrap_or_default();
-            return Some(format!("{} {}", paint(YELLOW, "warning:"), clean(&format!("{host}{text}"))));
+            let text = many_lines(&format!("{host}{text}")).replace('\n', "\n  ");
+            return Some(format!("{} {text}", paint(YELLOW, "warning:")));
         }
         _ => return None,
     };
-    Some(clean(&line))
+    Some(one_line(&line))
 }
 
 /// A host that a rollout is done with; nothing where nothing was done.
@@ -35,8 +36,8 @@ fn ended(end: &HostEnd) -> Option<String> {
     if matches!(end.outcome, Outcome::Unchanged | Outcome::Skipped | Outcome::Deferred) {
         return None;
     }
-    let why = end.problem.as_ref().map(|problem| format!(": [{}] {}", problem.code, clean(&problem.what)));
+    let why = end.problem.as_ref().map(|problem| format!(": [{}] {}", problem.code, one_line(&problem.what)));
     let took = std::time::Duration::from_millis(end.duration_ms).as_secs_f64();
     let outcome = paint(outcome_style(end.outcome), end.outcome);
-    Some(format!("{}: {outcome} in {took:.1} s{}", clean(&end.host), why.unwrap_or_default()))
+    Some(format!("{}: {outcome} in {took:.1} s{}", one_line(&end.host), why.unwrap_or_default()))
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crate::event::{Event, Listener};
 
-use line::line;
+pub use line::line;
 use live::Live;
 
 /// Tells what is being done.

@@ -1,0 +1,29 @@
+//! Characters that cannot be seen, or change how others read: no new path may hold one.
+//!
+//! The list is `hidden.json`, which the Nix library reads too, so that evaluation and build refuse the same. A path that was
+//! declared before the list knew it can still be read, rolled back to and let go.
+
+use std::sync::LazyLock;
+
+static LIST: LazyLock<Vec<char>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("hidden.json")).unwrap_or_default());
+
+/// The first such character of a text.
+#[must_use]
+pub fn hidden(text: &str) -> Option<char> {
+    text.chars().find(|c| !c.is_ascii() && LIST.contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_found_and_letters_are_not() {
+        assert_eq!(hidden("/etc/ü 日本 e\u{301} שלום"), None);
+        for c in ['\u{85}', '\u{ad}', '\u{200b}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{e0041}', '\u{feff}']
+        {
+            assert_eq!(hidden(&format!("/etc/{c}a")), Some(c));
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Names of the inventory. They stand in selectors and in the words of commands, so that none begins with a hyphen, and in
+//! what people read, so that all are of plain ASCII: no two look alike, and none reads from right to left.
+
+use serde::{Deserialize, Deserializer};
+
+use super::Invalid;
+
+/// What a word names. `lib/types/named.nix` says the same, so that evaluation and the command line refuse the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// A host: `web-1`.
+    Host,
+    /// Where `ssh` reaches a host: a name or an address. A hyphen at the beginning would be an option of `ssh`.
+    Address,
+    /// The user that `ssh` logs in as.
+    Login,
+    /// A Nix system: `x86_64-linux`.
+    System,
+    /// A role, a notification, or a dimension of tags.
+    Label,
+    /// A label, or the value of a dimension: `rack:a`.
+    Tag,
+}
+
+impl Word {
+    /// Whether a text is such a word.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check(self, text: &str) -> Result<(), Invalid> {
+        let (noun, is_right) = match self {
+            Self::Host => ("host name", is_host(text)),
+            Self::Address => ("address", is_word(text, "_:", "._:%-")),
+            Self::Login => {
+                ("user name", is_word(text, "_", "_.@-") && !text.starts_with(|c: char| c.is_ascii_digit()))
+            }
+            Self::System => ("system", text.strip_suffix("-linux").is_some_and(is_architecture)),
+            Self::Label => ("label", is_label(text)),
+            Self::Tag => ("tag", text.split_once(':').map_or_else(|| is_label(text), is_value)),
+        };
+        // A letter of another script is written out, since it may look like one of ours.
+        if is_right { Ok(()) } else { Err(Invalid(format!("`{}` is no {noun}", text.escape_default()))) }
+    }
+}
+
+/// Letters and digits, and also what is given: at the beginning, and after it.
+fn is_word(text: &str, first: &str, rest: &str) -> bool {
+    let is = |c: char, others: &str| c.is_ascii_alphanumeric() || others.contains(c);
+    let mut letters = text.chars();
+    letters.next().is_some_and(|c| is(c, first)) && letters.all(|c| is(c, rest))
+}
+
+fn is_host(text: &str) -> bool {
+    is_word(text, "", "-") && !text.ends_with('-') && text.len() <= 63
+}
+
+fn is_label(text: &str) -> bool {
+    is_word(text, "", "._-")
+}
+
+fn is_value((dimension, value): (&str, &str)) -> bool {
+    is_label(dimension) && is_label(value)
+}
+
+fn is_architecture(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// Readers of fields that hold such words.
+macro_rules! readers {
+    ($($reader:ident: $word:ident),*) => { $(
+        pub(crate) fn $reader<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+            checked(Word::$word, String::deserialize(deserializer)?)
+        }
+    )* };
+}
+
+readers!(host: Host, address: Address, login: Login, system: System);
+
+pub(crate) fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Vec::deserialize(deserializer)?.into_iter().map(|text| checked(Word::Label, text)).collect()
+}
+
+pub(crate) fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Vec::deserialize(deserializer)?.into_iter().map(|text| checked(Word::Tag, text)).collect()
+}
+
+pub(crate) fn dimension<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(deserializer)?.map(|text| checked(Word::Label, text)).transpose()
+}
+
+/// The text, if it is such a word.
+pub(crate) fn checked<E: serde::de::Error>(word: Word, text: String) -> Result<String, E> {
+    word.check(&text).map(|()| text).map_err(E::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Word; 6] = [Word::Host, Word::Address, Word::Login, Word::System, Word::Label, Word::Tag];
+
+    #[test]
+    fn words_are_what_the_inventory_takes() {
+        for (word, good) in [
+            (Word::Host, "web-1"),
+            (Word::Address, "fe80::1%eth0"),
+            (Word::Address, "_gateway"),
+            (Word::Address, "::1"),
+            (Word::Login, "ada.b@example.org"),
+            (Word::System, "x86_64-linux"),
+            (Word::Label, "a.b_c-d"),
+            (Word::Tag, "rack:a"),
+            (Word::Tag, "prod"),
+        ] {
+            assert_eq!(word.check(good), Ok(()), "{good}");
+        }
+        let long = "a".repeat(64);
+        for (word, bad) in [
+            (Word::Host, "web.1"),
+            (Word::Host, "web-"),
+            (Word::Host, &long),
+            (Word::Login, "1ada"),
+            (Word::System, "x86_64-darwin"),
+            (Word::Label, "a:b"),
+            (Word::Tag, "a:b:c"),
+            (Word::Tag, "a:"),
+        ] {
+            assert!(word.check(bad).is_err(), "{word:?} {bad}");
+        }
+    }
+
+    #[test]
+    fn no_word_is_an_option_or_looks_like_another() {
+        for bad in [
+            "",
+            "-oProxyCommand=id",
+            "--",
+            "we\u{202e}b",
+            "we\u{200b}b",
+            "w\u{435}b",
+            "web\n",
+            "we b",
+            "@web",
+            "web\u{e0041}",
+        ] {
+            for word in ALL {
+                assert!(word.check(bad).is_err(), "{word:?} {bad:?}");
+            }
+        }
+    }
+}

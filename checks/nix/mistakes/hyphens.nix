@@ -1,0 +1,19 @@
+# Names that would be options of the programs that get them, and a name with a letter of another script.
+{
+  hosts."-web".addr = "web-1";
+  hosts."wеb".addr = "web-2";
+  hosts.web-1 = {
+    addr = "-oProxyCommand=id";
+    ssh.user = "-oProxyCommand=id";
+    tags = [ "-prod" ];
+    roles = [ "-app" ];
+    modules = [
+      {
+        nixfleet.files."/etc/ü 日本".text = "x";
+        nixfleet.files."/etc/a\tb".text = "x";
+        nixfleet.groups."-wheel" = { };
+        nixfleet.healthChecks."-page".unit = "web.service";
+      }
+    ];
+  };
+}

@@ -1,0 +1,84 @@
+//! Whatever a host answers begins no line of what is shown, and hides nothing in it.
+
+use std::convert::Infallible;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+
+use nixfleet::{
+    Answer, BackupsView, GcView, HostResult, Output, backups, dropped, drops, gc_plans, gc_reports,
+    health_table, plans, problem_text, results, statuses,
+};
+use nixfleet_activate::backup::{Backups, DropReport};
+use nixfleet_activate::gc::{GcPlan, GcReport};
+use nixfleet_activate::health::Checked;
+use nixfleet_activate::plan::Plan;
+use nixfleet_activate::problem::Problem;
+use nixfleet_activate::report::{Outcome, Report, Status};
+use serde::de::DeserializeOwned;
+
+use crate::answer::host;
+use crate::held::hold;
+
+/// Reads what a host wrote on standard output as an answer of every kind, and shows what comes of it.
+///
+/// # Panics
+/// Where a promise is broken.
+pub fn check(stdout: &[u8]) {
+    let output = Output { status: ExitStatus::from_raw(0), stdout: stdout.to_vec(), stderr: Vec::new() };
+    let read = || Answer::read(&host(), &output);
+    let mut all = Vec::new();
+    if let Some(plan) = take::<Plan>(&read, &mut all) {
+        // Its reader calls the host what we call it.
+        let plan = Plan { host: host().name, ..plan };
+        for verbose in [false, true] {
+            let Ok(_) = plans(1, |_| Ok::<_, Infallible>(plan.clone()), verbose, hold);
+        }
+    }
+    if let Some(status) = take::<Status>(&read, &mut all) {
+        all.push(HostResult { status: Some(status), ..good() });
+    }
+    if let Some(checked) = take::<Checked>(&read, &mut all) {
+        all.push(HostResult { health_checks: checked.results, ..good() });
+    }
+    if let Some(plan) = take::<GcPlan>(&read, &mut all) {
+        let report = take::<GcReport>(&read, &mut all);
+        all.push(HostResult { gc: Some(Box::new(GcView { plan, report })), ..good() });
+    }
+    if let Some(found) = take::<Backups>(&read, &mut all) {
+        let (list, spared) = (found.backups.clone(), found.backups);
+        let report = take::<DropReport>(&read, &mut all);
+        let view = BackupsView { list, spared, report, ..BackupsView::default() };
+        all.push(HostResult { backups: Some(Box::new(view)), ..good() });
+    }
+    match read().and_then(Answer::report) {
+        Ok(report) => all.push(HostResult::reported(host().name, Report { host: host().name, ..report })),
+        Err(problem) => all.push(refused(problem)),
+    }
+    for one in all.chunks(1).chain([all.as_slice()]) {
+        for verbose in [false, true] {
+            [statuses(one, verbose), health_table(one, verbose), gc_plans(one, verbose)]
+                .iter()
+                .for_each(|text| hold(text));
+        }
+        let texts = [results(one), gc_reports(one), backups(one), drops(one), dropped(one)];
+        texts.iter().for_each(|text| hold(text));
+    }
+}
+
+/// The document, or a result with the reason why there is none.
+fn take<T: DeserializeOwned>(
+    read: impl Fn() -> Result<Answer, Problem>,
+    all: &mut Vec<HostResult>,
+) -> Option<T> {
+    let document = read().and_then(|answer| answer.document::<T>());
+    document.map_err(|problem| all.push(refused(problem))).ok()
+}
+
+fn refused(problem: Problem) -> HostResult {
+    hold(&format!("error: {}", problem_text(&problem)));
+    HostResult::failed(host().name, problem)
+}
+
+fn good() -> HostResult {
+    HostResult::new(host().name, Outcome::Ok)
+}

@@ -1,0 +1,9 @@
+//! What a host answers, as every command shows it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nixfleet_fuzz::shown;
+
+fuzz_target!(|stdout: &[u8]| {
+    shown::check(stdout);
+});

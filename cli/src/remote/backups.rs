@@ -58,7 +58,7 @@ pub async fn show_backup(session: &Session, shown: Shown<'_>) -> Result<(Content
     let script = format!("{PRELUDE}\n{FACTS}\n{SCRIPT}");
     let mut output = session.script(&script, &arguments, Vec::new(), session.to_copy()).await?;
     let bytes = split(&mut output);
-    let answer = Answer::read(session.host(), &output)?;
+    let answer = Answer::read(session.host(), output)?;
     let name = &session.host().name;
     if answer.activator.is_none() {
         return Err(Problem::new(Code::HostFile, "the host has no backups")

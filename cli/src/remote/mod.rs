@@ -37,7 +37,7 @@ pub use run::{Finished, Order, run};
 pub use send::send;
 pub use status::status;
 pub use terms::Terms;
-use typed::typed;
+use typed::{short, typed};
 
 const PRELUDE: &str = include_str!("scripts/prelude.sh");
 const FACTS: &str = include_str!("scripts/facts.sh");

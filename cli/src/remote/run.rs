@@ -253,6 +253,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn noise_and_output_that_is_kept_have_an_end() {
+        let (sender, _receiver) = channel(1);
+        for (begin, limit) in [("", NOISE), ("@nixfleet 1\n", COMMAND)] {
+            let mut heard = Heard::new("web-1", Stream::Stdout, true, &sender);
+            let endless = tokio::io::AsyncReadExt::chain(begin.as_bytes(), tokio::io::repeat(b'x'));
+            let error = heard.listen(Some(endless)).await.unwrap_err().to_string();
+            assert!(error.contains(limit.of), "{error}");
+            assert!(heard.kept.len().max(heard.noise.len()) <= limit.bytes + (LINE_LIMIT as usize) + 1);
+        }
+    }
+
+    #[tokio::test]
     async fn output_that_is_kept_is_kept_to_the_byte() {
         let long = [vec![b'x'; 200 << 10], vec![0, 255, b'\n', b'\r']].concat();
         let output = [b"\n@nixfleet 1\n".to_vec(), long.clone()].concat();

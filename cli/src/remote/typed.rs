@@ -38,8 +38,9 @@ pub fn typed(problem: Problem, host: &Host) -> Problem {
     Problem { help: Some(written), ..problem }
 }
 
-/// A host may say anything, and its problems go into the history of this machine.
-fn short(problem: Problem) -> Problem {
+/// The problem with texts of at most [`TEXT`] bytes: a host may say anything, and its problems go into the history of this machine.
+#[must_use]
+pub fn short(problem: Problem) -> Problem {
     let short = |mut text: String| {
         if text.len() > TEXT {
             let end = (0..=TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();

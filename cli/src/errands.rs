@@ -108,8 +108,8 @@ fn told(notification: &Notification) -> String {
 
 /// A reference may hold a token, and is no name of a file.
 fn file_name(flake: &str) -> String {
-    let name: String = Sha256::digest(flake).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{name}.json")
+    let name: Vec<String> = Sha256::digest(flake).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.json", name.concat())
 }
 
 #[cfg(test)]
@@ -118,13 +118,13 @@ mod tests {
 
     use super::*;
 
-    fn notification(value: serde_json::Value) -> Notification {
+    fn notification(value: &serde_json::Value) -> Notification {
         let mut all = json!({ "on": ["failure"], "timeout": 10 });
         all.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
         serde_json::from_value(all).unwrap()
     }
 
-    fn check(probe: serde_json::Value, from: &str) -> Check {
+    fn check(probe: &serde_json::Value, from: &str) -> Check {
         let mut all = json!({
             "name": "door", "interval": 1, "retries": 0, "timeout": 1, "startDelay": 0, "from": from,
             "onFailure": "rollback",
@@ -138,15 +138,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = StateDir::at(directory.path());
         let mut notifications = BTreeMap::from([
-            ("log".to_owned(), notification(json!({ "kind": "command", "command": ["/bin/log", "a b"] }))),
+            ("log".to_owned(), notification(&json!({ "kind": "command", "command": ["/bin/log", "a b"] }))),
             (
                 "chat".to_owned(),
-                notification(json!({ "kind": "slack", "urlFile": "~/.chat", "tokenEnv": "TOKEN" })),
+                notification(&json!({ "kind": "slack", "urlFile": "~/.chat", "tokenEnv": "TOKEN" })),
             ),
         ]);
         let checks = [
-            ("web-1", check(json!({ "kind": "tcp", "host": "10.0.0.1", "port": 22 }), "operator")),
-            ("web-1", check(json!({ "kind": "tcp", "host": "10.0.0.2", "port": 23 }), "host")),
+            ("web-1", check(&json!({ "kind": "tcp", "host": "10.0.0.1", "port": 22 }), "operator")),
+            ("web-1", check(&json!({ "kind": "tcp", "host": "10.0.0.2", "port": 23 }), "host")),
         ];
         let of = |notifications: &BTreeMap<String, Notification>| {
             Errands::of(notifications, checks.iter().map(|(host, check)| (*host, check)))
@@ -164,7 +164,7 @@ mod tests {
         assert!(errands.new_here(&state, "a").unwrap().is_empty());
         assert_eq!(errands.new_here(&state, "b").unwrap().len(), 3, "another flake");
         // Only what changes is shown again.
-        let other = notification(json!({ "kind": "command", "command": ["/bin/rm", "-r", "x"] }));
+        let other = notification(&json!({ "kind": "command", "command": ["/bin/rm", "-r", "x"] }));
         notifications.insert("log".to_owned(), other);
         let changed = of(&notifications);
         assert_eq!(changed.new_here(&state, "a").unwrap(), ["notification log: runs /bin/rm -r x"]);

@@ -13,6 +13,8 @@ use serde_json::value::RawValue;
 pub struct PlanText {
     /// What an apply has to find again.
     pub fingerprint: String,
+    /// The closure that would be in force afterwards.
+    pub target: String,
     /// The generation in force.
     pub current: Option<Generation>,
     /// How many steps there are.
@@ -29,8 +31,8 @@ impl PlanText {
     /// Only a bug: every plan can be written.
     pub fn of(plan: Plan) -> serde_json::Result<Self> {
         let text = serde_json::value::to_raw_value(&plan)?.into();
-        let Plan { fingerprint, current, steps, problems, .. } = plan;
-        Ok(Self { fingerprint, current, steps: steps.len(), problems, text })
+        let Plan { fingerprint, target, current, steps, problems, .. } = plan;
+        Ok(Self { fingerprint, target, current, steps: steps.len(), problems, text })
     }
 
     /// The plan.

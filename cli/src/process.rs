@@ -1,7 +1,10 @@
 //! The one runner for other programs: bounded in time and output, its input written while its output is read.
 
 mod conversation;
+mod large;
+pub mod limits;
 mod output;
+mod reading;
 mod running;
 mod streams;
 
@@ -14,20 +17,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedSender;
 
 pub use conversation::Ends;
+pub use large::HELD;
 pub use output::Output;
+pub use reading::Hears;
 pub use running::{Drained, Owned, Running};
 pub use streams::Theirs;
 
+use large::LARGE;
+use limits::Limit;
+use reading::Taken;
 use streams::streams;
 
-/// The most that is read from one stream of one program, in bytes.
-pub const OUTPUT_LIMIT: u64 = 64 << 20;
+/// How often it is looked how much a program has written into a file.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How many files may be open at once, if the machine lets us: a host that is talked with takes four, and
 /// seven while that begins. Not more, since there
@@ -55,9 +63,9 @@ pub struct Invocation {
     pub stdin: Vec<Arc<[u8]>>,
     /// How long it may take.
     pub limit: Duration,
-    /// Gets every line of standard output as it comes, beside the whole in the end.
-    pub lines: Option<UnboundedSender<Vec<u8>>>,
-    /// The same of standard error.
+    /// What is read of it.
+    pub hears: Hears,
+    /// Gets every line of standard error of a program of this machine as it comes, beside the whole in the end.
     pub errors: Option<UnboundedSender<Vec<u8>>>,
 }
 
@@ -69,7 +77,7 @@ impl Invocation {
             args: Vec::new(),
             stdin: Vec::new(),
             limit,
-            lines: None,
+            hears: Hears::Ours,
             errors: None,
         }
     }
@@ -115,7 +123,7 @@ impl Invocation {
     /// Runs it to its end.
     ///
     /// # Errors
-    /// It cannot be started, takes longer than its limit, or says more than [`OUTPUT_LIMIT`].
+    /// It cannot be started, takes longer than its limit, or says more than is read of it.
     pub async fn run(self) -> Result<Output, Failure> {
         let running = Running::start(!self.stdin.is_empty(), |streams, drained| {
             self.spawn(streams).map(|program| program.end_behind(drained))
@@ -135,10 +143,16 @@ impl Invocation {
         let stdout = File::create("/dev/null").map_err(Failure::Start)?.into();
         let end = self.spawn(Theirs { stdout, stderr, ..theirs }).map_err(Failure::Start)?.end();
         let stdin = ours.stdin.map(Sender::from_owned_fd).transpose().map_err(Failure::Start)?;
-        let finish = async { tokio::join!(feed(stdin, &self.stdin), end).1.map_err(Failure::Start) };
+        let finish = async {
+            tokio::select! {
+                ((), status) = async { tokio::join!(feed(stdin, &self.stdin), end) } => status.map_err(Failure::Start),
+                failure = filled(&errors) => Err(failure),
+            }
+        };
         let status = within(self.limit, finish).await?;
         let mut stderr = Vec::new();
-        let read = errors.rewind().and_then(|()| errors.take(OUTPUT_LIMIT).read_to_end(&mut stderr));
+        let most = limits::END_OF_ERRORS as u64;
+        let read = errors.rewind().and_then(|()| errors.take(most).read_to_end(&mut stderr));
         read.map_err(Failure::Start)?;
         Ok(Output { status, stdout: Vec::new(), stderr })
     }
@@ -152,18 +166,25 @@ impl Invocation {
         let stdin = ours.stdin.map(Sender::from_owned_fd).transpose().map_err(Failure::Start)?;
         let stdout = Receiver::from_owned_fd(ours.stdout).map_err(Failure::Start)?;
         let stderr = Receiver::from_owned_fd(ours.stderr).map_err(Failure::Start)?;
+        let Self { hears, errors, limit, stdin: input, .. } = self;
         let finish = async {
             let talk = async {
-                let write = feed(stdin, &self.stdin);
-                let ((), stdout, stderr) =
-                    tokio::join!(write, read(stdout, self.lines), read(stderr, self.errors));
+                let write = async {
+                    feed(stdin, &input).await;
+                    Ok(())
+                };
+                let errors = hears.errors(stderr, errors);
+                let read = tokio::try_join!(write, hears.clone().output(stdout), errors);
                 drop(draining);
-                (stdout, stderr)
+                read
             };
-            let ((stdout, stderr), status) = tokio::join!(talk, end);
-            Ok(Output { status: status.map_err(Failure::Start)?, stdout: stdout?, stderr: stderr? })
+            // Whatever talks too much is not waited for.
+            let ended = async { end.await.map_err(Failure::Start) };
+            let (((), stdout, stderr), status) = tokio::try_join!(talk, ended)?;
+            let Taken { bytes: stdout, .. } = stdout;
+            Ok(Output { status, stdout, stderr })
         };
-        within(self.limit, finish).await
+        within(limit, finish).await
     }
 }
 
@@ -181,27 +202,15 @@ async fn feed(stdin: Option<impl AsyncWrite + Unpin>, pieces: &[Arc<[u8]>]) {
     }
 }
 
-async fn read(
-    stream: impl AsyncRead + Unpin,
-    lines: Option<UnboundedSender<Vec<u8>>>,
-) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let mut stream = stream.take(OUTPUT_LIMIT + 1);
-    let Some(lines) = lines else {
-        stream.read_to_end(&mut bytes).await.map_err(Failure::Start)?;
-        return if bytes.len() as u64 > OUTPUT_LIMIT { Err(Failure::TooMuch) } else { Ok(bytes) };
-    };
-    let mut reader = BufReader::new(stream);
+/// Waits until a file is longer than what is read of errors.
+async fn filled(errors: &File) -> Failure {
     loop {
-        let begin = bytes.len();
-        if reader.read_until(b'\n', &mut bytes).await.map_err(Failure::Start)? == 0 {
-            return Ok(bytes);
+        tokio::time::sleep(LOOK).await;
+        match errors.metadata() {
+            Ok(found) if found.len() <= limits::ERRORS.bytes as u64 => {}
+            Ok(_) => return Failure::TooMuch(limits::ERRORS),
+            Err(error) => return Failure::Start(error),
         }
-        if bytes.len() as u64 > OUTPUT_LIMIT {
-            return Err(Failure::TooMuch);
-        }
-        // Nobody may be interested any more; the whole is still wanted.
-        let _ = lines.send(bytes[begin..].to_vec());
     }
 }
 
@@ -212,8 +221,10 @@ pub enum Failure {
     Start(io::Error),
     /// It took longer than it may.
     TimedOut(Duration),
-    /// It said more than [`OUTPUT_LIMIT`].
-    TooMuch,
+    /// It said more than is read.
+    TooMuch(Limit),
+    /// It had a place among those that say much, which others waited for.
+    TooSlow,
 }
 
 impl std::fmt::Display for Failure {
@@ -221,7 +232,13 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Start(error) => write!(f, "{error}"),
             Self::TimedOut(limit) => write!(f, "no end after {} seconds", limit.as_secs()),
-            Self::TooMuch => write!(f, "more than {} MiB of output", OUTPUT_LIMIT >> 20),
+            Self::TooMuch(Limit { of, bytes }) => write!(f, "more than {} MiB of {of}", bytes >> 20),
+            Self::TooSlow => write!(
+                f,
+                "more than {} MiB came, slower than {} KiB a second, while other hosts had as much to say",
+                limits::SMALL >> 20,
+                limits::RATE >> 10
+            ),
         }
     }
 }
@@ -264,7 +281,7 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_never_stops_talking_is_given_up() {
         let error = shell("exec cat /dev/zero", Duration::from_secs(60)).run().await.unwrap_err();
-        assert!(matches!(error, Failure::TooMuch));
+        assert!(matches!(error, Failure::TooMuch(limits::OURS)));
     }
 
     #[tokio::test]
@@ -291,6 +308,12 @@ mod tests {
             passed_on.extend(line);
         }
         assert_eq!(passed_on, output.stderr);
+    }
+
+    #[tokio::test]
+    async fn what_goes_to_a_file_is_no_longer_than_what_is_read() {
+        let error = shell("exec cat /dev/zero >&2", Duration::from_secs(60)).detach().await.unwrap_err();
+        assert!(matches!(error, Failure::TooMuch(limits::ERRORS)));
     }
 
     #[tokio::test]

@@ -120,7 +120,8 @@ impl CarryOut {
             }
             Way::Rollback { to, activator } => {
                 phase(Phase::RollingBack);
-                remote::rollback(session, *to, activator, fingerprint, terms).await?
+                let plan = (fingerprint, planned.plan.target.as_str());
+                remote::rollback(session, *to, activator, plan, terms).await?
             }
         };
         Ok(late::attempt(session, planned, terms, report).await)

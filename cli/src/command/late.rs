@@ -48,7 +48,7 @@ async fn go_back(session: &Session, number: u64, terms: Terms<'_>) -> Result<Rep
     let (plan, activator) = remote::plan_rollback(session, to, PlanningArgs::default()).await?;
     (terms.phase)(Phase::RollingBack);
     let terms = Terms { confirm: None, force: &[], checks: None, ..terms };
-    remote::rollback(session, to, &activator, &plan.fingerprint, terms).await
+    remote::rollback(session, to, &activator, (&plan.fingerprint, &plan.target), terms).await
 }
 
 fn add(problem: Option<Problem>, second: Option<Problem>) -> Option<Problem> {

@@ -19,8 +19,8 @@ use crate::remote::{self, Finished, Order};
 use crate::render::{self, HOST_COLOURS, many_lines, paint};
 use crate::ssh::Session;
 
-/// How many lines may wait to be printed before the hosts are slowed down.
-const WAITING: usize = 1024;
+/// How many lines may wait to be printed before the hosts are slowed down: they may be long.
+const WAITING: usize = 128;
 
 /// What one more Ctrl-C would do.
 const INTERRUPTED: &str = "interrupted: the command is begun on no further host; waiting for those where it runs \

@@ -16,8 +16,6 @@ const VERSION: u64 = 0x205;
 /// The commands.
 const QUERY_VALID_PATHS: u64 = 1;
 const ADD_TO_STORE: u64 = 9;
-/// The longest path that is believed.
-const LONGEST_PATH: usize = 4096;
 
 /// A conversation with `nix-store --serve --write`.
 #[derive(Debug)]
@@ -55,13 +53,15 @@ impl<R: Read, W: Write> Serve<R, W> {
         paths: impl ExactSizeIterator<Item = &'a str>,
         substitute: bool,
     ) -> io::Result<Vec<String>> {
-        let count = paths.len();
+        let (count, mut longest) = (paths.len(), 0);
+        let paths = paths.inspect(|path| longest = longest.max(path.len()));
         wire::number(&mut self.output, QUERY_VALID_PATHS)?;
         wire::number(&mut self.output, 1)?;
         wire::number(&mut self.output, substitute.into())?;
         wire::strings(&mut self.output, paths)?;
         self.output.flush()?;
-        wire::read_strings(&mut self.input, count, LONGEST_PATH)
+        // It answers with some of these paths: with no more of them, and none that is longer.
+        wire::read_strings(&mut self.input, count, longest)
     }
 
     /// Announces a path. Its archive has to follow in what this returns, then [`Self::taken`].
@@ -116,6 +116,19 @@ mod tests {
             assert_eq!(greet(&bad).unwrap_err().kind(), io::ErrorKind::InvalidData);
         }
         assert_eq!(greet(&[THEIR_GREETING]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_host_names_no_more_and_no_longer_paths_than_it_was_asked_about() {
+        let lock = |answer: &[&str]| {
+            let mut input = Vec::new();
+            wire::strings(&mut input, answer.iter()).unwrap();
+            let mut serve = Serve { input: input.as_slice(), output: Vec::new() };
+            serve.lock(["/nix/store/a", "/nix/store/bc"].into_iter(), false).map_err(|error| error.kind())
+        };
+        assert_eq!(lock(&["/nix/store/bc"]).unwrap(), ["/nix/store/bc"]);
+        assert_eq!(lock(&["/nix/store/bcd"]), Err(io::ErrorKind::InvalidData));
+        assert_eq!(lock(&["a", "b", "c"]), Err(io::ErrorKind::InvalidData));
     }
 
     #[test]

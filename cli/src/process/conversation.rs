@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::fd::OwnedFd;
 
+use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
 use tokio::task;
 
-use super::{Failure, Invocation, Output, Running, read, within};
+use super::reading::Taken;
+use super::{Failure, Invocation, Output, Running, within};
 
 /// Its two ends, both blocking.
 #[derive(Debug)]
@@ -37,23 +39,26 @@ impl Invocation {
             let said = talk(&mut ends);
             (said, ends.output)
         });
+        let Self { hears, limit, .. } = self;
         let rest = async {
             let (said, output) = talking.await.map_err(|error| Failure::Start(error.into()))?;
-            let mut stdout = output.buffer().to_vec();
+            let buffered = output.buffer().to_vec();
             let pipe = Receiver::from_owned_fd(OwnedFd::from(output.into_inner())).map_err(Failure::Start)?;
-            stdout.extend(read(pipe, self.lines).await?);
+            // What has come already may hold a notice.
+            let stdout = hears.clone().output(buffered.as_slice().chain(pipe)).await?;
             Ok::<_, Failure>((said, stdout))
         };
         let finish = async {
             let read = async {
-                let read = tokio::join!(rest, read(stderr, None));
+                let read = tokio::try_join!(rest, hears.errors(stderr, None));
                 drop(draining);
                 read
             };
-            let ((rest, stderr), status) = tokio::join!(read, end);
-            let (said, stdout) = rest?;
-            Ok((Output { status: status.map_err(Failure::Start)?, stdout, stderr: stderr? }, said))
+            let ended = async { end.await.map_err(Failure::Start) };
+            let (((said, stdout), stderr), status) = tokio::try_join!(read, ended)?;
+            let Taken { bytes: stdout, .. } = stdout;
+            Ok((Output { status, stdout, stderr }, said))
         };
-        within(self.limit, finish).await
+        within(limit, finish).await
     }
 }

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::login_shell::ran_nothing;
-use super::{sudo, typed};
-use crate::process::Output;
+use super::{shape, sudo, typed};
+use crate::process::{HELD, Output, limits};
 
 /// The start of the line of facts.
 pub const FACTS: &str = "@nixfleet ";
@@ -26,7 +26,7 @@ pub struct Answer {
     /// Whether the host has Nix.
     pub(super) has_nix: bool,
     /// What followed the facts.
-    document: String,
+    document: Vec<u8>,
     stderr: String,
     exit: Option<i32>,
 }
@@ -41,25 +41,26 @@ impl Answer {
     ///
     /// # Errors
     /// There are no facts: whatever ran on the host was not our script.
-    pub fn read(host: &Host, output: &Output) -> Result<Self, Problem> {
+    pub fn read(host: &Host, output: Output) -> Result<Self, Problem> {
         let stderr = output.stderr_text();
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        let facts = stdout.split_once(&format!("\n{FACTS}")).and_then(|(_, rest)| {
-            let (facts, document) = rest.split_once('\n')?;
-            let (activator, store) = facts.split_once(' ')?;
-            Some((activator, store, document))
-        });
-        let Some((activator, store, document)) = facts else {
-            let said = if stderr.trim().is_empty() { &stdout } else { stderr.as_str() };
-            return Err(ran_nothing(host, said, output.status.code()));
+        let Output { status, stdout: mut document, .. } = output;
+        let Some((begin, end)) = facts(&document) else {
+            // Of a login shell nobody shows more.
+            let said = String::from_utf8_lossy(&document[document.len().saturating_sub(EXCERPT)..]);
+            let said = if stderr.trim().is_empty() { &said } else { stderr.as_str() };
+            return Err(ran_nothing(host, said, status.code()));
         };
+        let facts = String::from_utf8_lossy(&document[begin..end]).into_owned();
+        let (activator, store) = facts.split_once(' ').unwrap_or((&facts, "none"));
+        // It may be large: it is moved, not copied.
+        document.drain(..=end);
         Ok(Self {
             host: host.clone(),
             activator: (activator != "none").then(|| activator.to_owned()),
             has_nix: store != "none",
-            document: document.trim().to_owned(),
+            document,
             stderr,
-            exit: output.status.code(),
+            exit: status.code(),
         })
     }
 
@@ -73,23 +74,42 @@ impl Answer {
     /// # Errors
     /// The host says why it refuses, `sudo` does, or the document cannot be read.
     pub fn document<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if self.document.is_empty() {
+        let document = self.document.trim_ascii();
+        if document.is_empty() {
             return Err(self.refusal());
         }
-        if let Ok(Refusal { problem, .. }) = serde_json::from_str(&self.document)
-            && serde_json::from_str::<T>(&self.document).is_err()
-        {
+        let unreadable = |why: &str| bad_answer(&self.host, "the host answered something unexpected", why);
+        shape::check(document).map_err(|why| unreadable(&why))?;
+        let schema = serde_json::from_slice(document).map(|Schema { schema }| schema);
+        let why = match serde_json::from_slice(document) {
+            Ok(_) if !HELD.keep(document.len()) => return Err(self.no_room()),
+            Ok(read) if matches!(schema, Ok(SCHEMA)) => return Ok(read),
+            Ok(_) => None,
+            Err(why) => Some(why),
+        };
+        if let (Some(_), Ok(Refusal { problem, .. })) = (&why, serde_json::from_slice(document)) {
             return Err(typed(problem, &self.host));
         }
-        let unreadable = |why: &str| bad_answer(&self.host, "the host answered something unexpected", why);
-        match serde_json::from_str(&self.document) {
-            Ok(Schema { schema }) if schema != SCHEMA => {
+        match (schema, why) {
+            (Ok(schema), _) if schema != SCHEMA => {
                 Err(unreadable(&format!("schema {schema}, where this nixfleet reads {SCHEMA}"))
                     .help("another nixfleet manages this host; use that one, or apply with this one"))
             }
-            Ok(_) => serde_json::from_str(&self.document).map_err(|error| unreadable(&error.to_string())),
-            Err(error) => Err(unreadable(&format!("{error}\n{}{}", self.document, self.stderr))),
+            (Ok(_), Some(why)) => Err(unreadable(&why.to_string())),
+            (Ok(_), None) => Err(unreadable("")),
+            (Err(error), _) => {
+                let said = String::from_utf8_lossy(&document[document.len().saturating_sub(EXCERPT)..]);
+                Err(unreadable(&format!("{error}\n{said}{}", self.stderr)))
+            }
         }
+    }
+
+    /// Others have said so much already.
+    fn no_room(&self) -> Problem {
+        let why =
+            format!("the large answers of all hosts together have more than {} MiB", limits::HELD >> 20);
+        let help = "name fewer hosts at a time: --on, --host";
+        bad_answer(&self.host, "there is no room for the answer of the host", &why).help(help)
     }
 
     /// Reads the report behind whatever a run has said before it.
@@ -97,13 +117,19 @@ impl Answer {
     /// # Errors
     /// As for [`Self::document`].
     pub fn report(mut self) -> Result<Report, Problem> {
-        self.document = self.document.lines().next_back().unwrap_or_default().to_owned();
-        match serde_json::from_str::<Notice>(&self.document) {
+        let answer = self.document.trim_ascii_end();
+        let begin = answer.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        self.document.drain(..begin);
+        // Telling a notice takes many times the memory of what is none.
+        let is_short = self.document.len() <= limits::NOTICE;
+        match is_short.then(|| serde_json::from_slice::<Notice>(self.document.trim_ascii())) {
             // The activator went away in the middle, and with it the rest; the run has not.
-            Ok(_) => Err(Problem::new(Code::Unreachable, "the host stopped talking while it was changing")
-                .at(&self.host.name)
-                .because(excerpt(&self.stderr))),
-            Err(_) => self.document(),
+            Some(Ok(_)) => {
+                Err(Problem::new(Code::Unreachable, "the host stopped talking while it was changing")
+                    .at(&self.host.name)
+                    .because(excerpt(&self.stderr)))
+            }
+            Some(Err(_)) | None => self.document(),
         }
     }
 
@@ -126,6 +152,14 @@ impl Answer {
         let exit = self.exit.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
         bad_answer(host, &format!("the host gave no answer, but {exit}"), &self.stderr)
     }
+}
+
+/// Where the facts stand, up to the end of their line.
+fn facts(answer: &[u8]) -> Option<(usize, usize)> {
+    let head = format!("\n{FACTS}");
+    let begin = answer.windows(head.len()).position(|window| window == head.as_bytes())? + head.len();
+    let end = begin + answer[begin..].iter().position(|byte| *byte == b'\n')?;
+    answer[begin..end].contains(&b' ').then_some((begin, end))
 }
 
 fn bad_answer(host: &Host, what: &str, why: &str) -> Problem {
@@ -172,7 +206,7 @@ pub mod tests {
     fn answer(stdout: &str, stderr: &str, exit: i32) -> Result<Answer, Problem> {
         let host = host();
         let status = ExitStatus::from_raw(exit << 8);
-        Answer::read(&host, &Output { status, stdout: stdout.into(), stderr: stderr.into() })
+        Answer::read(&host, Output { status, stdout: stdout.into(), stderr: stderr.into() })
     }
 
     fn refused(stdout: &str, stderr: &str, exit: i32) -> String {

@@ -7,6 +7,7 @@ use nixfleet_activate::report::Report;
 use nixfleet_activate::run::RunId;
 
 use super::change::Change;
+use super::forged::Expected;
 use super::{Terms, operator};
 use crate::nix::{Closure, Freight, StorePath};
 use crate::ssh::Session;
@@ -26,7 +27,8 @@ pub async fn apply(
     arrived: impl FnOnce() + Send + 'static,
 ) -> Result<Report, Problem> {
     let (run, program) = (RunId::draw(), format!("{}/activate", closure.path));
-    let change = Change::new(session, &program, &run, terms);
+    let expected = Expected { closure: &closure.path, number: None, is_named: true };
+    let change = Change::new(session, &program, &run, terms, expected);
     let (who, flags) = (operator(), terms.flags());
     let revision = terms.revision.unwrap_or_default();
     let arguments =

@@ -5,7 +5,7 @@ use nixfleet_activate::backup::{Backup, Backups, Content, DropReport, DropReques
 use nixfleet_activate::problem::{Code, Problem};
 
 use super::answer::FACTS as HEAD;
-use super::{Answer, FACTS, PRELUDE, ask, operator};
+use super::{Answer, FACTS, PRELUDE, ask, operator, short};
 use crate::process::Output;
 use crate::ssh::Session;
 
@@ -18,7 +18,10 @@ const SCRIPT: &str = include_str!("scripts/backups.sh");
 pub async fn backups(session: &Session) -> Result<Option<Backups>, Problem> {
     let answer = ask(session, SCRIPT, &["list", "--json"], Vec::new(), session.to_answer()).await?;
     match answer.activator {
-        Some(_) => answer.document().map(Some),
+        Some(_) => {
+            let backups: Backups = answer.document()?;
+            Ok(Some(Backups { problem: backups.problem.map(short), ..backups }))
+        }
         None => Ok(None),
     }
 }
@@ -32,7 +35,9 @@ pub async fn drop_backups(session: &Session, backups: Vec<Backup>) -> Result<Dro
         .map_err(|error| Problem::new(Code::Usage, "the request cannot be written").because(error))?;
     let who = operator();
     let arguments = ["drop", "--json", "--request", "-", "--by", &who];
-    ask(session, SCRIPT, &arguments, vec![request.into()], session.to_change()).await?.document()
+    let answer = ask(session, SCRIPT, &arguments, vec![request.into()], session.to_change()).await?;
+    let report: DropReport = answer.document()?;
+    Ok(DropReport { problem: report.problem.map(short), ..report })
 }
 
 /// Which backup of a host is shown.
@@ -58,7 +63,7 @@ pub async fn show_backup(session: &Session, shown: Shown<'_>) -> Result<(Content
     let script = format!("{PRELUDE}\n{FACTS}\n{SCRIPT}");
     let mut output = session.script(&script, &arguments, Vec::new(), session.to_copy()).await?;
     let bytes = split(&mut output);
-    let answer = Answer::read(session.host(), &output)?;
+    let answer = Answer::read(session.host(), output)?;
     let name = &session.host().name;
     if answer.activator.is_none() {
         return Err(Problem::new(Code::HostFile, "the host has no backups")

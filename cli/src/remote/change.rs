@@ -1,20 +1,24 @@
 //! Carries a change out on a host and follows it to its end, whatever becomes of the connection.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nixfleet_activate::health::Check;
 use nixfleet_activate::problem::{Code, Problem};
 use nixfleet_activate::report::Report;
-use nixfleet_activate::run::{AwaitingConfirm, Confirmation, News, Notice, RunId};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use nixfleet_activate::run::{Confirmation, News, Notice, RunId};
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::Instant;
 
+use super::answer::excerpt;
+use super::forged::Expected;
 use super::{Answer, PRELUDE, Terms, delivery, typed};
 use crate::event::Phase;
 use crate::health;
 use crate::nix::Freight;
 use crate::process::Output;
+use crate::process::limits::NOTICES;
 use crate::ssh::{Session, failure};
 
 /// The pause between two attempts to confirm: sshd may just be restarting.
@@ -27,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 /// The longest time for which a change may wait to be confirmed: nobody can ask for more, and what a host says is not trusted.
 const WINDOW: Duration = Duration::from_secs(3600);
+/// How often a host may refuse to hear a confirmation. Each time is a login; a host that restarts something needs a few.
+const REFUSALS: u32 = 20;
 /// How often a host may say that it knows nothing of a run: what was sent to it may not have begun yet.
 const UNKNOWN: u32 = 3;
 
@@ -40,14 +46,38 @@ pub struct Change<'a> {
     run: &'a RunId,
     /// On which terms.
     terms: Terms<'a>,
+    /// What it has to come to.
+    expected: Expected<'a>,
+    /// The host has asked for the confirmation.
+    asked: AtomicBool,
+    /// It has heard it.
+    heard: AtomicBool,
+    /// How often it has refused to.
+    refusals: AtomicU32,
     /// Why it could not be confirmed, the last time.
     unheard: Mutex<Option<String>>,
 }
 
 impl<'a> Change<'a> {
     /// A change that has not begun. `program`: the activator on the host that knows of the run.
-    pub const fn new(session: &'a Session, program: &'a str, run: &'a RunId, terms: Terms<'a>) -> Self {
-        Self { session, program, run, terms, unheard: Mutex::new(None) }
+    pub const fn new(
+        session: &'a Session,
+        program: &'a str,
+        run: &'a RunId,
+        terms: Terms<'a>,
+        expected: Expected<'a>,
+    ) -> Self {
+        Self {
+            session,
+            program,
+            run,
+            terms,
+            expected,
+            asked: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
+            refusals: AtomicU32::new(0),
+            unheard: Mutex::new(None),
+        }
     }
 
     /// Sends the script that begins the change, and follows it to its report.
@@ -69,16 +99,16 @@ impl<'a> Change<'a> {
         script: &str,
         arguments: &[&str],
     ) -> Result<Report, Problem> {
-        let (sender, lines) = unbounded_channel();
+        let (sender, notices) = channel(NOTICES);
         let limit = self.session.to_copy() + self.session.to_change();
         let delivered = tokio::select! {
             it = delivery::deliver(self.session, script, arguments, freight, limit, sender, arrived) => it?,
-            it = self.confirm_when_asked(lines) => it,
+            it = self.confirm_when_asked(notices) => it,
         };
-        self.end(delivered.and_then(|output| self.read(&output))).await
+        self.end(delivered.and_then(|output| self.read(output))).await
     }
 
-    fn read(&self, output: &Output) -> Result<Answer, Problem> {
+    fn read(&self, output: Output) -> Result<Answer, Problem> {
         Answer::read(self.session.host(), output)
     }
 
@@ -88,10 +118,11 @@ impl<'a> Change<'a> {
             Err(problem) if is_broken(&problem) => self.rejoin(problem).await,
             answer => answer?.report(),
         };
-        report.map(|mut report| {
-            report.problem = report.problem.map(|problem| typed(problem, self.session.host()));
-            self.explained(report)
-        })
+        let mut report = report?;
+        let is_confirmed = self.terms.confirm.is_none() || self.asked.load(Ordering::Relaxed);
+        self.expected.check(&report, self.session.host(), is_confirmed)?;
+        report.problem = report.problem.map(|problem| typed(problem, self.session.host()));
+        Ok(self.explained(report))
     }
 
     /// The host knows that nobody confirmed; here it is known why.
@@ -108,23 +139,33 @@ impl<'a> Change<'a> {
 
     /// Runs a script, and confirms the run as soon as it asks for that.
     async fn attend(&self, script: &str, arguments: &[&str]) -> Result<Answer, Problem> {
-        let (sender, lines) = unbounded_channel();
+        let (sender, notices) = channel(NOTICES);
         let script = format!("{PRELUDE}\n{script}");
         let output = tokio::select! {
             output = self.session.attend(&script, arguments, self.session.to_change(), sender) => output?,
-            output = self.confirm_when_asked(lines) => output,
+            output = self.confirm_when_asked(notices) => output,
         };
-        self.read(&output)
+        self.read(output)
     }
 
-    /// Never ends: what counts is how the run ends.
-    async fn confirm_when_asked<T>(&self, mut lines: UnboundedReceiver<Vec<u8>>) -> T {
-        while let Some(line) = lines.recv().await {
+    /// Never ends: what counts is how the run ends. What a host says again does nothing; only where the connection broke it has
+    /// to be asked again, since an attempt to confirm may have ended with it.
+    async fn confirm_when_asked<T>(&self, mut notices: Receiver<Vec<u8>>) -> T {
+        let (mut asked, mut checking) = (false, false);
+        while let Some(line) = notices.recv().await {
             match serde_json::from_slice(&line).map(|Notice { news, .. }| news) {
-                Ok(News::AwaitingConfirm(awaited)) if awaited.run == *self.run => {
-                    self.confirm(&awaited).await;
+                // Nobody confirms what nobody wanted to be confirmed.
+                Ok(News::AwaitingConfirm(awaited)) if awaited.run == *self.run && !asked => {
+                    asked = true;
+                    self.asked.store(true, Ordering::Relaxed);
+                    if let Some(seconds) = self.terms.confirm {
+                        self.confirm(window(seconds)).await;
+                    }
                 }
-                Ok(News::AwaitingChecks(run)) if run == *self.run => (self.terms.phase)(Phase::Checking),
+                Ok(News::AwaitingChecks(run)) if run == *self.run && !checking => {
+                    checking = true;
+                    (self.terms.phase)(Phase::Checking);
+                }
                 _ => {}
             }
         }
@@ -132,14 +173,21 @@ impl<'a> Change<'a> {
     }
 
     /// Tries, over connections made since, until the host has heard it or goes back.
-    async fn confirm(&self, awaited: &AwaitingConfirm) {
+    async fn confirm(&self, window: Duration) {
+        let is_over =
+            || self.heard.load(Ordering::Relaxed) || self.refusals.load(Ordering::Relaxed) >= REFUSALS;
+        if is_over() {
+            return;
+        }
         let said = self.found_from_here().await;
         (self.terms.phase)(Phase::Confirming);
         // Numbers and texts are always JSON.
         let said: Arc<[u8]> = serde_json::to_vec(&said).unwrap_or_default().into();
-        let deadline = Instant::now() + window(self.terms.confirm.unwrap_or(awaited.seconds));
+        let deadline = Instant::now() + window;
+        // Refusals are spread over the time that there is.
+        let (mut pause, longest) = (AGAIN, PATIENCE.max(window / (REFUSALS / 2)));
         let script = format!("{PRELUDE}\n{}", include_str!("scripts/confirm.sh"));
-        while Instant::now() < deadline {
+        while Instant::now() < deadline && !is_over() {
             let arguments = [self.program, self.run];
             let limit = deadline.saturating_duration_since(Instant::now());
             let mut output =
@@ -155,16 +203,20 @@ impl<'a> Change<'a> {
                 }
             }
             let problem = match output {
-                Ok(output) if output.status.success() => return,
+                Ok(output) if output.status.success() => return self.heard.store(true, Ordering::Relaxed),
                 // Whoever can log in but not become root has not reached the host either.
                 Ok(output) => {
-                    Problem::new(Code::NoSudo, "the confirmation was refused").because(output.stderr_text())
+                    self.refusals.fetch_add(1, Ordering::Relaxed);
+                    pause = (pause * 2).min(longest);
+                    Problem::new(Code::NoSudo, "the confirmation was refused")
+                        .because(excerpt(&output.stderr_text()))
                 }
                 Err(problem) => problem,
             };
             self.note(&problem, limit);
             let left = deadline.saturating_duration_since(Instant::now());
-            self.session.pause_within(&problem, AGAIN, left, LAST_ATTEMPT).await;
+            let least = pause.min(left.saturating_sub(LAST_ATTEMPT)).max(AGAIN);
+            self.session.pause_within(&problem, least, left, LAST_ATTEMPT).await;
         }
     }
 

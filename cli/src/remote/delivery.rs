@@ -1,19 +1,17 @@
 //! The part of a script in which a closure is copied to the host, seen from here.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 use std::time::Duration;
 
 use nixfleet_activate::problem::{Code, Problem};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
 use super::answer::FACTS;
 use super::{Answer, PRELUDE};
 use crate::nix::{self, CopyFailure, Freight};
+use crate::process::limits::NOISE;
 use crate::process::{Ends, Output};
-use crate::ssh::Session;
-
-/// The longest noise of a login shell, in bytes.
-const NOISE: usize = 1 << 20;
+use crate::ssh::{Session, failure};
 
 /// Sends a script that takes a closure before it does anything else, lets it have all of the freight, and hands on what it
 /// says from then on. `arrived` is called in between. What the script ends with comes back, or how the connection broke on
@@ -27,7 +25,7 @@ pub async fn deliver(
     arguments: &[&str],
     freight: Freight,
     limit: Duration,
-    lines: UnboundedSender<Vec<u8>>,
+    notices: Sender<Vec<u8>>,
     arrived: impl FnOnce() + Send + 'static,
 ) -> Result<Result<Output, Problem>, Problem> {
     let talk = move |ends: &mut Ends| {
@@ -41,34 +39,46 @@ pub async fn deliver(
         (facts, copied)
     };
     let script = format!("{PRELUDE}\n{script}");
-    let (mut output, (facts, copied)) = session.converse(&script, arguments, limit, lines, talk).await?;
+    let (mut output, (facts, copied)) = session.converse(&script, arguments, limit, notices, talk).await?;
     output.stdout.splice(..0, facts);
     match (copied, session.judge(output)) {
         (Err(CopyFailure::Here(problem)), _) => Err(problem),
-        (Err(CopyFailure::There { error, .. }), Ok(output)) => Err(refused(session, &output, &error)),
+        (Err(CopyFailure::There { error, .. }), _) if is_noise(&error) => {
+            Err(failure::bad_size(session.host(), "the host does not stop talking", &error.to_string()))
+        }
+        (Err(CopyFailure::There { error, .. }), Ok(output)) => Err(refused(session, output, &error)),
         (Err(CopyFailure::There { all_sent: false, .. }), Err(broke)) => Err(broke),
         (_, judged) => Ok(judged),
     }
+}
+
+/// Whether the login shell did not stop talking.
+fn is_noise(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::FileTooLarge
 }
 
 /// Reads as far as the line of facts.
 fn read_facts(input: &mut impl BufRead, facts: &mut Vec<u8>) -> io::Result<()> {
     loop {
         let begin = facts.len();
-        if input.read_until(b'\n', facts)? == 0 {
+        let room = (NOISE.bytes - begin) as u64;
+        if input.by_ref().take(room).read_until(b'\n', facts)? == 0 && room > 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if facts[begin..].starts_with(FACTS.as_bytes()) {
+        if facts.ends_with(b"\n") && facts[begin..].starts_with(FACTS.as_bytes()) {
             return Ok(());
         }
-        if facts.len() > NOISE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not stop talking"));
+        if facts.len() >= NOISE.bytes {
+            let why = format!("more than {} MiB of {}", NOISE.bytes >> 20, NOISE.of);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
         }
     }
 }
 
 /// Why the closure did not arrive, where the connection holds: in the words of the host, if it has any.
-fn refused(session: &Session, output: &Output, error: &io::Error) -> Problem {
+fn refused(session: &Session, output: Output, error: &io::Error) -> Problem {
+    let said = output.stderr_text();
+    let said = said.trim();
     let refusal = match Answer::read(session.host(), output) {
         Ok(answer) => answer.refusal(),
         Err(problem) => return problem,
@@ -77,8 +87,6 @@ fn refused(session: &Session, output: &Output, error: &io::Error) -> Problem {
         return refusal;
     }
     let name = &session.host().name;
-    let said = output.stderr_text();
-    let said = said.trim();
     let help = if said.contains("No space left on device") {
         format!("make room: nixfleet run --sudo --host {name} -- nix-collect-garbage")
     } else {
@@ -100,5 +108,13 @@ mod tests {
         assert!(facts.ends_with(b"nix-store\n"));
         assert_eq!(input, b"rest");
         assert_eq!(read_facts(&mut input, &mut facts).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_line_without_end_is_read_no_further_than_noise_may_go() {
+        let mut input = io::BufReader::new(io::repeat(b'x'));
+        let mut facts = Vec::new();
+        assert!(is_noise(&read_facts(&mut input, &mut facts).unwrap_err()));
+        assert_eq!(facts.len(), NOISE.bytes);
     }
 }

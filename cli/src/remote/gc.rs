@@ -3,7 +3,7 @@
 use nixfleet_activate::gc::{GcPlan, GcReport, Request, Retention};
 use nixfleet_activate::problem::Problem;
 
-use super::{ask, operator};
+use super::{ask, operator, short};
 use crate::ssh::Session;
 
 /// Asks which generations would go; nothing where the host is not managed. One SSH exec.
@@ -17,7 +17,10 @@ pub async fn plan_gc(session: &Session, request: &Request) -> Result<Option<GcPl
     let script = include_str!("scripts/gc.sh");
     let answer = ask(session, script, &arguments, Vec::new(), session.to_answer()).await?;
     match answer.activator {
-        Some(_) => answer.document().map(Some),
+        Some(_) => {
+            let plan: GcPlan = answer.document()?;
+            Ok(Some(GcPlan { problem: plan.problem.map(short), ..plan }))
+        }
         None => Ok(None),
     }
 }
@@ -38,7 +41,8 @@ pub async fn gc(
     let arguments: Vec<&str> = own.into_iter().chain(flags.iter().map(String::as_str)).collect();
     let script = include_str!("scripts/gc.sh");
     let answer = ask(session, script, &arguments, Vec::new(), session.to_change()).await?;
-    answer.document()
+    let report: GcReport = answer.document()?;
+    Ok(GcReport { problem: report.problem.map(short), ..report })
 }
 
 /// The request, as the activator takes it.

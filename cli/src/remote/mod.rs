@@ -5,6 +5,7 @@ mod apply;
 mod backups;
 mod change;
 mod delivery;
+mod forged;
 mod gc;
 mod health;
 mod login_shell;
@@ -12,6 +13,7 @@ mod plan;
 mod rollback;
 mod run;
 mod send;
+mod shape;
 mod status;
 mod sudo;
 mod terms;
@@ -35,7 +37,7 @@ pub use run::{Finished, Order, run};
 pub use send::send;
 pub use status::status;
 pub use terms::Terms;
-use typed::typed;
+use typed::{short, typed};
 
 const PRELUDE: &str = include_str!("scripts/prelude.sh");
 const FACTS: &str = include_str!("scripts/facts.sh");
@@ -49,7 +51,7 @@ async fn ask(
     limit: Duration,
 ) -> Result<Answer, Problem> {
     let output = session.script(&format!("{PRELUDE}\n{FACTS}\n{script}"), arguments, stdin, limit).await?;
-    Answer::read(session.host(), &output)
+    Answer::read(session.host(), output)
 }
 
 /// Who asks for a change, for the host to remember: `user@machine`.

@@ -7,6 +7,7 @@ use nixfleet_activate::report::Report;
 use nixfleet_activate::run::RunId;
 
 use super::change::Change;
+use super::forged::Expected;
 use super::plan::named;
 use super::{Terms, ask, operator};
 use crate::args::{Destination, PlanningArgs};
@@ -45,7 +46,7 @@ pub async fn plan_rollback(
     Ok((named(plan, session), activator))
 }
 
-/// Goes back, if the plan still has this fingerprint. `activator` is the one that planned it.
+/// Goes back to the closure `target`, if the plan still has this fingerprint. `activator` is the one that planned it.
 ///
 /// # Errors
 /// There is no report: the host refused before it began, or it is not to be found any more.
@@ -53,11 +54,16 @@ pub async fn rollback(
     session: &Session,
     to: Destination,
     activator: &str,
-    fingerprint: &str,
+    (fingerprint, target): (&str, &str),
     terms: Terms<'_>,
 ) -> Result<Report, Problem> {
     let run = RunId::draw();
-    let change = Change::new(session, activator, &run, terms);
+    let number = match to {
+        Destination::Number(number) => Some(number),
+        Destination::Previous => None,
+    };
+    let expected = Expected { closure: target, number, is_named: false };
+    let change = Change::new(session, activator, &run, terms, expected);
     let (to, who, flags) = (to.to_string(), operator(), terms.flags());
     let flags = flags.iter().map(String::as_str);
     let arguments = [to.as_str(), fingerprint, &who, &run, activator].into_iter().chain(flags);

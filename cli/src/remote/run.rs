@@ -12,13 +12,12 @@ use tokio::sync::mpsc::Sender;
 use super::login_shell::ran_nothing;
 use super::{PRELUDE, sudo};
 use crate::event::{Happening, Stream};
-use crate::process::OUTPUT_LIMIT;
+use crate::process::HELD;
+use crate::process::limits::{COMMAND, HELD as HELD_BYTES, NOISE, SMALL};
 use crate::ssh::{SSH_FAILED, Session, failure};
 
 /// The longest piece that is handed on as one line, in bytes.
 const LINE_LIMIT: u64 = 64 << 10;
-/// The most that a login shell may say before the command begins, in bytes.
-const NOISE: usize = 1 << 20;
 /// Begins the line that comes before the output.
 const MARK: &[u8] = b"@nixfleet";
 /// The exit code of a command that was given up, as `timeout` has it.
@@ -77,8 +76,8 @@ pub async fn run(
     let [mut out, mut errors] = streams.map(|stream| Heard::new(&host.name, stream, order.keep, told));
     let finish = async {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let (stdout, stderr) = tokio::join!(out.listen(stdout), errors.listen(stderr));
-        stdout.and(stderr)?;
+        // A host that does not stop talking on one of them is not waited for on the other.
+        tokio::try_join!(out.listen(stdout), errors.listen(stderr))?;
         child.wait().await
     };
     let ended = tokio::time::timeout(order.limit, finish).await;
@@ -190,10 +189,9 @@ impl<'a> Heard<'a> {
 
     /// A line, or a piece of a long one.
     async fn hear(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let limit = usize::try_from(OUTPUT_LIMIT).unwrap_or(usize::MAX);
         if !self.begun {
-            if self.noise.len() > NOISE {
-                return Err(io::Error::other("the login shell does not stop talking"));
+            if self.noise.len() > NOISE.bytes {
+                return Err(io::Error::other(format!("more than {} MiB of {}", NOISE.bytes >> 20, NOISE.of)));
             }
             self.noise.extend(bytes);
             self.begun = bytes.starts_with(MARK);
@@ -202,15 +200,24 @@ impl<'a> Heard<'a> {
         let text = String::from_utf8_lossy(bytes).trim_end_matches(['\n', '\r']).to_owned();
         self.last.clone_from(&text);
         if self.keep {
-            self.kept.extend(bytes);
-            return if self.kept.len() > limit {
-                Err(io::Error::other(format!("more than {} MiB of output", OUTPUT_LIMIT >> 20)))
-            } else {
-                Ok(())
-            };
+            return self.keep(bytes);
         }
         let line = Happening::Output { host: self.host.to_owned(), stream: self.stream, text };
         self.told.send(line).await.map_err(io::Error::other)
+    }
+
+    /// Keeps output. What is not small takes a part of the room that all hosts have together, piece by piece.
+    fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let before = self.kept.len();
+        self.kept.extend(bytes);
+        if self.kept.len() > COMMAND.bytes {
+            return Err(io::Error::other(format!("more than {} MiB of {}", COMMAND.bytes >> 20, COMMAND.of)));
+        }
+        if before / SMALL < self.kept.len() / SMALL && !HELD.take(SMALL) {
+            let why = format!("the large output of all hosts has more than {} MiB", HELD_BYTES >> 20);
+            return Err(io::Error::other(why));
+        }
+        Ok(())
     }
 }
 
@@ -243,6 +250,21 @@ mod tests {
         assert_eq!(process.as_deref(), Some("612"));
         let (lines, kept, process) = heard(b"This account is not available\n", true).await;
         assert_eq!((lines.len(), kept.len(), process), (0, 0, None));
+    }
+
+    #[tokio::test]
+    async fn noise_and_output_that_is_kept_have_an_end() {
+        let (sender, _receiver) = channel(1);
+        for (begin, limit) in [("", NOISE), ("@nixfleet 1\n", COMMAND)] {
+            let mut heard = Heard::new("web-1", Stream::Stdout, true, &sender);
+            let endless = AsyncReadExt::chain(begin.as_bytes(), tokio::io::repeat(b'x'));
+            let error = heard.listen(Some(endless)).await.unwrap_err().to_string();
+            assert!(error.contains(limit.of), "{error}");
+            assert!(
+                heard.kept.len().max(heard.noise.len())
+                    <= limit.bytes + usize::try_from(LINE_LIMIT).unwrap() + 1
+            );
+        }
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nixfleet_activate::problem::Problem;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::channel;
 
 use super::delivery::deliver;
 use crate::nix::{Freight, StorePath};
@@ -15,8 +15,8 @@ use crate::ssh::Session;
 /// # Errors
 /// The closure did not arrive.
 pub async fn send(session: &Session, paths: Vec<Arc<StorePath>>, substitute: bool) -> Result<(), Problem> {
-    // Nobody is interested in the lines of the conversation.
-    let (sender, _) = unbounded_channel();
+    // There is no run, so there are no notices.
+    let (sender, _) = channel(1);
     let freight = Freight { paths, substitute };
     session.connect().await?;
     let script = include_str!("scripts/send.sh");

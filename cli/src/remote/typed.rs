@@ -3,14 +3,18 @@
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::Problem;
 
+use crate::process::limits::TEXT;
+
 /// Stands behind such a command in a help text.
 const ON_THE_HOST: &str = "` on the host";
 /// What only a shell understands.
 const OF_SHELLS: [char; 14] = ['|', '&', ';', '<', '>', '(', ')', '$', '`', '"', '\'', '*', '?', '~'];
 
-/// The problem with commands that can be typed here. An activator does not know by which name and user it is reached.
+/// The problem with commands that can be typed here, and no longer than people read. An activator does not know by which name and
+/// user it is reached.
 #[must_use]
 pub fn typed(problem: Problem, host: &Host) -> Problem {
+    let problem = short(problem);
     let Some(help) = &problem.help else { return problem };
     let mut written = String::new();
     let mut rest = help.as_str();
@@ -34,6 +38,22 @@ pub fn typed(problem: Problem, host: &Host) -> Problem {
     Problem { help: Some(written), ..problem }
 }
 
+/// The problem with texts of at most [`TEXT`] bytes: a host may say anything, and its problems go into the history of this machine.
+#[must_use]
+pub fn short(problem: Problem) -> Problem {
+    let short = |mut text: String| {
+        if text.len() > TEXT {
+            let end = (0..=TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+            text.truncate(end);
+            text.push('…');
+        }
+        text
+    };
+    let Problem { code, what, location, why, help } = problem;
+    let [location, why, help] = [location, why, help].map(|text| text.map(short));
+    Problem { code, what: short(what), location, why, help }
+}
+
 fn here(command: &str, host: &Host) -> String {
     let whole = || shlex::try_quote(command).map_or_else(|_| command.to_owned(), Into::into);
     let words = || shlex::try_join(command.split_whitespace()).unwrap_or_else(|_| command.to_owned());
@@ -47,6 +67,16 @@ mod tests {
 
     use super::*;
     use crate::remote::answer::tests::host;
+
+    #[test]
+    fn a_problem_is_no_longer_than_people_read() {
+        let long =
+            Problem::new(Code::Unit, "é".repeat(TEXT)).because("x".repeat(TEXT)).help("y".repeat(TEXT + 1));
+        let problem = typed(long, &host());
+        assert_eq!(problem.what.len(), TEXT + '…'.len_utf8());
+        assert_eq!(problem.why.unwrap().len(), TEXT);
+        assert!(problem.help.unwrap().ends_with("y…"));
+    }
 
     #[test]
     fn a_command_for_the_host_is_typed_here() {

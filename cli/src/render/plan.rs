@@ -135,9 +135,10 @@ fn body(plan: &Plan, verbose: bool) -> String {
     let warnings = plan.warnings.iter().map(|warning| {
         format!("{} {}: {}", paint(YELLOW, "!"), one_line(&warning.subject), one_line(&warning.what))
     });
-    let left_out = plan.left_out.iter().map(|left| {
-        format!("{} {}: {}", paint(YELLOW, "!"), one_line(&left.subject), one_line(&left.what))
-    });
+    let left_out = plan
+        .left_out
+        .iter()
+        .map(|left| format!("{} {}: {}", paint(YELLOW, "!"), one_line(&left.subject), one_line(&left.what)));
     let problems = plan
         .problems
         .iter()

@@ -117,6 +117,14 @@ pub fn broken(host: &Host, why: &str) -> Problem {
         .help(format!("see how it stands: nixfleet status --host {}", host.name))
 }
 
+/// The host says more than is read of it, or says much and too slowly.
+pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
+    Problem::new(Code::BadAnswer, what).at(&host.name).because(why).help(format!(
+        "no command of NixFleet says as much; see what the host runs in its place: {}, and its start-up files",
+        attempt(host)
+    ))
+}
+
 /// Whether a script says that its input was read before it.
 pub fn is_input_read(stderr: &str) -> bool {
     stderr.contains(INPUT_READ)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nixfleet_activate::problem::{Code, Problem};
 
 use super::{Session, Shared, call, marked};
-use crate::process::{Invocation, Output};
+use crate::process::{Hears, Invocation, Output, limits};
 
 impl Session {
     /// Runs a script over a login of its own that comes in through `door`, a script which turns its standard input and output
@@ -36,7 +36,8 @@ impl Session {
         })?;
         let call = call::call(script, arguments, !stdin.is_empty())?;
         // `ssh` has the shell of the user run it, which may quote like no other.
-        let invocation = Invocation::new("env", limit)
+        let ssh = Invocation { hears: Hears::Document(limits::DOCUMENT), ..Invocation::new("env", limit) };
+        let invocation = ssh
             .args(["SHELL=/bin/sh", "ssh", "-o", &format!("ProxyCommand={}", through.replace('%', "%%"))])
             .args(self.arguments("ControlMaster=no", Shared::No))
             .args(["-T", "--", &destination, &call])

@@ -23,9 +23,9 @@ use std::time::Duration;
 use nixfleet_activate::fleet::Host;
 use nixfleet_activate::problem::{Code, Problem};
 use tokio::sync::OnceCell;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
-use crate::process::{Ends, Failure, Invocation, Output, Running};
+use crate::process::{Ends, Failure, Hears, Invocation, Output, Running, limits};
 
 use line::Lines;
 use turns::Turns;
@@ -123,7 +123,7 @@ impl Session {
         }
     }
 
-    /// Runs a script once, and hands on every line it prints as it comes.
+    /// Runs a script once that carries out a run, and hands on its notices as they come: [`Hears::Lines`].
     ///
     /// # Errors
     /// As for [`Self::script`].
@@ -132,10 +132,11 @@ impl Session {
         script: &str,
         arguments: &[&str],
         limit: Duration,
-        lines: UnboundedSender<Vec<u8>>,
+        notices: Sender<Vec<u8>>,
     ) -> Result<Output, Problem> {
         let call = call::call(script, arguments, false)?;
-        let invocation = Invocation { lines: Some(lines), ..self.invocation(&call, limit, Shared::No) };
+        let invocation =
+            Invocation { hears: Hears::Lines(notices), ..self.invocation(&call, limit, Shared::No) };
         self.judge(self.run(call, invocation).await?)
     }
 
@@ -149,12 +150,13 @@ impl Session {
         script: &str,
         arguments: &[&str],
         limit: Duration,
-        lines: UnboundedSender<Vec<u8>>,
+        notices: Sender<Vec<u8>>,
         talk: impl FnOnce(&mut Ends) -> T + Send + 'static,
     ) -> Result<(Output, T), Problem> {
         // What a start-up file of the login shell would read is not there yet: the host speaks first.
         let call = call::call(script, arguments, false)?;
-        let invocation = Invocation { lines: Some(lines), ..self.invocation(&call, limit, Shared::No) };
+        let invocation =
+            Invocation { hears: Hears::Lines(notices), ..self.invocation(&call, limit, Shared::No) };
         let running = self.start(call, &invocation, true).map_err(|failure| self.failed(failure))?;
         invocation.converse(running, talk).await.map_err(|failure| self.failed(failure))
     }
@@ -237,7 +239,8 @@ impl Session {
 
     fn invocation(&self, call: &str, limit: Duration, shared: Shared) -> Invocation {
         let options = self.arguments("ControlMaster=no", shared);
-        Invocation::new("ssh", limit).args(options).args(["-T", "--", &self.destination(), call])
+        let ssh = Invocation { hears: Hears::Document(limits::DOCUMENT), ..Invocation::new("ssh", limit) };
+        ssh.args(options).args(["-T", "--", &self.destination(), call])
     }
 
     fn arguments(&self, master: &str, shared: Shared) -> Vec<String> {
@@ -268,9 +271,8 @@ impl Session {
                     self.destination(),
                     self.host.name
                 )),
-            Failure::TooMuch => Problem::new(Code::BadAnswer, "the host does not stop talking")
-                .at(&self.host.name)
-                .because(why),
+            Failure::TooMuch(_) => failure::bad_size(&self.host, "the host does not stop talking", &why),
+            Failure::TooSlow => failure::bad_size(&self.host, "the host answers too slowly", &why),
         }
     }
 }

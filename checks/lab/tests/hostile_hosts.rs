@@ -1,0 +1,161 @@
+//! Sixteen hosts, ten of which answer with malice: the command neither grows, nor waits, nor believes them, and the others get what
+//! they should.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod stage;
+
+use std::collections::BTreeMap;
+
+use nixfleet_lab::command::Finished;
+use nixfleet_lab::lab::{Lab, Plan};
+use serde_json::Value;
+use stage::{generation, outcomes, outcomes_of};
+
+/// What the command may take at the most, in MiB. It needs some 30. The plan of 40 MiB is held as it came, as a plan, as text, and
+/// once more in the document; each host that floods may have a place of up to 64.
+const MEMORY: u64 = 500;
+/// How many connections a host may see that asks for its confirmation 2,000 times: a shared one, that which confirms, and one that
+/// sshd had dropped.
+const LOGINS: usize = 3;
+
+/// A program in the place of `sudo`, which all that is sent to a host calls. `serves` takes the closure as an honest host does.
+/// Its arguments are those of `scripts/`: `$4` is the subcommand, and where a change begins `$8` is the closure and `$9` the run.
+const SUDO: &str = r#"#!/bin/sh
+serves() { /usr/bin/sudo -n -- "$7" --serve --write; }
+report() {
+  printf '{"schema":1,"host":"%s","outcome":"ok","before":null,"after":{"number":2,"closure":"%s"},"stepsDone":3,' "$1" "$2"
+  echo '"kept":[],"problem":null,"recovered":null,"durationMs":5}'
+}
+case $4:$5 in
+  plan:*) step=plan ;;
+  -c:*--serve*apply*) step=change ;;
+  confirm:*) step=confirm ;;
+  *) step=other ;;
+esac
+case $step in
+MALICE
+esac
+exec /usr/bin/sudo "$@"
+"#;
+
+/// Hosts, what they do in which step, how they end, and what is said of them.
+const HOSTILE: [(&str, &str, &str, &[&str]); 10] = [
+    (
+        "web-02",
+        "plan) exec cat /dev/zero ;;",
+        "failed",
+        &["NF-307", "does not stop talking", "64 MiB of an answer"],
+    ),
+    ("web-03", "change) serves \"$@\"; exec cat /dev/zero ;;", "failed", &["NF-307", "32 MiB of one line"]),
+    (
+        "web-04",
+        "plan) while printf x; do sleep 1; done ;;",
+        "unreachable",
+        &["NF-301", "did not answer in time"],
+    ),
+    ("web-05", "plan) exit 0 ;;", "failed", &["NF-307", "gave no answer"]),
+    (
+        "web-06",
+        "change) serves \"$@\"\n\
+         yes \"{\\\"schema\\\":1,\\\"awaitingConfirm\\\":{\\\"run\\\":\\\"$9\\\",\\\"seconds\\\":86400}}\" | head -n 2000\n\
+         sleep 6; echo '{\"schema\":1}'; exit ;;\n\
+         confirm) exit 0 ;;",
+        "failed",
+        &["NF-307"],
+    ),
+    (
+        "web-07",
+        "plan) printf '[{}'; yes ',{}' | head -c 40000000; echo ]; exit ;;",
+        "failed",
+        &["NF-307", "750000 JSON objects"],
+    ),
+    (
+        "web-08",
+        "change) serves \"$@\"; report web-01 \"$8\"; exit ;;",
+        "failed",
+        &["NF-307", "one of web-01"],
+    ),
+    // Believed, although it is as large as few plans are.
+    (
+        "web-09",
+        "plan) plan=$(/usr/bin/sudo \"$@\"); printf '{\"warnings\":[{\"subject\":\"x\",\"what\":\"'\n\
+         head -c 40000000 /dev/zero | tr '\\0' x; printf '%s\\n' \"\\\"}],${plan#?}\"; exit ;;",
+        "ok",
+        &[],
+    ),
+    ("web-10", "plan) exec cat /dev/zero >&2 ;;", "failed", &["NF-307", "16 MiB of standard error"]),
+    (
+        "web-11",
+        "change) serves \"$@\"; report web-11 \"$8\"; exit ;;",
+        "failed",
+        &["NF-307", "never asked for the confirmation"],
+    ),
+];
+
+/// Sixteen hosts that have the first version, and the operator with their fleet in `~/rollout`.
+fn converged() -> Lab {
+    let mut plan = Plan::new(format!("{}-hostile", std::process::id()));
+    for (prefix, count, first) in [("web", 12, 100), ("db", 4, 130)] {
+        for number in 1..=count {
+            plan = plan.host(format!("{prefix}-{number:02}"), format!("10.0.1.{}", first + number));
+        }
+    }
+    let lab = Lab::boot(&plan).unwrap();
+    let prepare = "cp -r /srv/nixfleet/checks/fixtures/rollout-fleet ../rollout && cd ../rollout && \
+                   sed -i 's/defaults.ssh.user/defaults.timeouts.answer = 15;\\n  &/' fleet.nix";
+    lab.operator().unwrap().types(prepare).unwrap().success().unwrap();
+    let (finished, _, _) = applies(&lab);
+    assert!(finished.ok(), "{}", finished.stderr);
+    lab
+}
+
+/// Applies to all hosts. Returns what it said, and the most memory that it had, in MiB.
+fn applies(lab: &Lab) -> (Finished, Value, u64) {
+    let line = "cd ../rollout; nixfleet apply --yes --json --strategy all-at-once --max-failures 16 & pid=$!\n\
+                while now=$(grep VmHWM /proc/$pid/status 2>&1); do peak=$now; sleep 0.05; done\n\
+                wait $pid; code=$?; echo $peak >&2; exit $code";
+    let finished = lab.operator().unwrap().types(line).unwrap();
+    let peak = finished.stderr.lines().next_back().unwrap().split_whitespace().nth(1).unwrap();
+    let (document, peak) =
+        (serde_json::from_str(&finished.stdout).unwrap(), peak.parse::<u64>().unwrap() >> 10);
+    (finished, document, peak)
+}
+
+#[test]
+fn hosts_that_answer_with_malice_cost_the_others_nothing() {
+    let lab = converged();
+    for (name, malice, _, _) in HOSTILE {
+        let files = lab.guest(name).unwrap().files().unwrap();
+        files.write("/usr/local/bin/sudo", SUDO.replace("MALICE", malice)).unwrap();
+        lab.guest(name).unwrap().ask("chmod 755 /usr/local/bin/sudo").unwrap();
+    }
+    let flooded = lab.guest("web-06").unwrap();
+    let before = flooded.ssh_connections().unwrap();
+    let release = "sed -i 's/version = \"1\"/version = \"2\"/' ../rollout/app.nix";
+    lab.operator().unwrap().types(release).unwrap().success().unwrap();
+
+    let (finished, document, peak) = applies(&lab);
+
+    let logins = flooded.ssh_connections().unwrap() - before;
+    println!("peak memory {peak} MiB, {logins} logins");
+    let mut expected: BTreeMap<String, String> =
+        outcomes_of(["web-01", "web-12", "db-01", "db-02", "db-03", "db-04"].map(|name| (name, "ok")));
+    expected.extend(HOSTILE.iter().map(|(name, _, outcome, _)| ((*name).to_owned(), (*outcome).to_owned())));
+    assert_eq!(outcomes(&document), expected, "{}", finished.stderr);
+    for (name, _, outcome, sayings) in HOSTILE {
+        let hosts = document["hosts"].as_array().unwrap();
+        let problem = hosts.iter().find(|host| host["host"] == name).unwrap()["problem"].to_string();
+        for saying in sayings {
+            assert!(problem.contains(saying), "nothing of {name} says `{saying}`: {problem}");
+        }
+        assert!(problem.len() < 20_000, "{name} has much to say: {} bytes", problem.len());
+        // What it was sent and did not do is not counted as done.
+        assert_eq!(generation(lab.guest(name).unwrap()), if outcome == "ok" { 2 } else { 1 }, "{name}");
+    }
+    assert!(peak < MEMORY, "{peak} MiB");
+    assert!((1..=LOGINS).contains(&logins), "{logins} logins");
+    // No problem of a host comes into the history at its full length.
+    let history = lab.operator().unwrap().types("cat ~/.local/state/nixfleet/history/* | wc -c").unwrap();
+    assert!(history.line().parse::<u64>().unwrap() < 4 << 20, "{history}");
+}

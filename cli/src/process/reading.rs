@@ -1,0 +1,182 @@
+//! Reads what something says, as far as that may go.
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::sync::mpsc::{Sender, UnboundedSender};
+
+use super::large::{Intake, Large};
+use super::limits::{self, Limit};
+use super::{Failure, LARGE};
+
+/// Bytes read at once.
+const PIECE: usize = 64 << 10;
+
+/// What is read of something that runs.
+#[derive(Clone, Debug)]
+pub enum Hears {
+    /// All that a program of this machine says, on both streams.
+    Ours,
+    /// One document of a host, and both ends of its standard error.
+    Document(Limit),
+    /// The lines of a run on a host. Short ones that may be notices are handed on as they come, as far as somebody takes them.
+    /// Of the others the first are kept, and the last.
+    Lines(Sender<Vec<u8>>),
+}
+
+/// What was read. Where it is large, it takes up a place until it is dropped.
+#[derive(Debug)]
+pub struct Taken {
+    /// What is kept.
+    pub bytes: Vec<u8>,
+    _intake: Option<Intake<'static>>,
+}
+
+impl Hears {
+    /// Standard output.
+    pub(super) async fn output(self, stream: impl AsyncRead + Unpin) -> Result<Taken, Failure> {
+        match self {
+            Self::Ours => Ok(Taken { bytes: ours(stream, None).await?, _intake: None }),
+            Self::Document(limit) => {
+                let (bytes, intake) = document(stream, limit, &LARGE).await?;
+                Ok(Taken { bytes, _intake: Some(intake) })
+            }
+            Self::Lines(notices) => {
+                let (bytes, intake) = lines(stream, &notices, &LARGE).await?;
+                Ok(Taken { bytes, _intake: Some(intake) })
+            }
+        }
+    }
+
+    /// Standard error. `lines`: gets each line of a program of this machine.
+    pub(super) async fn errors(
+        &self,
+        stream: impl AsyncRead + Unpin,
+        lines: Option<UnboundedSender<Vec<u8>>>,
+    ) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::Ours => ours(stream, lines).await,
+            Self::Document(_) | Self::Lines(_) => ends(stream).await,
+        }
+    }
+}
+
+async fn ours(
+    stream: impl AsyncRead + Unpin,
+    lines: Option<UnboundedSender<Vec<u8>>>,
+) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let mut reader = BufReader::new(stream.take(limits::OURS.bytes as u64 + 1));
+    loop {
+        let begin = bytes.len();
+        let read = match &lines {
+            Some(_) => reader.read_until(b'\n', &mut bytes).await,
+            None => reader.read_to_end(&mut bytes).await,
+        };
+        if read.map_err(Failure::Start)? == 0 {
+            return Ok(bytes);
+        }
+        if bytes.len() > limits::OURS.bytes {
+            return Err(Failure::TooMuch(limits::OURS));
+        }
+        // Nobody may be interested any more; the whole is still wanted.
+        let _ = lines.as_ref().map(|lines| lines.send(bytes[begin..].to_vec()));
+    }
+}
+
+async fn document(
+    stream: impl AsyncRead + Unpin,
+    limit: Limit,
+    large: &Large,
+) -> Result<(Vec<u8>, Intake<'_>), Failure> {
+    let mut reader = BufReader::with_capacity(PIECE, stream);
+    let (mut bytes, mut intake) = (Vec::new(), large.intake());
+    loop {
+        let piece = intake.next(&mut reader, bytes.len(), bytes.len()).await?;
+        let length = piece.len();
+        if length == 0 {
+            return Ok((bytes, intake));
+        }
+        if bytes.len() + length > limit.bytes {
+            return Err(Failure::TooMuch(limit));
+        }
+        bytes.extend_from_slice(piece);
+        reader.consume(length);
+    }
+}
+
+async fn lines<'a>(
+    stream: impl AsyncRead + Unpin,
+    notices: &Sender<Vec<u8>>,
+    large: &'a Large,
+) -> Result<(Vec<u8>, Intake<'a>), Failure> {
+    let mut reader = BufReader::with_capacity(PIECE, stream);
+    let (mut before, mut line, mut read) = (Vec::new(), Vec::new(), 0);
+    let mut intake = large.intake();
+    loop {
+        let piece = intake.next(&mut reader, read, line.len()).await?;
+        if piece.is_empty() {
+            before.append(&mut line);
+            return Ok((before, intake));
+        }
+        if line.ends_with(b"\n") {
+            if before.len() + line.len() <= limits::BEFORE {
+                before.extend_from_slice(&line);
+            }
+            line.clear();
+        }
+        let length = piece.iter().position(|byte| *byte == b'\n').map_or(piece.len(), |end| end + 1);
+        read += length;
+        if line.len() + length > limits::LINE.bytes {
+            return Err(Failure::TooMuch(limits::LINE));
+        }
+        if read > limits::RUN.bytes {
+            return Err(Failure::TooMuch(limits::RUN));
+        }
+        line.extend_from_slice(&piece[..length]);
+        reader.consume(length);
+        if line.ends_with(b"\n") && line.starts_with(b"{") && line.len() <= limits::NOTICE {
+            // A host that has more to say than anybody hears is not waited for.
+            let _ = notices.try_send(line.clone());
+        }
+    }
+}
+
+/// Both ends of what comes.
+async fn ends(stream: impl AsyncRead + Unpin) -> Result<Vec<u8>, Failure> {
+    let mut reader = BufReader::with_capacity(PIECE, stream);
+    let (mut kept, mut read, mut lacks) = (Vec::new(), 0, false);
+    loop {
+        let piece = reader.fill_buf().await.map_err(Failure::Start)?;
+        let length = piece.len();
+        if length == 0 {
+            break;
+        }
+        read += length;
+        if read > limits::ERRORS.bytes {
+            return Err(Failure::TooMuch(limits::ERRORS));
+        }
+        kept.extend_from_slice(piece);
+        reader.consume(length);
+        // The middle goes now and then, not with each piece.
+        if kept.len() > 8 * limits::END_OF_ERRORS {
+            shorten(&mut kept);
+            lacks = true;
+        }
+    }
+    if kept.len() > 2 * limits::END_OF_ERRORS {
+        shorten(&mut kept);
+        lacks = true;
+    }
+    if lacks {
+        let middle = kept.len().min(limits::END_OF_ERRORS);
+        kept.splice(middle..middle, *b"\n[...]\n");
+    }
+    Ok(kept)
+}
+
+fn shorten(kept: &mut Vec<u8>) {
+    kept.drain(limits::END_OF_ERRORS..kept.len() - limits::END_OF_ERRORS);
+}
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;

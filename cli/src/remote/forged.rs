@@ -1,0 +1,105 @@
+//! Whether a report is one of the change that was ordered. What a host says of itself cannot be proved from here; but a report
+//! that is not about this change must not count as its success.
+
+use nixfleet_activate::fleet::Host;
+use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::report::{Outcome, Report};
+
+/// What a change has to come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The closure in force afterwards.
+    pub closure: &'a str,
+    /// The number of its generation, where that is known before.
+    pub number: Option<u64>,
+    /// Whether the closure was made for the host by its name: an earlier generation may be of another one.
+    pub is_named: bool,
+}
+
+impl Expected<'_> {
+    /// Looks at a report that tells of a success. `is_confirmed`: the host had to ask for a confirmation, and has; or nobody wanted
+    /// one.
+    ///
+    /// # Errors
+    /// It cannot be the report of this change.
+    pub fn check(self, report: &Report, host: &Host, is_confirmed: bool) -> Result<(), Problem> {
+        let is_good = match report.outcome {
+            Outcome::Ok | Outcome::Partial | Outcome::Unchanged => true,
+            Outcome::Deferred
+            | Outcome::Blocked
+            | Outcome::Skipped
+            | Outcome::Failed
+            | Outcome::RolledBack
+            | Outcome::Unreachable => false,
+        };
+        let Some(why) = self.objection(report, host, is_confirmed).filter(|_| is_good) else {
+            return Ok(());
+        };
+        let name = &host.name;
+        Err(Problem::new(Code::BadAnswer, "the host reports another change than the one that was ordered")
+            .at(name)
+            .because(why)
+            .help(format!("see how it stands: nixfleet status --host {name}")))
+    }
+
+    fn objection(self, report: &Report, host: &Host, is_confirmed: bool) -> Option<String> {
+        if self.is_named && report.host != host.name {
+            return Some(format!("the report is one of {}", report.host));
+        }
+        let Some(after) = &report.after else { return Some("it names no generation".to_owned()) };
+        if after.closure != self.closure {
+            return Some(format!("it should be at {}, and says {}", self.closure, after.closure));
+        }
+        if let Some(number) = self.number.filter(|number| *number != after.number) {
+            return Some(format!("it should be at generation {number}, and says {}", after.number));
+        }
+        let is_changed = report.outcome.has_changed() && report.steps_done > 0;
+        (is_changed && !is_confirmed)
+            .then(|| "it had to be confirmed, and never asked for the confirmation".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::remote::answer::tests::host;
+
+    fn report(name: &str, outcome: &str, number: u64, closure: &str) -> Report {
+        let after = json!({ "number": number, "closure": closure });
+        let report = json!({
+            "schema": 1, "host": name, "outcome": outcome, "before": null, "after": after, "stepsDone": 2,
+            "kept": [], "problem": null, "recovered": null, "durationMs": 5,
+        });
+        serde_json::from_value(report).unwrap()
+    }
+
+    #[test]
+    fn only_the_report_of_this_change_tells_of_its_success() {
+        let expected = Expected { closure: "/nix/store/x", number: Some(2), is_named: true };
+        let objection = |name, number, closure, is_confirmed| {
+            let checked = expected.check(&report(name, "ok", number, closure), &host(), is_confirmed);
+            checked.map_err(|problem| problem.why.unwrap())
+        };
+        assert_eq!(objection("web-1", 2, "/nix/store/x", true), Ok(()));
+        for (name, number, closure, is_confirmed, saying) in [
+            ("web-2", 2, "/nix/store/x", true, "one of web-2"),
+            ("web-1", 2, "/nix/store/y", true, "says /nix/store/y"),
+            ("web-1", 9, "/nix/store/x", true, "says 9"),
+            ("web-1", 2, "/nix/store/x", false, "never asked"),
+        ] {
+            let why = objection(name, number, closure, is_confirmed).unwrap_err();
+            assert!(why.contains(saying), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_believed_and_an_old_name_is_where_a_host_goes_back() {
+        let expected = Expected { closure: "/nix/store/x", number: None, is_named: false };
+        assert!(expected.check(&report("old", "ok", 1, "/nix/store/x"), &host(), true).is_ok());
+        for outcome in ["failed", "rolled-back", "blocked"] {
+            assert!(expected.check(&report("", outcome, 1, "/nix/store/y"), &host(), false).is_ok());
+        }
+    }
+}

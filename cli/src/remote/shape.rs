@@ -1,0 +1,41 @@
+//! Whether reading a document takes no more memory than its length lets expect.
+
+use crate::process::limits::{OBJECTS, VALUES};
+
+/// Counts its objects and values. What is no JSON is for the parser to say.
+///
+/// # Errors
+/// There are more than [`OBJECTS`] or [`VALUES`].
+pub fn check(document: &[u8]) -> Result<(), String> {
+    let (mut objects, mut values, mut is_text, mut is_escaped) = (0, 0, false, false);
+    for byte in document {
+        match (byte, is_text) {
+            _ if is_escaped => is_escaped = false,
+            (b'\\', true) => is_escaped = true,
+            (b'"', _) => is_text = !is_text,
+            (b'{', false) => objects += 1,
+            (b',' | b':' | b'[', false) => values += 1,
+            _ => {}
+        }
+    }
+    if objects > OBJECTS {
+        return Err(format!("more than {OBJECTS} JSON objects"));
+    }
+    if values > VALUES { Err(format!("more than {VALUES} JSON values")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_of_nothing_but_brackets_is_refused_and_a_long_text_is_not() {
+        for many in ["{},", "[],", "0,"] {
+            let document = format!("[{}0]", many.repeat(VALUES + 1));
+            assert!(check(document.as_bytes()).is_err(), "{many}");
+        }
+        let text = serde_json::to_string(&r#"{[,:\"#.repeat(VALUES)).unwrap();
+        assert_eq!(check(text.as_bytes()), Ok(()));
+        assert_eq!(check(br#"{"a": ["\\", {}]}"#), Ok(()));
+    }
+}

@@ -257,13 +257,11 @@ mod tests {
         let (sender, _receiver) = channel(1);
         for (begin, limit) in [("", NOISE), ("@nixfleet 1\n", COMMAND)] {
             let mut heard = Heard::new("web-1", Stream::Stdout, true, &sender);
-            let endless = AsyncReadExt::chain(begin.as_bytes(), tokio::io::repeat(b'x'));
+            let endless = begin.as_bytes().chain(tokio::io::repeat(b'x'));
             let error = heard.listen(Some(endless)).await.unwrap_err().to_string();
             assert!(error.contains(limit.of), "{error}");
-            assert!(
-                heard.kept.len().max(heard.noise.len())
-                    <= limit.bytes + usize::try_from(LINE_LIMIT).unwrap() + 1
-            );
+            let most = limit.bytes + usize::try_from(LINE_LIMIT).unwrap() + 1;
+            assert!(heard.kept.len().max(heard.noise.len()) <= most, "{}", limit.of);
         }
     }
 

@@ -74,10 +74,13 @@ fn target() -> String {
     format!("{ARCH}-unknown-linux-gnu")
 }
 
-/// With the flags of `activator/package.nix`.
+/// With the flags of `activator/package.nix`, and functions that are the same folded into one. Of that Rust's own linker is
+/// capable, which not every platform uses; and what ships has musl, which is smaller than the C library here.
 fn cargo() -> Program {
-    compile(&["--release", "--package", "nixfleet", "--package", "nixfleet-activate"])
-        .env("RUSTFLAGS", "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs")
+    compile(&["--release", "--package", "nixfleet", "--package", "nixfleet-activate"]).env(
+        "RUSTFLAGS",
+        "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all",
+    )
 }
 
 fn compile(what: &[&str]) -> Program {

@@ -10,7 +10,9 @@ store=$1 closure=$2 run=/run/nixfleet/$3 roots=/nix/var/nix/gcroots/auto
 root=$roots/nixfleet-$3
 # Not a flag: the activator may be one that does not know it.
 NIXFLEET_REVISION=$4
-export NIXFLEET_REVISION
+# What sudo looks for in /usr/local first may be of a group that may write there.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+export NIXFLEET_REVISION PATH
 shift 4
 [ -d /run/nixfleet ] || mkdir -m 0700 /run/nixfleet || exit
 [ -O /run/nixfleet ] && [ ! -L /run/nixfleet ] || { echo "/run/nixfleet belongs to somebody else" >&2; exit 1; }

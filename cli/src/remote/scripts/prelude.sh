@@ -3,7 +3,7 @@
 # are started as can be.
 set -u
 # Some of what runs here becomes root: first come places that only root can write to, whatever a login says.
-PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH"
+PATH="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH"
 # What programs complain of is told apart by its words.
 LC_ALL=C.UTF-8
 export LC_ALL
@@ -16,7 +16,7 @@ as_root() {
 
 # Nix's own installer puts it into a profile of root's, distributions where all programs are.
 store=none
-for _directory in /nix/var/nix/profiles/default/bin /run/current-system/sw/bin /usr/local/bin /usr/bin; do
+for _directory in /nix/var/nix/profiles/default/bin /run/current-system/sw/bin /usr/bin; do
   [ -x "$_directory/nix-store" ] && store=$_directory/nix-store && break
 done
 

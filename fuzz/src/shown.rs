@@ -24,8 +24,8 @@ use crate::held::hold;
 /// # Panics
 /// Where a promise is broken.
 pub fn check(stdout: &[u8]) {
-    let output = Output { status: ExitStatus::from_raw(0), stdout: stdout.to_vec(), stderr: Vec::new() };
-    let read = || Answer::read(&host(), &output);
+    let output = || Output { status: ExitStatus::from_raw(0), stdout: stdout.to_vec(), stderr: Vec::new() };
+    let read = || Answer::read(&host(), output());
     let mut all = Vec::new();
     if let Some(plan) = take::<Plan>(&read, &mut all) {
         // Its reader calls the host what we call it.

@@ -67,9 +67,10 @@ fn nothing_that_is_exchanged_in_a_loop_becomes_roots() {
         stage.declares(&tool(if round % 2 == 0 { "0711" } else { "0755" }));
         let (outcome, result) = apply(&stage, "");
         assert!(["ok", "unchanged", "blocked", "rolled-back"].contains(&outcome.as_str()), "{result:#}");
-        // Whatever stands where: what is hers stays hers.
-        let theft =
-            "find /home/mallory -xdev -type f \\( -user root -o -perm /6000 \\) -exec grep -l evil {} +";
+        // Whatever stands where: what is hers stays hers. She is held while that is looked at.
+        let theft = "systemctl kill --signal=STOP attack
+            find /home/mallory -xdev -type f \\( -user root -o -perm /6000 \\) -exec grep -l evil {} +
+            systemctl kill --signal=CONT attack";
         assert_eq!(stage.web().sh(theft).unwrap().stdout, "", "round {round}: {result:#}");
     }
     ends(&stage);
@@ -78,6 +79,9 @@ fn nothing_that_is_exchanged_in_a_loop_becomes_roots() {
     assert_eq!(stage.web().ask("stat --format '%a %U' /home/mallory/tool").unwrap(), "700 root");
     assert_eq!(stage.web().ask("find /home/mallory -name '.nixfleet*'").unwrap(), "");
 }
+
+/// What she does, under a name, and what a plan says of it.
+type Case<'a> = (&'static str, &'a dyn Fn(), &'static [&'static str]);
 
 #[test]
 fn a_user_holds_up_her_own_file_and_no_other() {
@@ -94,7 +98,7 @@ fn a_user_holds_up_her_own_file_and_no_other() {
     let becomes = |what: &str| {
         stage.web().ask(&format!("runuser -u mallory -- sh -c 'rm -f {path}; {what}'")).unwrap();
     };
-    let cases: [(&str, &dyn Fn(), &[&str]); 5] = [
+    let cases: [Case<'_>; 5] = [
         ("lease", &|| begins(&stage, LEASE), &["NF-405", "holds a lease", "perl"]),
         ("rewritten", &|| begins(&stage, REWRITE), &[]),
         (
@@ -232,9 +236,6 @@ fn a_flood_of_logins_takes_no_change_back() {
         ("rolled-back", &json!("NF-413")),
         "{result:#}"
     );
-    assert_eq!(
-        stage.web().ask("cat /etc/a; ls /etc/ssh/sshd_config.d | grep -c cut || true").unwrap(),
-        "2\n0"
-    );
+    assert_eq!(stage.web().ask("cat /etc/a; ls /etc/ssh/sshd_config.d | grep -c cut || true").unwrap(), "20");
     ends(&stage);
 }

@@ -79,9 +79,10 @@ fn what_a_command_says_behind_its_end_is_heard() {
     let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
     // Its exit code goes over the wire a second before what it says.
-    let late = "/usr/bin/sudo \"$@\" > /tmp/said; code=$?; (sleep 1; cat /tmp/said) & exit $code";
-    let script =
-        format!("cat > /usr/local/bin/sudo <<'END'\n#!/bin/sh\n{late}\nEND\nchmod +x /usr/local/bin/sudo");
+    let late = "/opt/sudo \"$@\" > /tmp/said; code=$?; (sleep 1; cat /tmp/said) & exit $code";
+    let script = format!(
+        "mv /usr/bin/sudo /opt; cat > /usr/bin/sudo <<'END'\n#!/bin/sh\n{late}\nEND\nchmod +x /usr/bin/sudo"
+    );
     web.ask(&script).unwrap();
     let finished = lab.operator().unwrap().types("nixfleet plan --host web-1").unwrap();
     assert_eq!(finished.code, 0, "{finished}");

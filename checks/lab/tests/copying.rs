@@ -84,10 +84,11 @@ fn a_command_that_is_killed_in_mid_copy_leaves_the_host_as_it_was() {
 #[test]
 fn a_collection_between_the_copy_and_the_change_takes_nothing() {
     let lab = lone("web-1");
-    let wrapper = "#!/bin/sh\n/usr/bin/nix-store \"$@\"\ncode=$?\n\
-                   /usr/bin/nix-store --gc >/run/collected 2>&1\nexit $code\n";
-    web(&lab).files().unwrap().write("/usr/local/bin/nix-store", wrapper).unwrap();
-    web(&lab).ask("chmod 0755 /usr/local/bin/nix-store").unwrap();
+    let wrapper = "#!/bin/sh\n/opt/nix-store \"$@\"\ncode=$?\n\
+                   /opt/nix-store --gc >/run/collected 2>&1\nexit $code\n";
+    web(&lab).ask("ln -s /usr/bin/nix /opt/nix-store && rm /usr/bin/nix-store").unwrap();
+    web(&lab).files().unwrap().write("/usr/bin/nix-store", wrapper).unwrap();
+    web(&lab).ask("chmod 0755 /usr/bin/nix-store").unwrap();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     assert!(web(&lab).ask("cat /run/collected").unwrap().contains("store paths deleted"));
     web(&lab)

@@ -22,7 +22,7 @@ const LOGINS: usize = 3;
 /// A program in the place of `sudo`, which all that is sent to a host calls. `serves` takes the closure as an honest host does.
 /// Its arguments are those of `scripts/`: `$4` is the subcommand, and where a change begins `$8` is the closure and `$9` the run.
 const SUDO: &str = r#"#!/bin/sh
-serves() { /usr/bin/sudo -n -- "$7" --serve --write; }
+serves() { /opt/sudo -n -- "$7" --serve --write; }
 report() {
   printf '{"schema":1,"host":"%s","outcome":"ok","before":null,"after":{"number":2,"closure":"%s"},"stepsDone":3,' "$1" "$2"
   echo '"kept":[],"problem":null,"recovered":null,"durationMs":5}'
@@ -36,7 +36,7 @@ esac
 case $step in
 MALICE
 esac
-exec /usr/bin/sudo "$@"
+exec /opt/sudo "$@"
 "#;
 
 /// Hosts, what they do in which step, how they end, and what is said of them.
@@ -127,8 +127,9 @@ fn hosts_that_answer_with_malice_cost_the_others_nothing() {
     let lab = converged();
     for (name, malice, _, _) in HOSTILE {
         let files = lab.guest(name).unwrap().files().unwrap();
-        files.write("/usr/local/bin/sudo", SUDO.replace("MALICE", malice)).unwrap();
-        lab.guest(name).unwrap().ask("chmod 755 /usr/local/bin/sudo").unwrap();
+        lab.guest(name).unwrap().ask("mv /usr/bin/sudo /opt").unwrap();
+        files.write("/usr/bin/sudo", SUDO.replace("MALICE", malice)).unwrap();
+        lab.guest(name).unwrap().ask("chmod 755 /usr/bin/sudo").unwrap();
     }
     let flooded = lab.guest("web-06").unwrap();
     let before = flooded.ssh_connections().unwrap();

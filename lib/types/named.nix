@@ -56,8 +56,7 @@ in
       name = "managedPath";
       description = "an absolute path in quotes, without \"..\" and without a slash at the end";
       accepts =
-        value:
-        isNormal value && isVisible value && (!reserved.mayBe value || reserved.at value == null);
+        value: isNormal value && isVisible value && (!reserved.mayBe value || reserved.at value == null);
       placeholder = "/nonexistent";
     }
     // {

@@ -79,7 +79,7 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 10] = [
     // Believed, although it is as large as few plans are.
     (
         "web-09",
-        "plan) plan=$(/usr/bin/sudo \"$@\"); printf '{\"warnings\":[{\"subject\":\"x\",\"what\":\"'\n\
+        "plan) plan=$(/opt/sudo \"$@\"); printf '{\"warnings\":[{\"subject\":\"x\",\"what\":\"'\n\
          head -c 40000000 /dev/zero | tr '\\0' x; printf '%s\\n' \"\\\"}],${plan#?}\"; exit ;;",
         "ok",
         &[],

@@ -8,9 +8,8 @@ use nixfleet_activate::notification::{Kind, Notification};
 use nixfleet_activate::plan::command_line;
 use nixfleet_activate::problem::Problem;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::state::{StateDir, unusable};
+use crate::state::{StateDir, file_of, unusable};
 
 /// The directory of what is known, one file for each flake.
 const FOLDER: &str = "errands";
@@ -71,13 +70,13 @@ impl Errands {
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(&folder)?;
             serde_json::to_writer(&mut file, &all)?;
-            file.persist(folder.join(file_name(flake))).map(drop).map_err(|error| error.error)
+            file.persist(folder.join(file_of(flake))).map(drop).map_err(|error| error.error)
         };
         write().map_err(|error| unusable(&folder, &error))
     }
 
     fn known(state: &StateDir, flake: &str) -> Result<Self, Problem> {
-        let path = state.path(FOLDER).join(file_name(flake));
+        let path = state.path(FOLDER).join(file_of(flake));
         match std::fs::read(&path) {
             // What cannot be read any more is shown once more.
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
@@ -104,12 +103,6 @@ fn told(notification: &Notification) -> String {
     let token = place(None, token_file.as_deref(), token_env.as_deref());
     let with = token.map(|token| format!(", and with it {token}")).unwrap_or_default();
     format!("sends messages to {address}{with}")
-}
-
-/// A reference may hold a token, and is no name of a file.
-fn file_name(flake: &str) -> String {
-    let name: Vec<String> = Sha256::digest(flake).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}.json", name.concat())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use nixfleet_activate::problem::{Code, Problem};
+use sha2::{Digest, Sha256};
 
 /// The variable that says where it is.
 pub const VARIABLE: &str = "NIXFLEET_STATE";
@@ -55,6 +56,13 @@ impl StateDir {
         made.map_err(|error| unusable(&path, &error))?;
         Ok(path)
     }
+}
+
+/// The name of a file about a flake. Its reference may hold a token, and cannot be a name itself.
+pub fn file_of(reference: &str) -> String {
+    let digest = Sha256::digest(reference);
+    let name: Vec<String> = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.json", name.concat())
 }
 
 /// A path in the directory that cannot be used.

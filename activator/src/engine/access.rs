@@ -1,8 +1,8 @@
 //! Mode and owner of directories, which are changed where they stand: what is in them cannot move along. A file is never
 //! changed in place, one of the same content takes its place.
 //!
-//! Whoever owns a directory above may exchange what stands at a path at any time. So what is changed is the directory that
-//! was looked at, through a descriptor, or nothing.
+//! The owner of a directory above can put another directory at a path at any time. So the directory is opened, compared with
+//! the one that was looked at, and changed through that descriptor; if it is another one, nothing is changed.
 
 use rustix::fs::{Mode as Bits, OFlags, Stat};
 use serde::{Deserialize, Serialize};

@@ -85,7 +85,7 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
     }
 }
 
-/// What was left as it is stays on record as it was, with the directories it stands in.
+/// Keeps the old record of each path that was left out, and of the directories it stands in.
 fn keep_left_out(state: &mut State, planned: &Planned, target: &Target) {
     for Warning { subject, .. } in &planned.plan.left_out {
         let Ok(path) = subject.parse::<ManagedPath>() else { continue };
@@ -274,7 +274,7 @@ fn remember_stats(host: &Host, state: &mut State) {
     let mut walk = Walk::new(host);
     for (path, owned) in &mut state.paths {
         let Thing::File { stat, .. } = &mut owned.thing else { continue };
-        // What was left as it is may stand where nobody can look at it safely.
+        // A path that was left out may be in a directory that is not safe to open.
         let Ok(Some(directory)) = walk.parent(path) else { continue };
         let Ok(Some(found)) = walk::look(directory.fd, path.name()) else { continue };
         let found = FileStat::of(&found);

@@ -6,14 +6,13 @@ use std::time::SystemTime;
 
 use nixfleet_activate::fleet::Fleet;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::Candidate;
 use crate::flake::Flake;
 use crate::history::{Store, Wanted};
 use crate::inventory::Natural;
 use crate::rollout::Record;
-use crate::state::StateDir;
+use crate::state::{StateDir, file_of};
 
 /// The directory of the inventories, one file for each flake.
 const FOLDER: &str = "inventories";
@@ -60,17 +59,10 @@ pub fn remember(state: &StateDir, flake: &Flake, fleet: &Fleet) {
         let folder = state.folder(FOLDER)?;
         let mut file = tempfile::NamedTempFile::new_in(&folder)?;
         serde_json::to_writer(&mut file, &Names::of(fleet))?;
-        file.persist(folder.join(file_name(flake)))?;
+        file.persist(folder.join(file_of(&flake.reference)))?;
         forget_old(&folder)
     };
     let _ = write();
-}
-
-/// A reference may hold a token, and is no name of a file.
-fn file_name(flake: &Flake) -> String {
-    let digest = Sha256::digest(&flake.reference);
-    let name: Vec<String> = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}.json", name.concat())
 }
 
 fn forget_old(folder: &Path) -> anyhow::Result<()> {
@@ -122,7 +114,7 @@ fn value_of(flag: &str, words: &[String]) -> Option<String> {
 impl Known for OnDisk {
     fn names(&self) -> Names {
         let (Some(state), Some(flake)) = (&self.state, &self.flake) else { return Names::default() };
-        let file = std::fs::read(state.path(FOLDER).join(file_name(flake)));
+        let file = std::fs::read(state.path(FOLDER).join(file_of(&flake.reference)));
         file.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 

@@ -1,4 +1,4 @@
-//! Who could put something else in the place of what is managed: whoever owns a directory on the way to it.
+//! Which other users could replace a managed file or directory: the owners of the directories above it.
 
 use std::collections::BTreeSet;
 
@@ -14,15 +14,15 @@ const SET_ID: u32 = 0o6000;
 const OF_OTHERS: u32 = 0o002;
 
 impl Differ<'_> {
-    /// Whether a directory may get another mode or owner where it stands. What its owner alone could exchange, it may get
-    /// nothing by that its owner could not have given it.
+    /// Whether mode and owner of an existing directory may be changed: if nobody but root can replace it, or if only its owner
+    /// can and it keeps that owner. Its owner could have changed the mode, too.
     pub(super) fn may_change_in_place(&self, path: &ManagedPath, found: &Access, wanted: &Access) -> bool {
         let others = self.others_on_the_way(path, Some(found));
         let keeps_owner = found.owner == wanted.owner && found.group == wanted.group;
         others.is_empty() || keeps_owner && others.iter().all(|other| **other == found.owner)
     }
 
-    /// Why a file would make somebody its owner or group who only has to run it, where others could put it to other uses.
+    /// Refuses a file with a set-id bit where another user could rename it.
     pub(super) fn set_id_objection(&self, path: &ManagedPath, file: &FileEntry) -> Option<Problem> {
         if self.returns || file.access.mode.bits() & SET_ID == 0 {
             return None;

@@ -44,7 +44,7 @@ pub struct Diff {
     pub drift: Vec<Drift>,
     /// Why an apply would refuse.
     pub problems: Vec<Problem>,
-    /// What is left as it is, and why it would not have been.
+    /// Paths that are left out though they are not as declared, and why.
     pub left_out: Vec<Warning>,
     /// What may not be what was meant.
     pub warnings: Vec<Warning>,

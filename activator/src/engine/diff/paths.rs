@@ -82,7 +82,7 @@ impl Differ<'_> {
         steps
     }
 
-    /// What becomes of a path that is wanted.
+    /// Adds the steps that bring a wanted path about.
     fn wanted(&mut self, path: &ManagedPath, wanted: Wanted<'_>, steps: &mut PathSteps) {
         if let Wanted::Entry(_) = wanted
             && let Some(reserved) = self.newly_reserved(path)

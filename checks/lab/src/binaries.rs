@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 use crate::command::Program;
 use crate::place;
 
+const PACKAGES: [&str; 2] = ["nixfleet-activate", "nixfleet"];
+
 /// Static builds of both programs.
 #[derive(Clone, Debug)]
 pub struct Binaries {
@@ -20,7 +22,10 @@ impl Binaries {
     /// # Errors
     /// They do not compile.
     pub fn build() -> Result<Self> {
-        cargo().arg("--quiet").run()?.success().context("Failed to build the programs under test")?;
+        for package in PACKAGES {
+            let built = release(package).arg("--quiet").run()?;
+            built.success().context("Failed to build the programs under test")?;
+        }
         Ok(Self::built())
     }
 
@@ -29,10 +34,12 @@ impl Binaries {
     /// # Errors
     /// They do not compile.
     pub fn build_here() -> Result<Self> {
-        match cargo().run_here()? {
-            0 => Ok(Self::built()),
-            _ => bail!("Failed to build the programs; cargo says why above"),
+        for package in PACKAGES {
+            if release(package).run_here()? != 0 {
+                bail!("Failed to build the programs; cargo says why above");
+            }
         }
+        Ok(Self::built())
     }
 
     /// Builds an activator that can be made to fail at any change it makes, which no user ever gets. Returns where it is.
@@ -74,13 +81,11 @@ fn target() -> String {
     format!("{ARCH}-unknown-linux-gnu")
 }
 
-/// With the flags of `activator/package.nix`, and functions that are the same folded into one. Of that Rust's own linker is
-/// capable, which not every platform uses; and what ships has musl, which is smaller than the C library here.
-fn cargo() -> Program {
-    compile(&["--release", "--package", "nixfleet", "--package", "nixfleet-activate"]).env(
-        "RUSTFLAGS",
-        "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all",
-    )
+/// As `activator/package.nix` does: with its flags, and each by itself, or else the activator would have all of `clap` that the
+/// command line has. What ships has musl, which is smaller than the C library here.
+fn release(package: &str) -> Program {
+    compile(&["--release", "--package", package])
+        .env("RUSTFLAGS", "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs")
 }
 
 fn compile(what: &[&str]) -> Program {

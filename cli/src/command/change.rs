@@ -63,8 +63,10 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
     let totals = plan::show(&rollout.plans, context)?;
     let count = rollout.plans.iter().filter(|plan| plan.is_to_change()).count();
     let errands = plan::errands(&rollout.origin, &rollout.plans);
+    let does_something = count > 0 || rollout.memory.goes_on();
+    let new_errands =
+        if does_something { plan::show_errands(&errands, &rollout.origin, context) } else { Vec::new() };
     if count > 0 {
-        plan::show_errands(&errands, &rollout.origin, context);
         plan::show_waves(&rollout.outline, &rollout.plans, &rollout.left_out, context);
     }
     if count > 0 && !manner.yes {
@@ -77,7 +79,7 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
             return Ok(Exit::Refused);
         }
     }
-    if count == 0 && !rollout.memory.goes_on() {
+    if !does_something {
         let results = plan::results(&rollout.plans, &rollout.left_out);
         let exit = context.exit(&results);
         return context.refuse(results, exit);
@@ -89,7 +91,8 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
         context.warn(None, &problem.to_string());
     }
     context.interrupt.hosts_are_changing();
-    let (results, view, lasts) = rollout.carry_out(manner, context).await?;
+    let (results, mut view, lasts) = rollout.carry_out(manner, context).await?;
+    view.new_errands = new_errands;
     context.show(&render::results(&results));
     context.show(&render::after_blocked(context.name, &results));
     if let (true, Some(id), Some(end)) = (lasts, &view.id, view.end) {
@@ -151,7 +154,8 @@ impl Rollout {
         settle(&mut results, ended, &remembered, &events);
         events.say(Happening::RolloutEnded { end, duration_ms: milliseconds(began) });
         let (policy, waves) = (outline.policy, outline.waves);
-        let view = RolloutView { id: Some(id), policy, waves, end: Some(end), reason };
+        let view =
+            RolloutView { id: Some(id), policy, waves, end: Some(end), reason, new_errands: Vec::new() };
         Ok((results, view, remembered.lasts))
     }
 

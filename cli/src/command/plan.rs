@@ -37,7 +37,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     let totals = show(&plans, context)?;
     show_waves(&outline, &plans, &left_out, context);
     show_without(&plans, context);
-    show_errands(&errands(&origin, &plans), &origin, context);
+    let new_errands = show_errands(&errands(&origin, &plans), &origin, context);
     let results = results(&plans, &left_out);
     if let Some(file) = &args.out {
         SavedPlan::of(&plans, origin, outline.clone())?.write(file)?;
@@ -48,7 +48,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
         context.show("Nothing to change.\n");
     }
     let (policy, waves) = (outline.policy, outline.waves);
-    let view = RolloutView { id: None, policy, waves, end: None, reason: None };
+    let view = RolloutView { id: None, policy, waves, end: None, reason: None, new_errands };
     match context.finish(results, Some(view))? {
         Exit::Good if args.exit_code && changes => Ok(Exit::Changes),
         exit => Ok(exit),
@@ -89,11 +89,17 @@ pub fn errands(origin: &Origin, plans: &[HostPlan]) -> Errands {
     Errands::of(&origin.notifications, checks)
 }
 
-/// Shows what of that is new on this machine.
-pub fn show_errands(errands: &Errands, origin: &Origin, context: &Context) {
+/// Shows and returns what of that is new on this machine.
+pub fn show_errands(errands: &Errands, origin: &Origin, context: &Context) -> Vec<String> {
     match StateDir::find().and_then(|state| errands.new_here(&state, &origin.flake)) {
-        Ok(new) => context.show(&render::errands(&new)),
-        Err(problem) => context.warn(None, &format!("what is new on this machine is not known: {problem}")),
+        Ok(new) => {
+            context.show(&render::errands(&new));
+            new
+        }
+        Err(problem) => {
+            context.warn(None, &format!("what is new on this machine is not known: {problem}"));
+            Vec::new()
+        }
     }
 }
 

@@ -17,6 +17,7 @@ rustPlatform.buildRustPackage {
       ../checks/lab
       ../checks/ledger
       ../cli
+      ../contract
     ];
   };
   cargoLock.lockFile = ../Cargo.lock;

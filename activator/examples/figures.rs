@@ -16,11 +16,10 @@ use nixfleet_activate::digest;
 use nixfleet_activate::engine::apply::{Goal, apply};
 use nixfleet_activate::engine::glance;
 use nixfleet_activate::engine::target::Offer;
-use nixfleet_activate::host::Host;
-use nixfleet_activate::host::lock::Holder;
-use nixfleet_activate::manifest::{Access, Entry, FileEntry, Manifest, OnConflict};
-use nixfleet_activate::report::Outcome;
-use nixfleet_activate::values::{ManagedPath, Mode, Owner};
+use nixfleet_activate::host::{Host, lock};
+use nixfleet_contract::manifest::{Access, Entry, FileEntry, Manifest, OnConflict};
+use nixfleet_contract::report::Outcome;
+use nixfleet_contract::values::{ManagedPath, Mode, Owner};
 use rustix::fs::{AtFlags, CWD};
 
 /// How many files, unless another number is asked for.
@@ -45,7 +44,7 @@ fn main() {
     for (round, closure) in closures.iter().enumerate() {
         bare.push(write_bare(&room.path().join("bare"), round, files));
         let begun = Instant::now();
-        let report = apply(&host, &Goal::Closure(closure.clone()), None, Holder::current("me", "apply"));
+        let report = apply(&host, &Goal::Closure(closure.clone()), None, lock::this_process("me", "apply"));
         changed.push(begun.elapsed());
         assert_eq!(report.outcome, Outcome::Ok, "{:?}", report.problem);
     }
@@ -55,9 +54,9 @@ fn main() {
     // What was just written is read once more, until its times are surely past.
     let current = closures.last().unwrap();
     std::thread::sleep(Duration::from_millis(50));
-    let report = apply(&host, &Goal::Closure(closures[0].clone()), None, Holder::current("me", "apply"));
+    let report = apply(&host, &Goal::Closure(closures[0].clone()), None, lock::this_process("me", "apply"));
     assert_eq!(report.outcome, Outcome::Ok);
-    let report = apply(&host, &Goal::Closure(current.clone()), None, Holder::current("me", "apply"));
+    let report = apply(&host, &Goal::Closure(current.clone()), None, lock::this_process("me", "apply"));
     assert_eq!(report.outcome, Outcome::Ok);
     let (mut stats, mut unchanged) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS * 3 {
@@ -118,7 +117,7 @@ fn closure(room: &Path, round: usize, files: usize) -> String {
         entries.insert(path(number).parse().unwrap(), Entry::File(entry));
     }
     let manifest = Manifest {
-        schema: nixfleet_activate::SCHEMA,
+        schema: nixfleet_contract::SCHEMA,
         host: "web-1".to_owned(),
         base: "ubuntu".to_owned(),
         system: "x86_64-linux".to_owned(),

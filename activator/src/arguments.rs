@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use nixfleet_activate::engine::target::Wanted;
-use nixfleet_activate::force::Force;
-use nixfleet_activate::login::Login;
-use nixfleet_activate::run::RunId;
+use nixfleet_contract::force::Force;
+use nixfleet_contract::login::Login;
+use nixfleet_contract::run::RunId;
 
 use super::upkeep::{BackupsCommand, GcArgs};
 

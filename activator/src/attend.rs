@@ -3,17 +3,18 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Report;
+use nixfleet_contract::run::{Confirmation, RunId};
+
 use crate::engine::apply::{Order, apply_within};
 use crate::engine::status::last_run;
 use crate::engine::window::Window;
 use crate::host::Host;
-use crate::host::lock::Holder;
 use crate::host::systemd::Systemd;
 use crate::host::transcript::{Line, Transcript};
 use crate::host::transient::Transient;
-use crate::problem::{Code, Problem};
-use crate::report::Report;
-use crate::run::{Confirmation, RunId};
 
 /// Carries a change out as the run of this name, in this very process, and says so in its transcript. It has to be
 /// confirmed where there is a limit to how long that may take.

@@ -21,18 +21,20 @@ use nixfleet_activate::engine::undo::Moment;
 use nixfleet_activate::engine::validate::foresight;
 use nixfleet_activate::engine::validate::subject::Subject;
 use nixfleet_activate::engine::{glance, health, planner, recover, texts, validate};
-use nixfleet_activate::force::Force;
-use nixfleet_activate::health::Check;
 use nixfleet_activate::host::Host;
-use nixfleet_activate::host::lock::{Holder, Lock};
+use nixfleet_activate::host::lock::{self, Lock};
+use nixfleet_activate::host::random;
 use nixfleet_activate::host::record::read_limited;
 use nixfleet_activate::host::transcript::Line;
-use nixfleet_activate::login::Login;
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::{Refusal, Report};
-use nixfleet_activate::run::{Confirmation, RunId};
-use nixfleet_activate::{SCHEMA, build, show};
+use nixfleet_activate::{build, show};
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::force::Force;
+use nixfleet_contract::health::Check;
+use nixfleet_contract::login::Login;
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{Refusal, Report};
+use nixfleet_contract::run::{Confirmation, RunId};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
 
@@ -252,13 +254,13 @@ fn change(common: &Common, order: Order<'_>, asked: &RunArgs, command: &str) -> 
             )
             .help("leave out --confirm-timeout"));
     }
-    let run = asked.run.clone().unwrap_or_else(RunId::draw);
+    let run = asked.run.clone().unwrap_or_else(random::run_id);
     if units && !asked.in_unit {
         let arguments = std::env::args_os().skip(1).chain(asked.repeated(&run)).chain(["--in-unit".into()]);
         let report = attend::in_a_unit(&host, &run, arguments, |line| notice(line, common.json))?;
         return finish(&report, common.json);
     }
-    let holder = Holder::current(&asked.by, command).of_revision(asked.revision());
+    let holder = lock::this_process(&asked.by, command).of_revision(asked.revision());
     if asked.in_unit {
         let limit = asked.confirm_timeout.map(Duration::from_secs);
         // Whoever follows prints the report; how the host fared is no failure of the unit.

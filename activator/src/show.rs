@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use nixfleet_contract::health::{CheckResult, Checked};
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::plan::{Drift, Generation, Keep, Plan, Step, command_line, why_it_runs};
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::{Report, Status};
+use nixfleet_contract::run::{AwaitingConfirm, EarlierRun, LastRun, News, Notice};
+use nixfleet_contract::values::Owner;
+
 use crate::engine::account;
 use crate::engine::state::{Origin, State, Thing};
-use crate::health::{CheckResult, Checked};
 use crate::host::clock;
-use crate::host::lock::Holder;
-use crate::plan::{Drift, Generation, Keep, Plan, Step, command_line, why_it_runs};
-use crate::problem::Problem;
-use crate::report::{Report, Status};
-use crate::run::{AwaitingConfirm, EarlierRun, LastRun, News, Notice};
-use crate::values::Owner;
 
 /// A plan, one line for each step.
 #[must_use]

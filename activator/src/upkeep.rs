@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use nixfleet_activate::backup::{Backup, Backups, DropReport, DropRequest};
 use nixfleet_activate::engine::gc::Order;
 use nixfleet_activate::engine::{backups, gc};
-use nixfleet_activate::gc::{GcPlan, GcReport, Passage, Request, Retention};
-use nixfleet_activate::host::lock::Holder;
-use nixfleet_activate::host::{Host, clock};
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_activate::host::{Host, clock, lock};
 use nixfleet_activate::show;
+use nixfleet_contract::backup::{Backup, Backups, DropReport, DropRequest};
+use nixfleet_contract::gc::{GcPlan, GcReport, Passage, Request, Retention};
+use nixfleet_contract::problem::{Code, Problem};
 use serde::Serialize;
 
 use super::arguments::Common;
@@ -139,7 +138,7 @@ pub fn collect(args: &GcArgs) -> Result<ExitCode, Problem> {
     }
     let (expect, collect) = (args.expect.as_deref(), args.collect.as_deref());
     let order = Order { request: &request, at, expect, collect };
-    let report = gc::collect(&host, order, &Holder::current(&args.by, "gc"));
+    let report = gc::collect(&host, order, &lock::this_process(&args.by, "gc"));
     ended(&report, report.problem.as_ref(), args.common.json, shown_report)
 }
 
@@ -168,7 +167,7 @@ pub fn of_backups(command: BackupsCommand) -> Result<ExitCode, Problem> {
                 Problem::new(Code::Usage, "The request cannot be read").because(error)
             };
             let request: DropRequest = serde_json::from_slice(&read(&request)?).map_err(unreadable)?;
-            let holder = Holder::current(&by, "backups drop");
+            let holder = lock::this_process(&by, "backups drop");
             let report = backups::discard(&Host::open(&common.root)?, &request, &holder);
             ended(&report, report.problem.as_ref(), common.json, shown_drop)
         }

@@ -130,7 +130,7 @@
     expr =
       let
         inherit ((evalFleet { }).types.managedPath) accepts;
-        list = lib.importJSON ../../activator/src/values/reserved.json;
+        list = lib.importJSON ../../contract/src/values/reserved.json;
         places = map (lib.removeSuffix "*") (lib.concatMap (each: each.paths) list);
       in
       {
@@ -154,7 +154,7 @@
     expr =
       let
         inherit (evalFleet { }) types;
-        unseen = lib.importJSON ../../activator/src/values/hidden.json ++ [
+        unseen = lib.importJSON ../../contract/src/values/hidden.json ++ [
           "\n"
           "\t"
           (builtins.fromJSON "\"\\u001b\"")

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use nixfleet_activate::manifest::{Entry, FileEntry, Manifest};
-use nixfleet_activate::plan::{FileView, Plan, Step};
+use nixfleet_contract::manifest::{Entry, FileEntry, Manifest};
+use nixfleet_contract::plan::{FileView, Plan, Step};
 
 use crate::remote::Wanted;
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use nixfleet_activate::SCHEMA;
-use nixfleet_activate::backup::{Backup, DropReport};
-use nixfleet_activate::gc::{Disk, GcPlan, GcReport};
-use nixfleet_activate::health::CheckResult;
-use nixfleet_activate::policy::Policy;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::{Outcome, ReasonCode, Report, Status};
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::backup::{Backup, DropReport};
+use nixfleet_contract::gc::{Disk, GcPlan, GcReport};
+use nixfleet_contract::health::CheckResult;
+use nixfleet_contract::policy::Policy;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{Outcome, ReasonCode, Report, Status};
 use serde::Serialize;
 
 use crate::event::{End, HostEnd};

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_activate::health::{Check, Probe, Side};
-use nixfleet_activate::notification::{Kind, Notification};
-use nixfleet_activate::plan::command_line;
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::health::{Check, Probe, Side};
+use nixfleet_contract::notification::{Kind, Notification};
+use nixfleet_contract::plan::command_line;
+use nixfleet_contract::problem::Problem;
 use serde::{Deserialize, Serialize};
 
 use crate::state::{StateDir, file_of, unusable};

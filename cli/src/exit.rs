@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
 
 use crate::document::HostResult;
 
@@ -71,7 +71,7 @@ pub const fn outcome_of(problem: &Problem) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::report::ReasonCode;
+    use nixfleet_contract::report::ReasonCode;
 
     use super::*;
 

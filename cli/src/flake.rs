@@ -5,10 +5,10 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
+use reference::{Kind, Reference};
 
 use crate::args;
-use reference::{Kind, Reference};
 pub use tree::{Tree, normal};
 
 /// A flake as Nix is given it.

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use nixfleet_activate::health::{Call, Check, CheckResult, Probe, Side, Vantage, run};
-use nixfleet_activate::problem::Problem;
+use nixfleet_activate::health::{Call, Vantage, run};
+use nixfleet_contract::health::{Check, CheckResult, Probe, Side};
+use nixfleet_contract::problem::Problem;
 
 use crate::ssh::Session;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use nixfleet_activate::plan::{Generation, Plan};
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::plan::{Generation, Plan};
+use nixfleet_contract::problem::Problem;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 

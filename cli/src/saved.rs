@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use nixfleet_activate::SCHEMA;
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::command::{HostPlan, Planned, Way};
@@ -172,7 +172,7 @@ mod tests {
     use std::os::unix::fs::FileTypeExt;
     use std::process::Command;
 
-    use nixfleet_activate::policy::Policy;
+    use nixfleet_contract::policy::Policy;
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
 use sha2::{Digest, Sha256};
 
 /// The variable that says where it is.

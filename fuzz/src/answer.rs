@@ -5,12 +5,12 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
 use nixfleet::{Answer, Output, plans, problem_text};
-use nixfleet_activate::backup::{Backups, Content, DropReport};
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::gc::{GcPlan, GcReport};
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::{Report, Status};
+use nixfleet_contract::backup::{Backups, Content, DropReport};
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::gc::{GcPlan, GcReport};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::{Report, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -8,12 +8,12 @@ use nixfleet::{
     Answer, BackupsView, GcView, HostResult, Output, backups, dropped, drops, gc_plans, gc_reports,
     health_table, plans, problem_text, results, statuses,
 };
-use nixfleet_activate::backup::{Backups, DropReport};
-use nixfleet_activate::gc::{GcPlan, GcReport};
-use nixfleet_activate::health::Checked;
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::{Outcome, Report, Status};
+use nixfleet_contract::backup::{Backups, DropReport};
+use nixfleet_contract::gc::{GcPlan, GcReport};
+use nixfleet_contract::health::Checked;
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::{Outcome, Report, Status};
 use serde::de::DeserializeOwned;
 
 use crate::answer::host;

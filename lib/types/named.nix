@@ -11,7 +11,7 @@ let
 
   # Control characters, and what cannot be seen or changes how other characters read. Few paths have anything else than
   # plain letters, and only those are compared with the list, which stands with the builder: it refuses the same.
-  unseen = builtins.fromJSON (builtins.readFile ../../activator/src/values/hidden.json);
+  unseen = builtins.fromJSON (builtins.readFile ../../contract/src/values/hidden.json);
   isVisible =
     value:
     builtins.match "[ -~]*" value != null

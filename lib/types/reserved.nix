@@ -6,7 +6,7 @@
 let
   inherit (builtins) stringLength substring;
 
-  list = builtins.fromJSON (builtins.readFile ../../activator/src/values/reserved.json);
+  list = builtins.fromJSON (builtins.readFile ../../contract/src/values/reserved.json);
 
   places = lib.concatMap (
     { paths, ... }@reserved:

@@ -5,11 +5,11 @@ use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::SCHEMA;
-use crate::intent::{self, Intent};
-use crate::manifest::{Entry, Group, Manifest, Package, User};
-use crate::problem::{Code, Problem};
-use crate::values::{AccountName, Invalid, ManagedPath, Owner};
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::intent::{self, Intent};
+use nixfleet_contract::manifest::{Entry, Group, Manifest, Package, User};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{AccountName, Invalid, ManagedPath, Owner};
 
 /// A manifest and the inline contents it refers to, by their digest.
 #[derive(Debug)]

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use nixfleet_contract::intent::{Directory, File};
+use nixfleet_contract::manifest::{Access, Entry, FileEntry};
+use nixfleet_contract::values::{Invalid, ManagedPath, Reserved, Source, hidden};
+
 use super::compile::Compiler;
 use crate::digest;
-use crate::intent::{Directory, File};
-use crate::manifest::{Access, Entry, FileEntry};
-use crate::values::{Invalid, ManagedPath, Reserved, Source, hidden};
 
 impl<'a> Compiler<'a> {
     pub(super) fn directory(&mut self, directory: &Directory) {

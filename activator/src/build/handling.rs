@@ -1,30 +1,29 @@
 //! How systemd lets a unit be started, stopped and reloaded, read from the text of the unit.
 
-use super::install::Section;
-use crate::manifest::Handling;
-use crate::values::UnitName;
+use nixfleet_contract::manifest::Handling;
+use nixfleet_contract::values::UnitName;
 
-impl Handling {
-    /// Reads the text of a unit, followed by the texts of its drop-ins. `own`: the unit file itself is declared here.
-    pub(super) fn read(unit: &UnitName, text: &str, own: bool) -> Self {
-        let mut settings = Section::read(text, "Unit");
-        let mut service = Section::read(text, "Service");
-        let reloads = [("ExecReload", &mut service), ("PropagatesReloadTo", &mut settings)];
-        let reloads = reloads.into_iter().any(|(key, section)| section.last(key).is_some());
-        let kind = service.last("Type");
-        let is_made = service.last("DynamicUser").is_some_and(|value| is_true(&value));
-        // A number need not exist, and what a specifier stands for is systemd's affair.
-        let is_name = |name: &String| !is_made && !name.contains('%') && name.parse::<u32>().is_err();
-        let (user, group) = (service.last("User").filter(is_name), service.last("Group").filter(is_name));
-        Self {
-            refuses_start: settings.last("RefuseManualStart").map(|value| is_true(&value)),
-            refuses_stop: settings.last("RefuseManualStop").map(|value| is_true(&value)),
-            oneshot: kind.as_deref() == Some("oneshot"),
-            reloads: reloads || kind.as_deref() == Some("notify-reload"),
-            activates: if own { activated(unit, text) } else { None },
-            user,
-            group,
-        }
+use super::install::Section;
+
+/// Reads the text of a unit, followed by the texts of its drop-ins. `own`: the unit file itself is declared here.
+pub(super) fn handling(unit: &UnitName, text: &str, own: bool) -> Handling {
+    let mut settings = Section::read(text, "Unit");
+    let mut service = Section::read(text, "Service");
+    let reloads = [("ExecReload", &mut service), ("PropagatesReloadTo", &mut settings)];
+    let reloads = reloads.into_iter().any(|(key, section)| section.last(key).is_some());
+    let kind = service.last("Type");
+    let is_made = service.last("DynamicUser").is_some_and(|value| is_true(&value));
+    // A number need not exist, and what a specifier stands for is systemd's affair.
+    let is_name = |name: &String| !is_made && !name.contains('%') && name.parse::<u32>().is_err();
+    let (user, group) = (service.last("User").filter(is_name), service.last("Group").filter(is_name));
+    Handling {
+        refuses_start: settings.last("RefuseManualStart").map(|value| is_true(&value)),
+        refuses_stop: settings.last("RefuseManualStop").map(|value| is_true(&value)),
+        oneshot: kind.as_deref() == Some("oneshot"),
+        reloads: reloads || kind.as_deref() == Some("notify-reload"),
+        activates: if own { activated(unit, text) } else { None },
+        user,
+        group,
     }
 }
 
@@ -48,35 +47,35 @@ fn is_true(value: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn handling(unit: &str, text: &str) -> Handling {
-        Handling::read(&unit.parse().unwrap(), text, true)
+    fn said(unit: &str, text: &str) -> Handling {
+        handling(&unit.parse().unwrap(), text, true)
     }
 
     #[test]
     fn the_last_word_counts() {
         let text = "[Unit]\nRefuseManualStop=yes\n[Service]\nRefuseManualStart=yes\nExecReload=/bin/true\n\
                     [Unit]\nRefuseManualStop=no\n[Service]\nExecReload=\n";
-        let said = handling("a.service", text);
-        assert_eq!((said.refuses_start, said.refuses_stop, said.reloads), (None, Some(false), false));
-        assert!(handling("a.service", "[Service]\nType=notify-reload\n").reloads);
+        let it = said("a.service", text);
+        assert_eq!((it.refuses_start, it.refuses_stop, it.reloads), (None, Some(false), false));
+        assert!(said("a.service", "[Service]\nType=notify-reload\n").reloads);
     }
 
     #[test]
     fn a_service_names_who_has_to_exist() {
-        let said = |text: &str| {
-            let said = handling("a.service", &format!("[Service]\n{text}"));
-            (said.user, said.group)
+        let accounts = |text: &str| {
+            let it = said("a.service", &format!("[Service]\n{text}"));
+            (it.user, it.group)
         };
         let name = |name: &str| Some(name.to_owned());
-        assert_eq!(said("User=app\nGroup=web\n"), (name("app"), name("web")));
-        assert_eq!(said("User=1000\nGroup=%i\n"), (None, None));
-        assert_eq!(said("User=app\nDynamicUser=yes\n"), (None, None));
-        assert_eq!(said("User=app\nUser=\n"), (None, None));
+        assert_eq!(accounts("User=app\nGroup=web\n"), (name("app"), name("web")));
+        assert_eq!(accounts("User=1000\nGroup=%i\n"), (None, None));
+        assert_eq!(accounts("User=app\nDynamicUser=yes\n"), (None, None));
+        assert_eq!(accounts("User=app\nUser=\n"), (None, None));
     }
 
     #[test]
     fn a_socket_names_its_service() {
-        let service = |text: &str| handling("a.socket", text).activates.map(String::from);
+        let service = |text: &str| said("a.socket", text).activates.map(String::from);
         assert_eq!(service("[Socket]\nListenStream=1\n").as_deref(), Some("a.service"));
         assert_eq!(service("[Socket]\nService=b.service\n").as_deref(), Some("b.service"));
         assert_eq!(service("[Socket]\nAccept=true\n"), None);

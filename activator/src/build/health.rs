@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::health::{Check, Http, Probe};
+use nixfleet_contract::intent::{HealthCheck, HttpCheck};
+use nixfleet_contract::values::AbsPath;
 use ureq::http::{HeaderName, HeaderValue};
 
 use super::compile::Compiler;
-use crate::health::{Check, Http, Probe};
-use crate::intent::{HealthCheck, HttpCheck};
-use crate::values::AbsPath;
 
 /// The most checks of a host: each runs in a thread of its own.
 const MOST: usize = 128;

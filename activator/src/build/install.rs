@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::values::UnitName;
+use nixfleet_contract::values::UnitName;
 
 /// What enables a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

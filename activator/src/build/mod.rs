@@ -1,7 +1,7 @@
 //! The builder of a host closure: `nixfleet-activate build` is the builder of its derivation.
 //!
 //! - [`parse`][]: JSON → [`Intent`], naming every element that does not fit
-//! - [`mod@compile`]: [`Intent`] → [`crate::manifest::Manifest`], naming everything a host would reject
+//! - [`mod@compile`]: [`Intent`] → [`nixfleet_contract::manifest::Manifest`], naming everything a host would reject
 //! - `handling`: what the text of a unit says of how it can be handled
 //! - [`install`][]: the `[Install]` section of a unit → the links that enable it
 
@@ -18,13 +18,13 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use nixfleet_contract::intent::Intent;
+use nixfleet_contract::manifest::Manifest;
+use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::build::compile::{Closure, compile};
-use crate::intent::Intent;
-use crate::manifest::Manifest;
-use crate::problem::{Code, Problem};
 
 /// What Nix hands to a builder with structured attributes, as far as it matters here.
 #[derive(Deserialize)]

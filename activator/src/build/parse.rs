@@ -1,12 +1,11 @@
 //! JSON → [`Intent`], naming every element that does not fit.
 
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::intent::{Directory, File, Group, HealthCheck, Intent, Unit, User};
+use nixfleet_contract::manifest::Package;
+use nixfleet_contract::problem::{Code, Problem};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-use crate::SCHEMA;
-use crate::intent::{Directory, File, Group, HealthCheck, Intent, Unit, User};
-use crate::manifest::Package;
-use crate::problem::{Code, Problem};
 
 /// Reads an intent.
 ///

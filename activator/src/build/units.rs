@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::intent;
+use nixfleet_contract::manifest::{Access, Entry, FileEntry, LinkEntry, OnChange, OnConflict, Unit};
+use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
+
 use super::compile::Compiler;
+use super::handling::handling;
 use super::install::Install;
-use crate::intent;
-use crate::manifest::{Access, Entry, FileEntry, Handling, LinkEntry, OnChange, OnConflict, Unit};
-use crate::values::{ManagedPath, Mode, Owner, UnitName};
 
 /// Where the administrator's units stand, from systemd.unit(5).
 const DIRECTORY: &str = "/etc/systemd/system";
@@ -64,7 +66,7 @@ impl<'a> Compiler<'a> {
         }
         let own = unit.text.as_deref();
         let texts = own.into_iter().chain(unit.drop_ins.iter().map(|drop_in| drop_in.text.as_str()));
-        let handling = Handling::read(name, &texts.collect::<Vec<_>>().join("\n"), own.is_some());
+        let handling = handling(name, &texts.collect::<Vec<_>>().join("\n"), own.is_some());
         let reloadable = matches!(name.suffix(), "mount" | "target" | "slice") || handling.reloads;
         if own.is_some() && unit.reload_if_changed && !reloadable {
             self.reject(

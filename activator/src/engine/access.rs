@@ -4,6 +4,9 @@
 //! The owner of a directory above can put another directory at a path at any time. So the directory is opened, compared with
 //! the one that was looked at, and changed through that descriptor; if it is another one, nothing is changed.
 
+use nixfleet_contract::manifest::Access;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::ManagedPath;
 use rustix::fs::{Mode as Bits, OFlags, Stat};
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +18,6 @@ use crate::host::accounts::Accounts;
 use crate::host::disk;
 use crate::host::walk::Walk;
 use crate::host::{Host, host_file};
-use crate::manifest::Access;
-use crate::problem::Problem;
-use crate::values::ManagedPath;
 
 /// Tells a directory from another one that was put in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub const fn rights(stat: &Stat) -> Rights {
 /// Changes mode and owner of a directory that is as it was when the transaction began.
 ///
 /// # Errors
-/// [`crate::problem::Code::PlanOutdated`] where it is not; [`crate::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::PlanOutdated`] where it is not; [`nixfleet_contract::problem::Code::HostFile`].
 pub fn change(host: &Host, path: &ManagedPath, before: &Facts, after: &Access) -> Result<(), Problem> {
     let Facts::Access { uid, gid, mode, inode } = before else { return Ok(()) };
     let (owner, group) = ids(&Accounts::read(host)?, after)?;
@@ -68,7 +68,7 @@ pub fn change(host: &Host, path: &ManagedPath, before: &Facts, after: &Access) -
 /// else may have put there, which is left as it is.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn give_back(host: &Host, path: &ManagedPath, before: &Facts) -> Result<Option<String>, Problem> {
     let Facts::Access { uid, gid, mode, inode } = before else { return Ok(None) };
     let mut walk = Walk::new(host);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use nixfleet_contract::manifest::{User, UserField};
+use nixfleet_contract::values::Owner;
+
 use super::state::{OwnedUser, Restriction};
 use crate::host::accounts::{Account, Accounts, EXPIRED};
-use crate::manifest::{User, UserField};
-use crate::values::Owner;
 
 /// An account as it becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]

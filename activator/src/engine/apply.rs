@@ -2,6 +2,15 @@
 
 use std::time::Instant;
 
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::force::Force;
+use nixfleet_contract::health::{Check, Verdict};
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::login::Login;
+use nixfleet_contract::plan::Warning;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{Outcome, ReasonCode, Report};
+
 use super::bystanders::{Bystanders, Missing};
 use super::execute::Executed;
 use super::health::{Health, May};
@@ -12,17 +21,10 @@ use super::target::{Offer, Target, Wanted};
 use super::undo::Moment;
 use super::window::Window;
 use super::{begin, commit, execute, glance, health, owners, recover, settle, stage, undo, validate};
-use crate::SCHEMA;
-use crate::force::Force;
-use crate::health::{Check, Verdict};
 use crate::host::Host;
 use crate::host::activator::{self, Acting};
-use crate::host::lock::{Holder, Lock};
+use crate::host::lock::Lock;
 use crate::host::profile::{self, Profile};
-use crate::login::Login;
-use crate::plan::Warning;
-use crate::problem::{Code, Problem};
-use crate::report::{Outcome, ReasonCode, Report};
 
 /// What a host is to be brought to.
 #[derive(Clone, Debug)]

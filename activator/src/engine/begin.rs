@@ -3,6 +3,10 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::plan::{Generation, Keep, Step};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{AbsPath, ManagedPath};
 use rustix::fs::Stat;
 
 use super::access::{self, Inode};
@@ -15,12 +19,8 @@ use super::state::{FileStat, Origin};
 use super::swap::outdated;
 use super::target::Target;
 use crate::digest;
-use crate::host::lock::Holder;
 use crate::host::walk::{self, Directory, Place, Walk};
 use crate::host::{HOME, Host, host_file};
-use crate::plan::{Generation, Keep, Step};
-use crate::problem::{Code, Problem};
-use crate::values::{AbsPath, ManagedPath};
 
 /// Looks up everything that undoing each step would need.
 ///

@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::manifest::Unit;
+use nixfleet_contract::plan::{Step, Warning};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::UnitName;
+
 use super::execute::unit_job;
 use super::journal::{Before, Journal};
 use super::observe::Observed;
 use crate::host::Host;
 use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
-use crate::manifest::Unit;
-use crate::plan::{Step, Warning};
-use crate::problem::{Code, Problem};
-use crate::values::UnitName;
 
 /// Notes what runs before a transaction; nothing where no unit is started or stopped.
 ///

@@ -3,6 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::UNIX_EPOCH;
 
+use nixfleet_contract::manifest::{Access, Entry, Manifest, User, UserField};
+use nixfleet_contract::plan::{Keep, Step, Warning};
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::Made;
+use nixfleet_contract::values::{AccountName, ManagedPath, Owner};
+
 use super::account::{stated_value, value_of};
 use super::journal::{self, Facts, Journal, Operation};
 use super::observe::{Found, Observed, directories_above};
@@ -17,11 +23,6 @@ use crate::host::activator::Version;
 use crate::host::profile::{self, Profile};
 use crate::host::walk::{self, Walk};
 use crate::host::{Host, clock};
-use crate::manifest::{Access, Entry, Manifest, User, UserField};
-use crate::plan::{Keep, Step, Warning};
-use crate::problem::Problem;
-use crate::report::Made;
-use crate::values::{AccountName, ManagedPath, Owner};
 
 /// How long after a change the clock of a filesystem surely shows another time, in nanoseconds: its ticks are at most
 /// 10 ms apart, or a whole second where it keeps no parts of seconds.
@@ -31,7 +32,7 @@ const TICK_OF_SECONDS: i64 = 2_000_000_000;
 /// Replaces the state. With that the transaction counts as done.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`]; nothing is committed then.
+/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]; nothing is committed then.
 pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
     let mut state = state_after(&planned.state, &planned.observed, target, journal);
     keep_left_out(&mut state, planned, target);
@@ -287,7 +288,7 @@ fn remember_stats(host: &Host, state: &mut State) {
 /// Clears away what only undoing needed, and closes the journal. May be interrupted and begun again.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`]; the next run goes on.
+/// [`nixfleet_contract::problem::Code::HostFile`]; the next run goes on.
 pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = Swapper::new(host);
     for operation in &journal.operations {

@@ -3,6 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
+use nixfleet_contract::manifest::{Unit, User};
+use nixfleet_contract::plan::Step;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::{Owner, UnitName};
+
 use super::access;
 use super::account::Known;
 use super::handlers;
@@ -14,15 +19,11 @@ use crate::host::accounts::{self, Account, Accounts, Change};
 use crate::host::disk;
 use crate::host::systemd::{Job, Systemd, Verb, Watch};
 use crate::host::{Host, host_file, profile};
-use crate::manifest::{Unit, User};
-use crate::plan::Step;
-use crate::problem::Problem;
-use crate::values::{Owner, UnitName};
 
 /// Does the operations that come before any swap.
 ///
 /// # Errors
-/// [`crate::problem::Code::Account`].
+/// [`nixfleet_contract::problem::Code::Account`].
 pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result<usize, Problem> {
     let units = BTreeMap::new();
     let mut executor = Executor::new(host, state, &units, journal);
@@ -73,7 +74,7 @@ impl AccountSteps<'_> {
     /// Does all steps that concern accounts; those of users that are not there any more are left out.
     ///
     /// # Errors
-    /// [`crate::problem::Code::Account`].
+    /// [`nixfleet_contract::problem::Code::Account`].
     pub fn all(self, steps: &[Step]) -> Result<(), Problem> {
         for step in steps {
             match step {
@@ -249,7 +250,7 @@ impl<'a> Executor<'a> {
 /// Writes directories to the disk; those that are gone meanwhile need it no more.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(), Problem> {
     for directory in directories {
         match disk::sync_directory(&host.path(directory)) {

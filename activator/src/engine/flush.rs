@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 
+use nixfleet_contract::problem::Problem;
+
 use crate::host::{Host, disk, host_file};
-use crate::problem::Problem;
 
 /// From this many operations on, writing a whole filesystem to the disk costs less than writing file by file.
 pub const MANY: usize = 100;
@@ -13,7 +14,7 @@ pub const MANY: usize = 100;
 /// Writes directories to the disk; or, at once, the whole filesystems they are on, with everything that stands there.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn flush(host: &Host, directories: &BTreeSet<String>, at_once: bool) -> Result<(), Problem> {
     let mut done = BTreeSet::new();
     let mut write = |directory: &String| {

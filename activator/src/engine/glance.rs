@@ -6,6 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::manifest::{Group, Manifest, Package, Unit, User};
+use nixfleet_contract::plan::{PackageChanges, Plan};
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::{Mode, UnitName};
 use rustix::fs::{FileType, Stat};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -18,15 +23,10 @@ use super::reading::{self, LARGEST};
 use super::recorded::{Kind, Recorded, RecordedPath, Text, in_order};
 use super::state::{FileStat, RECORD, State};
 use super::target::Offer;
-use crate::SCHEMA;
 use crate::host::Host;
 use crate::host::accounts::Accounts;
 use crate::host::profile::Profile;
 use crate::host::walk::{self, Directory, Walk};
-use crate::manifest::{Group, Manifest, Package, Unit, User};
-use crate::plan::{PackageChanges, Plan};
-use crate::problem::Problem;
-use crate::values::{Mode, UnitName};
 
 /// The plan of a host on which nothing is to be done, if that can be told at a glance.
 #[must_use]

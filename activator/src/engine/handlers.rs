@@ -5,6 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nixfleet_contract::plan::{Step, Warning, command_line};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::ManagedPath;
+
 use super::flush::flush;
 use super::journal::Journal;
 use super::programs;
@@ -12,9 +16,6 @@ use super::target::Target;
 use super::validate::secrecy::Secrecy;
 use crate::host::command;
 use crate::host::{Host, profile};
-use crate::plan::{Step, Warning, command_line};
-use crate::problem::{Code, Problem};
-use crate::values::ManagedPath;
 
 /// How long one may take.
 pub const LIMIT: Duration = Duration::from_secs(300);

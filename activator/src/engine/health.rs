@@ -3,18 +3,20 @@
 use std::thread;
 use std::time::Duration;
 
+use nixfleet_contract::force::Force;
+use nixfleet_contract::health::check::CheckName;
+use nixfleet_contract::health::{Check, CheckResult, Checked, Probe, Side, Verdict};
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::run::Confirmation;
+
 use super::state::State;
 use super::target::{Offer, Target};
-use crate::force::Force;
-use crate::health::check::CheckName;
 use crate::health::probe::curl;
-use crate::health::{Call, Check, CheckResult, Checked, Probe, Side, Vantage, Verdict, last, run};
+use crate::health::{Call, Vantage, last, run};
 use crate::host::Host;
-use crate::host::command;
 use crate::host::profile::{self, Profile};
-use crate::plan::Generation;
-use crate::problem::{Code, Problem};
-use crate::run::Confirmation;
+use crate::host::{clock, command};
 
 /// What failed checks may do to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +129,7 @@ impl<'a> Health<'a> {
     /// What was found out about a generation, with the names of what is left to others.
     #[must_use]
     pub fn checked(&self, generation: &Generation, results: &[CheckResult]) -> Checked {
-        Checked::now(generation.clone(), results.to_vec(), self.elsewhere())
+        Checked::at(clock::seconds(), generation.clone(), results.to_vec(), self.elsewhere())
     }
 
     /// Notes what was found out about a generation, if it is still the one in force: checks take their time.

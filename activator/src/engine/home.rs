@@ -7,6 +7,9 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
+use nixfleet_contract::manifest::Manifest;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::{ManagedPath, Mode, Owner};
 use rustix::fs::{AtFlags, CWD, FileType, Mode as Bits, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -18,9 +21,6 @@ use crate::host::accounts::Accounts;
 use crate::host::record::read_limited;
 use crate::host::walk::{Directory, Walk};
 use crate::host::{Host, disk, host_file};
-use crate::manifest::Manifest;
-use crate::problem::Problem;
-use crate::values::{ManagedPath, Mode, Owner};
 
 /// What every new home gets, unless useradd(8) is told of another directory.
 const SKELETON: &str = "/etc/skel";

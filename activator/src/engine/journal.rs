@@ -5,17 +5,17 @@
 
 use std::collections::BTreeSet;
 
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::plan::{Generation, Step};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{AbsPath, ManagedPath, UnitName};
 use serde::{Deserialize, Serialize};
 
 use super::access::Inode;
 use super::slots::{self, SLOTS};
 use crate::host::accounts::Account;
-use crate::host::lock::Holder;
 use crate::host::systemd::{Running, UnitState};
-use crate::host::{HOME, Host};
-use crate::plan::{Generation, Step};
-use crate::problem::{Code, Problem};
-use crate::values::{AbsPath, ManagedPath, UnitName};
+use crate::host::{HOME, Host, lock};
 
 /// The name of the journal under [`HOME`].
 pub const RECORD: &str = "journal.json";
@@ -274,7 +274,7 @@ fn unreadable(why: &str) -> Problem {
 #[must_use]
 pub fn interrupted(host: &Host) -> Option<String> {
     match Journal::read(host) {
-        Ok(journal) => Some(journal?.holder.to_string()),
+        Ok(journal) => Some(lock::describe(&journal?.holder)),
         Err(problem) => Some(problem.what),
     }
 }

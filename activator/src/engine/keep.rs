@@ -6,6 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use nixfleet_contract::values::ManagedPath;
 use rustix::fs::{AtFlags, CWD, FileType, SeekFrom, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 
@@ -13,7 +14,6 @@ use super::reading;
 use crate::host::Host;
 use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::Directory;
-use crate::values::ManagedPath;
 
 /// Keeps a file or link that is about to be replaced, under another name, with all its metadata. The caller writes the
 /// directory to the disk.
@@ -35,7 +35,7 @@ pub fn keep(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -
 /// What the kernel says.
 pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<File> {
     let beside = host.path(kept.rsplit_once('/').map_or("/", |(directory, _)| directory));
-    let meta = serde_json::json!({ "schema": crate::SCHEMA, "path": path });
+    let meta = serde_json::json!({ "schema": nixfleet_contract::SCHEMA, "path": path });
     let file = disk::open(CWD, beside.join("meta.json"), Opening::Emptied)?;
     Writer(&file).write_all(format!("{meta}\n").as_bytes())?;
     Ok(file)

@@ -3,6 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use nixfleet_contract::manifest::{Access, Entry, Manifest, UNITS, Unit, User, UserField};
+use nixfleet_contract::plan::FileView;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat};
 
 use super::home::Homes;
@@ -13,10 +17,6 @@ use crate::host::profile::Profile;
 use crate::host::systemd::{Systemd, UnitState};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, host_file};
-use crate::manifest::{Access, Entry, Manifest, UNITS, Unit, User, UserField};
-use crate::plan::FileView;
-use crate::problem::Problem;
-use crate::values::{ManagedPath, Mode, Owner, UnitName};
 
 /// A host as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,7 +164,7 @@ fn homes_may_change(state: &State, manifest: &Manifest, accounts: &Accounts) -> 
 /// Every unit that a plan may touch as it stands, and those that wanted units name in vain.
 ///
 /// # Errors
-/// [`crate::problem::Code::Unit`] where systemd does not answer.
+/// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
 pub fn observe_units(
     host: &Host,
     state: &State,

@@ -3,13 +3,13 @@
 
 use std::os::fd::AsFd as _;
 
+use nixfleet_contract::plan::Step;
+use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{AtFlags, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use crate::host::walk::{self, Directory, Place, Walk};
 use crate::host::{Host, host_file, profile};
-use crate::plan::Step;
-use crate::problem::{Code, Problem};
 
 /// Looks for obstacles to steps. What cannot be looked at is left to others to say.
 #[must_use]

@@ -7,6 +7,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use nixfleet_contract::manifest::{Access, User};
+use nixfleet_contract::plan::Step;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::Owner;
 use rustix::fs::{Mode as Bits, OFlags};
 
 use super::flush;
@@ -16,10 +20,6 @@ use super::swap::name_of;
 use crate::host::accounts::Accounts;
 use crate::host::walk::Walk;
 use crate::host::{Host, disk, host_file};
-use crate::manifest::{Access, User};
-use crate::plan::Step;
-use crate::problem::{Code, Problem};
-use crate::values::Owner;
 
 /// The permission bits that something has while it is root's and waits for its owner: what its owner may do. No others
 /// may yet, and no set-id bit may make anybody root.

@@ -1,5 +1,9 @@
 //! Reads everything and puts a plan together. Changes nothing.
 
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::plan::{PackageChanges, Plan, Step};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::GenerationInfo;
 use sha2::{Digest as _, Sha256};
 
 use super::bystanders;
@@ -12,12 +16,8 @@ use super::programs;
 use super::slots::SLOTS;
 use super::state::State;
 use super::target::Target;
-use crate::SCHEMA;
 use crate::host::walk::Walk;
 use crate::host::{HOME, Host};
-use crate::plan::{PackageChanges, Plan, Step};
-use crate::problem::{Code, Problem};
-use crate::report::GenerationInfo;
 
 /// A plan and what it was made of.
 #[derive(Clone, Debug)]

@@ -4,9 +4,10 @@ use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use nixfleet_contract::manifest::{Entry, Manifest, UserField};
+use nixfleet_contract::plan::{Step, Warning};
+
 use crate::host::{Host, profile};
-use crate::manifest::{Entry, Manifest, UserField};
-use crate::plan::{Step, Warning};
 
 /// Users whose shell is nowhere: they could not log in.
 #[must_use]

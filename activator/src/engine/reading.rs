@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 
+use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{Mode as Bits, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -11,7 +12,6 @@ use super::state::FileStat;
 use crate::digest;
 use crate::host::accounts::Accounts;
 use crate::host::walk::{Directory, has_list};
-use crate::problem::{Code, Problem};
 
 /// How large a file of somebody else than root may be to be read, in bytes, unless a manifest says otherwise: read in less
 /// than a second, and far more than what people configure.

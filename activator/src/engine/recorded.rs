@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
+use nixfleet_contract::manifest::{Access, Package, Unit};
+use nixfleet_contract::report::Made;
+use nixfleet_contract::values::{AccountName, Invalid, ManagedPath, Mode, Owner, UnitName};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::slots::is_original;
 use super::state::{FileStat, Origin, Owned, OwnedUser, State, Thing};
 use crate::host::activator::Version;
-use crate::manifest::{Access, Package, Unit};
-use crate::report::Made;
-use crate::values::{AccountName, Invalid, ManagedPath, Mode, Owner, UnitName};
 
 /// Everything a state says.
 #[derive(serde::Deserialize)]

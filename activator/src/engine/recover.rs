@@ -1,18 +1,20 @@
 //! What an interrupted run left, and how a host is put right again.
 
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{Outcome, Report};
+use nixfleet_contract::run::{LastRun, RunId};
+
 use super::journal::Journal;
 use super::state::State;
 use super::undo::{self, Moment};
 use super::{commit, status};
-use crate::SCHEMA;
-use crate::host::Host;
-use crate::host::lock::{Holder, Lock};
+use crate::host::lock::{self, Lock};
 use crate::host::profile::Profile;
 use crate::host::transcript::Transcript;
-use crate::plan::Generation;
-use crate::problem::{Code, Problem};
-use crate::report::{Outcome, Report};
-use crate::run::{LastRun, RunId};
+use crate::host::{Host, clock};
 
 /// How a recovery went.
 struct Recovered {
@@ -31,7 +33,7 @@ impl Recovered {
             |generation| format!("generation {}", generation.number),
         );
         let ended = if self.committed { "had reached" } else { "was taken back to" };
-        let words = format!("an interrupted run ({}) {ended} {name}", self.journal.holder);
+        let words = format!("an interrupted run ({}) {ended} {name}", lock::describe(&self.journal.holder));
         [words].iter().chain(&self.notes).map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 
@@ -97,7 +99,7 @@ fn put_right(host: &Host, moment: Moment) -> Result<Option<Recovered>, Problem> 
 /// # Errors
 /// As [`recover`].
 pub fn recover_alone(host: &Host, moment: Moment) -> Result<Option<Report>, Problem> {
-    let _lock = match Lock::take(host, &Holder::current("root@localhost", "recover")) {
+    let _lock = match Lock::take(host, &lock::this_process("root@localhost", "recover")) {
         Err(problem) if problem.code == Code::Locked => return Ok(None),
         lock => lock?,
     };
@@ -159,7 +161,7 @@ fn interrupted(why: &str) -> Problem {
 /// Notes how a run that has a name ended. A note that cannot be written changes nothing about the host.
 pub fn remember(host: &Host, holder: Holder, report: &Report) {
     if holder.run.is_some() {
-        let last = LastRun::ended(holder, report.clone()).behind(status::last_run(host));
+        let last = LastRun::ended(holder, report.clone(), clock::seconds()).behind(status::last_run(host));
         let _ = host.write_record(LastRun::RECORD, &last);
     }
 }

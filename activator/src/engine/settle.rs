@@ -3,10 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::run::Confirmation;
+
 use super::window::Window;
 use crate::host::systemd::Watch;
-use crate::problem::Problem;
-use crate::run::Confirmation;
 
 /// How often units are looked at meanwhile.
 const PACE: Duration = Duration::from_secs(1);
@@ -16,7 +17,7 @@ const PACE: Duration = Duration::from_secs(1);
 /// confirmation, which may take so much longer than its window.
 ///
 /// # Errors
-/// The first unit that did not stay up, or [`crate::problem::Code::Unconfirmed`].
+/// The first unit that did not stay up, or [`nixfleet_contract::problem::Code::Unconfirmed`].
 pub fn settle(
     watch: &Watch,
     window: Option<Window<'_>>,

@@ -9,6 +9,10 @@ use std::ops::Bound;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use nixfleet_contract::manifest::{Entry, FileEntry};
+use nixfleet_contract::plan::Step;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::ManagedPath;
 use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags};
 use sha2::{Digest as _, Sha256};
 
@@ -23,10 +27,6 @@ use super::target::Target;
 use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{HOME, Host, host_file};
-use crate::manifest::{Entry, FileEntry};
-use crate::plan::Step;
-use crate::problem::{Code, Problem};
-use crate::values::ManagedPath;
 
 /// Stages everything a transaction needs and notes the inodes in its journal.
 ///

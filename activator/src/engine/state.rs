@@ -4,16 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::manifest::{Access, Package, Unit, UserField};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Made;
+use nixfleet_contract::values::{AbsPath, AccountName, ManagedPath, Owner, UnitName};
 use serde::{Deserialize, Serialize};
 
 use super::recorded::Recorded;
 use crate::host::accounts::Accounts;
 use crate::host::activator::Version;
 use crate::host::{HOME, Host};
-use crate::manifest::{Access, Package, Unit, UserField};
-use crate::problem::{Code, Problem};
-use crate::report::Made;
-use crate::values::{AbsPath, AccountName, ManagedPath, Owner, UnitName};
 
 /// The name of the state under [`HOME`].
 pub const RECORD: &str = "state.json";

@@ -3,19 +3,20 @@
 use std::fs;
 use std::path::Path;
 
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::plan::{Drift, Generation};
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::{Status, UnitStatus};
+use nixfleet_contract::run::LastRun;
+
 use super::planner;
 use super::slots::KEPT;
 use super::state::State;
 use super::target::{Offer, Target};
-use crate::SCHEMA;
 use crate::health::last;
 use crate::host::lock::Lock;
 use crate::host::profile::Profile;
 use crate::host::{HOME, Host};
-use crate::plan::{Drift, Generation};
-use crate::problem::Problem;
-use crate::report::{Status, UnitStatus};
-use crate::run::LastRun;
 
 /// Looks at a host.
 ///

@@ -4,6 +4,7 @@
 
 use std::io;
 
+use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{RenameFlags, Stat};
 use rustix::io::Errno;
 
@@ -14,7 +15,6 @@ use super::obstacles;
 use crate::host::disk;
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, host_file};
-use crate::problem::{Code, Problem};
 
 /// Two walks, since destinations and slots lie in different directories and each stays open.
 pub struct Swapper<'h> {

@@ -6,17 +6,18 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nixfleet_contract::force::Force;
+use nixfleet_contract::manifest::{FileEntry, Manifest};
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{AbsPath, ManagedPath};
+
 use super::contents::Contents;
 use super::diff::Desired;
 use super::recovery_unit;
 use crate::digest;
-use crate::force::Force;
 use crate::host::profile::Profile;
 use crate::host::record::read_limited;
-use crate::manifest::{FileEntry, Manifest};
-use crate::plan::Generation;
-use crate::problem::{Code, Problem};
-use crate::values::{AbsPath, ManagedPath};
 
 /// A manifest, its bytes, and its closure.
 #[derive(Clone, Debug)]

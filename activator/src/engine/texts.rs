@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
+use nixfleet_contract::manifest::Entry;
+use nixfleet_contract::plan::{FileView, Plan, Step};
+use nixfleet_contract::values::ManagedPath;
 use rustix::fs::{Mode, OFlags};
 
 use super::target::Target;
 use crate::host::Host;
 use crate::host::walk::Walk;
-use crate::manifest::Entry;
-use crate::plan::{FileView, Plan, Step};
-use crate::values::ManagedPath;
 
 /// How much file content all steps of a plan may carry together, in bytes: a plan travels over the network.
 const BUDGET: u64 = 16 * 1024 * 1024;

@@ -6,8 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Instant;
 
+use nixfleet_contract::manifest::User;
+use nixfleet_contract::plan::{Step, command_line};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::ManagedPath;
 use rustix::fs::CWD;
 use rustix::io::Errno;
+use units::Units;
 
 use super::access;
 use super::execute::sync_directories;
@@ -20,11 +25,6 @@ use crate::host::accounts::{self, Accounts, Change};
 use crate::host::activator;
 use crate::host::disk;
 use crate::host::{HOME, Host, host_file, profile};
-use crate::manifest::User;
-use crate::plan::{Step, command_line};
-use crate::problem::{Code, Problem};
-use crate::values::ManagedPath;
-use units::Units;
 
 /// When something is undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::run::{Confirmation, Notice};
+
 use crate::host::transcript::Transcript;
-use crate::problem::{Code, Problem};
-use crate::run::{Confirmation, Notice};
 
 /// A window that opens once everything is done and before anything counts as done. Whatever ends it without a
 /// confirmation, be it a crash, the change is undone.

@@ -1,7 +1,8 @@
 //! The last results of health checks on a host, as they stay known: `checks.json`.
 
-use super::result::Checked;
-use crate::SCHEMA;
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::health::result::Checked;
+
 use crate::host::Host;
 
 /// The name of the document under [`crate::host::HOME`].

@@ -5,9 +5,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::check::Check;
+use nixfleet_contract::health::check::Check;
+use nixfleet_contract::health::result::CheckResult;
+
 use super::probe::{Finding, attempt};
-use super::result::CheckResult;
 use super::vantage::Vantage;
 
 /// The first pause between two attempts; each further one is twice as long, up to the check's interval. A service that

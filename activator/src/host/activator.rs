@@ -7,12 +7,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nixfleet_contract::problem::Problem;
 use rustix::fs::CWD;
 use serde::{Deserialize, Serialize};
 
 use super::profile::{self, DIRECTORY};
 use super::{Host, disk, host_file};
-use crate::problem::Problem;
 
 /// The name of the link in [`DIRECTORY`].
 const LINK: &str = "activator";
@@ -57,7 +57,7 @@ impl Acting<'_> {
 /// Done twice it changes nothing.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
+/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Result<(), Problem> {
     let Some(program) = acting.program() else { return Ok(()) };
     let link = link(host);
@@ -83,7 +83,7 @@ pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Resul
 /// Clears away what an interrupted [`install`] left. A host that is not managed keeps no activator either.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn tidy(host: &Host, is_managed: bool) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     let link = (!is_managed).then(|| link(host));

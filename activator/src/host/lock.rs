@@ -5,75 +5,30 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::thread;
 use std::time::Duration;
 
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{CWD, FlockOperation};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Opening, Writer};
 use super::{HOME, Host, clock, host_file};
-use crate::problem::{Code, Problem};
-use crate::run::RunId;
 
 /// How long a look at the lock takes on a machine that is not busy, and how many of them are waited for.
 const GLANCE: Duration = Duration::from_millis(5);
 const LOOKERS: u32 = 40;
 
-/// Who runs, as the lock file says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Holder {
-    /// The person, `user@machine`.
-    pub who: String,
-    /// What they run, `apply` or `rollback`.
-    pub command: String,
-    /// The process on the host.
-    pub pid: u32,
-    /// Since when, in seconds since 1970-01-01 UTC.
-    pub since: u64,
-    /// The name of the run, where it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<RunId>,
-    /// The revision of the flake that is applied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<String>,
+/// This very process as the holder of a lock.
+#[must_use]
+pub fn this_process(who: &str, command: &str) -> Holder {
+    let since = clock::seconds();
+    let (who, command) = (who.to_owned(), command.to_owned());
+    Holder { who, command, pid: std::process::id(), since, run: None, revision: None }
 }
 
-impl Holder {
-    /// This very process.
-    #[must_use]
-    pub fn current(who: &str, command: &str) -> Self {
-        let since = clock::seconds();
-        let (who, command) = (who.to_owned(), command.to_owned());
-        Self { who, command, pid: std::process::id(), since, run: None, revision: None }
-    }
-
-    /// The same, with the revision of the flake that is applied.
-    #[must_use]
-    pub fn of_revision(mut self, revision: Option<String>) -> Self {
-        self.revision = revision;
-        self
-    }
-
-    /// The same, as a run of this name.
-    #[must_use]
-    pub fn of_run(mut self, run: RunId) -> Self {
-        self.run = Some(run);
-        self
-    }
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let now = clock::seconds();
-        write!(
-            f,
-            "{} has been running {} (process {}) for {} s",
-            self.who,
-            self.command,
-            self.pid,
-            now.saturating_sub(self.since)
-        )
-    }
+/// Who runs what, and for how long, for people.
+#[must_use]
+pub fn describe(holder: &Holder) -> String {
+    holder.described(clock::seconds())
 }
 
 /// The lock; dropped, or when the process ends in any way, it is free again.
@@ -164,7 +119,7 @@ fn read_holder(file: &mut File) -> String {
     let holder = file.rewind().and_then(|()| file.take(64 * 1024).read_to_end(&mut bytes)).ok();
     holder
         .and_then(|_| serde_json::from_slice::<Holder>(&bytes).ok())
-        .map_or_else(|| "a run that has not said who it is".to_owned(), |holder| holder.to_string())
+        .map_or_else(|| "a run that has not said who it is".to_owned(), |holder| describe(&holder))
 }
 
 fn held(holder: &str) -> Problem {

@@ -27,6 +27,7 @@ pub mod injection;
 pub mod lock;
 pub mod preview;
 pub mod profile;
+pub mod random;
 pub mod record;
 pub mod systemd;
 pub mod transcript;
@@ -37,9 +38,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{Mode, OFlags};
-
-use crate::problem::{Code, Problem};
 
 /// Where `NixFleet` keeps what it knows about a host.
 pub const HOME: &str = "/var/lib/nixfleet";

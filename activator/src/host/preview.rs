@@ -9,13 +9,13 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use nixfleet_contract::inspected::{FILES, ROOMS};
+use nixfleet_contract::values::ManagedPath;
 use rustix::fs::CWD;
 use rustix::mount::{MountFlags, mount, mount_bind};
 use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Opening, Writer};
-use crate::inspected::{FILES, ROOMS};
-use crate::values::ManagedPath;
 
 /// Where copies are mounted: a directory that every host has, so that none has to be made for a plan, which changes
 /// nothing; what programs put there for each other is of no concern to those that look at files.

@@ -7,14 +7,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::{GenerationInfo, Made};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
 use super::command;
 use super::{Host, disk, host_file};
-use crate::plan::Generation;
-use crate::problem::Problem;
-use crate::report::{GenerationInfo, Made};
 
 /// Where the profile stands.
 pub const DIRECTORY: &str = "/nix/var/nix/profiles/nixfleet";
@@ -45,7 +45,7 @@ impl Profile {
     /// Reads the generations of a host.
     ///
     /// # Errors
-    /// [`crate::problem::Code::HostFile`].
+    /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn read(host: &Host) -> Result<Self, Problem> {
         let directory = host.path(DIRECTORY);
         let failed = |error| host_file("read the profile", DIRECTORY, &error);
@@ -101,7 +101,7 @@ impl Profile {
 /// stays beside it until [`tidy`], so that going back takes no room on a full disk.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
+/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     let link = link_name(generation.number);
@@ -127,7 +127,7 @@ pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
 /// Puts the generation in force that was before, and forgets one that was only begun.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
+/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn switch_back(host: &Host, before: Option<&Generation>, begun: Option<u64>) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     if !directory.exists() {
@@ -159,7 +159,7 @@ pub fn switch_back(host: &Host, before: Option<&Generation>, begun: Option<u64>)
 /// Forgets what the profile was before it was switched.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn tidy(host: &Host) -> Result<(), Problem> {
     remove(&beside(&host.path(DIRECTORY), CURRENT))
         .map_err(|error| host_file("tidy the profile", DIRECTORY, &error))
@@ -168,7 +168,7 @@ pub fn tidy(host: &Host) -> Result<(), Problem> {
 /// Drops a generation: its link goes, and with it what kept its closure. The caller calls [`sync`] after the last one.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn forget(host: &Host, number: u64) -> Result<(), Problem> {
     let link = format!("{DIRECTORY}/{}", link_name(number));
     remove(&host.path(&link)).map_err(|error| host_file("drop the generation", link, &error))
@@ -177,7 +177,7 @@ pub fn forget(host: &Host, number: u64) -> Result<(), Problem> {
 /// Writes the names of generations to the disk.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn sync(host: &Host) -> Result<(), Problem> {
     disk::sync_directory(&host.path(DIRECTORY)).map_err(|error| host_file("write", DIRECTORY, &error))
 }
@@ -185,7 +185,7 @@ pub fn sync(host: &Host) -> Result<(), Problem> {
 /// Keeps a closure alive, and with it the activator that recovers the host, before a generation refers to it.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
+/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
     let roots = host.path(ROOTS);
     // Without Nix nothing is ever collected.
@@ -202,7 +202,7 @@ pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
 /// Undoes [`pin`], as far as it came.
 ///
 /// # Errors
-/// [`crate::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn unpin(host: &Host) -> Result<(), Problem> {
     let roots = host.path(ROOTS);
     [roots.join(PINNED), beside(&roots, PINNED)]

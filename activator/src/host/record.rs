@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use nixfleet_contract::problem::Problem;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use serde::Serialize;
 
 use super::disk::{self, Opening, Writer};
 use super::{HOME, Host, host_file};
-use crate::problem::Problem;
 
 /// The largest document that is read, in bytes: some 300,000 managed paths.
 const LIMIT: u64 = 256 * 1024 * 1024;
@@ -22,7 +22,7 @@ impl Host {
     /// Creates [`HOME`] for root alone, if it is not there.
     ///
     /// # Errors
-    /// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
+    /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
     pub fn create_home(&self) -> Result<(), Problem> {
         let home = self.path(HOME);
         let above = home.parent().unwrap_or(&home);
@@ -49,7 +49,7 @@ impl Host {
     /// Replaces a document of [`HOME`]; afterwards it is on the disk.
     ///
     /// # Errors
-    /// [`crate::problem::Code::HostFile`] or [`crate::problem::Code::DiskFull`].
+    /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
     pub fn write_record(&self, name: &str, document: &impl Serialize) -> Result<(), Problem> {
         let home = self.path(HOME);
         let temporary = home.join(format!("{name}.{UNFINISHED}"));
@@ -72,7 +72,7 @@ impl Host {
     /// Removes documents that a run did not come to finish; only for who holds the lock.
     ///
     /// # Errors
-    /// [`crate::problem::Code::HostFile`].
+    /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn remove_unfinished(&self) -> Result<(), Problem> {
         let remove = || {
             for entry in fs::read_dir(self.path(HOME))? {
@@ -89,7 +89,7 @@ impl Host {
     /// Removes a document of [`HOME`]; afterwards that is on the disk.
     ///
     /// # Errors
-    /// [`crate::problem::Code::HostFile`].
+    /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn remove_record(&self, name: &str) -> Result<(), Problem> {
         let home = self.path(HOME);
         let remove = || match disk::unlink(CWD, home.join(name)) {

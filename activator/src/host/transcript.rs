@@ -1,7 +1,7 @@
 //! What a run says while it lasts, for whoever follows it: lines in a file that outlives every connection.
 //!
 //! Each line is a JSON document: [`Notice`]s of what the run waits for, in the end its [`Report`]. The
-//! directory is for root alone, and does not survive a reboot; [`LastRun`](crate::run::LastRun) does.
+//! directory is for root alone, and does not survive a reboot; [`LastRun`](nixfleet_contract::run::LastRun) does.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::Report;
+use nixfleet_contract::run::{Confirmation, Notice, RunId};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use serde::Serialize;
@@ -17,9 +20,6 @@ use super::disk::{self, Opening, Writer};
 use super::record::read_limited;
 use super::walk::Walk;
 use super::{Host, clock, host_file};
-use crate::problem::Problem;
-use crate::report::Report;
-use crate::run::{Confirmation, Notice, RunId};
 
 /// Where transcripts are.
 pub const DIRECTORY: &str = "/run/nixfleet";
@@ -68,7 +68,7 @@ impl Transcript {
     /// Begins an empty transcript, and clears away those that nobody will ask for any more.
     ///
     /// # Errors
-    /// [`crate::problem::Code::HostFile`]; also where there was a run of this name.
+    /// [`nixfleet_contract::problem::Code::HostFile`]; also where there was a run of this name.
     pub fn begin(&self, host: &Host) -> Result<(), Problem> {
         let directory = host.path(DIRECTORY);
         let begin = || {
@@ -90,7 +90,7 @@ impl Transcript {
     /// Adds a line.
     ///
     /// # Errors
-    /// [`crate::problem::Code::HostFile`].
+    /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn say(&self, document: &impl Serialize) -> Result<(), Problem> {
         let say = || {
             let mut bytes = serde_json::to_vec(document)?;
@@ -106,7 +106,7 @@ impl Transcript {
     /// Confirms the run.
     ///
     /// # Errors
-    /// [`crate::problem::Code::HostFile`].
+    /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn confirm(&self, confirmation: &Confirmation) -> Result<(), Problem> {
         let unfinished = self.confirmed.with_extension(format!("confirming-{}", std::process::id()));
         let confirm = || {
@@ -151,7 +151,7 @@ impl Transcript {
     /// nothing is said, whether the run has ended in silence.
     ///
     /// # Errors
-    /// [`crate::problem::Code::HostFile`], or what `is_over` says.
+    /// [`nixfleet_contract::problem::Code::HostFile`], or what `is_over` says.
     pub fn follow(
         &self,
         mut hand_on: impl FnMut(&Line),
@@ -251,7 +251,7 @@ mod tests {
     fn of_a_run_that_has_not_ended_everything_stays() {
         let root = tempfile::tempdir().unwrap();
         let host = Host::open(root.path()).unwrap();
-        let runs = [(); 4].map(|()| RunId::draw());
+        let runs = [(); 4].map(|()| crate::host::random::run_id());
         let [ended, waiting, copying, begun] = runs.each_ref().map(|run| Transcript::of(&host, run));
         ended.begin(&host).unwrap();
         waiting.begin(&host).unwrap();

@@ -6,9 +6,10 @@ use std::io;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::run::RunId;
+
 use super::command;
-use crate::problem::{Code, Problem};
-use crate::run::RunId;
 
 /// How long systemd may take to answer.
 const LIMIT: Duration = Duration::from_secs(60);

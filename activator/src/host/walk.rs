@@ -3,12 +3,12 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, StatxFlags};
 use rustix::io::Errno;
 
 use super::record::read_limited;
 use super::{Host, host_file};
-use crate::problem::{Code, Problem};
 
 /// Walks a tree. Directories stay open along the way to the last path, so paths in order cost one look each.
 pub struct Walk<'h> {

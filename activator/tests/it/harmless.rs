@@ -5,8 +5,8 @@
 use nixfleet_activate::build;
 use nixfleet_activate::engine::journal::{Facts, Journal};
 use nixfleet_activate::engine::state::State;
-use nixfleet_activate::manifest::{Entry, Manifest};
-use nixfleet_activate::values::{AbsPath, ManagedPath, Source};
+use nixfleet_contract::manifest::{Entry, Manifest};
+use nixfleet_contract::values::{AbsPath, ManagedPath, Source};
 
 /// A manifest names only paths that may be managed and sources that stay where they belong, and is read as it was written.
 pub fn manifest(bytes: &[u8]) -> bool {

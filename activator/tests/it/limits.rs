@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nixfleet_activate::host::Host;
-use nixfleet_activate::host::lock::{Holder, Lock};
+use nixfleet_activate::host::lock::{self, Lock};
 use serde_json::{Value, json};
 
 use crate::room::{PROGRAM, Room, directory, file, with};
@@ -15,7 +15,7 @@ fn a_second_run_is_refused_with_the_name_of_the_first() {
     let room = Room::new();
     let closure = room.closure("1", &json!({ "files": [file("/etc/a", Some("a"))] }));
     let host = Host::open(&room.path("/")).unwrap();
-    let lock = Lock::take(&host, &Holder::current("alice@desk", "apply")).unwrap();
+    let lock = Lock::take(&host, &lock::this_process("alice@desk", "apply")).unwrap();
     let report = room.applied(&closure, "blocked");
     assert_eq!(report["problem"]["code"], "NF-401");
     assert!(
@@ -114,7 +114,7 @@ fn a_lock_is_free_at_once_even_while_children_are_being_started() {
             }
         });
         let refused =
-            (0..200).filter(|_| Lock::take(&host, &Holder::current("me", "apply")).is_err()).count();
+            (0..200).filter(|_| Lock::take(&host, &lock::this_process("me", "apply")).is_err()).count();
         done.store(true, Ordering::Relaxed);
         assert_eq!(refused, 0);
     });
@@ -161,7 +161,7 @@ fn records_behind_a_link_are_refused_before_anything_is_begun() {
 fn whoever_only_looks_keeps_nobody_from_the_lock() {
     let room = Room::new();
     let host = Host::open(&room.path("/")).unwrap();
-    let holder = Holder::current("me", "apply");
+    let holder = lock::this_process("me", "apply");
     drop(Lock::take(&host, &holder).unwrap());
     let look = std::fs::File::open(room.path("/var/lib/nixfleet/lock")).unwrap();
     rustix::fs::flock(&look, rustix::fs::FlockOperation::NonBlockingLockShared).unwrap();

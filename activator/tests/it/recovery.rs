@@ -5,9 +5,8 @@ use nixfleet_activate::engine::health::May;
 use nixfleet_activate::engine::journal::{self, Journal, Phase};
 use nixfleet_activate::engine::target::Offer;
 use nixfleet_activate::engine::{begin, commit, execute, planner, stage};
-use nixfleet_activate::host::Host;
-use nixfleet_activate::host::lock::Holder;
-use nixfleet_activate::report::Outcome;
+use nixfleet_activate::host::{Host, lock};
+use nixfleet_contract::report::Outcome;
 use serde_json::{Value, json};
 
 use crate::room::{Room, directory, file, unit, with};
@@ -73,7 +72,7 @@ fn run_until(room: &Room, closure: &str, death: Death) {
     let target = Offer::of_closure(closure).and_then(Offer::open).unwrap();
     let planned = planner::plan(&host, &target).unwrap();
     assert_eq!(planned.plan.problems, []);
-    let mut journal = begin::begin(&host, &planned, &target, Holder::current("me", "apply")).unwrap();
+    let mut journal = begin::begin(&host, &planned, &target, lock::this_process("me", "apply")).unwrap();
     host.write_record(journal::RECORD, &journal).unwrap();
     if death == Death::Begun {
         return;
@@ -168,11 +167,11 @@ fn a_plan_that_was_not_agreed_to_is_refused() {
     let goal = Goal::Closure(closure.clone());
     let agreed = room.plan(&closure)["fingerprint"].as_str().unwrap().to_owned();
     room.write("/etc/access", "changed meanwhile\n");
-    let report = apply(&host, &goal, Some(&agreed), Holder::current("me", "apply"));
+    let report = apply(&host, &goal, Some(&agreed), lock::this_process("me", "apply"));
     assert_eq!(report.outcome, Outcome::Blocked);
     assert_eq!(report.problem.unwrap().code.as_str(), "NF-403");
     room.write("/etc/access", "access\n");
-    let report = apply(&host, &goal, Some(&agreed), Holder::current("me", "apply"));
+    let report = apply(&host, &goal, Some(&agreed), lock::this_process("me", "apply"));
     assert_eq!(report.outcome, Outcome::Ok, "{:?}", report.problem);
 }
 

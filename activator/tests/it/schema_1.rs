@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use nixfleet_activate::engine::journal::Journal;
 use nixfleet_activate::engine::state::State;
-use nixfleet_activate::fleet::Fleet;
-use nixfleet_activate::health::Checked;
-use nixfleet_activate::host::lock::Holder;
-use nixfleet_activate::intent::Intent;
-use nixfleet_activate::manifest::Manifest;
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::report::{Report, Status};
-use nixfleet_activate::run::{LastRun, Notice};
+use nixfleet_contract::fleet::Fleet;
+use nixfleet_contract::health::Checked;
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::intent::Intent;
+use nixfleet_contract::manifest::Manifest;
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::report::{Report, Status};
+use nixfleet_contract::run::{LastRun, Notice};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -87,5 +87,5 @@ fn an_intent_of_the_first_nixfleet_can_be_built() {
     // The store paths that it names are on the machine that wrote it.
     let problems = nixfleet_activate::build::check(&path("intent.json")).unwrap_err();
     let others = problems.iter().filter(|problem| !problem.what.contains(" /nix/store/"));
-    assert_eq!(others.collect::<Vec<_>>(), [] as [&nixfleet_activate::problem::Problem; 0]);
+    assert_eq!(others.collect::<Vec<_>>(), [] as [&nixfleet_contract::problem::Problem; 0]);
 }

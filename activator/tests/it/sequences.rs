@@ -9,9 +9,8 @@ use nixfleet_activate::engine::state::{Origin, State, Thing};
 use nixfleet_activate::engine::status::status;
 use nixfleet_activate::engine::target::{Offer, Wanted};
 use nixfleet_activate::engine::{glance, planner};
-use nixfleet_activate::host::Host;
-use nixfleet_activate::host::lock::Holder;
-use nixfleet_activate::report::{Outcome, Report};
+use nixfleet_activate::host::{Host, lock};
+use nixfleet_contract::report::{Outcome, Report};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -102,7 +101,7 @@ fn closure(room: &Room, name: &str, generation: &Generation) -> String {
 }
 
 fn run(host: &Host, goal: &Goal) -> Report {
-    apply(host, goal, None, Holder::current("me", "apply"))
+    apply(host, goal, None, lock::this_process("me", "apply"))
 }
 
 /// What is managed now, as the host says it.

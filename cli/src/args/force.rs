@@ -1,6 +1,6 @@
 //! Which objections of a host are overruled.
 
-use nixfleet_activate::force::Force;
+use nixfleet_contract::force::Force;
 
 /// What to do in spite of an objection.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -1,7 +1,7 @@
 //! How a change goes through the hosts, where the inventory should not decide.
 
 use clap::ValueEnum;
-use nixfleet_activate::policy::{Amount, Canary, OnFailure, Policy, PolicyOptions, Unreachable};
+use nixfleet_contract::policy::{Amount, Canary, OnFailure, Policy, PolicyOptions, Unreachable};
 
 /// What of the fleet's policy is overridden.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use nixfleet_activate::fleet::Base;
-use nixfleet_activate::policy::Policy;
+use nixfleet_contract::fleet::Base;
+use nixfleet_contract::policy::Policy;
 
 use super::FlakeArgs;
 use super::count::count;

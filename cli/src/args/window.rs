@@ -1,6 +1,6 @@
 //! Whether a change has to be confirmed over a new connection.
 
-use nixfleet_activate::fleet::Host;
+use nixfleet_contract::fleet::Host;
 
 /// The window for it, where the inventory should not decide.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -25,7 +25,7 @@ impl WindowArgs {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::fleet::{Base, Rollout, Ssh, Timeouts};
+    use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
 
     use super::*;
 

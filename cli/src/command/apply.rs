@@ -1,6 +1,6 @@
 //! `nixfleet apply`.
 
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::report::Outcome;
 
 use super::change::{Manner, Rollout};
 use super::host_plan::HostPlan;

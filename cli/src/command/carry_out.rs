@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use nixfleet_activate::force::Force;
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::{Outcome, Report};
+use nixfleet_contract::force::Force;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{Outcome, Report};
 
 use super::host_plan::{HostPlan, Planned, Way};
 use super::late;

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use nixfleet_activate::force::Force;
-use nixfleet_activate::problem::Code;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::force::Force;
+use nixfleet_contract::problem::Code;
+use nixfleet_contract::report::Outcome;
 
 use super::carry_out::CarryOut;
 use super::host_plan::{HostPlan, Way};

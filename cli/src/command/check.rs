@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use nixfleet_activate::health::check::CheckName;
-use nixfleet_activate::health::{CheckResult, Verdict};
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::health::check::CheckName;
+use nixfleet_contract::health::{CheckResult, Verdict};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
 
 use super::{Context, targets};
 use crate::args::CheckArgs;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::{Outcome, Status};
-use nixfleet_activate::run::LastRun;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{Outcome, Status};
+use nixfleet_contract::run::LastRun;
 
 use super::Context;
 use crate::event::HostEnd;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::gc::{GcPlan, Judged, Passage, Request, Retention};
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::gc::{GcPlan, Judged, Passage, Request, Retention};
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::Outcome;
 
 use super::{Context, confirm, targets};
 use crate::args::GcArgs;
@@ -202,7 +202,7 @@ async fn carry_out(planned: Vec<Asked>, args: &GcArgs, context: &Context) -> any
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::fleet::Pin;
+    use nixfleet_contract::fleet::Pin;
 
     use super::*;
 

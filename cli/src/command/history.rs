@@ -1,6 +1,6 @@
 //! `nixfleet history`.
 
-use nixfleet_activate::SCHEMA;
+use nixfleet_contract::SCHEMA;
 use serde::Serialize;
 
 use super::Context;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use nixfleet_activate::health::{Check, CheckResult};
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::health::{Check, CheckResult};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::Outcome;
 
 use super::planning::text_of;
 use crate::args::Destination;

@@ -1,6 +1,6 @@
 //! `nixfleet hosts`.
 
-use nixfleet_activate::fleet::Host;
+use nixfleet_contract::fleet::Host;
 use serde::Serialize;
 
 use super::{Context, targets};

@@ -1,9 +1,9 @@
 //! Health checks that are tried from here behind a change that nobody had to confirm.
 
-use nixfleet_activate::force::Force;
-use nixfleet_activate::health::Verdict;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::{Outcome, Report};
+use nixfleet_contract::force::Force;
+use nixfleet_contract::health::Verdict;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::{Outcome, Report};
 
 use super::check::unknown;
 use super::host_plan::{Planned, Way};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::report::Outcome;
 
 use super::Context;
 use super::carry_out::Changed;
@@ -179,7 +179,7 @@ fn stands(plan: Option<&HostPlan>, done: Option<&HostEnd>) -> State {
 mod tests {
     use std::sync::Arc;
 
-    use nixfleet_activate::problem::{Code, Problem};
+    use nixfleet_contract::problem::{Code, Problem};
     use serde_json::json;
 
     use super::*;

@@ -26,7 +26,7 @@ mod targets;
 
 use std::time::{Duration, Instant};
 
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::problem::Problem;
 
 pub use host_plan::{HostPlan, Planned, Way};
 

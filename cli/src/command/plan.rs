@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::report::Outcome;
 
 use super::host_plan::HostPlan;
 use super::planning::Asking;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::force::Force;
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::force::Force;
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
 
 use super::Context;
 use super::host_plan::{HostPlan, Planned, Way};

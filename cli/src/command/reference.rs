@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::{Arg, Command, CommandFactory};
-use nixfleet_activate::problem::Code;
+use nixfleet_contract::problem::Code;
 
 use crate::args::Cli;
 use crate::event;

@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
 
 use super::carry_out::Changed;
 use super::change::{Manner, Rollout};

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::force::Force;
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::policy::Policy;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::force::Force;
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::policy::Policy;
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::carry_out::{Changed, plan_back};
 use super::change::Manner;

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::{Outcome, Status};
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::{Outcome, Status};
 
 use super::{Context, milliseconds, targets};
 use crate::args::StatusArgs;

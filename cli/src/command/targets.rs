@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use nixfleet_activate::fleet::{Fleet, Host};
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::fleet::{Fleet, Host};
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::Context;
 use crate::args::{FlakeArgs, RolloutArgs, SelectionArgs, TargetArgs};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use nixfleet_activate::fleet::Fleet;
+use nixfleet_contract::fleet::Fleet;
 use serde::{Deserialize, Serialize};
 
 use super::Candidate;
@@ -43,7 +43,7 @@ pub struct Names {
 
 impl Names {
     fn of(fleet: &Fleet) -> Self {
-        let all = |of: fn(&nixfleet_activate::fleet::Host) -> &Vec<String>| -> Vec<String> {
+        let all = |of: fn(&nixfleet_contract::fleet::Host) -> &Vec<String>| -> Vec<String> {
             let words: BTreeSet<&String> = fleet.hosts.values().flat_map(of).collect();
             words.into_iter().cloned().collect()
         };

@@ -1,8 +1,8 @@
 //! How rollouts and hosts end.
 
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::{Outcome, ReasonCode};
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::{Outcome, ReasonCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,10 @@
 //! The events, as they are published.
 
 use jiff::{Timestamp, Unit};
-use nixfleet_activate::SCHEMA;
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::policy::Policy;
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::policy::Policy;
+use nixfleet_contract::problem::Problem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -34,8 +34,8 @@ impl<W: Write + Send> Listener for Lines<W> {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::problem::{Code, Problem};
-    use nixfleet_activate::report::Outcome;
+    use nixfleet_contract::problem::{Code, Problem};
+    use nixfleet_contract::report::Outcome;
 
     use super::*;
     use crate::event::{Happening, HostEnd, Phase};

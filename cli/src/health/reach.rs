@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use nixfleet_activate::health::Vantage;
 use nixfleet_activate::health::probe::{address, tcp};
-use nixfleet_activate::health::{Check, Probe, Vantage};
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::health::{Check, Probe};
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::{host_of, vantage};
 use crate::ssh::Session;

@@ -1,8 +1,8 @@
 //! A command, as it is remembered.
 
 use jiff::Timestamp;
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::report::Outcome;
 use serde::Serialize;
 
 use super::Line;

@@ -1,6 +1,6 @@
 //! Why something did not end well, in one line.
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
 use serde::Serialize;
 
 use crate::render;

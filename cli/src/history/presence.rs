@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::problem::Problem;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::rollout::RolloutId;

@@ -1,8 +1,8 @@
 //! What the database says.
 
 use jiff::Timestamp;
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 use serde::de::DeserializeOwned;

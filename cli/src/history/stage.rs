@@ -1,8 +1,8 @@
 //! What tests of the history begin with: a place for it, and what happens in a command.
 
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::Outcome;
 
 use super::{Entry, Store, Wanted};
 use crate::event::{Event, Happening, HostEnd, LeftOut, Phase};
@@ -102,7 +102,7 @@ pub fn rollout_began(left_out: &[(&str, &str)]) -> Happening {
         flake: Some("/fleet".into()),
         revision: None,
         resumed: false,
-        policy: nixfleet_activate::policy::Policy::plain(),
+        policy: nixfleet_contract::policy::Policy::plain(),
         waves: vec![],
         left_out: left_out.collect(),
     }

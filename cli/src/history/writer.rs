@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::problem::Problem;
 use tokio::sync::oneshot;
 
 use super::presence::{Presence, clear};

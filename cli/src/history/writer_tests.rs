@@ -1,6 +1,6 @@
 //! A command is written down while it lasts, and goes on where it cannot be.
 
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::report::Outcome;
 
 use super::stage::{Place, began, ended, host_ended, id, phase};
 use super::{State, Writer};

@@ -1,8 +1,8 @@
 //! What of an event is remembered, and where.
 
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::Outcome;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::retention::{BOUNDS, forget};

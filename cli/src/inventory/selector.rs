@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use globset::{Glob, GlobMatcher};
-use nixfleet_activate::fleet::{Base, Fleet, Host};
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::fleet::{Base, Fleet, Host};
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::Natural;
 use super::expression::{Expression, Kind, Term, list, parse};
@@ -206,8 +206,8 @@ fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {
 mod tests {
     use std::collections::BTreeMap;
 
-    use nixfleet_activate::fleet::{Rollout, Ssh, Timeouts};
-    use nixfleet_activate::policy::PolicyOptions;
+    use nixfleet_contract::fleet::{Rollout, Ssh, Timeouts};
+    use nixfleet_contract::policy::PolicyOptions;
     use proptest::prelude::*;
 
     use super::*;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 
 use super::{Inlet, Nix, failure, no_result};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nixfleet_activate::SCHEMA;
-use nixfleet_activate::fleet::{Fleet, Host};
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::fleet::{Fleet, Host};
+use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -171,7 +171,7 @@ fn nix_string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::fleet::{Base, Rollout, Ssh, Timeouts};
+    use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
 
     use super::*;
 

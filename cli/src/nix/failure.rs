@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::{Built, Closure};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 

@@ -4,12 +4,12 @@ mod missing;
 mod place;
 mod said;
 
-use nixfleet_activate::problem::{Code, Problem};
-
-use crate::flake::Flake;
 use missing::Missing;
+use nixfleet_contract::problem::{Code, Problem};
 use place::{Found, Source};
 use said::Said;
+
+use crate::flake::Flake;
 
 /// How `mkFleet` begins when it tells all mistakes of a fleet at once, each with its place and its correction.
 const MISTAKES: &str = "[NF-201] ";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nixfleet_activate::notification::{Kind, Notification};
+use nixfleet_contract::notification::{Kind, Notification};
 
 use super::curl;
 use super::message::Message;

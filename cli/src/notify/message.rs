@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use nixfleet_activate::SCHEMA;
-use nixfleet_activate::notification::Moment;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::notification::Moment;
+use nixfleet_contract::report::Outcome;
 use serde::Serialize;
 
 use crate::event::{End, Event, Happening, HostEnd};

@@ -1,9 +1,9 @@
 //! What is told of a rollout, and how each kind of service gets it.
 
-use nixfleet_activate::notification::{Kind, Moment};
-use nixfleet_activate::policy::Policy;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::notification::{Kind, Moment};
+use nixfleet_contract::policy::Policy;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
 
 use super::message::{Message, Story, Told};
 use super::request::Request;

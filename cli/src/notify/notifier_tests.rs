@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use nixfleet_activate::notification::{Kind, Moment, Notification};
+use nixfleet_contract::notification::{Kind, Moment, Notification};
 
 use super::Notifier;
 use super::message_tests::{id, paused};

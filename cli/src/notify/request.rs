@@ -1,6 +1,6 @@
 //! A message as the request that each kind of service understands.
 
-use nixfleet_activate::notification::{Kind, Moment};
+use nixfleet_contract::notification::{Kind, Moment};
 use serde_json::json;
 
 use super::message::Message;

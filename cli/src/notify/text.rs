@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nixfleet_activate::notification::Moment;
+use nixfleet_contract::notification::Moment;
 
 use super::message::Message;
 use crate::event::End;

@@ -1,10 +1,10 @@
 //! What a host answers. It is not trusted: bounded by the runner, parsed here, escaped where it is shown.
 
-use nixfleet_activate::SCHEMA;
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::{Refusal, Report};
-use nixfleet_activate::run::Notice;
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{Refusal, Report};
+use nixfleet_contract::run::Notice;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -181,8 +181,8 @@ pub mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    use nixfleet_activate::fleet::{Base, Rollout, Ssh, Timeouts};
-    use nixfleet_activate::report::Status;
+    use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
+    use nixfleet_contract::report::Status;
 
     use super::*;
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::Report;
-use nixfleet_activate::run::RunId;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::Report;
 
 use super::change::Change;
 use super::forged::Expected;
+use super::run_id::new_run;
 use super::{Terms, operator};
 use crate::nix::{Closure, Freight, StorePath};
 use crate::ssh::Session;
@@ -26,7 +26,7 @@ pub async fn apply(
     terms: Terms<'_>,
     arrived: impl FnOnce() + Send + 'static,
 ) -> Result<Report, Problem> {
-    let (run, program) = (RunId::draw(), format!("{}/activate", closure.path));
+    let (run, program) = (new_run(), format!("{}/activate", closure.path));
     let expected = Expected { closure: &closure.path, number: None, is_named: true };
     let change = Change::new(session, &program, &run, terms, expected);
     let (who, flags) = (operator(), terms.flags());

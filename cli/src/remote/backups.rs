@@ -1,8 +1,8 @@
 //! What a host kept before it was replaced or removed.
 
-use nixfleet_activate::SCHEMA;
-use nixfleet_activate::backup::{Backup, Backups, Content, DropReport, DropRequest};
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::backup::{Backup, Backups, Content, DropReport, DropRequest};
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::answer::FACTS as HEAD;
 use super::{Answer, FACTS, PRELUDE, ask, operator, short};

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use nixfleet_activate::health::Check;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Report;
-use nixfleet_activate::run::{Confirmation, News, Notice, RunId};
+use nixfleet_contract::health::Check;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Report;
+use nixfleet_contract::run::{Confirmation, News, Notice, RunId};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::Instant;
 

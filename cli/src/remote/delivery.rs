@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read as _};
 use std::time::Duration;
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
 use tokio::sync::mpsc::Sender;
 
 use super::answer::FACTS;

@@ -1,9 +1,9 @@
 //! Whether a report is one of the change that was ordered. What a host says of itself cannot be proved from here; but a report
 //! that is not about this change must not count as its success.
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::{Outcome, Report};
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{Outcome, Report};
 
 /// What a change has to come to.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Drops generations of a host that nobody needs.
 
-use nixfleet_activate::gc::{GcPlan, GcReport, Request, Retention};
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::gc::{GcPlan, GcReport, Request, Retention};
+use nixfleet_contract::problem::Problem;
 
 use super::{ask, operator, short};
 use crate::ssh::Session;

@@ -1,7 +1,7 @@
 //! Has a host try its health checks.
 
-use nixfleet_activate::health::Checked;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::health::Checked;
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::ask;
 use crate::ssh::Session;

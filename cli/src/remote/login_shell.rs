@@ -1,7 +1,7 @@
 //! Why a host did not run the script it was sent: what `sshd` starts is the login shell of the user, and that may run nothing.
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::answer::excerpt;
 

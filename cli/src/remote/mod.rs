@@ -12,6 +12,7 @@ mod login_shell;
 mod plan;
 mod rollback;
 mod run;
+mod run_id;
 mod send;
 mod shape;
 mod status;
@@ -22,7 +23,7 @@ mod typed;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::problem::Problem;
 
 use crate::ssh::Session;
 

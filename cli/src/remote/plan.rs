@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use nixfleet_activate::force::Force;
-use nixfleet_activate::inspected;
-use nixfleet_activate::manifest::{FileEntry, Manifest};
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::force::Force;
+use nixfleet_contract::inspected;
+use nixfleet_contract::manifest::{FileEntry, Manifest};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::terms::force_flags;
 use super::typed;

@@ -1,14 +1,14 @@
 //! Puts a host back to an earlier generation.
 
-use nixfleet_activate::inspected;
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Report;
-use nixfleet_activate::run::RunId;
+use nixfleet_contract::inspected;
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Report;
 
 use super::change::Change;
 use super::forged::Expected;
 use super::plan::named;
+use super::run_id::new_run;
 use super::{Terms, ask, operator};
 use crate::args::{Destination, PlanningArgs};
 use crate::ssh::Session;
@@ -57,7 +57,7 @@ pub async fn rollback(
     (fingerprint, target): (&str, &str),
     terms: Terms<'_>,
 ) -> Result<Report, Problem> {
-    let run = RunId::draw();
+    let run = new_run();
     let number = match to {
         Destination::Number(number) => Some(number),
         Destination::Previous => None,

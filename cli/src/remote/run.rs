@@ -4,7 +4,7 @@ use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::Child;
 use tokio::sync::mpsc::Sender;

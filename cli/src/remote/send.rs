@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::problem::Problem;
 use tokio::sync::mpsc::channel;
 
 use super::delivery::deliver;

@@ -1,7 +1,7 @@
 //! Why the SSH user did not become root, as `sudo` says it, and what to type against it.
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::{Code, Problem};
 
 /// A cause that `sudo` has words for.
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 //! On which terms a host is changed.
 
-use nixfleet_activate::force::Force;
-use nixfleet_activate::health::Check;
+use nixfleet_contract::force::Force;
+use nixfleet_contract::health::Check;
 
 use crate::event::Phase;
 

@@ -1,7 +1,7 @@
 //! Commands that an activator wants to be typed on its host, as they are typed here.
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::Problem;
 
 use crate::process::limits::TEXT;
 
@@ -63,7 +63,7 @@ fn here(command: &str, host: &Host) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::problem::Code;
+    use nixfleet_contract::problem::Code;
 
     use super::*;
     use crate::remote::answer::tests::host;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::Outcome;
 
 use crate::document::HostResult;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
-use nixfleet_activate::backup::Backup;
+use nixfleet_contract::backup::Backup;
 
 use super::size::{moment, room, size};
 use super::style::{BOLD, YELLOW, outcome_style, paint};
@@ -117,7 +117,7 @@ fn problems(results: &[HostResult]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::report::Outcome;
+    use nixfleet_contract::report::Outcome;
     use serde_json::json;
 
     use super::*;

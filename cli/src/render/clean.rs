@@ -4,7 +4,7 @@
 //! `escape_debug` leaves no control character alone, none that formats, no blank but the space, no line or paragraph end,
 //! nothing private and nothing unassigned.
 
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::problem::Problem;
 
 /// How many characters may stand on top of one that they combine with: pointed Hebrew has so many.
 const MARKS: usize = 4;

@@ -67,7 +67,7 @@ pub fn folded(results: &[HostResult]) {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::report::Outcome;
+    use nixfleet_contract::report::Outcome;
 
     use super::*;
 

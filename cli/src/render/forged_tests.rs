@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use nixfleet_activate::plan::Plan;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -172,7 +172,7 @@ fn backup() -> Value {
 /// What each command may have to say of a host.
 fn answers(texts: &[String]) -> Vec<HostResult> {
     let of = |outcome| HostResult::new("web-1", outcome);
-    let backup: nixfleet_activate::backup::Backup = forged(backup(), texts);
+    let backup: nixfleet_contract::backup::Backup = forged(backup(), texts);
     let view = BackupsView { list: vec![backup.clone()], spared: vec![backup], ..BackupsView::default() };
     let gc = GcView { plan: forged(gc_plan(), texts), report: None };
     let ran = Ran { exit_code: 1, stdout: texts.concat(), stderr: texts.concat() };

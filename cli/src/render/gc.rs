@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
-use nixfleet_activate::gc::{Judged, Need};
+use nixfleet_contract::gc::{Judged, Need};
 
 use super::size::{moment, room, size};
 use super::style::{BOLD, GREEN, RED, outcome_style, paint};
@@ -115,8 +115,8 @@ pub fn gc_reports(results: &[HostResult]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::problem::{Code, Problem};
-    use nixfleet_activate::report::Outcome;
+    use nixfleet_contract::problem::{Code, Problem};
+    use nixfleet_contract::report::Outcome;
     use serde_json::{Value, json};
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nixfleet_activate::report::GenerationInfo;
+use nixfleet_contract::report::GenerationInfo;
 
 use super::one_line;
 

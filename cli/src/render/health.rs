@@ -1,6 +1,6 @@
 //! What came of health checks.
 
-use nixfleet_activate::health::CheckResult;
+use nixfleet_contract::health::CheckResult;
 
 use super::style::{GREEN, RED, YELLOW, paint};
 use super::{one_line, results, table};
@@ -62,8 +62,8 @@ pub fn lines(found: &[CheckResult], verbose: bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::problem::{Code, Problem};
-    use nixfleet_activate::report::Outcome;
+    use nixfleet_contract::problem::{Code, Problem};
+    use nixfleet_contract::report::Outcome;
     use serde_json::json;
 
     use super::*;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::report::Outcome;
 
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
 use super::{one_line, table};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
-use nixfleet_activate::manifest::{Access, Package};
-use nixfleet_activate::plan::{FileView, Keep, Plan, Step, command_line, why_it_runs};
+use nixfleet_contract::manifest::{Access, Package};
+use nixfleet_contract::plan::{FileView, Keep, Plan, Step, command_line, why_it_runs};
 use sha2::{Digest, Sha256};
 
 use super::diff::diff;

@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 
 use expect_test::expect;
-use nixfleet_activate::plan::Warning;
+use nixfleet_contract::plan::Warning;
 use serde_json::{Value, json};
 
 use super::*;
@@ -290,7 +290,7 @@ fn hosts_that_go_together_go_the_same_way() {
     let warned = |host, number| {
         let warnings = vec![Warning { subject: "/etc/a".to_owned(), what: "unused".to_owned() }];
         let current =
-            Some(nixfleet_activate::plan::Generation { number, closure: "/nix/store/a".to_owned() });
+            Some(nixfleet_contract::plan::Generation { number, closure: "/nix/store/a".to_owned() });
         Plan { warnings, current, ..plan(host, &json!([])) }
     };
     assert_eq!(heading([warned("a", 3), warned("b", 4)]), "a, b  each stays at its generation");
@@ -306,7 +306,7 @@ fn all_plans_come_to_a_total() {
         { "step": "restartUnit", "unit": "web.service", "why": "changed" },
     ]);
     let problem =
-        nixfleet_activate::problem::Problem::new(nixfleet_activate::problem::Code::Conflict, "in the way");
+        nixfleet_contract::problem::Problem::new(nixfleet_contract::problem::Code::Conflict, "in the way");
     let blocked = Plan { problems: vec![problem], ..plan("c", &steps) };
     let totals = |all: &[&Plan]| {
         plans(all.len(), |place: usize| Ok::<_, Infallible>(all[place].clone()), false, |_| ())

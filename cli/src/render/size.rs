@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nixfleet_activate::gc::Disk;
+use nixfleet_contract::gc::Disk;
 
 /// Bytes in the unit that fits, with at most one digit after the point.
 pub fn size(bytes: u64) -> String {

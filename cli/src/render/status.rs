@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anstyle::Style;
 use jiff::tz::TimeZone;
-use nixfleet_activate::health::Checked;
-use nixfleet_activate::plan::Drift;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::{Status, UnitStatus};
 use nixfleet_activate::show;
+use nixfleet_contract::health::Checked;
+use nixfleet_contract::plan::Drift;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::{Status, UnitStatus};
 
 use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
@@ -182,8 +182,8 @@ fn unit_line(unit: &UnitStatus) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::problem::Code;
-    use nixfleet_activate::report::Outcome;
+    use nixfleet_contract::problem::Code;
+    use nixfleet_contract::report::Outcome;
     use serde_json::{Value, json};
 
     use super::*;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
 use super::{alike, indented, one_line, problem_text, table};
@@ -134,7 +134,7 @@ pub fn hosts(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::plan::{PackageChanges, Plan};
+    use nixfleet_contract::plan::{PackageChanges, Plan};
     use serde_json::json;
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use nixfleet_activate::plan::{Plan, Step};
+use nixfleet_contract::plan::{Plan, Step};
 
 use super::hosts;
 use super::plan::{is_account, is_unit};

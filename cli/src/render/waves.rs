@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use nixfleet_activate::policy::{OnFailure, Policy};
+use nixfleet_contract::policy::{OnFailure, Policy};
 
 use super::style::{BOLD, YELLOW, paint};
 use super::{one_line, table};
@@ -91,7 +91,7 @@ pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>) -> String 
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::policy::{Amount, Policy};
+    use nixfleet_contract::policy::{Amount, Policy};
 
     use super::*;
     use crate::rollout::Budget;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::problem::Problem;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 

@@ -1,9 +1,9 @@
 //! Which of the selected hosts an apply leaves out: those in maintenance, and those with a pin that holds.
 
 use jiff::Timestamp;
-use nixfleet_activate::fleet::{Fleet, Host, Pin};
-use nixfleet_activate::policy::Canary;
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::fleet::{Fleet, Host, Pin};
+use nixfleet_contract::policy::Canary;
+use nixfleet_contract::problem::Problem;
 
 use crate::event::LeftOut;
 use crate::inventory::{self, Natural};

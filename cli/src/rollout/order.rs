@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_activate::fleet::{Host, Tag};
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::fleet::{Host, Tag};
+use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
 /// Hosts that carry the same of the tags that have an order.

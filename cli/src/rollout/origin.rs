@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nixfleet_activate::notification::Notification;
+use nixfleet_contract::notification::Notification;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Happening;

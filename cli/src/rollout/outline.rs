@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use nixfleet_activate::fleet::{Fleet, Host, Tag};
-use nixfleet_activate::policy::{Canary, Policy};
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::fleet::{Fleet, Host, Tag};
+use nixfleet_contract::policy::{Canary, Policy};
+use nixfleet_contract::problem::Problem;
 use serde::{Deserialize, Serialize};
 
 use super::order::{self, Group};

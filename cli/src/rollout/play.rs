@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::report::Outcome;
 
 use super::Outline;
 use super::hosts::Hosts;

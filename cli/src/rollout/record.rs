@@ -8,10 +8,10 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use nixfleet_activate::SCHEMA;
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 

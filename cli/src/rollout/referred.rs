@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_activate::gc::Passage;
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::gc::Passage;
+use nixfleet_contract::problem::Problem;
 
 use super::Record;
 use crate::state::StateDir;

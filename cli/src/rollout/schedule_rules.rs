@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
-use nixfleet_activate::fleet::{Host, Tag};
-use nixfleet_activate::policy::{Amount, Canary, OnFailure, Policy, Unreachable};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::fleet::{Host, Tag};
+use nixfleet_contract::policy::{Amount, Canary, OnFailure, Policy, Unreachable};
+use nixfleet_contract::report::Outcome;
 use proptest::prelude::*;
 
 use super::Outline;

@@ -3,9 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use nixfleet_activate::fleet::{Host, Tag};
-use nixfleet_activate::policy::{Amount, OnFailure, Policy, Unreachable};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::fleet::{Host, Tag};
+use nixfleet_contract::policy::{Amount, OnFailure, Policy, Unreachable};
+use nixfleet_contract::report::Outcome;
 
 use super::Outline;
 use super::hosts::Hosts;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::{Record, RolloutId};
 use crate::state::StateDir;

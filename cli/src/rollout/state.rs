@@ -1,6 +1,6 @@
 //! Where a host of a rollout stands.
 
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::report::Outcome;
 
 /// Where a host stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

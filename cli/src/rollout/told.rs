@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_activate::plan::Generation;
-use nixfleet_activate::problem::Code;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::Code;
 
 use crate::event::{End, Event, Happening, HostEnd};
 
@@ -77,7 +77,7 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_activate::report::Outcome;
+    use nixfleet_contract::report::Outcome;
 
     use super::*;
 

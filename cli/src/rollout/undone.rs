@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::mem::take;
 
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::report::Outcome;
 
 use super::{Record, RolloutId};
 use crate::event::{End, Event, Happening, HostEnd, Listener};

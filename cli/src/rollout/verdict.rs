@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use nixfleet_activate::policy::Amount;
+use nixfleet_contract::policy::Amount;
 
 use crate::event::End;
 

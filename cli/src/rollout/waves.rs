@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_activate::fleet::{Fleet, Host};
-use nixfleet_activate::policy::{Amount, Order, Policy};
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::fleet::{Fleet, Host};
+use nixfleet_contract::policy::{Amount, Order, Policy};
+use nixfleet_contract::problem::{Code, Problem};
 use sha2::{Digest, Sha256};
 
 use crate::inventory::{Natural, suggestion};

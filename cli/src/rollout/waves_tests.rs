@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_activate::fleet::{Base, Fleet, Host, Rollout, Ssh, Tag, Timeouts};
-use nixfleet_activate::policy::{Amount, Canary, Order, Policy, PolicyOptions};
+use nixfleet_contract::fleet::{Base, Fleet, Host, Rollout, Ssh, Tag, Timeouts};
+use nixfleet_contract::policy::{Amount, Canary, Order, Policy, PolicyOptions};
 use proptest::prelude::*;
 
 use super::{Outline, check_growth, policy_for};

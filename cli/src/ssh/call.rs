@@ -3,7 +3,7 @@
 //! What `sshd` starts is the shell of the user, and shells quote differently: csh takes no line break in quotes and replaces `!`
 //! in all of them, fish replaces `\` in single ones. So the line has none of these, but letters that stand for them.
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
 
 /// Puts the letters back, and runs the text. Starts no program, not even another shell: a host is asked so often that this
 /// would be felt. `$1` to `$3` are the characters that cannot be written in quotes everywhere, `$4` is the text.

@@ -1,7 +1,7 @@
 //! What `ssh` says when it cannot do its work, sorted into what a person can do about it.
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::call::INPUT_READ;
 use super::options::USUAL_PORT;

@@ -1,5 +1,5 @@
 use expect_test::expect;
-use nixfleet_activate::fleet::{Base, Rollout, Ssh, Timeouts};
+use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
 
 use super::*;
 

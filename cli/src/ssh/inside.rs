@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::{Session, Shared, call, marked};
 use crate::process::{Hears, Invocation, Output, limits};

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::{Session, Shared, failure, sockets};
 use crate::process::Invocation;

@@ -20,15 +20,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::{Code, Problem};
+use line::Lines;
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::{Code, Problem};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
+use turns::Turns;
 
 use crate::process::{Ends, Failure, Hears, Invocation, Output, Running, limits};
-
-use line::Lines;
-use turns::Turns;
 
 pub use call::FIRST_LINE;
 pub use resolved::Resolved;

@@ -1,7 +1,7 @@
 //! What `ssh` is told beside the host: all other settings are the user's.
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::Problem;
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::Problem;
 
 use super::Sockets;
 

@@ -7,8 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nixfleet_activate::fleet::Host;
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
@@ -146,7 +146,7 @@ pub(super) async fn lock(socket: &Path) -> Option<File> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use nixfleet_activate::fleet::{Base, Rollout, Ssh, Timeouts};
+    use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
 
     use super::*;
 

@@ -8,19 +8,20 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::backup::{Backup, DropReport, DropRequest, Kind};
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use super::list::{META, entries, found};
-use crate::SCHEMA;
-use crate::backup::{Backup, DropReport, DropRequest, Kind};
 use crate::engine::recover;
 use crate::engine::slots::{CONTENT, KEPT, ORIGINALS, is_original};
 use crate::engine::state::{self, Origin, State};
-use crate::host::lock::{Holder, Lock};
+use crate::host::lock::Lock;
 use crate::host::{HOME, Host, disk, host_file};
-use crate::problem::{Code, Problem};
-use crate::report::Outcome;
 
 /// Drops these backups, if all of them are still as they were listed. An interrupted run is recovered first.
 #[must_use]

@@ -6,18 +6,18 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::backup::{Backup, Backups, Kind};
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::Mode;
 use serde::Deserialize;
 
-use crate::SCHEMA;
-use crate::backup::{Backup, Backups, Kind};
 use crate::engine::journal;
 use crate::engine::slots::{CONTENT, KEPT, ORIGINALS};
 use crate::engine::state::{Origin, State};
 use crate::host::lock::Lock;
 use crate::host::record::read_limited;
 use crate::host::{HOME, Host, clock, host_file};
-use crate::problem::Problem;
-use crate::values::Mode;
 
 /// Stands beside an original and says which path it came from.
 pub(super) const META: &str = "meta.json";

@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::backup::{Backup, Content, Kind};
+use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{Mode, OFlags};
 
 use super::list::found;
-use crate::SCHEMA;
-use crate::backup::{Backup, Content, Kind};
 use crate::host::{Host, host_file};
-use crate::problem::{Code, Problem};
 
 /// The largest content that is shown, in bytes.
 const LIMIT: u64 = 48 << 20;

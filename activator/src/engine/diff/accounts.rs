@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::manifest::{User, UserField};
+use nixfleet_contract::plan::{Step, Warning};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{AccountName, ManagedPath, Owner, UnitName};
+
 use super::Differ;
 use crate::engine::account::{self, Becoming, Known, given};
 use crate::engine::state::OwnedUser;
 use crate::host::accounts::{Account, Process};
 use crate::host::systemd::UnitState;
-use crate::manifest::{User, UserField};
-use crate::plan::{Step, Warning};
-use crate::problem::{Code, Problem};
-use crate::values::{AccountName, ManagedPath, Owner, UnitName};
 
 /// Steps at the beginning and at the end.
 #[derive(Default)]

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::manifest::Entry;
+use nixfleet_contract::plan::Step;
+use nixfleet_contract::values::ManagedPath;
+
 use super::Differ;
-use crate::manifest::Entry;
-use crate::plan::Step;
-use crate::values::ManagedPath;
 
 impl Differ<'_> {
     pub(super) fn commands(&self) -> Vec<Step> {

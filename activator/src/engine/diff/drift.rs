@@ -1,9 +1,10 @@
 //! What stands at a path beside what should, and beside what was left there.
 
+use nixfleet_contract::manifest::{Access, Entry};
+use nixfleet_contract::plan::Keep;
+
 use crate::engine::observe::Found;
 use crate::engine::state::Thing;
-use crate::manifest::{Access, Entry};
-use crate::plan::Keep;
 
 pub(super) fn is_wanted(found: &Found, entry: &Entry) -> bool {
     match (found, entry) {

@@ -1,12 +1,13 @@
 //! Paths that are managed no more, and what has to be out of the way for that.
 
+use nixfleet_contract::plan::{Keep, Step};
+use nixfleet_contract::values::{ManagedPath, Reserved};
+
 use super::Differ;
 use super::drift::{drift, keep_edited};
 use super::paths::PathSteps;
 use crate::engine::observe::Found;
 use crate::engine::state::{Origin, Owned, Thing};
-use crate::plan::{Keep, Step};
-use crate::values::{ManagedPath, Reserved};
 
 impl Differ<'_> {
     /// Ends the management of a path.

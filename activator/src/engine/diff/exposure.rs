@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use nixfleet_contract::manifest::{Access, Entry, FileEntry};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{ManagedPath, Owner};
+
 use super::Differ;
 use crate::engine::observe::Found;
-use crate::manifest::{Access, Entry, FileEntry};
-use crate::problem::{Code, Problem};
-use crate::values::{ManagedPath, Owner};
 
 /// May be renamed and removed only by its owner, in a directory to which others may write.
 const STICKY: u32 = 0o1000;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use nixfleet_contract::manifest::{Access, User};
+use nixfleet_contract::plan::Warning;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{ManagedPath, Mode, Owner};
+
 use super::Differ;
 use super::accounts::quoted;
 use crate::engine::account::Known;
 use crate::engine::home::Standing;
-use crate::manifest::{Access, User};
-use crate::plan::Warning;
-use crate::problem::{Code, Problem};
-use crate::values::{ManagedPath, Mode, Owner};
 
 impl Differ<'_> {
     /// Homes that are missing, with whom they will belong to. Says what is wrong with those that are there.

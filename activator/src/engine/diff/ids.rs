@@ -1,7 +1,8 @@
 //! Ids that are asked for and that somebody else has.
 
+use nixfleet_contract::problem::{Code, Problem};
+
 use super::Differ;
-use crate::problem::{Code, Problem};
 
 impl Differ<'_> {
     /// What `useradd` and `groupadd` would refuse.

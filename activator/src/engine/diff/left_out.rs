@@ -1,9 +1,10 @@
 //! Paths that are left as they are because somebody said so: what stands in the way of one holds up no other.
 
+use nixfleet_contract::plan::Warning;
+use nixfleet_contract::values::ManagedPath;
+
 use super::Differ;
 use super::paths::PathSteps;
-use crate::plan::Warning;
-use crate::values::ManagedPath;
 
 impl Differ<'_> {
     /// Whether a path, or one above it, is left as it is.

@@ -15,12 +15,13 @@ mod units;
 
 use std::collections::BTreeSet;
 
+use nixfleet_contract::manifest::{Manifest, Package};
+use nixfleet_contract::plan::{Drift, PackageChanges, Step, Warning};
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::ManagedPath;
+
 use super::observe::{Found, Observed};
 use super::state::State;
-use crate::manifest::{Manifest, Package};
-use crate::plan::{Drift, PackageChanges, Step, Warning};
-use crate::problem::Problem;
-use crate::values::ManagedPath;
 
 /// What a host should become.
 #[derive(Clone, Copy, Debug)]

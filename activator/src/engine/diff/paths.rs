@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use nixfleet_contract::manifest::{Access, Entry, OnConflict, UNITS};
+use nixfleet_contract::plan::{FileView, Keep, Step};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
+
 use super::Differ;
 use super::drift::{access_drift, drift, is_wanted, keep_edited};
 use super::exposure::changes_hands;
 use crate::engine::observe::{Found, directories_above};
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
-use crate::manifest::{Access, Entry, OnConflict, UNITS};
-use crate::plan::{FileView, Keep, Step};
-use crate::problem::{Code, Problem};
-use crate::values::{ManagedPath, Reserved, UnitName};
 
 /// Why something should stand at a path.
 #[derive(Clone, Copy)]

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use nixfleet_contract::gc::{Judged, Need, Passage, Request, Retention};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::GenerationInfo;
+
 use crate::engine::journal::Journal;
 use crate::engine::state::State;
 use crate::engine::status::last_run;
-use crate::gc::{Judged, Need, Passage, Request, Retention};
 use crate::host::Host;
 use crate::host::profile::{self, Profile};
-use crate::problem::{Code, Problem};
-use crate::report::GenerationInfo;
 
 /// Ends the revision of a tree that had changes.
 const DIRTY: &str = "-dirty";
@@ -115,8 +116,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::Generation;
-    use crate::report::Made;
+    use nixfleet_contract::plan::Generation;
+    use nixfleet_contract::report::Made;
 
     const DAY: u64 = 86400;
     const NOW: u64 = 100 * DAY;

@@ -8,17 +8,19 @@ mod store;
 
 use std::time::Instant;
 
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::gc::{Disk, GcPlan, GcReport, Judged, Request};
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{GenerationInfo, Outcome};
+
 use super::journal;
 use super::recover;
 use super::state::State;
-use crate::SCHEMA;
 use crate::digest;
-use crate::gc::{Disk, GcPlan, GcReport, Judged, Request};
 use crate::host::Host;
-use crate::host::lock::{Holder, Lock};
+use crate::host::lock::Lock;
 use crate::host::profile::{self, Profile};
-use crate::problem::{Code, Problem};
-use crate::report::{GenerationInfo, Outcome};
 
 pub use judge::{References, judge};
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::gc::Collected;
+use nixfleet_contract::gc::Collected;
+use nixfleet_contract::problem::{Code, Problem};
+
 use crate::host::command;
-use crate::problem::{Code, Problem};
 
 /// How long a collection may take: a large store on a slow disk takes hours.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);

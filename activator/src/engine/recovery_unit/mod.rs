@@ -4,9 +4,10 @@
 //! belongs to the activator of the host, which is never older than what it has to recover: a generation that an older
 //! NixFleet made gets the content of this one.
 
+use nixfleet_contract::manifest::{Entry, Manifest};
+use nixfleet_contract::values::ManagedPath;
+
 use crate::digest;
-use crate::manifest::{Entry, Manifest};
-use crate::values::ManagedPath;
 
 /// The files with their content. `backends/ubuntu/recovery.nix` reads the same two.
 const FILES: [(&str, &str); 2] = [

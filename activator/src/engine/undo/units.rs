@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::thread;
 
+use nixfleet_contract::manifest::Unit;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::UnitName;
+
 use super::Moment;
 use crate::engine::bystanders::{Bystanders, Missing};
 use crate::engine::execute::{unit_job, wanted};
@@ -10,9 +14,6 @@ use crate::engine::journal::{self, Facts, Journal, Phase};
 use crate::engine::state::State;
 use crate::host::Host;
 use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
-use crate::manifest::Unit;
-use crate::problem::Problem;
-use crate::values::UnitName;
 
 /// Nothing is known of what is declared, nor asked for.
 static UNKNOWN: BTreeMap<UnitName, Unit> = BTreeMap::new();

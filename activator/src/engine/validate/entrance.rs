@@ -9,13 +9,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use nixfleet_contract::login::Login;
+
 use super::keys;
 use super::sshd::Settings;
 use crate::host::Host;
 use crate::host::accounts::{Account, Accounts};
 use crate::host::preview::{Change, Changes};
 use crate::host::{clock, command};
-use crate::login::Login;
 
 /// How long sudo may take to decide.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -6,6 +6,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use nixfleet_contract::inspected::is_for_tools;
+use nixfleet_contract::login::Login;
+use nixfleet_contract::plan::{Plan, Warning};
+use nixfleet_contract::problem::{Code, Problem};
+
 use super::super::planner::Planned;
 use super::super::target::Target;
 use super::judge;
@@ -13,10 +18,6 @@ use super::question::may_come;
 use super::subject::{Subject, inspected};
 use super::{previewed, settle};
 use crate::host::Host;
-use crate::inspected::is_for_tools;
-use crate::login::Login;
-use crate::plan::{Plan, Warning};
-use crate::problem::{Code, Problem};
 
 /// On which terms a plan is validated.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::ManagedPath;
 use serde::{Deserialize, Serialize};
 
 use super::Findings;
@@ -11,8 +13,6 @@ use super::subject::{Subject, unit_of};
 use super::units;
 use crate::host::command::{self, Finished};
 use crate::host::preview::Change;
-use crate::problem::{Code, Problem};
-use crate::values::ManagedPath;
 
 /// How long one of them may take.
 const LIMIT: Duration = Duration::from_secs(60);

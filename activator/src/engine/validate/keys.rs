@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use nixfleet_contract::values::ManagedPath;
+
 use super::sshd::Settings;
 use crate::host::accounts::Account;
 use crate::host::preview::{Change, Changes, Ids};
 use crate::host::{HOME, Host};
-use crate::values::ManagedPath;
 
 /// The longest file of keys that is read, in bytes.
 const LIMIT: u64 = 4 * 1024 * 1024;

@@ -25,23 +25,23 @@ pub mod units;
 
 use std::io;
 
+use entrance::Entrance;
+use judge::{Finding, Judgement};
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::inspected;
+use nixfleet_contract::login::Login;
+use nixfleet_contract::problem::{Code, Problem};
+use question::Question;
 use serde::{Deserialize, Serialize};
+use subject::Subject;
 
 use super::execute::AccountSteps;
 use super::planner::Planned;
 use super::state::State;
 use super::target::Target;
-use crate::SCHEMA;
 use crate::host::accounts::Accounts;
 use crate::host::preview::{self, Changes, Layer};
 use crate::host::{Host, command};
-use crate::inspected;
-use crate::login::Login;
-use crate::problem::{Code, Problem};
-use entrance::Entrance;
-use judge::{Finding, Judgement};
-use question::Question;
-use subject::Subject;
 
 /// The account files that are laid over the host's.
 const ACCOUNT_FILES: [&str; 4] = ["passwd", "group", "shadow", "gshadow"];

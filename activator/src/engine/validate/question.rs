@@ -3,14 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nixfleet_contract::inspected::COMMAND;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::ManagedPath;
 use serde::{Deserialize, Serialize};
 
 use super::secrecy::Secrecy;
 use crate::host::command;
 use crate::host::preview::{Ids, Layer};
-use crate::inspected::COMMAND;
-use crate::problem::{Code, Problem};
-use crate::values::ManagedPath;
 
 /// A command, and the file whose new content it has to accept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

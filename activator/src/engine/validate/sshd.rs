@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use nixfleet_contract::login::{Connection, Login};
+
 use crate::host::accounts::Accounts;
 use crate::host::command;
-use crate::login::{Connection, Login};
 
 /// How long sshd may take to say how it is set.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -3,19 +3,20 @@
 //! They are asked before any account comes, and may need one all the same: a server refuses a configuration with a user
 //! it does not find. So they see the account files as they will be.
 
+use nixfleet_contract::manifest::{Entry, FileEntry};
+use nixfleet_contract::plan::Step;
+use nixfleet_contract::problem::Problem;
+
 use super::super::journal::{Facts, Journal, Operation};
 use super::super::target::Target;
 use super::question::{Question, ask};
 use super::subject::Subject;
 use crate::host::Host;
-use crate::manifest::{Entry, FileEntry};
-use crate::plan::Step;
-use crate::problem::Problem;
 
 /// Validates what is staged. Returns what could not be shown to the commands.
 ///
 /// # Errors
-/// [`crate::problem::Code::Validation`]. Nothing managed was touched, and no account.
+/// [`nixfleet_contract::problem::Code::Validation`]. Nothing managed was touched, and no account.
 pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<String>, Problem> {
     let operations = journal.operations.iter();
     let questions: Vec<Question> =

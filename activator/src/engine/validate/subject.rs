@@ -3,6 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use nixfleet_contract::inspected::{is_inspected, may_hold_keys};
+use nixfleet_contract::login::Login;
+use nixfleet_contract::manifest::{Access, Entry, FileEntry};
+use nixfleet_contract::plan::Step;
+use nixfleet_contract::values::{ManagedPath, UnitName};
 use serde::{Deserialize, Serialize};
 
 use super::super::owners::WAITING;
@@ -13,11 +18,6 @@ use super::super::target::Target;
 use super::question::{Question, may_come};
 use crate::host::accounts::Accounts;
 use crate::host::preview::{Change, Changes, Ids};
-use crate::inspected::{is_inspected, may_hold_keys};
-use crate::login::Login;
-use crate::manifest::{Access, Entry, FileEntry};
-use crate::plan::Step;
-use crate::values::{ManagedPath, UnitName};
 
 /// Where the administrator's units stand.
 pub const UNITS: &str = "/etc/systemd/system";

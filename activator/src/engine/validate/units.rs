@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use nixfleet_contract::values::UnitName;
+
 use super::subject::{Subject, UNITS, unit_of};
 use crate::host::preview::Change;
-use crate::values::UnitName;
 
 /// Where unit files are, in the order in which systemd looks for them; from systemd.unit(5), and `/lib` as it was.
 const DIRECTORIES: [&str; 5] = [

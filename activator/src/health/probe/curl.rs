@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use nixfleet_contract::health::check::{Http, Method};
+
 use super::Attempt;
 use super::http::{self, Answer, BODY_LIMIT, USER_AGENT};
-use crate::health::check::{Http, Method};
 use crate::health::run::Call;
 use crate::health::vantage::Vantage;
 use crate::host::command;

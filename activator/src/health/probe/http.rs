@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use nixfleet_contract::health::check::{Http, Method};
 use ureq::config::Config;
 use ureq::http::uri::Scheme;
 use ureq::http::{HeaderMap, Request, Uri};
@@ -12,7 +13,6 @@ use ureq::unversioned::transport::{NextTimeout, TcpConnector};
 use ureq::{Agent, Body, Error};
 
 use super::{Attempt, Finding, address};
-use crate::health::check::{Http, Method};
 use crate::health::vantage::Vantage;
 
 /// The most of a body that is looked at, in bytes.

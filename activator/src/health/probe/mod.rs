@@ -14,7 +14,8 @@ pub mod unit;
 
 use std::time::Duration;
 
-use super::check::{Check, Probe};
+use nixfleet_contract::health::check::{Check, Probe};
+
 use super::run::Call;
 use super::vantage::Vantage;
 use crate::host::command;

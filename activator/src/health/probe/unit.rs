@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::values::UnitName;
+
 use super::super::run::Call;
 use super::{Attempt, Finding};
 use crate::host::{clock, command};
-use crate::values::UnitName;
 
 /// What is asked about it.
 const PROPERTIES: &str =

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::Owner;
 use serde::{Deserialize, Serialize};
 
 use crate::host::{Host, host_file};
-use crate::problem::Problem;
-use crate::values::Owner;
 
 /// A user as the account files have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Accounts {
     /// Reads the account files of a host; what is missing is empty.
     ///
     /// # Errors
-    /// [`crate::problem::Code::HostFile`].
+    /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn read(host: &Host) -> Result<Self, Problem> {
         let read = |path: &str| match fs::read(host.path(path)) {
             Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use nixfleet_contract::manifest::User;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::Owner;
+
 use super::{Account, Accounts};
 use crate::host::{Host, command};
-use crate::manifest::User;
-use crate::problem::{Code, Problem};
-use crate::values::Owner;
 
 /// Far more than the tools need, but they wait for the lock of the account files.
 const LIMIT: Duration = Duration::from_secs(60);

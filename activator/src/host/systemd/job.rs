@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::UnitName;
+
 use super::order::{self, Phase};
 use super::verb::Verb;
 use super::wiring::{self, Wire};
 use super::{Systemd, UnitState, no_answer, systemctl, verdict};
 use crate::host::clock::Since;
 use crate::host::command;
-use crate::problem::Problem;
-use crate::values::UnitName;
 
 /// How long to wait for what systemd does by itself: its own default for a start.
 const AT_REST_LIMIT: Duration = Duration::from_secs(90);
@@ -41,7 +42,7 @@ impl Systemd {
     /// settled. Returns how they stand then.
     ///
     /// # Errors
-    /// [`crate::problem::Code::Unit`] or [`crate::problem::Code::RestartStorm`] for the first unit that did not get where
+    /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for the first unit that did not get where
     /// it should, with its last messages.
     pub fn carry_out(self, jobs: &[Job<'_>]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let units: Vec<&UnitName> = jobs.iter().map(|job| job.unit).collect();
@@ -97,7 +98,7 @@ impl Systemd {
     /// Waits until systemd has done to units what it set out to do by itself, and tells how they stand then.
     ///
     /// # Errors
-    /// [`crate::problem::Code::Unit`] where systemd does not answer.
+    /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
     pub fn at_rest(self, units: &[&UnitName]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         self.wait(units, AT_REST_LIMIT, |state| state.has_job || state.is_moving())
     }

@@ -31,10 +31,11 @@ pub use verb::Verb;
 pub use verdict::standing;
 pub use watch::{FIRST_MOMENTS, Watch};
 
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::UnitName;
+
 use super::Host;
 use super::command::{self, Finished};
-use crate::problem::{Code, Problem};
-use crate::values::UnitName;
 
 /// How long a question may take.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);

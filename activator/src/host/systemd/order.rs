@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::values::UnitName;
+
 use super::verb::Verb;
 use super::wiring::Wire;
-use crate::values::UnitName;
 
 /// One call of `systemctl`.
 #[derive(Clone, Debug, PartialEq, Eq)]

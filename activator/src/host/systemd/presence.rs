@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::UnitName;
+
 use super::Systemd;
-use crate::problem::Problem;
-use crate::values::UnitName;
 
 /// Where unit files are, from systemd.unit(5), and `/lib` as it was. Most stand in the first.
 const DIRECTORIES: [&str; 12] = [
@@ -27,7 +28,7 @@ impl Systemd {
     /// those without a file, such as mounts that somebody made by hand.
     ///
     /// # Errors
-    /// [`crate::problem::Code::Unit`] where systemd does not answer.
+    /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
     pub fn absent(
         self,
         units: BTreeSet<UnitName>,

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::UnitName;
+
 use super::{Systemd, UnitState, query};
-use crate::problem::Problem;
-use crate::values::UnitName;
 
 /// Units that are up, each with its `ActiveState`.
 pub type Running = BTreeMap<UnitName, String>;
@@ -13,7 +14,7 @@ impl Systemd {
     /// Lists every unit that is up. Scopes are left out: they come and go with logins.
     ///
     /// # Errors
-    /// [`crate::problem::Code::Unit`] where systemd does not answer.
+    /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
     pub fn running(self) -> Result<Running, Problem> {
         let states = "--state=active,activating,reloading,refreshing";
         let words = ["list-units", "--plain", "--full", "--no-legend", "--no-pager", states];

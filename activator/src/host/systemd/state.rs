@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::UnitName;
 use serde::{Deserialize, Serialize};
 
 use super::{Systemd, query};
-use crate::problem::Problem;
-use crate::values::UnitName;
 
 /// What is asked about each unit.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Result,ConditionResult,TriggeredBy,\
@@ -134,7 +134,7 @@ impl Systemd {
     /// that was named by an alias is there under both its names.
     ///
     /// # Errors
-    /// [`crate::problem::Code::Unit`] where systemd does not answer.
+    /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
     pub fn show(self, units: &[&UnitName]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let mut states = Self::show_named(units)?;
         let sockets = states.iter().filter(|(unit, _)| unit.suffix() == "socket");

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::UnitName;
+
 use super::order::Phase;
 use super::verb::Verb;
 use super::{QUERY_LIMIT, UnitState};
 use crate::host::clock::Since;
 use crate::host::command::{self, Finished};
-use crate::problem::{Code, Problem};
-use crate::values::UnitName;
 
 /// Finds the first unit that a call did not bring where it should be.
 pub(super) fn judge(

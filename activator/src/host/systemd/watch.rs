@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::UnitName;
+
 use super::{Systemd, UnitState, verdict};
 use crate::host::clock::Since;
-use crate::problem::Problem;
-use crate::values::UnitName;
 
 /// How long a service that cannot say that it is ready has to stay up to count as started.
 pub const FIRST_MOMENTS: Duration = Duration::from_millis(200);
@@ -41,7 +42,7 @@ impl Watch {
     /// Watches units that were started along with others. One call of `systemctl`, if there are any.
     ///
     /// # Errors
-    /// [`crate::problem::Code::Unit`] where systemd does not answer.
+    /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
     pub fn add_all<'u>(
         &mut self,
         units: impl Iterator<Item = (&'u UnitName, Option<Duration>)>,
@@ -64,7 +65,7 @@ impl Watch {
     /// Looks at all of them. One call of `systemctl`.
     ///
     /// # Errors
-    /// [`crate::problem::Code::Unit`] or [`crate::problem::Code::RestartStorm`] for the first that did not stay up.
+    /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for the first that did not stay up.
     pub fn look(&self) -> Result<(), Problem> {
         let Some(systemd) = self.systemd else { return Ok(()) };
         let units: Vec<&UnitName> = self.units.keys().collect();

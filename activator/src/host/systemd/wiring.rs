@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::UnitName;
+
 use super::state::blocks;
 use super::{query, span};
-use crate::problem::Problem;
-use crate::values::UnitName;
 
 const PROPERTIES: &str =
     "--property=ActiveState,After,TriggeredBy,TimeoutStartUSec,TimeoutStopUSec,TimeoutUSec";

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use globset::{GlobBuilder, GlobMatcher};
-use nixfleet_activate::backup::{Backup, Backups, Kind};
-use nixfleet_activate::problem::{Code, Problem};
+use nixfleet_contract::backup::{Backup, Backups, Kind};
+use nixfleet_contract::problem::{Code, Problem};
 
 /// Paths, or patterns of paths.
 #[derive(Clone, Debug)]

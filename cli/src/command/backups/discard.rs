@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nixfleet_activate::backup::Backup;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::backup::Backup;
+use nixfleet_contract::report::Outcome;
 
 use super::choice::{Choice, Chosen, Paths};
 use super::list::{self, Said};

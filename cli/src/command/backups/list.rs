@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
-use nixfleet_activate::backup::Backups;
-use nixfleet_activate::problem::Problem;
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::backup::Backups;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::Outcome;
 
 use super::choice::Paths;
 use crate::args::BackupsListArgs;
@@ -69,7 +69,7 @@ pub async fn ask(
 pub fn result(
     name: &str,
     said: Said,
-    is_meant: impl Fn(&nixfleet_activate::backup::Backup) -> bool,
+    is_meant: impl Fn(&nixfleet_contract::backup::Backup) -> bool,
 ) -> HostResult {
     match said {
         None => HostResult::new(name, Outcome::Skipped),

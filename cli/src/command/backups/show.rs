@@ -3,9 +3,9 @@
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
-use nixfleet_activate::backup::{Backup, Content};
-use nixfleet_activate::problem::{Code, Problem};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::backup::{Backup, Content};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
 
 use crate::args::{BackupsShowArgs, SelectionArgs};
 use crate::command::{Context, targets};

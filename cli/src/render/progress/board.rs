@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use console::{measure_text_width, truncate_str};
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::report::Outcome;
 
 use crate::event::{Happening, Phase, Stage};
 

@@ -29,7 +29,7 @@ fn began(waves: &[&[&str]]) -> Happening {
         flake: None,
         revision: None,
         resumed: false,
-        policy: nixfleet_activate::policy::Policy::plain(),
+        policy: nixfleet_contract::policy::Policy::plain(),
         waves,
         left_out: Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! What is said once and stays.
 
-use nixfleet_activate::report::Outcome;
+use nixfleet_contract::report::Outcome;
 
 use crate::event::{Event, Happening, HostEnd, Level};
 use crate::render::style::{YELLOW, outcome_style, paint};

@@ -10,6 +10,11 @@ mod units;
 use std::collections::{BTreeMap, BTreeSet};
 
 use expect_test::Expect;
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::manifest::{Entry, Manifest};
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::report::{GenerationInfo, Made};
+use nixfleet_contract::values::UnitName;
 use serde_json::{Value, json};
 
 use super::{Desired, diff};
@@ -19,13 +24,9 @@ use crate::engine::observe::{Found, Observed};
 use crate::engine::state::State;
 use crate::engine::target::Target;
 use crate::host::accounts::Accounts;
-use crate::host::lock::Holder;
+use crate::host::lock;
 use crate::host::systemd::UnitState;
-use crate::manifest::{Entry, Manifest};
-use crate::plan::Generation;
-use crate::report::{GenerationInfo, Made};
-use crate::values::UnitName;
-use crate::{SCHEMA, build, show};
+use crate::{build, show};
 
 fn unit(name: &str, text: &str, enabled: bool) -> Value {
     json!({
@@ -81,7 +82,7 @@ impl Simulated {
         let journal = Journal {
             schema: SCHEMA,
             transaction: number,
-            holder: Holder::current("me", "apply"),
+            holder: lock::this_process("me", "apply"),
             phase: Phase::Swapping,
             before: None,
             after: after.clone(),
@@ -127,7 +128,7 @@ impl Simulated {
     }
 }
 
-fn stands(manifest: &Manifest) -> BTreeMap<crate::values::ManagedPath, Found> {
+fn stands(manifest: &Manifest) -> BTreeMap<nixfleet_contract::values::ManagedPath, Found> {
     let found = manifest.entries.iter().map(|(path, entry)| {
         let found = match entry {
             Entry::Directory(access) => Found::Directory { access: access.clone(), holds: Vec::new() },
@@ -140,7 +141,7 @@ fn stands(manifest: &Manifest) -> BTreeMap<crate::values::ManagedPath, Found> {
     });
     let mut found: BTreeMap<_, _> = found.collect();
     for directory in crate::engine::observe::directories_above(manifest.entries.keys()) {
-        let access = crate::manifest::Access::of_implicit_directory();
+        let access = nixfleet_contract::manifest::Access::of_implicit_directory();
         found.entry(directory).or_insert(Found::Directory { access, holds: Vec::new() });
     }
     found
@@ -149,5 +150,5 @@ fn stands(manifest: &Manifest) -> BTreeMap<crate::values::ManagedPath, Found> {
 #[test]
 fn the_directory_of_slots_is_outside_what_can_be_managed() {
     let path = format!("{}/{}/1/0", crate::host::HOME, crate::engine::slots::SLOTS);
-    assert!(path.parse::<crate::values::ManagedPath>().is_err());
+    assert!(path.parse::<nixfleet_contract::values::ManagedPath>().is_err());
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use nixfleet_contract::manifest::{Entry, Unit};
+use nixfleet_contract::values::UnitName;
+
 use super::Differ;
 use super::fate::Fates;
 use super::names::declared_as;
 use crate::host::systemd::UnitState;
-use crate::manifest::{Entry, Unit};
-use crate::values::UnitName;
 
 impl Differ<'_> {
     pub(super) fn without_effect(&mut self, fates: &Fates) {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use nixfleet_contract::manifest::OnChange;
+use nixfleet_contract::plan::Step;
+use nixfleet_contract::values::UnitName;
+
 use crate::host::systemd::UnitState;
-use crate::manifest::OnChange;
-use crate::plan::Step;
-use crate::values::UnitName;
 
 /// What is done to a unit; the greater outdoes the lesser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

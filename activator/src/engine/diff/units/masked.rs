@@ -1,10 +1,11 @@
 //! Units that somebody masked: systemd starts them for nobody.
 
+use nixfleet_contract::manifest::Unit;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{ManagedPath, UnitName};
+
 use super::Differ;
 use super::fate::{Fate, Fates};
-use crate::manifest::Unit;
-use crate::problem::{Code, Problem};
-use crate::values::{ManagedPath, UnitName};
 
 impl Differ<'_> {
     /// Refuses what a mask would make fail, or make without effect.

@@ -10,13 +10,13 @@ mod refused;
 
 pub(super) use fate::UnitSteps;
 use fate::{Fate, Fates, should_run};
+use nixfleet_contract::manifest::{Entry, OnChange, UNITS, Unit};
+use nixfleet_contract::values::{ManagedPath, UnitName};
 
 use super::Differ;
 use crate::engine::observe::Found;
 use crate::engine::state::Origin;
 use crate::host::systemd::UnitState;
-use crate::manifest::{Entry, OnChange, UNITS, Unit};
-use crate::values::{ManagedPath, UnitName};
 
 impl Differ<'_> {
     pub(super) fn units(&mut self) -> UnitSteps {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use nixfleet_contract::manifest::Unit;
+use nixfleet_contract::values::UnitName;
+
 use super::Differ;
-use crate::manifest::Unit;
-use crate::values::UnitName;
 
 impl Differ<'_> {
     /// The unit that a name stands for when the change is done; a unit that goes still counts.

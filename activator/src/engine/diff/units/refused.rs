@@ -1,10 +1,11 @@
 //! Units to which systemd does not do what a change asks for: known before, and told in the plan.
 
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::UnitName;
+
 use super::Differ;
 use super::fate::{Fate, Fates};
 use crate::host::systemd::Refuses;
-use crate::problem::{Code, Problem};
-use crate::values::UnitName;
 
 impl Differ<'_> {
     /// Leaves alone what systemd refuses to start, restart or stop when asked, and says when the change counts for it.

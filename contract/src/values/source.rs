@@ -13,7 +13,8 @@ checked_string!(Source);
 
 impl Source {
     /// Inline text, by its SHA-256 in hexadecimal.
-    pub(crate) fn of_text(sha256: &str) -> Self {
+    #[must_use]
+    pub fn of_text(sha256: &str) -> Self {
         Self(format!("files/{sha256}"))
     }
 

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Check, CheckName, OnFailure, Side};
 use crate::SCHEMA;
-use crate::host::clock;
 use crate::plan::Generation;
 
 /// What came of one check.
@@ -74,9 +73,14 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// What came of checks right now.
+    /// What came of checks at a time, in seconds since 1970-01-01 UTC.
     #[must_use]
-    pub fn now(generation: Generation, results: Vec<CheckResult>, elsewhere: Vec<CheckName>) -> Self {
-        Self { schema: SCHEMA, generation, at: clock::seconds(), results, elsewhere }
+    pub const fn at(
+        at: u64,
+        generation: Generation,
+        results: Vec<CheckResult>,
+        elsewhere: Vec<CheckName>,
+    ) -> Self {
+        Self { schema: SCHEMA, generation, at, results, elsewhere }
     }
 }

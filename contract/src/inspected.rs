@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn tools_look_at_their_own_files_at_those_with_a_command_and_at_keys() {
-        let sha256 = crate::digest::of(b"");
+        let sha256 = "0".repeat(64);
         let file: FileEntry = serde_json::from_value(serde_json::json!({
             "source": Source::of_text(&sha256), "sha256": sha256, "size": 0,
             "mode": "0644", "owner": "root", "group": "root",

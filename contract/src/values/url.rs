@@ -1,7 +1,7 @@
 //! Addresses of web pages.
 
+use http::Uri;
 use serde::{Deserialize, Serialize};
-use ureq::http::Uri;
 
 use super::{Invalid, checked_string};
 

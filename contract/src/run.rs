@@ -1,13 +1,10 @@
 //! One run of an activation: its name, what it says while it lasts, and what became of it.
 
-use std::time::UNIX_EPOCH;
-
 use serde::{Deserialize, Serialize};
 
 use crate::SCHEMA;
 use crate::health::CheckResult;
-use crate::host::clock;
-use crate::host::lock::Holder;
+use crate::holder::Holder;
 use crate::plan::Generation;
 use crate::problem::Code;
 use crate::report::{Outcome, Report};
@@ -22,17 +19,10 @@ pub struct RunId(String);
 checked_string!(RunId);
 
 impl RunId {
-    /// Draws a name that no other run has.
+    /// The name that a number is, which has to be random: no other run may have it.
     #[must_use]
-    pub fn draw() -> Self {
-        let mut bytes = [0; 16];
-        let drawn = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-        if drawn.is_err() {
-            // No random numbers: time and process tell the runs of one machine apart.
-            let now = clock::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-            bytes = (now ^ (u128::from(std::process::id()) << 96)).to_le_bytes();
-        }
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
+    pub fn of(number: u128) -> Self {
+        Self(format!("{number:032x}"))
     }
 
     fn check(text: &str) -> Result<(), Invalid> {
@@ -156,15 +146,15 @@ pub struct EarlierRun {
 }
 
 impl LastRun {
-    /// The name of its document under [`crate::host::HOME`].
+    /// The name of its document on a host.
     pub const RECORD: &str = "last.json";
     /// How many runs before the last one stay known.
     pub const EARLIER: usize = 20;
 
-    /// A run that ends now.
+    /// A run that ended at a time, in seconds since 1970-01-01 UTC.
     #[must_use]
-    pub fn ended(holder: Holder, report: Report) -> Self {
-        Self { schema: SCHEMA, holder, ended: clock::seconds(), report, earlier: Vec::new() }
+    pub const fn ended(holder: Holder, report: Report, ended: u64) -> Self {
+        Self { schema: SCHEMA, holder, ended, report, earlier: Vec::new() }
     }
 
     /// The same behind the one that was the last so far. A run that ends once more takes the place of its former end.
@@ -204,13 +194,15 @@ mod tests {
             "schema": 1, "host": "web-1", "outcome": "ok", "before": generation(number - 1),
             "after": generation(number), "stepsDone": 1, "kept": [], "problem": null, "recovered": null, "durationMs": 5,
         });
-        let holder = Holder { run: run.cloned(), ..Holder::current("ada@desk", "apply") };
-        LastRun::ended(holder, serde_json::from_value(report).unwrap())
+        let holder =
+            serde_json::json!({ "who": "ada@desk", "command": "apply", "pid": 1, "since": 1, "run": run });
+        LastRun::ended(serde_json::from_value(holder).unwrap(), serde_json::from_value(report).unwrap(), 2)
     }
 
     #[test]
     fn the_last_runs_stay_known_and_no_more() {
-        let one_after_the_other = |former, number| Some(ended(Some(&RunId::draw()), number).behind(former));
+        let one_after_the_other =
+            |former, number: u64| Some(ended(Some(&RunId::of(number.into())), number).behind(former));
         let last = (1..=30).fold(None, one_after_the_other).unwrap();
         let after: Vec<u64> = last.earlier.iter().filter_map(|run| run.after).collect();
         assert_eq!(after, (10..30).rev().collect::<Vec<_>>());
@@ -219,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_run_that_ends_twice_is_known_once() {
-        let (first, second) = (RunId::draw(), RunId::draw());
+        let (first, second) = (RunId::of(1), RunId::of(2));
         let last = ended(Some(&second), 2).behind(Some(ended(Some(&first), 1)));
         let last = ended(Some(&second), 3).behind(Some(last));
         assert_eq!((last.earlier.len(), last.earlier[0].after), (1, Some(1)));
@@ -227,9 +219,9 @@ mod tests {
 
     #[test]
     fn the_name_of_a_run_can_be_part_of_a_path_and_of_a_unit() {
-        let drawn = RunId::draw();
+        let drawn = RunId::of(u128::MAX / 3);
         assert_eq!(drawn.parse::<RunId>(), Ok(drawn.clone()));
-        assert_ne!(drawn, RunId::draw());
+        assert_eq!(RunId::of(1).len(), 32);
         for bad in ["", "ab", "../../../../etc/passwd-aaaaaaaaaaa", "0123456789ABCDEF0123456789ABCDEF"] {
             assert!(bad.parse::<RunId>().is_err(), "{bad}");
         }

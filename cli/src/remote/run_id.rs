@@ -1,0 +1,16 @@
+//! The names of runs on hosts.
+
+use jiff::Timestamp;
+use nixfleet_contract::run::RunId;
+use rustix::rand::{GetRandomFlags, getrandom};
+
+/// The name of a new run.
+pub fn new_run() -> RunId {
+    let mut bytes = [0; 16];
+    if getrandom(&mut bytes, GetRandomFlags::empty()).is_err() {
+        // No random numbers: time and process tell the runs of one machine apart.
+        let now = Timestamp::now().as_nanosecond().cast_unsigned();
+        return RunId::of(now ^ (u128::from(std::process::id()) << 96));
+    }
+    RunId::of(u128::from_le_bytes(bytes))
+}

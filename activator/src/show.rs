@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use nixfleet_contract::health::{CheckResult, Checked};
 use nixfleet_contract::holder::Holder;
-use nixfleet_contract::plan::{Drift, Generation, Keep, Plan, Step, command_line, why_it_runs};
+use nixfleet_contract::plan::{Drift, Generation, Plan};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::{Report, Status};
 use nixfleet_contract::run::{AwaitingConfirm, EarlierRun, LastRun, News, Notice};
@@ -30,7 +30,7 @@ pub fn plan(plan: &Plan) -> String {
         line(&mut text, &format!("  package ~ {} {} → {}", new.name, old.version, new.version));
     }
     for step in &plan.steps {
-        line(&mut text, &format!("  {}", describe(step)));
+        line(&mut text, &format!("  {}", step.line()));
     }
     drift(&mut text, &plan.drift);
     for left in &plan.left_out {
@@ -55,79 +55,6 @@ pub fn problem(problem: &Problem) -> String {
     let mut text = String::new();
     line(&mut text, &format!("error: {problem}"));
     text
-}
-
-/// One step in a few words.
-#[must_use]
-pub fn describe(step: &Step) -> String {
-    let keeping = |keep: &Keep| match keep {
-        Keep::Nothing => "",
-        Keep::Copy => ", a copy is kept",
-        Keep::Original => ", the original is kept",
-    };
-    match step {
-        Step::CreateGroup { name, .. } => format!("create group {name}"),
-        Step::CreateUser { user } if user.extra_groups.is_empty() => format!("create user {}", user.name),
-        Step::CreateUser { user } => {
-            format!("create user {}, in {}", user.name, names(&user.extra_groups.iter().cloned().collect()))
-        }
-        Step::ModifyUser { user, changes, .. } => {
-            format!("modify user {}: {}", user.name, changes.join(", "))
-        }
-        Step::ReleaseUser { name, changes } => format!("release user {name}: {}", changes.join(", ")),
-        Step::DisableUser { name, groups } if groups.is_empty() => format!("disable user {name}"),
-        Step::DisableUser { name, groups } => {
-            format!("disable user {name}, taken out of {}", names(groups))
-        }
-        Step::CreateHome { path, access } => {
-            format!("create home {path} {} {}:{}", access.mode, access.owner, access.group)
-        }
-        Step::StopUnit { unit, why } => format!("stop {unit}: {why}"),
-        Step::CreateDirectory { path, access, before, keep, .. } => {
-            let verb = if before.is_some() { "make a directory of" } else { "create directory" };
-            let keeping = keeping(keep);
-            format!("{verb} {path} {} {}:{}{keeping}", access.mode, access.owner, access.group)
-        }
-        Step::WriteFile { path, before, after, keep } => {
-            let verb = if before.is_some() { "replace" } else { "create" };
-            let access = &after.access;
-            format!(
-                "{verb} {path} {} {}:{}, {} bytes{}",
-                access.mode,
-                access.owner,
-                access.group,
-                after.size,
-                keeping(keep)
-            )
-        }
-        Step::WriteLink { path, target, keep, .. } => format!("link {path} → {target}{}", keeping(keep)),
-        Step::ChangeAccess { path, before, after } => format!(
-            "change {path} {} {}:{} → {} {}:{}{}",
-            before.mode,
-            before.owner,
-            before.group,
-            after.mode,
-            after.owner,
-            after.group,
-            if before.list { ", without its access control list" } else { "" }
-        ),
-        Step::Own { path, .. } => format!("own {path}, which is as wanted already"),
-        Step::Remove { path, keep, .. } => format!("remove {path}{}", keeping(keep)),
-        Step::Restore { path, keep, .. } => format!("restore the original of {path}{}", keeping(keep)),
-        Step::RemoveDirectory { path } => format!("remove directory {path} if it is empty"),
-        Step::Release { path, why } => format!("release {path}: {why}"),
-        Step::DaemonReload => "reload systemd's unit files".to_owned(),
-        Step::SwitchProfile { from, to } => {
-            let from = from.map_or_else(|| "none".to_owned(), |number| number.to_string());
-            format!("switch the profile: generation {from} → {to}")
-        }
-        Step::RunCommand { command, paths } => {
-            format!("run {}: {}", command_line(command), why_it_runs(paths))
-        }
-        Step::RestartUnit { unit, why } => format!("restart {unit}: {why}"),
-        Step::ReloadUnit { unit, why } => format!("reload {unit}: {why}"),
-        Step::StartUnit { unit, why } => format!("start {unit}: {why}"),
-    }
 }
 
 fn names(groups: &BTreeSet<Owner>) -> String {

@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use nixfleet_contract::manifest::{Entry, FileEntry, Manifest};
-use nixfleet_contract::plan::{FileView, Plan, Step};
+use nixfleet_contract::plan::{FileView, Plan};
+use nixfleet_contract::step::paths::WriteFile;
+use nixfleet_contract::step::{PathStep, Step};
 
 use crate::remote::Wanted;
 
@@ -20,7 +22,7 @@ pub fn fill_in(plan: &mut Plan, wanted: &Wanted, show_private: bool) {
     }
     let Ok(manifest) = serde_json::from_slice::<Manifest>(&wanted.manifest) else { return };
     for step in &mut plan.steps {
-        if let Step::WriteFile { path, before, after, .. } = step
+        if let Step::Path(PathStep::WriteFile(WriteFile { path, before, after, .. })) = step
             && (show_private || !before.iter().chain([&*after]).any(FileView::is_private))
             && after.text.is_none()
             && let Some(Entry::File(entry)) = manifest.entries.get(path)
@@ -32,7 +34,7 @@ pub fn fill_in(plan: &mut Plan, wanted: &Wanted, show_private: bool) {
 }
 
 fn lacks_text(step: &Step) -> bool {
-    matches!(step, Step::WriteFile { after, .. } if after.text.is_none())
+    matches!(step, Step::Path(PathStep::WriteFile(WriteFile { after, .. })) if after.text.is_none())
 }
 
 fn text(entry: &FileEntry, closure: &Path) -> Option<String> {

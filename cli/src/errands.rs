@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::health::{Check, Probe, Side};
 use nixfleet_contract::notification::{Kind, Notification};
-use nixfleet_contract::plan::command_line;
 use nixfleet_contract::problem::Problem;
+use nixfleet_contract::step::commands::command_line;
 use serde::{Deserialize, Serialize};
 
 use crate::state::{StateDir, file_of, unusable};

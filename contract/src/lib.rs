@@ -9,6 +9,7 @@
 //! - [`inspected`]: which files the host's own tools look at beforehand
 //! - [`health`]: what a host has to do well, and what came of trying it
 //! - [`plan`]: what would change on a host, step by step
+//! - [`step`]: those steps, by family
 //! - [`report`]: what became of it
 //! - [`gc`]: which generations of a host go, and why others stay
 //! - [`backup`]: what was kept before it was replaced
@@ -35,6 +36,7 @@ pub mod policy;
 pub mod problem;
 pub mod report;
 pub mod run;
+pub mod step;
 pub mod values;
 
 /// The version of every JSON document this build reads and writes. A reader refuses any other number.

@@ -4,8 +4,16 @@ use std::collections::BTreeSet;
 use std::io;
 
 use nixfleet_contract::holder::Holder;
-use nixfleet_contract::plan::{Generation, Keep, Step};
+use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::accounts::{CreateUser, DisableUser, ModifyUser, ReleaseUser};
+use nixfleet_contract::step::commands::RunCommand;
+use nixfleet_contract::step::paths::{
+    ChangeAccess, CreateDirectory, CreateHome, Own, Remove, RemoveDirectory, WriteFile, WriteLink,
+};
+use nixfleet_contract::step::profile::SwitchProfile;
+use nixfleet_contract::step::units::UnitJob;
+use nixfleet_contract::step::{AccountStep, CommandStep, Keep, PathStep, ProfileStep, Step, UnitStep};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 use rustix::fs::Stat;
 
@@ -30,7 +38,7 @@ pub fn begin(host: &Host, planned: &Planned, target: &Target, holder: Holder) ->
     let transaction = planned.state.transaction + 1;
     let before = planned.plan.current.clone();
     let number = planned.plan.steps.iter().find_map(|step| match step {
-        Step::SwitchProfile { to, .. } => Some(*to),
+        Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { to, .. })) => Some(*to),
         _ => None,
     });
     let current = before.as_ref().map(|generation| generation.number);
@@ -52,11 +60,16 @@ fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
     let (mut becoming, mut going) = (BTreeSet::new(), BTreeSet::new());
     for step in steps {
         match step {
-            Step::CreateDirectory { path, .. } | Step::CreateHome { path, .. } => becoming.insert(&**path),
-            Step::RemoveDirectory { path }
-            | Step::WriteFile { path, .. }
-            | Step::WriteLink { path, .. }
-            | Step::Restore { path, .. } => going.insert(&**path),
+            Step::Path(
+                PathStep::CreateDirectory(CreateDirectory { path, .. })
+                | PathStep::CreateHome(CreateHome { path, .. }),
+            ) => becoming.insert(&**path),
+            Step::Path(
+                PathStep::RemoveDirectory(RemoveDirectory { path })
+                | PathStep::WriteFile(WriteFile { path, .. })
+                | PathStep::WriteLink(WriteLink { path, .. })
+                | PathStep::Restore(Remove { path, .. }),
+            ) => going.insert(&**path),
             _ => false,
         };
     }
@@ -79,15 +92,17 @@ impl Beginner<'_> {
     fn operation(&mut self, index: usize, step: &Step) -> Result<Operation, Problem> {
         let mut kept = None;
         let facts = match step {
-            Step::CreateDirectory { path, keep, .. }
-            | Step::WriteFile { path, keep, .. }
-            | Step::WriteLink { path, keep, .. }
-            | Step::Remove { path, keep, .. }
-            | Step::Restore { path, keep, .. } => {
+            Step::Path(
+                PathStep::CreateDirectory(CreateDirectory { path, keep, .. })
+                | PathStep::WriteFile(WriteFile { path, keep, .. })
+                | PathStep::WriteLink(WriteLink { path, keep, .. })
+                | PathStep::Remove(Remove { path, keep, .. })
+                | PathStep::Restore(Remove { path, keep, .. }),
+            ) => {
                 kept = self.keeping(path, *keep)?;
                 self.slot(index, path)?
             }
-            Step::Own { path, keep } => {
+            Step::Path(PathStep::Own(Own { path, keep })) => {
                 // Of a directory only mode and owner are to be put back, and the state keeps those.
                 let stat = self.stat(path)?;
                 if stat.is_some_and(|stat| stat.st_mode & 0o170_000 != 0o040_000) && *keep == Keep::Original {
@@ -95,8 +110,11 @@ impl Beginner<'_> {
                 }
                 Facts::Nothing
             }
-            Step::RemoveDirectory { path } | Step::CreateHome { path, .. } => self.slot(index, path)?,
-            Step::ChangeAccess { path, before, .. } => {
+            Step::Path(
+                PathStep::RemoveDirectory(RemoveDirectory { path })
+                | PathStep::CreateHome(CreateHome { path, .. }),
+            ) => self.slot(index, path)?,
+            Step::Path(PathStep::ChangeAccess(ChangeAccess { path, before, .. })) => {
                 let stat = self.stat(path)?.ok_or_else(|| outdated(path))?;
                 let (uid, gid, mode) = access::rights(&stat);
                 let (owner, group) = ids(&self.planned.observed.accounts, before)?;
@@ -109,27 +127,37 @@ impl Beginner<'_> {
                     self.slot(index, path)?
                 }
             }
-            Step::CreateUser { user } | Step::ModifyUser { user, .. } => self.account(&user.name),
-            Step::ReleaseUser { name, .. } | Step::DisableUser { name, .. } => self.account(name),
-            Step::StopUnit { unit, .. }
-            | Step::RestartUnit { unit, .. }
-            | Step::ReloadUnit { unit, .. }
-            | Step::StartUnit { unit, .. } => {
+            Step::Account(
+                AccountStep::CreateUser(CreateUser { user })
+                | AccountStep::ModifyUser(ModifyUser { user, .. }),
+            ) => self.account(&user.name),
+            Step::Account(
+                AccountStep::ReleaseUser(ReleaseUser { name, .. })
+                | AccountStep::DisableUser(DisableUser { name, .. }),
+            ) => self.account(name),
+            Step::Unit(
+                UnitStep::StopUnit(UnitJob { unit, .. })
+                | UnitStep::RestartUnit(UnitJob { unit, .. })
+                | UnitStep::ReloadUnit(UnitJob { unit, .. })
+                | UnitStep::StartUnit(UnitJob { unit, .. }),
+            ) => {
                 let units = self.planned.observed.units.as_ref();
                 Facts::Unit { before: units.and_then(|units| units.get(unit).cloned()).unwrap_or_default() }
             }
-            Step::RunCommand { command, paths } => {
+            Step::Command(CommandStep::RunCommand(RunCommand { command, paths })) => {
                 let before = |path| {
                     let owned = self.planned.state.paths.get(path);
                     owned.map(|owned| &owned.on_change).filter(|named| !named.is_empty()).unwrap_or(command)
                 };
                 Facts::Command { back: paths.iter().map(before).cloned().collect() }
             }
-            Step::SwitchProfile { to, .. } => {
+            Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { to, .. })) => {
                 let begun = self.planned.observed.profile.generation(*to).is_none().then_some(*to);
                 Facts::Profile { begun }
             }
-            Step::CreateGroup { .. } | Step::Release { .. } | Step::DaemonReload => Facts::Nothing,
+            Step::Account(AccountStep::CreateGroup(_))
+            | Step::Path(PathStep::Release(_))
+            | Step::Unit(UnitStep::DaemonReload) => Facts::Nothing,
         };
         Ok(Operation { step: step.clone(), facts, kept })
     }

@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::manifest::Unit;
-use nixfleet_contract::plan::{Step, Warning};
+use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::units::UnitJob;
+use nixfleet_contract::step::{Step, UnitStep};
 use nixfleet_contract::values::UnitName;
 
 use super::execute::unit_job;
@@ -43,7 +45,7 @@ pub fn warnings(host: &Host, steps: &[Step], observed: &Observed) -> Result<Vec<
     let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(Vec::new()) };
     let named: BTreeSet<&UnitName> = moved(steps.iter()).collect();
     let stopped = steps.iter().filter_map(|step| match step {
-        Step::StopUnit { unit, .. } => Some((unit, units.get(unit)?)),
+        Step::Unit(UnitStep::StopUnit(UnitJob { unit, .. })) => Some((unit, units.get(unit)?)),
         _ => None,
     });
     let pairs: Vec<(&UnitName, &UnitName)> = stopped

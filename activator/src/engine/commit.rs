@@ -4,9 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::UNIX_EPOCH;
 
 use nixfleet_contract::manifest::{Access, Entry, Manifest, User, UserField};
-use nixfleet_contract::plan::{Keep, Step, Warning};
+use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Made;
+use nixfleet_contract::step::accounts::{CreateGroup, CreateUser};
+use nixfleet_contract::step::paths::{
+    ChangeAccess, CreateDirectory, Own, RemoveDirectory, WriteFile, WriteLink,
+};
+use nixfleet_contract::step::{AccountStep, Keep, PathStep, Step};
 use nixfleet_contract::values::{AccountName, ManagedPath, Owner};
 
 use super::account::{stated_value, value_of};
@@ -62,7 +67,7 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
     }
     for (directory, origin) in implicit_directories(old, manifest, &operations) {
         let access = match operations.get(&directory).map(|operation| &operation.step) {
-            Some(Step::ChangeAccess { after, .. }) => after.clone(),
+            Some(Step::Path(PathStep::ChangeAccess(ChangeAccess { after, .. }))) => after.clone(),
             _ => access_of(&directory, old, observed),
         };
         let thing = Thing::Directory { access, implicit: true };
@@ -114,11 +119,13 @@ fn generations_after(old: &State, target: &Target, journal: &Journal) -> BTreeMa
 
 const fn path_of(step: &Step) -> Option<&ManagedPath> {
     match step {
-        Step::CreateDirectory { path, .. }
-        | Step::WriteFile { path, .. }
-        | Step::WriteLink { path, .. }
-        | Step::ChangeAccess { path, .. }
-        | Step::Own { path, .. } => Some(path),
+        Step::Path(
+            PathStep::CreateDirectory(CreateDirectory { path, .. })
+            | PathStep::WriteFile(WriteFile { path, .. })
+            | PathStep::WriteLink(WriteLink { path, .. })
+            | PathStep::ChangeAccess(ChangeAccess { path, .. })
+            | PathStep::Own(Own { path, .. }),
+        ) => Some(path),
         _ => None,
     }
 }
@@ -127,17 +134,25 @@ const fn path_of(step: &Step) -> Option<&ManagedPath> {
 fn origin(entry: &Entry, operation: Option<&Operation>) -> Origin {
     let Some(operation) = operation else { return Origin::Created };
     match (entry, &operation.step, &operation.kept) {
-        (_, Step::ChangeAccess { before, .. }, _) => Origin::Existed { access: before.clone() },
-        (Entry::Directory(access), Step::Own { .. }, _) => Origin::Existed { access: access.clone() },
-        // One that was empty, and was exchanged for the sake of its owner or mode.
-        (Entry::Directory(_), Step::CreateDirectory { before: Some(was), .. }, _)
-            if was.sha256.is_none() && was.link.is_none() =>
-        {
-            Origin::Existed { access: was.access.clone() }
+        (_, Step::Path(PathStep::ChangeAccess(ChangeAccess { before, .. })), _) => {
+            Origin::Existed { access: before.clone() }
         }
+        (Entry::Directory(access), Step::Path(PathStep::Own(_)), _) => {
+            Origin::Existed { access: access.clone() }
+        }
+        // One that was empty, and was exchanged for the sake of its owner or mode.
+        (
+            Entry::Directory(_),
+            Step::Path(PathStep::CreateDirectory(CreateDirectory { before: Some(was), .. })),
+            _,
+        ) if was.sha256.is_none() && was.link.is_none() => Origin::Existed { access: was.access.clone() },
         (
             _,
-            Step::WriteFile { keep, .. } | Step::WriteLink { keep, .. } | Step::Own { keep, .. },
+            Step::Path(
+                PathStep::WriteFile(WriteFile { keep, .. })
+                | PathStep::WriteLink(WriteLink { keep, .. })
+                | PathStep::Own(Own { keep, .. }),
+            ),
             Some(kept),
         ) if *keep == Keep::Original => Origin::Original { kept: kept.clone() },
         _ => Origin::Created,
@@ -170,7 +185,7 @@ fn implicit_directories(
     let origin = |path: &ManagedPath| match old.paths.get(path).map(|owned| &owned.origin) {
         Some(Origin::Existed { .. }) | None => {
             let step = operations.get(path).map(|operation| &operation.step);
-            matches!(step, Some(Step::CreateDirectory { .. })).then_some(Origin::Created)
+            matches!(step, Some(Step::Path(PathStep::CreateDirectory(_)))).then_some(Origin::Created)
         }
         Some(origin) => Some(origin.clone()),
     };
@@ -191,7 +206,7 @@ fn access_of(path: &ManagedPath, old: &State, observed: &Observed) -> Access {
 
 fn groups_after(old: &State, journal: &Journal) -> BTreeSet<AccountName> {
     let created = journal.operations.iter().filter_map(|operation| match &operation.step {
-        Step::CreateGroup { name, .. } => Some(name.clone()),
+        Step::Account(AccountStep::CreateGroup(CreateGroup { name, .. })) => Some(name.clone()),
         _ => None,
     });
     old.groups.iter().cloned().chain(created).collect()
@@ -209,7 +224,7 @@ fn users_after(
         left.map(|(name, owned)| (name.clone(), disabled(name, owned, observed))).collect();
     for user in &manifest.users {
         let created = journal.operations.iter().any(
-            |operation| matches!(&operation.step, Step::CreateUser { user: made } if made.name == user.name),
+            |operation| matches!(&operation.step, Step::Account(AccountStep::CreateUser(CreateUser { user: made })) if made.name == user.name),
         );
         let before = old.users.get(&user.name);
         let member = |group: &str| {
@@ -293,14 +308,14 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = Swapper::new(host);
     for operation in &journal.operations {
         let Facts::Slot { slot, original, .. } = &operation.facts else { continue };
-        if let Step::RemoveDirectory { path } = &operation.step {
+        if let Step::Path(PathStep::RemoveDirectory(RemoveDirectory { path })) = &operation.step {
             swapper.clear(slot)?;
             // Somebody put something into it at the last moment: then it stays.
             swapper.put_back(Places { path, slot })?;
         } else {
             swapper.clear(slot)?;
         }
-        if let (Step::Restore { .. }, Some(original)) = (&operation.step, original)
+        if let (Step::Path(PathStep::Restore(_)), Some(original)) = (&operation.step, original)
             && slots::is_original(original)
         {
             forget_original(host, original)?;

@@ -4,8 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
 use nixfleet_contract::manifest::{Unit, User};
-use nixfleet_contract::plan::Step;
 use nixfleet_contract::problem::Problem;
+use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
+use nixfleet_contract::step::commands::RunCommand;
+use nixfleet_contract::step::paths::{
+    ChangeAccess, CreateDirectory, CreateHome, Remove, RemoveDirectory, WriteFile, WriteLink,
+};
+use nixfleet_contract::step::units::UnitJob;
+use nixfleet_contract::step::{AccountStep, CommandStep, PathStep, ProfileStep, Step, UnitStep};
 use nixfleet_contract::values::{Owner, UnitName};
 
 use super::access;
@@ -78,14 +84,22 @@ impl AccountSteps<'_> {
     pub fn all(self, steps: &[Step]) -> Result<(), Problem> {
         for step in steps {
             match step {
-                Step::CreateGroup { name, gid } => accounts::create_group(self.host, name, *gid)?,
-                Step::CreateUser { user } => accounts::create_user(self.host, user)?,
-                Step::ModifyUser { user, unstated, .. } => {
+                Step::Account(AccountStep::CreateGroup(CreateGroup { name, gid })) => {
+                    accounts::create_group(self.host, name, *gid)?;
+                }
+                Step::Account(AccountStep::CreateUser(CreateUser { user })) => {
+                    accounts::create_user(self.host, user)?;
+                }
+                Step::Account(AccountStep::ModifyUser(ModifyUser { user, unstated, .. })) => {
                     let user = User { unstated: unstated.clone(), ..user.clone() };
                     self.change(&user.name, Some(&user), None)?;
                 }
-                Step::ReleaseUser { name, .. } => self.change(name, None, None)?,
-                Step::DisableUser { name, groups } => accounts::disable_user(self.host, name, groups)?,
+                Step::Account(AccountStep::ReleaseUser(ReleaseUser { name, .. })) => {
+                    self.change(name, None, None)?;
+                }
+                Step::Account(AccountStep::DisableUser(DisableUser { name, groups })) => {
+                    accounts::disable_user(self.host, name, groups)?;
+                }
                 _ => {}
             }
         }
@@ -175,51 +189,64 @@ impl<'a> Executor<'a> {
 
     fn one(&mut self, operation: &Operation) -> Result<(), Problem> {
         match (&operation.step, &operation.facts) {
-            (Step::CreateGroup { name, gid }, _) => accounts::create_group(self.host, name, *gid),
-            (Step::CreateUser { user }, _) => accounts::create_user(self.host, user),
-            (Step::ModifyUser { user, unstated, .. }, Facts::Account { before: Some(before) }) => {
+            (Step::Account(AccountStep::CreateGroup(CreateGroup { name, gid })), _) => {
+                accounts::create_group(self.host, name, *gid)
+            }
+            (Step::Account(AccountStep::CreateUser(CreateUser { user })), _) => {
+                accounts::create_user(self.host, user)
+            }
+            (
+                Step::Account(AccountStep::ModifyUser(ModifyUser { user, unstated, .. })),
+                Facts::Account { before: Some(before) },
+            ) => {
                 let user = User { unstated: unstated.clone(), ..user.clone() };
                 self.accounts().change(&user.name, Some(&user), Some(before))
             }
-            (Step::ReleaseUser { name, .. }, Facts::Account { before: Some(before) }) => {
-                self.accounts().change(name, None, Some(before))
+            (
+                Step::Account(AccountStep::ReleaseUser(ReleaseUser { name, .. })),
+                Facts::Account { before: Some(before) },
+            ) => self.accounts().change(name, None, Some(before)),
+            (Step::Account(AccountStep::DisableUser(DisableUser { name, groups })), _) => {
+                accounts::disable_user(self.host, name, groups)
             }
-            (Step::DisableUser { name, groups }, _) => accounts::disable_user(self.host, name, groups),
-            (Step::CreateHome { path, .. }, Facts::Slot { slot, .. }) => {
+            (Step::Path(PathStep::CreateHome(CreateHome { path, .. })), Facts::Slot { slot, .. }) => {
                 self.touch(path, slot);
                 self.swapper.bring_in(Places { path, slot }, None)
             }
             (
-                Step::WriteFile { path, .. }
-                | Step::WriteLink { path, .. }
-                | Step::ChangeAccess { path, .. }
-                | Step::CreateDirectory { path, .. }
-                | Step::Restore { path, .. },
+                Step::Path(
+                    PathStep::WriteFile(WriteFile { path, .. })
+                    | PathStep::WriteLink(WriteLink { path, .. })
+                    | PathStep::ChangeAccess(ChangeAccess { path, .. })
+                    | PathStep::CreateDirectory(CreateDirectory { path, .. })
+                    | PathStep::Restore(Remove { path, .. }),
+                ),
                 Facts::Slot { slot, replaced, .. },
             ) => {
                 self.touch(path, slot);
                 self.swapper.bring_in(Places { path, slot }, *replaced)
             }
-            (Step::Remove { path, .. }, Facts::Slot { slot, replaced, .. }) => {
+            (Step::Path(PathStep::Remove(Remove { path, .. })), Facts::Slot { slot, replaced, .. }) => {
                 self.touch(path, slot);
                 self.swapper.take_out(Places { path, slot }, *replaced)
             }
-            (Step::RemoveDirectory { path }, Facts::Slot { slot, .. }) => {
+            (Step::Path(PathStep::RemoveDirectory(RemoveDirectory { path })), Facts::Slot { slot, .. }) => {
                 self.touch(path, slot);
                 self.swapper.take_out_if_empty(Places { path, slot })
             }
-            (Step::ChangeAccess { path, after, .. }, before @ Facts::Access { .. }) => {
-                access::change(self.host, path, before, after)
-            }
-            (Step::DaemonReload, _) => {
+            (
+                Step::Path(PathStep::ChangeAccess(ChangeAccess { path, after, .. })),
+                before @ Facts::Access { .. },
+            ) => access::change(self.host, path, before, after),
+            (Step::Unit(UnitStep::DaemonReload), _) => {
                 self.sync()?;
                 self.systemd.map_or(Ok(()), Systemd::daemon_reload)
             }
-            (Step::SwitchProfile { .. }, _) => {
+            (Step::Profile(ProfileStep::SwitchProfile(_)), _) => {
                 self.sync()?;
                 profile::switch(self.host, &self.journal.after)
             }
-            (Step::RunCommand { command, paths }, _) => {
+            (Step::Command(CommandStep::RunCommand(RunCommand { command, paths })), _) => {
                 self.sync()?;
                 match (handlers::run(self.host, command, paths, handlers::LIMIT), self.may) {
                     (Err(problem), May::Stand) => {
@@ -273,10 +300,10 @@ pub fn wanted<'u>(units: &'u BTreeMap<UnitName, Unit>, unit: &UnitName) -> Optio
 #[must_use]
 pub const fn unit_job(step: &Step) -> Option<(Verb, &UnitName)> {
     match step {
-        Step::StopUnit { unit, .. } => Some((Verb::Stop, unit)),
-        Step::StartUnit { unit, .. } => Some((Verb::Start, unit)),
-        Step::RestartUnit { unit, .. } => Some((Verb::Restart, unit)),
-        Step::ReloadUnit { unit, .. } => Some((Verb::Reload, unit)),
+        Step::Unit(UnitStep::StopUnit(UnitJob { unit, .. })) => Some((Verb::Stop, unit)),
+        Step::Unit(UnitStep::StartUnit(UnitJob { unit, .. })) => Some((Verb::Start, unit)),
+        Step::Unit(UnitStep::RestartUnit(UnitJob { unit, .. })) => Some((Verb::Restart, unit)),
+        Step::Unit(UnitStep::ReloadUnit(UnitJob { unit, .. })) => Some((Verb::Reload, unit)),
         _ => None,
     }
 }

@@ -5,8 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nixfleet_contract::plan::{Step, Warning, command_line};
+use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::commands::{RunCommand, command_line};
+use nixfleet_contract::step::{CommandStep, Step};
 use nixfleet_contract::values::ManagedPath;
 
 use super::flush::flush;
@@ -90,14 +92,16 @@ pub struct Foreseen {
 #[must_use]
 pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
     let missing = |step: &Step| {
-        let Step::RunCommand { command, .. } = step else { return None };
+        let Step::Command(CommandStep::RunCommand(RunCommand { command, .. })) = step else { return None };
         programs::lacks(host, &target.manifest, &steps, command.first()?)
     };
     let missing: Vec<Option<String>> =
         steps.iter().map(|step| missing(step).filter(|_| host.is_machine())).collect();
     let mut foreseen = Foreseen::default();
     for (step, missing) in steps.into_iter().zip(missing) {
-        if let (Step::RunCommand { command, paths }, Some(why)) = (&step, missing) {
+        if let (Step::Command(CommandStep::RunCommand(RunCommand { command, paths })), Some(why)) =
+            (&step, missing)
+        {
             let mut declared = paths.iter().filter(|path| target.manifest.entries.contains_key(*path));
             let Some(path) = declared.next().filter(|_| target.number.is_none()) else {
                 let subject = paths.first().map(ToString::to_string).unwrap_or_default();

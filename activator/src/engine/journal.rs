@@ -6,8 +6,10 @@
 use std::collections::BTreeSet;
 
 use nixfleet_contract::holder::Holder;
-use nixfleet_contract::plan::{Generation, Step};
+use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::commands::RunCommand;
+use nixfleet_contract::step::{CommandStep, Step, UnitStep};
 use nixfleet_contract::values::{AbsPath, ManagedPath, UnitName};
 use serde::{Deserialize, Serialize};
 
@@ -221,7 +223,7 @@ impl Journal {
     /// The files for whose change commands are run.
     pub fn paths_of_commands(&self) -> impl Iterator<Item = &ManagedPath> {
         let paths = self.operations.iter().filter_map(|operation| match &operation.step {
-            Step::RunCommand { paths, .. } => Some(paths),
+            Step::Command(CommandStep::RunCommand(RunCommand { paths, .. })) => Some(paths),
             _ => None,
         });
         paths.flatten()
@@ -230,7 +232,7 @@ impl Journal {
     /// Whether systemd has to read its unit files again once the operations are undone.
     #[must_use]
     pub fn reloads_daemon(&self) -> bool {
-        self.operations.iter().any(|operation| operation.step == Step::DaemonReload)
+        self.operations.iter().any(|operation| operation.step == Step::Unit(UnitStep::DaemonReload))
     }
 }
 

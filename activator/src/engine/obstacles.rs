@@ -3,8 +3,9 @@
 
 use std::os::fd::AsFd as _;
 
-use nixfleet_contract::plan::Step;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::paths::{CreateDirectory, WriteFile};
+use nixfleet_contract::step::{PathStep, ProfileStep, Step};
 use rustix::fs::{AtFlags, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
@@ -32,8 +33,8 @@ pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
 /// Where the steps write besides to managed paths: account files, generations, roots of Nix.
 fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str> {
     let any = |is: fn(&Step) -> bool| steps.iter().any(is);
-    let accounts = any(Step::is_about_accounts);
-    let switches = any(|step| matches!(step, Step::SwitchProfile { .. }));
+    let accounts = any(|step| matches!(step, Step::Account(_)));
+    let switches = any(|step| matches!(step, Step::Profile(ProfileStep::SwitchProfile(_))));
     // Without Nix there are no roots, and none are made.
     let pins = !steps.is_empty() && host.path(profile::ROOTS).is_dir();
     let places = [(accounts, "/etc"), (switches, profile::DIRECTORY), (pins, profile::ROOTS)];
@@ -50,13 +51,14 @@ struct Looker<'h> {
 
 impl Looker<'_> {
     fn step(&mut self, step: &Step) {
-        let (Some(path), false) = (step.path(), matches!(step, Step::Own { .. } | Step::Release { .. }))
+        let (Some(path), false) =
+            (step.path(), matches!(step, Step::Path(PathStep::Own(_) | PathStep::Release(_))))
         else {
             return;
         };
         let Ok(Some(directory)) = self.walk.parent(path) else { return };
         let is_directory = || is_directory(directory, path.name());
-        let in_place = matches!(step, Step::ChangeAccess { .. }) && is_directory();
+        let in_place = matches!(step, Step::Path(PathStep::ChangeAccess(_))) && is_directory();
         let above = path.rsplit_once('/').map_or("", |(above, _)| above);
         if !in_place && self.directory != above {
             above.clone_into(&mut self.directory);
@@ -78,7 +80,7 @@ impl Looker<'_> {
             self.found.push(frozen(path));
         } else if attributes.contains(StatxAttributes::MOUNT_ROOT)
             && !in_place
-            && !matches!(step, Step::RemoveDirectory { .. })
+            && !matches!(step, Step::Path(PathStep::RemoveDirectory(_)))
         {
             self.found.push(mounted(path));
         }
@@ -136,9 +138,11 @@ fn is_directory(directory: Directory<'_>, name: &str) -> bool {
 const fn is_new(step: &Step) -> bool {
     matches!(
         step,
-        Step::CreateHome { .. }
-            | Step::CreateDirectory { before: None, .. }
-            | Step::WriteFile { before: None, .. }
+        Step::Path(
+            PathStep::CreateHome(_)
+                | PathStep::CreateDirectory(CreateDirectory { before: None, .. })
+                | PathStep::WriteFile(WriteFile { before: None, .. })
+        )
     )
 }
 

@@ -8,8 +8,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nixfleet_contract::manifest::{Access, User};
-use nixfleet_contract::plan::Step;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
+use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, CreateHome, WriteFile};
+use nixfleet_contract::step::{AccountStep, PathStep, Step};
 use nixfleet_contract::values::Owner;
 use rustix::fs::{Mode as Bits, OFlags};
 
@@ -89,8 +91,12 @@ impl Coming {
         let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
         for operation in &journal.operations {
             match &operation.step {
-                Step::CreateUser { user } => users.insert(user.name.to_string()),
-                Step::CreateGroup { name, .. } => groups.insert(name.to_string()),
+                Step::Account(AccountStep::CreateUser(CreateUser { user })) => {
+                    users.insert(user.name.to_string())
+                }
+                Step::Account(AccountStep::CreateGroup(CreateGroup { name, .. })) => {
+                    groups.insert(name.to_string())
+                }
                 _ => false,
             };
         }
@@ -130,18 +136,22 @@ pub fn give(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
 /// # Errors
 /// [`Code::PlanOutdated`] or [`Code::HostFile`].
 pub fn check(host: &Host, journal: &Journal) -> Result<(), Problem> {
-    if !journal.operations.iter().any(|operation| operation.step.is_about_accounts()) {
+    if !journal.operations.iter().any(|operation| matches!(operation.step, Step::Account(_))) {
         return Ok(());
     }
     let accounts = Accounts::read(host)?;
     let changed = journal.operations.iter().find_map(|operation| {
         let (name, same) = match (&operation.step, &operation.facts) {
-            (Step::CreateGroup { name, .. }, _) => (&**name, !accounts.groups.contains_key(&**name)),
+            (Step::Account(AccountStep::CreateGroup(CreateGroup { name, .. })), _) => {
+                (&**name, !accounts.groups.contains_key(&**name))
+            }
             (
-                Step::CreateUser { user: User { name, .. } }
-                | Step::ModifyUser { user: User { name, .. }, .. }
-                | Step::ReleaseUser { name, .. }
-                | Step::DisableUser { name, .. },
+                Step::Account(
+                    AccountStep::CreateUser(CreateUser { user: User { name, .. } })
+                    | AccountStep::ModifyUser(ModifyUser { user: User { name, .. }, .. })
+                    | AccountStep::ReleaseUser(ReleaseUser { name, .. })
+                    | AccountStep::DisableUser(DisableUser { name, .. }),
+                ),
                 Facts::Account { before },
             ) => (&**name, accounts.users.get(&**name) == before.as_ref()),
             _ => return None,
@@ -198,12 +208,15 @@ impl<'j> Waiting<'j> {
     fn of(operation: &'j Operation) -> Option<Self> {
         let Facts::Slot { slot, staged, .. } = &operation.facts else { return None };
         let access = match &operation.step {
-            Step::WriteFile { after, .. } => &after.access,
-            Step::ChangeAccess { after, .. } => after,
-            Step::CreateDirectory { access, .. } | Step::CreateHome { access, .. } => access,
+            Step::Path(PathStep::WriteFile(WriteFile { after, .. })) => &after.access,
+            Step::Path(PathStep::ChangeAccess(ChangeAccess { after, .. })) => after,
+            Step::Path(
+                PathStep::CreateDirectory(CreateDirectory { access, .. })
+                | PathStep::CreateHome(CreateHome { access, .. }),
+            ) => access,
             _ => return None,
         };
-        let is_home = matches!(operation.step, Step::CreateHome { .. });
+        let is_home = matches!(operation.step, Step::Path(PathStep::CreateHome(_)));
         Some(Self { slot, inode: (*staged)?, access, is_home })
     }
 

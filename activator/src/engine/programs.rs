@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use nixfleet_contract::manifest::{Entry, Manifest, UserField};
-use nixfleet_contract::plan::{Step, Warning};
+use nixfleet_contract::plan::Warning;
+use nixfleet_contract::step::accounts::{CreateUser, ModifyUser};
+use nixfleet_contract::step::{AccountStep, PathStep, Step};
 
 use crate::host::{Host, profile};
 
@@ -13,8 +15,14 @@ use crate::host::{Host, profile};
 #[must_use]
 pub fn missing_shells(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<Warning> {
     let warning = |step: &Step| {
-        let (Step::CreateUser { user } | Step::ModifyUser { user, .. }) = step else { return None };
-        let is_asked_for = matches!(step, Step::CreateUser { .. }) || user.states(UserField::Shell);
+        let Step::Account(
+            AccountStep::CreateUser(CreateUser { user }) | AccountStep::ModifyUser(ModifyUser { user, .. }),
+        ) = step
+        else {
+            return None;
+        };
+        let is_asked_for =
+            matches!(step, Step::Account(AccountStep::CreateUser(_))) || user.states(UserField::Shell);
         let why = lacks(host, manifest, steps, &user.shell).filter(|_| is_asked_for)?;
         let what = format!("nobody could log in as {}, since there is no such shell: {why}", user.name);
         Some(Warning { subject: user.name.to_string(), what })
@@ -30,7 +38,7 @@ pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) ->
         return None;
     }
     let goes = |step: &Step| {
-        matches!(step, Step::Remove { .. }) && step.path().is_some_and(|path| **path == *program)
+        matches!(step, Step::Path(PathStep::Remove(_))) && step.path().is_some_and(|path| **path == *program)
     };
     match manifest.entries.iter().find(|(path, _)| ***path == *program).map(|(_, entry)| entry) {
         Some(Entry::File(file)) if file.access.mode.bits() & 0o111 != 0 => None,

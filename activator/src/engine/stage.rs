@@ -10,8 +10,11 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use nixfleet_contract::manifest::{Entry, FileEntry};
-use nixfleet_contract::plan::Step;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::paths::{
+    ChangeAccess, CreateDirectory, CreateHome, Own, Remove, WriteFile, WriteLink,
+};
+use nixfleet_contract::step::{PathStep, Step};
 use nixfleet_contract::values::ManagedPath;
 use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags};
 use sha2::{Digest as _, Sha256};
@@ -69,7 +72,8 @@ impl Stager<'_> {
             self.make_directory(kept)?;
             let Some(from) = self.sources.parent(path)? else { return Ok(()) };
             let Some(to) = self.slots.parent(kept)? else { return Ok(()) };
-            let keep = if matches!(operation.step, Step::Own { .. }) { keep::copy } else { keep::keep };
+            let keep =
+                if matches!(operation.step, Step::Path(PathStep::Own(_))) { keep::copy } else { keep::keep };
             keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
             // By its name it may be another file than the one that was looked at.
             if let Facts::Slot { replaced, .. } = &operation.facts
@@ -91,7 +95,10 @@ impl Stager<'_> {
         let name = name_of(&slot);
         let failed = |error: io::Error| host_file("stage the new content", &*slot, &error);
         match &operation.step {
-            Step::WriteFile { path, .. } | Step::ChangeAccess { path, .. } => {
+            Step::Path(
+                PathStep::WriteFile(WriteFile { path, .. })
+                | PathStep::ChangeAccess(ChangeAccess { path, .. }),
+            ) => {
                 let Some(Entry::File(file)) = self.target.manifest.entries.get(path) else { return Ok(()) };
                 let staged = disk::open(directory.fd, name, Opening::New).map_err(failed)?;
                 disk::drop_lists(&staged).map_err(|errno| failed(errno.into()))?;
@@ -101,16 +108,16 @@ impl Stager<'_> {
                     disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
                 }
             }
-            Step::WriteLink { target, .. } => {
+            Step::Path(PathStep::WriteLink(WriteLink { target, .. })) => {
                 disk::symlink(Path::new(&**target), directory.fd, name)
                     .map_err(|errno| failed(errno.into()))?;
             }
-            Step::CreateDirectory { access, .. } => {
+            Step::Path(PathStep::CreateDirectory(CreateDirectory { access, .. })) => {
                 let staged = create_directory(directory, name).map_err(failed)?;
                 self.owners.take(&staged, access, failed)?;
                 disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
             }
-            Step::CreateHome { path, access } => {
+            Step::Path(PathStep::CreateHome(CreateHome { path, access })) => {
                 let staged = create_directory(directory, name).map_err(failed)?;
                 let entries = &self.target.manifest.entries;
                 let is_managed = |inside: &str| {
@@ -122,7 +129,7 @@ impl Stager<'_> {
                 home::fill(self.host, path, &staged, &is_managed).map_err(failed)?;
                 self.owners.take_home(&staged, access, failed)?;
             }
-            Step::Restore { .. } => {
+            Step::Path(PathStep::Restore(_)) => {
                 let Some(original) = original else { return Ok(()) };
                 let from = self.sources.parent(original)?.ok_or_else(|| lost(original))?;
                 keep::keep(from, name_of(original), directory, name).map_err(failed)?;
@@ -153,12 +160,14 @@ impl Stager<'_> {
 
 const fn path_of(step: &Step) -> Option<&ManagedPath> {
     match step {
-        Step::CreateDirectory { path, .. }
-        | Step::WriteFile { path, .. }
-        | Step::WriteLink { path, .. }
-        | Step::Remove { path, .. }
-        | Step::Restore { path, .. }
-        | Step::Own { path, .. } => Some(path),
+        Step::Path(
+            PathStep::CreateDirectory(CreateDirectory { path, .. })
+            | PathStep::WriteFile(WriteFile { path, .. })
+            | PathStep::WriteLink(WriteLink { path, .. })
+            | PathStep::Remove(Remove { path, .. })
+            | PathStep::Restore(Remove { path, .. })
+            | PathStep::Own(Own { path, .. }),
+        ) => Some(path),
         _ => None,
     }
 }

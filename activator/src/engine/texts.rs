@@ -5,7 +5,8 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use nixfleet_contract::manifest::Entry;
-use nixfleet_contract::plan::{FileView, Plan, Step};
+use nixfleet_contract::plan::{FileView, Plan};
+use nixfleet_contract::step::{PathStep, Step};
 use nixfleet_contract::values::ManagedPath;
 use rustix::fs::{Mode, OFlags};
 
@@ -36,7 +37,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn step(&mut self, step: &mut Step) {
         let Some(path) = step.path().cloned() else { return };
-        let is_compared = !matches!(step, Step::WriteLink { .. } | Step::CreateDirectory { .. });
+        let is_compared = !matches!(step, Step::Path(PathStep::WriteLink(_) | PathStep::CreateDirectory(_)));
         let (before, after) = step.views_mut();
         let (mut before, mut after) = (before, after);
         for view in before.iter_mut().chain(&mut after) {

@@ -7,8 +7,11 @@ use std::io;
 use std::time::Instant;
 
 use nixfleet_contract::manifest::User;
-use nixfleet_contract::plan::{Step, command_line};
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
+use nixfleet_contract::step::commands::{RunCommand, command_line};
+use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory};
+use nixfleet_contract::step::{AccountStep, CommandStep, PathStep, ProfileStep, Step};
 use nixfleet_contract::values::ManagedPath;
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -73,9 +76,10 @@ pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<Vec<String
 fn became_directories(journal: &Journal) -> BTreeMap<&str, u64> {
     let became =
         journal.operations.iter().filter_map(|operation| match (&operation.step, &operation.facts) {
-            (Step::CreateDirectory { path, .. }, Facts::Slot { staged, replaced: Some(_), .. }) => {
-                Some((&**path, (*staged)?))
-            }
+            (
+                Step::Path(PathStep::CreateDirectory(CreateDirectory { path, .. })),
+                Facts::Slot { staged, replaced: Some(_), .. },
+            ) => Some((&**path, (*staged)?)),
             _ => None,
         });
     became.collect()
@@ -121,8 +125,10 @@ impl Undoer<'_> {
     fn commands(&mut self) {
         let mut back: BTreeMap<&[String], BTreeSet<ManagedPath>> = BTreeMap::new();
         for operation in &self.journal.operations {
-            if let (Step::RunCommand { paths, .. }, Facts::Command { back: commands }) =
-                (&operation.step, &operation.facts)
+            if let (
+                Step::Command(CommandStep::RunCommand(RunCommand { paths, .. })),
+                Facts::Command { back: commands },
+            ) = (&operation.step, &operation.facts)
             {
                 for command in commands {
                     back.entry(command).or_default().extend(paths.iter().cloned());
@@ -147,13 +153,18 @@ impl Undoer<'_> {
     fn one(&mut self, operation: &Operation, swapping: bool) -> Result<(), Problem> {
         let begun = self.journal.has_touched();
         match (&operation.step, &operation.facts) {
-            (Step::CreateUser { user }, Facts::Account { before: None }) if begun => {
+            (
+                Step::Account(AccountStep::CreateUser(CreateUser { user })),
+                Facts::Account { before: None },
+            ) if begun => {
                 accounts::disable_user(self.host, &user.name, &user.extra_groups.iter().cloned().collect())
             }
             (
-                Step::ModifyUser { user: User { name, .. }, .. }
-                | Step::ReleaseUser { name, .. }
-                | Step::DisableUser { name, .. },
+                Step::Account(
+                    AccountStep::ModifyUser(ModifyUser { user: User { name, .. }, .. })
+                    | AccountStep::ReleaseUser(ReleaseUser { name, .. })
+                    | AccountStep::DisableUser(DisableUser { name, .. }),
+                ),
                 Facts::Account { before },
             ) if begun => {
                 let accounts = Accounts::read(self.host)?;
@@ -165,11 +176,14 @@ impl Undoer<'_> {
                 }
             }
             (_, Facts::Slot { slot, staged, .. }) if swapping => self.slot(&operation.step, slot, *staged),
-            (Step::ChangeAccess { path, .. }, before @ Facts::Access { .. }) if swapping => {
+            (
+                Step::Path(PathStep::ChangeAccess(ChangeAccess { path, .. })),
+                before @ Facts::Access { .. },
+            ) if swapping => {
                 self.notes.extend(access::give_back(self.host, path, before)?);
                 Ok(())
             }
-            (Step::SwitchProfile { .. }, Facts::Profile { begun }) if swapping => {
+            (Step::Profile(ProfileStep::SwitchProfile(_)), Facts::Profile { begun }) if swapping => {
                 profile::switch_back(self.host, self.journal.before.as_ref(), *begun)
             }
             _ => Ok(()),
@@ -186,10 +200,12 @@ impl Undoer<'_> {
             self.touched.insert(path.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned());
         }
         let Some(staged) = staged else { return self.swapper.put_back(places) };
-        if matches!(step, Step::CreateHome { .. }) {
+        if matches!(step, Step::Path(PathStep::CreateHome(_))) {
             return self.swapper.take_home(self.host, places, staged);
         }
-        if matches!(step, Step::CreateDirectory { .. }) && !self.swapper.remove_created(places, staged)? {
+        if matches!(step, Step::Path(PathStep::CreateDirectory(_)))
+            && !self.swapper.remove_created(places, staged)?
+        {
             return Ok(());
         }
         self.swapper.bring_back(places, staged)
@@ -219,12 +235,16 @@ fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let before = state.clone();
     for operation in &journal.operations {
         match &operation.step {
-            Step::CreateUser { user } if accounts.users.contains_key(&*user.name) => {
+            Step::Account(AccountStep::CreateUser(CreateUser { user }))
+                if accounts.users.contains_key(&*user.name) =>
+            {
                 let uid = accounts.users.get(&*user.name).map(|account| account.uid);
                 let owned = state.users.entry(user.name.clone()).or_default();
                 *owned = OwnedUser { created: true, uid, disabled: true, ..OwnedUser::default() };
             }
-            Step::CreateGroup { name, .. } if accounts.groups.contains_key(&**name) => {
+            Step::Account(AccountStep::CreateGroup(CreateGroup { name, .. }))
+                if accounts.groups.contains_key(&**name) =>
+            {
                 state.groups.insert(name.clone());
             }
             _ => {}
@@ -239,7 +259,7 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = Swapper::new(host);
     for operation in &journal.operations {
         if let Facts::Slot { slot, staged, .. } = &operation.facts {
-            let is_home = matches!(operation.step, Step::CreateHome { .. });
+            let is_home = matches!(operation.step, Step::Path(PathStep::CreateHome(_)));
             let never_swapped = journal.phase != Phase::Swapping;
             if is_home && never_swapped {
                 swapper.clear_home(slot)?;

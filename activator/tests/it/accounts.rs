@@ -35,10 +35,10 @@ fn a_user_is_created_changed_disabled_and_enabled_again_under_the_same_id() {
     let one = room.closure("1", &lists);
     expect![[r#"
         web-1: no generation → /1/out
-          create group web
-          create user web, in adm
-          create directory /srv 0750 web:web
-          switch the profile: generation none → 1
+          + group web (id 991)
+          + system user web (id 990), groups web, adm, home /var/lib/web, shell /bin/sh
+          + /srv/  0750 web:web
+          ~ generation none → 1
     "#]]
     .assert_eq(&room.plan_text(&one));
     room.applied(&one, "ok");
@@ -49,9 +49,9 @@ fn a_user_is_created_changed_disabled_and_enabled_again_under_the_same_id() {
     let two = room.closure("2", &json!({ "users": [with(user("web"), "shell", "/bin/bash")] }));
     expect![[r#"
         web-1: generation 1 → /2/out
-          modify user web: shell: /bin/sh → /bin/bash, groups: adm → none
-          remove directory /srv if it is empty
-          switch the profile: generation 1 → 2
+          ~ user web: shell: /bin/sh → /bin/bash, groups: adm → none
+          - /srv/  unless it holds something
+          ~ generation 1 → 2
     "#]]
     .assert_eq(&room.plan_text(&two));
     room.applied(&two, "ok");
@@ -60,8 +60,8 @@ fn a_user_is_created_changed_disabled_and_enabled_again_under_the_same_id() {
     let three = room.closure("3", &json!({}));
     expect![[r#"
         web-1: generation 2 → /3/out
-          switch the profile: generation 2 → 3
-          disable user web
+          ~ generation 2 → 3
+          - user web is locked; the account and its id stay
     "#]]
     .assert_eq(&room.plan_text(&three));
     room.applied(&three, "ok");
@@ -76,9 +76,9 @@ fn a_user_is_created_changed_disabled_and_enabled_again_under_the_same_id() {
 
     expect![[r#"
         web-1: generation 3 → /1/out
-          modify user web: shell: /usr/sbin/nologin → /bin/sh, groups: none → adm, disabled: yes → no
-          create directory /srv 0750 web:web
-          switch the profile: generation 3 → 4
+          ~ user web: shell: /usr/sbin/nologin → /bin/sh, groups: none → adm, disabled: yes → no
+          + /srv/  0750 web:web
+          ~ generation 3 → 4
     "#]]
     .assert_eq(&room.plan_text(&one));
     room.applied(&one, "ok");
@@ -166,8 +166,8 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
     let one = room.closure("1", &stated(&all, &["sudo", "wheel", "Debian-exim"]));
     expect![[r#"
         web-1: no generation → /1/out
-          modify user ada.l: group: users → adm, home: /home/ada → /srv/ada, shell: /bin/zsh → /bin/sh, description: by hand → Ada, groups: wheel → Debian-exim,sudo,wheel
-          switch the profile: generation none → 1
+          ~ user ada.l: group: users → adm, home: /home/ada → /srv/ada, shell: /bin/zsh → /bin/sh, description: by hand → Ada, groups: wheel → Debian-exim,sudo,wheel
+          ~ generation none → 1
     "#]]
     .assert_eq(&room.plan_text(&one));
     room.applied(&one, "ok");
@@ -184,8 +184,8 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
     let two = room.closure("2", &stated(&[("shell", json!("/bin/bash")), all[3].clone()], &["Debian-exim"]));
     expect![[r#"
         web-1: generation 1 → /2/out
-          modify user ada.l: group: adm → users, home: /srv/ada → /home/ada, shell: /bin/sh → /bin/bash, groups: Debian-exim,sudo,wheel → Debian-exim,wheel
-          switch the profile: generation 1 → 2
+          ~ user ada.l: group: adm → users, home: /srv/ada → /home/ada, shell: /bin/sh → /bin/bash, groups: Debian-exim,sudo,wheel → Debian-exim,wheel
+          ~ generation 1 → 2
     "#]]
     .assert_eq(&room.plan_text(&two));
     room.applied(&two, "ok");
@@ -195,8 +195,8 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
     let three = room.closure("3", &json!({}));
     expect![[r#"
         web-1: generation 2 → /3/out
-          switch the profile: generation 2 → 3
-          release user ada.l: shell: /bin/bash → /bin/zsh, description: Ada → by hand, groups: Debian-exim,wheel → wheel
+          ~ generation 2 → 3
+          ~ user ada.l: shell: /bin/bash → /bin/zsh, description: Ada → by hand, groups: Debian-exim,wheel → wheel  as it was before management
     "#]]
     .assert_eq(&room.plan_text(&three));
     room.applied(&three, "ok");
@@ -256,8 +256,8 @@ fn what_kept_a_user_out_before_it_was_disabled_still_does_when_it_comes_back() {
     let two = room.closure("2", &json!({}));
     expect![[r#"
         web-1: generation 1 → /2/out
-          switch the profile: generation 1 → 2
-          disable user web, taken out of adm
+          ~ generation 1 → 2
+          - user web is locked and leaves adm; the account and its id stay
     "#]]
     .assert_eq(&room.plan_text(&two));
     room.applied(&two, "ok");
@@ -265,8 +265,8 @@ fn what_kept_a_user_out_before_it_was_disabled_still_does_when_it_comes_back() {
     assert!(account(&room, "web").ends_with("/usr/sbin/nologin | password !$y$secret expires 1"));
     expect![[r#"
         web-1: generation 2 → /1/out
-          modify user web: shell: /usr/sbin/nologin → /bin/sh, groups: none → adm, disabled: yes → no (its day of expiry comes back, its password stays locked, as before)
-          switch the profile: generation 2 → 3
+          ~ user web: shell: /usr/sbin/nologin → /bin/sh, groups: none → adm, disabled: yes → no (its day of expiry comes back, its password stays locked, as before)
+          ~ generation 2 → 3
     "#]]
     .assert_eq(&room.plan_text(&one));
     room.applied(&one, "ok");

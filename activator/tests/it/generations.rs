@@ -101,18 +101,18 @@ fn three_generations_create_change_and_remove() {
     expect![[r#"
         web-1: no generation → /1/out
           package + hello 1.0
-          create directory /etc/systemd 0755 root:root
-          create directory /etc/systemd/system 0755 root:root
-          create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
-          create directory /etc/web 0755 root:root
-          create directory /var/lib/web 0750 root:root
-          link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
-          create /etc/systemd/system/web.service 0644 root:root, 67 bytes
-          create /etc/web/old.conf 0644 root:root, 4 bytes
-          create /etc/web/web.conf 0644 root:root, 10 bytes
-          reload systemd's unit files
-          switch the profile: generation none → 1
-          start web.service: newly enabled
+          + /etc/systemd/  0755 root:root, needed by what stands in it
+          + /etc/systemd/system/  0755 root:root, needed by what stands in it
+          + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by what stands in it
+          + /etc/web/  0755 root:root, needed by what stands in it
+          + /var/lib/web/  0750 root:root
+          + /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
+          + /etc/systemd/system/web.service  0644 root:root
+          + /etc/web/old.conf  0644 root:root
+          + /etc/web/web.conf  0644 root:root
+          ~ reload  systemd's unit files
+          ~ generation none → 1
+          + start   web.service  newly enabled
     "#]]
     .assert_eq(&room.plan_text(&one));
     assert_eq!(room.tree("/etc"), before, "a plan changes nothing");
@@ -126,12 +126,12 @@ fn three_generations_create_change_and_remove() {
     expect![[r#"
         web-1: generation 1 → /2/out
           package ~ hello 1.0 → 2.0
-          change /var/lib/web 0750 root:root → 0700 root:root
-          create /etc/web/new.conf 0644 root:root, 4 bytes
-          replace /etc/web/web.conf 0600 root:root, 12 bytes
-          remove /etc/web/old.conf
-          switch the profile: generation 1 → 2
-          restart web.service: /etc/web/web.conf changed
+          ~ /var/lib/web  mode 0750 → 0700
+          + /etc/web/new.conf  0644 root:root
+          ~ /etc/web/web.conf  mode 0644 → 0600
+          - /etc/web/old.conf
+          ~ generation 1 → 2
+          ~ restart web.service  /etc/web/web.conf changed
     "#]]
     .assert_eq(&room.plan_text(&two));
     room.applied(&two, "ok");
@@ -142,18 +142,18 @@ fn three_generations_create_change_and_remove() {
     expect![[r#"
         web-1: generation 2 → /3/out
           package - hello 2.0
-          stop web.service: no longer managed
-          remove /etc/systemd/system/multi-user.target.wants/web.service
-          remove /etc/systemd/system/web.service
-          remove /etc/web/new.conf
-          remove /etc/web/web.conf
-          remove directory /var/lib/web if it is empty
-          remove directory /etc/web if it is empty
-          remove directory /etc/systemd/system/multi-user.target.wants if it is empty
-          remove directory /etc/systemd/system if it is empty
-          remove directory /etc/systemd if it is empty
-          reload systemd's unit files
-          switch the profile: generation 2 → 3
+          - stop    web.service  no longer managed
+          - /etc/systemd/system/multi-user.target.wants/web.service  a link to ../web.service
+          - /etc/systemd/system/web.service
+          - /etc/web/new.conf
+          - /etc/web/web.conf
+          - /var/lib/web/  unless it holds something
+          - /etc/web/  unless it holds something
+          - /etc/systemd/system/multi-user.target.wants/  unless it holds something
+          - /etc/systemd/system/  unless it holds something
+          - /etc/systemd/  unless it holds something
+          ~ reload  systemd's unit files
+          ~ generation 2 → 3
     "#]]
     .assert_eq(&room.plan_text(&three));
     room.applied(&three, "ok");
@@ -201,11 +201,11 @@ fn what_stood_there_before_comes_back_byte_for_byte() {
     );
     expect![[r#"
         web-1: no generation → /1/out
-          change /srv 0711 root:root → 0755 root:root
-          own /etc/issue, which is as wanted already
-          replace /etc/motd 0644 root:root, 8 bytes, the original is kept
-          replace /etc/resolv.conf 0644 root:root, 19 bytes, the original is kept
-          switch the profile: generation none → 1
+          ~ /srv  mode 0711 → 0755
+          = /etc/issue  is as wanted already; managed from now on
+          ~ /etc/motd  mode 0600 → 0644  what stands there is kept, and comes back when management ends
+          ~ /etc/resolv.conf  link to ../run/resolv.conf → file 0644 root:root  what stands there is kept, and comes back when management ends
+          ~ generation none → 1
     "#]]
     .assert_eq(&room.plan_text(&one));
     room.applied(&one, "ok");
@@ -246,8 +246,8 @@ fn a_conflict_is_refused_with_the_line_to_add() {
     let before = room.tree("/");
     expect![[r#"
         web-1: no generation → /1/out
-          create /etc/owner 0644 nobody-here:root, 0 bytes
-          switch the profile: generation none → 1
+          + /etc/owner  0644 nobody-here:root
+          ~ generation none → 1
         [NF-402] The path should become a file or link, but cannot
           where: /etc/dir
           why: a directory stands there
@@ -285,11 +285,11 @@ fn a_hand_edit_is_shown_and_kept() {
     fs::remove_file(room.path("/etc/systemd/system/multi-user.target.wants/web.service")).unwrap();
     expect![[r#"
         web-1: generation 1 → /1/out
-          link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
-          change /etc/web/old.conf 0600 root:root → 0644 root:root
-          replace /etc/web/web.conf 0644 root:root, 10 bytes, a copy is kept
-          reload systemd's unit files
-          restart web.service: /etc/web/web.conf changed
+          + /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
+          ~ /etc/web/old.conf  mode 0600 → 0644
+          ~ /etc/web/web.conf  edited by hand: a copy is kept
+          ~ reload  systemd's unit files
+          ~ restart web.service  /etc/web/web.conf changed
           drift /etc/systemd/system/multi-user.target.wants/web.service: missing
           drift /etc/web/old.conf: mode 0644 → 0600
           drift /etc/web/web.conf: content edited

@@ -46,12 +46,12 @@ fn a_home_is_made_like_that_of_any_new_user_and_made_again_when_it_is_gone() {
     let one = room.closure("1", &lists(&json!([ada()]), &[("files", json!([rc]))]));
     expect![[r#"
         web-1: no generation → /1/out
-          create group ada
-          create user ada
-          create directory /home 0755 root:root
-          create home /home/ada 0750 ada:ada
-          create /home/ada/.profile 0644 ada:ada, 8 bytes
-          switch the profile: generation none → 1
+          + group ada (id 1501)
+          + user ada (id 1500), group ada, home /home/ada, shell /bin/sh
+          + /home/  0755 root:root, needed by what stands in it
+          + /home/ada/  0750 ada:ada  home, with what every new one gets
+          + /home/ada/.profile  0644 ada:ada
+          ~ generation none → 1
     "#]]
     .assert_eq(&room.plan_text(&one));
     room.applied(&one, "ok");

@@ -34,8 +34,8 @@ fn a_manifest_made_by_hand_brings_no_new_one() {
     let before = room.read("/etc/group");
     expect![[r#"
         web-1: no generation → /1/out
-          create /etc/free 0644 root:root, 5 bytes
-          switch the profile: generation none → 1
+          + /etc/free  0644 root:root
+          ~ generation none → 1
         [NF-203] /etc/alternatives cannot be managed
           where: /etc/alternatives
           why: only update-alternatives may write there: it keeps the links together with its records of them
@@ -79,9 +79,9 @@ fn a_generation_from_before_the_rule_can_be_read_let_go_and_returned_to() {
 
     expect![[r#"
         web-1: generation 1 → /2/out
-          restore the original of /etc/ld.so.cache
-          release /etc/machine-id: only tools may write it, so it stays as it is
-          switch the profile: generation 1 → 2
+          ~ /etc/ld.so.cache  what stood there before management comes back
+          = /etc/machine-id  left alone: only tools may write it, so it stays as it is
+          ~ generation 1 → 2
     "#]]
     .assert_eq(&room.plan_text(&two));
     room.applied(&two, "ok");

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
-use nixfleet_contract::manifest::{Access, Package};
-use nixfleet_contract::plan::{FileView, Keep, Plan, Step, command_line, why_it_runs};
+use nixfleet_contract::manifest::Package;
+use nixfleet_contract::plan::{FileView, Plan};
+use nixfleet_contract::step::paths::{Remove, WriteFile};
+use nixfleet_contract::step::profile::SwitchProfile;
+use nixfleet_contract::step::{Line, PathStep, ProfileStep, Sign, Step, Tone};
 use sha2::{Digest, Sha256};
 
 use super::diff::diff;
@@ -99,7 +102,7 @@ fn heading(group: &Group) -> String {
 /// Where the profile goes, if it does: from a generation, if there is one, to another.
 fn switch(plan: &Plan) -> Option<(Option<u64>, u64)> {
     plan.steps.iter().find_map(|step| match step {
-        Step::SwitchProfile { from, to } => Some((*from, *to)),
+        Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { from, to })) => Some((*from, *to)),
         _ => None,
     })
 }
@@ -165,31 +168,19 @@ fn body(plan: &Plan, verbose: bool) -> String {
 }
 
 pub const fn is_account(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::CreateGroup { .. }
-            | Step::CreateUser { .. }
-            | Step::ModifyUser { .. }
-            | Step::ReleaseUser { .. }
-            | Step::DisableUser { .. }
-            | Step::CreateHome { .. }
-    )
+    matches!(step, Step::Account(_) | Step::Path(PathStep::CreateHome(_)))
 }
 
 pub const fn is_unit(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::StopUnit { .. } | Step::RestartUnit { .. } | Step::ReloadUnit { .. } | Step::StartUnit { .. }
-    )
+    matches!(step, Step::Unit(unit) if unit.unit().is_some())
 }
 
 const fn is_command(step: &Step) -> bool {
-    matches!(step, Step::RunCommand { .. })
+    matches!(step, Step::Command(_))
 }
 
 const fn is_path(step: &Step) -> bool {
-    let is_another = is_account(step) || is_command(step) || is_unit(step);
-    !is_another && !matches!(step, Step::DaemonReload | Step::SwitchProfile { .. })
+    matches!(step, Step::Path(_)) && !is_account(step)
 }
 
 fn packages(plan: &Plan) -> Vec<String> {
@@ -221,195 +212,62 @@ fn change(text: impl std::fmt::Display) -> String {
 
 /// A step as one line, or as one line and a diff.
 fn lines(step: &Step, verbose: bool) -> Vec<String> {
-    let line = match step {
-        Step::WriteFile { path, before, after, keep } => {
-            return file(path, before.as_ref(), Some(after), *keep, verbose);
+    let head = line(&step.line());
+    let diff = match step {
+        Step::Path(PathStep::WriteFile(WriteFile { before, after, .. })) => {
+            content(before.as_ref(), Some(after), verbose)
         }
-        Step::Remove { path, before, keep } => {
-            let mut lines = file(path, before.as_ref(), None, *keep, verbose);
-            lines.truncate(if verbose { usize::MAX } else { 1 });
-            return lines;
+        Step::Path(PathStep::Remove(Remove { before, .. })) if verbose => {
+            content(before.as_ref(), None, verbose)
         }
-        Step::CreateGroup { name, gid } => come(format!("group {name}{}", id(*gid))),
-        Step::CreateUser { user } => {
-            let kind = if user.system { "system user" } else { "user" };
-            let groups = user.extra_groups.iter().map(|group| format!(", {group}"));
-            let groups: Vec<String> = std::iter::once(user.group.to_string()).chain(groups).collect();
-            come(format!(
-                "{kind} {}{}, group{} {}, home {}, shell {}",
-                user.name,
-                id(user.uid),
-                if user.extra_groups.is_empty() { "" } else { "s" },
-                groups.concat(),
-                one_line(&user.home),
-                one_line(&user.shell)
-            ))
-        }
-        Step::ModifyUser { user, changes, .. } => {
-            change(format!("user {}: {}", user.name, one_line(&changes.join(", "))))
-        }
-        Step::ReleaseUser { name, changes } => {
-            let why = paint(DIM, "  as it was before management");
-            change(format!("user {name}: {}{why}", one_line(&changes.join(", "))))
-        }
-        Step::DisableUser { name, groups } => {
-            let groups: Vec<&str> = groups.iter().map(|group| &**group).collect();
-            let left =
-                if groups.is_empty() { String::new() } else { format!(" and leaves {}", groups.join(", ")) };
-            go(format!("user {name} is locked{left}; the account and its id stay"))
-        }
-        Step::CreateHome { path, access } => {
-            let what = paint(DIM, "  home, with what every new one gets");
-            come(format!("{}/  {}{what}", one_line(path), shown(access)))
-        }
-        Step::CreateDirectory { path, access, implicit, before, keep } => {
-            let why = if *implicit { ", needed by what stands in it" } else { "" };
-            let (path, kept) = (one_line(path), kept(*keep, before.as_ref()));
-            let line = format!("{path}/  {}{}{kept}", shown(access), paint(DIM, why));
-            match before {
-                Some(view) => change(format!("{line}  was {}", thing(view))),
-                None => come(line),
-            }
-        }
-        Step::WriteLink { path, before, replaced, target, keep } => {
-            let line = format!("{} → {}", one_line(path), one_line(target));
-            let kept = kept(*keep, replaced.as_ref());
-            match (before, replaced) {
-                (Some(before), _) => change(format!("{line}  was {}{kept}", one_line(before))),
-                (None, Some(view)) => change(format!("{line}  was {}{kept}", thing(view))),
-                (None, None) => come(format!("{line}{kept}")),
-            }
-        }
-        Step::ChangeAccess { path, before, after } => {
-            change(format!("{}  {}", one_line(path), access_change(before, after)))
-        }
-        Step::Own { path, .. } => {
-            let why = paint(DIM, "is as wanted already; managed from now on");
-            format!("{} {}  {why}", paint(DIM, "="), one_line(path))
-        }
-        Step::Restore { path, before, keep } => {
-            let kept = kept(*keep, before.as_ref());
-            change(format!("{}  what stood there before management comes back{kept}", one_line(path)))
-        }
-        Step::RemoveDirectory { path } => {
-            go(format!("{}/  {}", one_line(path), paint(DIM, "unless it holds something")))
-        }
-        Step::Release { path, why } => {
-            let why = paint(DIM, format_args!("left alone: {}", one_line(why)));
-            format!("{} {}  {why}", paint(DIM, "="), one_line(path))
-        }
-        Step::StopUnit { unit, why } => unit_line(&go("stop   "), unit, why),
-        Step::RunCommand { command, paths } => {
-            let why = paint(DIM, one_line(&why_it_runs(paths)));
-            change(format!("run {}  {why}", one_line(&command_line(command))))
-        }
-        Step::RestartUnit { unit, why } => unit_line(&change("restart"), unit, why),
-        Step::ReloadUnit { unit, why } => unit_line(&change("reload "), unit, why),
-        Step::StartUnit { unit, why } => unit_line(&come("start  "), unit, why),
-        Step::DaemonReload | Step::SwitchProfile { .. } => return Vec::new(),
+        Step::Path(_) | Step::Account(_) | Step::Command(_) | Step::Unit(_) | Step::Profile(_) => Vec::new(),
     };
-    vec![line]
+    std::iter::once(head).chain(diff.into_iter().map(|line| format!("    {line}"))).collect()
 }
 
-fn unit_line(action: &str, unit: &str, why: &str) -> String {
-    format!("{action} {unit}  {}", paint(DIM, one_line(why)))
+/// A line in colours.
+fn line(line: &Line) -> String {
+    let colour = match line.sign {
+        Sign::Comes => GREEN,
+        Sign::Goes => RED,
+        Sign::Changes => YELLOW,
+        Sign::Stays => DIM,
+    };
+    let part = |(tone, text): &(Tone, String)| match tone {
+        Tone::Plain => one_line(text),
+        Tone::Quiet => paint(DIM, one_line(text)),
+        Tone::Loud => paint(YELLOW, one_line(text)),
+    };
+    let parts: Vec<String> = line.parts.iter().map(part).collect();
+    format!("{} {}", paint(colour, line.sign.mark()), parts.concat())
 }
 
-fn id(id: Option<u32>) -> String {
-    id.map_or_else(String::new, |id| format!(" (id {id})"))
-}
-
-fn shown(access: &Access) -> String {
-    format!("{} {}:{}", access.mode, access.owner, access.group)
-}
-
-/// What differs between two accesses; nothing where nothing does.
-fn access_change(before: &Access, after: &Access) -> String {
-    let mut parts = Vec::new();
-    if before.mode != after.mode {
-        parts.push(format!("mode {} → {}", before.mode, after.mode));
-    }
-    if (&before.owner, &before.group) != (&after.owner, &after.group) {
-        parts.push(format!("owner {}:{} → {}:{}", before.owner, before.group, after.owner, after.group));
-    }
-    if before.list && !after.list {
-        parts.push("without its access control list".to_owned());
-    }
-    parts.join(", ")
-}
-
-/// What becomes of what stands there.
-fn kept(keep: Keep, before: Option<&FileView>) -> String {
-    match keep {
-        Keep::Nothing => String::new(),
-        Keep::Copy if before.is_some_and(|view| view.foreign) => {
-            paint(YELLOW, "  not managed until now: a copy is kept")
-        }
-        Keep::Copy => paint(YELLOW, "  edited by hand: a copy is kept"),
-        Keep::Original => paint(YELLOW, "  what stands there is kept, and comes back when management ends"),
-    }
-}
-
-/// What stands somewhere, in words.
-fn thing(view: &FileView) -> String {
-    match (&view.link, &view.sha256) {
-        (Some(target), _) => format!("a link to {}", one_line(target)),
-        (None, Some(_)) => "a file".to_owned(),
-        (None, None) if view.size == 0 => "a directory".to_owned(),
-        // An older NixFleet does not say where a link points.
-        (None, None) => "a link".to_owned(),
-    }
-}
-
-fn file(
-    path: &str,
-    before: Option<&FileView>,
-    after: Option<&FileView>,
-    keep: Keep,
-    all: bool,
-) -> Vec<String> {
-    let path = one_line(path);
+/// How the content of a file changes; nothing where it does not.
+fn content(before: Option<&FileView>, after: Option<&FileView>, all: bool) -> Vec<String> {
     // Of something else that makes way there is no content to compare.
     let other = before.filter(|view| view.sha256.is_none());
-    let head = match (before, after) {
-        (None, Some(after)) => come(format!("{path}  {}", shown(&after.access))),
-        (Some(before), Some(after)) if other.is_some() => {
-            let was = thing(before);
-            let was = was.strip_prefix("a ").unwrap_or(&was);
-            change(format!("{path}  {was} → file {}", shown(&after.access)))
-        }
-        (Some(before), Some(after)) => {
-            change(format!("{path}  {}", access_change(&before.access, &after.access)))
-        }
-        (Some(before), None) if other.is_some() => go(format!("{path}  {}", thing(before))),
-        (_, None) => go(path),
-    };
-    let mut lines = vec![format!("{}{}", head.trim_end(), kept(keep, before))];
     if other.is_some() && after.is_none() {
-        return lines;
+        return Vec::new();
     }
     let before = if other.is_some() { None } else { before };
     if let (Some(before), Some(after)) = (before, after)
         && before.sha256 == after.sha256
     {
-        return lines;
+        return Vec::new();
     }
     // A side that is not there is empty; a side whose text is not known has no diff.
     let text = |side: Option<&FileView>| side.map_or(Some(String::new()), |view| view.text.clone());
     match (text(before), text(after)) {
-        (Some(before), Some(after)) => lines.extend(diff(&before, &after, all)),
-        _ if before.into_iter().chain(after).any(FileView::is_private) => lines.push(paint(
+        (Some(before), Some(after)) => diff(&before, &after, all),
+        _ if before.into_iter().chain(after).any(FileView::is_private) => vec![paint(
             DIM,
             format_args!(
                 "not shown, others on the host may not read it: {}; --show-private shows it",
                 digests(before, after)
             ),
-        )),
-        _ => lines.push(paint(DIM, format_args!("no text, or too long to show: {}", sizes(before, after)))),
+        )],
+        _ => vec![paint(DIM, format_args!("no text, or too long to show: {}", sizes(before, after)))],
     }
-    let mut lines = lines.into_iter();
-    let head = lines.next();
-    head.into_iter().chain(lines.map(|line| format!("    {line}"))).collect()
 }
 
 /// Sizes, and enough of the digests to tell them apart.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use nixfleet_contract::plan::{Plan, Step};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::step::{CommandStep, PathStep, ProfileStep, Step, UnitStep};
 
 use super::hosts;
 use super::plan::{is_account, is_unit};
@@ -29,9 +30,10 @@ impl Totals {
         self.packages += packages.added.len() + packages.removed.len() + packages.changed.len();
         for step in &plan.steps {
             match step {
-                Step::DaemonReload | Step::SwitchProfile { .. } | Step::Own { .. } | Step::Release { .. } => {
-                }
-                Step::RunCommand { .. } => self.commands += 1,
+                Step::Unit(UnitStep::DaemonReload)
+                | Step::Profile(ProfileStep::SwitchProfile(_))
+                | Step::Path(PathStep::Own(_) | PathStep::Release(_)) => {}
+                Step::Command(CommandStep::RunCommand(_)) => self.commands += 1,
                 step if is_account(step) => self.accounts += 1,
                 step if is_unit(step) => self.units += 1,
                 _ => self.paths += 1,

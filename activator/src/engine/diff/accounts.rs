@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::manifest::{User, UserField};
-use nixfleet_contract::plan::{Step, Warning};
+use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
+use nixfleet_contract::step::units::UnitJob;
+use nixfleet_contract::step::{AccountStep, Step, UnitStep};
 use nixfleet_contract::values::{AccountName, ManagedPath, Owner, UnitName};
 
 use super::Differ;
@@ -30,7 +33,10 @@ impl Differ<'_> {
                     if self.in_force {
                         self.drifted(&group.name, "missing");
                     }
-                    steps.create.push(Step::CreateGroup { name: group.name.clone(), gid: group.gid });
+                    steps.create.push(Step::Account(AccountStep::CreateGroup(CreateGroup {
+                        name: group.name.clone(),
+                        gid: group.gid,
+                    })));
                 }
                 Some(gid) if group.gid.is_some_and(|wanted| wanted != *gid) => {
                     self.other_id("groups", &group.name, *gid);
@@ -57,14 +63,20 @@ impl Differ<'_> {
             }
             let groups = given(account, owned);
             if owned.created && (!owned.disabled || !groups.is_empty()) {
-                steps.end.push(Step::DisableUser { name: name.clone(), groups });
+                steps.end.push(Step::Account(AccountStep::DisableUser(DisableUser {
+                    name: name.clone(),
+                    groups,
+                })));
             } else if !owned.created {
                 let becoming = self.becoming(None, account, Some(owned));
                 self.says_what_stays(name, &becoming);
                 self.home_in_use(name, account, &becoming.home, stopped);
                 let changes = self.changes(account, &becoming);
                 if !changes.is_empty() {
-                    steps.end.push(Step::ReleaseUser { name: name.clone(), changes });
+                    steps.end.push(Step::Account(AccountStep::ReleaseUser(ReleaseUser {
+                        name: name.clone(),
+                        changes,
+                    })));
                 }
             }
         }
@@ -86,7 +98,7 @@ impl Differ<'_> {
         let Some(group) = self.group_to_get(user).filter(|group| !self.group_is_there(group)) else { return };
         match group.parse::<AccountName>() {
             Ok(name) => {
-                let step = Step::CreateGroup { name, gid: None };
+                let step = Step::Account(AccountStep::CreateGroup(CreateGroup { name, gid: None }));
                 if !steps.create.contains(&step) {
                     if self.in_force {
                         self.drifted(group, "missing");
@@ -145,7 +157,7 @@ impl Differ<'_> {
             let mut user = user.clone();
             let unstated = std::mem::take(&mut user.unstated);
             let unstated = if created { BTreeSet::new() } else { unstated };
-            steps.create.push(Step::ModifyUser { user, changes, unstated });
+            steps.create.push(Step::Account(AccountStep::ModifyUser(ModifyUser { user, changes, unstated })));
         }
     }
 
@@ -160,7 +172,7 @@ impl Differ<'_> {
             return;
         }
         let user = User { unstated: BTreeSet::new(), ..user.clone() };
-        steps.create.push(Step::CreateUser { user });
+        steps.create.push(Step::Account(AccountStep::CreateUser(CreateUser { user })));
     }
 
     fn changes(&self, account: &Account, becoming: &Becoming) -> Vec<String> {
@@ -202,7 +214,7 @@ impl Differ<'_> {
         }
         // Of a unit that did its work and stays active nothing runs.
         let runs = |unit: &UnitName, state: &UnitState| {
-            let is_stopped = |step: &Step| matches!(step, Step::StopUnit { unit: down, .. } if down == unit);
+            let is_stopped = |step: &Step| matches!(step, Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) if down == unit);
             unit.suffix() == "service"
                 && state.is_up()
                 && state.sub != "exited"
@@ -214,8 +226,7 @@ impl Differ<'_> {
         let units: Vec<&str> = units.map(|(unit, _)| &**unit).collect();
         let goes = |process: &Process| {
             let unit = process.unit.as_deref();
-            let is_stopped =
-                |step: &Step| matches!(step, Step::StopUnit { unit: down, .. } if unit == Some(&**down));
+            let is_stopped = |step: &Step| matches!(step, Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) if unit == Some(&**down));
             stopped.iter().any(is_stopped)
         };
         let processes = self.observed.processes.get(&account.uid).into_iter().flatten();

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::manifest::Entry;
-use nixfleet_contract::plan::Step;
+use nixfleet_contract::step::commands::RunCommand;
+use nixfleet_contract::step::{CommandStep, Step};
 use nixfleet_contract::values::ManagedPath;
 
 use super::Differ;
@@ -21,7 +22,9 @@ impl Differ<'_> {
                 commands.entry(command).or_default().insert(path.clone());
             }
         }
-        let step = |(command, paths): (&[String], _)| Step::RunCommand { command: command.to_vec(), paths };
+        let step = |(command, paths): (&[String], _)| {
+            Step::Command(CommandStep::RunCommand(RunCommand { command: command.to_vec(), paths }))
+        };
         commands.into_iter().map(step).collect()
     }
 }

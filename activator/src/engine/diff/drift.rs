@@ -1,7 +1,7 @@
 //! What stands at a path beside what should, and beside what was left there.
 
 use nixfleet_contract::manifest::{Access, Entry};
-use nixfleet_contract::plan::Keep;
+use nixfleet_contract::step::Keep;
 
 use crate::engine::observe::Found;
 use crate::engine::state::Thing;

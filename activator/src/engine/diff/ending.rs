@@ -1,6 +1,7 @@
 //! Paths that are managed no more, and what has to be out of the way for that.
 
-use nixfleet_contract::plan::{Keep, Step};
+use nixfleet_contract::step::paths::{ChangeAccess, Release, Remove, RemoveDirectory};
+use nixfleet_contract::step::{Keep, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved};
 
 use super::Differ;
@@ -24,25 +25,32 @@ impl Differ<'_> {
                 Origin::Original { kept } => format!("{why}; what stood there before is {kept}"),
                 _ => why.to_owned(),
             };
-            Step::Release { path: path.clone(), why }
+            Step::Path(PathStep::Release(Release { path: path.clone(), why }))
         };
         let step = match (found, &owned.thing, &owned.origin) {
             (Found::Directory { .. }, Thing::Directory { .. }, Origin::Created) => {
-                return steps.directory_removals.push(Step::RemoveDirectory { path: path.clone() });
+                return steps
+                    .directory_removals
+                    .push(Step::Path(PathStep::RemoveDirectory(RemoveDirectory { path: path.clone() })));
             }
             (
                 Found::Directory { access, .. },
                 Thing::Directory { access: left, .. },
                 Origin::Existed { access: was },
             ) if access == left && access != was && self.may_change_in_place(path, access, was) => {
-                Step::ChangeAccess { path: path.clone(), before: access.clone(), after: was.clone() }
+                Step::Path(PathStep::ChangeAccess(ChangeAccess {
+                    path: path.clone(),
+                    before: access.clone(),
+                    after: was.clone(),
+                }))
             }
             (Found::Directory { .. }, Thing::Directory { .. }, Origin::Original { .. }) => {
                 match self.stays_in(path) {
                     None => {
                         self.touch(path);
                         let (path, before) = (path.clone(), found.view());
-                        let restore = Step::Restore { path, before, keep: Keep::Nothing };
+                        let restore =
+                            Step::Path(PathStep::Restore(Remove { path, before, keep: Keep::Nothing }));
                         return steps.directory_removals.push(restore);
                     }
                     Some(what) => release(&format!("the directory is not empty: {what}")),
@@ -67,7 +75,7 @@ impl Differ<'_> {
             (found, thing, Origin::Original { .. }) => {
                 self.touch(path);
                 let keep = keep_edited(thing, found);
-                Step::Restore { path: path.clone(), before: found.view(), keep }
+                Step::Path(PathStep::Restore(Remove { path: path.clone(), before: found.view(), keep }))
             }
             (_, Thing::Directory { .. }, _) => release("the directory is gone"),
             (Found::Missing, ..) => {
@@ -79,7 +87,7 @@ impl Differ<'_> {
             (found, thing, _) => {
                 self.touch(path);
                 let keep = keep_edited(thing, found);
-                Step::Remove { path: path.clone(), before: found.view(), keep }
+                Step::Path(PathStep::Remove(Remove { path: path.clone(), before: found.view(), keep }))
             }
         };
         steps.removals.push(step);

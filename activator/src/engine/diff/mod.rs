@@ -16,8 +16,10 @@ mod units;
 use std::collections::BTreeSet;
 
 use nixfleet_contract::manifest::{Manifest, Package};
-use nixfleet_contract::plan::{Drift, PackageChanges, Step, Warning};
+use nixfleet_contract::plan::{Drift, PackageChanges, Warning};
 use nixfleet_contract::problem::Problem;
+use nixfleet_contract::step::profile::SwitchProfile;
+use nixfleet_contract::step::{ProfileStep, Step, UnitStep};
 use nixfleet_contract::values::ManagedPath;
 
 use super::observe::{Found, Observed};
@@ -75,7 +77,7 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
     let paths = differ.paths();
     let units = differ.units();
     differ.former_accounts(&units.stop, &mut accounts);
-    let reload = differ.reload_daemon.then_some(Step::DaemonReload);
+    let reload = differ.reload_daemon.then_some(Step::Unit(UnitStep::DaemonReload));
     let steps = accounts
         .create
         .into_iter()
@@ -161,7 +163,7 @@ fn switch(state: &State, desired: Desired<'_>, observed: &Observed) -> Option<St
         (generation.closure == desired.closure).then_some(generation.number)
     };
     let to = desired.number.or_else(known).unwrap_or_else(|| profile.next_number());
-    (!in_force).then_some(Step::SwitchProfile { from, to })
+    (!in_force).then_some(Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { from, to })))
 }
 
 /// Differences between two package profiles. A package is one name; several versions of it count one by one.

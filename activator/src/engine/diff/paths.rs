@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use nixfleet_contract::manifest::{Access, Entry, OnConflict, UNITS};
-use nixfleet_contract::plan::{FileView, Keep, Step};
+use nixfleet_contract::plan::FileView;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, CreateHome, Own, WriteFile, WriteLink};
+use nixfleet_contract::step::{Keep, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
 
 use super::Differ;
@@ -96,7 +98,10 @@ impl Differ<'_> {
             Wanted::Implicit => self.implicit_directory(path, steps),
             Wanted::Home(access) => {
                 self.becoming.insert(path.clone());
-                steps.directories.push(Step::CreateHome { path: path.clone(), access: access.clone() });
+                steps.directories.push(Step::Path(PathStep::CreateHome(CreateHome {
+                    path: path.clone(),
+                    access: access.clone(),
+                })));
             }
         }
     }
@@ -119,7 +124,11 @@ impl Differ<'_> {
                 });
                 if asked_for && *before != access && self.may_change_in_place(path, before, &access) {
                     let (path, before) = (path.clone(), before.clone());
-                    steps.directories.push(Step::ChangeAccess { path, before, after: access });
+                    steps.directories.push(Step::Path(PathStep::ChangeAccess(ChangeAccess {
+                        path,
+                        before,
+                        after: access,
+                    })));
                 }
             }
             // Whatever is wrong with it shows at the paths inside.
@@ -140,14 +149,20 @@ impl Differ<'_> {
                 }
                 if found != access && self.may_change_in_place(path, found, access) {
                     let (before, after) = (found.clone(), access.clone());
-                    steps.directories.push(Step::ChangeAccess { path: path.clone(), before, after });
+                    steps.directories.push(Step::Path(PathStep::ChangeAccess(ChangeAccess {
+                        path: path.clone(),
+                        before,
+                        after,
+                    })));
                 } else if found != access {
                     match holds.first() {
                         None => self.exchange_directory(path, access, steps),
                         Some(held) => self.problems.push(changes_hands(path, found, access, held)),
                     }
                 } else if owned.is_none() {
-                    steps.directories.push(Step::Own { path: path.clone(), keep: Keep::Original });
+                    steps
+                        .directories
+                        .push(Step::Path(PathStep::Own(Own { path: path.clone(), keep: Keep::Original })));
                 }
             }
             Found::Unreachable(problem) => self.problems.push(problem.clone()),
@@ -167,7 +182,13 @@ impl Differ<'_> {
     fn exchange_directory(&mut self, path: &ManagedPath, access: &Access, steps: &mut PathSteps) {
         let before = self.found(path).view();
         let (path, access, keep) = (path.clone(), access.clone(), Keep::Nothing);
-        steps.directories.push(Step::CreateDirectory { path, access, implicit: false, before, keep });
+        steps.directories.push(Step::Path(PathStep::CreateDirectory(CreateDirectory {
+            path,
+            access,
+            implicit: false,
+            before,
+            keep,
+        })));
     }
 
     /// A directory where nothing stands, or where a file or link of ours makes way.
@@ -191,7 +212,13 @@ impl Differ<'_> {
         }
         self.becoming.insert(path.clone());
         let (path, before) = (path.clone(), found.view());
-        steps.directories.push(Step::CreateDirectory { path, access, implicit, before, keep });
+        steps.directories.push(Step::Path(PathStep::CreateDirectory(CreateDirectory {
+            path,
+            access,
+            implicit,
+            before,
+            keep,
+        })));
     }
 
     fn content(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
@@ -219,7 +246,7 @@ impl Differ<'_> {
             (Found::Directory { .. }, _) => return self.replace_directory(path, entry, steps),
             (_, None) if is_wanted(found, entry) => {
                 let keep = on_conflict(entry).into();
-                return steps.writes.push(Step::Own { path: path.clone(), keep });
+                return steps.writes.push(Step::Path(PathStep::Own(Own { path: path.clone(), keep })));
             }
             (_, None) => match on_conflict(entry) {
                 OnConflict::Fail => {
@@ -263,23 +290,39 @@ impl Differ<'_> {
             (Entry::File(file), Found::File { sha256, access, .. })
                 if *sha256 == file.sha256 && keep == Keep::Nothing =>
             {
-                Step::ChangeAccess { path, before: access.clone(), after: file.access.clone() }
+                Step::Path(PathStep::ChangeAccess(ChangeAccess {
+                    path,
+                    before: access.clone(),
+                    after: file.access.clone(),
+                }))
             }
             (Entry::File(file), _) => {
                 let (sha256, access) = (Some(file.sha256.clone()), file.access.clone());
                 let (link, text) = (None, None);
                 let after =
                     FileView { sha256, size: file.size, access, link, foreign: false, text, private: false };
-                Step::WriteFile { path, before, after, keep }
+                Step::Path(PathStep::WriteFile(WriteFile { path, before, after, keep }))
             }
             (Entry::Link(link), found) => {
                 let was = if let Found::Link { target } = found { Some(target.clone()) } else { None };
                 let target = link.target.clone();
-                Step::WriteLink { path, before: was, replaced: before, target, keep }
+                Step::Path(PathStep::WriteLink(WriteLink {
+                    path,
+                    before: was,
+                    replaced: before,
+                    target,
+                    keep,
+                }))
             }
             (Entry::Directory(access), _) => {
                 let access = access.clone();
-                Step::CreateDirectory { path, access, implicit: false, before, keep }
+                Step::Path(PathStep::CreateDirectory(CreateDirectory {
+                    path,
+                    access,
+                    implicit: false,
+                    before,
+                    keep,
+                }))
             }
         }
     }

@@ -4,8 +4,9 @@
 //! it does not find. So they see the account files as they will be.
 
 use nixfleet_contract::manifest::{Entry, FileEntry};
-use nixfleet_contract::plan::Step;
 use nixfleet_contract::problem::Problem;
+use nixfleet_contract::step::paths::WriteFile;
+use nixfleet_contract::step::{PathStep, Step};
 
 use super::super::journal::{Facts, Journal, Operation};
 use super::super::target::Target;
@@ -44,7 +45,9 @@ pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<S
 }
 
 fn question(host: &Host, target: &Target, operation: &Operation) -> Option<Question> {
-    let (Step::WriteFile { path, .. }, Facts::Slot { slot, .. }) = (&operation.step, &operation.facts) else {
+    let (Step::Path(PathStep::WriteFile(WriteFile { path, .. })), Facts::Slot { slot, .. }) =
+        (&operation.step, &operation.facts)
+    else {
         return None;
     };
     let Some(Entry::File(FileEntry { validate: Some(argv), access, .. })) = target.manifest.entries.get(path)

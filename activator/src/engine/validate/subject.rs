@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use nixfleet_contract::inspected::{is_inspected, may_hold_keys};
 use nixfleet_contract::login::Login;
 use nixfleet_contract::manifest::{Access, Entry, FileEntry};
-use nixfleet_contract::plan::Step;
+use nixfleet_contract::step::accounts::{DisableUser, ModifyUser, ReleaseUser};
+use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, Remove, WriteFile, WriteLink};
+use nixfleet_contract::step::{AccountStep, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, UnitName};
 use serde::{Deserialize, Serialize};
 
@@ -83,8 +85,11 @@ impl Subject {
                 || changes.keys().any(|path| holds_keys(path, &login.user, home))
                 || steps.iter().any(|step| concerns(step, &login.user))
         });
-        let accounts =
-            steps.iter().filter(|step| login.is_some() && step.is_about_accounts()).cloned().collect();
+        let accounts = steps
+            .iter()
+            .filter(|step| login.is_some() && matches!(step, Step::Account(_)))
+            .cloned()
+            .collect();
         Self {
             sudoers: within("/etc/sudoers") || within("/etc/sudoers.d"),
             sshd: within("/etc/ssh/sshd_config") || within("/etc/ssh/sshd_config.d"),
@@ -152,7 +157,7 @@ pub fn inspected<'a>(
 
 /// The file that a step writes.
 fn written<'a>(step: &'a Step, target: &'a Target) -> Option<(&'a ManagedPath, &'a FileEntry)> {
-    let Step::WriteFile { path, .. } = step else { return None };
+    let Step::Path(PathStep::WriteFile(WriteFile { path, .. })) = step else { return None };
     match target.manifest.entries.get(path)? {
         Entry::File(file) => Some((path, file)),
         Entry::Directory(_) | Entry::Link(_) => None,
@@ -200,8 +205,11 @@ fn holds_keys(path: &ManagedPath, user: &str, home: Option<&str>) -> bool {
 /// Whether a step changes the account of a user.
 fn concerns(step: &Step, user: &str) -> bool {
     match step {
-        Step::ModifyUser { user: changed, .. } => *changed.name == *user,
-        Step::ReleaseUser { name, .. } | Step::DisableUser { name, .. } => **name == *user,
+        Step::Account(AccountStep::ModifyUser(ModifyUser { user: changed, .. })) => *changed.name == *user,
+        Step::Account(
+            AccountStep::ReleaseUser(ReleaseUser { name, .. })
+            | AccountStep::DisableUser(DisableUser { name, .. }),
+        ) => **name == *user,
         _ => false,
     }
 }
@@ -210,24 +218,30 @@ fn concerns(step: &Step, user: &str) -> bool {
 fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPath, Change)> {
     let ids = |access: &Access| ids(&planned.observed.accounts, access);
     Some(match step {
-        Step::WriteFile { path, .. } => {
+        Step::Path(PathStep::WriteFile(WriteFile { path, .. })) => {
             let Some(Entry::File(file)) = target.manifest.entries.get(path) else { return None };
             let source = target.place(path, file).unwrap_or_else(|| target.source(&file.source));
             let change = Change::File { source, access: ids(&file.access) };
             (path.clone(), change)
         }
-        Step::WriteLink { path, target, .. } => (path.clone(), Change::Link { target: target.clone() }),
-        Step::CreateDirectory { path, access, .. } => {
+        Step::Path(PathStep::WriteLink(WriteLink { path, target, .. })) => {
+            (path.clone(), Change::Link { target: target.clone() })
+        }
+        Step::Path(PathStep::CreateDirectory(CreateDirectory { path, access, .. })) => {
             (path.clone(), Change::Directory { access: ids(access) })
         }
-        Step::ChangeAccess { path, after, .. } => (path.clone(), Change::Access { access: ids(after) }),
-        Step::Remove { path, .. } => (path.clone(), Change::Gone),
-        Step::Restore { path, .. } => match planned.state.paths.get(path).map(|owned| &owned.origin) {
-            Some(Origin::Original { kept }) => {
-                (path.clone(), Change::Restored { from: PathBuf::from(&**kept) })
+        Step::Path(PathStep::ChangeAccess(ChangeAccess { path, after, .. })) => {
+            (path.clone(), Change::Access { access: ids(after) })
+        }
+        Step::Path(PathStep::Remove(Remove { path, .. })) => (path.clone(), Change::Gone),
+        Step::Path(PathStep::Restore(Remove { path, .. })) => {
+            match planned.state.paths.get(path).map(|owned| &owned.origin) {
+                Some(Origin::Original { kept }) => {
+                    (path.clone(), Change::Restored { from: PathBuf::from(&**kept) })
+                }
+                _ => return None,
             }
-            _ => return None,
-        },
+        }
         _ => return None,
     })
 }

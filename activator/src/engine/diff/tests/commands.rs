@@ -27,23 +27,23 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
     host.expect(
         &target("/two", &files("2"), &mail),
         &expect![[r#"
-        replace /etc/aliases 0644 root:root, 1 bytes
-        replace /etc/mail/more 0644 root:root, 1 bytes
-        replace /etc/other 0644 root:root, 1 bytes
-        switch the profile: generation 1 → 2
-        run /bin/sh -c "echo it's": /etc/other changed
-        run /usr/sbin/newaliases: /etc/aliases and 1 more changed
-        restart mail.service: /etc/aliases changed
+        ~ /etc/aliases
+        ~ /etc/mail/more
+        ~ /etc/other
+        ~ generation 1 → 2
+        ~ run /bin/sh -c "echo it's"  /etc/other changed
+        ~ run /usr/sbin/newaliases  /etc/aliases and 1 more changed
+        ~ restart mail.service  /etc/aliases changed
     "#]],
     );
     // When a file goes, its command runs once more, to remove what it made.
     host.expect(
         &target("/two", &[more("1"), other("1")], &mail),
         &expect![[r#"
-        remove /etc/aliases
-        switch the profile: generation 1 → 2
-        run /usr/sbin/newaliases: /etc/aliases changed
-        restart mail.service: /etc/aliases changed
+        - /etc/aliases
+        ~ generation 1 → 2
+        ~ run /usr/sbin/newaliases  /etc/aliases changed
+        ~ restart mail.service  /etc/aliases changed
     "#]],
     );
     // A new command for a file that stays as it is does not run.
@@ -51,7 +51,7 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
     host.expect(
         &target("/two", &[calm, more("1"), other("1")], &mail),
         &expect![[r#"
-        switch the profile: generation 1 → 2
+        ~ generation 1 → 2
     "#]],
     );
     // Of the old command and the new one, only the new one runs.
@@ -59,10 +59,10 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
     host.expect(
         &target("/two", &[louder, more("1"), other("1")], &mail),
         &expect![[r#"
-        replace /etc/aliases 0644 root:root, 1 bytes
-        switch the profile: generation 1 → 2
-        run /usr/bin/true: /etc/aliases changed
-        restart mail.service: /etc/aliases changed
+        ~ /etc/aliases
+        ~ generation 1 → 2
+        ~ run /usr/bin/true  /etc/aliases changed
+        ~ restart mail.service  /etc/aliases changed
     "#]],
     );
 }

@@ -27,9 +27,9 @@ fn work_that_something_else_starts_is_neither_interrupted_nor_done_once_more() {
         host.expect(
             &job("/two"),
             &expect![[r#"
-                replace /etc/systemd/system/job.service 0644 root:root, 38 bytes
-                reload systemd's unit files
-                switch the profile: generation 1 → 2
+                ~ /etc/systemd/system/job.service
+                ~ reload  systemd's unit files
+                ~ generation 1 → 2
             "#]],
         );
     }
@@ -38,10 +38,10 @@ fn work_that_something_else_starts_is_neither_interrupted_nor_done_once_more() {
     host.expect(
         &job("/two"),
         &expect![[r#"
-            replace /etc/systemd/system/job.service 0644 root:root, 38 bytes
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            restart job.service: job.service changed
+            ~ /etc/systemd/system/job.service
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart job.service  job.service changed
         "#]],
     );
 }
@@ -60,11 +60,11 @@ fn slices_and_targets_stop_nothing_when_they_change() {
     host.expect(
         &target("/two", &[], &units("\n")),
         &expect![[r#"
-            replace /etc/systemd/system/app.slice 0644 root:root, 9 bytes
-            replace /etc/systemd/system/app.target 0644 root:root, 8 bytes
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            start app.target: app.target changed
+            ~ /etc/systemd/system/app.slice
+            ~ /etc/systemd/system/app.target
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            + start   app.target  app.target changed
         "#]],
     );
 }
@@ -87,10 +87,10 @@ fn a_masked_unit_is_refused_where_its_mask_would_stay() {
         host.unit(name, active).masked = true;
     }
     host.expect(&target("/two", &[file("/etc/a", "2", &["named.service"], &[])], &units), &expect![[r#"
-        replace /etc/a 0644 root:root, 1 bytes
-        switch the profile: generation 1 → 2
-        restart named.service: /etc/a changed
-        start own.service: not running
+        ~ /etc/a
+        ~ generation 1 → 2
+        ~ restart named.service  /etc/a changed
+        + start   own.service  not running
         drift own.service: masked
         drift own.service: not running
         [NF-421] Unit named.service is masked on the host
@@ -106,12 +106,12 @@ fn a_masked_unit_is_refused_where_its_mask_would_stay() {
     host.expect(
         &target("/two", &[file("/etc/a", "2", &["named.service"], &[])], &units[1..]),
         &expect![[r#"
-            replace /etc/a 0644 root:root, 1 bytes
-            remove /etc/systemd/system/dropped.service.d/a.conf
-            remove directory /etc/systemd/system/dropped.service.d if it is empty
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            start own.service: not running
+            ~ /etc/a
+            - /etc/systemd/system/dropped.service.d/a.conf
+            - /etc/systemd/system/dropped.service.d/  unless it holds something
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            + start   own.service  not running
             drift own.service: masked
             drift own.service: not running
         "#]],
@@ -133,10 +133,10 @@ fn an_instance_with_drop_ins_alone_is_still_its_templates() {
     host.expect(
         &target("/two", &[], &units(&format!("{text}\n"))),
         &expect![[r#"
-        replace /etc/systemd/system/job@.service 0644 root:root, 30 bytes
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        restart job@a.service: job@.service changed
+        ~ /etc/systemd/system/job@.service
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
+        ~ restart job@a.service  job@.service changed
     "#]],
     );
 }
@@ -151,7 +151,7 @@ fn a_oneshot_that_failed_is_drift_and_runs_again() {
     host.expect(
         &one,
         &expect![[r#"
-        start once.service: not running
+        + start   once.service  not running
         drift once.service: failed
     "#]],
     );

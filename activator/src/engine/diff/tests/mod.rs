@@ -18,6 +18,7 @@ use nixfleet_contract::values::UnitName;
 use serde_json::{Value, json};
 
 use super::{Desired, diff};
+use crate::build;
 use crate::engine::commit::state_after;
 use crate::engine::journal::{Facts, Journal, Operation, Phase};
 use crate::engine::observe::{Found, Observed};
@@ -26,7 +27,6 @@ use crate::engine::target::Target;
 use crate::host::accounts::Accounts;
 use crate::host::lock;
 use crate::host::systemd::UnitState;
-use crate::{build, show};
 
 fn unit(name: &str, text: &str, enabled: bool) -> Value {
     json!({
@@ -113,7 +113,7 @@ impl Simulated {
     fn expect(&self, target: &Target, expected: &Expect) {
         let desired = Desired { number: None, ..target.desired() };
         let found = diff(&self.state, desired, &self.observed);
-        let steps = found.steps.iter().map(show::describe);
+        let steps = found.steps.iter().map(|step| step.line().to_string());
         let drift = found.drift.iter().map(|drift| format!("drift {}: {}", drift.subject, drift.what));
         let warnings =
             found.warnings.iter().map(|warning| format!("warning {}: {}", warning.subject, warning.what));

@@ -18,25 +18,25 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
     host.expect(
         &target("/two", &[], &[service(WEB), socket("ListenStream=1")]),
         &expect![[r#"
-        create directory /etc/systemd/system/sockets.target.wants 0755 root:root
-        create /etc/systemd/system/gw.socket 0644 root:root, 58 bytes
-        link /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        restart gw.service: gw.socket starts, which it only does while gw.service is down
-        start gw.socket: newly enabled
+        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/gw.socket  0644 root:root
+        + /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
+        ~ restart gw.service  gw.socket starts, which it only does while gw.service is down
+        + start   gw.socket  newly enabled
     "#]],
     );
     // One for each connection starts beside it.
     host.expect(
         &target("/two", &[], &[service(WEB), socket("ListenStream=1\nAccept=yes")]),
         &expect![[r#"
-        create directory /etc/systemd/system/sockets.target.wants 0755 root:root
-        create /etc/systemd/system/gw.socket 0644 root:root, 69 bytes
-        link /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        start gw.socket: newly enabled
+        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/gw.socket  0644 root:root
+        + /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
+        + start   gw.socket  newly enabled
     "#]],
     );
     // A service of somebody else.
@@ -44,22 +44,22 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
     host.expect(
         &target("/two", &[], &[service(WEB), socket("Service=foreign.service")]),
         &expect![[r#"
-        create directory /etc/systemd/system/sockets.target.wants 0755 root:root
-        create /etc/systemd/system/gw.socket 0644 root:root, 67 bytes
-        link /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        restart foreign.service: gw.socket starts, which it only does while foreign.service is down
-        start gw.socket: newly enabled
+        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/gw.socket  0644 root:root
+        + /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
+        ~ restart foreign.service  gw.socket starts, which it only does while foreign.service is down
+        + start   gw.socket  newly enabled
     "#]],
     );
     host.unit("gw.service", "active").refuses.stop = true;
     host.expect(&target("/two", &[], &[service(WEB), socket("ListenStream=1")]), &expect![[r#"
-        create directory /etc/systemd/system/sockets.target.wants 0755 root:root
-        create /etc/systemd/system/gw.socket 0644 root:root, 58 bytes
-        link /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
+        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/gw.socket  0644 root:root
+        + /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
         warning gw.socket: not started: it only starts while gw.service is down, which refuses to be restarted (RefuseManualStop=): in force after a reboot
     "#]]);
 }
@@ -71,44 +71,44 @@ fn what_systemd_refuses_is_left_for_the_next_boot() {
     let mut host = Simulated::on(&one);
     // The new text decides what can be restarted, the old one what can be stopped.
     host.expect(&target("/two", &[], &[text("RefuseManualStop=yes")]), &expect![[r#"
-        replace /etc/systemd/system/web.service 0644 root:root, 94 bytes
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
+        ~ /etc/systemd/system/web.service
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
         warning web.service: not restarted, since it refuses to be (RefuseManualStop=): the change is in force after a reboot (web.service changed)
     "#]]);
     host.unit("web.service", "active").refuses = Refuses { stop: true, ..Refuses::default() };
     host.expect(
         &target("/two", &[], &[text("RefuseManualStop=no")]),
         &expect![[r#"
-        replace /etc/systemd/system/web.service 0644 root:root, 93 bytes
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        restart web.service: web.service changed
+        ~ /etc/systemd/system/web.service
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
+        ~ restart web.service  web.service changed
     "#]],
     );
     host.expect(
         &target("/two", &[], &[]),
         &expect![[r#"
-        remove /etc/systemd/system/multi-user.target.wants/web.service
-        remove /etc/systemd/system/web.service
-        remove directory /etc/systemd/system/multi-user.target.wants if it is empty
-        remove directory /etc/systemd/system if it is empty
-        remove directory /etc/systemd if it is empty
-        remove directory /etc if it is empty
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
+        - /etc/systemd/system/multi-user.target.wants/web.service  a link to ../web.service
+        - /etc/systemd/system/web.service
+        - /etc/systemd/system/multi-user.target.wants/  unless it holds something
+        - /etc/systemd/system/  unless it holds something
+        - /etc/systemd/  unless it holds something
+        - /etc/  unless it holds something
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
         warning web.service: it runs on until the host reboots: it refuses to be stopped (RefuseManualStop=)
     "#]],
     );
     Simulated::new().expect(&target("/two", &[], &[text("RefuseManualStart=yes")]), &expect![[r#"
-        create directory /etc 0755 root:root
-        create directory /etc/systemd 0755 root:root
-        create directory /etc/systemd/system 0755 root:root
-        create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
-        link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
-        create /etc/systemd/system/web.service 0644 root:root, 95 bytes
-        reload systemd's unit files
-        switch the profile: generation none → 1
+        + /etc/  0755 root:root, needed by what stands in it
+        + /etc/systemd/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
+        + /etc/systemd/system/web.service  0644 root:root
+        ~ reload  systemd's unit files
+        ~ generation none → 1
         warning web.service: not started, since it refuses to be (RefuseManualStart=): something else or a reboot starts it
     "#]]);
 
@@ -129,28 +129,28 @@ fn a_unit_of_the_distribution_keeps_refusing_unless_a_drop_in_says_otherwise() {
     let mut host = Simulated::new();
     host.unit("auditd.service", "active").refuses.stop = true;
     host.expect(&drop_in("[Unit]\nDocumentation=man:auditd\n"), &expect![[r#"
-        create directory /etc 0755 root:root
-        create directory /etc/systemd 0755 root:root
-        create directory /etc/systemd/system 0755 root:root
-        create directory /etc/systemd/system/auditd.service.d 0755 root:root
-        create /etc/audit 0644 root:root, 1 bytes
-        create /etc/systemd/system/auditd.service.d/a.conf 0644 root:root, 32 bytes
-        reload systemd's unit files
-        switch the profile: generation none → 1
+        + /etc/  0755 root:root, needed by what stands in it
+        + /etc/systemd/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/auditd.service.d/  0755 root:root, needed by what stands in it
+        + /etc/audit  0644 root:root
+        + /etc/systemd/system/auditd.service.d/a.conf  0644 root:root
+        ~ reload  systemd's unit files
+        ~ generation none → 1
         warning auditd.service: not restarted, since it refuses to be (RefuseManualStop=): the change is in force after a reboot (auditd.service.d/a.conf changed)
     "#]]);
     host.expect(
         &drop_in("[Unit]\nRefuseManualStop=no\n"),
         &expect![[r#"
-        create directory /etc 0755 root:root
-        create directory /etc/systemd 0755 root:root
-        create directory /etc/systemd/system 0755 root:root
-        create directory /etc/systemd/system/auditd.service.d 0755 root:root
-        create /etc/audit 0644 root:root, 1 bytes
-        create /etc/systemd/system/auditd.service.d/a.conf 0644 root:root, 27 bytes
-        reload systemd's unit files
-        switch the profile: generation none → 1
-        restart auditd.service: auditd.service.d/a.conf changed
+        + /etc/  0755 root:root, needed by what stands in it
+        + /etc/systemd/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/auditd.service.d/  0755 root:root, needed by what stands in it
+        + /etc/audit  0644 root:root
+        + /etc/systemd/system/auditd.service.d/a.conf  0644 root:root
+        ~ reload  systemd's unit files
+        ~ generation none → 1
+        ~ restart auditd.service  auditd.service.d/a.conf changed
     "#]],
     );
 }
@@ -163,9 +163,9 @@ fn a_reload_that_systemd_cannot_do_is_a_problem() {
     host.expect(
         &target("/two", &files("2"), &[]),
         &expect![[r#"
-        replace /etc/web 0644 root:root, 1 bytes
-        switch the profile: generation 1 → 2
-        reload web.service: /etc/web changed
+        ~ /etc/web
+        ~ generation 1 → 2
+        ~ reload  web.service  /etc/web changed
         [NF-406] Unit web.service cannot be reloaded
           where: web.service
           why: the change would reload it: /etc/web changed; it has no ExecReload=
@@ -191,23 +191,23 @@ fn settings_without_effect_are_told() {
     }
     host.unit("once.service", "inactive").service_type = "oneshot".to_owned();
     host.expect(&all, &expect![[r#"
-        create directory /etc 0755 root:root
-        create directory /etc/systemd 0755 root:root
-        create directory /etc/systemd/system 0755 root:root
-        create directory /etc/systemd/system/app.target.wants 0755 root:root
-        create directory /etc/systemd/system/multiuser.target.wants 0755 root:root
-        create directory /etc/systemd/system/sshh.service.d 0755 root:root
-        create /etc/systemd/system/app.service 0644 root:root, 59 bytes
-        create /etc/systemd/system/app.target 0644 root:root, 23 bytes
-        link /etc/systemd/system/app.target.wants/app.service → ../app.service
-        link /etc/systemd/system/multiuser.target.wants/web.service → ../web.service
-        create /etc/systemd/system/sshh.service.d/a.conf 0644 root:root, 10 bytes
-        create /etc/systemd/system/web.service 0644 root:root, 65 bytes
-        create /etc/web 0644 root:root, 1 bytes
-        reload systemd's unit files
-        switch the profile: generation none → 1
-        start app.service: newly enabled
-        start web.service: newly enabled
+        + /etc/  0755 root:root, needed by what stands in it
+        + /etc/systemd/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/app.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/multiuser.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/sshh.service.d/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/app.service  0644 root:root
+        + /etc/systemd/system/app.target  0644 root:root
+        + /etc/systemd/system/app.target.wants/app.service → ../app.service
+        + /etc/systemd/system/multiuser.target.wants/web.service → ../web.service
+        + /etc/systemd/system/sshh.service.d/a.conf  0644 root:root
+        + /etc/systemd/system/web.service  0644 root:root
+        + /etc/web  0644 root:root
+        ~ reload  systemd's unit files
+        ~ generation none → 1
+        + start   app.service  newly enabled
+        + start   web.service  newly enabled
         warning sshh.service: there is no such unit on the host, so nothing reads its drop-ins
         warning web.service: its [Install] section names multiuser.target, which is neither on the host nor declared, so multiuser.target never starts it at boot. Services are usually WantedBy=multi-user.target, timers timers.target, sockets sockets.target
         warning wbe.service: there is no such unit on the host, so restartUnits of /etc/web does nothing to it
@@ -217,16 +217,16 @@ fn settings_without_effect_are_told() {
     host.apply(&all);
     host.observed.absent.clear();
     host.expect(&target("/two", &[], &[app]), &expect![[r#"
-        stop web.service: no longer managed
-        remove /etc/systemd/system/app.target
-        remove /etc/systemd/system/multiuser.target.wants/web.service
-        remove /etc/systemd/system/sshh.service.d/a.conf
-        remove /etc/systemd/system/web.service
-        remove /etc/web
-        remove directory /etc/systemd/system/sshh.service.d if it is empty
-        remove directory /etc/systemd/system/multiuser.target.wants if it is empty
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
+        - stop    web.service  no longer managed
+        - /etc/systemd/system/app.target
+        - /etc/systemd/system/multiuser.target.wants/web.service  a link to ../web.service
+        - /etc/systemd/system/sshh.service.d/a.conf
+        - /etc/systemd/system/web.service
+        - /etc/web
+        - /etc/systemd/system/sshh.service.d/  unless it holds something
+        - /etc/systemd/system/multiuser.target.wants/  unless it holds something
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
         warning app.service: its [Install] section names app.target, which is neither on the host nor declared, so app.target never starts it at boot. Services are usually WantedBy=multi-user.target, timers timers.target, sockets sockets.target
     "#]]);
 }
@@ -238,21 +238,21 @@ fn a_service_of_nobody_known_is_warned_of() {
     host.expect(
         &target("/two", &[], &[service("User=root\nGroup=root\n")]),
         &expect![[r#"
-        create directory /etc 0755 root:root
-        create directory /etc/systemd 0755 root:root
-        create directory /etc/systemd/system 0755 root:root
-        create /etc/systemd/system/app.service 0644 root:root, 50 bytes
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
+        + /etc/  0755 root:root, needed by what stands in it
+        + /etc/systemd/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/app.service  0644 root:root
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
     "#]],
     );
     host.expect(&target("/two", &[], &[service("User=gone\nGroup=crew\n")]), &expect![[r#"
-        create directory /etc 0755 root:root
-        create directory /etc/systemd 0755 root:root
-        create directory /etc/systemd/system 0755 root:root
-        create /etc/systemd/system/app.service 0644 root:root, 50 bytes
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
+        + /etc/  0755 root:root, needed by what stands in it
+        + /etc/systemd/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/app.service  0644 root:root
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
         warning app.service: User=gone: no such account is on the host or declared, so it starts only if the host knows gone from elsewhere, such as LDAP
         warning app.service: Group=crew: no such account is on the host or declared, so it starts only if the host knows crew from elsewhere, such as LDAP
     "#]]);

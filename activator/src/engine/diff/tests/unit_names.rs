@@ -20,35 +20,35 @@ fn an_alias_is_no_unit_of_its_own() {
     host.expect(
         &target("/two", &[], &[]),
         &expect![[r#"
-        stop real.service: no longer managed
-        remove /etc/nick.conf
-        remove /etc/systemd/system/multi-user.target.wants/real.service
-        remove /etc/systemd/system/nick.service
-        remove /etc/systemd/system/real.service
-        remove directory /etc/systemd/system/multi-user.target.wants if it is empty
-        remove directory /etc/systemd/system if it is empty
-        remove directory /etc/systemd if it is empty
-        remove directory /etc if it is empty
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-    "#]],
+            - stop    real.service  no longer managed
+            - /etc/nick.conf
+            - /etc/systemd/system/multi-user.target.wants/real.service  a link to ../real.service
+            - /etc/systemd/system/nick.service  a link to real.service
+            - /etc/systemd/system/real.service
+            - /etc/systemd/system/multi-user.target.wants/  unless it holds something
+            - /etc/systemd/system/  unless it holds something
+            - /etc/systemd/  unless it holds something
+            - /etc/  unless it holds something
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+        "#]],
     );
     host.expect(
         &target("/two", &nick("2"), &[real("")]),
         &expect![[r#"
-        replace /etc/nick.conf 0644 root:root, 1 bytes
-        switch the profile: generation 1 → 2
-        restart real.service: /etc/nick.conf changed
+        ~ /etc/nick.conf
+        ~ generation 1 → 2
+        ~ restart real.service  /etc/nick.conf changed
     "#]],
     );
     host.expect(
         &target("/two", &nick("2"), &[real("# changed\n")]),
         &expect![[r#"
-        replace /etc/nick.conf 0644 root:root, 1 bytes
-        replace /etc/systemd/system/real.service 0644 root:root, 96 bytes
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        restart real.service: real.service changed
+        ~ /etc/nick.conf
+        ~ /etc/systemd/system/real.service
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
+        ~ restart real.service  real.service changed
     "#]],
     );
     // The name goes to another unit.
@@ -59,16 +59,16 @@ fn an_alias_is_no_unit_of_its_own() {
     host.expect(
         &target("/two", &nick("2"), &[unit("real.service", &text, true), nick_unit]),
         &expect![[r#"
-        create directory /etc/systemd/system/a.target.wants 0755 root:root
-        replace /etc/nick.conf 0644 root:root, 1 bytes
-        link /etc/systemd/system/a.target.wants/nick.service → ../nick.service
-        replace /etc/systemd/system/nick.service 0644 root:root, 58 bytes
-        replace /etc/systemd/system/real.service 0644 root:root, 67 bytes
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        restart real.service: real.service changed
-        start nick.service: newly enabled
-    "#]],
+            + /etc/systemd/system/a.target.wants/  0755 root:root, needed by what stands in it
+            ~ /etc/nick.conf
+            + /etc/systemd/system/a.target.wants/nick.service → ../nick.service
+            ~ /etc/systemd/system/nick.service  link to real.service → file 0644 root:root
+            ~ /etc/systemd/system/real.service
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart real.service  real.service changed
+            + start   nick.service  newly enabled
+        "#]],
     );
 }
 
@@ -81,16 +81,16 @@ fn a_renamed_unit_stops_under_its_old_name_and_starts_under_its_new_one() {
     host.expect(
         &target("/two", &files("2"), &[new]),
         &expect![[r#"
-        stop old.service: no longer managed
-        replace /etc/old.conf 0644 root:root, 1 bytes
-        link /etc/systemd/system/multi-user.target.wants/new.service → ../new.service
-        create /etc/systemd/system/new.service 0644 root:root, 84 bytes
-        link /etc/systemd/system/old.service → new.service
-        remove /etc/systemd/system/multi-user.target.wants/old.service
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        start new.service: newly enabled
-    "#]],
+            - stop    old.service  no longer managed
+            ~ /etc/old.conf
+            + /etc/systemd/system/multi-user.target.wants/new.service → ../new.service
+            + /etc/systemd/system/new.service  0644 root:root
+            ~ /etc/systemd/system/old.service → new.service  was a file
+            - /etc/systemd/system/multi-user.target.wants/old.service  a link to ../old.service
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            + start   new.service  newly enabled
+        "#]],
     );
 }
 
@@ -103,9 +103,9 @@ fn a_name_of_the_distribution_is_resolved_too() {
     host.expect(
         &target("/two", &files("2"), &[]),
         &expect![[r#"
-        replace /etc/ssh.conf 0644 root:root, 1 bytes
-        switch the profile: generation 1 → 2
-        restart ssh.service: /etc/ssh.conf changed
+        ~ /etc/ssh.conf
+        ~ generation 1 → 2
+        ~ restart ssh.service  /etc/ssh.conf changed
     "#]],
     );
 }
@@ -118,27 +118,27 @@ fn enablement_belongs_to_one_instance() {
     host.expect(
         &target("/two", &[], &many("[Service]\nExecStart=/bin/many\n", false)),
         &expect![[r#"
-        stop job@main.service: no longer enabled
-        replace /etc/systemd/system/job@.service 0644 root:root, 30 bytes
-        remove /etc/systemd/system/multi-user.target.wants/job@main.service
-        remove directory /etc/systemd/system/multi-user.target.wants if it is empty
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        restart job@one.service: job@.service changed
-    "#]],
+            - stop    job@main.service  no longer enabled
+            ~ /etc/systemd/system/job@.service
+            - /etc/systemd/system/multi-user.target.wants/job@main.service  a link to ../job@.service
+            - /etc/systemd/system/multi-user.target.wants/  unless it holds something
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart job@one.service  job@.service changed
+        "#]],
     );
     host.expect(
         &target("/two", &[], &many(&MANY.replace("=main", "=other"), true)),
         &expect![[r#"
-        stop job@main.service: no longer enabled
-        replace /etc/systemd/system/job@.service 0644 root:root, 89 bytes
-        link /etc/systemd/system/multi-user.target.wants/job@other.service → ../job@.service
-        remove /etc/systemd/system/multi-user.target.wants/job@main.service
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        restart job@one.service: job@.service changed
-        start job@other.service: newly enabled
-    "#]],
+            - stop    job@main.service  no longer enabled
+            ~ /etc/systemd/system/job@.service
+            + /etc/systemd/system/multi-user.target.wants/job@other.service → ../job@.service
+            - /etc/systemd/system/multi-user.target.wants/job@main.service  a link to ../job@.service
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart job@one.service  job@.service changed
+            + start   job@other.service  newly enabled
+        "#]],
     );
 }
 
@@ -167,12 +167,12 @@ fn systemd_says_which_units_a_file_concerns() {
     host.expect(
         &two,
         &expect![[r#"
-        replace /etc/systemd/system/job@.service.d/b.conf 0644 root:root, 17 bytes
-        replace /etc/systemd/system/web-.service.d/a.conf 0644 root:root, 17 bytes
-        reload systemd's unit files
-        restart job@main.service: job@.service.d/b.conf changed
-        restart job@own.service: job@.service.d/b.conf changed
-        restart web-a.service: web-.service.d/a.conf changed
+        ~ /etc/systemd/system/job@.service.d/b.conf
+        ~ /etc/systemd/system/web-.service.d/a.conf
+        ~ reload  systemd's unit files
+        ~ restart job@main.service  job@.service.d/b.conf changed
+        ~ restart job@own.service  job@.service.d/b.conf changed
+        ~ restart web-a.service  web-.service.d/a.conf changed
     "#]],
     );
     // Its own file is not the template's.
@@ -180,18 +180,18 @@ fn systemd_says_which_units_a_file_concerns() {
     host.expect(
         &target("/two", &[], &[changed]),
         &expect![[r#"
-        stop web-calm.service: no longer managed
-        replace /etc/systemd/system/job@.service 0644 root:root, 89 bytes
-        remove /etc/systemd/system/job@.service.d/b.conf
-        remove /etc/systemd/system/web-.service.d/a.conf
-        remove /etc/systemd/system/web-calm.service
-        remove directory /etc/systemd/system/web-.service.d if it is empty
-        remove directory /etc/systemd/system/job@.service.d if it is empty
-        reload systemd's unit files
-        switch the profile: generation 1 → 2
-        restart job@main.service: job@.service changed
-        restart job@own.service: job@.service.d/b.conf changed
-        restart web-a.service: its changes are removed
+        - stop    web-calm.service  no longer managed
+        ~ /etc/systemd/system/job@.service
+        - /etc/systemd/system/job@.service.d/b.conf
+        - /etc/systemd/system/web-.service.d/a.conf
+        - /etc/systemd/system/web-calm.service
+        - /etc/systemd/system/web-.service.d/  unless it holds something
+        - /etc/systemd/system/job@.service.d/  unless it holds something
+        ~ reload  systemd's unit files
+        ~ generation 1 → 2
+        ~ restart job@main.service  job@.service changed
+        ~ restart job@own.service  job@.service.d/b.conf changed
+        ~ restart web-a.service  its changes are removed
     "#]],
     );
 }

@@ -20,9 +20,9 @@ fn only_units_that_a_change_affects_are_touched() {
     host.expect(
         &changed_file,
         &expect![[r#"
-            replace /etc/web 0644 root:root, 1 bytes
-            switch the profile: generation 1 → 2
-            restart web.service: /etc/web changed
+            ~ /etc/web
+            ~ generation 1 → 2
+            ~ restart web.service  /etc/web changed
         "#]],
     );
     let changed_unit =
@@ -30,19 +30,19 @@ fn only_units_that_a_change_affects_are_touched() {
     host.expect(
         &changed_unit,
         &expect![[r#"
-            replace /etc/systemd/system/web.service 0644 root:root, 67 bytes
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            restart web.service: web.service changed
+            ~ /etc/systemd/system/web.service
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart web.service  web.service changed
         "#]],
     );
     let removed_file = target("/two", &[], &units(WEB));
     host.expect(
         &removed_file,
         &expect![[r#"
-            remove /etc/web
-            switch the profile: generation 1 → 2
-            restart web.service: /etc/web changed
+            - /etc/web
+            ~ generation 1 → 2
+            ~ restart web.service  /etc/web changed
         "#]],
     );
 
@@ -50,20 +50,20 @@ fn only_units_that_a_change_affects_are_touched() {
     host.expect(
         &changed_unit,
         &expect![[r#"
-            replace /etc/systemd/system/web.service 0644 root:root, 67 bytes
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            start web.service: web.service changed
+            ~ /etc/systemd/system/web.service
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            + start   web.service  web.service changed
         "#]],
     );
     host.unit("web.service", "failed");
     host.expect(
         &changed_unit,
         &expect![[r#"
-            replace /etc/systemd/system/web.service 0644 root:root, 67 bytes
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            restart web.service: web.service changed
+            ~ /etc/systemd/system/web.service
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart web.service  web.service changed
         "#]],
     );
 }
@@ -83,11 +83,11 @@ fn a_restart_outdoes_a_reload_and_units_of_others_are_reloaded_only_if_they_run(
     host.expect(
         &target("/two", &files("2"), &[unit("web.service", WEB, true)]),
         &expect![[r#"
-            replace /etc/a 0644 root:root, 1 bytes
-            replace /etc/b 0644 root:root, 1 bytes
-            switch the profile: generation 1 → 2
-            restart web.service: /etc/b changed
-            reload nginx.service: /etc/a changed
+            ~ /etc/a
+            ~ /etc/b
+            ~ generation 1 → 2
+            ~ restart web.service  /etc/b changed
+            ~ reload  nginx.service  /etc/a changed
         "#]],
     );
 }
@@ -100,46 +100,46 @@ fn enabling_starts_disabling_stops_removing_stops() {
     Simulated::on(&nothing).expect(
         &off,
         &expect![[r#"
-            create directory /etc 0755 root:root
-            create directory /etc/systemd 0755 root:root
-            create directory /etc/systemd/system 0755 root:root
-            create /etc/systemd/system/web.service 0644 root:root, 66 bytes
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
+            + /etc/  0755 root:root, needed by what stands in it
+            + /etc/systemd/  0755 root:root, needed by what stands in it
+            + /etc/systemd/system/  0755 root:root, needed by what stands in it
+            + /etc/systemd/system/web.service  0644 root:root
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
         "#]],
     );
     Simulated::on(&off).expect(
         &on,
         &expect![[r#"
-            create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
-            link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            start web.service: newly enabled
+            + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by what stands in it
+            + /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            + start   web.service  newly enabled
         "#]],
     );
     Simulated::on(&on).expect(
         &off,
         &expect![[r#"
-            stop web.service: no longer enabled
-            remove /etc/systemd/system/multi-user.target.wants/web.service
-            remove directory /etc/systemd/system/multi-user.target.wants if it is empty
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
+            - stop    web.service  no longer enabled
+            - /etc/systemd/system/multi-user.target.wants/web.service  a link to ../web.service
+            - /etc/systemd/system/multi-user.target.wants/  unless it holds something
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
         "#]],
     );
     Simulated::on(&on).expect(
         &nothing,
         &expect![[r#"
-            stop web.service: no longer managed
-            remove /etc/systemd/system/multi-user.target.wants/web.service
-            remove /etc/systemd/system/web.service
-            remove directory /etc/systemd/system/multi-user.target.wants if it is empty
-            remove directory /etc/systemd/system if it is empty
-            remove directory /etc/systemd if it is empty
-            remove directory /etc if it is empty
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
+            - stop    web.service  no longer managed
+            - /etc/systemd/system/multi-user.target.wants/web.service  a link to ../web.service
+            - /etc/systemd/system/web.service
+            - /etc/systemd/system/multi-user.target.wants/  unless it holds something
+            - /etc/systemd/system/  unless it holds something
+            - /etc/systemd/  unless it holds something
+            - /etc/  unless it holds something
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
         "#]],
     );
     let mut by_hand = Simulated::on(&off);
@@ -148,10 +148,10 @@ fn enabling_starts_disabling_stops_removing_stops() {
     by_hand.expect(
         &on,
         &expect![[r#"
-            create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
-            link /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
+            + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by what stands in it
+            + /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
         "#]],
     );
 }
@@ -163,16 +163,16 @@ fn a_timer_starts_but_its_service_does_not() {
     Simulated::new().expect(
         &one,
         &expect![[r#"
-        create directory /etc 0755 root:root
-        create directory /etc/systemd 0755 root:root
-        create directory /etc/systemd/system 0755 root:root
-        create directory /etc/systemd/system/timers.target.wants 0755 root:root
-        create /etc/systemd/system/job.service 0644 root:root, 42 bytes
-        create /etc/systemd/system/job.timer 0644 root:root, 58 bytes
-        link /etc/systemd/system/timers.target.wants/job.timer → ../job.timer
-        reload systemd's unit files
-        switch the profile: generation none → 1
-        start job.timer: newly enabled
+        + /etc/  0755 root:root, needed by what stands in it
+        + /etc/systemd/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/timers.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/job.service  0644 root:root
+        + /etc/systemd/system/job.timer  0644 root:root
+        + /etc/systemd/system/timers.target.wants/job.timer → ../job.timer
+        ~ reload  systemd's unit files
+        ~ generation none → 1
+        + start   job.timer  newly enabled
     "#]],
     );
     let later = format!("{TIMER}\n");
@@ -180,10 +180,10 @@ fn a_timer_starts_but_its_service_does_not() {
     Simulated::on(&one).expect(
         &two,
         &expect![[r#"
-            replace /etc/systemd/system/job.timer 0644 root:root, 59 bytes
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            restart job.timer: job.timer changed
+            ~ /etc/systemd/system/job.timer
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart job.timer  job.timer changed
         "#]],
     );
 }
@@ -198,21 +198,21 @@ fn a_socket_restarts_together_with_its_running_service() {
     host.expect(
         &two,
         &expect![[r#"
-            replace /etc/systemd/system/web.socket 0644 root:root, 60 bytes
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            restart web.socket: web.socket changed
+            ~ /etc/systemd/system/web.socket
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart web.socket  web.socket changed
         "#]],
     );
     host.unit("web.service", "active").triggered_by = vec!["web.socket".to_owned()];
     host.expect(
         &two,
         &expect![[r#"
-            replace /etc/systemd/system/web.socket 0644 root:root, 60 bytes
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            restart web.service: web.socket restarts
-            restart web.socket: web.socket changed
+            ~ /etc/systemd/system/web.socket
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart web.service  web.socket restarts
+            ~ restart web.socket  web.socket changed
         "#]],
     );
 }
@@ -232,8 +232,8 @@ fn an_enabled_unit_that_does_not_run_is_drift_unless_it_need_not_run() {
     host.expect(
         &one,
         &expect![[r#"
-        start down.service: not running
-        start failed.service: not running
+        + start   down.service  not running
+        + start   failed.service  not running
         drift down.service: not running
         drift failed.service: failed
     "#]],
@@ -248,15 +248,15 @@ fn a_template_runs_as_its_instances() {
     Simulated::new().expect(
         &one,
         &expect![[r#"
-        create directory /etc 0755 root:root
-        create directory /etc/systemd 0755 root:root
-        create directory /etc/systemd/system 0755 root:root
-        create directory /etc/systemd/system/multi-user.target.wants 0755 root:root
-        create /etc/systemd/system/job@.service 0644 root:root, 87 bytes
-        link /etc/systemd/system/multi-user.target.wants/job@main.service → ../job@.service
-        reload systemd's unit files
-        switch the profile: generation none → 1
-        start job@main.service: newly enabled
+        + /etc/  0755 root:root, needed by what stands in it
+        + /etc/systemd/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/job@.service  0644 root:root
+        + /etc/systemd/system/multi-user.target.wants/job@main.service → ../job@.service
+        ~ reload  systemd's unit files
+        ~ generation none → 1
+        + start   job@main.service  newly enabled
     "#]],
     );
     let mut host = Simulated::on(&one);
@@ -265,26 +265,26 @@ fn a_template_runs_as_its_instances() {
     host.expect(
         &target("/two", &[], &[template(&format!("{text}\n"))]),
         &expect![[r#"
-            replace /etc/systemd/system/job@.service 0644 root:root, 88 bytes
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            restart job@main.service: job@.service changed
-            restart job@other.service: job@.service changed
+            ~ /etc/systemd/system/job@.service
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart job@main.service  job@.service changed
+            ~ restart job@other.service  job@.service changed
         "#]],
     );
     host.expect(
         &target("/two", &[], &[]),
         &expect![[r#"
-            stop job@main.service: no longer managed
-            stop job@other.service: no longer managed
-            remove /etc/systemd/system/job@.service
-            remove /etc/systemd/system/multi-user.target.wants/job@main.service
-            remove directory /etc/systemd/system/multi-user.target.wants if it is empty
-            remove directory /etc/systemd/system if it is empty
-            remove directory /etc/systemd if it is empty
-            remove directory /etc if it is empty
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
+            - stop    job@main.service  no longer managed
+            - stop    job@other.service  no longer managed
+            - /etc/systemd/system/job@.service
+            - /etc/systemd/system/multi-user.target.wants/job@main.service  a link to ../job@.service
+            - /etc/systemd/system/multi-user.target.wants/  unless it holds something
+            - /etc/systemd/system/  unless it holds something
+            - /etc/systemd/  unless it holds something
+            - /etc/  unless it holds something
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
         "#]],
     );
 }
@@ -301,14 +301,14 @@ fn drop_ins_of_the_distributions_unit_restart_it_when_they_come_and_go() {
     host.expect(
         &one,
         &expect![[r#"
-        create directory /etc 0755 root:root
-        create directory /etc/systemd 0755 root:root
-        create directory /etc/systemd/system 0755 root:root
-        create directory /etc/systemd/system/ssh.service.d 0755 root:root
-        create /etc/systemd/system/ssh.service.d/a.conf 0644 root:root, 10 bytes
-        reload systemd's unit files
-        switch the profile: generation none → 1
-        restart ssh.service: ssh.service.d/a.conf changed
+        + /etc/  0755 root:root, needed by what stands in it
+        + /etc/systemd/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/ssh.service.d/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/ssh.service.d/a.conf  0644 root:root
+        ~ reload  systemd's unit files
+        ~ generation none → 1
+        ~ restart ssh.service  ssh.service.d/a.conf changed
     "#]],
     );
     host.apply(&one);
@@ -316,14 +316,14 @@ fn drop_ins_of_the_distributions_unit_restart_it_when_they_come_and_go() {
     host.expect(
         &target("/two", &[], &[]),
         &expect![[r#"
-            remove /etc/systemd/system/ssh.service.d/a.conf
-            remove directory /etc/systemd/system/ssh.service.d if it is empty
-            remove directory /etc/systemd/system if it is empty
-            remove directory /etc/systemd if it is empty
-            remove directory /etc if it is empty
-            reload systemd's unit files
-            switch the profile: generation 1 → 2
-            restart ssh.service: its changes are removed
+            - /etc/systemd/system/ssh.service.d/a.conf
+            - /etc/systemd/system/ssh.service.d/  unless it holds something
+            - /etc/systemd/system/  unless it holds something
+            - /etc/systemd/  unless it holds something
+            - /etc/  unless it holds something
+            ~ reload  systemd's unit files
+            ~ generation 1 → 2
+            ~ restart ssh.service  its changes are removed
         "#]],
     );
 }
@@ -337,9 +337,9 @@ fn a_file_that_names_a_template_affects_its_running_instances() {
     host.expect(
         &target("/two", &conf("2"), &[]),
         &expect![[r#"
-            replace /etc/job 0644 root:root, 1 bytes
-            switch the profile: generation 1 → 2
-            restart job@a.service: /etc/job changed
+            ~ /etc/job
+            ~ generation 1 → 2
+            ~ restart job@a.service  /etc/job changed
         "#]],
     );
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use nixfleet_contract::manifest::OnChange;
-use nixfleet_contract::plan::Step;
+use nixfleet_contract::step::units::UnitJob;
+use nixfleet_contract::step::{Step, UnitStep};
 use nixfleet_contract::values::UnitName;
 
 use crate::host::systemd::UnitState;
@@ -61,10 +62,10 @@ impl Fates {
         let mut steps = UnitSteps::default();
         for (unit, (fate, why)) in self.0 {
             match fate {
-                Fate::Stop => steps.stop.push(Step::StopUnit { unit, why }),
-                Fate::Start => steps.start.push(Step::StartUnit { unit, why }),
-                Fate::Restart => steps.restart.push(Step::RestartUnit { unit, why }),
-                Fate::Reload => steps.reload.push(Step::ReloadUnit { unit, why }),
+                Fate::Stop => steps.stop.push(Step::Unit(UnitStep::StopUnit(UnitJob { unit, why }))),
+                Fate::Start => steps.start.push(Step::Unit(UnitStep::StartUnit(UnitJob { unit, why }))),
+                Fate::Restart => steps.restart.push(Step::Unit(UnitStep::RestartUnit(UnitJob { unit, why }))),
+                Fate::Reload => steps.reload.push(Step::Unit(UnitStep::ReloadUnit(UnitJob { unit, why }))),
             }
         }
         steps

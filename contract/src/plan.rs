@@ -1,7 +1,5 @@
 //! A plan: what would change on a host, step by step, in the order it would happen.
 
-mod step;
-
 use serde::{Deserialize, Serialize};
 
 use crate::force::Force;
@@ -9,8 +7,7 @@ use crate::health::CheckResult;
 use crate::manifest::{Access, Package};
 use crate::problem::Problem;
 use crate::report::GenerationInfo;
-
-pub use step::{Keep, Step, command_line, why_it_runs};
+use crate::step::Step;
 
 /// What an apply would do to a host. Computing it changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

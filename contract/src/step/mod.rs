@@ -1,0 +1,84 @@
+//! The steps of a plan, by family: each kind of thing that a transaction can change and undo.
+
+pub mod accounts;
+pub mod commands;
+pub mod paths;
+pub mod profile;
+mod reading;
+mod text;
+pub mod units;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::plan::FileView;
+use crate::values::ManagedPath;
+
+pub use accounts::AccountStep;
+pub use commands::CommandStep;
+pub use paths::{Keep, PathStep};
+pub use profile::ProfileStep;
+pub use text::{Line, Sign, Tone};
+pub use units::UnitStep;
+
+/// The smallest thing that is done, and undone. In JSON `step` says which one it is, whatever its family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Step {
+    /// Users and groups.
+    Account(AccountStep),
+    /// Files, links and directories.
+    Path(PathStep),
+    /// The package profile and the generation.
+    Profile(ProfileStep),
+    /// Commands of files that change.
+    Command(CommandStep),
+    /// Systemd's units.
+    Unit(UnitStep),
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        reading::step(deserializer)
+    }
+}
+
+impl Step {
+    /// Whether it makes or changes an account: such steps come before anything is swapped.
+    #[must_use]
+    pub const fn makes_account(&self) -> bool {
+        match self {
+            Self::Account(step) => step.makes_account(),
+            Self::Path(_) | Self::Profile(_) | Self::Command(_) | Self::Unit(_) => false,
+        }
+    }
+
+    /// The files before and afterwards, as far as it shows any.
+    #[must_use]
+    pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
+        match self {
+            Self::Path(step) => step.views_mut(),
+            Self::Account(_) | Self::Profile(_) | Self::Command(_) | Self::Unit(_) => (None, None),
+        }
+    }
+
+    /// The path it is about, if it is about one.
+    #[must_use]
+    pub const fn path(&self) -> Option<&ManagedPath> {
+        match self {
+            Self::Path(step) => Some(step.path()),
+            Self::Account(_) | Self::Profile(_) | Self::Command(_) | Self::Unit(_) => None,
+        }
+    }
+
+    /// What it does, for people.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        match self {
+            Self::Account(step) => step.line(),
+            Self::Path(step) => step.line(),
+            Self::Profile(step) => step.line(),
+            Self::Command(step) => step.line(),
+            Self::Unit(step) => step.line(),
+        }
+    }
+}

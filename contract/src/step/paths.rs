@@ -1,0 +1,322 @@
+//! Steps that change files, links and directories.
+
+use serde::{Deserialize, Serialize};
+
+use super::text::{Line, Sign, Tone};
+use crate::manifest::{Access, OnConflict};
+use crate::plan::FileView;
+use crate::values::ManagedPath;
+
+/// A change of what stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
+#[serde(rename_all = "camelCase", tag = "step")]
+#[strum(serialize_all = "camelCase")]
+pub enum PathStep {
+    /// Create the home directory of a user, with what every new home gets.
+    CreateHome(CreateHome),
+    /// Create a directory, also where a file or link of ours makes way for it.
+    CreateDirectory(CreateDirectory),
+    /// Create a file or replace its content, mode and owner.
+    WriteFile(WriteFile),
+    /// Create a link or point it elsewhere.
+    WriteLink(WriteLink),
+    /// Change mode or owner only.
+    ChangeAccess(ChangeAccess),
+    /// Start managing something that stands there already exactly as wanted. Nothing on disk changes but the state.
+    Own(Own),
+    /// Remove a file or link of ours.
+    Remove(Remove),
+    /// Put back what stood at a path before it was managed.
+    Restore(Remove),
+    /// Remove a directory that NixFleet created; it stays if it is not empty.
+    RemoveDirectory(RemoveDirectory),
+    /// Stop managing a path without touching it.
+    Release(Release),
+}
+
+/// A home directory that is created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateHome {
+    /// Path.
+    pub path: ManagedPath,
+    /// Mode, owner, group.
+    pub access: Access,
+}
+
+/// A directory that is created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateDirectory {
+    /// Path.
+    pub path: ManagedPath,
+    /// Mode, owner, group.
+    pub access: Access,
+    /// Not asked for itself, but a parent of a managed path.
+    pub implicit: bool,
+    /// What stands there now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<FileView>,
+    /// [`Keep::Copy`] where that was edited by hand.
+    #[serde(default, skip_serializing_if = "Keep::is_nothing")]
+    pub keep: Keep,
+}
+
+/// A file that is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WriteFile {
+    /// Path.
+    pub path: ManagedPath,
+    /// What stands there now.
+    pub before: Option<FileView>,
+    /// What will stand there.
+    pub after: FileView,
+    /// What becomes of content that is not ours.
+    pub keep: Keep,
+}
+
+/// A link that is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WriteLink {
+    /// Path.
+    pub path: ManagedPath,
+    /// What it points at now.
+    pub before: Option<String>,
+    /// What stands there now, a link or something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<FileView>,
+    /// What it will point at.
+    pub target: String,
+    /// What becomes of something there that is not ours.
+    pub keep: Keep,
+}
+
+/// A mode or owner that changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeAccess {
+    /// Path.
+    pub path: ManagedPath,
+    /// Mode, owner, group now.
+    pub before: Access,
+    /// Mode, owner, group afterwards.
+    pub after: Access,
+}
+
+/// Something that is managed from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Own {
+    /// Path.
+    pub path: ManagedPath,
+    /// What becomes of it when management ends.
+    pub keep: Keep,
+}
+
+/// Something of ours that goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remove {
+    /// Path.
+    pub path: ManagedPath,
+    /// What stands there now, if it is a file.
+    pub before: Option<FileView>,
+    /// [`Keep::Copy`] where it was edited by hand.
+    pub keep: Keep,
+}
+
+/// A directory of ours that goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoveDirectory {
+    /// Path.
+    pub path: ManagedPath,
+}
+
+/// A path that is not managed any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Release {
+    /// Path.
+    pub path: ManagedPath,
+    /// Why it is left alone, for people.
+    pub why: String,
+}
+
+impl PathStep {
+    /// The path it is about.
+    #[must_use]
+    pub const fn path(&self) -> &ManagedPath {
+        match self {
+            Self::CreateHome(step) => &step.path,
+            Self::CreateDirectory(step) => &step.path,
+            Self::WriteFile(step) => &step.path,
+            Self::WriteLink(step) => &step.path,
+            Self::ChangeAccess(step) => &step.path,
+            Self::Own(step) => &step.path,
+            Self::Remove(step) | Self::Restore(step) => &step.path,
+            Self::RemoveDirectory(step) => &step.path,
+            Self::Release(step) => &step.path,
+        }
+    }
+
+    /// The files before and afterwards, as far as it shows any.
+    #[must_use]
+    pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
+        match self {
+            Self::WriteFile(WriteFile { before, after, .. }) => (before.as_mut(), Some(after)),
+            Self::Remove(Remove { before, .. })
+            | Self::Restore(Remove { before, .. })
+            | Self::CreateDirectory(CreateDirectory { before, .. }) => (before.as_mut(), None),
+            Self::WriteLink(WriteLink { replaced, .. }) => (replaced.as_mut(), None),
+            Self::CreateHome(_)
+            | Self::ChangeAccess(_)
+            | Self::Own(_)
+            | Self::RemoveDirectory(_)
+            | Self::Release(_) => (None, None),
+        }
+    }
+
+    /// What it does. The contents of a file stand below it, where they are shown.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        match self {
+            Self::CreateHome(CreateHome { path, access }) => {
+                Line::new(Sign::Comes, format!("{path}/  {}", shown(access)))
+                    .and(Tone::Quiet, "  home, with what every new one gets")
+            }
+            Self::CreateDirectory(CreateDirectory { path, access, implicit, before, keep }) => {
+                let sign = if before.is_some() { Sign::Changes } else { Sign::Comes };
+                let line = Line::new(sign, format!("{path}/  {}", shown(access)))
+                    .and(Tone::Quiet, if *implicit { ", needed by what stands in it" } else { "" })
+                    .and(Tone::Loud, keep.remark(before.as_ref()));
+                match before {
+                    Some(view) => line.and(Tone::Plain, "  was ").and(Tone::Plain, thing(view)),
+                    None => line,
+                }
+            }
+            Self::WriteFile(WriteFile { path, before, after, keep }) => {
+                let line = match before {
+                    None => Line::new(Sign::Comes, format!("{path}  {}", shown(&after.access))),
+                    // Of something else that makes way there is no content to compare.
+                    Some(before) if before.sha256.is_none() => {
+                        let was = thing(before);
+                        let was = was.strip_prefix("a ").unwrap_or(&was);
+                        let what = format!("{path}  {was} → file {}", shown(&after.access));
+                        Line::new(Sign::Changes, what)
+                    }
+                    Some(before) => {
+                        let change = access_change(&before.access, &after.access);
+                        let gap = if change.is_empty() { "" } else { "  " };
+                        Line::new(Sign::Changes, format!("{path}{gap}{change}"))
+                    }
+                };
+                line.and(Tone::Loud, keep.remark(before.as_ref()))
+            }
+            Self::WriteLink(WriteLink { path, before, replaced, target, keep }) => {
+                let was = before.clone().or_else(|| replaced.as_ref().map(thing));
+                let sign = if was.is_some() { Sign::Changes } else { Sign::Comes };
+                let line = Line::new(sign, format!("{path} → ")).and(Tone::Plain, target);
+                let line = match was {
+                    Some(was) => line.and(Tone::Plain, "  was ").and(Tone::Plain, was),
+                    None => line,
+                };
+                line.and(Tone::Loud, keep.remark(replaced.as_ref()))
+            }
+            Self::ChangeAccess(ChangeAccess { path, before, after }) => {
+                Line::new(Sign::Changes, format!("{path}  {}", access_change(before, after)))
+            }
+            Self::Own(Own { path, .. }) => Line::new(Sign::Stays, format!("{path}  "))
+                .and(Tone::Quiet, "is as wanted already; managed from now on"),
+            Self::Remove(Remove { path, before, keep }) => {
+                let other = before.as_ref().filter(|view| view.sha256.is_none());
+                let what = other.map(|view| format!("  {}", thing(view))).unwrap_or_default();
+                Line::new(Sign::Goes, format!("{path}{what}")).and(Tone::Loud, keep.remark(before.as_ref()))
+            }
+            Self::Restore(Remove { path, before, keep }) => {
+                let what = format!("{path}  what stood there before management comes back");
+                Line::new(Sign::Changes, what).and(Tone::Loud, keep.remark(before.as_ref()))
+            }
+            Self::RemoveDirectory(RemoveDirectory { path }) => {
+                Line::new(Sign::Goes, format!("{path}/  ")).and(Tone::Quiet, "unless it holds something")
+            }
+            Self::Release(Release { path, why }) => {
+                let line = Line::new(Sign::Stays, format!("{path}  "));
+                line.and(Tone::Quiet, "left alone: ").and(Tone::Quiet, why)
+            }
+        }
+    }
+}
+
+fn shown(access: &Access) -> String {
+    format!("{} {}:{}", access.mode, access.owner, access.group)
+}
+
+/// What differs between two accesses; nothing where nothing does.
+fn access_change(before: &Access, after: &Access) -> String {
+    let mut parts = Vec::new();
+    if before.mode != after.mode {
+        parts.push(format!("mode {} → {}", before.mode, after.mode));
+    }
+    if (&before.owner, &before.group) != (&after.owner, &after.group) {
+        parts.push(format!("owner {}:{} → {}:{}", before.owner, before.group, after.owner, after.group));
+    }
+    if before.list && !after.list {
+        parts.push("without its access control list".to_owned());
+    }
+    parts.join(", ")
+}
+
+/// What stands somewhere, in words.
+fn thing(view: &FileView) -> String {
+    match (&view.link, &view.sha256) {
+        (Some(target), _) => format!("a link to {target}"),
+        (None, Some(_)) => "a file".to_owned(),
+        (None, None) if view.size == 0 => "a directory".to_owned(),
+        // An older NixFleet does not say where a link points.
+        (None, None) => "a link".to_owned(),
+    }
+}
+
+/// What becomes of the content that a step replaces or removes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// It is ours, unchanged since the last apply: nothing is kept.
+    #[default]
+    Nothing,
+    /// It is a hand edit, or adopted: a copy stays on the host.
+    Copy,
+    /// It stood there before management: it is kept and put back when management ends.
+    Original,
+}
+
+impl Keep {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    const fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    /// What is said of it.
+    fn remark(self, before: Option<&FileView>) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Copy if before.is_some_and(|view| view.foreign) => {
+                "  not managed until now: a copy is kept"
+            }
+            Self::Copy => "  edited by hand: a copy is kept",
+            Self::Original => "  what stands there is kept, and comes back when management ends",
+        }
+    }
+}
+
+impl From<OnConflict> for Keep {
+    fn from(on_conflict: OnConflict) -> Self {
+        match on_conflict {
+            OnConflict::Adopt => Self::Copy,
+            OnConflict::Backup | OnConflict::Fail => Self::Original,
+        }
+    }
+}

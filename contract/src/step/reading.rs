@@ -1,0 +1,120 @@
+//! Reads a step: its field `step` says of which family it is.
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use strum::VariantNames;
+
+use super::{AccountStep, CommandStep, PathStep, ProfileStep, Step, UnitStep};
+
+/// The field that says which step it is.
+const TAG: &str = "step";
+
+/// Reads a step of any family.
+///
+/// # Errors
+/// No family has a step of that name, or the step is not as its family has it.
+pub fn step<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Step, D::Error> {
+    deserializer.deserialize_map(StepVisitor)
+}
+
+struct StepVisitor;
+
+impl<'de> Visitor<'de> for StepVisitor {
+    type Value = Step;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a step, which has a field `{TAG}`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Step, A::Error> {
+        let Some(first) = fields.next_key::<String>()? else { return Err(A::Error::missing_field(TAG)) };
+        // This is how every NixFleet writes it.
+        if first == TAG {
+            let name = fields.next_value::<String>()?;
+            return of_family(&name, MapAccessDeserializer::new(Tagged { name: Some(&name), fields }));
+        }
+        // Some other program may have sorted the fields.
+        let mut all = Map::from_iter([(first, fields.next_value::<Value>()?)]);
+        while let Some((field, value)) = fields.next_entry::<String, Value>()? {
+            all.insert(field, value);
+        }
+        let name = all.get(TAG).and_then(Value::as_str).map(str::to_owned);
+        let name = name.ok_or_else(|| A::Error::missing_field(TAG))?;
+        of_family(&name, Value::Object(all)).map_err(A::Error::custom)
+    }
+}
+
+fn of_family<'de, D: Deserializer<'de>>(name: &str, fields: D) -> Result<Step, D::Error> {
+    let is_of = |family: &[&str]| family.contains(&name);
+    match name {
+        _ if is_of(PathStep::VARIANTS) => PathStep::deserialize(fields).map(Step::Path),
+        _ if is_of(UnitStep::VARIANTS) => UnitStep::deserialize(fields).map(Step::Unit),
+        _ if is_of(AccountStep::VARIANTS) => AccountStep::deserialize(fields).map(Step::Account),
+        _ if is_of(CommandStep::VARIANTS) => CommandStep::deserialize(fields).map(Step::Command),
+        _ if is_of(ProfileStep::VARIANTS) => ProfileStep::deserialize(fields).map(Step::Profile),
+        _ => Err(D::Error::custom(format_args!("unknown step `{}`", name.escape_debug()))),
+    }
+}
+
+/// The fields of a step with its name, which has been read already, before them.
+struct Tagged<'n, A> {
+    name: Option<&'n str>,
+    fields: A,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Tagged<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        match self.name {
+            Some(_) => seed.deserialize(TAG.into_deserializer()).map(Some),
+            None => self.fields.next_key_seed(seed),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        match self.name.take() {
+            Some(name) => seed.deserialize(name.into_deserializer()),
+            None => self.fields.next_value_seed(seed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_read_whatever_its_family_and_the_order_of_its_fields() {
+        let samples = [
+            r#"{"step":"createGroup","name":"app","gid":null}"#,
+            r#"{"step":"removeDirectory","path":"/etc/a"}"#,
+            r#"{"step":"switchProfile","from":null,"to":1}"#,
+            r#"{"step":"runCommand","command":["/bin/a"],"paths":["/etc/a"]}"#,
+            r#"{"step":"startUnit","unit":"a.service","why":"it is new"}"#,
+            r#"{"step":"daemonReload"}"#,
+        ];
+        for text in samples {
+            let step: Step = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&step).unwrap(), text);
+            // A value sorts its fields, so that `step` is not the first one.
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::from_value::<Step>(value).unwrap(), step);
+        }
+    }
+
+    #[test]
+    fn what_is_no_step_says_why() {
+        let why = |text: &str| serde_json::from_str::<Step>(text).unwrap_err().to_string();
+        assert!(why(r#"{"step":"frobnicate"}"#).starts_with("unknown step `frobnicate`"));
+        assert!(why(r#"{"path":"/etc/a","step":"frobnicate"}"#).starts_with("unknown step `frobnicate`"));
+        assert!(why(r#"{"step":"removeDirectory"}"#).starts_with("missing field `path`"));
+        assert!(why(r#"{"path":"/etc/a"}"#).starts_with("missing field `step`"));
+        assert!(why("{}").starts_with("missing field `step`"));
+        assert!(why("[]").contains("expected a step"));
+    }
+}

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use nixfleet_activate::digest;
 use nixfleet_activate::engine::apply::{Goal, apply};
-use nixfleet_activate::engine::glance;
-use nixfleet_activate::engine::target::Offer;
+use nixfleet_activate::engine::plan::fast_path;
+use nixfleet_activate::engine::plan::target::Offer;
 use nixfleet_activate::host::{Host, lock};
 use nixfleet_contract::manifest::{Access, Entry, FileEntry, Manifest, OnConflict};
 use nixfleet_contract::report::Outcome;
@@ -63,7 +63,7 @@ fn main() {
         stats.push(look_at_all(&tree, files));
         let begun = Instant::now();
         let offer = Offer::of_closure(current).unwrap();
-        let plan = glance::unchanged(&host, &offer);
+        let plan = fast_path::unchanged(&host, &offer);
         unchanged.push(begun.elapsed());
         assert!(
             plan.is_some_and(|plan| plan.steps.is_empty()),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use nixfleet_activate::engine::target::Wanted;
+use nixfleet_activate::engine::plan::target::Wanted;
 use nixfleet_contract::force::Force;
 use nixfleet_contract::login::Login;
 use nixfleet_contract::run::RunId;

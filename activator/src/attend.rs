@@ -10,7 +10,7 @@ use nixfleet_contract::run::{Confirmation, RunId};
 
 use crate::engine::apply::{Order, apply_within};
 use crate::engine::status::last_run;
-use crate::engine::window::Window;
+use crate::engine::transaction::window::Window;
 use crate::host::Host;
 use crate::host::systemd::Systemd;
 use crate::host::transcript::{Line, Transcript};

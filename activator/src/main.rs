@@ -13,14 +13,19 @@ use arguments::{Arguments, Command, Common, PlanningArgs, RunArgs};
 use clap::Parser as _;
 use nixfleet_activate::attend;
 use nixfleet_activate::engine::apply::{Goal, Order, apply_within};
-use nixfleet_activate::engine::contents::Contents;
+use nixfleet_activate::engine::health;
+use nixfleet_activate::engine::plan::contents::Contents;
+use nixfleet_activate::engine::plan::fast_path;
+use nixfleet_activate::engine::plan::planner;
+use nixfleet_activate::engine::plan::target::{Offer, Target};
+use nixfleet_activate::engine::plan::texts;
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
-use nixfleet_activate::engine::target::{Offer, Target};
-use nixfleet_activate::engine::undo::Moment;
+use nixfleet_activate::engine::transaction::recover;
+use nixfleet_activate::engine::transaction::undo::Moment;
+use nixfleet_activate::engine::validate;
 use nixfleet_activate::engine::validate::foresight;
 use nixfleet_activate::engine::validate::subject::Subject;
-use nixfleet_activate::engine::{glance, health, planner, recover, texts, validate};
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{self, Lock};
 use nixfleet_activate::host::random;
@@ -198,7 +203,7 @@ fn offer(bytes: &[u8], parts: &[usize], target: &str) -> Result<Offer, Problem> 
 fn plan(host: &Host, offer: Offer, asked: &Asked<'_>) -> Result<(), Problem> {
     let objection = Lock::objection(host);
     let checks = if asked.health_checks { Check::of_manifest(&offer.manifest)? } else { Vec::new() };
-    let mut plan = match glance::unchanged(host, &offer) {
+    let mut plan = match fast_path::unchanged(host, &offer) {
         Some(plan) => plan,
         None => full_plan(host, &offer.open()?.without(asked.force), asked, objection.is_none()),
     };

@@ -11,7 +11,7 @@ use nixfleet_contract::report::{Report, Status};
 use nixfleet_contract::run::{AwaitingConfirm, EarlierRun, LastRun, News, Notice};
 use nixfleet_contract::values::Owner;
 
-use crate::engine::account;
+use crate::engine::family::accounts::becoming;
 use crate::engine::state::{Origin, State, Thing};
 use crate::host::clock;
 
@@ -232,7 +232,7 @@ pub fn inspect(state: &State) -> String {
         let created = if user.created { "created here" } else { "existed before" };
         let disabled = if user.disabled { ", disabled" } else { "" };
         let was = user.before.iter().filter(|(_, before)| before.was != before.left);
-        let was = was.map(|(field, before)| format!(", {} was {:?}", account::name(*field), before.was));
+        let was = was.map(|(field, before)| format!(", {} was {:?}", becoming::name(*field), before.was));
         let was = was.collect::<Vec<_>>().concat();
         let added = if user.groups.is_empty() {
             String::new()

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use nixfleet_activate::engine::backups;
+use nixfleet_activate::engine::gc;
 use nixfleet_activate::engine::gc::Order;
-use nixfleet_activate::engine::{backups, gc};
 use nixfleet_activate::host::{Host, clock, lock};
 use nixfleet_activate::show;
 use nixfleet_contract::backup::{Backup, Backups, DropReport, DropRequest};

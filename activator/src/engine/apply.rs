@@ -11,16 +11,26 @@ use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, ReasonCode, Report};
 
-use super::bystanders::{Bystanders, Missing};
-use super::execute::Executed;
-use super::health::{Health, May};
-use super::journal::{self, Journal, Phase};
-use super::planner::{self, Planned};
-use super::state::State;
-use super::target::{Offer, Target, Wanted};
-use super::undo::Moment;
-use super::window::Window;
-use super::{begin, commit, execute, glance, health, owners, recover, settle, stage, undo, validate};
+use crate::engine::family::paths::ownership;
+use crate::engine::family::paths::stage;
+use crate::engine::family::units::bystanders::{Bystanders, Missing};
+use crate::engine::health;
+use crate::engine::health::{Health, May};
+use crate::engine::plan::fast_path;
+use crate::engine::plan::planner::{self, Planned};
+use crate::engine::plan::target::{Offer, Target, Wanted};
+use crate::engine::state::State;
+use crate::engine::transaction::commit;
+use crate::engine::transaction::execute;
+use crate::engine::transaction::execute::Executed;
+use crate::engine::transaction::journal::{self, Journal, Phase};
+use crate::engine::transaction::open;
+use crate::engine::transaction::recover;
+use crate::engine::transaction::settle;
+use crate::engine::transaction::undo;
+use crate::engine::transaction::undo::Moment;
+use crate::engine::transaction::window::Window;
+use crate::engine::validate;
 use crate::host::Host;
 use crate::host::activator::{self, Acting};
 use crate::host::lock::Lock;
@@ -110,7 +120,7 @@ fn run(
         Goal::Closure(closure) => Offer::of_closure(closure)?,
         Goal::Generation(wanted) => Offer::of_generation(&profile, *wanted)?,
     };
-    if let Some(plan) = glance::unchanged(host, &offer)
+    if let Some(plan) = fast_path::unchanged(host, &offer)
         && order.expect.is_none_or(|expect| expect == plan.fingerprint)
     {
         report.host = plan.host;
@@ -183,7 +193,7 @@ struct Change<'a> {
 fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<(), Problem> {
     let Change { host, planned, target, health, .. } = change;
     stage::keep_stale_slots(host)?;
-    let mut journal = begin::begin(host, planned, target, holder)?;
+    let mut journal = open::open(host, planned, target, holder)?;
     // Both can fail when what they make stands already, and only may not be on the disk: then that is undone, too.
     let begun =
         profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
@@ -292,12 +302,12 @@ fn stand_without(missing: &[Missing]) -> Result<(), Problem> {
 
 /// Creates and changes accounts, and gives them what was staged for them. Returns how many operations that were.
 fn bring_accounts(host: &Host, planned: &Planned, journal: &mut Journal) -> Result<usize, Problem> {
-    owners::check(host, journal)?;
+    ownership::check(host, journal)?;
     if !journal.changes_accounts() {
         return Ok(0);
     }
     journal.enter(host, Phase::Accounts)?;
     let done = execute::execute_accounts(host, &planned.state, journal)?;
-    owners::hand_over(host, journal)?;
+    ownership::hand_over(host, journal)?;
     Ok(done)
 }

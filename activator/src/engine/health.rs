@@ -10,8 +10,8 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::run::Confirmation;
 
-use super::state::State;
-use super::target::{Offer, Target};
+use crate::engine::plan::target::{Offer, Target};
+use crate::engine::state::State;
 use crate::health::probe::curl;
 use crate::health::{Call, Vantage, last, run};
 use crate::host::Host;

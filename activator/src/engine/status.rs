@@ -9,10 +9,10 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::{Status, UnitStatus};
 use nixfleet_contract::run::LastRun;
 
-use super::planner;
-use super::slots::KEPT;
-use super::state::State;
-use super::target::{Offer, Target};
+use crate::engine::family::paths::slots::KEPT;
+use crate::engine::plan::planner;
+use crate::engine::plan::target::{Offer, Target};
+use crate::engine::state::State;
 use crate::health::last;
 use crate::host::lock::Lock;
 use crate::host::profile::Profile;
@@ -36,7 +36,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         drift: Vec::new(),
         units: Vec::new(),
         kept: kept(host),
-        interrupted: super::journal::interrupted(host),
+        interrupted: crate::engine::transaction::journal::interrupted(host),
         locked_by: Lock::holder(host),
         last: last_run(host),
         health_checks: last::known(host),

@@ -3,8 +3,8 @@
 //! Each function panics where the promise is broken, and returns whether the document was accepted.
 
 use nixfleet_activate::build;
-use nixfleet_activate::engine::journal::{Facts, Journal};
 use nixfleet_activate::engine::state::State;
+use nixfleet_activate::engine::transaction::journal::{Facts, Journal};
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::values::{AbsPath, ManagedPath, Source};
 

@@ -1,10 +1,14 @@
 //! A run that dies: the next one ends in exactly the old or exactly the new generation.
 
 use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::family::paths::stage;
 use nixfleet_activate::engine::health::May;
-use nixfleet_activate::engine::journal::{self, Journal, Phase};
-use nixfleet_activate::engine::target::Offer;
-use nixfleet_activate::engine::{begin, commit, execute, planner, stage};
+use nixfleet_activate::engine::plan::planner;
+use nixfleet_activate::engine::plan::target::Offer;
+use nixfleet_activate::engine::transaction::commit;
+use nixfleet_activate::engine::transaction::execute;
+use nixfleet_activate::engine::transaction::journal::{self, Journal, Phase};
+use nixfleet_activate::engine::transaction::open;
 use nixfleet_activate::host::{Host, lock};
 use nixfleet_contract::report::Outcome;
 use serde_json::{Value, json};
@@ -72,7 +76,7 @@ fn run_until(room: &Room, closure: &str, death: Death) {
     let target = Offer::of_closure(closure).and_then(Offer::open).unwrap();
     let planned = planner::plan(&host, &target).unwrap();
     assert_eq!(planned.plan.problems, []);
-    let mut journal = begin::begin(&host, &planned, &target, lock::this_process("me", "apply")).unwrap();
+    let mut journal = open::open(&host, &planned, &target, lock::this_process("me", "apply")).unwrap();
     host.write_record(journal::RECORD, &journal).unwrap();
     if death == Death::Begun {
         return;
@@ -93,7 +97,7 @@ fn run_until(room: &Room, closure: &str, death: Death) {
 
 fn recovered(room: &Room) -> String {
     let host = Host::open(&room.path("/")).unwrap();
-    nixfleet_activate::engine::recover::recover(&host).unwrap().unwrap()
+    nixfleet_activate::engine::transaction::recover::recover(&host).unwrap().unwrap()
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use nixfleet_activate::engine::journal::Journal;
 use nixfleet_activate::engine::state::State;
+use nixfleet_activate::engine::transaction::journal::Journal;
 use nixfleet_contract::fleet::Fleet;
 use nixfleet_contract::health::Checked;
 use nixfleet_contract::holder::Holder;

@@ -5,10 +5,11 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::plan::fast_path;
+use nixfleet_activate::engine::plan::planner;
+use nixfleet_activate::engine::plan::target::{Offer, Wanted};
 use nixfleet_activate::engine::state::{Origin, State, Thing};
 use nixfleet_activate::engine::status::status;
-use nixfleet_activate::engine::target::{Offer, Wanted};
-use nixfleet_activate::engine::{glance, planner};
 use nixfleet_activate::host::{Host, lock};
 use nixfleet_contract::report::{Outcome, Report};
 use proptest::prelude::*;
@@ -162,7 +163,7 @@ fn check_owned(room: &Room, host: &Host) -> Result<(), TestCaseError> {
 fn check_glance(host: &Host) -> Result<(), TestCaseError> {
     let Some(closure) = State::read(host).unwrap().0.closure else { return Ok(()) };
     let offer = Offer::of_closure(&closure).unwrap();
-    let glance = glance::unchanged(host, &offer);
+    let glance = fast_path::unchanged(host, &offer);
     let plan = planner::plan(host, &offer.open().unwrap()).unwrap().plan;
     let nothing = plan.steps.is_empty() && plan.drift.is_empty() && plan.problems.is_empty();
     prop_assert_eq!(glance, nothing.then_some(plan));

@@ -16,10 +16,10 @@ use nixfleet_contract::report::Outcome;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::list::{META, entries, found};
-use crate::engine::recover;
-use crate::engine::slots::{CONTENT, KEPT, ORIGINALS, is_original};
+use crate::engine::backups::list::{META, entries, found};
+use crate::engine::family::paths::slots::{CONTENT, KEPT, ORIGINALS, is_original};
 use crate::engine::state::{self, Origin, State};
+use crate::engine::transaction::recover;
 use crate::host::lock::Lock;
 use crate::host::{HOME, Host, disk, host_file};
 

@@ -12,15 +12,15 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::Mode;
 use serde::Deserialize;
 
-use crate::engine::journal;
-use crate::engine::slots::{CONTENT, KEPT, ORIGINALS};
+use crate::engine::family::paths::slots::{CONTENT, KEPT, ORIGINALS};
 use crate::engine::state::{Origin, State};
+use crate::engine::transaction::journal;
 use crate::host::lock::Lock;
 use crate::host::record::read_limited;
 use crate::host::{HOME, Host, clock, host_file};
 
 /// Stands beside an original and says which path it came from.
-pub(super) const META: &str = "meta.json";
+pub(in crate::engine) const META: &str = "meta.json";
 /// Begins the name of a directory with what an interrupted run left.
 const LEFT: &str = "left-";
 
@@ -48,7 +48,7 @@ pub fn list(host: &Host) -> Result<Backups, Problem> {
 }
 
 /// All backups, by path, those of one path by age, oldest first.
-pub(super) fn found(host: &Host) -> Result<Vec<Backup>, Problem> {
+pub(in crate::engine) fn found(host: &Host) -> Result<Vec<Backup>, Problem> {
     let (state, _) = State::read(host)?;
     let mut backups = Vec::new();
     copies(host, &mut backups).map_err(|error| host_file("read", format!("{HOME}/{KEPT}"), &error))?;
@@ -61,7 +61,7 @@ pub(super) fn found(host: &Host) -> Result<Vec<Backup>, Problem> {
 }
 
 /// What stands in a directory; nothing where there is none.
-pub(super) fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+pub(in crate::engine) fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     match fs::read_dir(directory) {
         Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

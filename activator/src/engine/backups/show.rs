@@ -9,7 +9,7 @@ use nixfleet_contract::backup::{Backup, Content, Kind};
 use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{Mode, OFlags};
 
-use super::list::found;
+use crate::engine::backups::list::found;
 use crate::host::{Host, host_file};
 
 /// The largest content that is shown, in bytes.

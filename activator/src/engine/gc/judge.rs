@@ -6,9 +6,9 @@ use nixfleet_contract::gc::{Judged, Need, Passage, Request, Retention};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::GenerationInfo;
 
-use crate::engine::journal::Journal;
 use crate::engine::state::State;
 use crate::engine::status::last_run;
+use crate::engine::transaction::journal::Journal;
 use crate::host::Host;
 use crate::host::profile::{self, Profile};
 

@@ -14,10 +14,10 @@ use nixfleet_contract::holder::Holder;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{GenerationInfo, Outcome};
 
-use super::journal;
-use super::recover;
-use super::state::State;
 use crate::digest;
+use crate::engine::state::State;
+use crate::engine::transaction::journal;
+use crate::engine::transaction::recover;
 use crate::host::Host;
 use crate::host::lock::Lock;
 use crate::host::profile::{self, Profile};
@@ -141,7 +141,7 @@ fn disk(host: &Host) -> Option<Disk> {
 }
 
 /// The room where a path stands; nothing where the filesystem does not say it.
-pub(super) fn disk_of(host: &Host, path: &str) -> Option<Disk> {
+pub(in crate::engine) fn disk_of(host: &Host, path: &str) -> Option<Disk> {
     let found = [path, "/"].into_iter().find_map(|path| rustix::fs::statvfs(host.path(path)).ok())?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
     Some(Disk { free: bytes(found.f_bavail), size: bytes(found.f_blocks) })

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use nixfleet_contract::login::Login;
 
-use super::keys;
-use super::sshd::Settings;
+use crate::engine::validate::keys;
+use crate::engine::validate::sshd::Settings;
 use crate::host::Host;
 use crate::host::accounts::{Account, Accounts};
 use crate::host::preview::{Change, Changes};

@@ -11,12 +11,12 @@ use nixfleet_contract::login::Login;
 use nixfleet_contract::plan::{Plan, Warning};
 use nixfleet_contract::problem::{Code, Problem};
 
-use super::super::planner::Planned;
-use super::super::target::Target;
-use super::judge;
-use super::question::may_come;
-use super::subject::{Subject, inspected};
-use super::{previewed, settle};
+use crate::engine::plan::planner::Planned;
+use crate::engine::plan::target::Target;
+use crate::engine::validate::judge;
+use crate::engine::validate::question::may_come;
+use crate::engine::validate::subject::{Subject, inspected};
+use crate::engine::validate::{previewed, settle};
 use crate::host::Host;
 
 /// On which terms a plan is validated.

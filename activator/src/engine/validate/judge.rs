@@ -7,10 +7,10 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::ManagedPath;
 use serde::{Deserialize, Serialize};
 
-use super::Findings;
-use super::secrecy::Secrecy;
-use super::subject::{Subject, unit_of};
-use super::units;
+use crate::engine::validate::Findings;
+use crate::engine::validate::secrecy::Secrecy;
+use crate::engine::validate::subject::{Subject, unit_of};
+use crate::engine::validate::units;
 use crate::host::command::{self, Finished};
 use crate::host::preview::Change;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nixfleet_contract::values::ManagedPath;
 
-use super::sshd::Settings;
+use crate::engine::validate::sshd::Settings;
 use crate::host::accounts::Account;
 use crate::host::preview::{Change, Changes, Ids};
 use crate::host::{HOME, Host};

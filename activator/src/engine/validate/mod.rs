@@ -35,10 +35,10 @@ use question::Question;
 use serde::{Deserialize, Serialize};
 use subject::Subject;
 
-use super::execute::AccountSteps;
-use super::planner::Planned;
-use super::state::State;
-use super::target::Target;
+use crate::engine::plan::planner::Planned;
+use crate::engine::plan::target::Target;
+use crate::engine::state::State;
+use crate::engine::transaction::execute::AccountSteps;
 use crate::host::accounts::Accounts;
 use crate::host::preview::{self, Changes, Layer};
 use crate::host::{Host, command};

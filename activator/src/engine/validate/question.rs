@@ -8,7 +8,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::ManagedPath;
 use serde::{Deserialize, Serialize};
 
-use super::secrecy::Secrecy;
+use crate::engine::validate::secrecy::Secrecy;
 use crate::host::command;
 use crate::host::preview::{Ids, Layer};
 

@@ -8,10 +8,10 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::paths::WriteFile;
 use nixfleet_contract::step::{PathStep, Step};
 
-use super::super::journal::{Facts, Journal, Operation};
-use super::super::target::Target;
-use super::question::{Question, ask};
-use super::subject::Subject;
+use crate::engine::plan::target::Target;
+use crate::engine::transaction::journal::{Facts, Journal, Operation};
+use crate::engine::validate::question::{Question, ask};
+use crate::engine::validate::subject::Subject;
 use crate::host::Host;
 
 /// Validates what is staged. Returns what could not be shown to the commands.
@@ -29,7 +29,7 @@ pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<S
     let steps = journal.operations.iter().map(|operation| &operation.step);
     let accounts = steps.filter(|step| step.makes_account()).cloned().collect();
     let subject = Subject { accounts, questions, ..Subject::default() };
-    match super::previewed(&subject) {
+    match crate::engine::validate::previewed(&subject) {
         Ok(verdict) => first(verdict.refused).map_or_else(|| Ok(Vec::new()), Err),
         Err(why) => {
             let note = format!("the commands that validate files did not see the new accounts ({why})");

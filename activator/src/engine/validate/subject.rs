@@ -12,12 +12,12 @@ use nixfleet_contract::step::{AccountStep, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, UnitName};
 use serde::{Deserialize, Serialize};
 
-use super::super::owners::WAITING;
-use super::super::planner::Planned;
-use super::super::recovery_unit;
-use super::super::state::Origin;
-use super::super::target::Target;
-use super::question::{Question, may_come};
+use crate::engine::family::paths::ownership::WAITING;
+use crate::engine::plan::planner::Planned;
+use crate::engine::plan::target::Target;
+use crate::engine::recovery_unit;
+use crate::engine::state::Origin;
+use crate::engine::validate::question::{Question, may_come};
 use crate::host::accounts::Accounts;
 use crate::host::preview::{Change, Changes, Ids};
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nixfleet_contract::values::UnitName;
 
-use super::subject::{Subject, UNITS, unit_of};
+use crate::engine::validate::subject::{Subject, UNITS, unit_of};
 use crate::host::preview::Change;
 
 /// Where unit files are, in the order in which systemd looks for them; from systemd.unit(5), and `/lib` as it was.

@@ -1,0 +1,331 @@
+//! Users and groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_contract::manifest::{User, UserField};
+use nixfleet_contract::plan::Warning;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
+use nixfleet_contract::step::units::UnitJob;
+use nixfleet_contract::step::{AccountStep, Step, UnitStep};
+use nixfleet_contract::values::{AccountName, ManagedPath, Owner, UnitName};
+
+use crate::engine::family::accounts::becoming::{self, Becoming, Known, given};
+use crate::engine::plan::diff::Differ;
+use crate::engine::state::OwnedUser;
+use crate::host::accounts::{Account, Process};
+use crate::host::systemd::UnitState;
+
+/// Steps at the beginning and at the end.
+#[derive(Default)]
+pub(in crate::engine) struct AccountSteps {
+    pub(in crate::engine) create: Vec<Step>,
+    pub(in crate::engine) end: Vec<Step>,
+}
+
+impl Differ<'_> {
+    pub(in crate::engine) fn accounts(&mut self) -> AccountSteps {
+        let mut steps = AccountSteps::default();
+        let manifest = self.manifest;
+        for group in &manifest.groups {
+            match self.observed.accounts.groups.get(&*group.name) {
+                None => {
+                    if self.in_force {
+                        self.drifted(&group.name, "missing");
+                    }
+                    steps.create.push(Step::Account(AccountStep::CreateGroup(CreateGroup {
+                        name: group.name.clone(),
+                        gid: group.gid,
+                    })));
+                }
+                Some(gid) if group.gid.is_some_and(|wanted| wanted != *gid) => {
+                    self.other_id("groups", &group.name, *gid);
+                }
+                Some(_) => {}
+            }
+        }
+        for user in &manifest.users {
+            self.primary_group(user, &mut steps);
+        }
+        for user in &manifest.users {
+            self.user(user, &mut steps);
+        }
+        steps
+    }
+
+    /// Accounts that the manifest does not name any more. `stopped`: units that are down by then.
+    pub(in crate::engine) fn former_accounts(&mut self, stopped: &[Step], steps: &mut AccountSteps) {
+        let state = self.state;
+        for (name, owned) in &state.users {
+            let Some(account) = self.observed.accounts.users.get(&**name) else { continue };
+            if self.manifest.users.iter().any(|user| user.name == *name) {
+                continue;
+            }
+            let groups = given(account, owned);
+            if owned.created && (!owned.disabled || !groups.is_empty()) {
+                steps.end.push(Step::Account(AccountStep::DisableUser(DisableUser {
+                    name: name.clone(),
+                    groups,
+                })));
+            } else if !owned.created {
+                let becoming = self.becoming(None, account, Some(owned));
+                self.says_what_stays(name, &becoming);
+                self.home_in_use(name, account, &becoming.home, stopped);
+                let changes = self.changes(account, &becoming);
+                if !changes.is_empty() {
+                    steps.end.push(Step::Account(AccountStep::ReleaseUser(ReleaseUser {
+                        name: name.clone(),
+                        changes,
+                    })));
+                }
+            }
+        }
+    }
+
+    fn becoming(&self, user: Option<&User>, account: &Account, owned: Option<&OwnedUser>) -> Becoming {
+        Known { user, account, owned, accounts: &self.observed.accounts }.becoming()
+    }
+
+    /// The primary group that a user gets, if the manifest decides about it.
+    fn group_to_get<'u>(&self, user: &'u User) -> Option<&'u Owner> {
+        let exists = self.observed.accounts.users.contains_key(&*user.name);
+        let decides = !exists || becoming::states(user, UserField::Group, self.state.users.get(&user.name));
+        decides.then_some(&user.group)
+    }
+
+    /// A primary group that nobody defines is created with its user.
+    fn primary_group(&mut self, user: &User, steps: &mut AccountSteps) {
+        let Some(group) = self.group_to_get(user).filter(|group| !self.group_is_there(group)) else { return };
+        match group.parse::<AccountName>() {
+            Ok(name) => {
+                let step = Step::Account(AccountStep::CreateGroup(CreateGroup { name, gid: None }));
+                if !steps.create.contains(&step) {
+                    if self.in_force {
+                        self.drifted(group, "missing");
+                    }
+                    steps.create.push(step);
+                }
+            }
+            // The account itself cannot be created either, and says why.
+            Err(_) if **group == *user.name => {}
+            Err(invalid) => self.problems.push(
+                Problem::new(Code::Account, "A primary group does not exist and cannot be created")
+                    .at(format!("nixfleet.users.{}.group", quoted(&user.name)))
+                    .because(invalid)
+                    .help("correct the name, or create the group on the host by hand: then it is taken as it is"),
+            ),
+        }
+    }
+
+    fn user(&mut self, user: &User, steps: &mut AccountSteps) {
+        let missing: Vec<&Owner> =
+            user.extra_groups.iter().filter(|group| !self.group_will_exist(group)).collect();
+        for group in missing {
+            let help = match group.parse::<AccountName>() {
+                Ok(group) => format!("define nixfleet.groups.{group}, or leave it out"),
+                Err(_) => "correct the name, install what brings the group, or leave it out: a group of such a name \
+                           is taken where it exists, and never created"
+                    .to_owned(),
+            };
+            let problem = Problem::new(Code::Account, format!("Group `{group}` does not exist on the host"))
+                .at(format!("nixfleet.users.{}.extraGroups", quoted(&user.name)))
+                .help(help);
+            self.problems.push(problem);
+        }
+        let owned = self.state.users.get(&user.name);
+        let Some(account) = self.observed.accounts.users.get(&*user.name) else {
+            if owned.is_some_and(|owned| !owned.disabled) {
+                self.drifted(&user.name, "missing");
+            }
+            return self.new_user(user, steps);
+        };
+        if user.uid.is_some_and(|wanted| wanted != account.uid) {
+            return self.other_id("users", &user.name, account.uid);
+        }
+        let becoming = self.becoming(Some(user), account, owned);
+        self.says_what_stays(&user.name, &becoming);
+        self.home_in_use(&user.name, account, &becoming.home, &[]);
+        let mut changes = self.changes(account, &becoming);
+        if let Some(owned) = owned.filter(|owned| owned.disabled) {
+            changes.push(enabled_again(owned));
+        }
+        if !changes.is_empty() {
+            if self.in_force {
+                self.drifted(&user.name, changes.join(", "));
+            }
+            let created = owned.is_some_and(|owned| owned.created);
+            let mut user = user.clone();
+            let unstated = std::mem::take(&mut user.unstated);
+            let unstated = if created { BTreeSet::new() } else { unstated };
+            steps.create.push(Step::Account(AccountStep::ModifyUser(ModifyUser { user, changes, unstated })));
+        }
+    }
+
+    fn new_user(&mut self, user: &User, steps: &mut AccountSteps) {
+        if let Err(invalid) = user.name.parse::<AccountName>() {
+            self.problems.push(
+                Problem::new(Code::Account, format!("User `{}` does not exist on the host", user.name))
+                    .at(format!("nixfleet.users.{}", quoted(&user.name)))
+                    .because(format!("{invalid}; an account that exists already may have any name"))
+                    .help("correct the name, or create the account on the host by hand: then it is managed"),
+            );
+            return;
+        }
+        let user = User { unstated: BTreeSet::new(), ..user.clone() };
+        steps.create.push(Step::Account(AccountStep::CreateUser(CreateUser { user })));
+    }
+
+    fn changes(&self, account: &Account, becoming: &Becoming) -> Vec<String> {
+        let group = self.observed.accounts.group_of(account.gid);
+        let fields = [
+            ("group", &*group, &*becoming.group),
+            ("home", &account.home, &becoming.home),
+            ("shell", &account.shell, &becoming.shell),
+            ("description", &account.description, &becoming.description),
+        ];
+        let same_group = self.observed.accounts.gid(&becoming.group) == Some(account.gid);
+        let differing =
+            fields.iter().filter(|(what, old, new)| old != new && !(*what == "group" && same_group));
+        let mut changes: Vec<String> =
+            differing.map(|(what, old, new)| format!("{what}: {} → {}", shown(old), shown(new))).collect();
+        if becoming.groups != account.groups {
+            changes.push(format!("groups: {} → {}", listed(&account.groups), listed(&becoming.groups)));
+        }
+        changes
+    }
+
+    /// What would get back what it was before, and does not, since somebody changed it by hand.
+    fn says_what_stays(&mut self, name: &Owner, becoming: &Becoming) {
+        for left in &becoming.left_alone {
+            let what = format!(
+                "{} stays {}, changed by hand; it was {} before it was managed",
+                left.field,
+                shown(&left.now),
+                shown(&left.was)
+            );
+            self.warnings.push(Warning { subject: name.to_string(), what });
+        }
+    }
+
+    /// usermod(8) gives no other home to a user who runs something.
+    fn home_in_use(&mut self, name: &Owner, account: &Account, home: &str, stopped: &[Step]) {
+        if account.home == *home {
+            return;
+        }
+        // Of a unit that did its work and stays active nothing runs.
+        let runs = |unit: &UnitName, state: &UnitState| {
+            let is_stopped = |step: &Step| matches!(step, Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) if down == unit);
+            unit.suffix() == "service"
+                && state.is_up()
+                && state.sub != "exited"
+                && !stopped.iter().any(is_stopped)
+        };
+        let is_theirs = |state: &UnitState| state.user == **name || state.user == account.uid.to_string();
+        let units = self.observed.units.iter().flatten();
+        let units = units.filter(|(unit, state)| runs(unit, state) && is_theirs(state));
+        let units: Vec<&str> = units.map(|(unit, _)| &**unit).collect();
+        let goes = |process: &Process| {
+            let unit = process.unit.as_deref();
+            let is_stopped = |step: &Step| matches!(step, Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) if unit == Some(&**down));
+            stopped.iter().any(is_stopped)
+        };
+        let processes = self.observed.processes.get(&account.uid).into_iter().flatten();
+        let process = processes.filter(|process| !goes(process)).map(ToString::to_string).next();
+        let (what, help) = match (units.is_empty(), process) {
+            (true, None) => return,
+            (true, Some(process)) => {
+                (process, format!("`pgrep -u {name} -a` on the host shows all; stop them, then apply again"))
+            }
+            (false, _) => (
+                units.join(", "),
+                format!(
+                    "`systemctl stop {}` on the host, then apply again: that starts what is enabled",
+                    units.join(" ")
+                ),
+            ),
+        };
+        self.problems.push(
+            Problem::new(Code::Account, format!("The home of `{name}` cannot change while it runs {what}"))
+                .at(format!("nixfleet.users.{}.home", quoted(name)))
+                .because(format!("home: {} → {home}; usermod(8) refuses it until then", account.home))
+                .help(help),
+        );
+    }
+
+    fn other_id(&mut self, option: &str, name: &str, id: u32) {
+        self.problems.push(
+            Problem::new(Code::Account, format!("`{name}` exists on the host with another id"))
+                .at(format!("nixfleet.{option}.{}", quoted(name)))
+                .because(format!("its id is {id}"))
+                .help("leave the id out, or set it to that number: ids are never changed, files would lose their owner"),
+        );
+    }
+
+    pub(in crate::engine) fn user_will_exist(&self, owner: &Owner) -> bool {
+        let defined = self.manifest.users.iter().any(|user| user.name == *owner);
+        defined || self.observed.accounts.uid(owner).is_some()
+    }
+
+    /// Owners that neither exist nor would be created, each named once.
+    pub(in crate::engine) fn check_owners(&mut self) {
+        let mut missing: BTreeMap<String, ManagedPath> = BTreeMap::new();
+        for (path, entry) in &self.manifest.entries {
+            let Some(access) = entry.access() else { continue };
+            if !self.user_will_exist(&access.owner) {
+                missing.entry(format!("User `{}`", access.owner)).or_insert_with(|| path.clone());
+            }
+            if !self.group_will_exist(&access.group) {
+                missing.entry(format!("Group `{}`", access.group)).or_insert_with(|| path.clone());
+            }
+        }
+        for (who, path) in missing {
+            self.problems.push(
+                Problem::new(
+                    Code::Account,
+                    format!("{who} owns a managed path, but does not exist on the host"),
+                )
+                .at(path)
+                .help("define it under nixfleet.users or nixfleet.groups, or name one that exists"),
+            );
+        }
+    }
+
+    pub(in crate::engine) fn group_will_exist(&self, owner: &Owner) -> bool {
+        self.group_is_there(owner)
+            || self.manifest.users.iter().any(|user| self.group_to_get(user) == Some(owner))
+    }
+
+    fn group_is_there(&self, owner: &Owner) -> bool {
+        let defined = self.manifest.groups.iter().any(|group| *group.name == **owner);
+        defined || self.observed.accounts.gid(owner).is_some()
+    }
+}
+
+fn listed(groups: &[String]) -> String {
+    if groups.is_empty() { "none".to_owned() } else { groups.join(",") }
+}
+
+const fn shown(value: &str) -> &str {
+    if value.is_empty() { "none" } else { value }
+}
+
+/// A name as it is written in an option path.
+pub(in crate::engine) fn quoted(name: &str) -> String {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if plain && starts { name.to_owned() } else { format!("{name:?}") }
+}
+
+/// A disabled account comes back as it was, and what kept it from being used before does so again.
+fn enabled_again(owned: &OwnedUser) -> String {
+    let before = owned.restriction.clone().unwrap_or_default();
+    let mut still = Vec::new();
+    if !before.expires.is_empty() {
+        still.push("its day of expiry comes back");
+    }
+    if before.locked_password {
+        still.push("its password stays locked");
+    }
+    let still = if still.is_empty() { String::new() } else { format!(" ({}, as before)", still.join(", ")) };
+    format!("disabled: yes → no{still}")
+}

@@ -1,0 +1,171 @@
+//! The commands that changed files name: running one, and finding out in the plan that one cannot run.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nixfleet_contract::plan::Warning;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::commands::{RunCommand, command_line};
+use nixfleet_contract::step::{CommandStep, Step};
+use nixfleet_contract::values::ManagedPath;
+
+use crate::engine::plan::programs;
+use crate::engine::plan::target::Target;
+use crate::engine::transaction::flush::flush;
+use crate::engine::transaction::journal::Journal;
+use crate::engine::validate::secrecy::Secrecy;
+use crate::host::command;
+use crate::host::{Host, profile};
+
+/// How long one may take.
+pub const LIMIT: Duration = Duration::from_secs(300);
+/// How long all of them may take while the host boots: systemd gives the recovery 300 seconds (`TimeoutStartSec=`), and
+/// nothing starts before.
+pub const LIMIT_AT_BOOT: Duration = Duration::from_secs(120);
+
+/// Runs a command that files of a host name to its end. In a tree of files there is nothing that could run it, but for
+/// tests. Its words go to reports and histories, so those of files that others may not read are left out of them.
+///
+/// # Errors
+/// [`Code::Command`].
+pub fn run(
+    host: &Host,
+    argv: &[String],
+    paths: &BTreeSet<ManagedPath>,
+    limit: Duration,
+) -> Result<(), Problem> {
+    if !host.is_machine() && !cfg!(feature = "fault-injection") {
+        return Ok(());
+    }
+    let path = profile::search_path();
+    let failed = |why: String| {
+        Problem::new(Code::Command, "A command that a changed file names failed")
+            .at(command_line(argv))
+            .because(why)
+            .help("run it on the host to see more; correct it, or the file, then apply again")
+    };
+    let program = argv.first().map_or("", String::as_str);
+    let finished = command::run_from(&path, argv, limit, || false)
+        .map_err(|error| failed(format!("{program} cannot be run: {error}")))?;
+    if finished.success() {
+        return Ok(());
+    }
+    let discreet = |words: String| {
+        let secret = paths.iter().map(|path| host.path(path)).filter(|file| is_private(file));
+        let secret: Vec<PathBuf> = secret.collect();
+        Secrecy::of(secret.iter().map(PathBuf::as_path)).hide(&words)
+    };
+    let late = || format!("it did not end within {} s, and was ended", limit.as_secs());
+    Err(failed(finished.failure(discreet).unwrap_or_else(late)))
+}
+
+/// Sees to it that what the commands of a transaction have made is on the disk: beside their files, in `/etc` and in `/var`.
+///
+/// # Errors
+/// [`Code::HostFile`].
+pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let mut paths = journal.paths_of_commands().peekable();
+    if paths.peek().is_none() {
+        return Ok(());
+    }
+    let beside = paths.filter_map(ManagedPath::parent).map(|directory| directory.to_string());
+    let usual = ["/etc", "/var"].map(str::to_owned);
+    let is_there = |directory: &String| host.path(directory).is_dir();
+    flush(host, &beside.chain(usual).filter(is_there).collect(), true)
+}
+
+/// The steps of a plan, after the programs of its commands were looked for.
+#[derive(Debug, Default)]
+pub struct Foreseen {
+    /// The steps, without commands that cannot be run and that nobody insists on.
+    pub steps: Vec<Step>,
+    /// Commands that cannot be run.
+    pub problems: Vec<Problem>,
+    /// Commands that are left out.
+    pub warnings: Vec<Warning>,
+}
+
+/// Looks for the programs of commands: each is on the host, or comes with the change. Where a file goes, or the host goes
+/// back to a generation, one that is missing does not stand in the way.
+#[must_use]
+pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
+    let missing = |step: &Step| {
+        let Step::Command(CommandStep::RunCommand(RunCommand { command, .. })) = step else { return None };
+        programs::lacks(host, &target.manifest, &steps, command.first()?)
+    };
+    let missing: Vec<Option<String>> =
+        steps.iter().map(|step| missing(step).filter(|_| host.is_machine())).collect();
+    let mut foreseen = Foreseen::default();
+    for (step, missing) in steps.into_iter().zip(missing) {
+        if let (Step::Command(CommandStep::RunCommand(RunCommand { command, paths })), Some(why)) =
+            (&step, missing)
+        {
+            let mut declared = paths.iter().filter(|path| target.manifest.entries.contains_key(*path));
+            let Some(path) = declared.next().filter(|_| target.number.is_none()) else {
+                let subject = paths.first().map(ToString::to_string).unwrap_or_default();
+                let what = format!("{} is not run, since it cannot be: {why}", command_line(command));
+                foreseen.warnings.push(Warning { subject, what });
+                continue;
+            };
+            foreseen.problems.push(cannot_run(path, &why));
+        }
+        foreseen.steps.push(step);
+    }
+    foreseen
+}
+
+fn cannot_run(path: &ManagedPath, why: &str) -> Problem {
+    Problem::new(Code::Command, "A command that a changed file names cannot be run on the host")
+        .at(format!("nixfleet.files.{:?}.onChange", &**path))
+        .because(why)
+        .help("correct its path, install what it belongs to, or bring the program along")
+}
+
+/// Whether others on the host may not read a file, for its own mode or for a directory above it.
+fn is_private(file: &Path) -> bool {
+    let lacks = |path: &Path, bit: u32| {
+        path.symlink_metadata().is_ok_and(|metadata| metadata.permissions().mode() & bit == 0)
+    };
+    lacks(file, 0o004) || file.ancestors().skip(1).any(|above| lacks(above, 0o001))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn machine() -> Host {
+        Host::open(Path::new("/")).unwrap()
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        let began = Instant::now();
+        let words = ["/bin/sleep", "60"].map(str::to_owned);
+        let problem = run(&machine(), &words, &BTreeSet::new(), Duration::from_millis(50)).unwrap_err();
+        assert!(problem.to_string().contains("did not end within 0 s"), "{problem}");
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_command_that_fails_says_why() {
+        let words = ["/bin/sh", "-c", "echo no room >&2; exit 3"].map(str::to_owned);
+        let problem = run(&machine(), &words, &BTreeSet::new(), LIMIT).unwrap_err();
+        expect_test::expect![[r#"
+            [NF-422] A command that a changed file names failed
+              where: /bin/sh -c "echo no room >&2; exit 3"
+              why: exit code 3: no room
+              help: run it on the host to see more; correct it, or the file, then apply again"#]]
+        .assert_eq(&problem.to_string());
+        let words = ["/nonexistent/tool".to_owned()];
+        expect_test::expect![[r#"
+            [NF-422] A command that a changed file names failed
+              where: /nonexistent/tool
+              why: /nonexistent/tool cannot be run: No such file or directory (os error 2)
+              help: run it on the host to see more; correct it, or the file, then apply again"#]]
+        .assert_eq(&run(&machine(), &words, &BTreeSet::new(), LIMIT).unwrap_err().to_string());
+    }
+}

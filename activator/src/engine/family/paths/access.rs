@@ -1,0 +1,109 @@
+//! Mode and owner of directories, which are changed where they stand: what is in them cannot move along. A file is never
+//! changed in place, one of the same content takes its place.
+//!
+//! The owner of a directory above can put another directory at a path at any time. So the directory is opened, compared with
+//! the one that was looked at, and changed through that descriptor; if it is another one, nothing is changed.
+
+use nixfleet_contract::manifest::Access;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::ManagedPath;
+use rustix::fs::{Mode as Bits, OFlags, Stat};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::family::paths::ownership::ids;
+use crate::engine::family::paths::swap::outdated;
+use crate::engine::plan::preflight;
+use crate::engine::transaction::journal::Facts;
+use crate::host::accounts::Accounts;
+use crate::host::disk;
+use crate::host::walk::Walk;
+use crate::host::{Host, host_file};
+
+/// Tells a directory from another one that was put in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inode {
+    /// The device of its filesystem, as `st_dev` has it; another one after a boot.
+    pub device: u64,
+    /// Its number there.
+    pub number: u64,
+}
+
+impl Inode {
+    /// Of something that was looked at.
+    #[must_use]
+    pub const fn of(stat: &Stat) -> Self {
+        Self { device: stat.st_dev, number: stat.st_ino }
+    }
+}
+
+/// Owner, group, and permission bits.
+type Rights = (u32, u32, u32);
+
+/// Those of something that was looked at.
+#[must_use]
+pub const fn rights(stat: &Stat) -> Rights {
+    (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)
+}
+
+/// Changes mode and owner of a directory that is as it was when the transaction began.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::PlanOutdated`] where it is not; [`nixfleet_contract::problem::Code::HostFile`].
+pub fn change(host: &Host, path: &ManagedPath, before: &Facts, after: &Access) -> Result<(), Problem> {
+    let Facts::Access { uid, gid, mode, inode } = before else { return Ok(()) };
+    let (owner, group) = ids(&Accounts::read(host)?, after)?;
+    let mut walk = Walk::new(host);
+    let directory = walk.parent(path)?.ok_or_else(|| outdated(path))?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty());
+    let opened = opened.map_err(|errno| host_file("open the directory", &**path, &errno.into()))?;
+    let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;
+    if rights(&stat) != (*uid, *gid, *mode) || inode.is_some_and(|inode| inode != Inode::of(&stat)) {
+        return Err(outdated(path));
+    }
+    give(&opened, path, &stat, (owner, group, after.mode.bits()))
+}
+
+/// Gives a directory the mode and owner that it had before. Returns a note where another one stands there that somebody
+/// else may have put there, which is left as it is.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::HostFile`].
+pub fn give_back(host: &Host, path: &ManagedPath, before: &Facts) -> Result<Option<String>, Problem> {
+    let Facts::Access { uid, gid, mode, inode } = before else { return Ok(None) };
+    let mut walk = Walk::new(host);
+    let Some(directory) = walk.parent(path)? else { return Ok(None) };
+    // An older NixFleet changed files in place, too.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = match rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty()) {
+        Ok(opened) => opened,
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => return Ok(None),
+        Err(errno) => return Err(preflight::refused("change mode and owner of", path, errno)),
+    };
+    let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;
+    if rights(&stat) == (*uid, *gid, *mode) {
+        return Ok(None);
+    }
+    // The device may have another number after a boot, and on stacked filesystems the inode, too: what stands where root
+    // alone can put something is the same all the same.
+    let is_same = inode.is_some_and(|inode| inode.number == stat.st_ino);
+    if !is_same && !directory.is_roots {
+        let what = "somebody has put something else there meanwhile, which keeps its mode and owner";
+        return Ok(Some(format!("{path}: {what}")));
+    }
+    give(&opened, path, &stat, (*uid, *gid, *mode)).map(|()| None)
+}
+
+fn give(
+    opened: &impl std::os::fd::AsFd,
+    path: &str,
+    stat: &Stat,
+    (uid, gid, mode): Rights,
+) -> Result<(), Problem> {
+    let failed = |errno| preflight::refused("change mode and owner of", path, errno);
+    // Nobody gains a right in between that they have neither before nor afterwards.
+    disk::change_mode(opened, stat.st_mode & mode & 0o777).map_err(failed)?;
+    disk::change_owner(opened, uid, gid).map_err(failed)?;
+    disk::change_mode(opened, mode).map_err(failed)?;
+    disk::sync(opened).map_err(failed)
+}

@@ -1,0 +1,126 @@
+//! Keeps what stands at a path: by a second name where the filesystem is the same, else by a faithful copy.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use nixfleet_contract::values::ManagedPath;
+use rustix::fs::{AtFlags, CWD, FileType, SeekFrom, Stat, Timespec, Timestamps};
+use rustix::io::Errno;
+
+use crate::engine::observe::reading;
+use crate::host::Host;
+use crate::host::disk::{self, Opening, Writer};
+use crate::host::walk::Directory;
+
+/// Keeps a file or link that is about to be replaced, under another name, with all its metadata. The caller writes the
+/// directory to the disk.
+///
+/// # Errors
+/// What the kernel says; [`io::ErrorKind::NotFound`] where nothing stands there.
+pub fn keep(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
+    match disk::link(from.fd, name, to.fd, as_name) {
+        Ok(()) => Ok(()),
+        // Another filesystem, one without hard links, or a file with as many names as it may have.
+        Err(Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => copy(from, name, to, as_name),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Says beside an original which path it came from, for people who look around. The caller writes the file to the disk.
+///
+/// # Errors
+/// What the kernel says.
+pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<File> {
+    let beside = host.path(kept.rsplit_once('/').map_or("/", |(directory, _)| directory));
+    let meta = serde_json::json!({ "schema": nixfleet_contract::SCHEMA, "path": path });
+    let file = disk::open(CWD, beside.join("meta.json"), Opening::Emptied)?;
+    Writer(&file).write_all(format!("{meta}\n").as_bytes())?;
+    Ok(file)
+}
+
+/// Copies a file or link with all its metadata. For what stays where it is: an edit in place must not reach the copy.
+///
+/// # Errors
+/// As [`keep`].
+pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
+    let stat = rustix::fs::statat(from.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => copy_file(from, name, to, as_name),
+        FileType::Symlink => {
+            let target = rustix::fs::readlinkat(from.fd, name, Vec::new())?;
+            disk::symlink(Path::new(OsStr::from_bytes(target.as_bytes())), to.fd, as_name)?;
+            disk::change_link_owner(to.fd, as_name, stat.st_uid, stat.st_gid)?;
+            Ok(disk::change_times(to.fd, as_name, &times(&stat))?)
+        }
+        _ => Err(neither()),
+    }
+}
+
+/// What is copied is what was opened, with the owner of that: by its name it may be another file meanwhile.
+fn copy_file(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
+    let source = reading::open(from, name)?;
+    let stat = rustix::fs::fstat(&source)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(neither());
+    }
+    let copy = disk::open(to.fd, as_name, Opening::New)?;
+    copy_content(&source, &copy, stat.st_size.cast_unsigned())?;
+    crate::engine::family::paths::ownership::give(&copy, stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)?;
+    copy_attributes(&source, &copy)?;
+    disk::change_times(to.fd, as_name, &times(&stat))?;
+    Ok(disk::sync(&copy)?)
+}
+
+/// Copies so many bytes, as far as there are so many. Holes stay holes.
+fn copy_content(source: &File, copy: &File, size: u64) -> io::Result<()> {
+    let mut at = 0;
+    while at < size {
+        let data = match rustix::fs::seek(source, SeekFrom::Data(at)) {
+            Ok(data) => data,
+            // Only a hole is left.
+            Err(Errno::NXIO) => break,
+            Err(errno) => return Err(errno.into()),
+        };
+        at = rustix::fs::seek(source, SeekFrom::Hole(data))?.min(size);
+        rustix::fs::seek(source, SeekFrom::Start(data))?;
+        rustix::fs::seek(copy, SeekFrom::Start(data))?;
+        if data < at {
+            io::copy(&mut source.take(at - data), &mut Writer(copy))?;
+        }
+    }
+    disk::resize(copy, size)
+}
+
+fn neither() -> io::Error {
+    io::Error::other("it is neither a file nor a link")
+}
+
+/// Extended attributes: access control lists, capabilities, labels.
+fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
+    let mut names = vec![0; 64 * 1024];
+    let length = match rustix::fs::flistxattr(from, &mut names[..]) {
+        Ok(length) => length,
+        Err(Errno::OPNOTSUPP) => return Ok(()),
+        Err(errno) => return Err(errno.into()),
+    };
+    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let mut value = vec![0; 64 * 1024];
+        let length = rustix::fs::fgetxattr(from, name, &mut value[..])?;
+        match disk::set_attribute(to, name, &value[..length]) {
+            // The other filesystem has no such thing.
+            Ok(()) | Err(Errno::OPNOTSUPP) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+const fn times(stat: &Stat) -> Timestamps {
+    Timestamps {
+        last_access: Timespec { tv_sec: stat.st_atime, tv_nsec: stat.st_atime_nsec.cast_signed() },
+        last_modification: Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec.cast_signed() },
+    }
+}

@@ -1,0 +1,366 @@
+//! Directories, files and links.
+
+use std::collections::BTreeMap;
+
+use nixfleet_contract::manifest::{Access, Entry, OnConflict, UNITS};
+use nixfleet_contract::plan::FileView;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, CreateHome, Own, WriteFile, WriteLink};
+use nixfleet_contract::step::{Keep, PathStep, Step};
+use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
+
+use crate::engine::family::paths::drift::{access_drift, drift, is_wanted, keep_edited};
+use crate::engine::family::paths::exposure::changes_hands;
+use crate::engine::observe::{Found, directories_above};
+use crate::engine::plan::diff::Differ;
+use crate::engine::recovery_unit;
+use crate::engine::state::{Origin, Owned, Thing};
+
+/// Why something should stand at a path.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// The manifest has it.
+    Entry(&'a Entry),
+    /// Something else stands in it.
+    Implicit,
+    /// A user lives there.
+    Home(&'a Access),
+}
+
+/// Steps in the order of their kinds.
+#[derive(Default)]
+pub(in crate::engine) struct PathSteps {
+    pub(in crate::engine) directories: Vec<Step>,
+    pub(in crate::engine) writes: Vec<Step>,
+    pub(in crate::engine) removals: Vec<Step>,
+    pub(in crate::engine) directory_removals: Vec<Step>,
+    /// Files and links in the place of directories.
+    pub(in crate::engine) replacements: Vec<Step>,
+}
+
+impl PathSteps {
+    /// Something new stands before something old goes, but for a directory: it has to be empty before it makes way.
+    pub(in crate::engine) fn in_order(self) -> impl Iterator<Item = Step> {
+        let new = self.directories.into_iter().chain(self.writes);
+        new.chain(self.removals).chain(self.directory_removals).chain(self.replacements)
+    }
+}
+
+impl Differ<'_> {
+    pub(in crate::engine) fn paths(&mut self) -> PathSteps {
+        let mut steps = PathSteps::default();
+        let manifest = self.manifest;
+        let homes = self.new_homes();
+        let needed = directories_above(manifest.entries.keys().chain(homes.keys()));
+        // In one order with the explicit ones, so that parents come first.
+        let is_implicit =
+            |path: &&ManagedPath| !manifest.entries.contains_key(*path) && !homes.contains_key(*path);
+        let implicit = needed.iter().filter(is_implicit).map(|path| (path, Wanted::Implicit));
+        let explicit = manifest.entries.iter().map(|(path, entry)| (path, Wanted::Entry(entry)));
+        let homes = homes.iter().map(|(path, access)| (path, Wanted::Home(access)));
+        for (path, wanted) in explicit.chain(implicit).chain(homes).collect::<BTreeMap<_, _>>() {
+            if self.is_left_out(path) {
+                self.leave_out(path, |differ, steps| differ.wanted(path, wanted, steps));
+            } else {
+                self.wanted(path, wanted, &mut steps);
+            }
+        }
+        let state = self.state;
+        for (path, owned) in state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path)) {
+            let stays = needed.contains(path) && !matches!(owned.origin, Origin::Existed { .. });
+            if stays || self.is_above_left_out(path) {
+                continue;
+            }
+            if self.is_left_out(path) {
+                self.leave_out(path, |differ, steps| differ.end(path, owned, steps));
+            } else {
+                self.end(path, owned, &mut steps);
+            }
+        }
+        // Children first.
+        steps.directory_removals.reverse();
+        // From the first change on a power cut is put right at boot.
+        steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
+        self.check_owners();
+        steps
+    }
+
+    /// Adds the steps that bring a wanted path about.
+    fn wanted(&mut self, path: &ManagedPath, wanted: Wanted<'_>, steps: &mut PathSteps) {
+        if let Wanted::Entry(_) = wanted
+            && let Some(reserved) = self.newly_reserved(path)
+        {
+            return self.problems.push(reserved.refuses(path).at(path));
+        }
+        match wanted {
+            Wanted::Entry(Entry::Directory(access)) => self.directory(path, access, steps),
+            Wanted::Entry(entry) => self.content(path, entry, steps),
+            Wanted::Implicit => self.implicit_directory(path, steps),
+            Wanted::Home(access) => {
+                self.becoming.insert(path.clone());
+                steps.directories.push(Step::Path(PathStep::CreateHome(CreateHome {
+                    path: path.clone(),
+                    access: access.clone(),
+                })));
+            }
+        }
+    }
+
+    /// Why a path may not come under management, if so. One that is managed already, or was in an earlier generation,
+    /// is older than the rule.
+    fn newly_reserved(&self, path: &ManagedPath) -> Option<&'static Reserved> {
+        if self.returns || self.state.paths.contains_key(path) { None } else { Reserved::at(path) }
+    }
+
+    fn implicit_directory(&mut self, path: &ManagedPath, steps: &mut PathSteps) {
+        let owned = self.state.paths.get(path);
+        let access = Access::of_implicit_directory();
+        match self.found(path) {
+            found @ Found::Directory { access: before, .. } => {
+                // Ours, and asked for by itself until now: it gets what it would have got without that.
+                let asked_for = owned.is_some_and(|owned| {
+                    let implicit = matches!(owned.thing, Thing::Directory { implicit: true, .. });
+                    !implicit && !matches!(owned.origin, Origin::Existed { .. }) && found.is(&owned.thing)
+                });
+                if asked_for && *before != access && self.may_change_in_place(path, before, &access) {
+                    let (path, before) = (path.clone(), before.clone());
+                    steps.directories.push(Step::Path(PathStep::ChangeAccess(ChangeAccess {
+                        path,
+                        before,
+                        after: access,
+                    })));
+                }
+            }
+            // Whatever is wrong with it shows at the paths inside.
+            Found::Other | Found::Unreachable(_) => {}
+            Found::File { .. } | Found::Link { .. } if owned.is_none() => {}
+            _ => self.create_directory(path, access, true, steps),
+        }
+    }
+
+    fn directory(&mut self, path: &ManagedPath, access: &Access, steps: &mut PathSteps) {
+        let owned = self.state.paths.get(path);
+        match self.found(path) {
+            Found::Directory { access: found, holds } => {
+                if let Some(Owned { thing: Thing::Directory { access: left, .. }, .. }) = owned
+                    && left != found
+                {
+                    self.drifted(path, access_drift(left, found));
+                }
+                if found != access && self.may_change_in_place(path, found, access) {
+                    let (before, after) = (found.clone(), access.clone());
+                    steps.directories.push(Step::Path(PathStep::ChangeAccess(ChangeAccess {
+                        path: path.clone(),
+                        before,
+                        after,
+                    })));
+                } else if found != access {
+                    match holds.first() {
+                        None => self.exchange_directory(path, access, steps),
+                        Some(held) => self.problems.push(changes_hands(path, found, access, held)),
+                    }
+                } else if owned.is_none() {
+                    steps
+                        .directories
+                        .push(Step::Path(PathStep::Own(Own { path: path.clone(), keep: Keep::Original })));
+                }
+            }
+            Found::Unreachable(problem) => self.problems.push(problem.clone()),
+            Found::Missing => self.create_directory(path, access.clone(), false, steps),
+            Found::File { .. } | Found::Link { .. } if owned.is_some() => {
+                self.create_directory(path, access.clone(), false, steps);
+            }
+            _ => self.problems.push(wrong_type(
+                path,
+                "a directory",
+                "something else that is not ours stands there",
+            )),
+        }
+    }
+
+    /// A new directory in the place of an empty one.
+    fn exchange_directory(&mut self, path: &ManagedPath, access: &Access, steps: &mut PathSteps) {
+        let before = self.found(path).view();
+        let (path, access, keep) = (path.clone(), access.clone(), Keep::Nothing);
+        steps.directories.push(Step::Path(PathStep::CreateDirectory(CreateDirectory {
+            path,
+            access,
+            implicit: false,
+            before,
+            keep,
+        })));
+    }
+
+    /// A directory where nothing stands, or where a file or link of ours makes way.
+    fn create_directory(
+        &mut self,
+        path: &ManagedPath,
+        access: Access,
+        implicit: bool,
+        steps: &mut PathSteps,
+    ) {
+        let found = self.found(path);
+        let mut keep = Keep::Nothing;
+        if let Some(owned) = self.state.paths.get(path) {
+            if let Some(what) = drift(&owned.thing, found) {
+                self.drifted(path, what);
+            }
+            keep = keep_edited(&owned.thing, found);
+        }
+        if *found != Found::Missing {
+            self.touch(path);
+        }
+        self.becoming.insert(path.clone());
+        let (path, before) = (path.clone(), found.view());
+        steps.directories.push(Step::Path(PathStep::CreateDirectory(CreateDirectory {
+            path,
+            access,
+            implicit,
+            before,
+            keep,
+        })));
+    }
+
+    fn content(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
+        if let Entry::File(file) = entry
+            && let Some(problem) = self.set_id_objection(path, file)
+        {
+            return self.problems.push(problem);
+        }
+        let found = self.found(path);
+        let owned = self.state.paths.get(path);
+        if self.in_force && self.state.left_out.contains(path) && !is_wanted(found, entry) {
+            self.drifted(path, "left out of the last apply");
+        }
+        let keep = match (found, owned) {
+            (Found::Unreachable(problem), _) => return self.problems.push(problem.clone()),
+            (Found::Other, _) => {
+                let why = "a device, socket or pipe stands there";
+                return self.problems.push(wrong_type(path, "a file or link", why));
+            }
+            (Found::Missing, None) => Keep::Nothing,
+            (Found::Missing, Some(_)) => {
+                self.drifted(path, "missing");
+                Keep::Nothing
+            }
+            (Found::Directory { .. }, _) => return self.replace_directory(path, entry, steps),
+            (_, None) if is_wanted(found, entry) => {
+                let keep = on_conflict(entry).into();
+                return steps.writes.push(Step::Path(PathStep::Own(Own { path: path.clone(), keep })));
+            }
+            (_, None) => match on_conflict(entry) {
+                OnConflict::Fail => {
+                    let mut units = self.manifest.units.iter();
+                    let unit = units.find(|(_, unit)| unit.files.contains(path) || unit.links.contains(path));
+                    return self.problems.push(conflict(path, unit.map(|(name, _)| name)));
+                }
+                other => other.into(),
+            },
+            (_, Some(owned)) => {
+                let drift = drift(&owned.thing, found);
+                if let Some(what) = &drift {
+                    self.drifted(path, what);
+                }
+                if is_wanted(found, entry) {
+                    return;
+                }
+                keep_edited(&owned.thing, found)
+            }
+        };
+        self.touch(path);
+        steps.writes.push(self.write(path, entry, keep));
+    }
+
+    /// A file or link in the place of a directory.
+    fn replace_directory(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
+        if let Some(why) = self.must_stay(path) {
+            return self.problems.push(wrong_type(path, "a file or link", &why));
+        }
+        self.touch(path);
+        steps.replacements.push(self.write(path, entry, Keep::Nothing));
+    }
+
+    /// The step that makes a path what an entry says; something else stands there now.
+    fn write(&self, path: &ManagedPath, entry: &Entry, keep: Keep) -> Step {
+        let found = self.found(path);
+        let foreign = !self.state.paths.contains_key(path);
+        let before = found.view().map(|view| FileView { foreign, ..view });
+        let path = path.clone();
+        match (entry, found) {
+            (Entry::File(file), Found::File { sha256, access, .. })
+                if *sha256 == file.sha256 && keep == Keep::Nothing =>
+            {
+                Step::Path(PathStep::ChangeAccess(ChangeAccess {
+                    path,
+                    before: access.clone(),
+                    after: file.access.clone(),
+                }))
+            }
+            (Entry::File(file), _) => {
+                let (sha256, access) = (Some(file.sha256.clone()), file.access.clone());
+                let (link, text) = (None, None);
+                let after =
+                    FileView { sha256, size: file.size, access, link, foreign: false, text, private: false };
+                Step::Path(PathStep::WriteFile(WriteFile { path, before, after, keep }))
+            }
+            (Entry::Link(link), found) => {
+                let was = if let Found::Link { target } = found { Some(target.clone()) } else { None };
+                let target = link.target.clone();
+                Step::Path(PathStep::WriteLink(WriteLink {
+                    path,
+                    before: was,
+                    replaced: before,
+                    target,
+                    keep,
+                }))
+            }
+            (Entry::Directory(access), _) => {
+                let access = access.clone();
+                Step::Path(PathStep::CreateDirectory(CreateDirectory {
+                    path,
+                    access,
+                    implicit: false,
+                    before,
+                    keep,
+                }))
+            }
+        }
+    }
+
+    pub(in crate::engine) fn touch(&mut self, path: &ManagedPath) {
+        self.reload_daemon |= path.starts_with(UNITS);
+        self.changed.insert(path.clone());
+    }
+}
+
+const fn on_conflict(entry: &Entry) -> OnConflict {
+    match entry {
+        Entry::File(file) => file.on_conflict,
+        Entry::Link(link) => link.on_conflict,
+        Entry::Directory(_) => OnConflict::Fail,
+    }
+}
+
+/// `unit`: whose file or link it is, if it is one.
+fn conflict(path: &ManagedPath, unit: Option<&UnitName>) -> Problem {
+    let problem = Problem::new(
+        Code::Conflict,
+        "Something that NixFleet does not own stands at a managed path, and it differs",
+    )
+    .at(path);
+    if let Some(reserved) = Reserved::at(path) {
+        return problem.because(&reserved.why).help(&reserved.help);
+    }
+    let option = match unit {
+        Some(unit) => format!("nixfleet.systemd.units.{:?}", &**unit),
+        None => format!("nixfleet.files.{path:?}", path = &**path),
+    };
+    problem.help(format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\""))
+}
+
+fn wrong_type(path: &ManagedPath, wanted: &str, why: &str) -> Problem {
+    Problem::new(Code::Conflict, format!("The path should become {wanted}, but cannot"))
+        .at(path)
+        .because(why)
+        .help("move it away by hand, or manage another path")
+}

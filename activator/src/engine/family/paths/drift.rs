@@ -1,0 +1,66 @@
+//! What stands at a path beside what should, and beside what was left there.
+
+use nixfleet_contract::manifest::{Access, Entry};
+use nixfleet_contract::step::Keep;
+
+use crate::engine::observe::Found;
+use crate::engine::state::Thing;
+
+pub(in crate::engine) fn is_wanted(found: &Found, entry: &Entry) -> bool {
+    match (found, entry) {
+        (Found::File { sha256, access, .. }, Entry::File(file)) => {
+            *sha256 == file.sha256 && *access == file.access
+        }
+        (Found::Link { target }, Entry::Link(link)) => *target == link.target,
+        (Found::Directory { access, .. }, Entry::Directory(wanted)) => access == wanted,
+        _ => false,
+    }
+}
+
+/// A copy is kept of content that somebody else wrote.
+pub(in crate::engine) fn keep_edited(thing: &Thing, found: &Found) -> Keep {
+    match (thing, found) {
+        (_, Found::Missing) => Keep::Nothing,
+        (Thing::File { sha256: left, .. }, Found::File { sha256, .. }) if left == sha256 => Keep::Nothing,
+        (thing, found) if found.is(thing) => Keep::Nothing,
+        _ => Keep::Copy,
+    }
+}
+
+pub(in crate::engine) fn drift(thing: &Thing, found: &Found) -> Option<String> {
+    match (thing, found) {
+        (thing, found) if found.is(thing) => None,
+        (_, Found::Missing) => Some("missing".to_owned()),
+        (Thing::File { sha256: left, access: was, .. }, Found::File { sha256, access, .. }) => {
+            if left != sha256 {
+                return Some("content edited".to_owned());
+            }
+            Some(access_drift(was, access))
+        }
+        (Thing::Directory { access: was, .. }, Found::Directory { access, .. }) => {
+            Some(access_drift(was, access))
+        }
+        (Thing::Link { target: was }, Found::Link { target }) => Some(format!("target {was} → {target}")),
+        (_, Found::File { .. }) => Some("replaced by a file".to_owned()),
+        (_, Found::Link { target }) => Some(format!("replaced by a link to {target}")),
+        (_, Found::Directory { .. }) => Some("replaced by a directory".to_owned()),
+        (_, Found::Other) => Some("replaced by a device, socket or pipe".to_owned()),
+        (_, Found::Unreachable(problem)) => Some(problem.what.clone()),
+    }
+}
+
+fn list(access: &Access) -> String {
+    if access.list { "some" } else { "none" }.to_owned()
+}
+
+pub(in crate::engine) fn access_drift(was: &Access, is: &Access) -> String {
+    let pairs = [
+        ("mode", was.mode.to_string(), is.mode.to_string()),
+        ("owner", was.owner.to_string(), is.owner.to_string()),
+        ("group", was.group.to_string(), is.group.to_string()),
+        ("access control list", list(was), list(is)),
+    ];
+    let changes =
+        pairs.iter().filter(|(_, was, is)| was != is).map(|(what, was, is)| format!("{what} {was} → {is}"));
+    changes.collect::<Vec<_>>().join(", ")
+}

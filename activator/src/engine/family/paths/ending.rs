@@ -1,0 +1,139 @@
+//! Paths that are managed no more, and what has to be out of the way for that.
+
+use nixfleet_contract::step::paths::{ChangeAccess, Release, Remove, RemoveDirectory};
+use nixfleet_contract::step::{Keep, PathStep, Step};
+use nixfleet_contract::values::{ManagedPath, Reserved};
+
+use crate::engine::family::paths::diff::PathSteps;
+use crate::engine::family::paths::drift::{drift, keep_edited};
+use crate::engine::observe::Found;
+use crate::engine::plan::diff::Differ;
+use crate::engine::state::{Origin, Owned, Thing};
+
+impl Differ<'_> {
+    /// Ends the management of a path.
+    pub(in crate::engine) fn end(&mut self, path: &ManagedPath, owned: &Owned, steps: &mut PathSteps) {
+        let found = self.observed.found(path);
+        let implicit = matches!(owned.thing, Thing::Directory { implicit: true, .. });
+        if let Some(what) = drift(&owned.thing, found)
+            && !implicit
+        {
+            self.drifted(path, what);
+        }
+        let release = |why: &str| {
+            let why = match &owned.origin {
+                Origin::Original { kept } => format!("{why}; what stood there before is {kept}"),
+                _ => why.to_owned(),
+            };
+            Step::Path(PathStep::Release(Release { path: path.clone(), why }))
+        };
+        let step = match (found, &owned.thing, &owned.origin) {
+            (Found::Directory { .. }, Thing::Directory { .. }, Origin::Created) => {
+                return steps
+                    .directory_removals
+                    .push(Step::Path(PathStep::RemoveDirectory(RemoveDirectory { path: path.clone() })));
+            }
+            (
+                Found::Directory { access, .. },
+                Thing::Directory { access: left, .. },
+                Origin::Existed { access: was },
+            ) if access == left && access != was && self.may_change_in_place(path, access, was) => {
+                Step::Path(PathStep::ChangeAccess(ChangeAccess {
+                    path: path.clone(),
+                    before: access.clone(),
+                    after: was.clone(),
+                }))
+            }
+            (Found::Directory { .. }, Thing::Directory { .. }, Origin::Original { .. }) => {
+                match self.stays_in(path) {
+                    None => {
+                        self.touch(path);
+                        let (path, before) = (path.clone(), found.view());
+                        let restore =
+                            Step::Path(PathStep::Restore(Remove { path, before, keep: Keep::Nothing }));
+                        return steps.directory_removals.push(restore);
+                    }
+                    Some(what) => release(&format!("the directory is not empty: {what}")),
+                }
+            }
+            (
+                Found::Directory { access, .. },
+                Thing::Directory { access: left, .. },
+                Origin::Existed { access: was },
+            ) if access == left && access != was => release(
+                "it was there before it was managed, and keeps its mode and owner, since others may exchange it for \
+                 another one",
+            ),
+            (Found::Directory { .. }, Thing::Directory { .. }, Origin::Existed { .. }) => {
+                release("it was there before it was managed")
+            }
+            (Found::Directory { .. }, ..) => release("a directory stands there now"),
+            (Found::Other | Found::Unreachable(_), ..) => release("what stands there now is not ours"),
+            (Found::Missing, _, Origin::Original { .. }) if self.directory_is_gone(path) => {
+                release("its directory is gone")
+            }
+            (found, thing, Origin::Original { .. }) => {
+                self.touch(path);
+                let keep = keep_edited(thing, found);
+                Step::Path(PathStep::Restore(Remove { path: path.clone(), before: found.view(), keep }))
+            }
+            (_, Thing::Directory { .. }, _) => release("the directory is gone"),
+            (Found::Missing, ..) => {
+                self.touch(path);
+                release("it is gone already")
+            }
+            // An older NixFleet took it over: without the accounts of a host, say, nobody could log in.
+            _ if Reserved::at(path).is_some() => release("only tools may write it, so it stays as it is"),
+            (found, thing, _) => {
+                self.touch(path);
+                let keep = keep_edited(thing, found);
+                Step::Path(PathStep::Remove(Remove { path: path.clone(), before: found.view(), keep }))
+            }
+        };
+        steps.removals.push(step);
+    }
+
+    /// Whether the directory of a path is not there, and nothing will make it.
+    fn directory_is_gone(&self, path: &ManagedPath) -> bool {
+        path.parent().is_some_and(|above| {
+            self.observed.paths.get(&above) == Some(&Found::Missing) && !self.becoming.contains(&above)
+        })
+    }
+
+    /// Why a directory cannot make way for something else, if so.
+    pub(in crate::engine) fn must_stay(&self, directory: &ManagedPath) -> Option<String> {
+        match self.state.paths.get(directory) {
+            Some(Owned { thing: Thing::Directory { .. }, origin: Origin::Existed { .. }, .. }) => {
+                Some("a directory stands there that was there before it was managed".to_owned())
+            }
+            Some(Owned { thing: Thing::Directory { .. }, .. }) => {
+                let what = self.stays_in(directory)?;
+                Some(format!("the directory there is not empty: {what}"))
+            }
+            _ => Some("a directory stands there".to_owned()),
+        }
+    }
+
+    /// What stands in a directory, at any depth, and does not go with what is ours, if there is such a thing.
+    fn stays_in(&self, directory: &ManagedPath) -> Option<String> {
+        let Found::Directory { holds, .. } = self.observed.found(directory) else { return None };
+        holds.iter().find_map(|name| {
+            let path = format!("{directory}/{name}");
+            let Some((path, owned)) = self.state.paths.get_key_value(path.as_str()) else {
+                return Some(format!("{} is not ours", path.escape_debug()));
+            };
+            match (self.observed.found(path), &owned.thing, &owned.origin) {
+                (_, _, Origin::Original { .. }) => {
+                    Some(format!("what stood at {path} before it was managed comes back there"))
+                }
+                (Found::Directory { .. }, Thing::Directory { .. }, Origin::Created) => self.stays_in(path),
+                (
+                    Found::File { .. } | Found::Link { .. },
+                    Thing::File { .. } | Thing::Link { .. },
+                    Origin::Created,
+                ) => None,
+                _ => Some(format!("{path} is not ours any more")),
+            }
+        })
+    }
+}

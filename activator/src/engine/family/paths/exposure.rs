@@ -1,0 +1,115 @@
+//! Which other users could replace a managed file or directory: the owners of the directories above it.
+
+use std::collections::BTreeSet;
+
+use nixfleet_contract::manifest::{Access, Entry, FileEntry};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{ManagedPath, Owner};
+
+use crate::engine::observe::Found;
+use crate::engine::plan::diff::Differ;
+
+/// May be renamed and removed only by its owner, in a directory to which others may write.
+const STICKY: u32 = 0o1000;
+const SET_ID: u32 = 0o6000;
+const OF_OTHERS: u32 = 0o002;
+
+impl Differ<'_> {
+    /// Whether mode and owner of an existing directory may be changed: if nobody but root can replace it, or if only its owner
+    /// can and it keeps that owner. Its owner could have changed the mode, too.
+    pub(in crate::engine) fn may_change_in_place(
+        &self,
+        path: &ManagedPath,
+        found: &Access,
+        wanted: &Access,
+    ) -> bool {
+        let others = self.others_on_the_way(path, Some(found));
+        let keeps_owner = found.owner == wanted.owner && found.group == wanted.group;
+        others.is_empty() || keeps_owner && others.iter().all(|other| **other == found.owner)
+    }
+
+    /// Refuses a file with a set-id bit where another user could rename it.
+    pub(in crate::engine) fn set_id_objection(
+        &self,
+        path: &ManagedPath,
+        file: &FileEntry,
+    ) -> Option<Problem> {
+        if self.returns || file.access.mode.bits() & SET_ID == 0 {
+            return None;
+        }
+        let found = match self.observed.found(path) {
+            Found::File { access, .. } => Some(access),
+            _ => None,
+        };
+        let others: Vec<String> =
+            self.others_on_the_way(path, found).iter().map(|other| format!("`{other}`")).collect();
+        let directory = path.parent().as_deref().unwrap_or("/").to_owned();
+        (!others.is_empty()).then(|| {
+            Problem::new(Code::UnsafePath, "A file with a set-id bit would stand where others may rename files")
+                .at(path)
+                .because(format!("{} could rename it, or keep it under another name", others.join(" and ")))
+                .help(format!(
+                    "take the bit away (its mode is {}), or put the file where nobody but root may rename anything: not \
+                     in {directory}",
+                    file.access.mode
+                ))
+        })
+    }
+
+    /// Accounts other than root's that may rename what stands at a path, or something on the way to it, before the change
+    /// or afterwards. A group of the system that may write to a directory of root's counts as root does.
+    fn others_on_the_way<'a>(
+        &'a self,
+        path: &ManagedPath,
+        standing: Option<&'a Access>,
+    ) -> BTreeSet<&'a Owner> {
+        let mut others = BTreeSet::new();
+        let mut is_sticky = false;
+        for above in path.ancestors() {
+            for access in self.accesses(&above) {
+                others.insert(&access.owner);
+                is_sticky |= access.mode.bits() & (STICKY | OF_OTHERS) == STICKY | OF_OTHERS;
+            }
+        }
+        if is_sticky {
+            others.extend(standing.map(|access| &access.owner));
+        }
+        others.retain(|owner| **owner != Owner::root() && self.observed.accounts.uid(owner) != Some(0));
+        others
+    }
+
+    /// Those that a directory has, and is to have.
+    fn accesses(&self, directory: &ManagedPath) -> impl Iterator<Item = &Access> {
+        let found = match self.observed.found(directory) {
+            Found::Directory { access, .. } => Some(access),
+            _ => None,
+        };
+        let wanted = match self.manifest.entries.get(directory) {
+            Some(Entry::Directory(access)) => Some(access),
+            _ => None,
+        };
+        found.into_iter().chain(wanted)
+    }
+}
+
+/// A directory that cannot get its owner or mode.
+pub(in crate::engine) fn changes_hands(
+    path: &ManagedPath,
+    found: &Access,
+    wanted: &Access,
+    holds: &str,
+) -> Problem {
+    let shown = |access: &Access| format!("{} {}:{}", access.mode, access.owner, access.group);
+    Problem::new(Code::UnsafePath, "A directory cannot get another owner where others may rename it")
+        .at(path)
+        .because(format!(
+            "it is {} and should be {}, but whoever owns a directory above may exchange it for another one at any time. An \
+             empty one would be replaced; this one holds {holds}",
+            shown(found),
+            shown(wanted)
+        ))
+        .help(format!(
+            "look at what it is, then do on the host: chown -h {}:{} {path} && chmod {} {path}",
+            wanted.owner, wanted.group, wanted.mode
+        ))
+}

@@ -1,0 +1,49 @@
+//! Paths that are left as they are because somebody said so: what stands in the way of one holds up no other.
+
+use nixfleet_contract::plan::Warning;
+use nixfleet_contract::values::ManagedPath;
+
+use crate::engine::family::paths::diff::PathSteps;
+use crate::engine::plan::diff::Differ;
+
+impl Differ<'_> {
+    /// Whether a path, or one above it, is left as it is.
+    pub(in crate::engine) fn is_left_out(&self, path: &ManagedPath) -> bool {
+        let is = |path: &ManagedPath| self.leave_out.contains(path);
+        !self.leave_out.is_empty() && (is(path) || path.ancestors().any(|above| is(&above)))
+    }
+
+    /// Whether something of ours that is left as it is stands in a directory, which therefore has to stay.
+    pub(in crate::engine) fn is_above_left_out(&self, directory: &ManagedPath) -> bool {
+        let is_below = |path: &ManagedPath| path.ancestors().any(|above| above == *directory);
+        self.leave_out.iter().any(|path| is_below(path) && self.state.paths.contains_key(path))
+    }
+
+    /// Finds out what would become of a path and why that may be refused, and does nothing about it.
+    pub(in crate::engine) fn leave_out(
+        &mut self,
+        path: &ManagedPath,
+        plan: impl FnOnce(&mut Self, &mut PathSteps),
+    ) {
+        let (problems, drift, warnings) = (self.problems.len(), self.drift.len(), self.warnings.len());
+        let (changed, becoming, reload) = (self.changed.clone(), self.becoming.clone(), self.reload_daemon);
+        let mut steps = PathSteps::default();
+        plan(self, &mut steps);
+        (self.changed, self.becoming, self.reload_daemon) = (changed, becoming, reload);
+        self.drift.truncate(drift);
+        self.warnings.truncate(warnings);
+        let why = self.problems.drain(problems..).next();
+        let is_as_wanted = why.is_none() && steps.in_order().next().is_none();
+        if is_as_wanted {
+            return;
+        }
+        let what = why.map_or_else(
+            || "it is not as it should be".to_owned(),
+            |problem| {
+                let because = problem.why.map(|why| format!(": {why}")).unwrap_or_default();
+                format!("{}{because}", problem.what)
+            },
+        );
+        self.left_out.push(Warning { subject: path.to_string(), what });
+    }
+}

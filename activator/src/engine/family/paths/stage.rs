@@ -1,0 +1,253 @@
+//! Makes everything new ready in slots, and keeps everything old, before anything managed is touched.
+//!
+//! Here a full disk or a broken closure shows, while there is nothing to undo.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
+use std::ops::Bound;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nixfleet_contract::manifest::{Entry, FileEntry};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::paths::{
+    ChangeAccess, CreateDirectory, CreateHome, Own, Remove, WriteFile, WriteLink,
+};
+use nixfleet_contract::step::{PathStep, Step};
+use nixfleet_contract::values::ManagedPath;
+use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags};
+use sha2::{Digest as _, Sha256};
+
+use crate::engine::family::paths::backup;
+use crate::engine::family::paths::home;
+use crate::engine::family::paths::ownership::Owners;
+use crate::engine::family::paths::slots::{KEPT, ORIGINALS, SLOTS};
+use crate::engine::family::paths::swap::{name_of, outdated};
+use crate::engine::plan::target::Target;
+use crate::engine::transaction::flush;
+use crate::engine::transaction::journal::{Facts, Journal, Operation, Replaced};
+use crate::host::disk::{self, Opening, Writer};
+use crate::host::walk::{self, Directory, Walk};
+use crate::host::{HOME, Host, host_file};
+
+/// Stages everything a transaction needs and notes the inodes in its journal.
+///
+/// # Errors
+/// [`Code::HostFile`] or [`Code::DiskFull`].
+pub fn stage(host: &Host, target: &Target, journal: &mut Journal) -> Result<(), Problem> {
+    let mut stager = Stager {
+        host,
+        target,
+        owners: Owners::of(host, journal)?,
+        slots: Walk::new(host),
+        sources: Walk::new(host),
+        directories: BTreeSet::new(),
+        at_once: journal.operations.len() > flush::MANY,
+    };
+    for operation in &mut journal.operations {
+        stager.operation(operation)?;
+    }
+    flush::flush(host, &stager.directories, stager.at_once)
+}
+
+struct Stager<'a> {
+    host: &'a Host,
+    target: &'a Target,
+    owners: Owners,
+    slots: Walk<'a>,
+    sources: Walk<'a>,
+    /// Directories that got new names in them.
+    directories: BTreeSet<String>,
+    /// Write whole filesystems to the disk at the end, not file by file.
+    at_once: bool,
+}
+
+impl Stager<'_> {
+    fn operation(&mut self, operation: &mut Operation) -> Result<(), Problem> {
+        if let Some(kept) = &operation.kept
+            && let Some(path) = path_of(&operation.step)
+        {
+            let failed = |error| host_file("keep a copy of", &**path, &error);
+            self.make_directory(kept)?;
+            let Some(from) = self.sources.parent(path)? else { return Ok(()) };
+            let Some(to) = self.slots.parent(kept)? else { return Ok(()) };
+            let keep = if matches!(operation.step, Step::Path(PathStep::Own(_))) {
+                backup::copy
+            } else {
+                backup::keep
+            };
+            keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
+            // By its name it may be another file than the one that was looked at.
+            if let Facts::Slot { replaced, .. } = &operation.facts
+                && walk::look(to.fd, name_of(kept)).map_err(failed)?.as_ref().map(Replaced::of) != *replaced
+            {
+                return Err(outdated(path));
+            }
+            if kept.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
+                let meta = backup::describe(self.host, kept, path).map_err(failed)?;
+                if !self.at_once {
+                    disk::sync(&meta).map_err(|errno| failed(errno.into()))?;
+                }
+            }
+        }
+        let Facts::Slot { slot, staged, original, .. } = &mut operation.facts else { return Ok(()) };
+        let slot = slot.clone();
+        self.make_directory(&slot)?;
+        let Some(directory) = self.slots.parent(&slot)? else { return Ok(()) };
+        let name = name_of(&slot);
+        let failed = |error: io::Error| host_file("stage the new content", &*slot, &error);
+        match &operation.step {
+            Step::Path(
+                PathStep::WriteFile(WriteFile { path, .. })
+                | PathStep::ChangeAccess(ChangeAccess { path, .. }),
+            ) => {
+                let Some(Entry::File(file)) = self.target.manifest.entries.get(path) else { return Ok(()) };
+                let staged = disk::open(directory.fd, name, Opening::New).map_err(failed)?;
+                disk::drop_lists(&staged).map_err(|errno| failed(errno.into()))?;
+                copy(self.target, file, &staged, path)?;
+                self.owners.take(&staged, &file.access, failed)?;
+                if !self.at_once {
+                    disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
+                }
+            }
+            Step::Path(PathStep::WriteLink(WriteLink { target, .. })) => {
+                disk::symlink(Path::new(&**target), directory.fd, name)
+                    .map_err(|errno| failed(errno.into()))?;
+            }
+            Step::Path(PathStep::CreateDirectory(CreateDirectory { access, .. })) => {
+                let staged = create_directory(directory, name).map_err(failed)?;
+                self.owners.take(&staged, access, failed)?;
+                disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
+            }
+            Step::Path(PathStep::CreateHome(CreateHome { path, access })) => {
+                let staged = create_directory(directory, name).map_err(failed)?;
+                let entries = &self.target.manifest.entries;
+                let is_managed = |inside: &str| {
+                    let inner = format!("{inside}/");
+                    let from = (Bound::Included(inner.as_str()), Bound::Unbounded);
+                    let first = entries.range::<str, _>(from).next();
+                    entries.contains_key(inside) || first.is_some_and(|(path, _)| path.starts_with(&inner))
+                };
+                home::fill(self.host, path, &staged, &is_managed).map_err(failed)?;
+                self.owners.take_home(&staged, access, failed)?;
+            }
+            Step::Path(PathStep::Restore(_)) => {
+                let Some(original) = original else { return Ok(()) };
+                let from = self.sources.parent(original)?.ok_or_else(|| lost(original))?;
+                backup::keep(from, name_of(original), directory, name).map_err(failed)?;
+            }
+            _ => return Ok(()),
+        }
+        *staged = walk::look(directory.fd, name).map_err(failed)?.map(|stat| stat.st_ino);
+        Ok(())
+    }
+
+    /// Makes the directory of a slot or a kept copy, for root alone, if it is one of ours.
+    fn make_directory(&mut self, path: &str) -> Result<(), Problem> {
+        let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+        if !self.directories.insert(directory.to_owned()) || !directory.starts_with(HOME) {
+            return Ok(());
+        }
+        disk::make_directories(&self.host.path(directory), 0o700)
+            .map_err(|error| host_file("create the directory", directory, &error))?;
+        // The names of the new directories must be on the disk too.
+        for above in directory.match_indices('/').map(|(at, _)| &directory[..at]) {
+            if above.starts_with(HOME) {
+                self.directories.insert(above.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn path_of(step: &Step) -> Option<&ManagedPath> {
+    match step {
+        Step::Path(
+            PathStep::CreateDirectory(CreateDirectory { path, .. })
+            | PathStep::WriteFile(WriteFile { path, .. })
+            | PathStep::WriteLink(WriteLink { path, .. })
+            | PathStep::Remove(Remove { path, .. })
+            | PathStep::Restore(Remove { path, .. })
+            | PathStep::Own(Own { path, .. }),
+        ) => Some(path),
+        _ => None,
+    }
+}
+
+fn create_directory(directory: Directory<'_>, name: &str) -> io::Result<OwnedFd> {
+    disk::make_directory(directory.fd, name, 0o700)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let created = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
+    disk::drop_lists(&created)?;
+    Ok(created)
+}
+
+/// Copies the content of a file from the closure, and makes sure that it is what the manifest says.
+fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Result<(), Problem> {
+    let source = target.source(&file.source);
+    let mut from = target.content(path, file).map_err(|error| host_file("read", &source, &error))?;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => {
+                hasher.update(&chunk[..count]);
+                Writer(to)
+                    .write_all(&chunk[..count])
+                    .map_err(|error| host_file("stage the content of", &**path, &error))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(host_file("read", &source, &error)),
+        }
+    }
+    let digest = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    if digest == file.sha256 {
+        return Ok(());
+    }
+    Err(Problem::new(Code::HostFile, "A file of the closure is not what its manifest says")
+        .at(source.display())
+        .because(format!("its SHA-256 is {digest}"))
+        .help("the store of the host is damaged: run `nix-store --verify --check-contents --repair` there"))
+}
+
+fn lost(original: &str) -> Problem {
+    Problem::new(Code::HostFile, "The original that should be put back is gone")
+        .at(original)
+        .help("put it back from a backup, or leave the path under management")
+}
+
+/// Moves slots that no open transaction knows to the kept copies: a directory that had to make way was not empty when
+/// the transaction ended, and what stands in it is somebody's.
+///
+/// # Errors
+/// [`Code::HostFile`].
+pub fn keep_stale_slots(host: &Host) -> Result<(), Problem> {
+    let home = host.path(HOME);
+    let (slots, kept) = (home.join(SLOTS), home.join(KEPT));
+    let keep = || -> io::Result<()> {
+        for stale in fs::read_dir(&slots)? {
+            let stale = stale?;
+            // What is empty goes.
+            if disk::remove_directory(CWD, stale.path()).is_ok() {
+                continue;
+            }
+            disk::make_directories(&kept, 0o700)?;
+            let name =
+                |count: u32| kept.join(format!("left-{}~{count}", stale.file_name().to_string_lossy()));
+            let mut names = (1..u32::MAX).map(name);
+            let free = names.find(|name| name.symlink_metadata().is_err());
+            if let Some(free) = free {
+                disk::rename(CWD, stale.path(), CWD, free, RenameFlags::empty())?;
+            }
+        }
+        Ok(())
+    };
+    match keep() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(host_file("clear", format!("{HOME}/{SLOTS}"), &error))
+        }
+        _ => Ok(()),
+    }
+}

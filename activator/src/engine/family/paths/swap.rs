@@ -1,0 +1,312 @@
+//! Puts one thing in the place of another in a single step of the kernel, and back.
+//!
+//! Every function may be called again after it was interrupted anywhere: it looks at what stands where.
+
+use std::io;
+
+use nixfleet_contract::problem::{Code, Problem};
+use rustix::fs::{RenameFlags, Stat};
+use rustix::io::Errno;
+
+use crate::engine::family::paths::home;
+use crate::engine::observe::names_in;
+use crate::engine::plan::preflight;
+use crate::engine::transaction::journal::Replaced;
+use crate::host::disk;
+use crate::host::walk::{self, Directory, Walk};
+use crate::host::{Host, host_file};
+
+/// Two walks, since destinations and slots lie in different directories and each stays open.
+pub struct Swapper<'h> {
+    destinations: Walk<'h>,
+    slots: Walk<'h>,
+}
+
+/// A destination and its slot.
+#[derive(Clone, Copy)]
+pub struct Places<'a> {
+    /// Where it should stand.
+    pub path: &'a str,
+    /// Where it is made ready.
+    pub slot: &'a str,
+}
+
+impl<'h> Swapper<'h> {
+    /// A swapper for a host.
+    #[must_use]
+    pub const fn new(host: &'h Host) -> Self {
+        Self { destinations: Walk::new(host), slots: Walk::new(host) }
+    }
+
+    /// Brings what is staged to its destination; what stood there is in the slot afterwards.
+    ///
+    /// # Errors
+    /// [`Code::PlanOutdated`] where something else stood there than was planned to be replaced.
+    pub fn bring_in(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
+        let pair = self.pair(places)?;
+        let flags = if replaced.is_some() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+        pair.rename_in(flags)?;
+        pair.check(replaced)
+    }
+
+    /// Takes what stands at a destination into the slot.
+    ///
+    /// # Errors
+    /// [`Code::PlanOutdated`] as for [`Swapper::bring_in`].
+    pub fn take_out(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
+        let pair = self.pair(places)?;
+        if pair.at_destination()?.is_none() {
+            return Ok(());
+        }
+        pair.rename_out()?;
+        pair.check(replaced)
+    }
+
+    /// Takes a directory into the slot if nothing stands in it.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn take_out_if_empty(&mut self, places: Places<'_>) -> Result<(), Problem> {
+        let pair = self.pair(places)?;
+        let Some(stat) = pair.at_destination()? else { return Ok(()) };
+        if !is_directory(&stat) || !is_empty(pair.destination, pair.name, places.path)? {
+            return Ok(());
+        }
+        match pair.move_out() {
+            // Something is mounted there, which is as good as content.
+            Err(Errno::BUSY) => Ok(()),
+            moved => moved.map_err(|errno| pair.refused(errno)),
+        }
+    }
+
+    /// Undoes [`Swapper::bring_in`].
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), Problem> {
+        // Before the way to the destination is looked at: whoever made that unsafe need not keep us from ending.
+        if self.slot_holds(places.slot)? == Some(staged) {
+            return Ok(());
+        }
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
+        if !pair.was_brought_in(staged)? {
+            return Ok(());
+        }
+        if pair.in_slot()?.is_some() { pair.rename_in(RenameFlags::EXCHANGE) } else { pair.rename_out() }
+    }
+
+    /// Undoes [`Swapper::take_out`].
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn put_back(&mut self, places: Places<'_>) -> Result<(), Problem> {
+        if self.slot_holds(places.slot)?.is_none() {
+            return Ok(());
+        }
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
+        let occupied = pair.at_destination()?.is_some();
+        pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
+    }
+
+    /// Removes a directory that was brought in and took nobody's place, unless somebody has put something into it
+    /// meanwhile. Says whether something is left for [`Swapper::bring_back`].
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn remove_created(&mut self, places: Places<'_>, staged: u64) -> Result<bool, Problem> {
+        if self.slot_holds(places.slot)?.is_some() {
+            return Ok(true);
+        }
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(false) };
+        if pair.was_brought_in(staged)? {
+            remove_directory(pair.destination, pair.name)
+                .map_err(|error| host_file("remove", places.path, &error))?;
+        }
+        Ok(false)
+    }
+
+    /// Undoes [`Swapper::bring_in`] of a home: it goes, unless somebody has used it meanwhile. Then it stays.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), Problem> {
+        let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
+        let failed = |error: io::Error| host_file("look into the home", places.path, &error);
+        if pair.was_brought_in(staged)? {
+            if !home::is_unused(host, pair.destination, pair.name).map_err(failed)? {
+                return Ok(());
+            }
+            pair.rename_out()?;
+        }
+        if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
+            return Ok(());
+        }
+        // Nobody finds it any more; but somebody may have been in it.
+        if home::is_unused(host, pair.slot, pair.slot_name).map_err(failed)? {
+            let removed = disk::remove_tree_in(pair.slot.fd, pair.slot_name);
+            return removed.map_err(|error| host_file("remove", places.slot, &error));
+        }
+        match pair.rename_in(RenameFlags::NOREPLACE) {
+            // Something else stands there: the next run keeps what is in the slot.
+            Err(problem) if problem.code == Code::PlanOutdated => Ok(()),
+            moved => moved,
+        }
+    }
+
+    /// Removes a slot with a home that was never brought in.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn clear_home(&mut self, slot: &str) -> Result<(), Problem> {
+        let Some(directory) = self.slots.parent(slot)? else { return Ok(()) };
+        match disk::remove_tree_in(directory.fd, name_of(slot)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(host_file("remove", slot, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Empties a slot: what is in it has served.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn clear(&mut self, slot: &str) -> Result<(), Problem> {
+        let failed = |error| host_file("remove", slot, &error);
+        let Some(directory) = self.slots.parent(slot)? else { return Ok(()) };
+        let Some(stat) = walk::look(directory.fd, name_of(slot)).map_err(failed)? else { return Ok(()) };
+        if is_directory(&stat) {
+            return remove_directory(directory, name_of(slot)).map_err(failed);
+        }
+        match disk::unlink(directory.fd, name_of(slot)) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(failed(errno.into())),
+        }
+    }
+
+    /// The inode at a destination, if there is one.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`], [`Code::UnsafePath`].
+    pub fn stands_at(&mut self, path: &str) -> Result<Option<u64>, Problem> {
+        let Some(directory) = self.destinations.parent(path)? else { return Ok(None) };
+        let found = walk::look(directory.fd, name_of(path));
+        Ok(found.map_err(|error| host_file("look at", path, &error))?.map(|stat| stat.st_ino))
+    }
+
+    /// The inode in a slot, if there is one.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn slot_holds(&mut self, slot: &str) -> Result<Option<u64>, Problem> {
+        let Some(directory) = self.slots.parent(slot)? else { return Ok(None) };
+        let found = walk::look(directory.fd, name_of(slot));
+        Ok(found.map_err(|error| host_file("look at", slot, &error))?.map(|stat| stat.st_ino))
+    }
+
+    fn pair<'a>(&'a mut self, places: Places<'a>) -> Result<Pair<'a>, Problem> {
+        let path = places.path;
+        self.pair_if_there(places)?.ok_or_else(|| outdated(path))
+    }
+
+    /// Nothing where one of the two directories does not exist.
+    fn pair_if_there<'a>(&'a mut self, places: Places<'a>) -> Result<Option<Pair<'a>>, Problem> {
+        let destination = self.destinations.parent(places.path)?;
+        let slot = self.slots.parent(places.slot)?;
+        Ok(destination.zip(slot).map(|(destination, slot)| Pair {
+            destination,
+            slot,
+            places,
+            name: name_of(places.path),
+            slot_name: name_of(places.slot),
+        }))
+    }
+}
+
+/// A destination and its slot with their directories open.
+struct Pair<'a> {
+    destination: Directory<'a>,
+    slot: Directory<'a>,
+    places: Places<'a>,
+    name: &'a str,
+    slot_name: &'a str,
+}
+
+impl Pair<'_> {
+    fn at_destination(&self) -> Result<Option<Stat>, Problem> {
+        walk::look(self.destination.fd, self.name)
+            .map_err(|error| host_file("look at", self.places.path, &error))
+    }
+
+    fn in_slot(&self) -> Result<Option<Stat>, Problem> {
+        walk::look(self.slot.fd, self.slot_name)
+            .map_err(|error| host_file("look at", self.places.slot, &error))
+    }
+
+    /// Whether what is in the slot now is what was planned to be replaced, and empty if it is a directory. Looked at
+    /// when nobody else can reach it any more; undoing puts it back as it is.
+    fn check(&self, replaced: Option<Replaced>) -> Result<(), Problem> {
+        let stat = self.in_slot()?;
+        let same = stat.as_ref().map(Replaced::of) == replaced;
+        let emptied = || match stat {
+            Some(stat) if is_directory(&stat) => is_empty(self.slot, self.slot_name, self.places.path),
+            _ => Ok(true),
+        };
+        if same && emptied()? { Ok(()) } else { Err(outdated(self.places.path)) }
+    }
+
+    /// Whether what was staged, known by its inode, has left the slot and stands at the destination.
+    fn was_brought_in(&self, staged: u64) -> Result<bool, Problem> {
+        let is_staged = |stat: Stat| stat.st_ino == staged;
+        Ok(!self.in_slot()?.is_some_and(is_staged) && self.at_destination()?.is_some_and(is_staged))
+    }
+
+    fn rename_in(&self, flags: RenameFlags) -> Result<(), Problem> {
+        disk::rename(self.slot.fd, self.slot_name, self.destination.fd, self.name, flags)
+            .map_err(|errno| self.refused(errno))
+    }
+
+    fn rename_out(&self) -> Result<(), Problem> {
+        self.move_out().map_err(|errno| self.refused(errno))
+    }
+
+    fn move_out(&self) -> Result<(), Errno> {
+        let flags = RenameFlags::NOREPLACE;
+        disk::rename(self.destination.fd, self.name, self.slot.fd, self.slot_name, flags)
+    }
+
+    fn refused(&self, errno: Errno) -> Problem {
+        match errno {
+            Errno::NOENT | Errno::EXIST => outdated(self.places.path),
+            errno => preflight::refused("replace", self.places.path, errno),
+        }
+    }
+}
+
+const fn is_directory(stat: &Stat) -> bool {
+    stat.st_mode & 0o170_000 == 0o040_000
+}
+
+fn is_empty(directory: Directory<'_>, name: &str, path: &str) -> Result<bool, Problem> {
+    let names = names_in(directory, name);
+    Ok(names.map_err(|error| host_file("look into the directory", path, &error))?.is_empty())
+}
+
+/// Removes a directory; one that is not empty, or gone, stays as it is.
+fn remove_directory(directory: Directory<'_>, name: &str) -> io::Result<()> {
+    match disk::remove_directory(directory.fd, name) {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// The last component of a path.
+pub(in crate::engine) fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// Somebody else was faster.
+pub(in crate::engine) fn outdated(path: &str) -> Problem {
+    Problem::new(Code::PlanOutdated, "The host changed while the apply ran")
+        .at(path)
+        .because("somebody else changed or moved what stands there")
+        .help(format!("plan again; where somebody keeps changing it: leave it out with --force {path}"))
+}

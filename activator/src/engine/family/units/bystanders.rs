@@ -1,0 +1,257 @@
+//! Units that no step names, and that systemd starts and stops together with those that steps name: by `Requires=`,
+//! `BindsTo=`, `PartOf=`, `Conflicts=`, `OnFailure=` and the like.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_contract::manifest::Unit;
+use nixfleet_contract::plan::Warning;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::units::UnitJob;
+use nixfleet_contract::step::{Step, UnitStep};
+use nixfleet_contract::values::UnitName;
+
+use crate::engine::observe::Observed;
+use crate::engine::transaction::execute::unit_job;
+use crate::engine::transaction::journal::{Before, Journal};
+use crate::host::Host;
+use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
+
+/// Notes what runs before a transaction; nothing where no unit is started or stopped.
+///
+/// # Errors
+/// [`Code::Unit`] where systemd does not answer.
+pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option<Before>, Problem> {
+    let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(None) };
+    let jobs: Vec<&UnitName> = moved(steps.iter()).collect();
+    if jobs.is_empty() {
+        return Ok(None);
+    }
+    let running = systemd.running()?;
+    let roots = jobs.into_iter().filter_map(|unit| units.get(unit));
+    let along = systemd.stopped_along(roots, &running)?;
+    Ok(Some(Before { running, along }))
+}
+
+/// Units that steps start or stop.
+fn moved<'s>(steps: impl Iterator<Item = &'s Step>) -> impl Iterator<Item = &'s UnitName> {
+    steps.filter_map(unit_job).filter(|(verb, _)| *verb != Verb::Reload).map(|(_, unit)| unit)
+}
+
+/// Running units that stop together with units that steps stop for good.
+///
+/// # Errors
+/// As [`before`].
+pub fn warnings(host: &Host, steps: &[Step], observed: &Observed) -> Result<Vec<Warning>, Problem> {
+    let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(Vec::new()) };
+    let named: BTreeSet<&UnitName> = moved(steps.iter()).collect();
+    let stopped = steps.iter().filter_map(|step| match step {
+        Step::Unit(UnitStep::StopUnit(UnitJob { unit, .. })) => Some((unit, units.get(unit)?)),
+        _ => None,
+    });
+    let pairs: Vec<(&UnitName, &UnitName)> = stopped
+        .flat_map(|(unit, state)| state.stop_along.iter().map(move |other| (unit, other)))
+        .filter(|(_, other)| !named.contains(other))
+        .collect();
+    let others: BTreeSet<&UnitName> = pairs.iter().map(|(_, other)| *other).collect();
+    let states = systemd.show(&others.into_iter().collect::<Vec<_>>())?;
+    let up = pairs.iter().filter(|(_, other)| states.get(*other).is_some_and(UnitState::is_up));
+    Ok(up
+        .map(|(unit, other)| Warning {
+            subject: other.to_string(),
+            what: format!("it runs and depends on {unit}, so systemd stops it together with {unit}"),
+        })
+        .collect())
+}
+
+/// A unit that ran before and does not any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    unit: UnitName,
+    /// It is declared.
+    is_ours: bool,
+    why: String,
+}
+
+impl Missing {
+    /// What the outcome says of it.
+    #[must_use]
+    pub fn note(&self) -> String {
+        format!("{} ran before and does not any more: {}", self.unit, self.why)
+    }
+
+    /// Why a change cannot stand, where the unit is one of ours.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        let Self { unit, is_ours, why } = self;
+        is_ours.then(|| {
+            Problem::new(Code::Unit, format!("Unit {unit} does not run after the change"))
+                .at(unit)
+                .because(format!("it ran before, and the change stopped it: {why}"))
+                .help(format!(
+                    "`systemctl list-dependencies --all {unit}` on the host shows what it depends on: correct that, or \
+                     declare {unit} with `enabled = false`, then apply again"
+                ))
+        })
+    }
+}
+
+/// What a transaction did to units beside those of its steps.
+pub struct Bystanders<'a> {
+    systemd: Systemd,
+    before: &'a Before,
+    /// Units that steps start or stop.
+    named: BTreeSet<&'a UnitName>,
+    /// What is declared.
+    declared: &'a BTreeMap<UnitName, Unit>,
+}
+
+impl<'a> Bystanders<'a> {
+    /// Nothing where no unit was started or stopped, or nobody noted what ran before.
+    #[must_use]
+    pub fn of(host: &Host, journal: &'a Journal, declared: &'a BTreeMap<UnitName, Unit>) -> Option<Self> {
+        let steps = journal.operations.iter().map(|operation| &operation.step);
+        let named = moved(steps).collect();
+        Some(Self { systemd: Systemd::of(host)?, before: journal.before_units.as_ref()?, named, declared })
+    }
+
+    /// Starts again what ran before and was stopped along. Returns what was started, and what ran and does not come back.
+    ///
+    /// # Errors
+    /// [`Code::Unit`] where systemd does not answer.
+    pub fn bring_back(&self) -> Result<(Vec<UnitName>, Vec<Missing>), Problem> {
+        let now = self.systemd.running()?;
+        let (mut start, mut missing) = (Vec::new(), Vec::new());
+        for (unit, state) in self.gone(&now)? {
+            match Self::hindrance(&state, &now) {
+                None => start.push(unit),
+                Some(why) => missing.push(self.missing(unit, why)),
+            }
+        }
+        missing.extend(self.start(&start)?);
+        start.retain(|unit| missing.iter().all(|missing| missing.unit != *unit));
+        Ok((start, missing))
+    }
+
+    /// Finds what came back and has ended since, whether it was started here or by systemd together with others. `known` is
+    /// not told again.
+    ///
+    /// # Errors
+    /// As [`Bystanders::bring_back`].
+    pub fn ended_since(&self, known: &[Missing]) -> Result<Vec<Missing>, Problem> {
+        let gone = self.gone(&self.systemd.running()?)?.into_iter();
+        let gone = gone.filter(|(unit, _)| known.iter().all(|missing| missing.unit != *unit));
+        Ok(gone.map(|(unit, state)| self.missing(unit, standing(&state))).collect())
+    }
+
+    /// What ran, should run, and does not.
+    fn gone(&self, now: &Running) -> Result<Vec<(UnitName, UnitState)>, Problem> {
+        let gone: BTreeSet<&UnitName> = self
+            .before
+            .running
+            .keys()
+            .filter(|unit| !now.contains_key(*unit) && !self.named.contains(*unit))
+            .filter(|unit| !matches!(unit.suffix(), "slice" | "device" | "swap"))
+            .collect();
+        if gone.is_empty() {
+            return Ok(Vec::new());
+        }
+        let along = self.stopped_along(now)?;
+        let concerned = |unit: &UnitName| along.contains(unit) || self.declared.contains_key(unit);
+        let gone: Vec<&UnitName> = gone.into_iter().filter(|unit| concerned(unit)).collect();
+        let states = self.systemd.at_rest(&gone)?.into_iter();
+        let is_gone = |unit: &UnitName, state: &UnitState| {
+            gone.contains(&unit) && !state.is_up() && self.should_run(unit, state, along.contains(unit))
+        };
+        Ok(states.filter(|(unit, state)| is_gone(unit, state)).collect())
+    }
+
+    /// Stops what the change started along, while its files still stand: systemd knows from them what belongs together.
+    ///
+    /// # Errors
+    /// As [`Bystanders::bring_back`].
+    pub fn stop_newcomers(&self) -> Result<(), Problem> {
+        let now = self.systemd.running()?;
+        let newcomers: BTreeSet<UnitName> = now
+            .iter()
+            .filter(|(unit, _)| matches!(unit.suffix(), "service" | "socket" | "timer" | "path"))
+            .filter(|(unit, _)| !self.before.running.contains_key(*unit) && !self.named.contains(*unit))
+            .map(|(unit, _)| unit.clone())
+            .collect();
+        if newcomers.is_empty() {
+            return Ok(());
+        }
+        let roots = self.systemd.show(&self.named.iter().copied().collect::<Vec<_>>())?;
+        let pulled = self.systemd.pulled_in(roots.values(), &newcomers)?;
+        let states = self.systemd.show(&pulled.iter().collect::<Vec<_>>())?;
+        // What works on something, such as on a message about the failure, ends by itself.
+        let works = |state: &UnitState| state.is_oneshot() && state.active != "active";
+        let units: Vec<&UnitName> = pulled
+            .iter()
+            .filter(|unit| states.get(*unit).is_some_and(|state| !state.refuses.stop && !works(state)))
+            .collect();
+        self.systemd.job(Verb::Stop, &units)
+    }
+
+    /// The units that systemd may have stopped together with those of the change, so far.
+    ///
+    /// # Errors
+    /// As [`Bystanders::bring_back`].
+    pub fn stopped(&self) -> Result<BTreeSet<UnitName>, Problem> {
+        self.stopped_along(&self.systemd.running()?)
+    }
+
+    /// What may have been stopped along, as the files said before and as they say now.
+    fn stopped_along(&self, now: &Running) -> Result<BTreeSet<UnitName>, Problem> {
+        let newcomers = now.keys().filter(|unit| !self.before.running.contains_key(*unit));
+        let roots: BTreeSet<&UnitName> = self.named.iter().copied().chain(newcomers).collect();
+        let roots = self.systemd.show(&roots.into_iter().collect::<Vec<_>>())?;
+        let mut along = self.systemd.stopped_along(roots.values(), &self.before.running)?;
+        along.extend(self.before.along.iter().cloned());
+        Ok(along)
+    }
+
+    /// Whether a unit that ran and is down should run: it was stopped along, or is ours and always should.
+    fn should_run(&self, unit: &UnitName, state: &UnitState, along: bool) -> bool {
+        let worked = state.is_oneshot() && self.before.running.get(unit).is_some_and(|was| was != "active");
+        let enabled = || {
+            let declared = self.declared.get(unit).is_some_and(|unit| unit.enabled == Some(true));
+            declared && !state.is_oneshot() && state.triggered_by.is_empty() && state.condition
+        };
+        !worked && (along || enabled())
+    }
+
+    /// Why a unit cannot be started again.
+    fn hindrance(state: &UnitState, now: &Running) -> Option<String> {
+        let rival = || state.conflicts.iter().find(|unit| now.contains_key(*unit));
+        if state.absent {
+            Some("its unit file is gone".to_owned())
+        } else if state.masked {
+            Some("it is masked".to_owned())
+        } else if let Some(rival) = rival() {
+            Some(format!("{rival} runs, and only one of the two can (Conflicts=)"))
+        } else {
+            state
+                .refuses
+                .start
+                .then(|| "systemd refuses to start it when asked (RefuseManualStart=)".to_owned())
+        }
+    }
+
+    fn start(&self, units: &[UnitName]) -> Result<Vec<Missing>, Problem> {
+        let units: Vec<&UnitName> = units.iter().collect();
+        let Err(problem) = self.systemd.job(Verb::Start, &units) else { return Ok(Vec::new()) };
+        let states = self.systemd.show(&units)?;
+        let is_down = |unit: &&UnitName| {
+            let worked = |state: &UnitState| state.is_oneshot() && !state.is_failed();
+            states.get(*unit).is_none_or(|state| !state.is_up() && !worked(state))
+        };
+        let down = units.into_iter().filter(is_down);
+        let why = problem.why.unwrap_or(problem.what);
+        Ok(down.map(|unit| self.missing(unit.clone(), why.clone())).collect())
+    }
+
+    fn missing(&self, unit: UnitName, why: String) -> Missing {
+        let is_ours = self.declared.get(&unit).is_some_and(|unit| unit.enabled.is_some());
+        Missing { unit, is_ours, why }
+    }
+}

@@ -1,0 +1,121 @@
+//! Settings that would have no effect, or another than somebody may expect: the plan warns of them.
+
+use std::collections::BTreeSet;
+
+use nixfleet_contract::manifest::{Entry, Unit};
+use nixfleet_contract::values::UnitName;
+
+use crate::engine::family::units::diff::Differ;
+use crate::engine::family::units::diff::fate::Fates;
+use crate::engine::family::units::diff::names::declared_as;
+use crate::host::systemd::UnitState;
+
+impl Differ<'_> {
+    pub(in crate::engine) fn without_effect(&mut self, fates: &Fates) {
+        if self.observed.units.is_none() {
+            return;
+        }
+        let manifest = self.manifest;
+        for (name, unit) in &manifest.units {
+            self.hangs_on_nothing(name, unit);
+            self.runs_as_nobody(name, unit);
+            if unit.enabled.is_none() && self.is_nowhere(name) {
+                self.warn(name, "there is no such unit on the host, so nothing reads its drop-ins");
+            }
+        }
+        for path in self.changed.clone() {
+            let Some(Entry::File(file)) = manifest.entries.get(&path) else { continue };
+            for (option, units) in
+                [("restartUnits", &file.restart_units), ("reloadUnits", &file.reload_units)]
+            {
+                for unit in units {
+                    self.does_nothing_to(unit, &format!("{option} of {path}"), fates);
+                }
+            }
+        }
+    }
+
+    /// Links that enable a unit, and that systemd never comes upon.
+    fn hangs_on_nothing(&mut self, name: &UnitName, unit: &Unit) {
+        let targets = unit.wanted_by().filter(|target| self.is_nowhere(target));
+        for target in targets.collect::<BTreeSet<_>>().into_iter().filter(|_| unit.enabled == Some(true)) {
+            let what = format!(
+                "its [Install] section names {target}, which is neither on the host nor declared, so {target} never \
+                 starts it at boot. Services are usually WantedBy=multi-user.target, timers timers.target, sockets \
+                 sockets.target"
+            );
+            self.warn(name, what);
+        }
+    }
+
+    /// A service of somebody who is not there.
+    fn runs_as_nobody(&mut self, name: &UnitName, unit: &Unit) {
+        if !unit.files.iter().any(|path| self.changed.contains(path)) {
+            return;
+        }
+        let (accounts, manifest) = (&self.observed.accounts, self.manifest);
+        let is_user = |user: &String| {
+            accounts.users.contains_key(user) || manifest.users.iter().any(|own| *own.name == **user)
+        };
+        // A new user may bring a group of its name along.
+        let is_group = |group: &String| {
+            let declared = manifest.groups.iter().any(|own| *own.name == **group);
+            declared || accounts.groups.contains_key(group) || is_user(group)
+        };
+        let user = unit.handling.user.iter().filter(|user| !is_user(user));
+        let group = unit.handling.group.iter().filter(|group| !is_group(group));
+        let strangers = user.map(|user| ("User", user)).chain(group.map(|group| ("Group", group)));
+        for (setting, stranger) in strangers {
+            let what = format!(
+                "{setting}={stranger}: no such account is on the host or declared, so it starts only if the host knows \
+                 {stranger} from elsewhere, such as LDAP"
+            );
+            self.warn(name, what);
+        }
+    }
+
+    /// A unit that a file names in vain.
+    fn does_nothing_to(&mut self, unit: &UnitName, named_by: &str, fates: &Fates) {
+        let state = self.observed_state(unit, false);
+        if self.is_nowhere(unit) {
+            let what = format!("there is no such unit on the host, so {named_by} does nothing to it");
+            self.warn(unit, what);
+        } else if self.rests(&state, unit) && fates.of(&self.unit_named(unit)).is_none() {
+            let when = if state.invocation.is_empty() { "has not run yet" } else { "has ended" };
+            let what = format!(
+                "not started by {named_by}: it is a oneshot that {when}, and only what runs is restarted"
+            );
+            self.warn(unit, what);
+        }
+    }
+
+    /// Whether a unit is neither on the host nor declared. Instances are looked for by their template, members not at all.
+    fn is_nowhere(&self, name: &UnitName) -> bool {
+        let units = &self.manifest.units;
+        let template = || name.template().and_then(|template| declared_as(units, &template));
+        if name.is_family() || declared_as(units, name).or_else(template).is_some() {
+            return false;
+        }
+        let goes = || declared_as(&self.state.units, name).is_some_and(|unit| !self.comes_back(&unit));
+        self.observed.absent.contains(name) || self.observed_state(name, false).absent || goes()
+    }
+
+    /// Whether the unit of somebody else remains where ours goes.
+    fn comes_back(&self, name: &UnitName) -> bool {
+        let before = self.state.units.get(name);
+        before.is_some_and(|unit| unit.files.iter().any(|path| self.was_there_before(path)))
+    }
+
+    /// Whether a unit is a oneshot that is not at work, nor counts as active since, and that nothing else starts.
+    fn rests(&self, state: &UnitState, name: &UnitName) -> bool {
+        let stem = name.strip_suffix(".service").unwrap_or_default();
+        let triggers = ["timer", "path", "socket"].map(|suffix| format!("{stem}.{suffix}"));
+        let is_triggered = !state.triggered_by.is_empty()
+            || self.manifest.units.keys().any(|unit| triggers.iter().any(|trigger| **trigger == **unit));
+        let is_oneshot = match self.declared(name).filter(|unit| unit.enabled.is_some()) {
+            Some(unit) => unit.handling.oneshot,
+            None => state.is_oneshot(),
+        };
+        is_oneshot && !state.is_up() && !state.is_failed() && !is_triggered
+    }
+}

@@ -1,0 +1,54 @@
+//! Units that somebody masked: systemd starts them for nobody.
+
+use nixfleet_contract::manifest::Unit;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::{ManagedPath, UnitName};
+
+use crate::engine::family::units::diff::Differ;
+use crate::engine::family::units::diff::fate::{Fate, Fates};
+
+impl Differ<'_> {
+    /// Refuses what a mask would make fail, or make without effect.
+    pub(in crate::engine) fn masked(&mut self, fates: &Fates) {
+        for (unit, fate, why) in fates.iter() {
+            if fate != Fate::Stop && self.stays_masked(unit) {
+                let what = match fate {
+                    Fate::Reload => "reload",
+                    Fate::Restart => "restart",
+                    Fate::Start | Fate::Stop => "start",
+                };
+                let problem = masked(unit).because(format!("the change would {what} it: {why}"));
+                self.problems.push(problem);
+            }
+        }
+        for (name, unit) in &self.manifest.units {
+            if unit.enabled.is_none() && self.stays_masked(name) && fates.of(&self.unit_named(name)).is_none()
+            {
+                self.problems.push(masked(name).because("its drop-ins would have no effect"));
+            }
+        }
+    }
+
+    /// The mask of a unit of ours is a hand edit of its file like any other: it is shown, and goes.
+    pub(in crate::engine) fn unmasked(&mut self, name: &UnitName, unit: &Unit) {
+        if unit.enabled.is_some() && self.is_masked(name) && !self.stays_masked(name) {
+            self.drifted(name, "masked");
+        }
+    }
+
+    fn is_masked(&self, unit: &UnitName) -> bool {
+        self.observed_state(unit, false).masked
+    }
+
+    /// A unit file of ours takes the place of the mask, or comes before it.
+    fn stays_masked(&self, unit: &UnitName) -> bool {
+        let path = format!("/etc/systemd/system/{unit}").parse::<ManagedPath>();
+        self.is_masked(unit) && !path.is_ok_and(|path| self.manifest.entries.contains_key(&path))
+    }
+}
+
+fn masked(unit: &UnitName) -> Problem {
+    Problem::new(Code::Masked, format!("Unit {unit} is masked on the host")).at(unit).help(format!(
+        "`systemctl unmask {unit}` on the host if it should run; else leave it out of what this host has"
+    ))
+}

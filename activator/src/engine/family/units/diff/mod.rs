@@ -1,0 +1,239 @@
+//! Which units a change affects, and what is done to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+mod effect;
+mod fate;
+mod masked;
+mod names;
+mod refused;
+
+pub(in crate::engine) use fate::UnitSteps;
+use fate::{Fate, Fates, should_run};
+use nixfleet_contract::manifest::{Entry, OnChange, UNITS, Unit};
+use nixfleet_contract::values::{ManagedPath, UnitName};
+
+use crate::engine::observe::Found;
+use crate::engine::plan::diff::Differ;
+use crate::engine::state::Origin;
+use crate::host::systemd::UnitState;
+
+impl Differ<'_> {
+    pub(in crate::engine) fn units(&mut self) -> UnitSteps {
+        let mut fates = Fates::default();
+        let (state, manifest) = (self.state, self.manifest);
+        for (name, unit) in &manifest.units {
+            self.unmasked(name, unit);
+            for target in self.running_forms(name, unit) {
+                self.managed(name, unit, &target, &mut fates);
+            }
+        }
+        for (name, unit) in state.units.iter().filter(|(name, _)| !manifest.units.contains_key(*name)) {
+            for target in self.running_forms(name, unit) {
+                self.removed(name, unit, &target, &mut fates);
+            }
+        }
+        self.named_by_files(&mut fates);
+        self.behind_sockets(&mut fates);
+        self.refused(&mut fates);
+        self.masked(&fates);
+        self.without_effect(&fates);
+        fates.into_steps()
+    }
+
+    /// What runs: the unit itself, the instances of a template, the members of a family.
+    fn running_forms(&self, name: &UnitName, unit: &Unit) -> BTreeSet<UnitName> {
+        let observed = self.observed.units.iter().flat_map(BTreeMap::keys);
+        let loaded = observed.filter(|form| form.template().as_ref() == Some(name) || name.has_member(form));
+        let itself = (!name.is_template()).then_some(name);
+        let before = self.state.units.get(name).and_then(|before| before.instance.as_ref());
+        loaded.chain(itself).chain(&unit.instance).chain(before).cloned().collect()
+    }
+
+    /// Whether a form of a unit has a unit file of its own; with drop-ins alone it still has that of its template.
+    fn stands_for_itself(&self, name: &UnitName, form: &UnitName) -> bool {
+        form == name || self.manifest.units.get(form).is_some_and(|own| own.enabled.is_some())
+    }
+
+    /// A unit that should be there.
+    fn managed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, fates: &mut Fates) {
+        let before = self.state.units.get(name);
+        let is_another = target != name && self.stands_for_itself(name, target);
+        // Enablement belongs to one instance of a template.
+        let is_enabled_by = |unit: &Unit| {
+            !is_another && unit.enabled == Some(true) && unit.instance.as_ref().unwrap_or(name) == target
+        };
+        let (enabled, was_enabled) = (is_enabled_by(unit), before.is_some_and(is_enabled_by));
+        let observed = self.observed_state(target, was_enabled);
+        if enabled && !was_enabled && !observed.is_up() {
+            return fates.set(target, Fate::Start, "newly enabled");
+        }
+        if was_enabled && !enabled && unit.enabled.is_some() {
+            if observed.is_up() {
+                fates.set(target, Fate::Stop, "no longer enabled");
+            }
+            return;
+        }
+        let old_files = before.map_or(&[][..], |before| &before.files);
+        let mut files = unit.files.iter().chain(old_files);
+        if let Some(path) = files.find(|path| self.concerns(path, name, target)) {
+            let why = format!("{} changed", short(path));
+            let calm = self.manifest.units.get(target).is_some_and(|own| own.on_change == OnChange::Nothing);
+            let on_change = if calm { OnChange::Nothing } else { unit.on_change };
+            return self.react(target, on_change, &observed, enabled, &why, fates);
+        }
+        if enabled && was_enabled && self.observed.units.is_some() && should_run(&observed) {
+            self.drifted(target, if observed.is_failed() { "failed" } else { "not running" });
+            fates.set(target, Fate::Start, "not running");
+        }
+    }
+
+    /// Whether a change of a file of one unit concerns a form of it. What it is read from, systemd knows.
+    fn concerns(&self, path: &ManagedPath, name: &UnitName, form: &UnitName) -> bool {
+        let is_drop_in = path.strip_prefix(UNITS).is_some_and(|path| path.contains('/'));
+        if !self.changed.contains(path) || form == name {
+            return self.changed.contains(path);
+        }
+        let state = self.observed_state(form, false);
+        if is_drop_in {
+            // A drop-in of the same name may come before it.
+            let is_new = *self.found(path) == Found::Missing;
+            is_new || state.drop_ins.is_empty() || state.drop_ins.iter().any(|read| *read == **path)
+        } else {
+            self.is_made_of(form, name)
+        }
+    }
+
+    /// Whether an instance has the unit file of its template.
+    fn is_made_of(&self, form: &UnitName, name: &UnitName) -> bool {
+        let fragment = self.observed_state(form, false).fragment;
+        let file = fragment.rsplit('/').next().unwrap_or_default();
+        name.is_template() && !self.stands_for_itself(name, form) && (file.is_empty() || file == &**name)
+    }
+
+    fn react(
+        &self,
+        unit: &UnitName,
+        on_change: OnChange,
+        state: &UnitState,
+        enabled: bool,
+        why: &str,
+        fates: &mut Fates,
+    ) {
+        let unit = self.unit_named(unit);
+        if let Some(fate) = fate::on_change(&unit, on_change, state, enabled) {
+            fates.set(&unit, fate, why);
+        }
+    }
+
+    /// A unit that was managed and is not any more.
+    fn removed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, fates: &mut Fates) {
+        let observed = self.observed_state(target, unit.enabled == Some(true));
+        let is_form = target == name || self.is_made_of(target, name);
+        let comes_back = unit.enabled.is_none() || unit.files.iter().any(|path| self.was_there_before(path));
+        if comes_back || !is_form {
+            // What remains is the unit of somebody else, which loses our changes.
+            if unit.files.iter().any(|path| self.concerns(path, name, target)) {
+                self.react(target, unit.on_change, &observed, false, "its changes are removed", fates);
+            }
+        } else if unit.stop_if_removed && (observed.is_up() || observed.is_failed()) {
+            fates.set(target, Fate::Stop, "no longer managed");
+        }
+    }
+
+    fn was_there_before(&self, path: &ManagedPath) -> bool {
+        self.state.paths.get(path).is_some_and(|owned| matches!(owned.origin, Origin::Original { .. }))
+    }
+
+    /// Units that changed files name.
+    fn named_by_files(&mut self, fates: &mut Fates) {
+        for path in self.changed.clone() {
+            let owned = self.state.paths.get(&path);
+            let wanted = match self.manifest.entries.get(&path) {
+                Some(Entry::File(file)) => Some(file),
+                _ => None,
+            };
+            let restart = wanted
+                .map_or_else(|| owned.map(|owned| &owned.restart_units), |file| Some(&file.restart_units));
+            let reload = wanted
+                .map_or_else(|| owned.map(|owned| &owned.reload_units), |file| Some(&file.reload_units));
+            let why = format!("{} changed", short(&path));
+            for (units, on_change) in [(restart, OnChange::Restart), (reload, OnChange::Reload)] {
+                for unit in units.into_iter().flatten() {
+                    let unit = self.unit_named(unit);
+                    for unit in self.instances(&unit) {
+                        let observed = self.observed_state(&unit, self.state.units.contains_key(&unit));
+                        if observed.is_up() || observed.is_failed() {
+                            self.react(&unit, on_change, &observed, false, &why, fates);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The unit itself, or all instances of a template.
+    fn instances(&self, unit: &UnitName) -> Vec<UnitName> {
+        if !unit.is_template() {
+            return vec![unit.clone()];
+        }
+        let known = self.observed.units.iter().flat_map(BTreeMap::keys);
+        known.filter(|instance| instance.template().as_ref() == Some(unit)).cloned().collect()
+    }
+
+    /// A socket starts only while its service is down, so a service that runs restarts around it.
+    fn behind_sockets(&mut self, fates: &mut Fates) {
+        let starts = |fate: Fate| matches!(fate, Fate::Start | Fate::Restart);
+        let sockets = fates.to_vec().into_iter();
+        for (socket, fate, _) in sockets.filter(|(unit, fate, _)| starts(*fate) && unit.suffix() == "socket")
+        {
+            let known = self.observed_state(&socket, false).triggers;
+            let known = known.iter().filter_map(|service| service.parse().ok());
+            let stated = self.declared(&socket).and_then(|unit| unit.handling.activates.clone());
+            let services: Vec<UnitName> =
+                known.chain(stated).map(|service: UnitName| self.unit_named(&service)).collect();
+            for service in services {
+                if !self.observed_state(&service, false).is_up() || fates.of(&service) == Some(Fate::Stop) {
+                    continue;
+                }
+                let refuses = self.refuses(&service, Fate::Restart);
+                if refuses.start || refuses.stop {
+                    let what = format!(
+                        "not started: it only starts while {service} is down, which refuses to be restarted \
+                         (RefuseManualStop=): in force after a reboot"
+                    );
+                    self.warn(&socket, what);
+                    fates.remove(&socket);
+                } else if fate == Fate::Start {
+                    let why = format!("{socket} starts, which it only does while {service} is down");
+                    fates.set(&service, Fate::Restart, &why);
+                } else {
+                    fates.set(&service, Fate::Restart, &format!("{socket} restarts"));
+                }
+            }
+        }
+    }
+
+    /// What is declared of a unit, or of the template that it is an instance of.
+    fn declared(&self, unit: &UnitName) -> Option<&Unit> {
+        let units = &self.manifest.units;
+        units.get(unit).or_else(|| units.get(&unit.template()?))
+    }
+
+    /// The state of a unit. Where no systemd runs, a unit that would run on a real host counts as running.
+    fn observed_state(&self, unit: &UnitName, assumed_up: bool) -> UnitState {
+        let assumed = || {
+            let active = if assumed_up { "active" } else { "inactive" };
+            UnitState { active: active.to_owned(), condition: true, ..UnitState::default() }
+        };
+        match &self.observed.units {
+            Some(units) => units.get(unit).cloned().unwrap_or_default(),
+            None => assumed(),
+        }
+    }
+}
+
+/// A unit's own files by their name, others by their path.
+fn short(path: &ManagedPath) -> &str {
+    path.strip_prefix(UNITS).unwrap_or(path)
+}

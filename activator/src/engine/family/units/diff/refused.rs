@@ -1,0 +1,63 @@
+//! Units to which systemd does not do what a change asks for: known before, and told in the plan.
+
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::UnitName;
+
+use crate::engine::family::units::diff::Differ;
+use crate::engine::family::units::diff::fate::{Fate, Fates};
+use crate::host::systemd::Refuses;
+
+impl Differ<'_> {
+    /// Leaves alone what systemd refuses to start, restart or stop when asked, and says when the change counts for it.
+    pub(in crate::engine) fn refused(&mut self, fates: &mut Fates) {
+        for (unit, fate, why) in fates.to_vec() {
+            let Refuses { start, stop, reload } = self.refuses(&unit, fate);
+            let setting = match fate {
+                Fate::Reload if reload => {
+                    self.problems.push(
+                        Problem::new(Code::Unit, format!("Unit {unit} cannot be reloaded"))
+                            .at(&unit)
+                            .because(format!("the change would reload it: {why}; it has no ExecReload="))
+                            .help("restart it instead: name it in `restartUnits`, or leave `reloadIfChanged` out"),
+                    );
+                    continue;
+                }
+                Fate::Start | Fate::Restart if start => "RefuseManualStart=",
+                Fate::Stop | Fate::Restart if stop => "RefuseManualStop=",
+                Fate::Start | Fate::Stop | Fate::Restart | Fate::Reload => continue,
+            };
+            let what = match fate {
+                Fate::Stop => {
+                    format!("it runs on until the host reboots: it refuses to be stopped ({setting})")
+                }
+                Fate::Restart => format!(
+                    "not restarted, since it refuses to be ({setting}): the change is in force after a reboot ({why})"
+                ),
+                Fate::Start | Fate::Reload => {
+                    format!(
+                        "not started, since it refuses to be ({setting}): something else or a reboot starts it"
+                    )
+                }
+            };
+            self.warn(&unit, what);
+            fates.remove(&unit);
+        }
+    }
+
+    /// What systemd will refuse when it comes to it: a unit is stopped with its old files, all else has the new ones.
+    pub(in crate::engine) fn refuses(&self, unit: &UnitName, fate: Fate) -> Refuses {
+        let observed = self.observed_state(unit, false).refuses;
+        let declared = self.declared(unit);
+        let changes = |files: &[_]| files.iter().any(|path| self.changed.contains(path));
+        let Some(new) = declared.filter(|new| fate != Fate::Stop && changes(&new.files)) else {
+            return observed;
+        };
+        // Where the text is all ours, a setting that is not stated has systemd's default.
+        let by_default = |was: bool| new.enabled.is_none() && was;
+        Refuses {
+            start: new.handling.refuses_start.unwrap_or_else(|| by_default(observed.start)),
+            stop: new.handling.refuses_stop.unwrap_or_else(|| by_default(observed.stop)),
+            reload: !new.handling.reloads && by_default(observed.reload),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Reads everything of a host that a plan depends on, and changes nothing.
+
+pub mod reading;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use nixfleet_contract::manifest::{Access, Entry, Manifest, UNITS, Unit, User, UserField};
+use nixfleet_contract::plan::FileView;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
+use rustix::fs::{FileType, Mode as Bits, OFlags, Stat};
+
+use crate::engine::family::paths::home::Homes;
+use crate::engine::observe::reading::{Content, LARGEST};
+use crate::engine::state::{FileStat, Origin, OwnedUser, State, Thing};
+use crate::host::accounts::{Accounts, Process, processes_by_user};
+use crate::host::profile::Profile;
+use crate::host::systemd::{Systemd, UnitState};
+use crate::host::walk::{self, Directory, Walk};
+use crate::host::{Host, host_file};
+
+/// A host as it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// What stands at each owned and each wanted path, and at the directories above wanted ones.
+    pub paths: BTreeMap<ManagedPath, Found>,
+    /// Users and groups.
+    pub accounts: Accounts,
+    /// Homes of users.
+    pub homes: Homes,
+    /// What runs, by user id, where a home may change.
+    pub processes: BTreeMap<u32, Vec<Process>>,
+    /// Units that are owned, wanted or named by files; nothing where no systemd runs.
+    pub units: Option<Units>,
+    /// Units that links of wanted units hang on, and that the host does not have.
+    pub absent: BTreeSet<UnitName>,
+    /// Generations.
+    pub profile: Profile,
+}
+
+/// Units by name.
+type Units = BTreeMap<UnitName, UnitState>;
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Missing,
+    /// A regular file.
+    File {
+        /// SHA-256 of its content.
+        sha256: String,
+        /// Length in bytes.
+        size: u64,
+        /// Mode, owner, group.
+        access: Access,
+    },
+    /// A directory.
+    Directory {
+        /// Mode, owner, group.
+        access: Access,
+        /// The names of what stands in it. Only looked up where it is ours and would go, or should have another mode or owner.
+        holds: Vec<String>,
+    },
+    /// A symbolic link.
+    Link {
+        /// What it points at.
+        target: String,
+    },
+    /// A device, socket or pipe.
+    Other,
+    /// It cannot be looked at safely.
+    Unreachable(Problem),
+}
+
+impl Found {
+    /// Whether this is what the last transaction left.
+    #[must_use]
+    pub fn is(&self, thing: &Thing) -> bool {
+        match (self, thing) {
+            (Self::File { sha256, access, .. }, Thing::File { sha256: left, access: was, .. }) => {
+                sha256 == left && access == was
+            }
+            (Self::Directory { access, .. }, Thing::Directory { access: was, .. }) => access == was,
+            (Self::Link { target }, Thing::Link { target: was }) => target == was,
+            _ => false,
+        }
+    }
+
+    /// How a plan shows it, if something stands there.
+    #[must_use]
+    pub fn view(&self) -> Option<FileView> {
+        let view = |sha256: Option<&String>, size: u64, access: &Access| {
+            let (sha256, access) = (sha256.cloned(), access.clone());
+            let (link, text) = (None, None);
+            Some(FileView { sha256, size, access, link, foreign: false, text, private: false })
+        };
+        match self {
+            Self::File { sha256, size, access } => view(Some(sha256), *size, access),
+            Self::Directory { access, .. } => view(None, 0, access),
+            Self::Link { target } => {
+                let access = Access {
+                    mode: Mode::from_bits(0o777),
+                    owner: Owner::root(),
+                    group: Owner::root(),
+                    list: false,
+                };
+                let view = view(None, target.len() as u64, &access);
+                view.map(|view| FileView { link: Some(target.clone()), ..view })
+            }
+            Self::Missing | Self::Other | Self::Unreachable(_) => None,
+        }
+    }
+}
+
+impl Observed {
+    /// What stands at a path that was observed.
+    #[must_use]
+    pub fn found(&self, path: &ManagedPath) -> &Found {
+        self.paths.get(path).unwrap_or(&Found::Missing)
+    }
+}
+
+/// Observes a host.
+///
+/// # Errors
+/// Where something that everything depends on cannot be read: the accounts, systemd, the profile, a file's content.
+pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observed, Problem> {
+    let accounts = Accounts::read(host)?;
+    let homes = Homes::of(host, state, manifest, &accounts, |home| manifest.entries.contains_key(home));
+    let new_homes: Vec<ManagedPath> = homes.missing().collect();
+    let directories = directories_above(manifest.entries.keys().chain(&new_homes));
+    let originals = directories_of_originals(state, manifest);
+    let wanted =
+        directories.iter().chain(&originals).chain(state.paths.keys()).chain(manifest.entries.keys());
+    let wanted: BTreeSet<&ManagedPath> = wanted.collect();
+    let mut walk = Walk::new(host);
+    let looker = Looker { accounts: &accounts, state, manifest, needed: &directories };
+    let look = |path: &ManagedPath| {
+        let found = match walk.parent(path) {
+            Ok(None) => Found::Missing,
+            Ok(Some(directory)) => {
+                let unreadable = |error| Found::Unreachable(host_file("read", &**path, &error));
+                looker.look(directory, path).unwrap_or_else(unreadable)
+            }
+            Err(problem) => Found::Unreachable(problem),
+        };
+        Ok((path.clone(), found))
+    };
+    let paths = wanted.into_iter().map(look).collect::<Result<_, Problem>>()?;
+    let (units, absent) = observe_units(host, state, manifest)?;
+    let processes =
+        if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
+    Ok(Observed { paths, accounts, homes, processes, units, absent, profile: Profile::read(host)? })
+}
+
+/// Whether an account may get another home than it has.
+fn homes_may_change(state: &State, manifest: &Manifest, accounts: &Accounts) -> bool {
+    let differs =
+        |user: &User| accounts.users.get(&*user.name).is_some_and(|account| *account.home != *user.home);
+    let comes_back = |owned: &OwnedUser| owned.before.contains_key(&UserField::Home);
+    manifest.users.iter().any(differs) || state.users.values().any(comes_back)
+}
+
+/// Every unit that a plan may touch as it stands, and those that wanted units name in vain.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
+pub fn observe_units(
+    host: &Host,
+    state: &State,
+    manifest: &Manifest,
+) -> Result<(Option<Units>, BTreeSet<UnitName>), Problem> {
+    let Some(systemd) = Systemd::of(host) else { return Ok((None, BTreeSet::new())) };
+    let units = systemd.show(&units_of(state, manifest))?;
+    let enabled = manifest.units.values().filter(|unit| unit.enabled == Some(true));
+    let brought = |name: &UnitName| manifest.units.get(name).is_some_and(|unit| unit.enabled.is_some());
+    // Of templates systemd shows no more than the instances that run.
+    let templates = manifest.units.keys().filter(|name| name.is_template() && !name.is_family()).cloned();
+    let wanted = enabled.flat_map(Unit::wanted_by).chain(templates).filter(|name| !brought(name)).collect();
+    // Files of units that are about to go do not count.
+    let ours = |file: &str| {
+        let name = file.strip_prefix(UNITS).and_then(|name| name.parse::<UnitName>().ok());
+        name.is_some_and(|name| state.units.get(&name).is_some_and(|unit| unit.enabled.is_some()))
+    };
+    Ok((Some(units), systemd.absent(wanted, ours)?))
+}
+
+/// Every directory above paths, each once.
+pub fn directories_above<'a>(paths: impl Iterator<Item = &'a ManagedPath>) -> BTreeSet<ManagedPath> {
+    let mut directories = BTreeSet::new();
+    for path in paths {
+        // The nearest first: where one is known already, so are those above it.
+        let mut above = path.parent();
+        while let Some(directory) = above.take_if(|directory| !directories.contains(directory)) {
+            above = directory.parent();
+            directories.insert(directory);
+        }
+    }
+    directories
+}
+
+/// Where originals are to be put back, and what is above directories that get back their mode and owner.
+fn directories_of_originals(state: &State, manifest: &Manifest) -> Vec<ManagedPath> {
+    let ended = state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path));
+    let directories = ended.flat_map(|(path, owned)| match owned.origin {
+        Origin::Created => Vec::new(),
+        Origin::Original { .. } => path.parent().into_iter().collect(),
+        Origin::Existed { .. } => path.ancestors().collect(),
+    });
+    directories.collect()
+}
+
+/// Every unit that a plan may touch.
+#[must_use]
+pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitName> {
+    let owned = state.paths.values().flat_map(|owned| owned.restart_units.iter().chain(&owned.reload_units));
+    let wanted = manifest.entries.values().flat_map(|entry| match entry {
+        Entry::File(file) => file.restart_units.iter().chain(&file.reload_units),
+        Entry::Directory(_) | Entry::Link(_) => [].iter().chain(&[]),
+    });
+    let units = state.units.iter().chain(&manifest.units);
+    let managed = units.flat_map(|(name, unit)| [Some(name), unit.instance.as_ref()]).flatten();
+    // Systemd does not know yet what a new socket starts.
+    let known = |name: &UnitName| state.units.get(name).and_then(|unit| unit.handling.activates.as_ref());
+    let new = manifest.units.iter().filter(|(name, unit)| known(name) != unit.handling.activates.as_ref());
+    let activated = new.filter_map(|(_, unit)| unit.handling.activates.as_ref());
+    managed.chain(activated).chain(owned).chain(wanted).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Looks at one path after the other.
+struct Looker<'a> {
+    accounts: &'a Accounts,
+    state: &'a State,
+    manifest: &'a Manifest,
+    /// Directories above wanted paths.
+    needed: &'a BTreeSet<ManagedPath>,
+}
+
+impl Looker<'_> {
+    fn look(&self, directory: Directory<'_>, path: &ManagedPath) -> io::Result<Found> {
+        let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(Found::Missing) };
+        let access = self.access(path, &stat);
+        Ok(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => match self.remembered(path, &stat) {
+                Some(sha256) => Found::File { sha256, size: stat.st_size.cast_unsigned(), access },
+                None => self.read(directory, path, &stat),
+            },
+            FileType::Directory => {
+                let wanted = matches!(self.manifest.entries.get(path), Some(Entry::Directory(_)));
+                let goes = !wanted && !self.needed.contains(path) && self.state.paths.contains_key(path);
+                let changes = self.manifest.entries.get(path).and_then(Entry::access) != Some(&access);
+                let holds =
+                    if goes || wanted && changes { names_in(directory, path.name())? } else { Vec::new() };
+                Found::Directory { access, holds }
+            }
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(directory.fd, path.name(), Vec::new())?;
+                Found::Link { target: target.to_string_lossy().into_owned() }
+            }
+            _ => Found::Other,
+        })
+    }
+
+    /// A file whose content has to be read.
+    fn read(&self, directory: Directory<'_>, path: &ManagedPath, seen: &Stat) -> Found {
+        let wanted = match self.manifest.entries.get(path) {
+            Some(Entry::File(file)) => Some(file.size),
+            _ => None,
+        };
+        let left = match self.state.paths.get(path).map(|owned| &owned.thing) {
+            Some(Thing::File { stat: Some(left), .. }) => Some(left.size),
+            _ => None,
+        };
+        let limit = self.manifest.max_file_size.unwrap_or(LARGEST);
+        let limit = wanted.into_iter().chain(left).fold(limit, u64::max);
+        let is_roots =
+            |stat: &Stat| directory.is_roots && self.accounts.user_of(stat.st_uid) == Owner::root();
+        let largest = |stat: &Stat| (!is_roots(stat)).then_some(limit);
+        match reading::digest(directory, path.name(), largest) {
+            Ok(Content { sha256, stat, list }) => {
+                let access = Access { list, ..self.access(path, &stat) };
+                Found::File { sha256, size: stat.st_size.cast_unsigned(), access }
+            }
+            Err(obstacle) => {
+                let stat = walk::look(directory.fd, path.name()).ok().flatten();
+                Found::Unreachable(obstacle.problem(path, &stat.unwrap_or(*seen), self.accounts))
+            }
+        }
+    }
+
+    /// Mode, owner and group. An id goes by the name it is known by here: it may have several, and a number is one, too.
+    fn access(&self, path: &ManagedPath, stat: &Stat) -> Access {
+        let left = self.state.paths.get(path).and_then(|owned| owned.thing.access());
+        let wanted = self.manifest.entries.get(path).and_then(Entry::access);
+        let known = || left.into_iter().chain(wanted);
+        let mut owners = known().map(|access| &access.owner);
+        let mut groups = known().map(|access| &access.group);
+        let (uid, gid) = (stat.st_uid, stat.st_gid);
+        Access {
+            mode: Mode::from_bits(stat.st_mode),
+            owner: owners
+                .find(|owner| self.accounts.is_user(uid, owner))
+                .cloned()
+                .unwrap_or_else(|| self.accounts.user_of(uid)),
+            group: groups
+                .find(|group| self.accounts.is_group(gid, group))
+                .cloned()
+                .unwrap_or_else(|| self.accounts.group_of(gid)),
+            list: false,
+        }
+    }
+
+    /// The digest the state remembers, where the file cannot have changed since.
+    fn remembered(&self, path: &ManagedPath, stat: &Stat) -> Option<String> {
+        match &self.state.paths.get(path)?.thing {
+            Thing::File { sha256, stat: Some(known), .. } if *known == FileStat::of(stat) => {
+                Some(sha256.clone())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl FileStat {
+    /// What identifies a file without reading it.
+    #[must_use]
+    pub fn of(stat: &Stat) -> Self {
+        let nanoseconds =
+            |seconds: i64, part: u64| seconds.wrapping_mul(1_000_000_000).wrapping_add_unsigned(part);
+        Self {
+            ino: stat.st_ino,
+            size: stat.st_size.cast_unsigned(),
+            mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+            ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+}
+
+/// How many names of a directory are read: no directory of ours that could make way holds as many.
+const MANY_NAMES: usize = 10_000;
+
+/// The names of what stands in a directory, the first ten thousand.
+///
+/// # Errors
+/// What the kernel says.
+pub fn names_in(directory: Directory<'_>, name: &str) -> io::Result<Vec<String>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(fd)?.take(MANY_NAMES) {
+        match entry?.file_name().to_string_lossy().into_owned() {
+            name if matches!(name.as_str(), "." | "..") => {}
+            name => names.push(name),
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}

@@ -1,0 +1,137 @@
+//! Reads files that others on the host may hold, exchange, make large, or write to while they are read.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+
+use nixfleet_contract::problem::{Code, Problem};
+use rustix::fs::{Mode as Bits, OFlags, Stat};
+use rustix::io::Errno;
+
+use crate::digest;
+use crate::engine::state::FileStat;
+use crate::host::accounts::Accounts;
+use crate::host::walk::{Directory, has_list};
+
+/// How large a file of somebody else than root may be to be read, in bytes, unless a manifest says otherwise: read in less
+/// than a second, and far more than what people configure.
+pub const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// How often a file that changes meanwhile is read again.
+const ATTEMPTS: usize = 3;
+
+/// Why a file is not read.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// It is longer than may be read, in bytes.
+    Large(u64),
+    /// It was another one, or had another content, each time that it had been read.
+    Changing,
+    /// A process holds a lease on it: fcntl(2), `F_SETLEASE`.
+    Leased,
+    /// The kernel refuses.
+    Refused(io::Error),
+}
+
+impl From<Errno> for Obstacle {
+    fn from(errno: Errno) -> Self {
+        if errno == Errno::AGAIN { Self::Leased } else { Self::Refused(errno.into()) }
+    }
+}
+
+impl Obstacle {
+    /// What to say of it. `stat`: the file as it was seen last.
+    #[must_use]
+    pub fn problem(&self, path: &str, stat: &Stat, accounts: &Accounts) -> Problem {
+        let owner = accounts.user_of(stat.st_uid);
+        let problem = |what: &str| Problem::new(Code::HostFile, what).at(path);
+        let leave_out = format!("or leave it as it is for this once: --force {path}");
+        match self {
+            Self::Large(limit) => problem("A file is too large to be looked into")
+                .because(format!(
+                    "it belongs to `{owner}` and has {} bytes, {} on the disk; of a file that is not root's, or that somebody \
+                     else could put there, no more than {limit} are read",
+                    stat.st_size,
+                    stat.st_blocks * 512
+                ))
+                .help(format!(
+                    "move it away; where it is what it should be, raise nixfleet.maxFileSize; {leave_out}"
+                )),
+            Self::Changing => problem("A file changes all the time")
+                .because(format!("it belongs to `{owner}`, and changed while it was read, {ATTEMPTS} times"))
+                .help(format!("find out who writes to it (`fuser -v {path}`) and end that, {leave_out}")),
+            Self::Leased => problem("A process keeps a file from being opened")
+                .because(format!("it belongs to `{owner}`, and {}", holder(stat)))
+                .help(format!("end that process, {leave_out}")),
+            Self::Refused(error) => problem("Failed to read").because(error),
+        }
+    }
+}
+
+/// A file as it was at one moment.
+#[derive(Debug)]
+pub struct Content {
+    /// SHA-256 of its content.
+    pub sha256: String,
+    /// What the filesystem says of it.
+    pub stat: Stat,
+    /// It has an access control list.
+    pub list: bool,
+}
+
+/// Reads a regular file.
+///
+/// # Errors
+/// Why it is not read.
+pub fn digest(
+    directory: Directory<'_>,
+    name: &str,
+    largest: impl Fn(&Stat) -> Option<u64>,
+) -> Result<Content, Obstacle> {
+    for _ in 0..ATTEMPTS {
+        let file = open(directory, name)?;
+        let before = rustix::fs::fstat(&file)?;
+        if before.st_mode & 0o170_000 != 0o100_000 {
+            continue;
+        }
+        let size = before.st_size.cast_unsigned();
+        if let Some(limit) = largest(&before).filter(|limit| size > *limit) {
+            return Err(Obstacle::Large(limit));
+        }
+        let (sha256, read) = digest::of_reader((&file).take(size + 1)).map_err(Obstacle::Refused)?;
+        let after = rustix::fs::fstat(&file)?;
+        if read == size && FileStat::of(&before) == FileStat::of(&after) {
+            return Ok(Content { sha256, stat: after, list: has_list(&file) });
+        }
+    }
+    Err(Obstacle::Changing)
+}
+
+/// Opens something for reading. Never waits for a writer, should a pipe have taken the place of a file.
+///
+/// # Errors
+/// What the kernel says.
+pub fn open(directory: Directory<'_>, name: &str) -> Result<File, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::openat(directory.fd, name, flags, Bits::empty()).map(File::from)
+}
+
+/// Who holds a lease on a file, for people. In `/proc/locks`, see `proc_locks(5)`, files go by their inode numbers.
+fn holder(stat: &Stat) -> String {
+    let unknown = || "some process holds a lease on it".to_owned();
+    let Ok(locks) = fs::read_to_string("/proc/locks") else { return unknown() };
+    let pid = locks.lines().find_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let is_lease = words.nth(1) == Some("LEASE");
+        let (pid, file) = (words.nth(2)?, words.next()?);
+        let inode = file.rsplit(':').next()?.parse::<u64>().ok()?;
+        (is_lease && inode == stat.st_ino).then(|| pid.to_owned())
+    });
+    let Some(pid) = pid else { return unknown() };
+    let uid = fs::metadata(format!("/proc/{pid}")).map(|process| process.uid());
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    match uid {
+        Ok(uid) => format!("process {pid} ({}) of user id {uid} holds a lease on it", name.trim_end()),
+        Err(_) => format!("process {pid} holds a lease on it"),
+    }
+}

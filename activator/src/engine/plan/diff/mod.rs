@@ -1,0 +1,178 @@
+//! State, manifest and observed host → steps. Pure: the same three always give the same steps.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use nixfleet_contract::manifest::{Manifest, Package};
+use nixfleet_contract::plan::{Drift, PackageChanges, Warning};
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::step::profile::SwitchProfile;
+use nixfleet_contract::step::{ProfileStep, Step, UnitStep};
+use nixfleet_contract::values::ManagedPath;
+
+use crate::engine::observe::{Found, Observed};
+use crate::engine::state::State;
+
+/// What a host should become.
+#[derive(Clone, Copy, Debug)]
+pub struct Desired<'a> {
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// Its closure.
+    pub closure: &'a str,
+    /// The number of the generation, where one that exists is wanted back.
+    pub number: Option<u64>,
+    /// Paths that are left as they are, with all that is managed below them.
+    pub leave_out: &'a BTreeSet<ManagedPath>,
+}
+
+/// What would be done and why it might be refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diff {
+    /// What would be done, in order.
+    pub steps: Vec<Step>,
+    /// What is not as the last transaction left it.
+    pub drift: Vec<Drift>,
+    /// Why an apply would refuse.
+    pub problems: Vec<Problem>,
+    /// Paths that are left out though they are not as declared, and why.
+    pub left_out: Vec<Warning>,
+    /// What may not be what was meant.
+    pub warnings: Vec<Warning>,
+}
+
+/// Finds the steps from a host as it stands to what it should become.
+#[must_use]
+pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
+    let mut differ = Differ {
+        state,
+        manifest: desired.manifest,
+        observed,
+        in_force: state.closure.as_deref() == Some(desired.closure),
+        returns: desired.number.is_some(),
+        leave_out: desired.leave_out,
+        left_out: Vec::new(),
+        drift: Vec::new(),
+        problems: Vec::new(),
+        warnings: Vec::new(),
+        changed: BTreeSet::new(),
+        becoming: BTreeSet::new(),
+        reload_daemon: false,
+    };
+    differ.profile();
+    let mut accounts = differ.accounts();
+    differ.check_ids();
+    let paths = differ.paths();
+    let units = differ.units();
+    differ.former_accounts(&units.stop, &mut accounts);
+    let reload = differ.reload_daemon.then_some(Step::Unit(UnitStep::DaemonReload));
+    let steps = accounts
+        .create
+        .into_iter()
+        .chain(units.stop)
+        .chain(paths.in_order())
+        .chain(reload)
+        .chain(switch(state, desired, observed))
+        .chain(differ.commands())
+        .chain(units.restart)
+        .chain(units.start)
+        .chain(units.reload)
+        .chain(accounts.end)
+        .collect();
+    let Differ { drift, problems, left_out, warnings, .. } = differ;
+    Diff { steps, drift, problems, left_out, warnings }
+}
+
+/// Where the three meet. Collects what is found on the way.
+pub(in crate::engine) struct Differ<'a> {
+    pub(in crate::engine) state: &'a State,
+    pub(in crate::engine) manifest: &'a Manifest,
+    pub(in crate::engine) observed: &'a Observed,
+    /// The manifest is that of the last transaction, so whatever differs has been changed since.
+    pub(in crate::engine) in_force: bool,
+    /// A generation that was in force once is wanted back.
+    pub(in crate::engine) returns: bool,
+    pub(in crate::engine) leave_out: &'a BTreeSet<ManagedPath>,
+    pub(in crate::engine) left_out: Vec<Warning>,
+    pub(in crate::engine) drift: Vec<Drift>,
+    pub(in crate::engine) problems: Vec<Problem>,
+    pub(in crate::engine) warnings: Vec<Warning>,
+    /// Paths whose content or access would change: they decide which units are affected.
+    pub(in crate::engine) changed: BTreeSet<ManagedPath>,
+    /// Paths that would become directories.
+    pub(in crate::engine) becoming: BTreeSet<ManagedPath>,
+    /// Something systemd reads would change.
+    pub(in crate::engine) reload_daemon: bool,
+}
+
+impl<'a> Differ<'a> {
+    /// The generation that the last transaction put in force should still be.
+    fn profile(&mut self) {
+        let number = self.observed.profile.current.as_ref().map(|generation| generation.number);
+        if number != self.state.generation {
+            let name =
+                |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+            let what = format!("generation {} → {}", name(self.state.generation), name(number));
+            self.drifted(&crate::host::profile::DIRECTORY, what);
+        }
+    }
+
+    /// What stands at a path: nothing below what is yet to become a directory.
+    pub(in crate::engine) fn found(&self, path: &ManagedPath) -> &'a Found {
+        match self.observed.found(path) {
+            Found::Unreachable(_) if path.parent().is_some_and(|above| self.becoming.contains(&above)) => {
+                &Found::Missing
+            }
+            found => found,
+        }
+    }
+
+    pub(in crate::engine) fn warn(&mut self, subject: &impl ToString, what: impl Into<String>) {
+        self.warnings.push(Warning { subject: subject.to_string(), what: what.into() });
+    }
+
+    pub(in crate::engine) fn drifted(&mut self, subject: &impl ToString, what: impl Into<String>) {
+        self.drift.push(Drift { subject: subject.to_string(), what: what.into() });
+    }
+}
+
+/// A new generation for another closure; none where it is in force already.
+fn switch(state: &State, desired: Desired<'_>, observed: &Observed) -> Option<Step> {
+    let profile = &observed.profile;
+    let current = profile.current.as_ref();
+    let from = current.map(|generation| generation.number);
+    let in_force = match desired.number {
+        Some(number) => from == Some(number),
+        None => current.is_some_and(|generation| generation.closure == desired.closure),
+    };
+    // Where only the link was moved by hand, the generation that should be in force already has its number.
+    let known = || {
+        let generation = profile.generation(state.generation?)?;
+        (generation.closure == desired.closure).then_some(generation.number)
+    };
+    let to = desired.number.or_else(known).unwrap_or_else(|| profile.next_number());
+    (!in_force).then_some(Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { from, to })))
+}
+
+/// Differences between two package profiles. A package is one name; several versions of it count one by one.
+#[must_use]
+pub fn package_changes(old: &[Package], new: &[Package]) -> PackageChanges {
+    let without = |these: &[Package], those: &[Package]| -> Vec<Package> {
+        let mut rest: Vec<Package> =
+            these.iter().filter(|package| !those.contains(package)).cloned().collect();
+        rest.sort();
+        rest
+    };
+    let mut removed = without(old, new);
+    let mut changes = PackageChanges::default();
+    for package in without(new, old) {
+        match removed.iter().position(|old| old.name == package.name) {
+            Some(index) => changes.changed.push((removed.remove(index), package)),
+            None => changes.added.push(package),
+        }
+    }
+    changes.removed = removed;
+    changes
+}

@@ -1,0 +1,154 @@
+//! The whole decision without a host: which steps follow from state, manifest and what was observed.
+
+mod accounts;
+mod commands;
+mod kinds;
+mod unit_limits;
+mod unit_names;
+mod units;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use expect_test::Expect;
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::manifest::{Entry, Manifest};
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::report::{GenerationInfo, Made};
+use nixfleet_contract::values::UnitName;
+use serde_json::{Value, json};
+
+use crate::build;
+use crate::engine::observe::{Found, Observed};
+use crate::engine::plan::diff::{Desired, diff};
+use crate::engine::plan::target::Target;
+use crate::engine::state::State;
+use crate::engine::transaction::commit::state_after;
+use crate::engine::transaction::journal::{Facts, Journal, Operation, Phase};
+use crate::host::accounts::Accounts;
+use crate::host::lock;
+use crate::host::systemd::UnitState;
+
+fn unit(name: &str, text: &str, enabled: bool) -> Value {
+    json!({
+        "name": name, "text": text, "dropIns": [], "enabled": enabled, "restartIfChanged": true,
+        "reloadIfChanged": false, "stopIfRemoved": true, "onConflict": "fail",
+    })
+}
+
+fn file(path: &str, text: &str, restart: &[&str], reload: &[&str]) -> Value {
+    json!({
+        "path": path, "text": text, "source": null, "mode": "0644", "owner": "root", "group": "root",
+        "restartUnits": restart, "reloadUnits": reload, "validate": null, "onConflict": "fail",
+    })
+}
+
+fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
+    let intent = json!({
+        "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",
+        "activator": "/proc/self/exe", "profile": null, "packages": [], "groups": [], "users": [],
+        "directories": [], "files": files, "units": units,
+    });
+    let intent = build::parse::intent(intent).unwrap();
+    let manifest = build::compile::compile(&intent).unwrap().manifest;
+    let contents = std::sync::Arc::default();
+    let (digest, closure, leave_out) = (closure.to_owned(), closure.to_owned(), BTreeSet::new());
+    Target { manifest, digest, closure, number: None, contents, leave_out }
+}
+
+/// A host in memory, on which a target is in force and its enabled units run.
+struct Simulated {
+    state: State,
+    observed: Observed,
+}
+
+impl Simulated {
+    fn new() -> Self {
+        let accounts = Accounts::parse("root:x:0:0::/root:/bin/sh\n", "root:x:0:\n");
+        let observed = Observed { accounts, units: Some(BTreeMap::new()), ..Observed::default() };
+        Self { state: State::default(), observed }
+    }
+
+    fn on(target: &Target) -> Self {
+        let mut host = Self::new();
+        host.apply(target);
+        host
+    }
+
+    fn apply(&mut self, target: &Target) {
+        let steps = diff(&self.state, target.desired(), &self.observed).steps;
+        let number = self.observed.profile.next_number();
+        let after = Generation { number, closure: target.closure.clone() };
+        let operation = |step| Operation { step, facts: Facts::Nothing, kept: None };
+        let journal = Journal {
+            schema: SCHEMA,
+            transaction: number,
+            holder: lock::this_process("me", "apply"),
+            phase: Phase::Swapping,
+            before: None,
+            after: after.clone(),
+            operations: steps.into_iter().map(operation).collect(),
+            before_units: None,
+        };
+        self.state = state_after(&self.state, &self.observed, target, &journal);
+        self.observed.profile.current = Some(after.clone());
+        self.observed.profile.generations.push(GenerationInfo {
+            generation: after,
+            created: 0,
+            made: Made::default(),
+        });
+        self.observed.paths = stands(&target.manifest);
+        for (name, unit) in &target.manifest.units {
+            let running = unit.instance.as_ref().unwrap_or(name);
+            self.unit(running, if unit.enabled == Some(true) { "active" } else { "inactive" });
+        }
+    }
+
+    fn unit(&mut self, name: &str, active: &str) -> &mut UnitState {
+        let name: UnitName = name.parse().unwrap();
+        let state = self.observed.units.as_mut().unwrap().entry(name).or_default();
+        (state.active, state.condition) = (active.to_owned(), true);
+        state
+    }
+
+    fn expect(&self, target: &Target, expected: &Expect) {
+        let desired = Desired { number: None, ..target.desired() };
+        let found = diff(&self.state, desired, &self.observed);
+        let steps = found.steps.iter().map(|step| step.line().to_string());
+        let drift = found.drift.iter().map(|drift| format!("drift {}: {}", drift.subject, drift.what));
+        let warnings =
+            found.warnings.iter().map(|warning| format!("warning {}: {}", warning.subject, warning.what));
+        let problems = found.problems.iter().map(ToString::to_string);
+        let lines: String = steps
+            .chain(drift)
+            .chain(warnings)
+            .chain(problems)
+            .flat_map(|line| [line, "\n".to_owned()])
+            .collect();
+        expected.assert_eq(&lines);
+    }
+}
+
+fn stands(manifest: &Manifest) -> BTreeMap<nixfleet_contract::values::ManagedPath, Found> {
+    let found = manifest.entries.iter().map(|(path, entry)| {
+        let found = match entry {
+            Entry::Directory(access) => Found::Directory { access: access.clone(), holds: Vec::new() },
+            Entry::File(file) => {
+                Found::File { sha256: file.sha256.clone(), size: file.size, access: file.access.clone() }
+            }
+            Entry::Link(link) => Found::Link { target: link.target.clone() },
+        };
+        (path.clone(), found)
+    });
+    let mut found: BTreeMap<_, _> = found.collect();
+    for directory in crate::engine::observe::directories_above(manifest.entries.keys()) {
+        let access = nixfleet_contract::manifest::Access::of_implicit_directory();
+        found.entry(directory).or_insert(Found::Directory { access, holds: Vec::new() });
+    }
+    found
+}
+
+#[test]
+fn the_directory_of_slots_is_outside_what_can_be_managed() {
+    let path = format!("{}/{}/1/0", crate::host::HOME, crate::engine::family::paths::slots::SLOTS);
+    assert!(path.parse::<nixfleet_contract::values::ManagedPath>().is_err());
+}

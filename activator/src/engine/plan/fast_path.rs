@@ -1,0 +1,184 @@
+//! The fast path: tells whether a host is as a manifest wants it, which is what most runs find.
+//!
+//! The digest of the manifest tells whether it is the one in force. Then what was recorded of each path is what is wanted
+//! there, and the manifest's own entries need not be read. Whatever does not fit is left to the full comparison.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::manifest::{Group, Manifest, Package, Unit, User};
+use nixfleet_contract::plan::{PackageChanges, Plan};
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::{Mode, UnitName};
+use rustix::fs::{FileType, Stat};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::engine::family::paths::home::Homes;
+use crate::engine::observe::reading::{self, LARGEST};
+use crate::engine::observe::{self, Observed};
+use crate::engine::plan::diff::{Desired, Diff, diff};
+use crate::engine::plan::planner;
+use crate::engine::plan::target::Offer;
+use crate::engine::state::recorded::{Kind, Recorded, RecordedPath, Text, in_order};
+use crate::engine::state::{FileStat, RECORD, State};
+use crate::host::Host;
+use crate::host::accounts::Accounts;
+use crate::host::profile::Profile;
+use crate::host::walk::{self, Directory, Walk};
+
+/// The plan of a host on which nothing is to be done, if that can be told without a full comparison.
+#[must_use]
+pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
+    let bytes = host.read_record(RECORD).ok()??;
+    let recorded: Recorded<'_> = serde_json::from_slice(&bytes).ok()?;
+    let in_force = recorded.schema == State::SCHEMA
+        && recorded.manifest.as_ref() == Some(&offer.digest)
+        && recorded.closure.as_ref() == Some(&offer.closure);
+    let outline: Outline<'_> =
+        if in_force { serde_json::from_slice(&offer.manifest).ok()? } else { return None };
+    let (mut state, paths) = recorded.without_paths();
+    let same = state.host == outline.host && outline.names_the_same(&paths);
+    if !same || planner::home_objection(host).is_some() {
+        return None;
+    }
+    let accounts = Accounts::read(host).ok()?;
+    state.forget_replaced(&accounts);
+    let mut walk = Walk::new(host);
+    let looker = Looker { accounts: &accounts };
+    for (path, recorded) in &paths {
+        let directory = walk.parent(&path.0).ok()??;
+        let name = path.0.rsplit('/').next()?;
+        looker.stands(directory, name, recorded).ok().filter(|stands| *stands)?;
+    }
+    let manifest = outline.manifest();
+    // In the order of their names.
+    let is_managed = |home: &str| {
+        let found = paths.binary_search_by(|(path, _)| (*path.0).cmp(home));
+        found.is_ok_and(|index| !paths[index].1.implicit)
+    };
+    let homes = Homes::of(host, &state, &manifest, &accounts, is_managed);
+    let observed = observe_the_rest(host, &state, &manifest, (accounts, homes)).ok()?;
+    let leave_out = &BTreeSet::new();
+    let desired = Desired { manifest: &manifest, closure: &offer.closure, number: offer.number, leave_out };
+    if diff(&state, desired, &observed) != Diff::default() {
+        return None;
+    }
+    Some(Plan {
+        schema: SCHEMA,
+        host: manifest.host,
+        fingerprint: planner::fingerprint(&offer.digest, &bytes, &[]).ok()?,
+        current: observed.profile.current,
+        target: offer.closure.clone(),
+        packages: PackageChanges::default(),
+        steps: Vec::new(),
+        drift: Vec::new(),
+        problems: Vec::new(),
+        left_out: Vec::new(),
+        warnings: Vec::new(),
+        lacks: Vec::new(),
+        unvalidated: false,
+        health_checks: None,
+        back_to: None,
+        applied_as: None,
+    })
+}
+
+/// What is to be seen of a host beside its paths.
+fn observe_the_rest(
+    host: &Host,
+    state: &State,
+    manifest: &Manifest,
+    (accounts, homes): (Accounts, Homes),
+) -> Result<Observed, Problem> {
+    let (units, absent) = observe::observe_units(host, state, manifest)?;
+    let (paths, processes) = (BTreeMap::new(), BTreeMap::new());
+    Ok(Observed { paths, accounts, homes, processes, units, absent, profile: Profile::read(host)? })
+}
+
+/// A manifest of which only the paths of the entries are read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outline<'m> {
+    schema: u32,
+    host: String,
+    base: String,
+    system: String,
+    packages: Vec<Package>,
+    groups: Vec<Group>,
+    users: Vec<User>,
+    #[serde(borrow, deserialize_with = "in_order")]
+    entries: Vec<(Text<'m>, IgnoredAny)>,
+    units: BTreeMap<UnitName, Unit>,
+}
+
+impl Outline<'_> {
+    /// Whether the paths of the entries are those that are recorded, but for directories nobody asked for by itself.
+    fn names_the_same(&self, recorded: &[(Text<'_>, RecordedPath<'_>)]) -> bool {
+        let recorded = recorded.iter().filter(|(_, recorded)| !recorded.implicit).map(|(path, _)| path);
+        self.entries.iter().map(|(path, _)| path).eq(recorded)
+    }
+
+    fn manifest(self) -> Manifest {
+        Manifest {
+            schema: self.schema,
+            host: self.host,
+            base: self.base,
+            system: self.system,
+            packages: self.packages,
+            groups: self.groups,
+            users: self.users,
+            entries: BTreeMap::new(),
+            units: self.units,
+            health_checks: Vec::new(),
+            max_file_size: None,
+        }
+    }
+}
+
+/// Looks at one path after the other.
+struct Looker<'a> {
+    accounts: &'a Accounts,
+}
+
+impl Looker<'_> {
+    /// Whether what stands at a path is what was recorded.
+    fn stands(&self, directory: Directory<'_>, name: &str, recorded: &RecordedPath<'_>) -> io::Result<bool> {
+        let Some(stat) = walk::look(directory.fd, name)? else { return Ok(false) };
+        match (FileType::from_raw_mode(stat.st_mode), recorded.kind) {
+            (FileType::RegularFile, Kind::File) => {
+                Ok(self.has_access(&stat, recorded) && has_content(directory, name, &stat, recorded))
+            }
+            (FileType::Directory, Kind::Directory) => Ok(self.has_access(&stat, recorded)),
+            (FileType::Symlink, Kind::Link) => {
+                let target = rustix::fs::readlinkat(directory.fd, name, Vec::new())?;
+                Ok(recorded.target.as_ref().is_some_and(|wanted| target.as_bytes() == wanted.0.as_bytes()))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn has_access(&self, stat: &Stat, recorded: &RecordedPath<'_>) -> bool {
+        recorded.access.as_ref().is_some_and(|access| {
+            access.mode == Mode::from_bits(stat.st_mode)
+                && self.accounts.is_user(stat.st_uid, &access.owner.0)
+                && self.accounts.is_group(stat.st_gid, &access.group.0)
+        })
+    }
+}
+
+/// Whether a file has the content that was recorded; it is only read where the filesystem does not say that itself.
+fn has_content(directory: Directory<'_>, name: &str, stat: &Stat, recorded: &RecordedPath<'_>) -> bool {
+    if recorded.stat == Some(FileStat::of(stat)) {
+        return true;
+    }
+    let is_other = recorded.stat.is_some_and(|known| known.size != stat.st_size.cast_unsigned());
+    if is_other {
+        return false;
+    }
+    let content = reading::digest(directory, name, |_| Some(LARGEST));
+    content.is_ok_and(|found| {
+        !found.list && recorded.sha256.as_ref().is_some_and(|wanted| wanted.0 == found.sha256)
+    })
+}

@@ -1,0 +1,143 @@
+//! Reads everything and puts a plan together. Changes nothing.
+
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::plan::{PackageChanges, Plan};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::GenerationInfo;
+use nixfleet_contract::step::Step;
+use sha2::{Digest as _, Sha256};
+
+use crate::engine::family::commands::run;
+use crate::engine::family::paths::slots::SLOTS;
+use crate::engine::family::units::bystanders;
+use crate::engine::health;
+use crate::engine::observe::{Observed, observe};
+use crate::engine::plan::diff::{diff, package_changes};
+use crate::engine::plan::preflight::obstacles;
+use crate::engine::plan::programs;
+use crate::engine::plan::target::Target;
+use crate::engine::state::State;
+use crate::host::walk::Walk;
+use crate::host::{HOME, Host};
+
+/// A plan and what it was made of.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What is owned.
+    pub state: State,
+    /// The host as it was seen.
+    pub observed: Observed,
+}
+
+/// Plans the way of a host to a target. File contents are left out, see [`crate::engine::plan::texts`].
+///
+/// # Errors
+/// Where the state or the host cannot be read at all.
+pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
+    let (mut state, state_bytes) = State::read(host)?;
+    let observed = observe(host, &state, &target.manifest)?;
+    state.forget_replaced(&observed.accounts);
+    let diff = diff(&state, target.desired(), &observed);
+    let commands = run::foresee(host, target, diff.steps);
+    let steps = commands.steps;
+    let shells = programs::missing_shells(host, &target.manifest, &steps);
+    let obstacles = obstacles(host, &steps);
+    let along = bystanders::warnings(host, &steps, &observed)?;
+    let plan = Plan {
+        schema: SCHEMA,
+        host: target.manifest.host.clone(),
+        fingerprint: fingerprint(&target.digest, &state_bytes, &steps)?,
+        current: observed.profile.current.clone(),
+        target: target.closure.clone(),
+        packages: package_changes(&state.packages, &target.manifest.packages),
+        steps,
+        drift: diff.drift,
+        problems: other_host(&state, target)
+            .into_iter()
+            .chain(diff.problems)
+            .chain(obstacles)
+            .chain(home_objection(host))
+            .chain(health::objections(host, target))
+            .chain(commands.problems)
+            .collect(),
+        left_out: diff.left_out,
+        warnings: diff.warnings.into_iter().chain(along).chain(commands.warnings).chain(shells).collect(),
+        lacks: Vec::new(),
+        unvalidated: false,
+        health_checks: None,
+        back_to: target.number.and_then(|number| back_to(number, &state, &observed)),
+        applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
+    };
+    Ok(Planned { plan, state, observed })
+}
+
+/// What is known of a generation of the host.
+fn back_to(number: u64, state: &State, observed: &Observed) -> Option<GenerationInfo> {
+    let mut generations = observed.profile.generations.iter();
+    let info = generations.find(|info| info.generation.number == number)?;
+    Some(GenerationInfo { made: state.made(number), ..info.clone() })
+}
+
+/// Why a host may not be the one that is meant: two addresses of an inventory may have been swapped. A generation that
+/// was in force here once is this host's own.
+fn other_host(state: &State, target: &Target) -> Option<Problem> {
+    let (last, now) = (&state.host, &target.manifest.host);
+    if target.number.is_some() || last.is_empty() || last == now {
+        return None;
+    }
+    Some(
+        Problem::new(Code::OtherHost, format!("This host was last applied as {last}, not as {now}"))
+            .at(format!("{HOME}/state.json"))
+            .because("the addresses of two hosts may have been swapped in the inventory")
+            .help(format!("correct hosts.{now}.addr; where the host has a new name: --force host-name")),
+    )
+}
+
+/// Why what a transaction needs could not be kept safely, if so.
+pub(in crate::engine) fn home_objection(host: &Host) -> Option<Problem> {
+    let inside = format!("{HOME}/{SLOTS}");
+    let problem = Walk::of_root_alone(host).parent(&inside).err()?;
+    Some(problem.help(format!("{HOME} and all above must be real directories that root alone may write to")))
+}
+
+/// The plan of a host that cannot even be looked at: nothing would be done, and why.
+#[must_use]
+pub fn refused(target: &Target, problem: Problem) -> Plan {
+    Plan {
+        schema: SCHEMA,
+        host: target.manifest.host.clone(),
+        fingerprint: String::new(),
+        current: None,
+        target: target.closure.clone(),
+        packages: PackageChanges::default(),
+        steps: Vec::new(),
+        drift: Vec::new(),
+        problems: vec![problem],
+        left_out: Vec::new(),
+        warnings: Vec::new(),
+        lacks: Vec::new(),
+        unvalidated: false,
+        health_checks: None,
+        back_to: None,
+        applied_as: None,
+    }
+}
+
+/// Identifies a plan: the manifest, the state and what is to be done. Contents count through their digests.
+pub(in crate::engine) fn fingerprint(
+    manifest: &str,
+    state: &[u8],
+    steps: &[Step],
+) -> Result<String, Problem> {
+    let steps = serde_json::to_vec(steps).map_err(|error| {
+        Problem::new(Code::BadAnswer, "The plan cannot be written as JSON").because(error)
+    })?;
+    let mut hasher = Sha256::new();
+    for part in [manifest.as_bytes(), state, &steps] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    Ok(hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
+}

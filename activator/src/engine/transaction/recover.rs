@@ -1,0 +1,168 @@
+//! What an interrupted run left, and how a host is put right again.
+
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::holder::Holder;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{Outcome, Report};
+use nixfleet_contract::run::{LastRun, RunId};
+
+use crate::engine::state::State;
+use crate::engine::status;
+use crate::engine::transaction::commit;
+use crate::engine::transaction::journal::Journal;
+use crate::engine::transaction::undo::{self, Moment};
+use crate::host::lock::{self, Lock};
+use crate::host::profile::Profile;
+use crate::host::transcript::Transcript;
+use crate::host::{Host, clock};
+
+/// How a recovery went.
+struct Recovered {
+    journal: Journal,
+    /// The generation in force now; it was committed, or it is the one before.
+    generation: Option<Generation>,
+    committed: bool,
+    /// What ran before, is no part of its change, and does not come back.
+    notes: Vec<String>,
+}
+
+impl Recovered {
+    fn words(&self) -> String {
+        let name = self.generation.as_ref().map_or_else(
+            || "no generation".to_owned(),
+            |generation| format!("generation {}", generation.number),
+        );
+        let ended = if self.committed { "had reached" } else { "was taken back to" };
+        let words = format!("an interrupted run ({}) {ended} {name}", lock::describe(&self.journal.holder));
+        [words].iter().chain(&self.notes).map(String::as_str).collect::<Vec<_>>().join("; ")
+    }
+
+    fn report(&self, host: &Host) -> Report {
+        let why = if self.committed {
+            "it had done its work, but for clearing away"
+        } else {
+            "its change is undone"
+        };
+        Report {
+            schema: SCHEMA,
+            host: State::read(host).map(|(state, _)| state.host).unwrap_or_default(),
+            outcome: match (self.committed, self.journal.has_touched()) {
+                (true, _) => Outcome::Ok,
+                (false, true) => Outcome::RolledBack,
+                (false, false) => Outcome::Blocked,
+            },
+            reason_code: None,
+            before: self.journal.before.clone(),
+            after: self.generation.clone(),
+            steps_done: if self.committed { self.journal.operations.len() } else { 0 },
+            kept: if self.committed { self.journal.kept() } else { Vec::new() },
+            notes: self.notes.clone(),
+            problem: (!self.committed).then(|| interrupted(why)),
+            recovered: Some(self.words()),
+            health_checks: Vec::new(),
+            left_to_others: Vec::new(),
+            duration_ms: 0,
+        }
+    }
+}
+
+/// Ends a run that was interrupted: forward where it was committed, else back. Says what was done. The lock is the
+/// caller's concern.
+///
+/// # Errors
+/// [`Code::Recovery`] or [`Code::State`]; nothing else is done then.
+pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
+    Ok(put_right(host, Moment::Running)?.map(|recovered| recovered.words()))
+}
+
+fn put_right(host: &Host, moment: Moment) -> Result<Option<Recovered>, Problem> {
+    let Some(journal) = Journal::read(host)? else {
+        // A run that died in the moment before its journal stood, or after it went, leaves its closure pinned.
+        undo::forget_transaction(host)?;
+        return Ok(None);
+    };
+    let (state, _) = State::read(host)?;
+    let committed = state.transaction == journal.transaction;
+    let (generation, notes) = if committed {
+        commit::finish(host, &journal)?;
+        (Some(journal.after.clone()), Vec::new())
+    } else {
+        let notes = undo::undo(host, &journal, moment)?;
+        (journal.before.clone(), notes)
+    };
+    Ok(Some(Recovered { journal, generation, committed, notes }))
+}
+
+/// Puts a host right on its own account, not as the beginning of another run, and notes what became of the run that
+/// was interrupted. Nothing where none was, or where another run is at it.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_alone(host: &Host, moment: Moment) -> Result<Option<Report>, Problem> {
+    let _lock = match Lock::take(host, &lock::this_process("root@localhost", "recover")) {
+        Err(problem) if problem.code == Code::Locked => return Ok(None),
+        lock => lock?,
+    };
+    let Some(recovered) = put_right(host, moment)? else { return Ok(None) };
+    let report = recovered.report(host);
+    remember(host, recovered.journal.holder, &report);
+    Ok(Some(report))
+}
+
+/// Puts the host right behind a run that ended without a report, and reports in its place.
+///
+/// # Errors
+/// As [`recover`]; or the report cannot be written.
+pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
+    let transcript = Transcript::of(host, run);
+    if !transcript.exists() || transcript.report().is_some() {
+        return Ok(());
+    }
+    // The run may have come as far as noting how it ended.
+    let noted = || status::last_run(host).filter(|last| last.holder.run.as_ref() == Some(run));
+    let report = match recover_alone(host, Moment::Running) {
+        Ok(Some(report)) => report,
+        Ok(None) => match noted() {
+            Some(last) => last.report,
+            None => unfinished(host, Outcome::Blocked, interrupted("it had not touched anything yet"))?,
+        },
+        Err(problem) => unfinished(host, Outcome::Failed, problem)?,
+    };
+    transcript.say(&report)
+}
+
+/// The report of a run of which nothing else is known.
+fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report, Problem> {
+    let current = Profile::read(host)?.current;
+    Ok(Report {
+        schema: SCHEMA,
+        host: State::read(host).map(|(state, _)| state.host).unwrap_or_default(),
+        outcome,
+        reason_code: None,
+        before: current.clone(),
+        after: current,
+        steps_done: 0,
+        kept: Vec::new(),
+        notes: Vec::new(),
+        problem: Some(problem),
+        recovered: None,
+        health_checks: Vec::new(),
+        left_to_others: Vec::new(),
+        duration_ms: 0,
+    })
+}
+
+fn interrupted(why: &str) -> Problem {
+    Problem::new(Code::Interrupted, "The run ended before it had done its work")
+        .because(format!("its process was killed or the host went down; {why}"))
+        .help("apply again")
+}
+
+/// Notes how a run that has a name ended. A note that cannot be written changes nothing about the host.
+pub fn remember(host: &Host, holder: Holder, report: &Report) {
+    if holder.run.is_some() {
+        let last = LastRun::ended(holder, report.clone(), clock::seconds()).behind(status::last_run(host));
+        let _ = host.write_record(LastRun::RECORD, &last);
+    }
+}

@@ -11,6 +11,8 @@ use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, ReasonCode, Report};
 
+use crate::engine::family::accounts::entry::AccountEntry;
+use crate::engine::family::accounts::execute as accounts;
 use crate::engine::family::paths::ownership;
 use crate::engine::family::paths::stage;
 use crate::engine::family::units::bystanders::{Bystanders, Missing};
@@ -204,7 +206,7 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
         }
         // The disk may fail in the very moment after the commit point; then there is no way back any more.
         Err(_) if is_committed(host, &journal) => {
-            report.steps_done = journal.operations.len();
+            report.steps_done = journal.entries.len();
             Vec::new()
         }
         Err(problem) => {
@@ -302,8 +304,8 @@ fn stand_without(missing: &[Missing]) -> Result<(), Problem> {
 
 /// Creates and changes accounts, and gives them what was staged for them. Returns how many operations that were.
 fn bring_accounts(host: &Host, planned: &Planned, journal: &mut Journal) -> Result<usize, Problem> {
-    ownership::check(host, journal)?;
-    if !journal.changes_accounts() {
+    accounts::check(host, journal.accounts())?;
+    if !journal.accounts().any(AccountEntry::makes_account) {
         return Ok(0);
     }
     journal.enter(host, Phase::Accounts)?;

@@ -4,7 +4,7 @@
 
 use nixfleet_activate::build;
 use nixfleet_activate::engine::state::State;
-use nixfleet_activate::engine::transaction::journal::{Facts, Journal};
+use nixfleet_activate::engine::transaction::journal::Journal;
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::values::{AbsPath, ManagedPath, Source};
 
@@ -37,9 +37,8 @@ pub fn state(bytes: &[u8]) -> bool {
 /// A journal keeps old and new content only at places of our own, and is read as it was written.
 pub fn journal(bytes: &[u8]) -> bool {
     let Ok(journal) = Journal::parse(bytes) else { return false };
-    for operation in &journal.operations {
-        let slot = if let Facts::Slot { slot, .. } = &operation.facts { Some(slot) } else { None };
-        for place in operation.kept.iter().chain(slot) {
+    for entry in journal.paths() {
+        for place in entry.kept().into_iter().chain(entry.slot().map(|slot| &slot.place)) {
             assert!(place.parse::<AbsPath>().is_ok(), "{place}");
             assert!(place.starts_with("/var/lib/nixfleet/") || place.contains("/.nixfleet-tx-"), "{place}");
         }

@@ -59,7 +59,7 @@ fn problem(stand: &Stand, arguments: &[&str]) -> Value {
 
 #[test]
 fn what_cannot_be_changed_is_said_and_nothing_else_changes() {
-    let test = "preflight::what_cannot_be_changed_is_said_and_nothing_else_changes";
+    let test = "obstacles::what_cannot_be_changed_is_said_and_nothing_else_changes";
     with_own_mounts(test, |stand| {
         stand.install();
         let one = stand.closure("one", &first());

@@ -86,9 +86,9 @@ fn run_until(room: &Room, closure: &str, death: Death) {
         return;
     }
     journal.enter(&host, Phase::Swapping).unwrap();
-    let count = if let Death::Done(count) = death { count } else { journal.operations.len() };
-    let operations = journal.operations.iter().take(count).cloned().collect();
-    let part = Journal { operations, ..journal.clone() };
+    let count = if let Death::Done(count) = death { count } else { journal.entries.len() };
+    let entries = journal.entries.iter().take(count).cloned().collect();
+    let part = Journal { entries, ..journal.clone() };
     execute::execute(&host, &planned.state, &target.manifest.units, &part, May::Undo).unwrap();
     if death == Death::Committed {
         commit::commit(&host, &planned, &target, &journal).unwrap();

@@ -2,11 +2,77 @@
 //! the steps themselves are a part of the plan, see [`nixfleet_contract::step`].
 //!
 //! - [`accounts`]: users and groups
-//! - [`commands`]: commands of files that change
 //! - [`paths`]: files, links and directories
+//! - [`profile`]: which generation is in force
+//! - [`commands`]: commands of files that change
 //! - [`units`]: systemd's units
 
 pub mod accounts;
 pub mod commands;
 pub mod paths;
+pub mod profile;
 pub mod units;
+
+use nixfleet_contract::step::Step;
+use nixfleet_contract::values::AbsPath;
+use serde::{Deserialize, Serialize};
+
+use self::accounts::entry::AccountEntry;
+use self::commands::entry::CommandEntry;
+use self::paths::entry::PathEntry;
+use self::profile::entry::ProfileEntry;
+use self::units::entry::UnitEntry;
+use super::transaction::journal::written::{Mismatch, Written};
+
+/// A step with what undoing it needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum JournalEntry {
+    /// Users and groups.
+    Account(AccountEntry),
+    /// Files, links and directories.
+    Path(PathEntry),
+    /// The package profile and the generation.
+    Profile(ProfileEntry),
+    /// Commands of files that change.
+    Command(CommandEntry),
+    /// Systemd's units.
+    Unit(UnitEntry),
+}
+
+impl TryFrom<Written> for JournalEntry {
+    type Error = String;
+
+    fn try_from(Written { step, facts, kept }: Written) -> Result<Self, String> {
+        let what = step.line();
+        let without_copy = |kept: Option<AbsPath>| kept.map_or(Ok(()), |_| Err(Mismatch));
+        let entry = match step {
+            Step::Path(step) => PathEntry::read(step, facts, kept).map(Self::Path),
+            Step::Account(step) => {
+                without_copy(kept).and_then(|()| AccountEntry::read(step, facts)).map(Self::Account)
+            }
+            Step::Profile(step) => {
+                without_copy(kept).and_then(|()| ProfileEntry::read(&step, facts)).map(Self::Profile)
+            }
+            Step::Command(step) => {
+                without_copy(kept).and_then(|()| CommandEntry::read(step, facts)).map(Self::Command)
+            }
+            Step::Unit(step) => {
+                without_copy(kept).and_then(|()| UnitEntry::read(step, facts)).map(Self::Unit)
+            }
+        };
+        entry.map_err(|Mismatch| format!("what it says of a step cannot be: {what}"))
+    }
+}
+
+impl From<JournalEntry> for Written {
+    fn from(entry: JournalEntry) -> Self {
+        match entry {
+            JournalEntry::Account(entry) => entry.write(),
+            JournalEntry::Path(entry) => entry.write(),
+            JournalEntry::Profile(entry) => entry.write(),
+            JournalEntry::Command(entry) => entry.write(),
+            JournalEntry::Unit(entry) => entry.write(),
+        }
+    }
+}

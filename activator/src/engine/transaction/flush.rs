@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 
 use nixfleet_contract::problem::Problem;
 
 use crate::host::{Host, disk, host_file};
 
-/// From this many operations on, writing a whole filesystem to the disk costs less than writing file by file.
+/// From this many entries on, writing a whole filesystem to the disk costs less than writing file by file.
 pub const MANY: usize = 100;
 
 /// Writes directories to the disk; or, at once, the whole filesystems they are on, with everything that stands there.
@@ -29,6 +30,22 @@ pub fn flush(host: &Host, directories: &BTreeSet<String>, at_once: bool) -> Resu
     };
     for directory in directories {
         write(directory).map_err(|error| host_file("write to the disk", directory, &error))?;
+    }
+    Ok(())
+}
+
+/// Writes directories to the disk; those that are gone meanwhile need it no more.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::HostFile`].
+pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(), Problem> {
+    for directory in directories {
+        match disk::sync_directory(&host.path(directory)) {
+            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Err(host_file("write to the disk", directory, &error));
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(())
 }

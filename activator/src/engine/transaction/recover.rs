@@ -55,7 +55,7 @@ impl Recovered {
             reason_code: None,
             before: self.journal.before.clone(),
             after: self.generation.clone(),
-            steps_done: if self.committed { self.journal.operations.len() } else { 0 },
+            steps_done: if self.committed { self.journal.entries.len() } else { 0 },
             kept: if self.committed { self.journal.kept() } else { Vec::new() },
             notes: self.notes.clone(),
             problem: (!self.committed).then(|| interrupted(why)),

@@ -35,10 +35,10 @@ use question::Question;
 use serde::{Deserialize, Serialize};
 use subject::Subject;
 
+use crate::engine::family::accounts::execute::AccountChanges;
 use crate::engine::plan::planner::Planned;
 use crate::engine::plan::target::Target;
 use crate::engine::state::State;
-use crate::engine::transaction::execute::AccountSteps;
 use crate::host::accounts::Accounts;
 use crate::host::preview::{self, Changes, Layer};
 use crate::host::{Host, command};
@@ -141,7 +141,7 @@ fn lay_accounts(host: &Host, subject: &Subject, layer: &Layer) -> io::Result<()>
     let (mut state, _) = State::read(host).map_err(failed)?;
     state.forget_replaced(&Accounts::read(host).map_err(failed)?);
     let copy = Host::open(&root).map_err(failed)?;
-    AccountSteps { host: &copy, state: &state }.all(&subject.accounts).map_err(failed)?;
+    AccountChanges { host: &copy, state: &state }.try_out(&subject.accounts).map_err(failed)?;
     for name in copied.into_iter().filter(|name| ACCOUNT_FILES.contains(name)) {
         layer.lay_file(&root.join("etc").join(name), &format!("/etc/{name}"))?;
     }

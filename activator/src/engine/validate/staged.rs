@@ -5,11 +5,13 @@
 
 use nixfleet_contract::manifest::{Entry, FileEntry};
 use nixfleet_contract::problem::Problem;
+use nixfleet_contract::step::AccountStep;
 use nixfleet_contract::step::paths::WriteFile;
-use nixfleet_contract::step::{PathStep, Step};
 
+use crate::engine::family::accounts::entry::AccountEntry;
+use crate::engine::family::paths::entry::PathEntry;
 use crate::engine::plan::target::Target;
-use crate::engine::transaction::journal::{Facts, Journal, Operation};
+use crate::engine::transaction::journal::Journal;
 use crate::engine::validate::question::{Question, ask};
 use crate::engine::validate::subject::Subject;
 use crate::host::Host;
@@ -19,15 +21,14 @@ use crate::host::Host;
 /// # Errors
 /// [`nixfleet_contract::problem::Code::Validation`]. Nothing managed was touched, and no account.
 pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<String>, Problem> {
-    let operations = journal.operations.iter();
     let questions: Vec<Question> =
-        operations.filter_map(|operation| question(host, target, operation)).collect();
+        journal.paths().filter_map(|entry| question(host, target, entry)).collect();
+    let accounts: Vec<AccountStep> =
+        journal.accounts().filter(|entry| entry.makes_account()).map(AccountEntry::step).collect();
     // Account files of a tree of files are nobody's.
-    if questions.is_empty() || !journal.changes_accounts() || !host.is_machine() {
+    if questions.is_empty() || accounts.is_empty() || !host.is_machine() {
         return first(ask(&questions)).map_or_else(|| Ok(Vec::new()), Err);
     }
-    let steps = journal.operations.iter().map(|operation| &operation.step);
-    let accounts = steps.filter(|step| step.makes_account()).cloned().collect();
     let subject = Subject { accounts, questions, ..Subject::default() };
     match crate::engine::validate::previewed(&subject) {
         Ok(verdict) => first(verdict.refused).map_or_else(|| Ok(Vec::new()), Err),
@@ -44,12 +45,8 @@ pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<S
     }
 }
 
-fn question(host: &Host, target: &Target, operation: &Operation) -> Option<Question> {
-    let (Step::Path(PathStep::WriteFile(WriteFile { path, .. })), Facts::Slot { slot, .. }) =
-        (&operation.step, &operation.facts)
-    else {
-        return None;
-    };
+fn question(host: &Host, target: &Target, entry: &PathEntry) -> Option<Question> {
+    let PathEntry::WriteFile { step: WriteFile { path, .. }, slot, .. } = entry else { return None };
     let Some(Entry::File(FileEntry { validate: Some(argv), access, .. })) = target.manifest.entries.get(path)
     else {
         return None;
@@ -57,7 +54,7 @@ fn question(host: &Host, target: &Target, operation: &Operation) -> Option<Quest
     Some(Question {
         path: path.clone(),
         argv: argv.clone(),
-        content: host.path(slot),
+        content: host.path(&slot.place),
         access: None,
         private: target.manifest.is_private(path, access),
     })

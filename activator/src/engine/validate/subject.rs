@@ -49,7 +49,7 @@ pub struct Subject {
     /// What becomes of paths.
     pub changes: Changes,
     /// What is done to accounts, where that concerns the way in.
-    pub accounts: Vec<Step>,
+    pub accounts: Vec<AccountStep>,
     /// Whether the rules of sudo change.
     pub sudoers: bool,
     /// Whether the configuration of sshd changes.
@@ -83,13 +83,9 @@ impl Subject {
             let home = planned.observed.accounts.users.get(&login.user).map(|account| account.home.as_str());
             WAYS_IN.iter().any(|place| within(place))
                 || changes.keys().any(|path| holds_keys(path, &login.user, home))
-                || steps.iter().any(|step| concerns(step, &login.user))
+                || account_steps(steps).any(|step| concerns(step, &login.user))
         });
-        let accounts = steps
-            .iter()
-            .filter(|step| login.is_some() && matches!(step, Step::Account(_)))
-            .cloned()
-            .collect();
+        let accounts = account_steps(steps).filter(|_| login.is_some()).cloned().collect();
         Self {
             sudoers: within("/etc/sudoers") || within("/etc/sudoers.d"),
             sshd: within("/etc/ssh/sshd_config") || within("/etc/ssh/sshd_config.d"),
@@ -111,7 +107,7 @@ impl Subject {
         let questions = planned.plan.steps.iter().filter_map(|step| question(step, planned, target));
         self.questions = questions.collect();
         if !self.questions.is_empty() && self.accounts.is_empty() {
-            let steps = planned.plan.steps.iter();
+            let steps = account_steps(&planned.plan.steps);
             self.accounts = steps.filter(|step| step.makes_account()).cloned().collect();
         }
         if self.closure_comes {
@@ -202,48 +198,52 @@ fn holds_keys(path: &ManagedPath, user: &str, home: Option<&str>) -> bool {
     under_home || may_hold_keys(path, user)
 }
 
+/// Steps about accounts.
+fn account_steps(steps: &[Step]) -> impl Iterator<Item = &AccountStep> {
+    steps.iter().filter_map(|step| match step {
+        Step::Account(step) => Some(step),
+        Step::Path(_) | Step::Profile(_) | Step::Command(_) | Step::Unit(_) => None,
+    })
+}
+
 /// Whether a step changes the account of a user.
-fn concerns(step: &Step, user: &str) -> bool {
+fn concerns(step: &AccountStep, user: &str) -> bool {
     match step {
-        Step::Account(AccountStep::ModifyUser(ModifyUser { user: changed, .. })) => *changed.name == *user,
-        Step::Account(
-            AccountStep::ReleaseUser(ReleaseUser { name, .. })
-            | AccountStep::DisableUser(DisableUser { name, .. }),
-        ) => **name == *user,
-        _ => false,
+        AccountStep::ModifyUser(ModifyUser { user: changed, .. }) => *changed.name == *user,
+        AccountStep::ReleaseUser(ReleaseUser { name, .. })
+        | AccountStep::DisableUser(DisableUser { name, .. }) => **name == *user,
+        AccountStep::CreateGroup(_) | AccountStep::CreateUser(_) => false,
     }
 }
 
 /// What a step makes of a path.
 fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPath, Change)> {
     let ids = |access: &Access| ids(&planned.observed.accounts, access);
-    Some(match step {
-        Step::Path(PathStep::WriteFile(WriteFile { path, .. })) => {
+    let step = match step {
+        Step::Path(step) => step,
+        Step::Account(_) | Step::Profile(_) | Step::Command(_) | Step::Unit(_) => return None,
+    };
+    let change = match step {
+        PathStep::WriteFile(WriteFile { path, .. }) => {
             let Some(Entry::File(file)) = target.manifest.entries.get(path) else { return None };
             let source = target.place(path, file).unwrap_or_else(|| target.source(&file.source));
-            let change = Change::File { source, access: ids(&file.access) };
-            (path.clone(), change)
+            Change::File { source, access: ids(&file.access) }
         }
-        Step::Path(PathStep::WriteLink(WriteLink { path, target, .. })) => {
-            (path.clone(), Change::Link { target: target.clone() })
+        PathStep::WriteLink(WriteLink { target, .. }) => Change::Link { target: target.clone() },
+        PathStep::CreateDirectory(CreateDirectory { access, .. }) => {
+            Change::Directory { access: ids(access) }
         }
-        Step::Path(PathStep::CreateDirectory(CreateDirectory { path, access, .. })) => {
-            (path.clone(), Change::Directory { access: ids(access) })
+        PathStep::ChangeAccess(ChangeAccess { after, .. }) => Change::Access { access: ids(after) },
+        PathStep::Remove(_) => Change::Gone,
+        PathStep::Restore(Remove { path, .. }) => match &planned.state.paths.get(path)?.origin {
+            Origin::Original { kept } => Change::Restored { from: PathBuf::from(&**kept) },
+            Origin::Created | Origin::Existed { .. } => return None,
+        },
+        PathStep::CreateHome(_) | PathStep::Own(_) | PathStep::RemoveDirectory(_) | PathStep::Release(_) => {
+            return None;
         }
-        Step::Path(PathStep::ChangeAccess(ChangeAccess { path, after, .. })) => {
-            (path.clone(), Change::Access { access: ids(after) })
-        }
-        Step::Path(PathStep::Remove(Remove { path, .. })) => (path.clone(), Change::Gone),
-        Step::Path(PathStep::Restore(Remove { path, .. })) => {
-            match planned.state.paths.get(path).map(|owned| &owned.origin) {
-                Some(Origin::Original { kept }) => {
-                    (path.clone(), Change::Restored { from: PathBuf::from(&**kept) })
-                }
-                _ => return None,
-            }
-        }
-        _ => return None,
-    })
+    };
+    Some((step.path().clone(), change))
 }
 
 fn ids(accounts: &Accounts, access: &Access) -> Ids {

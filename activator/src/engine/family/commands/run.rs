@@ -11,6 +11,7 @@ use nixfleet_contract::step::commands::{RunCommand, command_line};
 use nixfleet_contract::step::{CommandStep, Step};
 use nixfleet_contract::values::ManagedPath;
 
+use crate::engine::family::commands::entry::CommandEntry;
 use crate::engine::plan::programs;
 use crate::engine::plan::target::Target;
 use crate::engine::transaction::flush::flush;
@@ -66,7 +67,8 @@ pub fn run(
 /// # Errors
 /// [`Code::HostFile`].
 pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
-    let mut paths = journal.paths_of_commands().peekable();
+    let commands = journal.commands();
+    let mut paths = commands.flat_map(|CommandEntry::RunCommand { step, .. }| &step.paths).peekable();
     if paths.peek().is_none() {
         return Ok(());
     }

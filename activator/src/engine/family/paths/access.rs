@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use crate::engine::family::paths::ownership::ids;
 use crate::engine::family::paths::swap::outdated;
 use crate::engine::plan::preflight;
-use crate::engine::transaction::journal::Facts;
 use crate::host::accounts::Accounts;
 use crate::host::disk;
 use crate::host::walk::Walk;
@@ -36,21 +35,43 @@ impl Inode {
     }
 }
 
-/// Owner, group, and permission bits.
-type Rights = (u32, u32, u32);
+/// Who may do what with a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: u32,
+    /// Of which directory; older journals do not say.
+    pub inode: Option<Inode>,
+}
 
-/// Those of something that was looked at.
-#[must_use]
-pub const fn rights(stat: &Stat) -> Rights {
-    (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)
+impl Rights {
+    /// Those of something that was looked at.
+    #[must_use]
+    pub const fn of(stat: &Stat) -> Self {
+        let (uid, gid, mode) = Self::numbers(stat);
+        Self { uid, gid, mode, inode: Some(Inode::of(stat)) }
+    }
+
+    /// Whether something that was looked at has these.
+    #[must_use]
+    pub fn are_those_of(self, stat: &Stat) -> bool {
+        (self.uid, self.gid, self.mode) == Self::numbers(stat)
+    }
+
+    const fn numbers(stat: &Stat) -> (u32, u32, u32) {
+        (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)
+    }
 }
 
 /// Changes mode and owner of a directory that is as it was when the transaction began.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::PlanOutdated`] where it is not; [`nixfleet_contract::problem::Code::HostFile`].
-pub fn change(host: &Host, path: &ManagedPath, before: &Facts, after: &Access) -> Result<(), Problem> {
-    let Facts::Access { uid, gid, mode, inode } = before else { return Ok(()) };
+pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -> Result<(), Problem> {
     let (owner, group) = ids(&Accounts::read(host)?, after)?;
     let mut walk = Walk::new(host);
     let directory = walk.parent(path)?.ok_or_else(|| outdated(path))?;
@@ -58,7 +79,7 @@ pub fn change(host: &Host, path: &ManagedPath, before: &Facts, after: &Access) -
     let opened = rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty());
     let opened = opened.map_err(|errno| host_file("open the directory", &**path, &errno.into()))?;
     let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;
-    if rights(&stat) != (*uid, *gid, *mode) || inode.is_some_and(|inode| inode != Inode::of(&stat)) {
+    if !before.are_those_of(&stat) || before.inode.is_some_and(|inode| inode != Inode::of(&stat)) {
         return Err(outdated(path));
     }
     give(&opened, path, &stat, (owner, group, after.mode.bits()))
@@ -69,8 +90,7 @@ pub fn change(host: &Host, path: &ManagedPath, before: &Facts, after: &Access) -
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
-pub fn give_back(host: &Host, path: &ManagedPath, before: &Facts) -> Result<Option<String>, Problem> {
-    let Facts::Access { uid, gid, mode, inode } = before else { return Ok(None) };
+pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Option<String>, Problem> {
     let mut walk = Walk::new(host);
     let Some(directory) = walk.parent(path)? else { return Ok(None) };
     // An older NixFleet changed files in place, too.
@@ -81,24 +101,24 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: &Facts) -> Result<Opti
         Err(errno) => return Err(preflight::refused("change mode and owner of", path, errno)),
     };
     let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;
-    if rights(&stat) == (*uid, *gid, *mode) {
+    if before.are_those_of(&stat) {
         return Ok(None);
     }
     // The device may have another number after a boot, and on stacked filesystems the inode, too: what stands where root
     // alone can put something is the same all the same.
-    let is_same = inode.is_some_and(|inode| inode.number == stat.st_ino);
+    let is_same = before.inode.is_some_and(|inode| inode.number == stat.st_ino);
     if !is_same && !directory.is_roots {
         let what = "somebody has put something else there meanwhile, which keeps its mode and owner";
         return Ok(Some(format!("{path}: {what}")));
     }
-    give(&opened, path, &stat, (*uid, *gid, *mode)).map(|()| None)
+    give(&opened, path, &stat, (before.uid, before.gid, before.mode)).map(|()| None)
 }
 
 fn give(
     opened: &impl std::os::fd::AsFd,
     path: &str,
     stat: &Stat,
-    (uid, gid, mode): Rights,
+    (uid, gid, mode): (u32, u32, u32),
 ) -> Result<(), Problem> {
     let failed = |errno| preflight::refused("change mode and owner of", path, errno);
     // Nobody gains a right in between that they have neither before nor afterwards.

@@ -7,18 +7,17 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use nixfleet_contract::manifest::{Access, User};
+use nixfleet_contract::manifest::Access;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
-use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, CreateHome, WriteFile};
-use nixfleet_contract::step::{AccountStep, PathStep, Step};
 use nixfleet_contract::values::Owner;
 use rustix::fs::{Mode as Bits, OFlags};
 
-use crate::engine::family::paths::home;
-use crate::engine::family::paths::swap::name_of;
+use super::entry::PathEntry;
+use super::home;
+use super::swap::name_of;
+use crate::engine::family::accounts::execute::Coming;
 use crate::engine::transaction::flush;
-use crate::engine::transaction::journal::{Facts, Journal, Operation};
+use crate::engine::transaction::journal::Journal;
 use crate::host::accounts::Accounts;
 use crate::host::walk::Walk;
 use crate::host::{Host, disk, host_file};
@@ -39,7 +38,7 @@ impl Owners {
     /// # Errors
     /// [`Code::HostFile`].
     pub fn of(host: &Host, journal: &Journal) -> Result<Self, Problem> {
-        Ok(Self { accounts: Accounts::read(host)?, coming: Coming::with(journal) })
+        Ok(Self { accounts: Accounts::read(host)?, coming: Coming::with(journal.accounts()) })
     }
 
     /// Gives something that is being staged its owner and mode, or leaves it to root until its owner is there.
@@ -52,7 +51,7 @@ impl Owners {
         access: &Access,
         failed: impl Fn(io::Error) -> Problem,
     ) -> Result<(), Problem> {
-        if self.coming.owns(access) {
+        if self.coming.has(&access.owner, &access.group) {
             let mode = access.mode.bits() & WAITING;
             return disk::change_mode(file, mode).map_err(|errno| failed(errno.into()));
         }
@@ -72,39 +71,11 @@ impl Owners {
         access: &Access,
         failed: impl Fn(io::Error) -> Problem,
     ) -> Result<(), Problem> {
-        if self.coming.owns(access) {
+        if self.coming.has(&access.owner, &access.group) {
             return disk::sync(home).map_err(|errno| failed(errno.into()));
         }
         let (uid, gid) = ids(&self.accounts, access)?;
         home::hand_over(home, uid, gid, access.mode.bits()).map_err(failed)
-    }
-}
-
-/// Accounts that a transaction brings.
-struct Coming {
-    users: BTreeSet<String>,
-    groups: BTreeSet<String>,
-}
-
-impl Coming {
-    fn with(journal: &Journal) -> Self {
-        let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
-        for operation in &journal.operations {
-            match &operation.step {
-                Step::Account(AccountStep::CreateUser(CreateUser { user })) => {
-                    users.insert(user.name.to_string())
-                }
-                Step::Account(AccountStep::CreateGroup(CreateGroup { name, .. })) => {
-                    groups.insert(name.to_string())
-                }
-                _ => false,
-            };
-        }
-        Self { users, groups }
-    }
-
-    fn owns(&self, access: &Access) -> bool {
-        self.users.contains(&*access.owner) || self.groups.contains(&*access.group)
     }
 }
 
@@ -130,50 +101,14 @@ pub fn give(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
     Ok(disk::change_mode(&file, mode)?)
 }
 
-/// Makes sure that accounts are still as they were when the transaction began: one that somebody else made or changed
-/// meanwhile is neither ours to change nor to take back.
-///
-/// # Errors
-/// [`Code::PlanOutdated`] or [`Code::HostFile`].
-pub fn check(host: &Host, journal: &Journal) -> Result<(), Problem> {
-    if !journal.operations.iter().any(|operation| matches!(operation.step, Step::Account(_))) {
-        return Ok(());
-    }
-    let accounts = Accounts::read(host)?;
-    let changed = journal.operations.iter().find_map(|operation| {
-        let (name, same) = match (&operation.step, &operation.facts) {
-            (Step::Account(AccountStep::CreateGroup(CreateGroup { name, .. })), _) => {
-                (&**name, !accounts.groups.contains_key(&**name))
-            }
-            (
-                Step::Account(
-                    AccountStep::CreateUser(CreateUser { user: User { name, .. } })
-                    | AccountStep::ModifyUser(ModifyUser { user: User { name, .. }, .. })
-                    | AccountStep::ReleaseUser(ReleaseUser { name, .. })
-                    | AccountStep::DisableUser(DisableUser { name, .. }),
-                ),
-                Facts::Account { before },
-            ) => (&**name, accounts.users.get(&**name) == before.as_ref()),
-            _ => return None,
-        };
-        (!same).then_some(name)
-    });
-    changed.map_or(Ok(()), |name| {
-        Err(Problem::new(Code::PlanOutdated, "The host changed while the apply began")
-            .at("/etc/passwd, /etc/group")
-            .because(format!("somebody else made or changed `{name}`"))
-            .help("plan again"))
-    })
-}
-
 /// Hands what was staged for accounts that came with the transaction over to them. It is on the disk afterwards.
 ///
 /// # Errors
 /// [`Code::Account`] or [`Code::HostFile`].
 pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
-    let coming = Coming::with(journal);
-    let waiting: Vec<Waiting<'_>> =
-        journal.operations.iter().filter_map(Waiting::of).filter(|it| coming.owns(it.access)).collect();
+    let coming = Coming::with(journal.accounts());
+    let comes = |it: &Waiting<'_>| coming.has(&it.access.owner, &it.access.group);
+    let waiting: Vec<Waiting<'_>> = journal.paths().filter_map(Waiting::of).filter(|it| comes(it)).collect();
     let accounts = Accounts::read(host)?;
     let at_once = waiting.len() > flush::MANY;
     let mut walk = Walk::new(host);
@@ -205,19 +140,10 @@ struct Waiting<'j> {
 }
 
 impl<'j> Waiting<'j> {
-    fn of(operation: &'j Operation) -> Option<Self> {
-        let Facts::Slot { slot, staged, .. } = &operation.facts else { return None };
-        let access = match &operation.step {
-            Step::Path(PathStep::WriteFile(WriteFile { after, .. })) => &after.access,
-            Step::Path(PathStep::ChangeAccess(ChangeAccess { after, .. })) => after,
-            Step::Path(
-                PathStep::CreateDirectory(CreateDirectory { access, .. })
-                | PathStep::CreateHome(CreateHome { access, .. }),
-            ) => access,
-            _ => return None,
-        };
-        let is_home = matches!(operation.step, Step::Path(PathStep::CreateHome(_)));
-        Some(Self { slot, inode: (*staged)?, access, is_home })
+    fn of(entry: &'j PathEntry) -> Option<Self> {
+        let (slot, access) = (entry.slot()?, entry.access()?);
+        let is_home = matches!(entry, PathEntry::CreateHome { .. });
+        Some(Self { slot: &slot.place, inode: slot.staged?, access, is_home })
     }
 
     /// Opens it, if it is still what was staged. Who owns the directory of a slot may put something else there, and that

@@ -1,6 +1,11 @@
 //! Where slots, originals and kept copies stand. A record that names any other place for one was forged or damaged, and
 //! is not followed.
 
+use nixfleet_contract::values::AbsPath;
+use rustix::fs::Stat;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::state::FileStat;
 use crate::host::HOME;
 
 /// Where slots are, under [`HOME`], where the filesystem and the mount are those of the destination.
@@ -12,19 +17,52 @@ pub const CONTENT: &str = "content";
 /// Where copies of replaced content are kept, under [`HOME`].
 pub const KEPT: &str = "kept";
 
-/// The slot of an operation under [`HOME`].
+/// Where something new and what it replaces exchange places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Holds the new thing before, the old one afterwards.
+    pub place: AbsPath,
+    /// Inode of the new thing, once it is staged.
+    pub staged: Option<u64>,
+    /// What is replaced; nothing where nothing stands there.
+    pub replaced: Option<Replaced>,
+}
+
+/// Tells whether something is still what was planned to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Length in bytes; zero for a directory.
+    pub size: u64,
+    /// Time of modification, nanoseconds since 1970-01-01; zero for a directory.
+    pub mtime: i64,
+    /// Type and permission bits.
+    pub mode: u32,
+}
+
+impl Replaced {
+    /// What tells something apart from what may take its place. Not the inode: an overlay filesystem gives a file
+    /// another one when it is first written to. Of a directory only the mode: what is ours leaves it before.
+    #[must_use]
+    pub fn of(stat: &Stat) -> Self {
+        let FileStat { size, mtime, .. } = FileStat::of(stat);
+        let (size, mtime) = if stat.st_mode & 0o170_000 == 0o040_000 { (0, 0) } else { (size, mtime) };
+        Self { size, mtime, mode: stat.st_mode }
+    }
+}
+
+/// The slot of an entry under [`HOME`].
 #[must_use]
 pub fn at_home(transaction: u64, index: usize) -> String {
     format!("{HOME}/{SLOTS}/{transaction}/{index}")
 }
 
-/// The slot of an operation in a directory above its destination; the root directory is empty.
+/// The slot of an entry in a directory above its destination; the root directory is empty.
 #[must_use]
 pub fn beside(directory: &str, transaction: u64, index: usize) -> String {
     format!("{directory}/.nixfleet-tx-{transaction}-{index}")
 }
 
-/// Whether a path can be the slot of an operation on another path.
+/// Whether a path can be the slot of an entry about another path.
 #[must_use]
 pub fn is_slot(slot: &str, transaction: u64, index: usize, path: &str) -> bool {
     let above = |directory: &str| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));

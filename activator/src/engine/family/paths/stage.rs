@@ -11,22 +11,20 @@ use std::path::Path;
 
 use nixfleet_contract::manifest::{Entry, FileEntry};
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::paths::{
-    ChangeAccess, CreateDirectory, CreateHome, Own, Remove, WriteFile, WriteLink,
-};
-use nixfleet_contract::step::{PathStep, Step};
+use nixfleet_contract::step::paths::{ChangeAccess, CreateHome, WriteFile};
 use nixfleet_contract::values::ManagedPath;
 use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags};
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::family::paths::backup;
-use crate::engine::family::paths::home;
-use crate::engine::family::paths::ownership::Owners;
-use crate::engine::family::paths::slots::{KEPT, ORIGINALS, SLOTS};
-use crate::engine::family::paths::swap::{name_of, outdated};
+use super::entry::PathEntry;
+use super::ownership::Owners;
+use super::slots::{KEPT, ORIGINALS, Replaced, SLOTS};
+use super::swap::{name_of, outdated};
+use super::{backup, home};
+use crate::engine::family;
 use crate::engine::plan::target::Target;
 use crate::engine::transaction::flush;
-use crate::engine::transaction::journal::{Facts, Journal, Operation, Replaced};
+use crate::engine::transaction::journal::Journal;
 use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{HOME, Host, host_file};
@@ -43,10 +41,16 @@ pub fn stage(host: &Host, target: &Target, journal: &mut Journal) -> Result<(), 
         slots: Walk::new(host),
         sources: Walk::new(host),
         directories: BTreeSet::new(),
-        at_once: journal.operations.len() > flush::MANY,
+        at_once: journal.entries.len() > flush::MANY,
     };
-    for operation in &mut journal.operations {
-        stager.operation(operation)?;
+    for entry in &mut journal.entries {
+        match entry {
+            family::JournalEntry::Path(entry) => stager.entry(entry)?,
+            family::JournalEntry::Account(_)
+            | family::JournalEntry::Profile(_)
+            | family::JournalEntry::Command(_)
+            | family::JournalEntry::Unit(_) => {}
+        }
     }
     flush::flush(host, &stager.directories, stager.at_once)
 }
@@ -64,44 +68,16 @@ struct Stager<'a> {
 }
 
 impl Stager<'_> {
-    fn operation(&mut self, operation: &mut Operation) -> Result<(), Problem> {
-        if let Some(kept) = &operation.kept
-            && let Some(path) = path_of(&operation.step)
-        {
-            let failed = |error| host_file("keep a copy of", &**path, &error);
-            self.make_directory(kept)?;
-            let Some(from) = self.sources.parent(path)? else { return Ok(()) };
-            let Some(to) = self.slots.parent(kept)? else { return Ok(()) };
-            let keep = if matches!(operation.step, Step::Path(PathStep::Own(_))) {
-                backup::copy
-            } else {
-                backup::keep
-            };
-            keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
-            // By its name it may be another file than the one that was looked at.
-            if let Facts::Slot { replaced, .. } = &operation.facts
-                && walk::look(to.fd, name_of(kept)).map_err(failed)?.as_ref().map(Replaced::of) != *replaced
-            {
-                return Err(outdated(path));
-            }
-            if kept.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
-                let meta = backup::describe(self.host, kept, path).map_err(failed)?;
-                if !self.at_once {
-                    disk::sync(&meta).map_err(|errno| failed(errno.into()))?;
-                }
-            }
-        }
-        let Facts::Slot { slot, staged, original, .. } = &mut operation.facts else { return Ok(()) };
-        let slot = slot.clone();
+    fn entry(&mut self, entry: &mut PathEntry) -> Result<(), Problem> {
+        self.keep(entry)?;
+        let Some(slot) = entry.slot().map(|slot| slot.place.clone()) else { return Ok(()) };
         self.make_directory(&slot)?;
         let Some(directory) = self.slots.parent(&slot)? else { return Ok(()) };
         let name = name_of(&slot);
         let failed = |error: io::Error| host_file("stage the new content", &*slot, &error);
-        match &operation.step {
-            Step::Path(
-                PathStep::WriteFile(WriteFile { path, .. })
-                | PathStep::ChangeAccess(ChangeAccess { path, .. }),
-            ) => {
+        match entry {
+            PathEntry::WriteFile { step: WriteFile { path, .. }, .. }
+            | PathEntry::ReplaceFile { step: ChangeAccess { path, .. }, .. } => {
                 let Some(Entry::File(file)) = self.target.manifest.entries.get(path) else { return Ok(()) };
                 let staged = disk::open(directory.fd, name, Opening::New).map_err(failed)?;
                 disk::drop_lists(&staged).map_err(|errno| failed(errno.into()))?;
@@ -111,16 +87,16 @@ impl Stager<'_> {
                     disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
                 }
             }
-            Step::Path(PathStep::WriteLink(WriteLink { target, .. })) => {
-                disk::symlink(Path::new(&**target), directory.fd, name)
+            PathEntry::WriteLink { step, .. } => {
+                disk::symlink(Path::new(&*step.target), directory.fd, name)
                     .map_err(|errno| failed(errno.into()))?;
             }
-            Step::Path(PathStep::CreateDirectory(CreateDirectory { access, .. })) => {
+            PathEntry::CreateDirectory { step, .. } => {
                 let staged = create_directory(directory, name).map_err(failed)?;
-                self.owners.take(&staged, access, failed)?;
+                self.owners.take(&staged, &step.access, failed)?;
                 disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
             }
-            Step::Path(PathStep::CreateHome(CreateHome { path, access })) => {
+            PathEntry::CreateHome { step: CreateHome { path, access }, .. } => {
                 let staged = create_directory(directory, name).map_err(failed)?;
                 let entries = &self.target.manifest.entries;
                 let is_managed = |inside: &str| {
@@ -132,14 +108,46 @@ impl Stager<'_> {
                 home::fill(self.host, path, &staged, &is_managed).map_err(failed)?;
                 self.owners.take_home(&staged, access, failed)?;
             }
-            Step::Path(PathStep::Restore(_)) => {
-                let Some(original) = original else { return Ok(()) };
+            PathEntry::Restore { original, .. } => {
                 let from = self.sources.parent(original)?.ok_or_else(|| lost(original))?;
                 backup::keep(from, name_of(original), directory, name).map_err(failed)?;
             }
-            _ => return Ok(()),
+            // Nothing new comes.
+            PathEntry::Remove { .. }
+            | PathEntry::RemoveDirectory { .. }
+            | PathEntry::ChangeAccess { .. }
+            | PathEntry::Own { .. }
+            | PathEntry::Release { .. } => return Ok(()),
         }
-        *staged = walk::look(directory.fd, name).map_err(failed)?.map(|stat| stat.st_ino);
+        let staged = walk::look(directory.fd, name).map_err(failed)?.map(|stat| stat.st_ino);
+        if let Some(slot) = entry.slot_mut() {
+            slot.staged = staged;
+        }
+        Ok(())
+    }
+
+    /// Copies the old content, where it is kept.
+    fn keep(&mut self, entry: &PathEntry) -> Result<(), Problem> {
+        let Some(kept) = entry.kept() else { return Ok(()) };
+        let path = entry.path();
+        let failed = |error| host_file("keep a copy of", &**path, &error);
+        self.make_directory(kept)?;
+        let Some(from) = self.sources.parent(path)? else { return Ok(()) };
+        let Some(to) = self.slots.parent(kept)? else { return Ok(()) };
+        let keep = if matches!(entry, PathEntry::Own { .. }) { backup::copy } else { backup::keep };
+        keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
+        // By its name it may be another file than the one that was looked at.
+        if let Some(slot) = entry.slot()
+            && walk::look(to.fd, name_of(kept)).map_err(failed)?.as_ref().map(Replaced::of) != slot.replaced
+        {
+            return Err(outdated(path));
+        }
+        if kept.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
+            let meta = backup::describe(self.host, kept, path).map_err(failed)?;
+            if !self.at_once {
+                disk::sync(&meta).map_err(|errno| failed(errno.into()))?;
+            }
+        }
         Ok(())
     }
 
@@ -158,20 +166,6 @@ impl Stager<'_> {
             }
         }
         Ok(())
-    }
-}
-
-const fn path_of(step: &Step) -> Option<&ManagedPath> {
-    match step {
-        Step::Path(
-            PathStep::CreateDirectory(CreateDirectory { path, .. })
-            | PathStep::WriteFile(WriteFile { path, .. })
-            | PathStep::WriteLink(WriteLink { path, .. })
-            | PathStep::Remove(Remove { path, .. })
-            | PathStep::Restore(Remove { path, .. })
-            | PathStep::Own(Own { path, .. }),
-        ) => Some(path),
-        _ => None,
     }
 }
 

@@ -9,9 +9,9 @@ use rustix::fs::{RenameFlags, Stat};
 use rustix::io::Errno;
 
 use crate::engine::family::paths::home;
+use crate::engine::family::paths::slots::Replaced;
 use crate::engine::observe::names_in;
 use crate::engine::plan::preflight;
-use crate::engine::transaction::journal::Replaced;
 use crate::host::disk;
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, host_file};

@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use nixfleet_contract::manifest::Unit;
 use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::units::UnitJob;
 use nixfleet_contract::step::{Step, UnitStep};
 use nixfleet_contract::values::UnitName;
 
+use crate::engine::family::units::entry::{UnitEntry, unit_job};
 use crate::engine::observe::Observed;
-use crate::engine::transaction::execute::unit_job;
 use crate::engine::transaction::journal::{Before, Journal};
 use crate::host::Host;
 use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
@@ -22,7 +21,7 @@ use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
 /// [`Code::Unit`] where systemd does not answer.
 pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option<Before>, Problem> {
     let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(None) };
-    let jobs: Vec<&UnitName> = moved(steps.iter()).collect();
+    let jobs: Vec<&UnitName> = moved(about_units(steps).filter_map(unit_job)).collect();
     if jobs.is_empty() {
         return Ok(None);
     }
@@ -32,9 +31,17 @@ pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option
     Ok(Some(Before { running, along }))
 }
 
-/// Units that steps start or stop.
-fn moved<'s>(steps: impl Iterator<Item = &'s Step>) -> impl Iterator<Item = &'s UnitName> {
-    steps.filter_map(unit_job).filter(|(verb, _)| *verb != Verb::Reload).map(|(_, unit)| unit)
+/// Steps about units.
+fn about_units(steps: &[Step]) -> impl Iterator<Item = &UnitStep> {
+    steps.iter().filter_map(|step| match step {
+        Step::Unit(step) => Some(step),
+        Step::Account(_) | Step::Path(_) | Step::Profile(_) | Step::Command(_) => None,
+    })
+}
+
+/// Units that jobs start or stop.
+fn moved<'s>(jobs: impl Iterator<Item = (Verb, &'s UnitName)>) -> impl Iterator<Item = &'s UnitName> {
+    jobs.filter(|(verb, _)| *verb != Verb::Reload).map(|(_, unit)| unit)
 }
 
 /// Running units that stop together with units that steps stop for good.
@@ -43,11 +50,9 @@ fn moved<'s>(steps: impl Iterator<Item = &'s Step>) -> impl Iterator<Item = &'s 
 /// As [`before`].
 pub fn warnings(host: &Host, steps: &[Step], observed: &Observed) -> Result<Vec<Warning>, Problem> {
     let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(Vec::new()) };
-    let named: BTreeSet<&UnitName> = moved(steps.iter()).collect();
-    let stopped = steps.iter().filter_map(|step| match step {
-        Step::Unit(UnitStep::StopUnit(UnitJob { unit, .. })) => Some((unit, units.get(unit)?)),
-        _ => None,
-    });
+    let named: BTreeSet<&UnitName> = moved(about_units(steps).filter_map(unit_job)).collect();
+    let stopped = about_units(steps).filter_map(unit_job).filter(|(verb, _)| *verb == Verb::Stop);
+    let stopped = stopped.filter_map(|(_, unit)| Some((unit, units.get(unit)?)));
     let pairs: Vec<(&UnitName, &UnitName)> = stopped
         .flat_map(|(unit, state)| state.stop_along.iter().map(move |other| (unit, other)))
         .filter(|(_, other)| !named.contains(other))
@@ -109,8 +114,7 @@ impl<'a> Bystanders<'a> {
     /// Nothing where no unit was started or stopped, or nobody noted what ran before.
     #[must_use]
     pub fn of(host: &Host, journal: &'a Journal, declared: &'a BTreeMap<UnitName, Unit>) -> Option<Self> {
-        let steps = journal.operations.iter().map(|operation| &operation.step);
-        let named = moved(steps).collect();
+        let named = moved(journal.units().filter_map(UnitEntry::job)).collect();
         Some(Self { systemd: Systemd::of(host)?, before: journal.before_units.as_ref()?, named, declared })
     }
 

@@ -8,9 +8,10 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
 use crate::engine::family::units::bystanders::{Bystanders, Missing};
+use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::state::State;
-use crate::engine::transaction::execute::{unit_job, wanted};
-use crate::engine::transaction::journal::{self, Facts, Journal, Phase};
+use crate::engine::transaction::execute::wanted;
+use crate::engine::transaction::journal::{self, Journal, Phase};
 use crate::engine::transaction::undo::Moment;
 use crate::host::Host;
 use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
@@ -91,10 +92,9 @@ impl<'a> Units<'a> {
 
     /// Units and how they were, each once.
     fn all(&self) -> Vec<(Verb, &'a UnitName, &'a UnitState)> {
-        let operations = self.journal.operations.iter();
-        let units = operations.filter_map(|operation| match (unit_job(&operation.step), &operation.facts) {
-            (Some((verb, unit)), Facts::Unit { before }) => Some((verb, unit, before)),
-            _ => None,
+        let units = self.journal.units().filter_map(|entry| match entry {
+            UnitEntry::Job { verb, job, before } => Some((*verb, &job.unit, &**before)),
+            UnitEntry::DaemonReload => None,
         });
         units.collect()
     }

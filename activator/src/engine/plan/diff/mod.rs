@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use nixfleet_contract::manifest::{Manifest, Package};
 use nixfleet_contract::plan::{Drift, PackageChanges, Warning};
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::step::profile::SwitchProfile;
-use nixfleet_contract::step::{ProfileStep, Step, UnitStep};
+use nixfleet_contract::step::{Step, UnitStep};
 use nixfleet_contract::values::ManagedPath;
 
+use crate::engine::family::profile::diff::switch;
 use crate::engine::observe::{Found, Observed};
 use crate::engine::state::State;
 
@@ -108,17 +108,6 @@ pub(in crate::engine) struct Differ<'a> {
 }
 
 impl<'a> Differ<'a> {
-    /// The generation that the last transaction put in force should still be.
-    fn profile(&mut self) {
-        let number = self.observed.profile.current.as_ref().map(|generation| generation.number);
-        if number != self.state.generation {
-            let name =
-                |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
-            let what = format!("generation {} → {}", name(self.state.generation), name(number));
-            self.drifted(&crate::host::profile::DIRECTORY, what);
-        }
-    }
-
     /// What stands at a path: nothing below what is yet to become a directory.
     pub(in crate::engine) fn found(&self, path: &ManagedPath) -> &'a Found {
         match self.observed.found(path) {
@@ -136,24 +125,6 @@ impl<'a> Differ<'a> {
     pub(in crate::engine) fn drifted(&mut self, subject: &impl ToString, what: impl Into<String>) {
         self.drift.push(Drift { subject: subject.to_string(), what: what.into() });
     }
-}
-
-/// A new generation for another closure; none where it is in force already.
-fn switch(state: &State, desired: Desired<'_>, observed: &Observed) -> Option<Step> {
-    let profile = &observed.profile;
-    let current = profile.current.as_ref();
-    let from = current.map(|generation| generation.number);
-    let in_force = match desired.number {
-        Some(number) => from == Some(number),
-        None => current.is_some_and(|generation| generation.closure == desired.closure),
-    };
-    // Where only the link was moved by hand, the generation that should be in force already has its number.
-    let known = || {
-        let generation = profile.generation(state.generation?)?;
-        (generation.closure == desired.closure).then_some(generation.number)
-    };
-    let to = desired.number.or_else(known).unwrap_or_else(|| profile.next_number());
-    (!in_force).then_some(Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { from, to })))
 }
 
 /// Differences between two package profiles. A package is one name; several versions of it count one by one.

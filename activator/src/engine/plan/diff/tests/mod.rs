@@ -14,16 +14,25 @@ use nixfleet_contract::SCHEMA;
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::plan::Generation;
 use nixfleet_contract::report::{GenerationInfo, Made};
+use nixfleet_contract::step::{PathStep, Step};
 use nixfleet_contract::values::UnitName;
 use serde_json::{Value, json};
 
 use crate::build;
+use crate::engine::family::JournalEntry;
+use crate::engine::family::accounts::entry::AccountEntry;
+use crate::engine::family::commands::entry::CommandEntry;
+use crate::engine::family::paths::entry::PathEntry;
+use crate::engine::family::paths::slots::Slot;
+use crate::engine::family::profile::entry::ProfileEntry;
+use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::observe::{Found, Observed};
 use crate::engine::plan::diff::{Desired, diff};
 use crate::engine::plan::target::Target;
 use crate::engine::state::State;
 use crate::engine::transaction::commit::state_after;
-use crate::engine::transaction::journal::{Facts, Journal, Operation, Phase};
+use crate::engine::transaction::journal::written::Facts;
+use crate::engine::transaction::journal::{Journal, Phase};
 use crate::host::accounts::Accounts;
 use crate::host::lock;
 use crate::host::systemd::UnitState;
@@ -78,7 +87,6 @@ impl Simulated {
         let steps = diff(&self.state, target.desired(), &self.observed).steps;
         let number = self.observed.profile.next_number();
         let after = Generation { number, closure: target.closure.clone() };
-        let operation = |step| Operation { step, facts: Facts::Nothing, kept: None };
         let journal = Journal {
             schema: SCHEMA,
             transaction: number,
@@ -86,7 +94,7 @@ impl Simulated {
             phase: Phase::Swapping,
             before: None,
             after: after.clone(),
-            operations: steps.into_iter().map(operation).collect(),
+            entries: steps.iter().map(|step| self.entry(step)).collect(),
             before_units: None,
         };
         self.state = state_after(&self.state, &self.observed, target, &journal);
@@ -100,6 +108,25 @@ impl Simulated {
         for (name, unit) in &target.manifest.units {
             let running = unit.instance.as_ref().unwrap_or(name);
             self.unit(running, if unit.enabled == Some(true) { "active" } else { "inactive" });
+        }
+    }
+
+    /// A step as a journal has it, with a slot where nothing is.
+    fn entry(&self, step: &Step) -> JournalEntry {
+        match step {
+            Step::Account(step) => {
+                JournalEntry::Account(AccountEntry::open(step, &self.observed.accounts).unwrap())
+            }
+            Step::Path(step) => {
+                let place = "/var/lib/nixfleet/tx/1/0".parse().unwrap();
+                let slot = Facts::of_slot(Slot { place, staged: None, replaced: None }, None);
+                let is_done = !matches!(step, PathStep::Own(_) | PathStep::Release(_));
+                let facts = if is_done { slot } else { Facts::Nothing };
+                JournalEntry::Path(PathEntry::read(step.clone(), facts, None).unwrap())
+            }
+            Step::Profile(step) => JournalEntry::Profile(ProfileEntry::open(step, &self.observed.profile)),
+            Step::Command(step) => JournalEntry::Command(CommandEntry::open(step, &self.state)),
+            Step::Unit(step) => JournalEntry::Unit(UnitEntry::open(step, self.observed.units.as_ref())),
         }
     }
 

@@ -3,20 +3,23 @@
 //! It is on the disk before the first change and goes after the last. It never says how far a run came: undoing looks
 //! at what stands where, so that it may itself be interrupted and begun again at any time.
 
+pub mod written;
+
 use std::collections::BTreeSet;
 
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::commands::RunCommand;
-use nixfleet_contract::step::{CommandStep, Step, UnitStep};
-use nixfleet_contract::values::{AbsPath, ManagedPath, UnitName};
+use nixfleet_contract::values::UnitName;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::family::paths::access::Inode;
+use crate::engine::family::JournalEntry;
+use crate::engine::family::accounts::entry::AccountEntry;
+use crate::engine::family::commands::entry::CommandEntry;
+use crate::engine::family::paths::entry::PathEntry;
 use crate::engine::family::paths::slots::{self, SLOTS};
-use crate::host::accounts::Account;
-use crate::host::systemd::{Running, UnitState};
+use crate::engine::family::units::entry::UnitEntry;
+use crate::host::systemd::Running;
 use crate::host::{HOME, Host, lock};
 
 /// The name of the journal under [`HOME`].
@@ -39,7 +42,8 @@ pub struct Journal {
     /// The generation in force afterwards.
     pub after: Generation,
     /// What is done, in order.
-    pub operations: Vec<Operation>,
+    #[serde(rename = "operations")]
+    pub entries: Vec<JournalEntry>,
     /// What ran before, where units are started or stopped; older journals do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_units: Option<Before>,
@@ -64,81 +68,6 @@ pub enum Phase {
     Accounts,
     /// Anything may have been done. What is staged is known by its inode.
     Swapping,
-}
-
-/// One step and what undoing it needs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Operation {
-    /// The step as planned.
-    pub step: Step,
-    /// What was there before.
-    pub facts: Facts,
-    /// Where the old content is kept beyond the transaction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kept: Option<AbsPath>,
-}
-
-/// What undoing a step needs to know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "of")]
-pub enum Facts {
-    /// Nothing.
-    Nothing,
-    /// Something takes the place of something else; the two exchange places with this slot.
-    Slot {
-        /// Holds the new thing before, the old one afterwards.
-        slot: AbsPath,
-        /// Inode of the new thing, once it is staged.
-        staged: Option<u64>,
-        /// What is replaced; nothing where nothing stands there.
-        replaced: Option<Replaced>,
-        /// The original that is put back, where that is what happens.
-        original: Option<AbsPath>,
-    },
-    /// Mode and owner of a directory before.
-    Access {
-        /// Owner.
-        uid: u32,
-        /// Group.
-        gid: u32,
-        /// Permission bits.
-        mode: u32,
-        /// Of which directory; older journals do not say.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        inode: Option<Inode>,
-    },
-    /// The account before; nothing where there was none.
-    Account {
-        /// As the account files had it.
-        before: Option<Account>,
-    },
-    /// The unit before.
-    Unit {
-        /// As systemd showed it.
-        before: UnitState,
-    },
-    /// Commands that undoing runs once the old files are back.
-    Command {
-        /// Those that the files named before; for a file that named none, the new one.
-        back: BTreeSet<Vec<String>>,
-    },
-    /// The profile before.
-    Profile {
-        /// The number of a generation that is made only now.
-        begun: Option<u64>,
-    },
-}
-
-/// Tells whether something is still what was planned to be replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replaced {
-    /// Length in bytes; zero for a directory.
-    pub size: u64,
-    /// Time of modification, nanoseconds since 1970-01-01; zero for a directory.
-    pub mtime: i64,
-    /// Type and permission bits.
-    pub mode: u32,
 }
 
 impl Journal {
@@ -175,11 +104,13 @@ impl Journal {
         if schema < Self::OLDEST {
             return Err(unreadable(&format!("its schema is {schema}")));
         }
-        let strange = journal
-            .operations
-            .iter()
-            .enumerate()
-            .find_map(|(index, operation)| operation.strange_place(journal.transaction, index));
+        let strange = journal.entries.iter().enumerate().find_map(|(index, entry)| match entry {
+            JournalEntry::Path(entry) => entry.strange_place(journal.transaction, index),
+            JournalEntry::Account(_)
+            | JournalEntry::Profile(_)
+            | JournalEntry::Command(_)
+            | JournalEntry::Unit(_) => None,
+        });
         match strange {
             None => Ok(journal),
             Some(place) => Err(unreadable(&format!(
@@ -207,44 +138,61 @@ impl Journal {
         self.phase != Phase::Preparing
     }
 
-    /// Whether accounts change before anything is swapped.
-    #[must_use]
-    pub fn changes_accounts(&self) -> bool {
-        self.operations.iter().any(|operation| operation.step.makes_account())
+    /// What it does with accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountEntry> {
+        self.entries.iter().filter_map(|entry| match entry {
+            JournalEntry::Account(entry) => Some(entry),
+            JournalEntry::Path(_)
+            | JournalEntry::Profile(_)
+            | JournalEntry::Command(_)
+            | JournalEntry::Unit(_) => None,
+        })
+    }
+
+    /// What it does with paths.
+    pub fn paths(&self) -> impl Iterator<Item = &PathEntry> {
+        self.entries.iter().filter_map(|entry| match entry {
+            JournalEntry::Path(entry) => Some(entry),
+            JournalEntry::Account(_)
+            | JournalEntry::Profile(_)
+            | JournalEntry::Command(_)
+            | JournalEntry::Unit(_) => None,
+        })
+    }
+
+    /// The commands that it runs.
+    pub fn commands(&self) -> impl Iterator<Item = &CommandEntry> {
+        self.entries.iter().filter_map(|entry| match entry {
+            JournalEntry::Command(entry) => Some(entry),
+            JournalEntry::Account(_)
+            | JournalEntry::Path(_)
+            | JournalEntry::Profile(_)
+            | JournalEntry::Unit(_) => None,
+        })
+    }
+
+    /// What it does with units.
+    pub fn units(&self) -> impl Iterator<Item = &UnitEntry> {
+        self.entries.iter().filter_map(|entry| match entry {
+            JournalEntry::Unit(entry) => Some(entry),
+            JournalEntry::Account(_)
+            | JournalEntry::Path(_)
+            | JournalEntry::Profile(_)
+            | JournalEntry::Command(_) => None,
+        })
     }
 
     /// Copies of replaced or removed content that stay beyond the transaction, as absolute paths on the host.
     #[must_use]
     pub fn kept(&self) -> Vec<String> {
-        let kept = self.operations.iter().filter_map(|operation| operation.kept.as_ref());
+        let kept = self.paths().filter_map(PathEntry::kept);
         kept.filter(|kept| slots::is_copy(kept)).map(ToString::to_string).collect()
     }
 
-    /// The files for whose change commands are run.
-    pub fn paths_of_commands(&self) -> impl Iterator<Item = &ManagedPath> {
-        let paths = self.operations.iter().filter_map(|operation| match &operation.step {
-            Step::Command(CommandStep::RunCommand(RunCommand { paths, .. })) => Some(paths),
-            _ => None,
-        });
-        paths.flatten()
-    }
-
-    /// Whether systemd has to read its unit files again once the operations are undone.
+    /// Whether systemd has to read its unit files again once the entries are undone.
     #[must_use]
     pub fn reloads_daemon(&self) -> bool {
-        self.operations.iter().any(|operation| operation.step == Step::Unit(UnitStep::DaemonReload))
-    }
-}
-
-impl Operation {
-    /// A place the operation names that cannot be one of ours.
-    fn strange_place(&self, transaction: u64, index: usize) -> Option<&AbsPath> {
-        let kept = self.kept.as_ref().filter(|kept| !slots::is_copy(kept) && !slots::is_original(kept));
-        let Facts::Slot { slot, original, .. } = &self.facts else { return kept };
-        let path = self.step.path().map_or("", |path| path);
-        let slot = Some(slot).filter(|slot| !slots::is_slot(slot, transaction, index, path));
-        let original = original.as_ref().filter(|original| !slots::is_original(original));
-        kept.or(slot).or(original)
+        self.units().any(|entry| *entry == UnitEntry::DaemonReload)
     }
 }
 

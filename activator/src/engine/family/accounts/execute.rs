@@ -1,0 +1,163 @@
+//! Changes accounts, and changes them back.
+
+use std::collections::BTreeSet;
+
+use nixfleet_contract::manifest::User;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::AccountStep;
+use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
+use nixfleet_contract::values::Owner;
+
+use super::becoming::Known;
+use super::entry::AccountEntry;
+use crate::engine::state::State;
+use crate::host::Host;
+use crate::host::accounts::{self, Account, Accounts, Change};
+
+/// Changes accounts.
+#[derive(Clone, Copy)]
+pub struct AccountChanges<'a> {
+    /// Whose account files.
+    pub host: &'a Host,
+    /// What is owned.
+    pub state: &'a State,
+}
+
+impl AccountChanges<'_> {
+    /// Carries steps out on account files that nobody has noted before; steps about users that are not there are skipped.
+    ///
+    /// # Errors
+    /// [`Code::Account`].
+    pub fn try_out(self, steps: &[AccountStep]) -> Result<(), Problem> {
+        for step in steps {
+            if let Some(entry) = AccountEntry::open(step, &Accounts::read(self.host)?) {
+                self.perform(&entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries an entry out.
+    ///
+    /// # Errors
+    /// [`Code::Account`].
+    pub fn perform(self, entry: &AccountEntry) -> Result<(), Problem> {
+        match entry {
+            AccountEntry::CreateGroup { step: CreateGroup { name, gid } } => {
+                accounts::create_group(self.host, name, *gid)
+            }
+            AccountEntry::CreateUser { step: CreateUser { user } } => accounts::create_user(self.host, user),
+            AccountEntry::ModifyUser { step: ModifyUser { user, unstated, .. }, before } => {
+                let user = User { unstated: unstated.clone(), ..user.clone() };
+                self.change(&user.name, Some(&user), before)
+            }
+            AccountEntry::ReleaseUser { step: ReleaseUser { name, .. }, before } => {
+                self.change(name, None, before)
+            }
+            AccountEntry::DisableUser { step: DisableUser { name, groups }, .. } => {
+                accounts::disable_user(self.host, name, groups)
+            }
+        }
+    }
+
+    /// Changes an account into what it becomes. `before`: what it was when the transaction began.
+    fn change(self, name: &Owner, user: Option<&User>, before: &Account) -> Result<(), Problem> {
+        let accounts = Accounts::read(self.host)?;
+        let owned = self.state.users.get(name);
+        let becoming = Known { user, account: before, owned, accounts: &accounts }.becoming();
+        let after = becoming.account(before, &accounts);
+        accounts::modify_user(self.host, name, Change::between(before, &after))
+    }
+}
+
+/// Undoes an entry: a user that was created is disabled, since users are never deleted.
+///
+/// # Errors
+/// [`Code::Account`].
+pub fn undo(host: &Host, entry: &AccountEntry) -> Result<(), Problem> {
+    match entry {
+        AccountEntry::CreateGroup { .. } | AccountEntry::DisableUser { before: None, .. } => Ok(()),
+        AccountEntry::CreateUser { step: CreateUser { user } } => {
+            accounts::disable_user(host, &user.name, &user.extra_groups.iter().cloned().collect())
+        }
+        AccountEntry::ModifyUser { step: ModifyUser { user: User { name, .. }, .. }, before }
+        | AccountEntry::ReleaseUser { step: ReleaseUser { name, .. }, before }
+        | AccountEntry::DisableUser { step: DisableUser { name, .. }, before: Some(before) } => {
+            match Accounts::read(host)?.users.get(&**name) {
+                Some(now) if now != before => accounts::modify_user(host, name, Change::between(now, before)),
+                Some(_) | None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Makes sure that accounts are still as they were when the transaction began: one that somebody else made or changed
+/// meanwhile is neither ours to change nor to take back.
+///
+/// # Errors
+/// [`Code::PlanOutdated`] or [`Code::HostFile`].
+pub fn check<'e>(host: &Host, entries: impl Iterator<Item = &'e AccountEntry>) -> Result<(), Problem> {
+    let mut entries = entries.peekable();
+    if entries.peek().is_none() {
+        return Ok(());
+    }
+    let accounts = Accounts::read(host)?;
+    let is = |name: &str, before: Option<&Account>| accounts.users.get(name) == before;
+    let changed = entries.find_map(|entry| {
+        let (name, same) = match entry {
+            AccountEntry::CreateGroup { step: CreateGroup { name, .. } } => {
+                (&**name, !accounts.groups.contains_key(&**name))
+            }
+            AccountEntry::CreateUser { step: CreateUser { user } } => (&*user.name, is(&user.name, None)),
+            AccountEntry::ModifyUser { step: ModifyUser { user, .. }, before } => {
+                (&*user.name, is(&user.name, Some(before)))
+            }
+            AccountEntry::ReleaseUser { step: ReleaseUser { name, .. }, before } => {
+                (&**name, is(name, Some(before)))
+            }
+            AccountEntry::DisableUser { step: DisableUser { name, .. }, before } => {
+                (&**name, is(name, before.as_ref()))
+            }
+        };
+        (!same).then_some(name)
+    });
+    changed.map_or(Ok(()), |name| {
+        Err(Problem::new(Code::PlanOutdated, "The host changed while the apply began")
+            .at("/etc/passwd, /etc/group")
+            .because(format!("somebody else made or changed `{name}`"))
+            .help("plan again"))
+    })
+}
+
+/// Accounts that a transaction brings.
+pub struct Coming {
+    users: BTreeSet<String>,
+    groups: BTreeSet<String>,
+}
+
+impl Coming {
+    /// Those of its entries.
+    pub fn with<'e>(entries: impl Iterator<Item = &'e AccountEntry>) -> Self {
+        let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
+        for entry in entries {
+            match entry {
+                AccountEntry::CreateUser { step } => {
+                    users.insert(step.user.name.to_string());
+                }
+                AccountEntry::CreateGroup { step } => {
+                    groups.insert(step.name.to_string());
+                }
+                AccountEntry::ModifyUser { .. }
+                | AccountEntry::ReleaseUser { .. }
+                | AccountEntry::DisableUser { .. } => {}
+            }
+        }
+        Self { users, groups }
+    }
+
+    /// Whether a user or a group is among them.
+    #[must_use]
+    pub fn has(&self, user: &Owner, group: &Owner) -> bool {
+        self.users.contains(&**user) || self.groups.contains(&**group)
+    }
+}

@@ -1,0 +1,140 @@
+//! What is owned of accounts once a transaction is done, or undone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_contract::manifest::{Manifest, User, UserField};
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::{AccountName, Owner};
+
+use super::becoming::{stated_value, value_of};
+use super::entry::AccountEntry;
+use crate::engine::observe::Observed;
+use crate::engine::state::{Before, OwnedUser, Restriction, State};
+use crate::host::Host;
+use crate::host::accounts::Accounts;
+
+/// The groups that were created here.
+pub(in crate::engine) fn groups_after<'e>(
+    old: &State,
+    entries: impl Iterator<Item = &'e AccountEntry>,
+) -> BTreeSet<AccountName> {
+    let created = entries.filter_map(|entry| match entry {
+        AccountEntry::CreateGroup { step } => Some(step.name.clone()),
+        AccountEntry::CreateUser { .. }
+        | AccountEntry::ModifyUser { .. }
+        | AccountEntry::ReleaseUser { .. }
+        | AccountEntry::DisableUser { .. } => None,
+    });
+    old.groups.iter().cloned().chain(created).collect()
+}
+
+/// The users that are managed, and those that were created here.
+pub(in crate::engine) fn users_after<'e>(
+    old: &State,
+    observed: &Observed,
+    manifest: &Manifest,
+    entries: impl Iterator<Item = &'e AccountEntry>,
+) -> BTreeMap<Owner, OwnedUser> {
+    let made: BTreeSet<&Owner> = entries.filter_map(created_user).map(|user| &user.name).collect();
+    // Users that left: those created here stay known, so that they can come back.
+    let left = old.users.iter().filter(|(_, owned)| owned.created);
+    let mut users: BTreeMap<Owner, OwnedUser> =
+        left.map(|(name, owned)| (name.clone(), disabled(name, owned, observed))).collect();
+    for user in &manifest.users {
+        let created = made.contains(&user.name);
+        let before = old.users.get(&user.name);
+        let member = |group: &str| {
+            let account = observed.accounts.users.get(&*user.name);
+            account.is_some_and(|account| account.groups.iter().any(|name| name == group))
+        };
+        let ours = |group: &str| before.is_some_and(|owned| owned.groups.contains(group));
+        let groups =
+            user.extra_groups.iter().filter(|group| ours(group) || !member(group)).cloned().collect();
+        // A new account may have another id than the one before.
+        let uid = before.filter(|_| !created).and_then(|owned| owned.uid);
+        let created = created || before.is_some_and(|owned| owned.created);
+        let before = if created { BTreeMap::new() } else { before_of(user, before, observed) };
+        let owned = OwnedUser { created, uid, disabled: false, groups, before, restriction: None };
+        users.insert(user.name.clone(), owned);
+    }
+    users
+}
+
+/// A user that is disabled: what was given to it is gone, and what kept it from being used before is remembered.
+fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
+    let account = observed.accounts.users.get(&**name).filter(|_| !owned.disabled);
+    let restriction = account.map(|account| Restriction {
+        expires: account.expires.clone(),
+        locked_password: account.locked_password,
+    });
+    let restriction =
+        restriction.filter(|it| *it != Restriction::default()).or_else(|| owned.restriction.clone());
+    OwnedUser { disabled: true, groups: BTreeSet::new(), restriction, ..owned.clone() }
+}
+
+/// What stood in the stated fields of an account that was there before.
+fn before_of(user: &User, owned: Option<&OwnedUser>, observed: &Observed) -> BTreeMap<UserField, Before> {
+    let account = observed.accounts.users.get(&*user.name);
+    let fields = [UserField::Group, UserField::Home, UserField::Shell, UserField::Description];
+    let before = fields.into_iter().filter(|field| user.states(*field)).filter_map(|field| {
+        let known = owned.and_then(|owned| owned.before.get(&field)).map(|before| before.was.clone());
+        let was = known.or_else(|| value_of(field, account?, &observed.accounts))?;
+        Some((field, Before { was, left: stated_value(field, user)?.to_owned() }))
+    });
+    before.collect()
+}
+
+/// Notes the ids of accounts that were created here: under the same name somebody may make another one later.
+pub(in crate::engine) fn remember_ids(host: &Host, state: &mut State) -> Result<(), Problem> {
+    let mut unknown =
+        state.users.iter_mut().filter(|(_, owned)| owned.created && owned.uid.is_none()).peekable();
+    if unknown.peek().is_none() {
+        return Ok(());
+    }
+    let accounts = Accounts::read(host)?;
+    for (name, owned) in unknown {
+        owned.uid = accounts.users.get(&**name).map(|account| account.uid);
+    }
+    Ok(())
+}
+
+/// Notes the accounts that an undone transaction has created: they are never deleted, so the state has to know of them all the
+/// same. Returns whether there is something to note.
+pub(in crate::engine) fn remember_created<'e>(
+    state: &mut State,
+    accounts: &Accounts,
+    entries: impl Iterator<Item = &'e AccountEntry>,
+) -> bool {
+    let before = (state.users.clone(), state.groups.clone());
+    for entry in entries {
+        match entry {
+            AccountEntry::CreateUser { step } => {
+                let name = &step.user.name;
+                if let Some(account) = accounts.users.get(&**name) {
+                    let owned = state.users.entry(name.clone()).or_default();
+                    let uid = Some(account.uid);
+                    *owned = OwnedUser { created: true, uid, disabled: true, ..OwnedUser::default() };
+                }
+            }
+            AccountEntry::CreateGroup { step } if accounts.groups.contains_key(&*step.name) => {
+                state.groups.insert(step.name.clone());
+            }
+            AccountEntry::CreateGroup { .. }
+            | AccountEntry::ModifyUser { .. }
+            | AccountEntry::ReleaseUser { .. }
+            | AccountEntry::DisableUser { .. } => {}
+        }
+    }
+    (&state.users, &state.groups) != (&before.0, &before.1)
+}
+
+/// The user that an entry creates.
+const fn created_user(entry: &AccountEntry) -> Option<&User> {
+    match entry {
+        AccountEntry::CreateUser { step } => Some(&step.user),
+        AccountEntry::CreateGroup { .. }
+        | AccountEntry::ModifyUser { .. }
+        | AccountEntry::ReleaseUser { .. }
+        | AccountEntry::DisableUser { .. } => None,
+    }
+}

@@ -1,0 +1,34 @@
+//! The commands of files whose old content is back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use nixfleet_contract::step::commands::command_line;
+use nixfleet_contract::values::ManagedPath;
+
+use super::entry::CommandEntry;
+use super::run;
+use crate::engine::transaction::undo::Moment;
+use crate::host::Host;
+
+/// Runs them, each once. A command that fails does not stop the undo. Returns a note for each of those.
+pub fn undo<'e>(host: &Host, entries: impl Iterator<Item = &'e CommandEntry>, moment: Moment) -> Vec<String> {
+    let mut back: BTreeMap<&[String], BTreeSet<ManagedPath>> = BTreeMap::new();
+    for entry in entries {
+        let CommandEntry::RunCommand { step, back: commands } = entry;
+        for command in commands {
+            back.entry(command).or_default().extend(step.paths.iter().cloned());
+        }
+    }
+    let began = Instant::now();
+    let failed = |(command, paths): (&[String], BTreeSet<ManagedPath>)| {
+        let limit = match moment {
+            Moment::Running => run::LIMIT,
+            Moment::Booting => run::LIMIT_AT_BOOT.saturating_sub(began.elapsed()),
+        };
+        let problem = run::run(host, command, &paths, limit).err()?;
+        let (command, why) = (command_line(command), problem.why.unwrap_or_default());
+        Some(format!("{command} failed with the files as they were before: {why}"))
+    };
+    back.into_iter().filter_map(failed).collect()
+}

@@ -1,0 +1,246 @@
+//! Changes paths, and changes them back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::ManagedPath;
+
+use super::access;
+use super::entry::PathEntry;
+use super::slots::{self, Slot};
+use super::swap::{Places, Swapper};
+use crate::engine::transaction::flush::sync_directories;
+use crate::engine::transaction::journal::{Journal, Phase};
+use crate::engine::transaction::undo::forget_original;
+use crate::host::Host;
+
+/// Changes paths.
+pub struct PathChanges<'a> {
+    host: &'a Host,
+    swapper: Swapper<'a>,
+    /// Directories in which names changed, to be written to the disk before anything builds on them.
+    touched: BTreeSet<String>,
+}
+
+impl<'a> PathChanges<'a> {
+    /// On a host.
+    #[must_use]
+    pub const fn new(host: &'a Host) -> Self {
+        Self { host, swapper: Swapper::new(host), touched: BTreeSet::new() }
+    }
+
+    /// Carries an entry out.
+    ///
+    /// # Errors
+    /// [`nixfleet_contract::problem::Code::PlanOutdated`] where something else stands there than was looked at;
+    /// [`nixfleet_contract::problem::Code::HostFile`].
+    pub fn perform(&mut self, entry: &PathEntry) -> Result<(), Problem> {
+        match entry {
+            PathEntry::CreateHome { step, slot } => {
+                let places = self.touch(&step.path, slot);
+                self.swapper.bring_in(places, None)
+            }
+            PathEntry::WriteFile { slot, .. }
+            | PathEntry::WriteLink { slot, .. }
+            | PathEntry::ReplaceFile { slot, .. }
+            | PathEntry::CreateDirectory { slot, .. }
+            | PathEntry::Restore { slot, .. } => {
+                let places = self.touch(entry.path(), slot);
+                self.swapper.bring_in(places, slot.replaced)
+            }
+            PathEntry::Remove { step, slot, .. } => {
+                let places = self.touch(&step.path, slot);
+                self.swapper.take_out(places, slot.replaced)
+            }
+            PathEntry::RemoveDirectory { step, slot } => {
+                let places = self.touch(&step.path, slot);
+                self.swapper.take_out_if_empty(places)
+            }
+            PathEntry::ChangeAccess { step, before } => {
+                access::change(self.host, &step.path, *before, &step.after)
+            }
+            // Only the state changes.
+            PathEntry::Own { .. } | PathEntry::Release { .. } => Ok(()),
+        }
+    }
+
+    fn touch<'e>(&mut self, path: &'e str, slot: &'e Slot) -> Places<'e> {
+        for path in [path, &slot.place] {
+            let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+            if !self.touched.contains(directory) {
+                self.touched.insert(directory.to_owned());
+            }
+        }
+        Places { path, slot: &slot.place }
+    }
+
+    /// Writes the directories in which names changed to the disk.
+    ///
+    /// # Errors
+    /// [`nixfleet_contract::problem::Code::HostFile`].
+    pub fn sync(&mut self) -> Result<(), Problem> {
+        sync_directories(self.host, &std::mem::take(&mut self.touched))
+    }
+}
+
+/// Changes paths back.
+pub struct PathUndo<'a> {
+    changes: PathChanges<'a>,
+    /// Directories that took the place of something, with their inodes.
+    became: BTreeMap<&'a str, u64>,
+}
+
+impl<'a> PathUndo<'a> {
+    /// Of a transaction.
+    #[must_use]
+    pub fn new(host: &'a Host, journal: &'a Journal) -> Self {
+        let became = journal.paths().filter_map(|entry| match entry {
+            PathEntry::CreateDirectory { step, slot: Slot { staged, replaced: Some(_), .. }, .. } => {
+                Some((&*step.path, (*staged)?))
+            }
+            PathEntry::CreateDirectory { .. }
+            | PathEntry::CreateHome { .. }
+            | PathEntry::WriteFile { .. }
+            | PathEntry::WriteLink { .. }
+            | PathEntry::ReplaceFile { .. }
+            | PathEntry::ChangeAccess { .. }
+            | PathEntry::Own { .. }
+            | PathEntry::Remove { .. }
+            | PathEntry::Restore { .. }
+            | PathEntry::RemoveDirectory { .. }
+            | PathEntry::Release { .. } => None,
+        });
+        Self { became: became.collect(), changes: PathChanges::new(host) }
+    }
+
+    /// Undoes an entry, as far as it came. Returns a note where something of somebody else's is left as it is.
+    ///
+    /// # Errors
+    /// [`nixfleet_contract::problem::Code::HostFile`].
+    pub fn undo(&mut self, entry: &PathEntry) -> Result<Option<String>, Problem> {
+        let path = entry.path();
+        match entry {
+            PathEntry::CreateHome { slot, .. } => {
+                let Some((places, staged)) = self.places(path, slot)? else { return Ok(None) };
+                self.changes.swapper.take_home(self.changes.host, places, staged)?;
+            }
+            PathEntry::CreateDirectory { slot, .. } => {
+                let Some((places, staged)) = self.places(path, slot)? else { return Ok(None) };
+                if self.changes.swapper.remove_created(places, staged)? {
+                    self.changes.swapper.bring_back(places, staged)?;
+                }
+            }
+            PathEntry::WriteFile { slot, .. }
+            | PathEntry::WriteLink { slot, .. }
+            | PathEntry::ReplaceFile { slot, .. }
+            | PathEntry::Remove { slot, .. }
+            | PathEntry::Restore { slot, .. }
+            | PathEntry::RemoveDirectory { slot, .. } => {
+                let Some((places, staged)) = self.places(path, slot)? else { return Ok(None) };
+                self.changes.swapper.bring_back(places, staged)?;
+            }
+            PathEntry::ChangeAccess { before, .. } => {
+                return access::give_back(self.changes.host, path, *before);
+            }
+            PathEntry::Own { .. } | PathEntry::Release { .. } => {}
+        }
+        Ok(None)
+    }
+
+    /// Where new and old are to exchange places again, with the inode of the new. Nothing was staged for what only goes: it is
+    /// put back here.
+    fn places<'e>(
+        &mut self,
+        path: &'e ManagedPath,
+        slot: &'e Slot,
+    ) -> Result<Option<(Places<'e>, u64)>, Problem> {
+        if self.is_gone_from_above(path)? {
+            return Ok(None);
+        }
+        let places = self.changes.touch(path, slot);
+        if let Some(staged) = slot.staged {
+            return Ok(Some((places, staged)));
+        }
+        self.changes.swapper.put_back(places).map(|()| None)
+    }
+
+    /// Whether a path would stand in a directory that is not there: it has made way already for what stood there before,
+    /// or never came.
+    fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, Problem> {
+        for (at, _) in path.match_indices('/').skip(1) {
+            if let Some(staged) = self.became.get(&path[..at])
+                && self.changes.swapper.stands_at(&path[..at])? != Some(*staged)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Writes the directories in which names changed to the disk.
+    ///
+    /// # Errors
+    /// [`nixfleet_contract::problem::Code::HostFile`].
+    pub fn sync(&mut self) -> Result<(), Problem> {
+        self.changes.sync()
+    }
+}
+
+/// Clears slots of a committed transaction away, and originals that are back. May be interrupted and begun again.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::HostFile`].
+pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let mut swapper = Swapper::new(host);
+    for entry in journal.paths() {
+        let Some(slot) = entry.slot() else { continue };
+        swapper.clear(&slot.place)?;
+        match entry {
+            // Somebody put something into it at the last moment: then it stays.
+            PathEntry::RemoveDirectory { step, .. } => {
+                swapper.put_back(Places { path: &step.path, slot: &slot.place })?;
+            }
+            PathEntry::Restore { original, .. } if slots::is_original(original) => {
+                forget_original(host, original)?;
+            }
+            PathEntry::Restore { .. }
+            | PathEntry::CreateHome { .. }
+            | PathEntry::CreateDirectory { .. }
+            | PathEntry::WriteFile { .. }
+            | PathEntry::WriteLink { .. }
+            | PathEntry::ReplaceFile { .. }
+            | PathEntry::ChangeAccess { .. }
+            | PathEntry::Own { .. }
+            | PathEntry::Remove { .. }
+            | PathEntry::Release { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// Clears slots of an undone transaction away, and the copies that it kept. What could not go back, since somebody removed
+/// the directory it stood in, stays in its slot, and the next run keeps it.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::HostFile`].
+pub fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let mut swapper = Swapper::new(host);
+    let never_swapped = journal.phase != Phase::Swapping;
+    for entry in journal.paths() {
+        if let Some(slot) = entry.slot() {
+            let is_home = matches!(entry, PathEntry::CreateHome { .. });
+            if is_home && never_swapped {
+                swapper.clear_home(&slot.place)?;
+            } else if never_swapped || swapper.slot_holds(&slot.place)? == slot.staged {
+                swapper.clear(&slot.place)?;
+            }
+        }
+        if let Some(kept) = entry.kept() {
+            swapper.clear(kept)?;
+            if slots::is_original(kept) {
+                forget_original(host, kept)?;
+            }
+        }
+    }
+    Ok(())
+}

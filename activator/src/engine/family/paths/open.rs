@@ -1,0 +1,212 @@
+//! A step on a path → an entry of the journal.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::paths::ChangeAccess;
+use nixfleet_contract::step::{Keep, PathStep, Step};
+use nixfleet_contract::values::{AbsPath, ManagedPath};
+use rustix::fs::{FileType, Stat};
+
+use super::access::Rights;
+use super::entry::PathEntry;
+use super::ownership::ids;
+use super::slots::{self, CONTENT, KEPT, ORIGINALS, Replaced, SLOTS, Slot};
+use super::swap::outdated;
+use crate::digest;
+use crate::engine::plan::planner::Planned;
+use crate::engine::state::Origin;
+use crate::host::walk::{self, Directory, Place, Walk};
+use crate::host::{HOME, Host, host_file};
+
+/// Paths that become directories, and paths that are none afterwards.
+fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
+    let (mut becoming, mut going) = (BTreeSet::new(), BTreeSet::new());
+    for step in steps {
+        let Step::Path(step) = step else { continue };
+        match step {
+            PathStep::CreateDirectory(_) | PathStep::CreateHome(_) => {
+                becoming.insert(&**step.path());
+            }
+            PathStep::RemoveDirectory(_)
+            | PathStep::WriteFile(_)
+            | PathStep::WriteLink(_)
+            | PathStep::Restore(_) => {
+                going.insert(&**step.path());
+            }
+            PathStep::ChangeAccess(_) | PathStep::Own(_) | PathStep::Remove(_) | PathStep::Release(_) => {}
+        }
+    }
+    (becoming, going)
+}
+
+/// Looks up what undoing steps on paths would need.
+pub struct PathOpener<'a> {
+    host: &'a Host,
+    planned: &'a Planned,
+    transaction: u64,
+    number: u64,
+    /// Where [`HOME`] is.
+    home: Place,
+    walk: Walk<'a>,
+    becoming: BTreeSet<&'a str>,
+    going: BTreeSet<&'a str>,
+}
+
+impl<'a> PathOpener<'a> {
+    /// For the steps of a plan. `number`: the generation that the transaction leads to.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`] or [`Code::UnsafePath`].
+    pub fn new(host: &'a Host, planned: &'a Planned, transaction: u64, number: u64) -> Result<Self, Problem> {
+        let mut walk = Walk::new(host);
+        let home = place(HOME, walk.nearest(&format!("{HOME}/{SLOTS}"))?.0)?;
+        let (becoming, going) = directories(&planned.plan.steps);
+        Ok(Self { host, planned, transaction, number, home, walk, becoming, going })
+    }
+
+    /// Looks up everything that undoing a step would need. `index`: its place in the plan.
+    ///
+    /// # Errors
+    /// [`Code::PlanOutdated`], [`Code::HostFile`] or [`Code::UnsafePath`].
+    pub fn open(&mut self, index: usize, step: &PathStep) -> Result<PathEntry, Problem> {
+        Ok(match step {
+            PathStep::CreateHome(step) => {
+                PathEntry::CreateHome { slot: self.slot(index, &step.path)?, step: step.clone() }
+            }
+            PathStep::CreateDirectory(step) => {
+                let kept = self.keeping(&step.path, step.keep)?;
+                PathEntry::CreateDirectory { slot: self.slot(index, &step.path)?, step: step.clone(), kept }
+            }
+            PathStep::WriteFile(step) => {
+                let kept = self.keeping(&step.path, step.keep)?;
+                PathEntry::WriteFile { slot: self.slot(index, &step.path)?, step: step.clone(), kept }
+            }
+            PathStep::WriteLink(step) => {
+                let kept = self.keeping(&step.path, step.keep)?;
+                PathEntry::WriteLink { slot: self.slot(index, &step.path)?, step: step.clone(), kept }
+            }
+            PathStep::ChangeAccess(step) => self.access(index, step)?,
+            PathStep::Own(step) => {
+                // Of a directory only mode and owner are to be put back, and the state keeps those.
+                let is_directory = self.stat(&step.path)?.is_none_or(|stat| is_directory(&stat));
+                let keeps = !is_directory && step.keep == Keep::Original;
+                let kept = if keeps { self.keeping(&step.path, step.keep)? } else { None };
+                PathEntry::Own { step: step.clone(), kept }
+            }
+            PathStep::Remove(step) => {
+                let kept = self.keeping(&step.path, step.keep)?;
+                PathEntry::Remove { slot: self.slot(index, &step.path)?, step: step.clone(), kept }
+            }
+            PathStep::Restore(step) => {
+                let kept = self.keeping(&step.path, step.keep)?;
+                let Some(Origin::Original { kept: original }) =
+                    self.planned.state.paths.get(&step.path).map(|owned| &owned.origin)
+                else {
+                    return Err(outdated(&step.path));
+                };
+                let (slot, original) = (self.slot(index, &step.path)?, original.clone());
+                PathEntry::Restore { step: step.clone(), slot, kept, original }
+            }
+            PathStep::RemoveDirectory(step) => {
+                PathEntry::RemoveDirectory { slot: self.slot(index, &step.path)?, step: step.clone() }
+            }
+            PathStep::Release(step) => PathEntry::Release { step: step.clone() },
+        })
+    }
+
+    /// Another mode or owner, of what is as it was planned.
+    fn access(&mut self, index: usize, step: &ChangeAccess) -> Result<PathEntry, Problem> {
+        let stat = self.stat(&step.path)?.ok_or_else(|| outdated(&step.path))?;
+        let (uid, gid) = ids(&self.planned.observed.accounts, &step.before)?;
+        let before = Rights::of(&stat);
+        if (before.uid, before.gid, before.mode) != (uid, gid, step.before.mode.bits()) {
+            return Err(outdated(&step.path));
+        }
+        let step = step.clone();
+        Ok(if is_directory(&stat) {
+            PathEntry::ChangeAccess { step, before }
+        } else {
+            PathEntry::ReplaceFile { slot: self.slot(index, &step.path)?, step }
+        })
+    }
+
+    /// A slot on the same filesystem as the destination, or else nothing could be exchanged.
+    fn slot(&mut self, index: usize, path: &ManagedPath) -> Result<Slot, Problem> {
+        let replaced = self.stat(path)?.map(|stat| Replaced::of(&stat));
+        let (directory, depth) = self.walk.nearest(self.standing(path))?;
+        let here = place(path, directory)?;
+        let slot = if here == self.home {
+            slots::at_home(self.transaction, index)
+        } else {
+            slots::beside(&self.lasting_directory(path, here, depth)?, self.transaction, index)
+        };
+        Ok(Slot { place: own_path(slot)?, staged: None, replaced })
+    }
+
+    /// The nearest directory above a path that exists now, and still does when all steps are done.
+    fn lasting_directory(
+        &mut self,
+        path: &ManagedPath,
+        here: Place,
+        depth: usize,
+    ) -> Result<String, Problem> {
+        let mut existing: Vec<ManagedPath> = path.ancestors().take(depth).collect();
+        while let Some(directory) = existing.last() {
+            let above = self.walk.nearest(directory)?.0;
+            if !self.going.contains(&**directory) || place(directory, above)? != here {
+                break;
+            }
+            existing.pop();
+        }
+        Ok(existing.last().map(ToString::to_string).unwrap_or_default())
+    }
+
+    /// Where old content goes for good. Nothing that is kept already is ever overwritten.
+    fn keeping(&self, path: &ManagedPath, keep: Keep) -> Result<Option<AbsPath>, Problem> {
+        let (directory, name): (&dyn Fn(&str) -> String, _) = match keep {
+            Keep::Nothing => return Ok(None),
+            Keep::Copy => (&|suffix| format!("{HOME}/{KEPT}/{}{suffix}{path}", self.number), ""),
+            Keep::Original => {
+                (&|suffix| format!("{HOME}/{ORIGINALS}/{}{suffix}", digest::of(&**path)), CONTENT)
+            }
+        };
+        let suffixes = std::iter::once(String::new()).chain((2..).map(|count| format!("~{count}")));
+        // Where something on the way is no directory, it is not free either.
+        let is_free = |candidate: &String| {
+            let found = self.host.path(candidate).symlink_metadata();
+            found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        let free = suffixes.map(|suffix| directory(&suffix)).find(is_free);
+        let place = |free| if name.is_empty() { free } else { format!("{free}/{name}") };
+        free.map(|free| own_path(place(free))).transpose()
+    }
+
+    /// The part of a path that can be looked for: nothing stands yet in what is to become a directory.
+    fn standing<'p>(&self, path: &'p str) -> &'p str {
+        let mut above = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
+        above.find(|above| self.becoming.contains(above)).unwrap_or(path)
+    }
+
+    fn stat(&mut self, path: &ManagedPath) -> Result<Option<Stat>, Problem> {
+        if self.standing(path).len() < path.len() {
+            return Ok(None);
+        }
+        let Some(directory) = self.walk.parent(path)? else { return Ok(None) };
+        walk::look(directory.fd, path.name()).map_err(|error| host_file("look at", &**path, &error))
+    }
+}
+
+fn is_directory(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode).is_dir()
+}
+
+fn place(path: &str, directory: Directory<'_>) -> Result<Place, Problem> {
+    directory.place().map_err(|error| host_file("look at the filesystem of", path, &error))
+}
+
+fn own_path(path: String) -> Result<AbsPath, Problem> {
+    path.try_into()
+        .map_err(|invalid| Problem::new(Code::UnsafePath, "A path is too long to be kept").because(invalid))
+}

@@ -1,0 +1,177 @@
+//! What is owned of paths once a transaction is done.
+
+use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+
+use nixfleet_contract::manifest::{Access, Entry, Manifest};
+use nixfleet_contract::plan::Warning;
+use nixfleet_contract::step::Keep;
+use nixfleet_contract::values::{AbsPath, ManagedPath};
+
+use super::entry::PathEntry;
+use crate::engine::observe::{Found, Observed, directories_above};
+use crate::engine::plan::planner::Planned;
+use crate::engine::plan::target::Target;
+use crate::engine::state::{FileStat, Origin, Owned, State, Thing};
+use crate::host::walk::{self, Walk};
+use crate::host::{Host, clock};
+
+/// How long after a change the clock of a filesystem surely shows another time, in nanoseconds: its ticks are at most
+/// 10 ms apart, or a whole second where it keeps no parts of seconds.
+const TICK: i64 = 20_000_000;
+const TICK_OF_SECONDS: i64 = 2_000_000_000;
+
+/// All paths that are owned. `entries`: what the transaction did with paths.
+pub(in crate::engine) fn paths_after<'e>(
+    old: &State,
+    observed: &Observed,
+    manifest: &Manifest,
+    entries: impl Iterator<Item = &'e PathEntry>,
+) -> BTreeMap<ManagedPath, Owned> {
+    let entries: BTreeMap<&ManagedPath, &PathEntry> =
+        entries.filter(|entry| stays(entry)).map(|entry| (entry.path(), entry)).collect();
+    let mut paths: BTreeMap<ManagedPath, Owned> = BTreeMap::new();
+    for (path, wanted) in &manifest.entries {
+        let known = old.paths.get(path).map(|owned| owned.origin.clone());
+        let origin = known.unwrap_or_else(|| origin(wanted, entries.get(path).copied()));
+        paths.insert(path.clone(), owned(wanted, origin));
+    }
+    for (directory, origin) in implicit_directories(old, manifest, &entries) {
+        let access = match entries.get(&directory) {
+            Some(PathEntry::ChangeAccess { step, .. } | PathEntry::ReplaceFile { step, .. }) => {
+                step.after.clone()
+            }
+            Some(_) | None => access_of(&directory, old, observed),
+        };
+        let thing = Thing::Directory { access, implicit: true };
+        paths.insert(directory, Owned::without_hooks(thing, origin));
+    }
+    paths
+}
+
+/// Whether something that is managed stands at the path of an entry afterwards.
+const fn stays(entry: &PathEntry) -> bool {
+    match entry {
+        PathEntry::CreateDirectory { .. }
+        | PathEntry::WriteFile { .. }
+        | PathEntry::WriteLink { .. }
+        | PathEntry::ReplaceFile { .. }
+        | PathEntry::ChangeAccess { .. }
+        | PathEntry::Own { .. } => true,
+        PathEntry::CreateHome { .. }
+        | PathEntry::Remove { .. }
+        | PathEntry::Restore { .. }
+        | PathEntry::RemoveDirectory { .. }
+        | PathEntry::Release { .. } => false,
+    }
+}
+
+/// Keeps the old record of each path that was left out, and of the directories it stands in.
+pub(in crate::engine) fn keep_left_out(state: &mut State, planned: &Planned, target: &Target) {
+    for Warning { subject, .. } in &planned.plan.left_out {
+        let Ok(path) = subject.parse::<ManagedPath>() else { continue };
+        state.paths.remove(&path);
+        for kept in path.ancestors().chain([path.clone()]) {
+            let is_wanted = kept != path && target.manifest.entries.contains_key(&kept);
+            if let Some(owned) = planned.state.paths.get(&kept).filter(|_| !is_wanted) {
+                state.paths.entry(kept).or_insert_with(|| owned.clone());
+            }
+        }
+        state.left_out.insert(path);
+    }
+}
+
+/// What becomes of a newly managed path when management ends.
+fn origin(wanted: &Entry, entry: Option<&PathEntry>) -> Origin {
+    let Some(entry) = entry else { return Origin::Created };
+    let original = |keep: Keep, kept: &Option<AbsPath>| match kept {
+        Some(kept) if keep == Keep::Original => Origin::Original { kept: kept.clone() },
+        Some(_) | None => Origin::Created,
+    };
+    match entry {
+        PathEntry::ReplaceFile { step, .. } | PathEntry::ChangeAccess { step, .. } => {
+            Origin::Existed { access: step.before.clone() }
+        }
+        PathEntry::Own { step, kept } => match wanted {
+            Entry::Directory(access) => Origin::Existed { access: access.clone() },
+            Entry::File(_) | Entry::Link(_) => original(step.keep, kept),
+        },
+        PathEntry::CreateDirectory { step, .. } => match (wanted, &step.before) {
+            // One that was empty, and was exchanged for the sake of its owner or mode.
+            (Entry::Directory(_), Some(was)) if was.sha256.is_none() && was.link.is_none() => {
+                Origin::Existed { access: was.access.clone() }
+            }
+            (Entry::Directory(_) | Entry::File(_) | Entry::Link(_), _) => Origin::Created,
+        },
+        PathEntry::WriteFile { step, kept, .. } => original(step.keep, kept),
+        PathEntry::WriteLink { step, kept, .. } => original(step.keep, kept),
+        PathEntry::CreateHome { .. }
+        | PathEntry::Remove { .. }
+        | PathEntry::Restore { .. }
+        | PathEntry::RemoveDirectory { .. }
+        | PathEntry::Release { .. } => Origin::Created,
+    }
+}
+
+fn owned(entry: &Entry, origin: Origin) -> Owned {
+    match entry {
+        Entry::Directory(access) => {
+            Owned::without_hooks(Thing::Directory { access: access.clone(), implicit: false }, origin)
+        }
+        Entry::File(file) => Owned {
+            thing: Thing::File { sha256: file.sha256.clone(), access: file.access.clone(), stat: None },
+            origin,
+            restart_units: file.restart_units.clone(),
+            reload_units: file.reload_units.clone(),
+            on_change: file.on_change.clone(),
+        },
+        Entry::Link(link) => Owned::without_hooks(Thing::Link { target: link.target.clone() }, origin),
+    }
+}
+
+/// Directories of ours in which something managed stands, and that the manifest does not name; with what becomes of
+/// them when management ends.
+fn implicit_directories(
+    old: &State,
+    manifest: &Manifest,
+    entries: &BTreeMap<&ManagedPath, &PathEntry>,
+) -> BTreeMap<ManagedPath, Origin> {
+    let origin = |path: &ManagedPath| match old.paths.get(path).map(|owned| &owned.origin) {
+        Some(Origin::Existed { .. }) | None => {
+            let is_created = matches!(entries.get(path), Some(PathEntry::CreateDirectory { .. }));
+            is_created.then_some(Origin::Created)
+        }
+        Some(origin) => Some(origin.clone()),
+    };
+    let unnamed = directories_above(manifest.entries.keys())
+        .into_iter()
+        .filter(|path| !manifest.entries.contains_key(path));
+    unnamed.filter_map(|path| origin(&path).map(|origin| (path, origin))).collect()
+}
+
+fn access_of(path: &ManagedPath, old: &State, observed: &Observed) -> Access {
+    match (observed.paths.get(path), old.paths.get(path).map(|owned| &owned.thing)) {
+        (Some(Found::Directory { access, .. }), _) | (_, Some(Thing::Directory { access, .. })) => {
+            access.clone()
+        }
+        _ => Access::of_implicit_directory(),
+    }
+}
+
+/// Notes what the filesystem says about each file, so that it need not be read again while that stays the same. Left
+/// out where the file is so new that a change could still get the same time.
+pub(in crate::engine) fn remember_stats(host: &Host, state: &mut State) {
+    let now = clock::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let mut walk = Walk::new(host);
+    for (path, owned) in &mut state.paths {
+        let Thing::File { stat, .. } = &mut owned.thing else { continue };
+        // A path that was left out may be in a directory that is not safe to open.
+        let Ok(Some(directory)) = walk.parent(path) else { continue };
+        let Ok(Some(found)) = walk::look(directory.fd, path.name()) else { continue };
+        let found = FileStat::of(&found);
+        let tick = if found.ctime % 1_000_000_000 == 0 { TICK_OF_SECONDS } else { TICK };
+        let settled = now - found.ctime > tick && found.ctime > found.mtime;
+        *stat = settled.then_some(found);
+    }
+}

@@ -1,0 +1,39 @@
+//! Whether a plan puts another generation in force.
+
+use nixfleet_contract::step::profile::SwitchProfile;
+use nixfleet_contract::step::{ProfileStep, Step};
+
+use crate::engine::observe::Observed;
+use crate::engine::plan::diff::{Desired, Differ};
+use crate::engine::state::State;
+
+impl Differ<'_> {
+    /// The generation that the last transaction put in force should still be.
+    pub(in crate::engine) fn profile(&mut self) {
+        let number = self.observed.profile.current.as_ref().map(|generation| generation.number);
+        if number != self.state.generation {
+            let name =
+                |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+            let what = format!("generation {} → {}", name(self.state.generation), name(number));
+            self.drifted(&crate::host::profile::DIRECTORY, what);
+        }
+    }
+}
+
+/// A new generation for another closure; none where it is in force already.
+pub(in crate::engine) fn switch(state: &State, desired: Desired<'_>, observed: &Observed) -> Option<Step> {
+    let profile = &observed.profile;
+    let current = profile.current.as_ref();
+    let from = current.map(|generation| generation.number);
+    let in_force = match desired.number {
+        Some(number) => from == Some(number),
+        None => current.is_some_and(|generation| generation.closure == desired.closure),
+    };
+    // Where only the link was moved by hand, the generation that should be in force already has its number.
+    let known = || {
+        let generation = profile.generation(state.generation?)?;
+        (generation.closure == desired.closure).then_some(generation.number)
+    };
+    let to = desired.number.or_else(known).unwrap_or_else(|| profile.next_number());
+    (!in_force).then_some(Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { from, to })))
+}

@@ -1,0 +1,73 @@
+//! The step that puts a generation in force with what undoing it needs.
+
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::step::profile::SwitchProfile;
+use nixfleet_contract::step::{ProfileStep, Step};
+
+use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
+use crate::host::Host;
+use crate::host::profile::{self, Profile};
+
+/// The step that puts a generation in force with what undoing it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileEntry {
+    /// Another generation.
+    SwitchProfile {
+        /// The step.
+        step: SwitchProfile,
+        /// The number of a generation that is made only now.
+        begun: Option<u64>,
+    },
+}
+
+impl ProfileEntry {
+    /// A step that is about to be done.
+    #[must_use]
+    pub fn open(step: &ProfileStep, profile: &Profile) -> Self {
+        match step {
+            ProfileStep::SwitchProfile(step) => {
+                let begun = profile.generation(step.to).is_none().then_some(step.to);
+                Self::SwitchProfile { step: *step, begun }
+            }
+        }
+    }
+
+    /// Reads one of a journal.
+    pub(in crate::engine) fn read(step: &ProfileStep, facts: Facts) -> Result<Self, Mismatch> {
+        Ok(match step {
+            ProfileStep::SwitchProfile(step) => Self::SwitchProfile { step: *step, begun: facts.profile()? },
+        })
+    }
+
+    /// The same as a journal has it.
+    pub(in crate::engine) fn write(self) -> Written {
+        match self {
+            Self::SwitchProfile { step, begun } => Written {
+                step: Step::Profile(ProfileStep::SwitchProfile(step)),
+                facts: Facts::Profile { begun },
+                kept: None,
+            },
+        }
+    }
+
+    /// Puts the new generation in force.
+    ///
+    /// # Errors
+    /// [`nixfleet_contract::problem::Code::HostFile`].
+    pub fn perform(&self, host: &Host, after: &Generation) -> Result<(), Problem> {
+        match self {
+            Self::SwitchProfile { .. } => profile::switch(host, after),
+        }
+    }
+
+    /// Puts the generation of before in force again.
+    ///
+    /// # Errors
+    /// [`nixfleet_contract::problem::Code::HostFile`].
+    pub fn undo(&self, host: &Host, before: Option<&Generation>) -> Result<(), Problem> {
+        match self {
+            Self::SwitchProfile { begun, .. } => profile::switch_back(host, before, *begun),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A step about a unit with what undoing it needs.
+
+use std::collections::BTreeMap;
+
+use nixfleet_contract::step::units::UnitJob;
+use nixfleet_contract::step::{Step, UnitStep};
+use nixfleet_contract::values::UnitName;
+
+use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
+use crate::host::systemd::{UnitState, Verb};
+
+/// A step about a unit with what undoing it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnitEntry {
+    /// Something is done with a unit.
+    Job {
+        /// What.
+        verb: Verb,
+        /// With which unit, and why.
+        job: UnitJob,
+        /// As systemd showed it.
+        before: Box<UnitState>,
+    },
+    /// Systemd reads its unit files again.
+    DaemonReload,
+}
+
+/// What a step does with which unit, if that is what it does.
+#[must_use]
+pub const fn unit_job(step: &UnitStep) -> Option<(Verb, &UnitName)> {
+    match step {
+        UnitStep::StopUnit(job) => Some((Verb::Stop, &job.unit)),
+        UnitStep::StartUnit(job) => Some((Verb::Start, &job.unit)),
+        UnitStep::RestartUnit(job) => Some((Verb::Restart, &job.unit)),
+        UnitStep::ReloadUnit(job) => Some((Verb::Reload, &job.unit)),
+        UnitStep::DaemonReload => None,
+    }
+}
+
+impl UnitEntry {
+    /// A step that is about to be done, with the units as they are.
+    #[must_use]
+    pub fn open(step: &UnitStep, units: Option<&BTreeMap<UnitName, UnitState>>) -> Self {
+        let entry = |verb, job: &UnitJob| {
+            let before = units.and_then(|units| units.get(&job.unit).cloned()).unwrap_or_default();
+            Self::Job { verb, job: job.clone(), before: Box::new(before) }
+        };
+        match step {
+            UnitStep::StopUnit(job) => entry(Verb::Stop, job),
+            UnitStep::StartUnit(job) => entry(Verb::Start, job),
+            UnitStep::RestartUnit(job) => entry(Verb::Restart, job),
+            UnitStep::ReloadUnit(job) => entry(Verb::Reload, job),
+            UnitStep::DaemonReload => Self::DaemonReload,
+        }
+    }
+
+    /// Reads one of a journal.
+    pub(in crate::engine) fn read(step: UnitStep, facts: Facts) -> Result<Self, Mismatch> {
+        let (verb, job) = match step {
+            UnitStep::StopUnit(job) => (Verb::Stop, job),
+            UnitStep::StartUnit(job) => (Verb::Start, job),
+            UnitStep::RestartUnit(job) => (Verb::Restart, job),
+            UnitStep::ReloadUnit(job) => (Verb::Reload, job),
+            UnitStep::DaemonReload => return facts.nothing().map(|()| Self::DaemonReload),
+        };
+        Ok(Self::Job { verb, job, before: Box::new(facts.unit()?) })
+    }
+
+    /// The same as a journal has it.
+    pub(in crate::engine) fn write(self) -> Written {
+        let (step, facts) = match self {
+            Self::Job { verb, job, before } => {
+                let step = match verb {
+                    Verb::Stop => UnitStep::StopUnit(job),
+                    Verb::Start => UnitStep::StartUnit(job),
+                    Verb::Restart => UnitStep::RestartUnit(job),
+                    Verb::Reload => UnitStep::ReloadUnit(job),
+                };
+                (step, Facts::Unit { before: *before })
+            }
+            Self::DaemonReload => (UnitStep::DaemonReload, Facts::Nothing),
+        };
+        Written { step: Step::Unit(step), facts, kept: None }
+    }
+
+    /// What is done with which unit, if that is what is done.
+    #[must_use]
+    pub const fn job(&self) -> Option<(Verb, &UnitName)> {
+        match self {
+            Self::Job { verb, job, .. } => Some((*verb, &job.unit)),
+            Self::DaemonReload => None,
+        }
+    }
+}

@@ -8,7 +8,7 @@ use nixfleet_contract::manifest::Package;
 use nixfleet_contract::plan::{FileView, Plan};
 use nixfleet_contract::step::paths::{Remove, WriteFile};
 use nixfleet_contract::step::profile::SwitchProfile;
-use nixfleet_contract::step::{Line, PathStep, ProfileStep, Sign, Step, Tone};
+use nixfleet_contract::step::{CommandStep, Line, PathStep, ProfileStep, Sign, Step, Tone, UnitStep};
 use sha2::{Digest, Sha256};
 
 use super::diff::diff;
@@ -103,7 +103,7 @@ fn heading(group: &Group) -> String {
 fn switch(plan: &Plan) -> Option<(Option<u64>, u64)> {
     plan.steps.iter().find_map(|step| match step {
         Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { from, to })) => Some((*from, *to)),
-        _ => None,
+        Step::Account(_) | Step::Path(_) | Step::Command(_) | Step::Unit(_) => None,
     })
 }
 
@@ -129,8 +129,9 @@ fn generations(plan: &Plan) -> String {
 
 /// Everything below the heading, in sections.
 fn body(plan: &Plan, verbose: bool) -> String {
-    let section = |of: fn(&Step) -> bool| -> Vec<String> {
-        plan.steps.iter().filter(|step| of(step)).flat_map(|step| lines(step, verbose)).collect()
+    let of = |place: Section| -> Vec<String> {
+        let steps = plan.steps.iter().filter(|step| section(step) == place);
+        steps.flat_map(|step| lines(step, verbose)).collect()
     };
     let drift = plan.drift.iter().map(|drift| {
         format!("{} {}: {}", paint(YELLOW, "!"), one_line(&drift.subject), one_line(&drift.what))
@@ -148,10 +149,10 @@ fn body(plan: &Plan, verbose: bool) -> String {
         .map(|problem| format!("{} {}", paint(RED, "✗"), problem_text(problem).replace('\n', "\n    ")));
     let sections = [
         ("packages", packages(plan)),
-        ("users", section(is_account)),
-        ("files", section(is_path)),
-        ("commands", section(is_command)),
-        ("units", section(is_unit)),
+        ("users", of(Section::Users)),
+        ("files", of(Section::Files)),
+        ("commands", of(Section::Commands)),
+        ("units", of(Section::Units)),
         ("not as the last apply left it", drift.collect()),
         ("left as it is", left_out.collect()),
         ("warnings", warnings.collect()),
@@ -167,20 +168,41 @@ fn body(plan: &Plan, verbose: bool) -> String {
     text
 }
 
-pub const fn is_account(step: &Step) -> bool {
-    matches!(step, Step::Account(_) | Step::Path(PathStep::CreateHome(_)))
+/// Where a step stands in a plan, and what it counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    Users,
+    Files,
+    Commands,
+    Units,
+    /// The heading says it, or it goes without saying.
+    Nowhere,
 }
 
-pub const fn is_unit(step: &Step) -> bool {
-    matches!(step, Step::Unit(unit) if unit.unit().is_some())
-}
-
-const fn is_command(step: &Step) -> bool {
-    matches!(step, Step::Command(_))
-}
-
-const fn is_path(step: &Step) -> bool {
-    matches!(step, Step::Path(_)) && !is_account(step)
+/// Where a step stands.
+pub const fn section(step: &Step) -> Section {
+    match step {
+        Step::Account(_) | Step::Path(PathStep::CreateHome(_)) => Section::Users,
+        Step::Path(
+            PathStep::CreateDirectory(_)
+            | PathStep::WriteFile(_)
+            | PathStep::WriteLink(_)
+            | PathStep::ChangeAccess(_)
+            | PathStep::Own(_)
+            | PathStep::Remove(_)
+            | PathStep::Restore(_)
+            | PathStep::RemoveDirectory(_)
+            | PathStep::Release(_),
+        ) => Section::Files,
+        Step::Command(CommandStep::RunCommand(_)) => Section::Commands,
+        Step::Unit(
+            UnitStep::StopUnit(_)
+            | UnitStep::StartUnit(_)
+            | UnitStep::RestartUnit(_)
+            | UnitStep::ReloadUnit(_),
+        ) => Section::Units,
+        Step::Unit(UnitStep::DaemonReload) | Step::Profile(ProfileStep::SwitchProfile(_)) => Section::Nowhere,
+    }
 }
 
 fn packages(plan: &Plan) -> Vec<String> {

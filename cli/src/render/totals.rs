@@ -3,10 +3,10 @@
 use std::fmt;
 
 use nixfleet_contract::plan::Plan;
-use nixfleet_contract::step::{CommandStep, PathStep, ProfileStep, Step, UnitStep};
+use nixfleet_contract::step::{PathStep, Step};
 
 use super::hosts;
-use super::plan::{is_account, is_unit};
+use super::plan::{Section, section};
 
 /// How much would change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,14 +29,14 @@ impl Totals {
         let packages = &plan.packages;
         self.packages += packages.added.len() + packages.removed.len() + packages.changed.len();
         for step in &plan.steps {
-            match step {
-                Step::Unit(UnitStep::DaemonReload)
-                | Step::Profile(ProfileStep::SwitchProfile(_))
-                | Step::Path(PathStep::Own(_) | PathStep::Release(_)) => {}
-                Step::Command(CommandStep::RunCommand(_)) => self.commands += 1,
-                step if is_account(step) => self.accounts += 1,
-                step if is_unit(step) => self.units += 1,
-                _ => self.paths += 1,
+            match section(step) {
+                Section::Users => self.accounts += 1,
+                // On the disk nothing changes.
+                Section::Files if matches!(step, Step::Path(PathStep::Own(_) | PathStep::Release(_))) => {}
+                Section::Files => self.paths += 1,
+                Section::Commands => self.commands += 1,
+                Section::Units => self.units += 1,
+                Section::Nowhere => {}
             }
         }
     }

@@ -7,6 +7,9 @@
 //! - [`commands`]: commands of files that change
 //! - [`units`]: systemd's units
 
+// A new kind of step does not compile until every place has said what it does with it.
+#![deny(clippy::wildcard_enum_match_arm)]
+
 pub mod accounts;
 pub mod commands;
 pub mod paths;

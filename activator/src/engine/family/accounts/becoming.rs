@@ -73,7 +73,11 @@ impl Known<'_> {
         let Some(before) = self.owned.and_then(|owned| owned.before.get(&field)) else { return now };
         let same = |one: &str, other: &str| match field {
             UserField::Group => self.accounts.gid(one).is_some_and(|id| self.accounts.gid(other) == Some(id)),
-            _ => one == other,
+            UserField::Home
+            | UserField::Shell
+            | UserField::Description
+            | UserField::CreateHome
+            | UserField::System => one == other,
         };
         // A group may be gone meanwhile, and an account cannot be without any.
         let can_return = same(&before.was, &before.was);

@@ -55,7 +55,12 @@ pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -
             disk::change_link_owner(to.fd, as_name, stat.st_uid, stat.st_gid)?;
             Ok(disk::change_times(to.fd, as_name, &times(&stat))?)
         }
-        _ => Err(neither()),
+        FileType::Directory
+        | FileType::Fifo
+        | FileType::Socket
+        | FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Unknown => Err(neither()),
     }
 }
 

@@ -134,7 +134,9 @@ impl Differ<'_> {
             // Whatever is wrong with it shows at the paths inside.
             Found::Other | Found::Unreachable(_) => {}
             Found::File { .. } | Found::Link { .. } if owned.is_none() => {}
-            _ => self.create_directory(path, access, true, steps),
+            Found::Missing | Found::File { .. } | Found::Link { .. } => {
+                self.create_directory(path, access, true, steps);
+            }
         }
     }
 
@@ -170,7 +172,7 @@ impl Differ<'_> {
             Found::File { .. } | Found::Link { .. } if owned.is_some() => {
                 self.create_directory(path, access.clone(), false, steps);
             }
-            _ => self.problems.push(wrong_type(
+            Found::File { .. } | Found::Link { .. } | Found::Other => self.problems.push(wrong_type(
                 path,
                 "a directory",
                 "something else that is not ours stands there",
@@ -254,7 +256,7 @@ impl Differ<'_> {
                     let unit = units.find(|(_, unit)| unit.files.contains(path) || unit.links.contains(path));
                     return self.problems.push(conflict(path, unit.map(|(name, _)| name)));
                 }
-                other => other.into(),
+                keep @ (OnConflict::Adopt | OnConflict::Backup) => keep.into(),
             },
             (_, Some(owned)) => {
                 let drift = drift(&owned.thing, found);

@@ -23,7 +23,7 @@ impl Differ<'_> {
         let release = |why: &str| {
             let why = match &owned.origin {
                 Origin::Original { kept } => format!("{why}; what stood there before is {kept}"),
-                _ => why.to_owned(),
+                Origin::Created | Origin::Existed { .. } => why.to_owned(),
             };
             Step::Path(PathStep::Release(Release { path: path.clone(), why }))
         };

@@ -39,7 +39,11 @@ impl Differ<'_> {
         }
         let found = match self.observed.found(path) {
             Found::File { access, .. } => Some(access),
-            _ => None,
+            Found::Missing
+            | Found::Directory { .. }
+            | Found::Link { .. }
+            | Found::Other
+            | Found::Unreachable(_) => None,
         };
         let others: Vec<String> =
             self.others_on_the_way(path, found).iter().map(|other| format!("`{other}`")).collect();
@@ -82,11 +86,15 @@ impl Differ<'_> {
     fn accesses(&self, directory: &ManagedPath) -> impl Iterator<Item = &Access> {
         let found = match self.observed.found(directory) {
             Found::Directory { access, .. } => Some(access),
-            _ => None,
+            Found::Missing
+            | Found::File { .. }
+            | Found::Link { .. }
+            | Found::Other
+            | Found::Unreachable(_) => None,
         };
         let wanted = match self.manifest.entries.get(directory) {
             Some(Entry::Directory(access)) => Some(access),
-            _ => None,
+            Some(Entry::File(_) | Entry::Link(_)) | None => None,
         };
         found.into_iter().chain(wanted)
     }

@@ -175,7 +175,11 @@ fn copy(from: &OwnedFd, to: &OwnedFd, shown: &str, is_managed: &dyn Fn(&str) -> 
                 let (from, to) = (Directory::of(from.as_fd()), Directory::of(to.as_fd()));
                 backup::copy(from, name, to, name)?;
             }
-            _ => {}
+            FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => {}
         }
     }
     Ok(())
@@ -197,7 +201,12 @@ pub fn hand_over(home: &OwnedFd, uid: u32, gid: u32, mode: u32) -> io::Result<()
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => hand_over(&open(home.as_fd(), name)?, uid, gid, stat.st_mode & 0o7777)?,
             FileType::Symlink => disk::change_link_owner(home.as_fd(), name, uid, gid)?,
-            _ => {
+            FileType::RegularFile
+            | FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => {
                 let file = rustix::fs::openat(home, name, flags, Bits::empty())?;
                 give(&file, uid, gid, stat.st_mode & 0o7777)?;
             }
@@ -232,7 +241,11 @@ fn is_part(part: &OwnedFd, whole: &OwnedFd) -> io::Result<bool> {
                 FileType::RegularFile => {
                     left.st_size == right.st_size && content(part, name)? == content(whole, name)?
                 }
-                _ => false,
+                FileType::Fifo
+                | FileType::Socket
+                | FileType::CharacterDevice
+                | FileType::BlockDevice
+                | FileType::Unknown => false,
             };
         if !same {
             return Ok(false);

@@ -16,6 +16,7 @@ rec {
       packages
       ;
     defaultNixpkgs = nixpkgs;
+    families = import ../modules;
   };
 
   # The arguments of mkFleet to the same.

@@ -4,6 +4,7 @@
   checked,
   defaultNixpkgs,
   evalHost,
+  families,
   packages,
 }:
 {
@@ -110,15 +111,34 @@ let
         wrong = map (problem: problem.option) fieldProblems;
       };
 
-    # The options of all families as one module, made once for all hosts: the module system pays for each module again
-    # with each host.
-    intentModule = {
-      _file = ../modules;
-      config._module.freeformType = types.strangers;
-      options = lib.foldl' lib.recursiveUpdate { } (
-        lib.catAttrs "options" (lib.attrValues (import ../modules { inherit lib types; }))
-      );
-    };
+    # The option families. The module system pays for each module again with each host, so those that only declare options
+    # are one module, made once for all hosts of a base.
+    intentModules = lib.mapAttrs (
+      _: backend:
+      let
+        all = lib.attrValues (families {
+          inherit lib types;
+          inherit (backend) newAccount;
+        });
+        onlyDeclares =
+          family:
+          lib.isAttrs family
+          &&
+            removeAttrs family [
+              "_file"
+              "options"
+            ] == { };
+        sorted = lib.partition onlyDeclares all;
+      in
+      [
+        {
+          _file = ../modules;
+          config._module.freeformType = types.strangers;
+          options = lib.foldl' lib.recursiveUpdate { } (lib.catAttrs "options" sorted.right);
+        }
+      ]
+      ++ sorted.wrong
+    ) fleet.backends;
 
     evaluate = name: evalHost { inherit fleet name; };
 

@@ -19,39 +19,71 @@ let
     "[NF-201] nixpkgs has no packages for ${host.system}, the system of host ${name}\n"
     + "write: hosts.${name}.system = \"x86_64-linux\";";
 
+  backend = fleet.backends.${host.base} or null;
+
+  # A host of a base without a backend has mistakes to be told, too.
+  like =
+    let
+      base = if backend == null then lib.head (lib.attrNames fleet.backends) else host.base;
+    in
+    {
+      inherit (fleet.backends.${base}) class;
+      modules = fleet.intentModules.${base};
+    };
+
   evaluated = lib.evalModules {
-    class = "nixfleetHost";
+    inherit (like) class;
     inherit specialArgs;
-    modules = [ fleet.intentModule ] ++ map roleModule knownRoles ++ host.modules;
+    modules = like.modules ++ map roleModule knownRoles ++ host.modules;
   };
   inherit (evaluated) config options;
 
   knownRoles = lib.filter (role: fleet.config.roles ? ${role}) host.roles;
   roleModule = role: fleet.config.roles.${role};
 
-  # Each family once, for its values and for its mistakes.
-  resolved = lib.mapAttrs (_: types.resolveOption) {
-    inherit (options.nixfleet)
-      packages
-      files
-      directories
-      users
-      groups
-      healthChecks
-      maxFileSize
-      ;
-    inherit (options.nixfleet.systemd) units;
-  };
-  intent = lib.mapAttrs (_: result: result.value) resolved;
+  # Each option of a family once, for its value and for its mistakes. A module may declare more, of types that are not ours:
+  # those throw by themselves.
+  resolve =
+    option:
+    if option.type ? resolve then
+      types.resolveOption option
+    else
+      {
+        inherit (option) value;
+        problems = [ ];
+      };
+  inTree = lib.mapAttrsRecursiveCond (tree: !lib.isOption tree);
+  resolved = inTree (_: resolve) options.nixfleet;
+  intent = lib.mapAttrsRecursiveCond (tree: !(tree ? problems)) (_: result: result.value) resolved;
+
+  # What the backend has no families for.
+  families = lib.attrNames options.nixfleet;
+  lacking = lib.optionals (backend != null) (lib.subtractLists (backend.families families) families);
+  used =
+    family:
+    # A default is no use of it.
+    lib.filter (option: option.highestPrio < (lib.mkOptionDefault null).priority) (
+      lib.collect lib.isOption { ${family} = options.nixfleet.${family}; }
+    );
+  uncompiled =
+    option:
+    types.problem.make {
+      inherit (option) loc;
+      def = lib.head option.definitionsWithLocations;
+      what = "${lib.showOption option.loc} cannot be declared for a host of the base ${builtins.toJSON host.base}";
+      why = "its backend has no option of that name";
+      example = "hosts.${name}.base = \"ubuntu\";";
+    };
 
   own =
-    lib.concatMap (result: result.problems) (lib.attrValues resolved)
+    lib.concatMap (result: result.problems) (lib.collect (tree: tree ? problems) resolved)
+    ++ map uncompiled (lib.concatMap used lacking)
     ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ])
     ++ fleet.moduleArguments specialArgs options;
 
   # What shows only when everything is seen together. Of a placeholder there is nothing to say.
-  together = lib.optionals (fleet.backends ? ${host.base}) (
-    fleet.backends.${host.base}.problems {
+  together = lib.optionals (backend != null) (
+    backend.problems {
       inherit intent options;
       inherit (fleet) inputs;
     }

@@ -12,17 +12,19 @@ let
       evaluated = fleet.evaluate name;
 
       # Evaluated once, whatever the build system.
-      document = fleet.checked [ evaluated ] (
-        fleet.backends.${host.base}.document {
+      closureFor = fleet.checked [ evaluated ] (
+        fleet.backends.${host.base}.toplevelFor {
           inherit host;
-          inherit (evaluated) intent;
+          inherit (evaluated) config intent;
           activator = fleet.activators.${host.system} or (throw (noActivator name host.system));
         }
       );
 
       toplevelFor = lib.mapAttrs (
         buildSystem: builder:
-        told (fleet.backends.${host.base}.closure { inherit document buildSystem builder; })
+        told (closureFor {
+          inherit buildSystem builder;
+        })
       ) fleet.activators;
 
       # What is wrong with a host shows when its derivation is asked for.
@@ -35,9 +37,6 @@ let
         };
     in
     {
-      # The intent as the backend hands it to the builder.
-      intent = document;
-
       # The closure, built on the host's own system. The manifest in it does not depend on what builds it, so
       # `toplevelFor.<system>` builds the same host on another, such as an operator's own.
       toplevel = toplevelFor.${host.system} or (throw (noActivator name host.system));

@@ -1,5 +1,11 @@
 # The intent of a host: what it should have, said without knowing what runs on it. One option family per file.
-{ lib, types }:
+#
+# `newAccount` is what the system of the host gives a new account, see ../backends.
+{
+  lib,
+  types,
+  newAccount,
+}:
 let
   args = { inherit lib types; };
 in
@@ -7,7 +13,7 @@ in
   packages = import ./packages.nix args;
   files = import ./files.nix args;
   directories = import ./directories.nix args;
-  users = import ./users.nix args;
+  users = import ./users.nix (args // { inherit newAccount; });
   groups = import ./groups.nix args;
   healthChecks = import ./health-checks.nix args;
   maxFileSize = import ./max-file-size.nix args;

@@ -1,5 +1,9 @@
 # `nixfleet.users.<name>`: accounts for services and for people.
-{ lib, types }:
+{
+  lib,
+  types,
+  newAccount,
+}:
 let
   inherit (lib) mkOption;
 
@@ -13,7 +17,7 @@ let
     "description"
   ];
 
-  # What a new account has where nothing is stated. An account that exists already is left alone there, which is what
+  # What a new account has where nothing is stated; its home and shell are those of its system. An account that exists already is left alone there, which is what
   # `unstated` is for.
   complete =
     name: stated:
@@ -21,27 +25,19 @@ let
       user = stated // {
         system = if stated.system == null then true else stated.system;
       };
+      usual = newAccount {
+        inherit name;
+        inherit (user) system;
+      };
     in
     user
     // {
       unstated = lib.filter (field: stated.${field} == null) open;
       description = if user.description == null then "" else user.description;
       group = if user.group == null then name else user.group;
-      home =
-        if user.home != null then
-          user.home
-        else if user.system then
-          "/var/lib/${name}"
-        else
-          "/home/${name}";
+      home = if user.home == null then usual.home else user.home;
       createHome = if user.createHome == null then !user.system else user.createHome;
-      shell =
-        if user.shell != null then
-          user.shell
-        else if user.system then
-          "/usr/sbin/nologin"
-        else
-          "/bin/bash";
+      shell = if user.shell == null then usual.shell else user.shell;
     };
 
   openssh = types.record {
@@ -115,14 +111,14 @@ let
         defaultText = lib.literalMD "true for a user that is no system user";
         example = true;
         description = ''
-          Whether the user has to have its home directory. Where it is missing it is created, with what `/etc/skel` has for
-          it; one that belongs to somebody else is refused.
+          Whether the user has to have its home directory. Where it is missing it is created, with what
+          every new home gets; one that belongs to somebody else is refused.
         '';
       };
       shell = mkOption {
         type = types.nullOr types.path;
         default = null;
-        defaultText = lib.literalMD "`/usr/sbin/nologin` for a system user, `/bin/bash` for others";
+        defaultText = lib.literalMD "`nologin` for a system user, `bash` for others";
         example = "/bin/sh";
         description = "The login shell.";
       };

@@ -1,4 +1,4 @@
-# The backend for Ubuntu and Debian: intent → the Intent document → host closure.
+# The backend for Ubuntu and Debian: intent → the Intent document → host closure. ../default.nix says what a backend is.
 { lib, types }:
 let
   accounts = import ./accounts.nix { inherit lib types; };
@@ -81,24 +81,8 @@ let
       inherit (dropIn) text;
     }) unit.dropIns;
   };
-in
-{
-  # Mistakes that only show when everything a host has is seen together.
-  problems =
-    {
-      intent,
-      options,
-      inputs,
-    }:
-    accounts.problems { inherit intent options; }
-    ++ paths.problems {
-      inherit intent options;
-      # The paths alone matter here.
-      added = additions intent;
-    }
-    ++ references.problems { inherit intent options inputs; };
 
-  # The Intent document, the input of `nixfleet-activate build` (activator/src/intent.rs).
+  # The Intent document, the input of `nixfleet-activate build` (contract/src/intent.rs).
   document =
     {
       host,
@@ -121,10 +105,45 @@ in
       users = accounts.users intent;
       directories = lib.mapAttrsToList directoryDocument directories;
       files = lib.mapAttrsToList fileDocument files;
-      units = lib.mapAttrsToList unitDocument intent.units;
+      units = lib.mapAttrsToList unitDocument intent.systemd.units;
       healthChecks = healthChecks host intent.healthChecks;
       inherit (intent) maxFileSize;
     };
+in
+{
+  class = "nixfleetHost";
 
-  closure = import ./closure.nix;
+  families = known: known;
+
+  newAccount = import ./new-account.nix;
+
+  problems =
+    {
+      intent,
+      options,
+      inputs,
+    }:
+    accounts.problems { inherit intent options; }
+    ++ paths.problems {
+      inherit intent options;
+      # The paths alone matter here.
+      added = additions intent;
+    }
+    ++ references.problems { inherit intent options inputs; };
+
+  toplevelFor =
+    {
+      host,
+      intent,
+      activator,
+      ...
+    }:
+    let
+      whole = document { inherit host intent activator; };
+    in
+    { buildSystem, builder }:
+    import ./closure.nix {
+      document = whole;
+      inherit buildSystem builder;
+    };
 }

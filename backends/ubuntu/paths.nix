@@ -87,7 +87,9 @@ let
         // lib.mapAttrs' (
           dropIn: _: lib.nameValuePair "${unitDirectory}${unit}.d/${dropIn}" { inherit unit dropIn; }
         ) value.dropIns;
-      unitFiles = lib.foldl' (all: each: all // each) { } (lib.mapAttrsToList filesOf intent.units);
+      unitFiles = lib.foldl' (all: each: all // each) { } (
+        lib.mapAttrsToList filesOf intent.systemd.units
+      );
 
       # Nearly all links carry the name of their unit, so nothing but a file of the user's own can stand there too.
       declaresBelow = above (attrNames (intent.files // intent.directories)) ? ${dirOf unitDirectory};
@@ -104,7 +106,7 @@ let
             dropIn = null;
           }) (installLinks unit value.text)
         );
-      unitLinks = lib.mapAttrsToList linksOf (lib.filterAttrs couldClash intent.units);
+      unitLinks = lib.mapAttrsToList linksOf (lib.filterAttrs couldClash intent.systemd.units);
 
       # They may be declared as directories too.
       homes = {

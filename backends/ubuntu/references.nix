@@ -97,7 +97,7 @@ in
         ) (attrNames unit.dropIns);
     in
     map (path: lost files path [ ] "the fleet's own source, ${source}" inText) lostInFiles
-    ++ concatMap (name: ofUnit name intent.units.${name}) (attrNames intent.units)
+    ++ concatMap (name: ofUnit name intent.systemd.units.${name}) (attrNames intent.systemd.units)
     ++ concatMap ofCommands [
       "validate"
       "onChange"

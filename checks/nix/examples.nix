@@ -65,7 +65,7 @@ in
       mistakes = nixfleet.report minimalFleet;
       hosts = lib.mapAttrs (_: host: host.addr) minimal.nixfleet.fleet.hosts;
       files = lib.attrNames minimalFleet.intents.web-1.intent.files;
-      unit = minimalFleet.intents.web-1.intent.units."web.service".enabled;
+      unit = minimalFleet.intents.web-1.intent.systemd.units."web.service".enabled;
     };
     expected = {
       mistakes = null;
@@ -80,7 +80,7 @@ in
       blocks = lib.length written;
       mistakes = nixfleet.report readme;
       hosts = lib.mapAttrs (_: host: host.roles) readme.hosts;
-      units = lib.attrNames readme.intents.web-1.intent.units;
+      units = lib.attrNames readme.intents.web-1.intent.systemd.units;
       flake = lib.attrNames (lib.head written).inputs;
     };
     expected = {

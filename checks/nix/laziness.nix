@@ -46,7 +46,7 @@ in
         hosts.web-1.modules = [ { nixfleet.files."/etc/x".text = "x"; } ];
         hosts.web-2.addr = "web-2";
         hosts.web-2.modules = [ (_: throw "the other host was evaluated") ];
-      }).nixfleet.hosts.web-1.intent.host;
+      }).nixfleet.hosts.web-1.toplevel.intent.host;
     expected = "web-1";
   };
 

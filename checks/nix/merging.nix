@@ -189,7 +189,7 @@ in
           };
         };
       in
-      (lib.head (declaredFiles fleet.nixfleet.hosts.web-1.intent)).text;
+      (lib.head (declaredFiles fleet.nixfleet.hosts.web-1.toplevel.intent)).text;
     expected = "web-1 web-1 db-1.example.org 5432";
   };
 }

@@ -41,7 +41,7 @@ let
         addr = "host.example.org";
         inherit modules;
       };
-    }).nixfleet.hosts.host.intent;
+    }).nixfleet.hosts.host.toplevel.intent;
 
   # The files of an Intent document, but those that every host gets.
   declaredFiles = intent: lib.filter (file: !lib.hasInfix "nixfleet-recover" file.path) intent.files;

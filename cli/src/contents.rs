@@ -6,6 +6,7 @@ use std::path::Path;
 use nixfleet_activate::manifest::{Entry, FileEntry, Manifest};
 use nixfleet_activate::plan::{FileView, Plan, Step};
 
+use crate::nix::stored;
 use crate::remote::Wanted;
 
 /// Fills in the new text of every file of which the plan does not have it. A content that is no text, or cannot be
@@ -40,6 +41,6 @@ fn text(entry: &FileEntry, closure: &Path) -> Option<String> {
         return None;
     }
     // Joining an absolute path gives that path.
-    let bytes = std::fs::read(closure.join(&*entry.source)).ok()?;
+    let bytes = stored::read(&closure.join(&*entry.source)).ok()?;
     String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }

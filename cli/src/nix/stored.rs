@@ -1,0 +1,64 @@
+//! Files of closures, as they stand in the store of this machine.
+//!
+//! The repository of a fleet makes its closures. A link in one may lead to any file of the user, and a manifest may name any path:
+//! followed from here, that file would be shown, saved and sent to a host.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// Where closures are.
+pub const STORE: &str = "/nix/store";
+
+/// Reads a file of the store. Links are followed as far as they stay in the store.
+///
+/// # Errors
+/// It cannot be read, is no regular file, or a link leads out of the store.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_below(Path::new(STORE), path)
+}
+
+fn read_below(store: &Path, path: &Path) -> io::Result<Vec<u8>> {
+    let refused = |why: String| Err(io::Error::new(ErrorKind::InvalidInput, why));
+    // `/nix` itself may be a link.
+    let (store, real) = (store.canonicalize()?, path.canonicalize()?);
+    if !real.starts_with(store) {
+        return refused(format!("it leads out of the store, to {}", real.display()));
+    }
+    // Nothing in the store changes between these two.
+    if !fs::symlink_metadata(&real)?.is_file() {
+        return refused("it is no regular file".to_owned());
+    }
+    fs::read(real)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_is_followed_as_far_as_it_stays_in_the_store() {
+        let root = tempfile::tempdir().unwrap();
+        let store = root.path().join("store");
+        fs::create_dir_all(store.join("a")).unwrap();
+        fs::write(store.join("a/file"), "text").unwrap();
+        fs::write(root.path().join("key"), "private").unwrap();
+        fs::create_dir(root.path().join("store-of-another")).unwrap();
+        fs::write(root.path().join("store-of-another/key"), "private").unwrap();
+        for (name, to) in
+            [("in", "a/file"), ("twice", "in"), ("out", "../key"), ("through", "out"), ("a/up", "../..")]
+        {
+            symlink(to, store.join(name)).unwrap();
+        }
+        for good in ["a/file", "in", "twice"] {
+            assert_eq!(read_below(&store, &store.join(good)).unwrap(), b"text", "{good}");
+        }
+        for bad in
+            ["out", "through", "a/up/key", "../key", "../store-of-another/key", "a", "none", "/dev/zero"]
+        {
+            assert!(read_below(&store, &store.join(bad)).is_err(), "{bad}");
+        }
+    }
+}

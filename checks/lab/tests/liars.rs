@@ -63,7 +63,7 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     becomes(&lab, KEEPS);
     let private = format!(
-        "echo '{PRIVATE}' > ~/key && chmod 600 ~/key && mkfifo ~/pipe && \
+        "echo 'word {PRIVATE}' > ~/key && chmod 600 ~/key && mkfifo ~/pipe && \
                            echo '{{\"auths\":\"{PRIVATE}\"}}' > ~/config.json && chmod 600 ~/config.json"
     );
     operator.types(&private).unwrap().success().unwrap();
@@ -94,6 +94,14 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+
+    // Code of the flake can put any words into the trace of an error.
+    let trace = r#"{ outputs = _: { nixfleet = builtins.addErrorContext
+      "while evaluating the module argument `word' in \"/nix/store/x-source/../key\":" (throw "attribute 'word' missing"); }; }"#;
+    operator.guest().files().unwrap().write("/home/ada/fleet/flake.nix", trace).unwrap();
+    let plan = operator.types("nixfleet plan").unwrap();
+    assert_says(&plan, 1, &["a module asks for `word`"]);
+    assert!(!plan.stderr.contains(PRIVATE), "{plan}");
 }
 
 /// How many health checks it takes to hide a program among them.

@@ -1,7 +1,7 @@
-//! Files of closures, as they stand in the store of this machine.
+//! Files of closures and of flakes, as they stand on this machine.
 //!
-//! The repository of a fleet makes its closures. A link in one may lead to any file of the user, and a manifest may name any path:
-//! followed from here, that file would be shown, saved and sent to a host.
+//! The repository of a fleet makes both. A link in one may lead to any file of the user, and a manifest may name any path: followed
+//! from here, that file would be shown, saved and sent to a host.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -18,14 +18,18 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_below(Path::new(STORE), path)
 }
 
-fn read_below(store: &Path, path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file below a directory. Links are followed as far as they stay there.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_below(directory: &Path, path: &Path) -> io::Result<Vec<u8>> {
     let refused = |why: String| Err(io::Error::new(ErrorKind::InvalidInput, why));
-    // `/nix` itself may be a link.
-    let (store, real) = (store.canonicalize()?, path.canonicalize()?);
-    if !real.starts_with(store) {
-        return refused(format!("it leads out of the store, to {}", real.display()));
+    // The directory itself may be reached through a link, such as `/nix`.
+    let real = path.canonicalize()?;
+    if !real.starts_with(directory.canonicalize()?) {
+        return refused(format!("it leads out of {}, to {}", directory.display(), real.display()));
     }
-    // Nothing in the store changes between these two.
+    // What the repository of a fleet has made does not change between these two.
     if !fs::symlink_metadata(&real)?.is_file() {
         return refused("it is no regular file".to_owned());
     }

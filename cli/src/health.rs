@@ -31,9 +31,7 @@ pub fn of_manifest(manifest: &[u8]) -> Result<(Vec<Check>, Duration), Problem> {
 /// The checks of a closure that a host has named. Only what is in the store of this machine is believed, since a check
 /// may run a command here; of a closure that is elsewhere nothing is known.
 pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
-    let name = closure.strip_prefix(stored::STORE)?.strip_prefix('/')?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "+-._?=".contains(c);
-    if name.starts_with('.') || !name.chars().all(plain) {
+    if !stored::is_path(closure) {
         return None;
     }
     let manifest = stored::read(&Path::new(closure).join("manifest.json")).ok()?;

@@ -10,6 +10,13 @@ use std::path::Path;
 /// Where closures are.
 pub const STORE: &str = "/nix/store";
 
+/// Whether a text names a path right in the store, and is nothing else that Nix would fetch or build.
+pub fn is_path(text: &str) -> bool {
+    let name = text.strip_prefix(STORE).and_then(|rest| rest.strip_prefix('/'));
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "+-._?=".contains(c);
+    name.is_some_and(|name| !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain))
+}
+
 /// Reads a file of the store. Links are followed as far as they stay in the store.
 ///
 /// # Errors
@@ -41,6 +48,28 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn only_paths_right_in_the_store_are_such() {
+        assert!(is_path("/nix/store/0cbw-web-1+a_b.c?d=e.drv"));
+        for other in [
+            "",
+            "/nix/store",
+            "/nix/store/",
+            "/nix/store/a/b",
+            "/nix/store/.a",
+            "/nix/store/../etc",
+            "/etc",
+            "a",
+            "path:/home#x",
+            "/nix/store/a\npath:/home#x",
+            "/nix/store/a^out",
+            "/nix/store/a#x",
+            " /nix/store/a",
+        ] {
+            assert!(!is_path(other), "{other}");
+        }
+    }
 
     #[test]
     fn a_link_is_followed_as_far_as_it_stays_in_the_store() {

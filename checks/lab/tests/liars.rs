@@ -95,9 +95,32 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 
+    // What is said to be a derivation may be anything that Nix would fetch, and put where everybody reads it.
+    operator.types("mkdir ~/own && cp ~/key ~/own").unwrap().success().unwrap();
+    let fetches = r#"{ outputs = { nixfleet, nixpkgs, ... }@inputs: let
+      real = (nixfleet.lib.mkFleet { inherit inputs nixpkgs; modules = [ ./fleet.nix ./prebuilt.nix ]; }).nixfleet;
+      hosts = builtins.mapAttrs (_: host: host // { toplevel.drvPath = "path:/home/ada/own#x"; }) real.hosts;
+    in { nixfleet = real // { inherit hosts; whole = real.whole // { inherit hosts; }; }; };"#;
+    operator.resets_fleet().unwrap();
+    operator
+        .edits(
+            "flake.nix",
+            "\n  outputs =\n    { nixfleet, nixpkgs, ... }@inputs:",
+            "\n  made =\n    { nixfleet, nixpkgs, ... }@inputs:",
+        )
+        .unwrap();
+    let flake = operator.guest().files().unwrap().text("/home/ada/fleet/flake.nix").unwrap();
+    let (inputs, _) = flake.split_once("\n  made =").unwrap();
+    let flake = inputs.replacen('{', fetches, 1) + "\n}\n";
+    operator.guest().files().unwrap().write("/home/ada/fleet/flake.nix", flake).unwrap();
+    let plan = operator.types("nixfleet plan --host web-1").unwrap();
+    let fetched = format!("grep -rl --exclude=liars.rs '{PRIVATE}' /nix/store || true");
+    assert_eq!(operator.guest().ask(&fetched).unwrap(), "", "{plan}");
+    assert_says(&plan, 1, &["NF-201", "path:/home/ada/own#x"]);
+
     // Code of the flake can put any words into the trace of an error.
     let trace = r#"{ outputs = _: { nixfleet = builtins.addErrorContext
-      "while evaluating the module argument `word' in \"/nix/store/x-source/../key\":" (throw "attribute 'word' missing"); }; }"#;
+      "while evaluating the module argument `word' in \"/nix/store/x-source/../key\":" ({ }).word; }; }"#;
     operator.guest().files().unwrap().write("/home/ada/fleet/flake.nix", trace).unwrap();
     let plan = operator.types("nixfleet plan").unwrap();
     assert_says(&plan, 1, &["a module asks for `word`"]);
@@ -479,4 +502,63 @@ fn nothing_of_the_operator_is_lent_or_left_open() {
         assert!(!run.stdout.contains(lent), "`{lent}`: {run}");
     }
     assert_eq!(web.sh("ls -d /tmp/ssh-*; ss -Hltn sport = :7777").unwrap().stdout, "");
+}
+
+/// A line of ours, a link and a title for the terminal, characters that turn others around, that break lines for some, that cannot
+/// be seen.
+const HOSTILE: &str = "w\r2 hosts: 2 ok\u{1b}]8;;http://evil\u{1b}\\x\u{1b}]8;;\u{7}\u{9b}2J\u{202e}\u{2066}\u{2028}\u{e0041}\u{200b}\n2 hosts: 2 ok";
+
+#[test]
+fn no_text_of_a_host_forges_a_line_wherever_it_is_told() {
+    let lab = lone("web-1");
+    let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    let says = "notifications.all = { kind = \"command\"; command = [ \"/usr/bin/tee\" \"-a\" \"/home/ada/told\" ]; \
+                on = [ \"start\" \"success\" \"failure\" \"pause\" ]; };\n  defaults.ssh.user = \"deploy\";";
+    operator.edits("fleet.nix", "defaults.ssh.user = \"deploy\";", says).unwrap();
+    operator.edits("roles/web.nix", "message = \"hello\"", "message = \"hello again\"").unwrap();
+    let generation = json!({ "number": 1, "closure": format!("/nix/store/{HOSTILE}") });
+    let report = json!({
+        "schema": 1, "host": HOSTILE, "outcome": "failed", "before": generation, "after": generation, "stepsDone": 1,
+        "kept": [HOSTILE], "notes": [HOSTILE], "recovered": HOSTILE, "durationMs": 5,
+        "problem": { "code": "NF-406", "what": HOSTILE, "where": HOSTILE, "why": HOSTILE, "help": HOSTILE },
+        "healthChecks": [{ "name": HOSTILE, "kind": HOSTILE, "from": "host", "passed": false, "attempts": 1, "durationMs": 5,
+                           "detail": HOSTILE, "onFailure": "stop" }],
+    });
+    web.files().unwrap().write("/tmp/report", format!("{report}\n")).unwrap();
+    becomes(
+        &lab,
+        "#!/bin/sh\ncase $4:$5 in -c:*--serve*apply*) /opt/sudo -n -- \"$7\" --serve --write; cat /tmp/report; \
+         printf '\\033]0;owned\\007\\n' >&2; exit 1 ;; esac\nexec /opt/sudo \"$@\"\n",
+    );
+    let on_a_terminal = |line: &str| format!("script -qec '{line}' /dev/null");
+    let apply = "nixfleet apply --yes --host web-1";
+    let (resume, show) = ("nixfleet apply --yes --resume", "nixfleet history show last");
+    let shown = [
+        apply.to_owned(),
+        on_a_terminal(apply),
+        on_a_terminal(&format!("{apply} -v")),
+        on_a_terminal(&format!("{apply} --json")),
+        on_a_terminal(&format!("{apply} --events")),
+        on_a_terminal(&format!("{resume}")),
+        show.to_owned(),
+        on_a_terminal(show),
+        on_a_terminal(&format!("{show} --json")),
+        on_a_terminal("nixfleet history"),
+        on_a_terminal("nixfleet history --host web-1 -v"),
+        "cat ~/told".to_owned(),
+    ];
+    let mut silent = Vec::new();
+    for line in shown {
+        let finished = operator.types(&line).unwrap();
+        let said = format!("{}{}", finished.stdout, finished.stderr);
+        if !said.contains("2 hosts: 2 ok") {
+            silent.push(line.clone());
+        }
+        let hidden = ['\u{7}', '\u{9b}', '\u{202e}', '\u{2066}', '\u{2028}', '\u{e0041}', '\u{200b}'];
+        assert!(!said.contains(hidden) && !said.contains("\u{1b}]"), "{line}: {said:?}");
+        let forged = said.split(['\n', '\r']).find(|line| line.starts_with("2 hosts: 2 ok"));
+        assert_eq!(forged, None, "{line}: {finished}");
+    }
+    assert!(silent.len() < 2, "nobody is told of it: {silent:#?}");
 }

@@ -8,6 +8,7 @@ use nixfleet_contract::plan::{FileView, Plan};
 use nixfleet_contract::step::paths::WriteFile;
 use nixfleet_contract::step::{PathStep, Step};
 
+use crate::nix::stored;
 use crate::remote::Wanted;
 
 /// Fills in the new text of every file of which the plan does not have it. A content that is no text, or cannot be
@@ -42,6 +43,6 @@ fn text(entry: &FileEntry, closure: &Path) -> Option<String> {
         return None;
     }
     // Joining an absolute path gives that path.
-    let bytes = std::fs::read(closure.join(&*entry.source)).ok()?;
+    let bytes = stored::read(&closure.join(&*entry.source)).ok()?;
     String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }

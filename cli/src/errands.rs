@@ -27,24 +27,18 @@ impl Errands {
         let told = notifications
             .iter()
             .map(|(name, notification)| format!("notification {name}: {}", told(notification)));
-        let tried = checks.filter(|(_, check)| check.from == Side::Operator).filter_map(|(host, check)| {
-            let what = match &check.probe {
-                Probe::Http(http) => {
-                    let headers: Vec<&str> = http.request_headers.keys().map(String::as_str).collect();
-                    let with = if headers.is_empty() {
-                        String::new()
-                    } else {
-                        format!(", with {}", headers.join(", "))
-                    };
-                    format!("asks {} {}{with}", http.method.as_str(), http.url)
-                }
-                Probe::Tcp { host, port } => format!("connects to {host}, port {port}"),
-                // They are tried on hosts alone.
-                Probe::Unit { .. } | Probe::Command { .. } => return None,
-            };
-            Some(format!("health check {} of {host}: {what}", check.name))
-        });
+        let tried = checks.filter_map(|(host, check)| tried(host, check));
         Self(told.chain(tried).collect())
+    }
+
+    /// Whether a health check of a host is among them, or is not tried from here.
+    pub fn have(&self, host: &str, check: &Check) -> bool {
+        tried(host, check).is_none_or(|errand| self.0.contains(&errand))
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<String> {
+        self.0.iter().cloned().collect()
     }
 
     /// What is new since a change of this flake's hosts was begun here last.
@@ -75,7 +69,11 @@ impl Errands {
         write().map_err(|error| unusable(&folder, &error))
     }
 
-    fn known(state: &StateDir, flake: &str) -> Result<Self, Problem> {
+    /// Those that were shown when a change of this flake's hosts was begun here.
+    ///
+    /// # Errors
+    /// What is known cannot be read.
+    pub fn known(state: &StateDir, flake: &str) -> Result<Self, Problem> {
         let path = state.path(FOLDER).join(file_of(flake));
         match std::fs::read(&path) {
             // What cannot be read any more is shown once more.
@@ -84,6 +82,26 @@ impl Errands {
             Err(error) => Err(unusable(&path, &error)),
         }
     }
+}
+
+/// What a health check has this machine do for a host, if it is tried from here.
+fn tried(host: &str, check: &Check) -> Option<String> {
+    if check.from == Side::Host {
+        return None;
+    }
+    let what = match &check.probe {
+        Probe::Http(http) => {
+            let headers: Vec<&str> = http.request_headers.keys().map(String::as_str).collect();
+            let with =
+                if headers.is_empty() { String::new() } else { format!(", with {}", headers.join(", ")) };
+            format!("asks {} {}{with}", http.method.as_str(), http.url)
+        }
+        Probe::Tcp { host, port } => format!("connects to {host}, port {port}"),
+        Probe::Command { command } => format!("runs {}", command_line(command)),
+        // Evaluation refuses it, but a closure may be made by other code.
+        Probe::Unit { unit, .. } => format!("looks at {unit} of this machine"),
+    };
+    Some(format!("health check {} of {host}: {what}", check.name))
 }
 
 /// How somebody is told.
@@ -140,6 +158,7 @@ mod tests {
         let checks = [
             ("web-1", check(&json!({ "kind": "tcp", "host": "10.0.0.1", "port": 22 }), "operator")),
             ("web-1", check(&json!({ "kind": "tcp", "host": "10.0.0.2", "port": 23 }), "host")),
+            ("web-2", check(&json!({ "kind": "command", "command": ["/bin/curl", "a"] }), "operator")),
         ];
         let of = |notifications: &BTreeMap<String, Notification>| {
             Errands::of(notifications, checks.iter().map(|(host, check)| (*host, check)))
@@ -148,14 +167,18 @@ mod tests {
         expect_test::expect![[r#"
             [
                 "health check door of web-1: connects to 10.0.0.1, port 22",
+                "health check door of web-2: runs /bin/curl a",
                 "notification chat: sends messages to what the file ~/.chat holds, and with it what the variable TOKEN holds",
                 "notification log: runs /bin/log \"a b\"",
             ]
         "#]]
         .assert_debug_eq(&errands.new_here(&state, "a").unwrap());
+        let known = |(host, check): &(&str, Check)| Errands::known(&state, "a").unwrap().have(host, check);
+        assert_eq!(checks.each_ref().map(known), [false, true, false]);
         errands.remember(&state, "a").unwrap();
+        assert_eq!(checks.each_ref().map(known), [true; 3]);
         assert!(errands.new_here(&state, "a").unwrap().is_empty());
-        assert_eq!(errands.new_here(&state, "b").unwrap().len(), 3, "another flake");
+        assert_eq!(errands.new_here(&state, "b").unwrap().len(), 4, "another flake");
         // Only what changes is shown again.
         let other = notification(&json!({ "kind": "command", "command": ["/bin/rm", "-r", "x"] }));
         notifications.insert("log".to_owned(), other);

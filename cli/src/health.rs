@@ -10,12 +10,10 @@ use nixfleet_activate::health::{Call, Vantage, run};
 use nixfleet_contract::health::{Check, CheckResult, Probe, Side};
 use nixfleet_contract::problem::Problem;
 
+use crate::nix::stored;
 use crate::ssh::Session;
 
 pub use reach::obstacles;
-
-/// Where closures are. What a host names beside it is not looked at.
-const STORE: &str = "/nix/store";
 
 /// Why checks of a generation are not tried from here.
 pub const UNKNOWN: &str =
@@ -34,12 +32,10 @@ pub fn of_manifest(manifest: &[u8]) -> Result<(Vec<Check>, Duration), Problem> {
 /// The checks of a closure that a host has named. Only what is in the store of this machine is believed, since a check
 /// may run a command here; of a closure that is elsewhere nothing is known.
 pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
-    let name = closure.strip_prefix(STORE)?.strip_prefix('/')?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "+-._?=".contains(c);
-    if name.starts_with('.') || !name.chars().all(plain) {
+    if !stored::is_path(closure) {
         return None;
     }
-    let manifest = std::fs::read(Path::new(STORE).join(name).join("manifest.json")).ok()?;
+    let manifest = stored::read(&Path::new(closure).join("manifest.json")).ok()?;
     of_manifest(&manifest).ok().map(|(here, _)| here)
 }
 

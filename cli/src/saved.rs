@@ -12,7 +12,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::command::{HostPlan, Planned, Way};
-use crate::nix::Closure;
+use crate::nix::{Closure, stored};
 use crate::plan_text::PlanText;
 use crate::rollout::{Origin, Outline};
 
@@ -133,6 +133,9 @@ impl SavedPlan {
         let saved: Self = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
         if saved.schema != SCHEMA {
             return Err(failed(format!("it has schema {}, this nixfleet reads {SCHEMA}", saved.schema)));
+        }
+        if let Some(host) = saved.hosts.iter().find(|host| !stored::is_path(&host.closure)) {
+            return Err(failed(format!("the closure of {} is no path of the store", host.host.name)));
         }
         match saved.hosts.iter().find(|host| !Path::new(&host.closure).exists()) {
             Some(gone) => {

@@ -76,3 +76,50 @@ fn a_jump_host_that_bears_few_logins_at_once_is_no_obstacle_to_many_hosts() {
     assert!(log.contains("drop connection"), "{log}");
     assert!(!log.contains("activating penalty"), "{log}");
 }
+
+/// Hangs up on the first connection. From then on it lets in whoever may, and says what the jump host would.
+const EVIL: &str = r#"
+use IO::Socket::INET;
+my $server = IO::Socket::INET->new(LocalPort => 2201, Listen => 99, ReuseAddr => 1) or die;
+$SIG{CHLD} = 'IGNORE';
+open(F, '>', '/run/evil');
+$server->accept;
+while (my $client = $server->accept) {
+  fork and next;
+  open(STDIN, '<&', $client); open(STDOUT, '>&', $client);
+  exec('/usr/sbin/sshd', '-i', '-o', "ForceCommand=echo 'deploy\@web-1: Permission denied (publickey).' >&2; exit 255");
+}
+"#;
+
+#[test]
+fn a_host_shuts_the_jump_host_for_no_other() {
+    let lab = Lab::boot(&Plan::of_test()).unwrap();
+    let (gate, evil, operator) =
+        (lab.guest("web-1").unwrap(), lab.guest("db-1").unwrap(), lab.operator().unwrap());
+    let config = "Host inner-*\n  HostName web-2\n  HostKeyAlias web-2\n  ProxyJump deploy@web-1\n\
+                  Host evil\n  HostName db-1\n  HostKeyAlias db-1\n  ProxyJump deploy@web-1\n";
+    operator.guest().files().unwrap().write("/home/ada/.ssh/config", config).unwrap();
+    let inner = |number| format!("  hosts.inner-{number}.addr = \"inner-{number}\";\n");
+    let hosts: String = (1..=3 * MANY).map(inner).collect::<Vec<_>>().concat();
+    let hosts = format!("{hosts}  hosts.evil = {{ addr = \"evil\"; ssh.port = 2201; }};\n  hosts.web-1 = {{");
+    operator.edits("fleet.nix", "  hosts.web-1 = {", &hosts).unwrap();
+    let bears = "echo 'MaxStartups 3:100:3' > /etc/ssh/sshd_config.d/00-few.conf && systemctl reload ssh";
+    gate.ask(bears).unwrap();
+    evil.files().unwrap().write("/opt/evil.pl", EVIL).unwrap();
+    evil.ask("systemd-run --quiet --collect --unit=evil perl /opt/evil.pl").unwrap();
+    let limit = std::time::Duration::from_secs(30);
+    nixfleet_lab::command::wait_until("evil waits", limit, || Ok(evil.sh("test -e /run/evil")?.ok()))
+        .unwrap();
+
+    let (finished, document) =
+        operator.types_for_json("nixfleet run --json --on 'inner-* or evil' -- hostname").unwrap();
+    let mut expected: std::collections::BTreeMap<String, String> =
+        (1..=3 * MANY).map(|number| (format!("inner-{number}"), "ok".to_owned())).collect();
+    let all = document["hosts"].as_array().unwrap();
+    let evils = &all.iter().find(|host| host["host"] == "evil").unwrap()["problem"];
+    assert!(evils.to_string().contains("deploy@web-1: Permission denied"), "it came to nothing: {evils:#}");
+    expected.insert("evil".to_owned(), "unreachable".to_owned());
+    assert_eq!(outcomes(&document), expected, "{finished}");
+    let log = gate.ask("journalctl --sync; journalctl --unit ssh.service --output cat").unwrap();
+    assert!(log.contains("drop connection"), "nobody was sent away: {log}");
+}

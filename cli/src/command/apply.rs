@@ -5,7 +5,7 @@ use nixfleet_contract::report::Outcome;
 use super::change::{Manner, Rollout};
 use super::host_plan::HostPlan;
 use super::memory::Memory;
-use super::planning::Asking;
+use super::planning::{Asking, Trying};
 use super::{Context, change, confirm, plan, planning, resume, targets};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::document::HostResult;
@@ -44,7 +44,7 @@ type Refused = (Vec<HostResult>, Exit);
 /// What to apply, or why nothing is applied at all.
 async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Rollout, Refused>> {
     let parallel = args.targets.at_once();
-    let asking = Asking { force: &args.force, planning: args.planning, parallel, health_checks: true };
+    let (force, planning) = (&args.force, args.planning);
     let (id, question) = (context.id.clone(), "Apply to");
     let Some(file) = &args.plan else {
         let selected =
@@ -52,6 +52,7 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
         let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
         let sessions = targets::sessions(hosts, &args.targets)?;
+        let asking = Asking { force, planning, parallel, trying: Some(Trying::of(args.yes, &origin.flake)) };
         return Ok(match planning::prepare(&nix, sessions, asking, context).await? {
             Ok((closures, plans)) => {
                 let memory = Memory::New { closures };
@@ -63,6 +64,8 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
     let saved = SavedPlan::read(file)?;
     context.events.say(saved.origin.known());
     let (sessions, closures) = (targets::sessions(saved.hosts(), &args.targets)?, saved.closures());
+    let asking =
+        Asking { force, planning, parallel, trying: Some(Trying::of(args.yes, &saved.origin.flake)) };
     let plans = planning::ask(sessions, Supply::of(closures.clone()), asking, context).await?;
     let exact = |plan: &HostPlan| plan.plan().is_some_and(|now| saved.objection(plan.name(), now).is_none());
     if plans.iter().all(exact) {

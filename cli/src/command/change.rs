@@ -63,9 +63,7 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
     let totals = plan::show(&rollout.plans, context)?;
     let count = rollout.plans.iter().filter(|plan| plan.is_to_change()).count();
     let errands = plan::errands(&rollout.origin, &rollout.plans);
-    let does_something = count > 0 || rollout.memory.goes_on();
-    let new_errands =
-        if does_something { plan::show_errands(&errands, &rollout.origin, context) } else { Vec::new() };
+    let new_errands = plan::show_errands(&errands, &rollout.origin, context);
     if count > 0 {
         plan::show_waves(&rollout.outline, &rollout.plans, &rollout.left_out, context);
     }
@@ -79,16 +77,18 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
             return Ok(Exit::Refused);
         }
     }
-    if !does_something {
-        let results = plan::results(&rollout.plans, &rollout.left_out);
-        let exit = context.exit(&results);
-        return context.refuse(results, exit);
-    }
-    // That it cannot be remembered means that it is shown again.
-    if let Ok(state) = StateDir::find()
+    let is_done = count == 0 && !rollout.memory.goes_on();
+    // What nobody was asked about has not been agreed to. That it cannot be remembered means that it is shown again.
+    if (!is_done || manner.yes)
+        && let Ok(state) = StateDir::find()
         && let Err(problem) = errands.remember(&state, &rollout.origin.flake)
     {
         context.warn(None, &problem.to_string());
+    }
+    if is_done {
+        let results = plan::results(&rollout.plans, &rollout.left_out);
+        let exit = context.exit(&results);
+        return context.refuse(results, exit);
     }
     context.interrupt.hosts_are_changing();
     let (results, mut view, lasts) = rollout.carry_out(manner, context).await?;

@@ -1,19 +1,22 @@
 //! `nixfleet check`.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use nixfleet_contract::health::check::CheckName;
-use nixfleet_contract::health::{CheckResult, Verdict};
+use nixfleet_contract::health::{Check, CheckResult, Probe, Verdict};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
 use super::{Context, targets};
 use crate::args::CheckArgs;
 use crate::document::HostResult;
+use crate::errands::Errands;
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::ssh::Session;
+use crate::state::StateDir;
 use crate::{health, remote, render};
 
 /// Tries the health checks of the generation in force on each host, and those that are tried from here.
@@ -21,16 +24,19 @@ use crate::{health, remote, render};
 /// # Errors
 /// The command came to no host.
 pub async fn execute(args: &CheckArgs, context: &Context) -> anyhow::Result<Exit> {
-    let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
+    let targets::Selected { origin, hosts, .. } =
+        targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+    let known = StateDir::find().and_then(|state| Errands::known(&state, &origin.flake));
+    let known = Arc::new(known.unwrap_or_default());
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     let sessions = targets::sessions(hosts, &args.targets)?;
     let found = each(sessions, args.targets.at_once(), &context.interrupt, |session| {
-        let events = context.events.clone();
+        let (known, events) = (Arc::clone(&known), context.events.clone());
         async move {
             let name = &session.host().name;
             events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Checking });
             let began = Instant::now();
-            let result = match one(&session).await {
+            let result = match one(&session, &known).await {
                 Ok(found) => HostResult::checked(name, found, Outcome::Ok),
                 Err(problem) => HostResult::failed(name, problem),
             };
@@ -47,7 +53,7 @@ pub async fn execute(args: &CheckArgs, context: &Context) -> anyhow::Result<Exit
     context.finish(results, None)
 }
 
-async fn one(session: &Session) -> Result<Vec<CheckResult>, Problem> {
+async fn one(session: &Session, known: &Errands) -> Result<Vec<CheckResult>, Problem> {
     let checked = remote::health(session).await?;
     let mut found = checked.results;
     if checked.elsewhere.is_empty() {
@@ -55,8 +61,28 @@ async fn one(session: &Session) -> Result<Vec<CheckResult>, Problem> {
     }
     let checks = health::of_closure(&checked.generation.closure)
         .ok_or_else(|| unknown(session, &checked.elsewhere))?;
+    if let Some(problem) = unseen(&session.host().name, &checks, known) {
+        return Err(problem);
+    }
     found.extend(health::attempt(session, &checks).await);
     Ok(found)
+}
+
+/// Why checks are not tried that run a program here of which nobody has been told: the host says which closure is in force, and
+/// may name any that is in the store of this machine.
+fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
+    let runs = |check: &&Check| matches!(check.probe, Probe::Command { .. });
+    let new = checks.iter().filter(runs).filter(|check| !known.have(host, check));
+    let names: Vec<&str> = new.map(|check| &*check.name).collect();
+    (!names.is_empty()).then(|| {
+        let names = names.join(", ");
+        Problem::new(Code::HealthCheck, format!("health checks that run a program here are new on this machine: {names}"))
+            .at(host)
+            .because("nothing of this flake was applied from here since they are what they are")
+            .help(format!(
+                "see what they run: nixfleet plan --host {host}; where that is right: nixfleet apply --yes --host {host}"
+            ))
+    })
 }
 
 /// That these checks cannot be tried from here.

@@ -29,7 +29,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
     let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
     let (sessions, parallel) = (targets::sessions(hosts, &args.targets)?, args.targets.at_once());
-    let asking = Asking { force: &args.force, planning: args.planning, parallel, health_checks: false };
+    let asking = Asking { force: &args.force, planning: args.planning, parallel, trying: None };
     let plans = match planning::prepare(&nix, sessions, asking, context).await? {
         Ok((_, plans)) => plans,
         Err(results) => return context.refuse(results, Exit::Refused),
@@ -96,9 +96,11 @@ pub fn show_errands(errands: &Errands, origin: &Origin, context: &Context) -> Ve
             context.show(&render::errands(&new));
             new
         }
+        // All of it may be new.
         Err(problem) => {
             context.warn(None, &format!("what is new on this machine is not known: {problem}"));
-            Vec::new()
+            context.show(&render::errands(&errands.all()));
+            errands.all()
         }
     }
 }

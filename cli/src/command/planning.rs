@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::force::Force;
+use nixfleet_contract::health::Check;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
@@ -16,13 +17,15 @@ use super::host_plan::{HostPlan, Planned, Way};
 use crate::args::{ForceArgs, PlanningArgs};
 use crate::contents;
 use crate::document::HostResult;
-use crate::event::{Happening, Phase, Stage};
+use crate::errands::Errands;
+use crate::event::{Happening, Level, Phase, Stage};
 use crate::health;
 use crate::nix::{Closure, Inlet, Nix, Supply, supply};
 use crate::orchestrate::each;
 use crate::plan_text::PlanText;
 use crate::remote::{self, Activators, PlanTerms, Wanted};
 use crate::ssh::Session;
+use crate::state::StateDir;
 
 /// How many rounds of hosts are connected while the build runs.
 const WARM: usize = 4;
@@ -105,7 +108,34 @@ pub struct Asking<'a> {
     /// How many at once.
     pub parallel: NonZeroUsize,
     /// Whether those on which nothing is to change try their health checks.
-    pub health_checks: bool,
+    pub trying: Option<Trying<'a>>,
+}
+
+/// Which health checks are tried from here before anybody was asked.
+#[derive(Clone, Copy)]
+pub enum Trying<'a> {
+    /// All: nobody will be asked.
+    All,
+    /// Those of which it was shown before that hosts of this flake have this machine try them.
+    Known(&'a str),
+}
+
+impl<'a> Trying<'a> {
+    /// `yes`: nobody will be asked.
+    pub const fn of(yes: bool, flake: &'a str) -> Self {
+        if yes { Self::All } else { Self::Known(flake) }
+    }
+
+    /// The errands among which they have to be; nothing where all are tried.
+    fn known(self) -> Option<Errands> {
+        match self {
+            Self::All => None,
+            Self::Known(flake) => {
+                let known = StateDir::find().and_then(|state| Errands::known(&state, flake));
+                Some(known.unwrap_or_default())
+            }
+        }
+    }
 }
 
 /// Asks every host for its plan, as soon as its closure is there.
@@ -119,17 +149,29 @@ pub async fn ask(
     context: &Context,
 ) -> anyhow::Result<Vec<HostPlan>> {
     let activators = Arc::new(Activators::default());
+    let known = Arc::new(asking.trying.and_then(Trying::known));
     let planned = each(sessions.clone(), asking.parallel, &context.interrupt, |session| {
-        let (activators, events) = (Arc::clone(&activators), context.events.clone());
+        let (activators, known, events) =
+            (Arc::clone(&activators), Arc::clone(&known), context.events.clone());
         let (force, planning) = (asking.force.force.clone(), asking.planning);
-        let health_checks = asking.health_checks;
+        let is_tried = asking.trying.is_some();
         let mut supply = supply.clone();
         async move {
             let name = &session.host().name;
             let Some(closure) = supply.closure(name).await else { return Err(not_built(name)) };
             events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
-            let checking = || events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Checking });
-            let trying = health_checks.then_some(checking);
+            let from_here = |checks: Vec<Check>| {
+                let (tried, left): (Vec<_>, Vec<_>) =
+                    checks.into_iter().partition(|check| known.iter().all(|known| known.have(name, check)));
+                if !left.is_empty() {
+                    events.say(not_tried(name, &left));
+                }
+                if !tried.is_empty() {
+                    events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Checking });
+                }
+                tried
+            };
+            let trying = is_tried.then_some(from_here);
             let planned = one(&session, closure, (&force, planning), &activators, trying).await;
             events.say(said(name, &planned));
             planned
@@ -137,6 +179,16 @@ pub async fn ask(
     });
     let planned = planned.await?;
     Ok(sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned }).collect())
+}
+
+/// That health checks are not tried which a fleet has this machine try for the first time.
+fn not_tried(host: &str, checks: &[Check]) -> Happening {
+    let names = checks.iter().map(|check| &*check.name).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "health checks from here that are new on this machine were not tried: {names}; `nixfleet plan --host {host}` shows what \
+         they do, `nixfleet apply --yes --host {host}` tries them"
+    );
+    Happening::Log { level: Level::Warning, host: Some(host.to_owned()), text }
 }
 
 fn not_built(host: &str) -> Problem {
@@ -169,22 +221,21 @@ pub fn text_of(plan: Plan) -> Result<PlanText, Problem> {
         .map_err(|error| Problem::new(Code::BadAnswer, "the plan cannot be kept").at(host).because(error))
 }
 
-/// `checking`: what is called when health checks are tried from here, if those of a host without changes are tried.
+/// `from_here`: those of the health checks that are tried from here, if those of a host without changes are tried.
 async fn one(
     session: &Session,
     closure: Closure,
     (force, planning): (&[Force], PlanningArgs),
     activators: &Activators,
-    checking: Option<impl Fn()>,
+    from_here: Option<impl Fn(Vec<Check>) -> Vec<Check>>,
 ) -> Result<Planned, Problem> {
     let wanted = Wanted::read(closure)?;
     let (checks, there) = health::of_manifest(&wanted.manifest)?;
-    let trying = checking.is_some().then_some(there);
+    let trying = from_here.is_some().then_some(there);
     let mut plan = remote::plan(session, &wanted, PlanTerms { force, planning, trying }, activators).await?;
     let mut found = plan.health_checks.take();
-    if let (Some(found), Some(checking), false) = (&mut found, checking, checks.is_empty()) {
-        checking();
-        found.extend(health::attempt(session, &checks).await);
+    if let (Some(found), Some(from_here)) = (&mut found, from_here) {
+        found.extend(health::attempt(session, &from_here(checks.clone())).await);
     }
     // A plan that changes nothing tries none of them behind it.
     if !plan.steps.is_empty() && !force.contains(&Force::HealthChecks) {

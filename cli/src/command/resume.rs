@@ -13,7 +13,7 @@ use super::carry_out::Changed;
 use super::change::{Manner, Rollout};
 use super::host_plan::HostPlan;
 use super::memory::Memory;
-use super::planning::Asking;
+use super::planning::{Asking, Trying};
 use super::{Context, change, found, planning, targets};
 use crate::args::{ApplyArgs, Resumed};
 use crate::event::{End, HostEnd};
@@ -51,7 +51,8 @@ pub async fn execute(
         .into_iter()
         .partition(|session| !done.contains_key(&session.host().name));
     let parallel = args.targets.at_once();
-    let asking = Asking { force: &args.force, planning: args.planning, parallel, health_checks: true };
+    let trying = Some(Trying::of(manner.yes, &head.origin.flake));
+    let asking = Asking { force: &args.force, planning: args.planning, parallel, trying };
     let mut plans = planning::ask(open, Supply::of(closures.clone()), asking, context).await?;
     for plan in &mut plans {
         if let Some(problem) = moved_on(plan, &head, &changed) {

@@ -7,7 +7,7 @@ use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 
-use super::{Inlet, Nix, failure, no_result};
+use super::{Inlet, Nix, failure, no_result, stored};
 
 /// How many closures are built in one call of Nix, whose time grows with the square of their number: on one busy machine with
 /// 2.26 a closure took 220 ms among a thousand and 35 to 55 among a hundred. What they share is built by the first call that
@@ -99,7 +99,7 @@ impl Closure {
     /// The closure is gone, or is none of ours.
     pub fn manifest(&self) -> Result<Vec<u8>, Problem> {
         let path = PathBuf::from(&self.path).join("manifest.json");
-        std::fs::read(&path).map_err(|error| self.unreadable(&path, &error))
+        stored::read(&path).map_err(|error| self.unreadable(&path, &error))
     }
 
     /// The activator that the host runs: its path, equal here and there.

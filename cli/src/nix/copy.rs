@@ -119,3 +119,37 @@ impl<W: Write> Write for Counted<W> {
         self.out.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire;
+    use super::*;
+
+    /// What a host says decides which paths of its closure are sent, and never names another one.
+    #[test]
+    fn a_host_gets_nothing_but_its_closure_whatever_it_claims_to_have() {
+        let store = tempfile::tempdir().unwrap();
+        let place = |name: &str| store.path().join(name).display().to_string();
+        let [mine, other] = [place("mine"), place("else")];
+        std::fs::write(&mine, "of this host").unwrap();
+        std::fs::write(&other, "of another host").unwrap();
+        let mut archived = Vec::new();
+        archive::write(Path::new(&mine), &mut archived).unwrap();
+        let path = StorePath { path: mine.clone(), nar_size: archived.len() as u64, ..StorePath::default() };
+        let freight = Freight { paths: vec![Arc::new(path)], substitute: false };
+        let mut said = Vec::new();
+        for number in [0x5452_eecb, 0x207] {
+            wire::number(&mut said, number).unwrap();
+        }
+        wire::strings(&mut said, [&other].into_iter()).unwrap();
+        wire::number(&mut said, 1).unwrap();
+        for valid in [&other, &mine] {
+            let (mut answers, mut sent) = (said.clone(), Vec::new());
+            wire::strings(&mut answers, [valid].into_iter()).unwrap();
+            let copied = copy(&freight, &mut answers.as_slice(), &mut sent);
+            assert_eq!(copied.is_ok(), *valid == mine);
+            let has = |text: &str| sent.windows(text.len()).any(|window| window == text.as_bytes());
+            assert!(has("of this host") && !has("of another host") && !has(&other));
+        }
+    }
+}

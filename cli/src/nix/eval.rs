@@ -9,7 +9,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Nix, no_result, trace};
+use super::{Nix, no_result, stored, trace};
 
 impl Nix {
     /// The inventory. Touches no package, so it is cheap.
@@ -31,7 +31,7 @@ impl Nix {
         let (fleet, derived) = match self.evaluate("nixfleet.whole", Some(&fleet_and_derivations())).await {
             Ok(json) => {
                 let Both { fleet, derivations } = serde_json::from_slice(&json).map_err(unreadable)?;
-                (read_fleet(fleet.get().as_bytes())?, Ok(derivations))
+                (read_fleet(fleet.get().as_bytes())?, only_derivations(derivations))
             }
             // The inventory may be sound, and is told of first.
             Err(problem) => (self.fleet().await?, Err(problem)),
@@ -54,7 +54,7 @@ impl Nix {
         for part in parts(&unknown) {
             let json = self.evaluate("nixfleet.hosts", Some(&derivations_of(part))).await?;
             let some: BTreeMap<String, String> = serde_json::from_slice(&json).map_err(unreadable)?;
-            derivations.extend(some);
+            derivations.extend(only_derivations(some)?);
         }
         Ok(derivations)
     }
@@ -72,6 +72,18 @@ impl Nix {
             return Ok(output.stdout);
         }
         Err(trace::distil(&stderr, &self.flake))
+    }
+}
+
+/// What the flake says is built may be any text, and Nix would fetch it: a directory of the user into the store, say.
+fn only_derivations(derivations: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
+    match derivations.iter().find(|(_, path)| !path.strip_suffix(".drv").is_some_and(stored::is_path)) {
+        None => Ok(derivations),
+        Some((host, path)) => {
+            Err(Problem::new(Code::Evaluation, "what the flake gives as a closure is no derivation")
+                .at(format!("nixfleet.hosts.{host}"))
+                .because(path))
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod failure;
 mod roots;
 mod serve;
 mod stock;
+pub mod stored;
 mod supply;
 mod trace;
 mod wire;

@@ -14,7 +14,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::terms::force_flags;
 use super::typed;
 use crate::args::PlanningArgs;
-use crate::nix::Closure;
+use crate::nix::{Closure, stored};
 use crate::ssh::Session;
 
 /// What a host should become.
@@ -48,7 +48,7 @@ impl Activators {
         if let Some(bytes) = known.get(path) {
             return Ok(Arc::clone(bytes));
         }
-        let bytes: Arc<[u8]> = std::fs::read(path)
+        let bytes: Arc<[u8]> = stored::read(path)
             .map_err(|error| {
                 Problem::new(Code::Build, "the activator cannot be read on this machine")
                     .at(path.display())
@@ -150,7 +150,7 @@ impl Wanted {
             if !fits || known.len() == inspected::COUNT || !known.insert(file.sha256.clone()) {
                 return None;
             }
-            let content = std::fs::read(closure.join(&*file.source)).ok()?;
+            let content = stored::read(&closure.join(&*file.source)).ok()?;
             room = room.saturating_sub(file.size);
             Some(content.into())
         });

@@ -70,11 +70,16 @@ fn forged<T: DeserializeOwned>(mut document: Value, texts: &[String]) -> T {
 
 /// The places of all strings.
 fn find(value: &Value, place: &mut String, places: &mut Vec<String>) {
+    find_all(value, &Value::is_string, place, places);
+}
+
+/// The places of all values that are such.
+fn find_all(value: &Value, is_such: &dyn Fn(&Value) -> bool, place: &mut String, places: &mut Vec<String>) {
     let mut enter = |key: String, value: &Value| {
         let end = place.len();
         place.push('/');
         place.push_str(&key.replace('~', "~0").replace('/', "~1"));
-        find(value, place, places);
+        find_all(value, is_such, place, places);
         place.truncate(end);
     };
     match value {
@@ -82,9 +87,35 @@ fn find(value: &Value, place: &mut String, places: &mut Vec<String>) {
             values.iter().enumerate().for_each(|(at, value)| enter(at.to_string(), value));
         }
         Value::Object(values) => values.iter().for_each(|(key, value)| enter(key.clone(), value)),
-        Value::String(_) => places.push(place.clone()),
+        value if is_such(value) => places.push(place.clone()),
         _ => {}
     }
+}
+
+/// Documents in each of which one number, and then all, are as large as their type allows.
+fn enormous<T: DeserializeOwned>(document: &Value) -> Vec<T> {
+    let mut places = Vec::new();
+    find_all(document, &Value::is_number, &mut String::new(), &mut places);
+    let (mut all, mut documents) = (document.clone(), Vec::new());
+    for place in &places {
+        for number in
+            [json!(u64::MAX), json!(i64::MAX), json!(u32::MAX), json!(u16::MAX), json!(i64::MIN), json!(0)]
+        {
+            let mut one = document.clone();
+            let set = |document: &mut Value| document.pointer_mut(place).map(|value| *value = number.clone());
+            set(&mut one);
+            if let Ok(read) = serde_json::from_value(one) {
+                documents.push(read);
+                let before = all.clone();
+                set(&mut all);
+                match serde_json::from_value(all.clone()) {
+                    Ok(read) => documents.push(read),
+                    Err(_) => all = before,
+                }
+            }
+        }
+    }
+    documents
 }
 
 fn problem() -> Value {
@@ -189,6 +220,46 @@ fn answers(texts: &[String]) -> Vec<HostResult> {
         HostResult { run: Some(ran), ..of(Outcome::Failed) },
         HostResult::failed("web-1", Problem { code: Code::Unreachable, ..problem }),
     ]
+}
+
+#[test]
+fn no_number_ends_the_command() {
+    let of = |outcome| HostResult::new("web-1", outcome);
+    let reports = enormous(&report()).into_iter().map(|report| HostResult::reported("web-1", report));
+    let statuses_of = enormous(&status()).into_iter();
+    let statuses_of = statuses_of.map(|status| HostResult { status: Some(status), ..of(Outcome::Ok) });
+    let gc = enormous(&gc_plan()).into_iter().map(|plan| GcView { plan, report: None });
+    let gc = gc.map(|gc| HostResult { gc: Some(Box::new(gc)), ..of(Outcome::Ok) });
+    // Twice each, so that a sum is larger than all of them.
+    let kept = enormous::<nixfleet_contract::backup::Backup>(&backup()).into_iter();
+    let kept = kept.map(|one| BackupsView {
+        list: vec![one.clone(), one.clone()],
+        spared: vec![one],
+        ..BackupsView::default()
+    });
+    let kept = kept.map(|view| HostResult { backups: Some(Box::new(view)), ..of(Outcome::Ok) });
+    let all: Vec<HostResult> = reports.chain(statuses_of).chain(gc).chain(kept).collect();
+    assert!(all.len() > 100, "{}", all.len());
+    for some in all.chunks(2) {
+        for verbose in [false, true] {
+            hold(&statuses(some, verbose));
+            hold(&health(some, verbose));
+            hold(&gc_plans(some, verbose));
+        }
+        for text in [results(some), gc_reports(some), backups(some), drops(some), dropped(some)] {
+            hold(&text);
+        }
+        for one in some {
+            serde_json::to_string(&one.end(Duration::MAX)).unwrap();
+        }
+    }
+    let planned: Vec<Plan> = enormous(&plan());
+    let Ok(_) = plans(
+        planned.len(),
+        |place| Ok::<_, Infallible>(Plan { host: "web-1".to_owned(), ..planned[place].clone() }),
+        true,
+        hold,
+    );
 }
 
 proptest! {

@@ -26,11 +26,10 @@ impl Session {
         limit: Duration,
     ) -> Result<Output, Problem> {
         let door = call::call(door, &[], false)?;
-        let (control, destination) = (format!("ControlPath={}", self.socket.display()), self.destination());
+        let (options, destination) = (self.arguments("ControlMaster=no", Shared::Yes), self.destination());
         // Without the shared connection it would be a login like any other.
-        let through =
-            ["ssh", "-o", &control, "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-T", "--"];
-        let through = through.into_iter().chain([destination.as_str(), &door]);
+        let alone = ["-o", "ProxyCommand=false", "-T", "--", &destination, &door];
+        let through = ["ssh"].into_iter().chain(options.iter().map(String::as_str)).chain(alone);
         let through = shlex::try_join(through).map_err(|error| {
             Problem::new(Code::Usage, "the command cannot be sent to the host").because(error)
         })?;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nixfleet_contract::problem::{Code, Problem};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Resolved, Session};
 
@@ -20,15 +20,38 @@ const TRIES: u32 = 6;
 /// The pause between two tries: sshd counts a second for a connection without a login.
 const PAUSE: Duration = Duration::from_millis(1250);
 
-/// The reason for which a jump host lets in nobody, once that is known.
-type Shut = Option<String>;
+/// Of how many hosts the same has to be heard before a jump host counts as one that lets in nobody. What `ssh` prints of one may
+/// be the words of the host behind it.
+const WITNESSES: usize = 2;
+
+/// What is known of a jump host.
+#[derive(Debug, Default)]
+struct Gate {
+    /// By host: why it was not let in.
+    shut: BTreeMap<String, String>,
+    /// Somebody came in who had to wait in line.
+    is_open: bool,
+}
+
+impl Gate {
+    /// Notes why a host was not let in, if it has words for that.
+    fn note(&mut self, host: &str, problem: &Problem) {
+        self.shut.extend(problem.why.clone().map(|why| (host.to_owned(), why)));
+    }
+
+    /// Why it lets in nobody, once that is known.
+    fn verdict(&self) -> Option<&str> {
+        let is_known = !self.is_open && self.shut.len() >= WITNESSES;
+        self.shut.values().next_back().filter(|_| is_known).map(String::as_str)
+    }
+}
 
 /// By jump host: those that it did not let in at once.
 #[derive(Clone, Debug, Default)]
-pub struct Lines(Arc<Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Shut>>>>>);
+pub struct Lines(Arc<Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Gate>>>>>);
 
 impl Lines {
-    fn of(&self, gate: &str) -> Arc<tokio::sync::Mutex<Shut>> {
+    fn of(&self, gate: &str) -> Arc<tokio::sync::Mutex<Gate>> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lines.entry(gate.to_owned()).or_default())
     }
@@ -62,23 +85,31 @@ impl Session {
         };
         let resolved = self.resolved().await;
         let line = self.lines.of(resolved.gate());
-        let mut shut = line.lock().await;
-        if let Some(why) = &*shut {
-            return Err(first.because(why.clone()));
+        let mut gate = line.lock().await;
+        if let Some(why) = gate.verdict() {
+            return Err(first.because(why));
         }
-        let mut last = first;
+        let (name, mut last) = (&self.host().name, first);
+        // The others wait meanwhile.
+        let until = Instant::now() + self.to_connect() + self.to_be_silent();
         for _ in 0..TRIES {
             last = match self.open_aloud().await {
                 Err(problem) if is_dropped(&problem) => problem,
                 Err(problem) if is_about(&problem, resolved) => {
-                    shut.clone_from(&problem.why);
+                    gate.note(name, &problem);
                     return Err(problem);
                 }
-                answered => return answered,
+                answered => {
+                    gate.is_open |= answered.is_ok();
+                    return answered;
+                }
             };
+            if Instant::now() >= until {
+                break;
+            }
             sleep(PAUSE).await;
         }
-        shut.clone_from(&last.why);
+        gate.note(name, &last);
         Err(last)
     }
 
@@ -95,6 +126,19 @@ mod tests {
 
     fn problem(code: Code, why: &str) -> Problem {
         Problem::new(code, "refused").because(why)
+    }
+
+    #[test]
+    fn no_single_host_shuts_a_jump_host_for_all_others() {
+        let refused = problem(Code::SshAuth, "deploy@web-1: Permission denied (publickey).");
+        let mut gate = Gate::default();
+        gate.note("evil", &refused);
+        gate.note("evil", &refused);
+        assert_eq!(gate.verdict(), None);
+        gate.note("web-2", &refused);
+        assert_eq!(gate.verdict(), refused.why.as_deref());
+        gate.is_open = true;
+        assert_eq!(gate.verdict(), None);
     }
 
     #[test]

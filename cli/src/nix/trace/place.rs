@@ -1,9 +1,9 @@
 //! Places in Nix code, and which of them are in files of the user.
 
-use std::fs;
 use std::path::Path;
 
 use crate::flake::Flake;
+use crate::nix::stored;
 
 /// A place that Nix names, with the lines it shows.
 pub struct Place<'a> {
@@ -116,7 +116,7 @@ impl<'a> Source<'a> {
     pub fn find(&self, place: &Place) -> Option<Found> {
         let relative = self.relative(place.file)?;
         if self.root.is_none() && in_store(place.file).is_some() {
-            let content = fs::read_to_string(self.flake.tree.as_ref()?.root.join(relative)).ok()?;
+            let content = self.content(relative)?;
             let present = content.lines().nth(place.line - 1).unwrap_or_default();
             if present.trim() != place.text()?.trim() {
                 return None;
@@ -126,10 +126,16 @@ impl<'a> Source<'a> {
         Some(Found { location, excerpt: place.shown_excerpt() })
     }
 
+    /// What is in a file of the tree. Code of the flake can have Nix name any path, and links in the tree may lead anywhere.
+    fn content(&self, relative: &str) -> Option<String> {
+        let root = &self.flake.tree.as_ref()?.root;
+        String::from_utf8(stored::read_below(root, &root.join(relative)).ok()?).ok()
+    }
+
     /// The first line of a file that has this word.
     pub fn first(&self, file: &str, word: &str) -> Option<Found> {
         let relative = self.relative(file)?;
-        let content = fs::read_to_string(self.flake.tree.as_ref()?.root.join(relative)).ok()?;
+        let content = self.content(relative)?;
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\'');
         let column = |line: &str| {
             let (at, _) = line.match_indices(word).find(|(at, _)| {

@@ -271,3 +271,28 @@ fn what_is_secret_in_a_reference_is_not_told() {
         assert!(told.contains("git+https://…@host/fleet") && !told.contains("hunter2"), "{told}");
     }
 }
+
+/// Code of the flake can put any words into the trace.
+#[test]
+fn no_line_is_quoted_of_a_file_outside_of_the_flake() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().canonicalize().unwrap();
+    let fleet = path.join("fleet");
+    std::fs::create_dir(&fleet).unwrap();
+    std::fs::write(path.join("netrc"), "password hunter2\n").unwrap();
+    std::os::unix::fs::symlink("../netrc", fleet.join("link.nix")).unwrap();
+    std::fs::write(fleet.join("own.nix"), "{ password, ... }: { }\n").unwrap();
+    let flake =
+        Flake { reference: fleet.display().to_string(), tree: Some(Tree::new(&fleet, &fleet, false)) };
+    let told = |file: &str| {
+        let stderr = format!(
+            "error:\n       … while evaluating the module argument `password' in \"/nix/store/x-source/{file}\":\n\n       \
+             error: attribute 'password' missing\n"
+        );
+        distil(&stderr, &flake).to_string()
+    };
+    assert!(told("own.nix").contains("1 | { password, ... }"));
+    for outside in ["../netrc", "link.nix", "own.nix/../../netrc"] {
+        assert!(!told(outside).contains("hunter2"), "{}", told(outside));
+    }
+}

@@ -13,6 +13,7 @@ use super::host_plan::{HostPlan, Planned, Way};
 use super::late;
 use crate::args::{Destination, PlanningArgs, WindowArgs};
 use crate::document::HostResult;
+use crate::errands::Errands;
 use crate::event::{Bus, Happening, Phase};
 use crate::nix::Stock;
 use crate::remote::{self, Terms};
@@ -38,6 +39,9 @@ pub struct CarryOut {
     pub substitute: bool,
     /// Where it is told what is done.
     pub events: Bus,
+    /// What the fleet has this machine do, as it was shown. A host says which generation it goes back to, and with it which
+    /// health checks are tried from here then.
+    pub known: Errands,
     /// What became of hosts that were changed, by name.
     pub changed: Mutex<BTreeMap<String, Changed>>,
 }
@@ -70,10 +74,11 @@ impl Work for CarryOut {
             return result(plan, planned, self.carry_out(&plan.session, planned).await);
         }
         let Some((before, made)) = self.changed().get(plan.name()).cloned() else { return plan.result() };
-        let planned = match plan_back(&plan.session, before.as_ref(), &made, &self.force).await {
+        let mut planned = match plan_back(&plan.session, before.as_ref(), &made, &self.force).await {
             Ok(planned) => planned,
             Err(problem) => return HostResult::failed(plan.name(), problem),
         };
+        planned.try_only(plan.name(), &self.known);
         let gone = if planned.plan.is_to_change() {
             result(plan, &planned, self.carry_out(&plan.session, &planned).await)
         } else {

@@ -15,6 +15,7 @@ use super::memory::{Memory, Remembered};
 use super::{Context, confirm, milliseconds, plan};
 use crate::args::WindowArgs;
 use crate::document::{HostResult, RolloutView};
+use crate::errands::Errands;
 use crate::event::{Bus, End, Happening, LeftOut};
 use crate::exit::Exit;
 use crate::nix::Stock;
@@ -116,6 +117,8 @@ impl Rollout {
         let Self { id, origin, outline, plans, left_out, memory, .. } = self;
         let mut results = plan::results(&plans, &left_out);
         let origin_revision = origin.revision.clone();
+        let known =
+            StateDir::find().and_then(|state| Errands::known(&state, &origin.flake)).unwrap_or_default();
         if !origin.notifications.is_empty() {
             context.events.subscribe(Notifier::new(id.clone(), &origin.notifications, &events));
         }
@@ -132,6 +135,7 @@ impl Rollout {
             revision: origin_revision,
             force: manner.force.to_vec(),
             events: events.clone(),
+            known,
             changed: Mutex::new(std::mem::take(&mut remembered.changed)),
         };
         let driver = Driver::new(&outline, hosts, goes_back, work, &events);

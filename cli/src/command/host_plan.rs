@@ -10,6 +10,7 @@ use nixfleet_contract::report::Outcome;
 use super::planning::text_of;
 use crate::args::Destination;
 use crate::document::HostResult;
+use crate::errands::Errands;
 use crate::health;
 use crate::nix::Closure;
 use crate::plan_text::PlanText;
@@ -43,6 +44,15 @@ impl Planned {
     pub fn back(plan: Plan, to: Destination, activator: String) -> Result<Self, Problem> {
         let checks = health::of_closure(&plan.target);
         Ok(Self { plan: text_of(plan)?, way: Way::Rollback { to, activator }, checks, found: Vec::new() })
+    }
+}
+
+impl Planned {
+    /// Leaves out the health checks from here of which nobody has been told.
+    pub fn try_only(&mut self, host: &str, known: &Errands) {
+        if let Some(checks) = &mut self.checks {
+            checks.retain(|check| known.have(host, check));
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
     let operator = lab.operator()?;
     let fleet = figure(operator, "fleet", 1000, results)?;
     let minimum = figure(operator, "minimum", 1000, results)?;
+    let submodules = figure(operator, "submodules", 1000, results)?;
     let large = figure(operator, "fleet", 5000, results)?;
     results.compare(
         "evaluate 1,000 hosts: NixFleet by hand-written minimum",
@@ -26,12 +27,22 @@ pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
         Some(Budget::AtMost(3.0)),
     );
     results.compare(
+        "evaluate 1,000 hosts: nixpkgs' own attrsOf (submodule …) by NixFleet",
+        submodules / fleet,
+        None,
+    );
+    let [ours, theirs] = [heap_mib(operator, "fleet", 1000)?, heap_mib(operator, "submodules", 1000)?];
+    results.compare(
+        "evaluate 1,000 hosts: heap of nixpkgs' own attrsOf (submodule …) by NixFleet",
+        theirs / ours,
+        None,
+    );
+    results.compare(
         "evaluate: a host of 5,000 by a host of 1,000",
         large / 5.0 / fleet,
         Some(Budget::AtMost(1.2)),
     );
-    let memory = heap_mib(operator, 1000)? / 1000.0;
-    results.compare("evaluate 1,000 hosts: MiB of heap a host", memory, Some(Budget::AtMost(1.0)));
+    results.compare("evaluate 1,000 hosts: MiB of heap a host", ours / 1000.0, Some(Budget::AtMost(1.0)));
     Ok(())
 }
 
@@ -51,10 +62,10 @@ fn instantiate(expression: &str, hosts: usize) -> String {
 }
 
 /// The evaluator's heap at its end.
-fn heap_mib(operator: Operator<'_>, hosts: usize) -> Result<f64> {
+fn heap_mib(operator: Operator<'_>, expression: &str, hosts: usize) -> Result<f64> {
     let line = format!(
         "NIX_SHOW_STATS=1 NIX_SHOW_STATS_PATH=/tmp/stats {} > /dev/null",
-        instantiate("fleet", hosts)
+        instantiate(expression, hosts)
     );
     operator.types(&line)?.success()?;
     let stats = operator.types("cat /tmp/stats")?.success()?;

@@ -114,8 +114,8 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
     let flake = inputs.replacen('{', fetches, 1) + "\n}\n";
     operator.guest().files().unwrap().write("/home/ada/fleet/flake.nix", flake).unwrap();
     let plan = operator.types("nixfleet plan --host web-1").unwrap();
-    let fetched = format!("grep -rl --exclude=liars.rs '{PRIVATE}' /nix/store || true");
-    assert_eq!(operator.guest().ask(&fetched).unwrap(), "", "{plan}");
+    let in_store = format!("grep -rl --exclude=liars.rs '{PRIVATE}' /nix/store || true");
+    assert_eq!(operator.guest().ask(&in_store).unwrap(), "", "{plan}");
     assert_says(&plan, 1, &["NF-201", "path:/home/ada/own#x"]);
 
     // Code of the flake can put any words into the trace of an error.
@@ -540,7 +540,7 @@ fn no_text_of_a_host_forges_a_line_wherever_it_is_told() {
         on_a_terminal(&format!("{apply} -v")),
         on_a_terminal(&format!("{apply} --json")),
         on_a_terminal(&format!("{apply} --events")),
-        on_a_terminal(&format!("{resume}")),
+        on_a_terminal(resume),
         show.to_owned(),
         on_a_terminal(show),
         on_a_terminal(&format!("{show} --json")),

@@ -35,8 +35,8 @@ pub struct Manifest {
     /// What shows whether the host is healthy, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<Check>,
-    /// How large a file of somebody else than root may be to be read or kept, in bytes; by default
-    /// [`crate::engine::reading::LARGEST`].
+    /// How large a file of somebody else than root may be to be read or kept, in bytes; 64 MiB where
+    /// nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_file_size: Option<u64>,
 }

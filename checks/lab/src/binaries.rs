@@ -81,11 +81,14 @@ fn target() -> String {
     format!("{ARCH}-unknown-linux-gnu")
 }
 
-/// As `activator/package.nix` does: with its flags, and each by itself, or else the activator would have all of `clap` that the
-/// command line has. What ships has musl, which is smaller than the C library here.
+/// Each by itself, or else the activator would have all of `clap` that the command line has. With the flags of
+/// `activator/package.nix`, and functions that are the same folded into one. Of that Rust's own linker is capable, which not every
+/// platform uses; and what ships has musl, which is smaller than the C library here.
 fn release(package: &str) -> Program {
-    compile(&["--release", "--package", package])
-        .env("RUSTFLAGS", "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs")
+    compile(&["--release", "--package", package]).env(
+        "RUSTFLAGS",
+        "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all",
+    )
 }
 
 fn compile(what: &[&str]) -> Program {

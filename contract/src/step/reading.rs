@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use strum::VariantNames;
@@ -31,14 +30,7 @@ impl<'de> Visitor<'de> for StepVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Step, A::Error> {
-        let Some(first) = fields.next_key::<String>()? else { return Err(A::Error::missing_field(TAG)) };
-        // This is how every NixFleet writes it.
-        if first == TAG {
-            let name = fields.next_value::<String>()?;
-            return of_family(&name, MapAccessDeserializer::new(Tagged { name: Some(&name), fields }));
-        }
-        // Some other program may have sorted the fields.
-        let mut all = Map::from_iter([(first, fields.next_value::<Value>()?)]);
+        let mut all = Map::new();
         while let Some((field, value)) = fields.next_entry::<String, Value>()? {
             all.insert(field, value);
         }
@@ -48,7 +40,8 @@ impl<'de> Visitor<'de> for StepVisitor {
     }
 }
 
-fn of_family<'de, D: Deserializer<'de>>(name: &str, fields: D) -> Result<Step, D::Error> {
+/// One kind of input for all families: their code would be there once for each kind.
+fn of_family(name: &str, fields: Value) -> Result<Step, serde_json::Error> {
     let is_of = |family: &[&str]| family.contains(&name);
     match name {
         _ if is_of(PathStep::VARIANTS) => PathStep::deserialize(fields).map(Step::Path),
@@ -56,31 +49,7 @@ fn of_family<'de, D: Deserializer<'de>>(name: &str, fields: D) -> Result<Step, D
         _ if is_of(AccountStep::VARIANTS) => AccountStep::deserialize(fields).map(Step::Account),
         _ if is_of(CommandStep::VARIANTS) => CommandStep::deserialize(fields).map(Step::Command),
         _ if is_of(ProfileStep::VARIANTS) => ProfileStep::deserialize(fields).map(Step::Profile),
-        _ => Err(D::Error::custom(format_args!("unknown step `{}`", name.escape_debug()))),
-    }
-}
-
-/// The fields of a step with its name, which has been read already, before them.
-struct Tagged<'n, A> {
-    name: Option<&'n str>,
-    fields: A,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Tagged<'_, A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        match self.name {
-            Some(_) => seed.deserialize(TAG.into_deserializer()).map(Some),
-            None => self.fields.next_key_seed(seed),
-        }
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        match self.name.take() {
-            Some(name) => seed.deserialize(name.into_deserializer()),
-            None => self.fields.next_value_seed(seed),
-        }
+        _ => Err(serde_json::Error::custom(format_args!("unknown step `{}`", name.escape_debug()))),
     }
 }
 

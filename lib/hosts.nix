@@ -30,7 +30,10 @@ let
       # What is wrong with a host shows when its derivation is asked for.
       told =
         closure:
-        closure
+        let
+          located = inFleet (context.inHost name closure);
+        in
+        located
         // {
           drvPath = inFleet (context.inHost name closure.drvPath);
           outPath = inFleet (context.inHost name closure.outPath);

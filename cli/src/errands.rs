@@ -73,7 +73,7 @@ impl Errands {
     ///
     /// # Errors
     /// What is known cannot be read.
-    pub fn known(state: &StateDir, flake: &str) -> Result<Self, Problem> {
+    fn known(state: &StateDir, flake: &str) -> Result<Self, Problem> {
         let path = state.path(FOLDER).join(file_of(flake));
         match std::fs::read(&path) {
             // What cannot be read any more is shown once more.
@@ -81,6 +81,11 @@ impl Errands {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(unusable(&path, &error)),
         }
+    }
+
+    /// The same on this machine. None where they cannot be read: then all are shown once more.
+    pub fn shown_here(flake: &str) -> Self {
+        StateDir::find().and_then(|state| Self::known(&state, flake)).unwrap_or_default()
     }
 }
 

@@ -117,8 +117,7 @@ impl Rollout {
         let Self { id, origin, outline, plans, left_out, memory, .. } = self;
         let mut results = plan::results(&plans, &left_out);
         let origin_revision = origin.revision.clone();
-        let known =
-            StateDir::find().and_then(|state| Errands::known(&state, &origin.flake)).unwrap_or_default();
+        let known = Errands::shown_here(&origin.flake);
         if !origin.notifications.is_empty() {
             context.events.subscribe(Notifier::new(id.clone(), &origin.notifications, &events));
         }

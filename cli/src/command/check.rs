@@ -16,7 +16,6 @@ use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::ssh::Session;
-use crate::state::StateDir;
 use crate::{health, remote, render};
 
 /// Tries the health checks of the generation in force on each host, and those that are tried from here.
@@ -26,8 +25,7 @@ use crate::{health, remote, render};
 pub async fn execute(args: &CheckArgs, context: &Context) -> anyhow::Result<Exit> {
     let targets::Selected { origin, hosts, .. } =
         targets::select(&args.targets.flake, &args.targets.selection, context).await?;
-    let known = StateDir::find().and_then(|state| Errands::known(&state, &origin.flake));
-    let known = Arc::new(known.unwrap_or_default());
+    let known = Arc::new(Errands::shown_here(&origin.flake));
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     let sessions = targets::sessions(hosts, &args.targets)?;
     let found = each(sessions, args.targets.at_once(), &context.interrupt, |session| {

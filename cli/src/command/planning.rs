@@ -25,7 +25,6 @@ use crate::orchestrate::each;
 use crate::plan_text::PlanText;
 use crate::remote::{self, Activators, PlanTerms, Wanted};
 use crate::ssh::Session;
-use crate::state::StateDir;
 
 /// How many rounds of hosts are connected while the build runs.
 const WARM: usize = 4;
@@ -130,10 +129,7 @@ impl<'a> Trying<'a> {
     fn known(self) -> Option<Errands> {
         match self {
             Self::All => None,
-            Self::Known(flake) => {
-                let known = StateDir::find().and_then(|state| Errands::known(&state, flake));
-                Some(known.unwrap_or_default())
-            }
+            Self::Known(flake) => Some(Errands::shown_here(flake)),
         }
     }
 }

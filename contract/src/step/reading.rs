@@ -43,13 +43,18 @@ impl<'de> Visitor<'de> for StepVisitor {
 /// One kind of input for all families: their code would be there once for each kind.
 fn of_family(name: &str, fields: Value) -> Result<Step, serde_json::Error> {
     let is_of = |family: &[&str]| family.contains(&name);
-    match name {
-        _ if is_of(PathStep::VARIANTS) => PathStep::deserialize(fields).map(Step::Path),
-        _ if is_of(UnitStep::VARIANTS) => UnitStep::deserialize(fields).map(Step::Unit),
-        _ if is_of(AccountStep::VARIANTS) => AccountStep::deserialize(fields).map(Step::Account),
-        _ if is_of(CommandStep::VARIANTS) => CommandStep::deserialize(fields).map(Step::Command),
-        _ if is_of(ProfileStep::VARIANTS) => ProfileStep::deserialize(fields).map(Step::Profile),
-        _ => Err(serde_json::Error::custom(format_args!("unknown step `{}`", name.escape_debug()))),
+    if is_of(PathStep::VARIANTS) {
+        PathStep::deserialize(fields).map(Step::Path)
+    } else if is_of(UnitStep::VARIANTS) {
+        UnitStep::deserialize(fields).map(Step::Unit)
+    } else if is_of(AccountStep::VARIANTS) {
+        AccountStep::deserialize(fields).map(Step::Account)
+    } else if is_of(CommandStep::VARIANTS) {
+        CommandStep::deserialize(fields).map(Step::Command)
+    } else if is_of(ProfileStep::VARIANTS) {
+        ProfileStep::deserialize(fields).map(Step::Profile)
+    } else {
+        Err(serde_json::Error::custom(format_args!("unknown step `{}`", name.escape_debug())))
     }
 }
 

@@ -19,12 +19,12 @@ use crate::host::accounts::{self, Account, Accounts, Change};
 pub struct AccountChanges<'a> {
     /// Whose account files.
     pub host: &'a Host,
-    /// What is owned.
+    /// The recorded state.
     pub state: &'a State,
 }
 
 impl AccountChanges<'_> {
-    /// Carries steps out on account files that nobody has noted before; steps about users that are not there are skipped.
+    /// Carries out steps that no journal has, such as those of a preview. A step about a user that does not exist is skipped.
     ///
     /// # Errors
     /// [`Code::Account`].

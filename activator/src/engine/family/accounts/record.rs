@@ -1,4 +1,4 @@
-//! What is owned of accounts once a transaction is done, or undone.
+//! The accounts that the state records after a transaction, or after its undo.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,7 +72,7 @@ fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
     OwnedUser { disabled: true, groups: BTreeSet::new(), restriction, ..owned.clone() }
 }
 
-/// What stood in the stated fields of an account that was there before.
+/// The values that an account had, before it was managed, in the fields that a module states.
 fn before_of(user: &User, owned: Option<&OwnedUser>, observed: &Observed) -> BTreeMap<UserField, Before> {
     let account = observed.accounts.users.get(&*user.name);
     let fields = [UserField::Group, UserField::Home, UserField::Shell, UserField::Description];

@@ -35,7 +35,7 @@ impl Inode {
     }
 }
 
-/// Who may do what with a directory.
+/// Owner, group and mode of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rights {
     /// Owner.

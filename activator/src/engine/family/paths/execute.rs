@@ -218,8 +218,8 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Clears slots of an undone transaction away, and the copies that it kept. What could not go back, since somebody removed
-/// the directory it stood in, stays in its slot, and the next run keeps it.
+/// Removes the slots of an undone transaction, and the copies that it kept. Old content whose directory somebody has removed
+/// cannot go back: it stays in its slot, and the next run keeps it.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].

@@ -1,4 +1,4 @@
-//! What is owned of paths once a transaction is done.
+//! The paths that the state records after a transaction.
 
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
@@ -81,7 +81,7 @@ pub(in crate::engine) fn keep_left_out(state: &mut State, planned: &Planned, tar
     }
 }
 
-/// What becomes of a newly managed path when management ends.
+/// Decides what happens to a newly managed path when its management ends.
 fn origin(wanted: &Entry, entry: Option<&PathEntry>) -> Origin {
     let Some(entry) = entry else { return Origin::Created };
     let original = |keep: Keep, kept: &Option<AbsPath>| match kept {

@@ -1,10 +1,11 @@
 //! Directories opened component by component, never through a link, and only where nobody else may write.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nixfleet_contract::problem::{Code, Problem};
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, StatxFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::record::read_limited;
@@ -44,6 +45,31 @@ pub struct Directory<'w> {
     /// Whether nobody but root could put something else in the place of what stands in it, or of a directory on the way to it.
     /// A group of the system counts as root does.
     pub is_roots: bool,
+}
+
+/// Why a directory is not opened, or something in it not changed.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What to say of it.
+    pub problem: Problem,
+    /// Whether somebody else than root may have made it so, in a place of theirs.
+    pub is_others: bool,
+}
+
+impl Refusal {
+    /// In a directory that is open.
+    #[must_use]
+    pub const fn within(directory: Directory<'_>, problem: Problem) -> Self {
+        Self { problem, is_others: !directory.is_roots }
+    }
+
+    /// Lets be what is others' doing.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn unless_of_others(self) -> Result<(), Problem> {
+        if self.is_others { Ok(()) } else { Err(self.problem) }
+    }
 }
 
 /// A filesystem and the mount that leads to it: the kernel renames nothing from one mount to another, be they of the
@@ -90,6 +116,14 @@ impl<'h> Walk<'h> {
     /// # Errors
     /// [`Code::UnsafePath`] where a directory above is a link, no directory, or writable by others.
     pub fn parent(&mut self, path: &str) -> Result<Option<Directory<'_>>, Problem> {
+        self.way_to(path).map_err(|refusal| refusal.problem)
+    }
+
+    /// The same, with whose doing an error is.
+    ///
+    /// # Errors
+    /// As [`Walk::parent`].
+    pub fn way_to(&mut self, path: &str) -> Result<Option<Directory<'_>>, Refusal> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         if !parent.is_empty() && parent == self.at {
             return Ok(Some(self.last()));
@@ -105,12 +139,12 @@ impl<'h> Walk<'h> {
     /// As [`Walk::parent`].
     pub fn nearest(&mut self, path: &str) -> Result<(Directory<'_>, usize), Problem> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let depth = self.enter(parent)?;
+        let depth = self.enter(parent).map_err(|refusal| refusal.problem)?;
         Ok((self.last(), depth))
     }
 
     /// Goes as deep into a directory as it exists; returns the number of components that do.
-    fn enter(&mut self, directory: &str) -> Result<usize, Problem> {
+    fn enter(&mut self, directory: &str) -> Result<usize, Refusal> {
         self.at.clear();
         let names: Vec<&str> = directory.split('/').filter(|name| !name.is_empty()).collect();
         let common = self.open.iter().zip(&names).take_while(|(level, name)| level.name == **name).count();
@@ -119,20 +153,35 @@ impl<'h> Walk<'h> {
             let depth = self.open.len();
             let here = self.open.last().map_or(self.host.root_fd.as_fd(), |level| level.fd.as_fd());
             let path = || format!("/{}", names[..=depth].join("/"));
+            let is_in_roots = self.open.iter().all(|level| level.is_roots);
+            let refusal = |problem| Refusal { problem, is_others: !is_in_roots };
+            if let Some(user) = mounted_by(here, names[depth]) {
+                let problem = host_file("open the directory", path(), &foreign(user));
+                return Err(Refusal { problem, is_others: true });
+            }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let fd = match rustix::fs::openat(here, names[depth], flags, Mode::empty()) {
                 Ok(fd) => fd,
                 Err(Errno::NOENT) => break,
-                Err(Errno::NOTDIR | Errno::LOOP) => return Err(no_directory(here, names[depth], &path())),
-                Err(errno) => return Err(host_file("open the directory", path(), &errno.into())),
+                Err(Errno::NOTDIR | Errno::LOOP) => {
+                    return Err(refusal(no_directory(here, names[depth], &path())));
+                }
+                // Only the filesystem of somebody else refuses root.
+                Err(Errno::ACCESS) => {
+                    let problem = host_file("open the directory", path(), &Errno::ACCESS.into());
+                    return Err(Refusal { problem, is_others: true });
+                }
+                Err(errno) => return Err(refusal(host_file("open the directory", path(), &errno.into()))),
             };
-            let stat = rustix::fs::fstat(&fd).map_err(|errno| host_file("look at", path(), &errno.into()))?;
+            let stat = rustix::fs::fstat(&fd)
+                .map_err(|errno| refusal(host_file("look at", path(), &errno.into())))?;
             let is_safe = match self.trusted {
                 Groups::None => is_closed(&stat) && is_ours(&stat),
                 _ => is_closed(&stat) || is_group_trusted(&mut self.trusted, self.host, &fd, &stat),
             };
             if !is_safe {
-                return Err(open_to_others(&stat, &path()));
+                let is_others = !is_in_roots || !is_ours(&stat);
+                return Err(Refusal { problem: open_to_others(&stat, &path()), is_others });
             }
             let is_roots = is_ours(&stat) && stat.st_mode & 0o002 == 0;
             self.open.push(Level { name: names[depth].to_owned(), fd, is_roots });
@@ -152,13 +201,43 @@ impl<'h> Walk<'h> {
 /// Looks at a name in a directory without following it; nothing where it does not exist.
 ///
 /// # Errors
-/// What the kernel says.
+/// What the kernel says; or a user's filesystem is mounted there.
 pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
+    if let Some(user) = mounted_by(directory, name) {
+        return Err(foreign(user));
+    }
     match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// The user, not root, whose own program is the filesystem that is mounted at a name: fuse(8). It may never answer, and whoever
+/// waits for that cannot even be killed. Nothing is asked of it here.
+#[must_use]
+pub fn mounted_by(directory: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Option<u32> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let found = rustix::fs::statx(directory, name, flags, StatxFlags::empty()).ok()?;
+    if !found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        return None;
+    }
+    user_of_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?, found.stx_mnt_id)
+}
+
+/// The same from `/proc/self/mountinfo`, see `proc_pid_mountinfo(5)`.
+fn user_of_mount(mounts: &str, id: u64) -> Option<u32> {
+    let is_it = |line: &&str| line.split(' ').next().and_then(|word| word.parse().ok()) == Some(id);
+    let (_, filesystem) = mounts.lines().find(is_it)?.split_once(" - ")?;
+    let (kind, options) = (filesystem.split(' ').next()?, filesystem.rsplit(' ').next()?);
+    let user = options.split(',').find_map(|option| option.strip_prefix("user_id="))?.parse().ok()?;
+    (kind.starts_with("fuse") && user != 0).then_some(user)
+}
+
+/// Why nothing is asked of such a filesystem.
+#[must_use]
+pub fn foreign(user: u32) -> io::Error {
+    io::Error::other(format!("user id {user} has mounted a filesystem there that is a program (FUSE)"))
 }
 
 fn no_directory(here: BorrowedFd<'_>, name: &str, path: &str) -> Problem {
@@ -223,4 +302,19 @@ fn open_to_others(stat: &Stat, path: &str) -> Problem {
             "manage a path elsewhere, or find out who needs that right before it is taken away: only the owner may \
              write there, and to a directory of root's a group of the system",
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filesystems_that_are_programs_of_users_are_known_by_their_mounts() {
+        let mounts = "30 1 0:25 / /home rw,nosuid shared:5 - fuse.sshfs a b rw,user_id=0,group_id=0\n\
+                      31 1 0:26 / /home/a\\040b rw - fuse hers rw,user_id=1001,group_id=1001,allow_other\n\
+                      32 1 0:27 / /srv rw shared:5 - ext4 /dev/sda rw,user_id=1001\n";
+        assert_eq!([30, 31, 32, 3].map(|id| user_of_mount(mounts, id)), [None, Some(1001), None, None]);
+        let here = rustix::fs::open("/", OFlags::PATH, Mode::empty()).unwrap();
+        assert_eq!(mounted_by(here.as_fd(), "proc"), None);
+    }
 }

@@ -221,6 +221,76 @@ fn a_directory_that_is_left_out_is_left_out_with_what_stands_in_it() {
     assert!(!room.path("/home/ada/app").exists());
 }
 
+/// Nor does the fast path take it for what it should be once it stands as it was recorded.
+#[test]
+fn what_was_left_out_is_no_longer_so_when_its_way_is_free() {
+    let room = room();
+    let lists = |text: &str| {
+        json!({
+            "directories": [of_ada(directory("/home/ada/app", "0755"))],
+            "files": [of_ada(file("/home/ada/app/a", Some(text))), file("/etc/fix", Some(text))],
+        })
+    };
+    room.applied(&room.closure("1", &lists("one\n")), "ok");
+    room.chmod("/home/ada/app", 0o777);
+    let second = room.closure("2", &lists("two\n"));
+    let report = room.run(&["apply", "--json", "--closure", &second, "--force", "/home/ada/app"]);
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!(report["outcome"], "partial", "{report:#}");
+    room.chmod("/home/ada/app", 0o755);
+    assert_eq!(room.plan(&second)["steps"][0]["path"], "/home/ada/app/a");
+    room.applied(&second, "ok");
+    assert_eq!(room.read("/home/ada/app/a"), "two\n");
+    room.applied(&second, "unchanged");
+}
+
+/// What somebody else does to the way to a path of theirs keeps nothing else from going back.
+#[test]
+fn who_bends_the_way_to_a_path_keeps_nothing_else_from_being_undone() {
+    let ways = [
+        "mv app kept && ln -s /etc app",
+        "mv app kept && ln -s app app",
+        "mv app kept && touch app",
+        "mv app kept && mkfifo app",
+        "mv app kept",
+        "chmod 777 app",
+        "chmod 777 .",
+    ];
+    for way in ways {
+        for mode in ["0755", "0750"] {
+            let room = room();
+            let lists = |text: &str, mode: &str, command: Option<Value>| {
+                let fix = file("/etc/fix", Some(text));
+                let fix = command.into_iter().fold(fix, |fix, command| with(fix, "onChange", command));
+                json!({
+                    "directories": [of_ada(directory("/home/ada/app", mode))],
+                    "files": [of_ada(file("/home/ada/app/a", Some(text))), fix],
+                })
+            };
+            room.applied(&room.closure("1", &lists("one\n", "0755", None)), "ok");
+            let script = format!("cd {} && {way}; exit 1", room.path("/home/ada").display());
+            let bends = json!(["/bin/sh", "-c", script]);
+            let report = room.applied(&room.closure("2", &lists("two\n", mode, Some(bends))), "rolled-back");
+            assert_eq!(report["problem"]["code"], "NF-422", "{way}: {report:#}");
+            assert_eq!(room.read("/etc/fix"), "one\n", "{way}");
+            assert!(!room.path("/var/lib/nixfleet/journal.json").exists(), "{way}");
+            // The next change is not held up, and has kept what could not go back.
+            let third = room.closure("3", &json!({ "files": [file("/etc/fix", Some("three\n"))] }));
+            let report = room.run(&[
+                "apply",
+                "--json",
+                "--closure",
+                &third,
+                "--force",
+                "/home/ada,/home/ada/app,/home/ada/app/a",
+            ]);
+            let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+            assert!(["ok", "partial"].iter().any(|good| report["outcome"] == **good), "{way}: {report:#}");
+            assert_eq!(room.read("/etc/fix"), "three\n", "{way}");
+        }
+    }
+}
+
 /// The owner and bob write, the group and all others read.
 const LIST: &[u8] = &[
     2, 0, 0, 0, // version

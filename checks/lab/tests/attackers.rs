@@ -171,6 +171,10 @@ fn no_program_of_anybody_else_runs_as_root() {
         for name in systemctl systemd-run systemd-analyze visudo useradd groupadd usermod nix-store; do
           printf '#!/bin/sh\\ntouch /home/deploy/fooled-by-%s\\nPATH=/usr/sbin:/usr/bin exec %s \"$@\"\\n' $name $name > /usr/local/bin/$name
         done
+        for name in sh true; do
+          # The test itself runs these, too.
+          printf '#!/bin/dash\\n[ -z \"$SUDO_USER\" ] || touch /home/deploy/fooled-by-%s\\nexec /usr/bin/%s \"$@\"\\n' $name $name > /usr/local/bin/$name
+        done
         chmod a+rx /home/deploy/bin/* /usr/local/bin/*
         { echo 'PATH=/home/deploy/bin:$PATH'; cat /home/deploy/.bashrc 2>/dev/null || true; } > /home/deploy/rc
         mv /home/deploy/rc /home/deploy/.bashrc";

@@ -40,7 +40,8 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         if in_force { serde_json::from_slice(&offer.manifest).ok()? } else { return None };
     let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
-    if !same || planner::home_objection(host).is_some() {
+    // Of what was left as it was, that was recorded, and not what is wanted.
+    if !same || !state.left_out.is_empty() || planner::home_objection(host).is_some() {
         return None;
     }
     let accounts = Accounts::read(host).ok()?;

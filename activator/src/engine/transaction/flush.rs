@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 
-use nixfleet_contract::problem::Problem;
+use nixfleet_contract::problem::{Code, Problem};
+use rustix::io::Errno;
 
+use crate::host::walk::{Refusal, Walk};
 use crate::host::{Host, disk, host_file};
 
 /// From this many entries on, writing a whole filesystem to the disk costs less than writing file by file.
@@ -15,7 +16,7 @@ pub const MANY: usize = 100;
 /// Writes directories to the disk; or, at once, the whole filesystems they are on, with everything that stands there.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// [`Code::HostFile`].
 pub fn flush(host: &Host, directories: &BTreeSet<String>, at_once: bool) -> Result<(), Problem> {
     let mut done = BTreeSet::new();
     let mut write = |directory: &String| {
@@ -34,17 +35,23 @@ pub fn flush(host: &Host, directories: &BTreeSet<String>, at_once: bool) -> Resu
     Ok(())
 }
 
-/// Writes directories to the disk; those that are gone meanwhile need it no more.
+/// Writes directories to the disk; those that are gone meanwhile need it no more, and no link that somebody has put in the place
+/// of one is followed.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// [`Code::HostFile`].
 pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(), Problem> {
+    let mut walk = Walk::new(host);
     for directory in directories {
-        match disk::sync_directory(&host.path(directory)) {
-            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Err(host_file("write to the disk", directory, &error));
-            }
-            Ok(()) | Err(_) => {}
+        let mut sync = || {
+            let Some(opened) = walk.way_to(&format!("{directory}/"))? else { return Ok(()) };
+            let failed = |errno: Errno| host_file("write to the disk", directory, &errno.into());
+            disk::sync(opened.fd).map_err(|errno| Refusal::within(opened, failed(errno)))
+        };
+        match sync() {
+            // Something else than a directory has taken its place, perhaps by this very change.
+            Err(Refusal { problem, .. }) if problem.code == Code::UnsafePath => {}
+            synced => synced.or_else(Refusal::unless_of_others)?,
         }
     }
     Ok(())

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, StatxFlags};
 
 use crate::host::Host;
 
@@ -30,18 +31,23 @@ impl fmt::Display for Process {
 #[must_use]
 pub fn by_user(host: &Host) -> BTreeMap<u32, Vec<Process>> {
     let mut processes: BTreeMap<u32, Vec<Process>> = BTreeMap::new();
-    let root = fs::metadata("/").ok().map(|root| (root.dev(), root.ino()));
+    let root = directory_of(Path::new("/"));
     let entries = host.is_machine().then(|| fs::read_dir("/proc").ok()).flatten();
     for entry in entries.into_iter().flatten().flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let own_root = || fs::metadata(entry.path().join("root")).ok().map(|root| (root.dev(), root.ino()));
         if let Some((uid, process)) = read(&entry.path(), id)
-            && own_root() == root
+            && directory_of(&entry.path().join("root")) == root
         {
             processes.entry(uid).or_default().push(process);
         }
     }
     processes
+}
+
+/// Which directory a path is. Nothing is asked of its filesystem, which may be a program of the user's that never answers.
+fn directory_of(path: &Path) -> Option<(u32, u32, u64)> {
+    let found = rustix::fs::statx(CWD, path, AtFlags::STATX_DONT_SYNC, StatxFlags::INO).ok()?;
+    Some((found.stx_dev_major, found.stx_dev_minor, found.stx_ino))
 }
 
 fn read(directory: &Path, id: u32) -> Option<(u32, Process)> {

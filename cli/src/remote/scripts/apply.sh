@@ -5,7 +5,7 @@
 # The root is laid before the closure is there, and holds from the moment on in which it is valid. It is an indirect one
 # below /run, so that Nix forgets it if we cannot.
 facts none
-as_root sh -c '
+as_root /bin/sh -c '
 store=$1 closure=$2 run=/run/nixfleet/$3 roots=/nix/var/nix/gcroots/auto
 root=$roots/nixfleet-$3
 # Not a flag: the activator may be one that does not know it.

@@ -6,5 +6,5 @@ read -r state <"/proc/$1/stat" || exit 0
 state=${state##*) }
 state=${state#* * }
 group=${state%% *}
-if [ -n "$root" ]; then exec sudo -n -- sh -c 'kill -s TERM -- "-$1"' nixfleet "$group"; fi
+if [ -n "$root" ]; then exec sudo -n -- /bin/sh -c 'kill -s TERM -- "-$1"' nixfleet "$group"; fi
 kill -s TERM -- "-$group"

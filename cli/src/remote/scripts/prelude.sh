@@ -8,6 +8,7 @@ PATH="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH"
 LC_ALL=C.UTF-8
 export LC_ALL
 
+# sudo looks for a program in places of its own, to which a group may write: it is named by its path.
 as_root() {
   # The effective user is the second number.
   while read -r key _ uid _ && [ "$key" != Uid: ]; do :; done 2>/dev/null </proc/self/status

@@ -7,6 +7,6 @@ _run='printf "\n@nixfleet %s\n" "$$"; printf "\n@nixfleet\n" >&2
 export PATH="/nix/var/nix/profiles/nixfleet/system/sw/bin:$PATH"
 command -v -- "$1" >/dev/null || { printf "%s: command not found\n" "$1" >&2; exit 127; }
 exec "$@"'
-if [ -n "$1" ]; then shift; exec sudo -n -- sh -c "$_run" nixfleet "$@"; fi
+if [ -n "$1" ]; then shift; exec sudo -n -- /bin/sh -c "$_run" nixfleet "$@"; fi
 shift
 eval "$_run"

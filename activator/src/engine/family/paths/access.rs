@@ -10,12 +10,13 @@ use nixfleet_contract::values::ManagedPath;
 use rustix::fs::{Mode as Bits, OFlags, Stat};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::family::paths::execute::left_to_others;
 use crate::engine::family::paths::ownership::ids;
 use crate::engine::family::paths::swap::outdated;
 use crate::engine::plan::preflight;
 use crate::host::accounts::Accounts;
 use crate::host::disk;
-use crate::host::walk::Walk;
+use crate::host::walk::{Refusal, Walk};
 use crate::host::{Host, host_file};
 
 /// Tells a directory from another one that was put in its place.
@@ -92,13 +93,21 @@ pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Option<String>, Problem> {
     let mut walk = Walk::new(host);
-    let Some(directory) = walk.parent(path)? else { return Ok(None) };
+    let directory = match walk.way_to(path) {
+        Ok(Some(directory)) => directory,
+        Ok(None) => return Ok(None),
+        Err(Refusal { problem, is_others: true }) => return Ok(Some(left_to_others(path, &problem))),
+        Err(Refusal { problem, .. }) => return Err(problem),
+    };
     // An older NixFleet changed files in place, too.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = match rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty()) {
         Ok(opened) => opened,
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => return Ok(None),
-        Err(errno) => return Err(preflight::refused("change mode and owner of", path, errno)),
+        Err(errno) => {
+            let problem = preflight::refused("change mode and owner of", path, errno);
+            return if directory.is_roots { Err(problem) } else { Ok(Some(left_to_others(path, &problem))) };
+        }
     };
     let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;
     if before.are_those_of(&stat) {

@@ -13,6 +13,7 @@ use crate::engine::transaction::flush::sync_directories;
 use crate::engine::transaction::journal::{Journal, Phase};
 use crate::engine::transaction::undo::forget_original;
 use crate::host::Host;
+use crate::host::walk::Refusal;
 
 /// Changes paths.
 pub struct PathChanges<'a> {
@@ -118,14 +119,41 @@ impl<'a> PathUndo<'a> {
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn undo(&mut self, entry: &PathEntry) -> Result<Option<String>, Problem> {
+        match self.exchange_back(entry) {
+            Ok(()) => {}
+            // Nobody keeps all of the host from going back.
+            Err(Refusal { problem, is_others: true }) => {
+                return Ok(Some(left_to_others(entry.path(), &problem)));
+            }
+            Err(Refusal { problem, .. }) => return Err(problem),
+        }
+        match entry {
+            PathEntry::ChangeAccess { step, before } => {
+                access::give_back(self.changes.host, &step.path, *before)
+            }
+            PathEntry::CreateHome { .. }
+            | PathEntry::CreateDirectory { .. }
+            | PathEntry::WriteFile { .. }
+            | PathEntry::WriteLink { .. }
+            | PathEntry::ReplaceFile { .. }
+            | PathEntry::Own { .. }
+            | PathEntry::Remove { .. }
+            | PathEntry::Restore { .. }
+            | PathEntry::RemoveDirectory { .. }
+            | PathEntry::Release { .. } => Ok(None),
+        }
+    }
+
+    /// Has new and old exchange places again, where that is how the entry is done.
+    fn exchange_back(&mut self, entry: &PathEntry) -> Result<(), Refusal> {
         let path = entry.path();
         match entry {
             PathEntry::CreateHome { slot, .. } => {
-                let Some((places, staged)) = self.places(path, slot)? else { return Ok(None) };
+                let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
                 self.changes.swapper.take_home(self.changes.host, places, staged)?;
             }
             PathEntry::CreateDirectory { slot, .. } => {
-                let Some((places, staged)) = self.places(path, slot)? else { return Ok(None) };
+                let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
                 if self.changes.swapper.remove_created(places, staged)? {
                     self.changes.swapper.bring_back(places, staged)?;
                 }
@@ -136,15 +164,12 @@ impl<'a> PathUndo<'a> {
             | PathEntry::Remove { slot, .. }
             | PathEntry::Restore { slot, .. }
             | PathEntry::RemoveDirectory { slot, .. } => {
-                let Some((places, staged)) = self.places(path, slot)? else { return Ok(None) };
+                let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
                 self.changes.swapper.bring_back(places, staged)?;
             }
-            PathEntry::ChangeAccess { before, .. } => {
-                return access::give_back(self.changes.host, path, *before);
-            }
-            PathEntry::Own { .. } | PathEntry::Release { .. } => {}
+            PathEntry::ChangeAccess { .. } | PathEntry::Own { .. } | PathEntry::Release { .. } => {}
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Where new and old are to exchange places again, with the inode of the new. Nothing was staged for what only goes: it is
@@ -153,7 +178,7 @@ impl<'a> PathUndo<'a> {
         &mut self,
         path: &'e ManagedPath,
         slot: &'e Slot,
-    ) -> Result<Option<(Places<'e>, u64)>, Problem> {
+    ) -> Result<Option<(Places<'e>, u64)>, Refusal> {
         if self.is_gone_from_above(path)? {
             return Ok(None);
         }
@@ -166,7 +191,7 @@ impl<'a> PathUndo<'a> {
 
     /// Whether a path would stand in a directory that is not there: it has made way already for what stood there before,
     /// or never came.
-    fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, Problem> {
+    fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, Refusal> {
         for (at, _) in path.match_indices('/').skip(1) {
             if let Some(staged) = self.became.get(&path[..at])
                 && self.changes.swapper.stands_at(&path[..at])? != Some(*staged)
@@ -186,6 +211,15 @@ impl<'a> PathUndo<'a> {
     }
 }
 
+/// What could not go back where somebody else may put something in the way. Its old content stays in its slot.
+pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String {
+    let Problem { what, location, why, .. } = problem;
+    let place = location.iter().filter(|place| **place != *path).map(|place| format!(" ({place})"));
+    let why = why.iter().map(|why| format!(": {why}"));
+    let words: String = std::iter::once(what.clone()).chain(place).chain(why).collect();
+    format!("{path} did not go back to what it was: {words}")
+}
+
 /// Clears slots of a committed transaction away, and originals that are back. May be interrupted and begun again.
 ///
 /// # Errors
@@ -194,11 +228,13 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = Swapper::new(host);
     for entry in journal.paths() {
         let Some(slot) = entry.slot() else { continue };
-        swapper.clear(&slot.place)?;
+        // What somebody keeps from being cleared away in a place of theirs stays there.
+        swapper.clear(&slot.place).or_else(Refusal::unless_of_others)?;
         match entry {
             // Somebody put something into it at the last moment: then it stays.
             PathEntry::RemoveDirectory { step, .. } => {
-                swapper.put_back(Places { path: &step.path, slot: &slot.place })?;
+                let places = Places { path: &step.path, slot: &slot.place };
+                swapper.put_back(places).or_else(Refusal::unless_of_others)?;
             }
             PathEntry::Restore { original, .. } if slots::is_original(original) => {
                 forget_original(host, original)?;
@@ -229,14 +265,19 @@ pub fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     for entry in journal.paths() {
         if let Some(slot) = entry.slot() {
             let is_home = matches!(entry, PathEntry::CreateHome { .. });
-            if is_home && never_swapped {
-                swapper.clear_home(&slot.place)?;
-            } else if never_swapped || swapper.slot_holds(&slot.place)? == slot.staged {
-                swapper.clear(&slot.place)?;
-            }
+            let mut clear = || {
+                if is_home && never_swapped {
+                    swapper.clear_home(&slot.place)
+                } else if never_swapped || swapper.slot_holds(&slot.place)? == slot.staged {
+                    swapper.clear(&slot.place)
+                } else {
+                    Ok(())
+                }
+            };
+            clear().or_else(Refusal::unless_of_others)?;
         }
         if let Some(kept) = entry.kept() {
-            swapper.clear(kept)?;
+            swapper.clear(kept).map_err(|refusal| refusal.problem)?;
             if slots::is_original(kept) {
                 forget_original(host, kept)?;
             }

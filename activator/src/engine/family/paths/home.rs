@@ -19,7 +19,7 @@ use crate::engine::family::paths::ownership::give;
 use crate::engine::state::State;
 use crate::host::accounts::Accounts;
 use crate::host::record::read_limited;
-use crate::host::walk::{Directory, Walk};
+use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, disk, host_file};
 
 /// What every new home gets, unless useradd(8) is told of another directory.
@@ -87,6 +87,9 @@ impl Homes {
 
 fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> Standing {
     let path = host.path(home);
+    if let Some(user) = walk::mounted_by(CWD, &path) {
+        return Standing::Unreachable(host_file("look at", home, &walk::foreign(user)));
+    }
     match fs::metadata(&path) {
         Ok(found) if found.is_dir() => Standing::Directory { uid: found.uid() },
         Ok(_) => Standing::Other,

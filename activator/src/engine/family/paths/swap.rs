@@ -13,7 +13,7 @@ use crate::engine::family::paths::slots::Replaced;
 use crate::engine::observe::names_in;
 use crate::engine::plan::preflight;
 use crate::host::disk;
-use crate::host::walk::{self, Directory, Walk};
+use crate::host::walk::{self, Directory, Refusal, Walk};
 use crate::host::{Host, host_file};
 
 /// Two walks, since destinations and slots lie in different directories and each stays open.
@@ -83,29 +83,35 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), Problem> {
+    pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), Refusal> {
         // Before the way to the destination is looked at: whoever made that unsafe need not keep us from ending.
         if self.slot_holds(places.slot)? == Some(staged) {
             return Ok(());
         }
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        if !pair.was_brought_in(staged)? {
-            return Ok(());
-        }
-        if pair.in_slot()?.is_some() { pair.rename_in(RenameFlags::EXCHANGE) } else { pair.rename_out() }
+        let bring_back = || {
+            if !pair.was_brought_in(staged)? {
+                return Ok(());
+            }
+            if pair.in_slot()?.is_some() { pair.rename_in(RenameFlags::EXCHANGE) } else { pair.rename_out() }
+        };
+        bring_back().map_err(|problem| Refusal::within(pair.destination, problem))
     }
 
     /// Undoes [`Swapper::take_out`].
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn put_back(&mut self, places: Places<'_>) -> Result<(), Problem> {
+    pub fn put_back(&mut self, places: Places<'_>) -> Result<(), Refusal> {
         if self.slot_holds(places.slot)?.is_none() {
             return Ok(());
         }
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        let occupied = pair.at_destination()?.is_some();
-        pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
+        let put_back = || {
+            let occupied = pair.at_destination()?.is_some();
+            pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
+        };
+        put_back().map_err(|problem| Refusal::within(pair.destination, problem))
     }
 
     /// Removes a directory that was brought in and took nobody's place, unless somebody has put something into it
@@ -113,54 +119,67 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn remove_created(&mut self, places: Places<'_>, staged: u64) -> Result<bool, Problem> {
+    pub fn remove_created(&mut self, places: Places<'_>, staged: u64) -> Result<bool, Refusal> {
         if self.slot_holds(places.slot)?.is_some() {
             return Ok(true);
         }
         let Some(pair) = self.pair_if_there(places)? else { return Ok(false) };
-        if pair.was_brought_in(staged)? {
-            remove_directory(pair.destination, pair.name)
-                .map_err(|error| host_file("remove", places.path, &error))?;
-        }
-        Ok(false)
+        let remove = || {
+            if pair.was_brought_in(staged)? {
+                remove_directory(pair.destination, pair.name)
+                    .map_err(|error| host_file("remove", places.path, &error))?;
+            }
+            Ok(false)
+        };
+        remove().map_err(|problem| Refusal::within(pair.destination, problem))
     }
 
     /// Undoes [`Swapper::bring_in`] of a home: it goes, unless somebody has used it meanwhile. Then it stays.
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), Problem> {
+    pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), Refusal> {
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        let failed = |error: io::Error| host_file("look into the home", places.path, &error);
-        if pair.was_brought_in(staged)? {
-            if !home::is_unused(host, pair.destination, pair.name).map_err(failed)? {
+        // Where its owner keeps it from being looked into, somebody has used it.
+        let is_unused =
+            |directory, name| home::is_unused(host, directory, name).is_ok_and(|is_unused| is_unused);
+        let take = || {
+            if pair.was_brought_in(staged)? {
+                if !is_unused(pair.destination, pair.name) {
+                    return Ok(());
+                }
+                pair.rename_out()?;
+            }
+            if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
                 return Ok(());
             }
-            pair.rename_out()?;
-        }
-        if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
-            return Ok(());
-        }
-        // Nobody finds it any more; but somebody may have been in it.
-        if home::is_unused(host, pair.slot, pair.slot_name).map_err(failed)? {
-            let removed = disk::remove_tree_in(pair.slot.fd, pair.slot_name);
-            return removed.map_err(|error| host_file("remove", places.slot, &error));
-        }
-        match pair.rename_in(RenameFlags::NOREPLACE) {
-            // Something else stands there: the next run keeps what is in the slot.
-            Err(problem) if problem.code == Code::PlanOutdated => Ok(()),
-            moved => moved,
-        }
+            // Nobody finds it any more; but somebody may have been in it.
+            if is_unused(pair.slot, pair.slot_name) {
+                match disk::remove_tree_in(pair.slot.fd, pair.slot_name) {
+                    // Somebody still is.
+                    Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+                    removed => return removed.map_err(|error| host_file("remove", places.slot, &error)),
+                }
+            }
+            match pair.rename_in(RenameFlags::NOREPLACE) {
+                // Something else stands there: the next run keeps what is in the slot.
+                Err(problem) if problem.code == Code::PlanOutdated => Ok(()),
+                moved => moved,
+            }
+        };
+        take().map_err(|problem| Refusal::within(pair.destination, problem))
     }
 
     /// Removes a slot with a home that was never brought in.
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn clear_home(&mut self, slot: &str) -> Result<(), Problem> {
-        let Some(directory) = self.slots.parent(slot)? else { return Ok(()) };
+    pub fn clear_home(&mut self, slot: &str) -> Result<(), Refusal> {
+        let Some(directory) = self.slots.way_to(slot)? else { return Ok(()) };
         match disk::remove_tree_in(directory.fd, name_of(slot)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(host_file("remove", slot, &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Refusal::within(directory, host_file("remove", slot, &error)))
+            }
             _ => Ok(()),
         }
     }
@@ -169,9 +188,9 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn clear(&mut self, slot: &str) -> Result<(), Problem> {
-        let failed = |error| host_file("remove", slot, &error);
-        let Some(directory) = self.slots.parent(slot)? else { return Ok(()) };
+    pub fn clear(&mut self, slot: &str) -> Result<(), Refusal> {
+        let Some(directory) = self.slots.way_to(slot)? else { return Ok(()) };
+        let failed = |error| Refusal::within(directory, host_file("remove", slot, &error));
         let Some(stat) = walk::look(directory.fd, name_of(slot)).map_err(failed)? else { return Ok(()) };
         if is_directory(&stat) {
             return remove_directory(directory, name_of(slot)).map_err(failed);
@@ -186,31 +205,28 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`], [`Code::UnsafePath`].
-    pub fn stands_at(&mut self, path: &str) -> Result<Option<u64>, Problem> {
-        let Some(directory) = self.destinations.parent(path)? else { return Ok(None) };
-        let found = walk::look(directory.fd, name_of(path));
-        Ok(found.map_err(|error| host_file("look at", path, &error))?.map(|stat| stat.st_ino))
+    pub fn stands_at(&mut self, path: &str) -> Result<Option<u64>, Refusal> {
+        inode(self.destinations.way_to(path)?, path)
     }
 
     /// The inode in a slot, if there is one.
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn slot_holds(&mut self, slot: &str) -> Result<Option<u64>, Problem> {
-        let Some(directory) = self.slots.parent(slot)? else { return Ok(None) };
-        let found = walk::look(directory.fd, name_of(slot));
-        Ok(found.map_err(|error| host_file("look at", slot, &error))?.map(|stat| stat.st_ino))
+    pub fn slot_holds(&mut self, slot: &str) -> Result<Option<u64>, Refusal> {
+        inode(self.slots.way_to(slot)?, slot)
     }
 
     fn pair<'a>(&'a mut self, places: Places<'a>) -> Result<Pair<'a>, Problem> {
         let path = places.path;
-        self.pair_if_there(places)?.ok_or_else(|| outdated(path))
+        let pair = self.pair_if_there(places).map_err(|refusal| refusal.problem)?;
+        pair.ok_or_else(|| outdated(path))
     }
 
     /// Nothing where one of the two directories does not exist.
-    fn pair_if_there<'a>(&'a mut self, places: Places<'a>) -> Result<Option<Pair<'a>>, Problem> {
-        let destination = self.destinations.parent(places.path)?;
-        let slot = self.slots.parent(places.slot)?;
+    fn pair_if_there<'a>(&'a mut self, places: Places<'a>) -> Result<Option<Pair<'a>>, Refusal> {
+        let destination = self.destinations.way_to(places.path)?;
+        let slot = self.slots.way_to(places.slot)?;
         Ok(destination.zip(slot).map(|(destination, slot)| Pair {
             destination,
             slot,
@@ -278,6 +294,15 @@ impl Pair<'_> {
             Errno::NOENT | Errno::EXIST => outdated(self.places.path),
             errno => preflight::refused("replace", self.places.path, errno),
         }
+    }
+}
+
+/// The inode of a path, whose directory is open if there is one.
+fn inode(directory: Option<Directory<'_>>, path: &str) -> Result<Option<u64>, Refusal> {
+    let Some(directory) = directory else { return Ok(None) };
+    match walk::look(directory.fd, name_of(path)) {
+        Ok(found) => Ok(found.map(|stat| stat.st_ino)),
+        Err(error) => Err(Refusal::within(directory, host_file("look at", path, &error))),
     }
 }
 

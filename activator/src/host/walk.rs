@@ -57,10 +57,10 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// In a directory that is open.
+    /// In a directory that is open. `error`: what the kernel says.
     #[must_use]
-    pub const fn within(directory: Directory<'_>, problem: Problem) -> Self {
-        Self { problem, is_others: !directory.is_roots }
+    pub fn within(directory: Directory<'_>, error: &io::Error, problem: Problem) -> Self {
+        Self { problem, is_others: !directory.is_roots && !is_of_the_disk(error) }
     }
 
     /// Lets be what is others' doing.
@@ -70,6 +70,22 @@ impl Refusal {
     pub fn unless_of_others(self) -> Result<(), Problem> {
         if self.is_others { Ok(()) } else { Err(self.problem) }
     }
+}
+
+/// Whether a disk fails, or is full: that is nobody's doing, and passes.
+fn is_of_the_disk(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::IO
+                | Errno::NOSPC
+                | Errno::DQUOT
+                | Errno::ROFS
+                | Errno::NOMEM
+                | Errno::NFILE
+                | Errno::MFILE
+        )
+    )
 }
 
 /// A filesystem and the mount that leads to it: the kernel renames nothing from one mount to another, be they of the
@@ -155,6 +171,11 @@ impl<'h> Walk<'h> {
             let path = || format!("/{}", names[..=depth].join("/"));
             let is_in_roots = self.open.iter().all(|level| level.is_roots);
             let refusal = |problem| Refusal { problem, is_others: !is_in_roots };
+            let failed = |verb: &str, errno: Errno| {
+                let error = errno.into();
+                let is_others = !is_in_roots && !is_of_the_disk(&error);
+                Refusal { problem: host_file(verb, path(), &error), is_others }
+            };
             if let Some(user) = mounted_by(here, names[depth]) {
                 let problem = host_file("open the directory", path(), &foreign(user));
                 return Err(Refusal { problem, is_others: true });
@@ -171,10 +192,9 @@ impl<'h> Walk<'h> {
                     let problem = host_file("open the directory", path(), &Errno::ACCESS.into());
                     return Err(Refusal { problem, is_others: true });
                 }
-                Err(errno) => return Err(refusal(host_file("open the directory", path(), &errno.into()))),
+                Err(errno) => return Err(failed("open the directory", errno)),
             };
-            let stat = rustix::fs::fstat(&fd)
-                .map_err(|errno| refusal(host_file("look at", path(), &errno.into())))?;
+            let stat = rustix::fs::fstat(&fd).map_err(|errno| failed("look at", errno))?;
             let is_safe = match self.trusted {
                 Groups::None => is_closed(&stat) && is_ours(&stat),
                 _ => is_closed(&stat) || is_group_trusted(&mut self.trusted, self.host, &fd, &stat),

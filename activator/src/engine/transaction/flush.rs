@@ -45,8 +45,11 @@ pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(
     for directory in directories {
         let mut sync = || {
             let Some(opened) = walk.way_to(&format!("{directory}/"))? else { return Ok(()) };
-            let failed = |errno: Errno| host_file("write to the disk", directory, &errno.into());
-            disk::sync(opened.fd).map_err(|errno| Refusal::within(opened, failed(errno)))
+            let failed = |errno: Errno| {
+                let error = errno.into();
+                Refusal::within(opened, &error, host_file("write to the disk", directory, &error))
+            };
+            disk::sync(opened.fd).map_err(failed)
         };
         match sync() {
             // Something else than a directory has taken its place, perhaps by this very change.

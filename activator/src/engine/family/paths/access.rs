@@ -106,7 +106,9 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => return Ok(None),
         Err(errno) => {
             let problem = preflight::refused("change mode and owner of", path, errno);
-            return if directory.is_roots { Err(problem) } else { Ok(Some(left_to_others(path, &problem))) };
+            let refusal = Refusal::within(directory, &errno.into(), problem);
+            let said = left_to_others(path, &refusal.problem);
+            return refusal.unless_of_others().map(|()| Some(said));
         }
     };
     let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;

@@ -45,7 +45,7 @@ impl<'h> Swapper<'h> {
     pub fn bring_in(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
         let pair = self.pair(places)?;
         let flags = if replaced.is_some() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
-        pair.rename_in(flags)?;
+        pair.rename_in(flags).map_err(|refusal| refusal.problem)?;
         pair.check(replaced)
     }
 
@@ -55,10 +55,11 @@ impl<'h> Swapper<'h> {
     /// [`Code::PlanOutdated`] as for [`Swapper::bring_in`].
     pub fn take_out(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
         let pair = self.pair(places)?;
-        if pair.at_destination()?.is_none() {
+        let problem = |refusal: Refusal| refusal.problem;
+        if pair.at_destination().map_err(problem)?.is_none() {
             return Ok(());
         }
-        pair.rename_out()?;
+        pair.rename_out().map_err(problem)?;
         pair.check(replaced)
     }
 
@@ -68,14 +69,15 @@ impl<'h> Swapper<'h> {
     /// [`Code::HostFile`].
     pub fn take_out_if_empty(&mut self, places: Places<'_>) -> Result<(), Problem> {
         let pair = self.pair(places)?;
-        let Some(stat) = pair.at_destination()? else { return Ok(()) };
+        let problem = |refusal: Refusal| refusal.problem;
+        let Some(stat) = pair.at_destination().map_err(problem)? else { return Ok(()) };
         if !is_directory(&stat) || !is_empty(pair.destination, pair.name, places.path)? {
             return Ok(());
         }
         match pair.move_out() {
             // Something is mounted there, which is as good as content.
             Err(Errno::BUSY) => Ok(()),
-            moved => moved.map_err(|errno| pair.refused(errno)),
+            moved => moved.map_err(|errno| problem(pair.refused(errno))),
         }
     }
 
@@ -89,13 +91,10 @@ impl<'h> Swapper<'h> {
             return Ok(());
         }
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        let bring_back = || {
-            if !pair.was_brought_in(staged)? {
-                return Ok(());
-            }
-            if pair.in_slot()?.is_some() { pair.rename_in(RenameFlags::EXCHANGE) } else { pair.rename_out() }
-        };
-        bring_back().map_err(|problem| Refusal::within(pair.destination, problem))
+        if !pair.was_brought_in(staged)? {
+            return Ok(());
+        }
+        if pair.in_slot()?.is_some() { pair.rename_in(RenameFlags::EXCHANGE) } else { pair.rename_out() }
     }
 
     /// Undoes [`Swapper::take_out`].
@@ -107,11 +106,8 @@ impl<'h> Swapper<'h> {
             return Ok(());
         }
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        let put_back = || {
-            let occupied = pair.at_destination()?.is_some();
-            pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
-        };
-        put_back().map_err(|problem| Refusal::within(pair.destination, problem))
+        let occupied = pair.at_destination()?.is_some();
+        pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
     }
 
     /// Removes a directory that was brought in and took nobody's place, unless somebody has put something into it
@@ -124,14 +120,12 @@ impl<'h> Swapper<'h> {
             return Ok(true);
         }
         let Some(pair) = self.pair_if_there(places)? else { return Ok(false) };
-        let remove = || {
-            if pair.was_brought_in(staged)? {
-                remove_directory(pair.destination, pair.name)
-                    .map_err(|error| host_file("remove", places.path, &error))?;
-            }
-            Ok(false)
-        };
-        remove().map_err(|problem| Refusal::within(pair.destination, problem))
+        if pair.was_brought_in(staged)? {
+            remove_directory(pair.destination, pair.name).map_err(|error| {
+                Refusal::within(pair.destination, &error, host_file("remove", places.path, &error))
+            })?;
+        }
+        Ok(false)
     }
 
     /// Undoes [`Swapper::bring_in`] of a home: it goes, unless somebody has used it meanwhile. Then it stays.
@@ -143,31 +137,32 @@ impl<'h> Swapper<'h> {
         // Where its owner keeps it from being looked into, somebody has used it.
         let is_unused =
             |directory, name| home::is_unused(host, directory, name).is_ok_and(|is_unused| is_unused);
-        let take = || {
-            if pair.was_brought_in(staged)? {
-                if !is_unused(pair.destination, pair.name) {
-                    return Ok(());
-                }
-                pair.rename_out()?;
-            }
-            if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
+        if pair.was_brought_in(staged)? {
+            if !is_unused(pair.destination, pair.name) {
                 return Ok(());
             }
-            // Nobody finds it any more; but somebody may have been in it.
-            if is_unused(pair.slot, pair.slot_name) {
-                match disk::remove_tree_in(pair.slot.fd, pair.slot_name) {
-                    // Somebody still is.
-                    Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-                    removed => return removed.map_err(|error| host_file("remove", places.slot, &error)),
+            pair.rename_out()?;
+        }
+        if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
+            return Ok(());
+        }
+        // Nobody finds it any more; but somebody may have been in it.
+        if is_unused(pair.slot, pair.slot_name) {
+            match disk::remove_tree_in(pair.slot.fd, pair.slot_name) {
+                // Somebody still is.
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+                removed => {
+                    return removed.map_err(|error| {
+                        Refusal::within(pair.slot, &error, host_file("remove", places.slot, &error))
+                    });
                 }
             }
-            match pair.rename_in(RenameFlags::NOREPLACE) {
-                // Something else stands there: the next run keeps what is in the slot.
-                Err(problem) if problem.code == Code::PlanOutdated => Ok(()),
-                moved => moved,
-            }
-        };
-        take().map_err(|problem| Refusal::within(pair.destination, problem))
+        }
+        match pair.rename_in(RenameFlags::NOREPLACE) {
+            // Something else stands there: the next run keeps what is in the slot.
+            Err(Refusal { problem, .. }) if problem.code == Code::PlanOutdated => Ok(()),
+            moved => moved,
+        }
     }
 
     /// Removes a slot with a home that was never brought in.
@@ -178,7 +173,7 @@ impl<'h> Swapper<'h> {
         let Some(directory) = self.slots.way_to(slot)? else { return Ok(()) };
         match disk::remove_tree_in(directory.fd, name_of(slot)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Refusal::within(directory, host_file("remove", slot, &error)))
+                Err(Refusal::within(directory, &error, host_file("remove", slot, &error)))
             }
             _ => Ok(()),
         }
@@ -190,7 +185,7 @@ impl<'h> Swapper<'h> {
     /// [`Code::HostFile`].
     pub fn clear(&mut self, slot: &str) -> Result<(), Refusal> {
         let Some(directory) = self.slots.way_to(slot)? else { return Ok(()) };
-        let failed = |error| Refusal::within(directory, host_file("remove", slot, &error));
+        let failed = |error| Refusal::within(directory, &error, host_file("remove", slot, &error));
         let Some(stat) = walk::look(directory.fd, name_of(slot)).map_err(failed)? else { return Ok(()) };
         if is_directory(&stat) {
             return remove_directory(directory, name_of(slot)).map_err(failed);
@@ -247,20 +242,22 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn at_destination(&self) -> Result<Option<Stat>, Problem> {
-        walk::look(self.destination.fd, self.name)
-            .map_err(|error| host_file("look at", self.places.path, &error))
+    fn at_destination(&self) -> Result<Option<Stat>, Refusal> {
+        walk::look(self.destination.fd, self.name).map_err(|error| {
+            Refusal::within(self.destination, &error, host_file("look at", self.places.path, &error))
+        })
     }
 
-    fn in_slot(&self) -> Result<Option<Stat>, Problem> {
-        walk::look(self.slot.fd, self.slot_name)
-            .map_err(|error| host_file("look at", self.places.slot, &error))
+    fn in_slot(&self) -> Result<Option<Stat>, Refusal> {
+        walk::look(self.slot.fd, self.slot_name).map_err(|error| {
+            Refusal::within(self.slot, &error, host_file("look at", self.places.slot, &error))
+        })
     }
 
     /// Whether what is in the slot now is what was planned to be replaced, and empty if it is a directory. Looked at
     /// when nobody else can reach it any more; undoing puts it back as it is.
     fn check(&self, replaced: Option<Replaced>) -> Result<(), Problem> {
-        let stat = self.in_slot()?;
+        let stat = self.in_slot().map_err(|refusal| refusal.problem)?;
         let same = stat.as_ref().map(Replaced::of) == replaced;
         let emptied = || match stat {
             Some(stat) if is_directory(&stat) => is_empty(self.slot, self.slot_name, self.places.path),
@@ -270,17 +267,17 @@ impl Pair<'_> {
     }
 
     /// Whether what was staged, known by its inode, has left the slot and stands at the destination.
-    fn was_brought_in(&self, staged: u64) -> Result<bool, Problem> {
+    fn was_brought_in(&self, staged: u64) -> Result<bool, Refusal> {
         let is_staged = |stat: Stat| stat.st_ino == staged;
         Ok(!self.in_slot()?.is_some_and(is_staged) && self.at_destination()?.is_some_and(is_staged))
     }
 
-    fn rename_in(&self, flags: RenameFlags) -> Result<(), Problem> {
+    fn rename_in(&self, flags: RenameFlags) -> Result<(), Refusal> {
         disk::rename(self.slot.fd, self.slot_name, self.destination.fd, self.name, flags)
             .map_err(|errno| self.refused(errno))
     }
 
-    fn rename_out(&self) -> Result<(), Problem> {
+    fn rename_out(&self) -> Result<(), Refusal> {
         self.move_out().map_err(|errno| self.refused(errno))
     }
 
@@ -289,11 +286,12 @@ impl Pair<'_> {
         disk::rename(self.destination.fd, self.name, self.slot.fd, self.slot_name, flags)
     }
 
-    fn refused(&self, errno: Errno) -> Problem {
-        match errno {
+    fn refused(&self, errno: Errno) -> Refusal {
+        let problem = match errno {
             Errno::NOENT | Errno::EXIST => outdated(self.places.path),
             errno => preflight::refused("replace", self.places.path, errno),
-        }
+        };
+        Refusal::within(self.destination, &errno.into(), problem)
     }
 }
 
@@ -302,7 +300,7 @@ fn inode(directory: Option<Directory<'_>>, path: &str) -> Result<Option<u64>, Re
     let Some(directory) = directory else { return Ok(None) };
     match walk::look(directory.fd, name_of(path)) {
         Ok(found) => Ok(found.map(|stat| stat.st_ino)),
-        Err(error) => Err(Refusal::within(directory, host_file("look at", path, &error))),
+        Err(error) => Err(Refusal::within(directory, &error, host_file("look at", path, &error))),
     }
 }
 

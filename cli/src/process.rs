@@ -2,6 +2,7 @@
 
 mod conversation;
 mod large;
+mod last_line;
 pub mod limits;
 mod output;
 mod reading;
@@ -30,6 +31,7 @@ pub use running::{Drained, Owned, Running};
 pub use streams::Theirs;
 
 use large::LARGE;
+use last_line::LastLine;
 use limits::Limit;
 use reading::Taken;
 use streams::streams;
@@ -149,7 +151,7 @@ impl Invocation {
                 failure = filled(&errors) => Err(failure),
             }
         };
-        let status = within(self.limit, finish).await?;
+        let status = within(self.limit, &LastLine::default(), finish).await?;
         let mut stderr = Vec::new();
         let most = limits::END_OF_ERRORS as u64;
         let read = errors.rewind().and_then(|()| errors.take(most).read_to_end(&mut stderr));
@@ -167,13 +169,14 @@ impl Invocation {
         let stdout = Receiver::from_owned_fd(ours.stdout).map_err(Failure::Start)?;
         let stderr = Receiver::from_owned_fd(ours.stderr).map_err(Failure::Start)?;
         let Self { hears, errors, limit, stdin: input, .. } = self;
+        let last = LastLine::default();
         let finish = async {
             let talk = async {
                 let write = async {
                     feed(stdin, &input).await;
                     Ok(())
                 };
-                let errors = hears.errors(stderr, errors);
+                let errors = hears.errors(stderr, errors, &last);
                 let read = tokio::try_join!(write, hears.clone().output(stdout), errors);
                 drop(draining);
                 read
@@ -184,13 +187,18 @@ impl Invocation {
             let Taken { bytes: stdout, .. } = stdout;
             Ok(Output { status, stdout, stderr })
         };
-        within(limit, finish).await
+        within(limit, &last, finish).await
     }
 }
 
-/// What comes of something within this time.
-async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::time::timeout(limit, work).await.unwrap_or(Err(Failure::TimedOut(limit)))
+/// The result of something, if it comes within this time.
+async fn within<T>(
+    limit: Duration,
+    last: &LastLine,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let timed_out = |_| Err(Failure::TimedOut { limit, last_line: last.text() });
+    tokio::time::timeout(limit, work).await.unwrap_or_else(timed_out)
 }
 
 /// Writes all of its input, and ends that.
@@ -219,8 +227,13 @@ async fn filled(errors: &File) -> Failure {
 pub enum Failure {
     /// It could not be started or waited for.
     Start(io::Error),
-    /// It took longer than it may.
-    TimedOut(Duration),
+    /// It took longer than `limit`.
+    TimedOut {
+        /// How long it may take.
+        limit: Duration,
+        /// The last line of its standard error, if it wrote one.
+        last_line: Option<String>,
+    },
     /// It said more than is read.
     TooMuch(Limit),
     /// It had a place among those that say much, which others waited for.
@@ -231,7 +244,10 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Start(error) => write!(f, "{error}"),
-            Self::TimedOut(limit) => write!(f, "no end after {} seconds", limit.as_secs()),
+            Self::TimedOut { limit, last_line: None } => write!(f, "no end after {} seconds", limit.as_secs()),
+            Self::TimedOut { limit, last_line: Some(line) } => {
+                write!(f, "no end after {} seconds; its last line was: {line}", limit.as_secs())
+            }
             Self::TooMuch(Limit { of, bytes }) => write!(f, "more than {} MiB of {of}", bytes >> 20),
             Self::TooSlow => write!(
                 f,
@@ -263,7 +279,7 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_never_ends_is_given_up() {
         let error = shell("sleep 60", Duration::from_millis(50)).run().await.unwrap_err();
-        assert!(matches!(error, Failure::TimedOut(_)));
+        assert!(matches!(error, Failure::TimedOut { .. }));
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task;
 
 use super::reading::Taken;
-use super::{Failure, Invocation, Output, Running, within};
+use super::{Failure, Invocation, LastLine, Output, Running, within};
 
 /// Its two ends, both blocking.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ impl Invocation {
             (said, ends.output)
         });
         let Self { hears, limit, .. } = self;
+        let last = LastLine::default();
         let rest = async {
             let (said, output) = talking.await.map_err(|error| Failure::Start(error.into()))?;
             let buffered = output.buffer().to_vec();
@@ -50,7 +51,7 @@ impl Invocation {
         };
         let finish = async {
             let read = async {
-                let read = tokio::try_join!(rest, hears.errors(stderr, None));
+                let read = tokio::try_join!(rest, hears.errors(stderr, None, &last));
                 drop(draining);
                 read
             };
@@ -59,6 +60,6 @@ impl Invocation {
             let Taken { bytes: stdout, .. } = stdout;
             Ok((Output { status, stdout, stderr }, said))
         };
-        within(limit, finish).await
+        within(limit, &last, finish).await
     }
 }

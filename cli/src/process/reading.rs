@@ -5,7 +5,7 @@ use tokio::sync::mpsc::{Sender, UnboundedSender};
 
 use super::large::{Intake, Large};
 use super::limits::{self, Limit};
-use super::{Failure, LARGE};
+use super::{Failure, LARGE, LastLine};
 
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;
@@ -46,15 +46,16 @@ impl Hears {
         }
     }
 
-    /// Standard error. `lines`: gets each line of a program of this machine.
+    /// Standard error. `lines`: gets each line of a program of this machine. `last`: gets what a host writes as it comes.
     pub(super) async fn errors(
         &self,
         stream: impl AsyncRead + Unpin,
         lines: Option<UnboundedSender<Vec<u8>>>,
+        last: &LastLine,
     ) -> Result<Vec<u8>, Failure> {
         match self {
             Self::Ours => ours(stream, lines).await,
-            Self::Document(_) | Self::Lines(_) => ends(stream).await,
+            Self::Document(_) | Self::Lines(_) => ends(stream, last).await,
         }
     }
 }
@@ -141,7 +142,7 @@ async fn lines<'a>(
 }
 
 /// Both ends of what comes.
-async fn ends(stream: impl AsyncRead + Unpin) -> Result<Vec<u8>, Failure> {
+async fn ends(stream: impl AsyncRead + Unpin, last: &LastLine) -> Result<Vec<u8>, Failure> {
     let mut reader = BufReader::with_capacity(PIECE, stream);
     let (mut kept, mut read, mut lacks) = (Vec::new(), 0, false);
     loop {
@@ -155,6 +156,7 @@ async fn ends(stream: impl AsyncRead + Unpin) -> Result<Vec<u8>, Failure> {
             return Err(Failure::TooMuch(limits::ERRORS));
         }
         kept.extend_from_slice(piece);
+        last.push(piece);
         reader.consume(length);
         // The middle goes now and then, not with each piece.
         if kept.len() > 8 * limits::END_OF_ERRORS {

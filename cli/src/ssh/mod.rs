@@ -262,7 +262,7 @@ impl Session {
                 Problem::new(Code::Usage, "this machine has no `ssh`").help("install the OpenSSH client")
             }
             Failure::Start(error) => failure::broken(&self.host, &error.to_string()),
-            Failure::TimedOut(_) => Problem::new(Code::Unreachable, "the host did not answer in time")
+            Failure::TimedOut { .. } => Problem::new(Code::Unreachable, "the host did not answer in time")
                 .at(&self.host.name)
                 .because(why)
                 .help(format!(

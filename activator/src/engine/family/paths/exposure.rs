@@ -112,9 +112,10 @@ pub(in crate::engine) fn changes_hands(
         .at(path)
         .because(format!(
             "it is {} and should be {}, but whoever owns a directory above may exchange it for another one at any time. An \
-             empty one would be replaced; this one holds {holds}",
+             empty one would be replaced; this one holds {}",
             shown(found),
-            shown(wanted)
+            shown(wanted),
+            holds.escape_debug()
         ))
         .help(format!(
             "look at what it is, then do on the host: chown -h {}:{} {path} && chmod {} {path}",

@@ -5,6 +5,16 @@ let
   inherit (fleet.types) context;
   inFleet = context.inFleet fleet.inputs;
 
+  # What is wrong with a host shows when its derivation is asked for. This stands outside of `ofHost`: what is not asked for,
+  # such as `outPath`, would keep the evaluation of the host in memory.
+  located =
+    name: closure:
+    inFleet (context.inHost name closure)
+    // {
+      drvPath = inFleet (context.inHost name closure.drvPath);
+      outPath = inFleet (context.inHost name closure.outPath);
+    };
+
   ofHost =
     name: host:
     let
@@ -22,22 +32,10 @@ let
 
       toplevelFor = lib.mapAttrs (
         buildSystem: builder:
-        told (closureFor {
+        located name (closureFor {
           inherit buildSystem builder;
         })
       ) fleet.activators;
-
-      # What is wrong with a host shows when its derivation is asked for.
-      told =
-        closure:
-        let
-          located = inFleet (context.inHost name closure);
-        in
-        located
-        // {
-          drvPath = inFleet (context.inHost name closure.drvPath);
-          outPath = inFleet (context.inHost name closure.outPath);
-        };
     in
     {
       # The closure, built on the host's own system. The manifest in it does not depend on what builds it, so

@@ -64,21 +64,25 @@ let
     target = null;
     timer = "Timer";
   };
+  suffixOf = lib.mapAttrs' (suffix: section: lib.nameValuePair section suffix) (
+    removeAttrs ownSection [ "target" ]
+  );
+
+  # The suffix of a unit, or nothing where its name is wrong, which its type says.
+  suffixIn =
+    unit:
+    let
+      found = builtins.match ".*\\.([a-z]+)" unit;
+    in
+    if found == null then "" else lib.head found;
 
   # Sections that systemd would ignore, since a unit of this kind has none of them.
   checkSections =
     { loc, value, ... }@given:
     let
       unit = lib.last loc;
-      suffix = lib.last (lib.splitString "." unit);
-      ignores =
-        name:
-        ownSection ? ${suffix}
-        && name != "Unit"
-        && name != "Install"
-        && name != ownSection.${suffix}
-        && lib.elem name (lib.attrValues ownSection);
-      whose = name: lib.head (lib.filter (each: ownSection.${each} == name) (lib.attrNames ownSection));
+      suffix = suffixIn unit;
+      ignores = name: ownSection ? ${suffix} && suffixOf.${name} or suffix != suffix;
 
       of =
         within: sections:
@@ -95,7 +99,7 @@ let
           in
           types.problem.at (given // { loc = here; }) "${lib.showOption here} has no effect"
             "systemd reads no section [${name}] in a ${suffix}"
-            "nixfleet.systemd.units.\"${lib.removeSuffix suffix unit}${whose name}\".sections.${name} = { … };"
+            "nixfleet.systemd.units.\"${lib.removeSuffix suffix unit}${suffixOf.${name}}\".sections.${name} = { … };"
         ) (lib.filter ignores (lib.attrNames sections));
     in
     of [ ] value.sections
@@ -149,7 +153,7 @@ let
               socket = "sockets.target";
               timer = "timers.target";
             }
-            .${lib.last (lib.splitString "." (lib.last loc))} or "multi-user.target"
+            .${suffixIn (lib.last loc)} or "multi-user.target"
           }\";"
       )
     )

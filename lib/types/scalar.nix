@@ -129,7 +129,7 @@ rec {
   line = scalar {
     name = "line";
     description = "a string of one line";
-    accepts = value: isString value && !lib.hasInfix "\n" value;
+    accepts = value: isString value && builtins.match "[^\n]*" value != null;
     placeholder = "";
   };
 
@@ -137,8 +137,7 @@ rec {
   filledLine = scalar {
     name = "filledLine";
     description = "a string of one line that is not empty";
-    accepts =
-      value: isString value && builtins.match "[[:space:]]*" value == null && !lib.hasInfix "\n" value;
+    accepts = value: line.accepts value && builtins.match "[[:space:]]*" value == null;
     placeholder = "-";
   };
 

@@ -9,7 +9,7 @@ let
   # A line break would start another setting.
   single =
     value:
-    lib.isString value && !lib.hasInfix "\n" value
+    scalar.line.accepts value
     || lib.isInt value
     || lib.isBool value
     || builtins.isPath value

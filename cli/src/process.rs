@@ -244,7 +244,9 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Start(error) => write!(f, "{error}"),
-            Self::TimedOut { limit, last_line: None } => write!(f, "no end after {} seconds", limit.as_secs()),
+            Self::TimedOut { limit, last_line: None } => {
+                write!(f, "no end after {} seconds", limit.as_secs())
+            }
             Self::TimedOut { limit, last_line: Some(line) } => {
                 write!(f, "no end after {} seconds; its last line was: {line}", limit.as_secs())
             }

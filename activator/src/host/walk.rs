@@ -226,6 +226,14 @@ pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     if let Some(user) = mounted_by(directory, name) {
         return Err(foreign(user));
     }
+    look_in_ours(directory, name)
+}
+
+/// The same in a directory of ours, in which nobody else mounts anything.
+///
+/// # Errors
+/// What the kernel says.
+pub fn look_in_ours(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::NOENT) => Ok(None),

@@ -243,7 +243,11 @@ fn what_she_holds_holds_up_no_change() {
     stage.waits_for("test -s /home/mallory/locked");
     stage.declares(&wanted("2"));
     let (outcome, result) = apply(&stage, "");
-    assert_eq!((outcome.as_str(), &result["problem"]["code"]), ("unreachable", &json!("NF-301")), "{result:#}");
+    assert_eq!(
+        (outcome.as_str(), &result["problem"]["code"]),
+        ("unreachable", &json!("NF-301")),
+        "{result:#}"
+    );
     assert!(result["problem"]["why"].as_str().unwrap().contains("db.sqlite' is busy"), "{result:#}");
     stage.web().ask("systemctl stop nix; chmod 0700 /nix/var/nix/db").unwrap();
     stage.edits("fleet.nix", timeouts, "defaults.ssh.user");

@@ -131,7 +131,9 @@ fn holder(stat: &Stat) -> String {
     let uid = fs::metadata(format!("/proc/{pid}")).map(|process| process.uid());
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     match uid {
-        Ok(uid) => format!("process {pid} ({}) of user id {uid} holds a lease on it", name.trim_end().escape_debug()),
+        Ok(uid) => {
+            format!("process {pid} ({}) of user id {uid} holds a lease on it", name.trim_end().escape_debug())
+        }
         Err(_) => format!("process {pid} holds a lease on it"),
     }
 }

@@ -21,7 +21,7 @@ use crate::engine::observe::{self, Observed};
 use crate::engine::plan::diff::{Desired, Diff, diff};
 use crate::engine::plan::planner;
 use crate::engine::plan::target::Offer;
-use crate::engine::state::recorded::{Kind, Recorded, RecordedPath, Text, in_order};
+use crate::engine::state::recorded::{Kind, Recorded, RecordedAccess, RecordedPath, Text, in_order};
 use crate::engine::state::{FileStat, RECORD, State};
 use crate::host::Host;
 use crate::host::accounts::Accounts;
@@ -146,7 +146,8 @@ struct Looker<'a> {
 impl Looker<'_> {
     /// Whether what stands at a path is what was recorded.
     fn stands(&self, directory: Directory<'_>, name: &str, recorded: &RecordedPath<'_>) -> io::Result<bool> {
-        let Some(stat) = walk::look(directory.fd, name)? else { return Ok(false) };
+        let look = if can_be_mounted_on(directory, recorded) { walk::look } else { walk::look_in_ours };
+        let Some(stat) = look(directory.fd, name)? else { return Ok(false) };
         match (FileType::from_raw_mode(stat.st_mode), recorded.kind) {
             (FileType::RegularFile, Kind::File) => {
                 Ok(self.has_access(&stat, recorded) && has_content(directory, name, &stat, recorded))
@@ -167,6 +168,17 @@ impl Looker<'_> {
                 && self.accounts.is_group(stat.st_gid, &access.group.0)
         })
     }
+}
+
+/// Whether somebody else than root may mount a filesystem at a path, since they may write there: fusermount(1). To ask costs as
+/// much as to look.
+fn can_be_mounted_on(directory: Directory<'_>, recorded: &RecordedPath<'_>) -> bool {
+    let is_roots = |access: &RecordedAccess<'_>| access.owner.0 == "root" && access.mode.bits() & 0o022 == 0;
+    let are_roots = match recorded.kind {
+        Kind::Link => true,
+        Kind::File | Kind::Directory => recorded.access.as_ref().is_some_and(is_roots),
+    };
+    !directory.is_roots || !are_roots
 }
 
 /// Whether a file has the content that was recorded; it is only read where the filesystem does not say that itself.

@@ -249,7 +249,7 @@ impl Pair<'_> {
     }
 
     fn in_slot(&self) -> Result<Option<Stat>, Refusal> {
-        walk::look(self.slot.fd, self.slot_name).map_err(|error| {
+        walk::look_in_ours(self.slot.fd, self.slot_name).map_err(|error| {
             Refusal::within(self.slot, &error, host_file("look at", self.places.slot, &error))
         })
     }

@@ -22,6 +22,9 @@ rec {
   # The arguments of mkFleet to the same.
   fleetOf = import ./fleet-of.nix { inherit evalFleet; };
 
+  # The option types of NixFleet, for options that modules of users declare.
+  types = import ./types/public.nix { inherit (nixpkgs) lib; };
+
   # One host's modules to its intent.
   evalHost = import ./eval-host.nix;
 

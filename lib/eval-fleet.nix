@@ -24,13 +24,14 @@ let
 
   types = import ./types { inherit lib; };
 
-  evaluated = lib.evalModules {
+  evaluated = import ./eval-modules.nix { inherit lib; } {
     class = "nixfleetFleet";
     specialArgs = { inherit inputs; };
-    modules =
-      lib.attrValues (import ./inventory { inherit lib types; })
-      ++ [ { _module.freeformType = types.strangers; } ]
-      ++ modules;
+    inherit modules;
+    ours = lib.attrValues (import ./inventory { inherit lib types; }) ++ [
+      (import ../modules/assertions.nix { inherit lib types; })
+      { _module.freeformType = types.strangers; }
+    ];
   };
   inherit (evaluated) config options;
 
@@ -109,7 +110,9 @@ let
           types
           ;
         wrong = map (problem: problem.option) fieldProblems;
-      };
+      }
+      ++ lib.optionals (fieldProblems == [ ]) (types.failedAssertions options.assertions);
+    warnings = (types.resolveOption options.warnings).value;
 
     # The option families. The module system pays for each module again with each host, so those that only declare options
     # are one module, made once for all hosts of a base.

@@ -1,6 +1,6 @@
 # One host's modules to its intent: `evalHost { fleet; name; }`, with `fleet` from evalFleet.
 #
-# Gives { config; options; intent; problems; }. Nothing of `intent` may be used before `problems` is known to be empty:
+# Gives { config; options; intent; problems; warnings; }. Nothing of `intent` may be used before `problems` is known to be empty:
 # placeholders stand in it for what is wrong.
 { fleet, name }:
 let
@@ -31,10 +31,11 @@ let
       modules = fleet.intentModules.${base};
     };
 
-  evaluated = lib.evalModules {
+  evaluated = import ./eval-modules.nix { inherit lib; } {
     inherit (like) class;
     inherit specialArgs;
-    modules = like.modules ++ map roleModule knownRoles ++ host.modules;
+    modules = map roleModule knownRoles ++ host.modules;
+    ours = like.modules;
   };
   inherit (evaluated) config options;
 
@@ -44,17 +45,25 @@ let
   # Each option of a family once, for its value and for its mistakes. A module may declare more, of types that are not ours:
   # those throw by themselves.
   resolve =
-    option:
-    if option.type ? resolve then
-      types.resolveOption option
+    tree:
+    let
+      inner = lib.mapAttrs (_: resolve) tree;
+    in
+    if !lib.isOption tree then
+      {
+        value = lib.mapAttrs (_: result: result.value) inner;
+        problems = lib.concatMap (result: result.problems) (lib.attrValues inner);
+      }
+    else if tree.type ? resolve then
+      types.resolveOption tree
     else
       {
-        inherit (option) value;
+        inherit (tree) value;
         problems = [ ];
       };
-  inTree = lib.mapAttrsRecursiveCond (tree: !lib.isOption tree);
-  resolved = inTree (_: resolve) options.nixfleet;
-  intent = lib.mapAttrsRecursiveCond (tree: !(tree ? problems)) (_: result: result.value) resolved;
+  # With what stands beside `nixfleet`: assertions, warnings, and what users' modules declare with types of ours.
+  resolved = resolve (removeAttrs options [ "_module" ]);
+  intent = resolved.value.nixfleet;
 
   # What the backend has no families for.
   families = lib.attrNames options.nixfleet;
@@ -76,7 +85,7 @@ let
     };
 
   own =
-    lib.concatMap (result: result.problems) (lib.collect (tree: tree ? problems) resolved)
+    resolved.problems
     ++ map uncompiled (lib.concatMap used lacking)
     ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ])
     ++ fleet.moduleArguments specialArgs options;
@@ -93,10 +102,12 @@ let
   problems =
     if own == [ ] then
       together
+      ++ lib.optionals (resolved.value.assertions != [ ]) (types.failedAssertions options.assertions)
     else
       own ++ lib.filter (problem: !lib.elem problem.option wrong) together;
 in
 {
   inherit config options intent;
+  inherit (resolved.value) warnings;
   problems = map (problem: problem // { host = name; }) problems;
 }

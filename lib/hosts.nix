@@ -2,16 +2,16 @@
 fleet:
 let
   inherit (fleet) lib;
-  inherit (fleet.types) context;
+  inherit (fleet.types) context warned;
   inFleet = context.inFleet fleet.inputs;
 
   # What is wrong with a host shows when its derivation is asked for. This stands outside of `ofHost`: what is not asked for,
   # such as `outPath`, would keep the evaluation of the host in memory.
   located =
-    name: closure:
+    name: warnings: closure:
     inFleet (context.inHost name closure)
     // {
-      drvPath = inFleet (context.inHost name closure.drvPath);
+      drvPath = inFleet (context.inHost name (warned "host ${name}" warnings closure.drvPath));
       outPath = inFleet (context.inHost name closure.outPath);
     };
 
@@ -32,7 +32,7 @@ let
 
       toplevelFor = lib.mapAttrs (
         buildSystem: builder:
-        located name (closureFor {
+        located name evaluated.warnings (closureFor {
           inherit buildSystem builder;
         })
       ) fleet.activators;
@@ -49,4 +49,4 @@ let
     "[NF-201] there is no activator for ${system}, the system of host ${name}\n"
     + "write: activator.${system} = ./nixfleet-activate;";
 in
-lib.mapAttrs ofHost (inFleet (fleet.checked [ ] fleet.hosts))
+lib.mapAttrs ofHost (inFleet (fleet.checked [ ] (warned "fleet" fleet.warnings fleet.hosts)))

@@ -18,4 +18,7 @@ in
   healthChecks = import ./health-checks.nix args;
   maxFileSize = import ./max-file-size.nix args;
   systemd = import ./systemd.nix args;
+
+  # Beside `nixfleet`, where modules of NixOS have them.
+  assertions = import ./assertions.nix args;
 }

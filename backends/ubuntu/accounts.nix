@@ -1,5 +1,9 @@
 # Users and groups as Debian's tools will create them.
-{ lib, types }:
+{
+  known,
+  lib,
+  types,
+}:
 let
   inherit (types) problem;
 
@@ -124,6 +128,17 @@ let
         example = "${lib.showOption (option.loc ++ [ (lib.last names) ])} = { };";
       }
     ) twice;
+  userFields = known [
+    "createHome"
+    "description"
+    "extraGroups"
+    "group"
+    "home"
+    "shell"
+    "system"
+    "uid"
+    "unstated"
+  ];
 in
 {
   problems =
@@ -142,7 +157,5 @@ in
 
   users =
     intent:
-    lib.mapAttrsToList (name: user: removeAttrs user [ "openssh" ] // { inherit name; }) (
-      managed intent.users
-    );
+    lib.mapAttrsToList (name: user: userFields user // { inherit name; }) (managed intent.users);
 }

@@ -1,9 +1,10 @@
 # The backend for Ubuntu and Debian: intent → the Intent document → host closure. ../default.nix says what a backend is.
 { lib, types }:
 let
-  accounts = import ./accounts.nix { inherit lib types; };
+  accounts = import ./accounts.nix { inherit known lib types; };
   authorizedKeys = import ./authorized-keys.nix { inherit lib; };
-  healthChecks = import ./health-checks.nix { inherit lib types; };
+  healthChecks = import ./health-checks.nix { inherit known lib types; };
+  known = import ./known.nix { inherit lib; };
   loginPath = import ./login-path.nix { inherit lib; };
   packageProfile = import ./package-profile.nix { inherit lib; };
   paths = import ./paths.nix { inherit lib types; };
@@ -26,9 +27,25 @@ let
 
   fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;
 
+  inAccess = [
+    "group"
+    "mode"
+    "onConflict"
+    "owner"
+  ];
+  directoryFields = known inAccess;
+  fileFields = known (
+    inAccess
+    ++ [
+      "reloadUnits"
+      "restartUnits"
+      "text"
+    ]
+  );
+
   directoryDocument =
     path: directory:
-    directory
+    directoryFields directory
     // {
       inherit path;
       mode = fourDigits directory.mode;
@@ -45,7 +62,7 @@ let
 
   fileDocument =
     path: file:
-    file
+    fileFields file
     // {
       inherit path;
       source =

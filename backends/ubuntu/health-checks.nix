@@ -1,12 +1,28 @@
 # Health checks in the Intent document.
-{ lib, types }:
+{
+  known,
+  lib,
+  types,
+}:
 host: checks:
 let
   address = check: if check.from == "operator" then host.addr else "localhost";
 
+  checkFields = known [
+    "from"
+    "http"
+    "interval"
+    "onFailure"
+    "retries"
+    "stableFor"
+    "startDelay"
+    "timeout"
+    "unit"
+  ];
+
   document =
     name: check:
-    check
+    checkFields check
     // {
       inherit name;
       command = if check.command == null then null else map types.storeText check.command;

@@ -15,6 +15,7 @@ let
 
   suites = {
     accounts = import ./accounts.nix world;
+    authors = import ./authors.nix world;
     backends = import ./backends.nix world;
     examples = import ./examples.nix world;
     files = import ./files.nix world;

@@ -58,8 +58,52 @@ let
       { roles.web = lib.elemAt written 2; }
     ];
   };
+  # The page about types: entries, assertions, an option added, options of one's own.
+  typed = nixfleet.evalFleet {
+    inputs.nixfleet.lib = nixfleet;
+    modules = [
+      {
+        hosts.host = {
+          addr = "host";
+          modules = blocksOf ../../docs/reference/option-types.md;
+        };
+      }
+    ];
+  };
 in
 {
+  "the page about option types says what works" = {
+    expr = {
+      mistakes = nixfleet.report typed;
+      inherit (typed.intents.host) warnings;
+      files = lib.mapAttrs (_: file: [
+        file.text
+        file.mode
+      ]) typed.intents.host.intent.files;
+      units = typed.intents.host.intent.files."/etc/app.conf".restartUnits;
+    };
+    expected = {
+      mistakes = null;
+      warnings = [ "this host has no packages" ];
+      files."/etc/app.conf" = [
+        "# /etc/app.conf belongs to app\n"
+        "0644"
+      ];
+      files."/etc/token" = [
+        "not a real one\n"
+        "0600"
+      ];
+      files."/etc/sites/shop.conf" = [
+        "listen = 8080\n"
+        "0644"
+      ];
+      units = [
+        "app.service"
+        "proxy.service"
+      ];
+    };
+  };
+
   "the minimal template is a fleet of one web server" = {
     expr = {
       mistakes = nixfleet.report minimalFleet;

@@ -3,18 +3,28 @@
 let
   context = import ./context.nix { inherit lib; };
   problem = import ./problem.nix { inherit lib; };
-  scalar = import ./scalar.nix { inherit lib problem; };
   definitions = import ./definitions.nix { inherit lib; };
+  scalar = import ./scalar.nix { inherit definitions lib problem; };
+  foreign = import ./foreign.nix { inherit lib; };
+  strangers = import ./strangers.nix { inherit lib problem; };
+  element = import ./element.nix {
+    inherit lib;
+    inherit (strangers) strangers;
+  };
+  resolve = import ./resolve.nix { inherit context lib problem; };
   named = import ./named.nix { inherit lib scalar; };
   sets = {
     record = import ./record.nix {
       inherit
         context
         definitions
+        element
+        foreign
         lib
         problem
         scalar
         ;
+      inherit (resolve) optionProblems resolveOption;
     };
     entries = import ./entries.nix {
       inherit
@@ -42,6 +52,7 @@ in
 // scalar
 // sets
 // named
+// import ./assertions.nix { inherit lib problem scalar; }
 // import ./waves.nix {
   inherit lib problem scalar;
   inherit (named) amountFrom;
@@ -52,6 +63,6 @@ in
   inherit lib problem scalar;
   inherit (sets) entries;
 }
-// import ./resolve.nix { inherit context lib problem; }
 // import ./store-text.nix { inherit lib; }
-// import ./strangers.nix { inherit lib problem; }
+// resolve
+// strangers

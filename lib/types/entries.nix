@@ -21,128 +21,158 @@ let
     ;
 
   none = [ ];
-in
-# `key` is the type of the names. A wrong name is shown corrected, by `correct` where that makes it a right one, as
-# `keyExample` otherwise.
-{
-  description,
-  key,
-  keyExample,
-  correct ? (_: keyExample),
-  element,
-}:
-let
-  wrongKey =
-    loc: def: name:
+
+  # `key` is the type of the names. A wrong name is shown corrected, by `correct` where that makes it a right one, as
+  # `keyExample` otherwise.
+  entries =
+    {
+      description,
+      key,
+      keyExample,
+      correct ? (_: keyExample),
+      element,
+    }@args:
     let
-      path = loc ++ [ name ];
-      here = lib.showOption path;
-      corrected = correct name;
-      right = if key.accepts corrected then corrected else keyExample;
-      # A name that is well formed, and still cannot be taken: { why; help; }.
-      refusal = if key ? refusal then key.refusal name else null;
-    in
-    problem.make (
-      {
-        loc = path;
-        inherit def;
-      }
-      // (
-        if refusal != null then
+      wrongKey =
+        loc: def: name:
+        let
+          path = loc ++ [ name ];
+          here = lib.showOption path;
+          corrected = correct name;
+          right = if key.accepts corrected then corrected else keyExample;
+          # A name that is well formed, and still cannot be taken: { why; help; }.
+          refusal = if key ? refusal then key.refusal name else null;
+        in
+        problem.make (
           {
-            what = "${here} cannot be declared";
-            inherit (refusal) why help;
+            loc = path;
+            inherit def;
           }
+          // (
+            if refusal != null then
+              {
+                what = "${here} cannot be declared";
+                inherit (refusal) why help;
+              }
+            else
+              {
+                what = "the name in ${here} must be ${key.description}";
+                example = "${lib.showOption (loc ++ [ right ])} = …;";
+              }
+          )
+        );
+
+      readElement =
+        if element ? read then
+          element.read
+        else if element ? accepts then
+          _: value: if element.accepts value then value else null
         else
-          {
-            what = "the name in ${here} must be ${key.description}";
-            example = "${lib.showOption (loc ++ [ right ])} = …;";
-          }
-      )
-    );
+          _: _: null;
 
-  readElement =
-    if element ? read then
-      element.read
-    else if element ? accepts then
-      _: value: if element.accepts value then value else null
-    else
-      _: _: null;
+      read =
+        _: value:
+        let
+          elements = mapAttrs readElement value;
+        in
+        if
+          isAttrs value
+          && !(value ? _type)
+          && all (name: context.inEntry name (elements.${name} != null && key.accepts name)) (attrNames value)
+        then
+          elements
+        else
+          null;
 
-  read =
-    _: value:
-    let
-      elements = mapAttrs readElement value;
+      resolveElement =
+        readFirst: loc: name: defs:
+        let
+          direct = if tail defs == none then readFirst name (head defs).value else null;
+          path = loc ++ [ name ];
+          settled = definitions.settle path defs;
+          result =
+            if direct != null then
+              {
+                value = direct;
+                problems = none;
+              }
+            else
+              element.resolve path settled;
+        in
+        context.inEntry name (
+          if direct == null && settled == none then
+            null
+          else if key.accepts name then
+            result
+          else
+            result // { problems = [ (wrongKey loc (head defs) name) ] ++ result.problems; }
+        );
+
+      resolveWith =
+        readFirst: loc: defs:
+        let
+          sets = lib.filter (def: isAttrs def.value) defs;
+          strange = lib.filter (def: !isAttrs def.value) defs;
+          elements = mapAttrs (resolveElement readFirst loc) (definitions.byName sets);
+          # mkIf may leave nothing of one.
+          results = removeAttrs elements (lib.filter (name: elements.${name} == null) (attrNames elements));
+        in
+        {
+          value = mapAttrs (_: result: result.value) results;
+          problems =
+            concatMap (name: context.inEntry name results.${name}.problems) (attrNames results)
+            ++ map (def: scalar.mustBe loc def description) strange;
+        };
     in
-    if
-      isAttrs value
-      && !(value ? _type)
-      && all (name: context.inEntry name (elements.${name} != null && key.accepts name)) (attrNames value)
-    then
-      elements
-    else
-      null;
+    scalar.fromResolve {
+      name = "attrsOf";
+      inherit description;
+      resolve = resolveWith (_: _: null);
+      getSubOptions = prefix: element.getSubOptions (prefix ++ [ "<name>" ]);
+      nestedTypes.elemType = element;
+    }
+    // {
+      inherit read;
 
-  resolveElement =
-    readFirst: loc: name: defs:
-    let
-      direct = if tail defs == none then readFirst name (head defs).value else null;
-      path = loc ++ [ name ];
-      settled = definitions.settle path defs;
-      result =
-        if direct != null then
+      functor = {
+        name = "entries";
+        wrapped = null;
+        payload = args;
+      };
+      # A collection of the same kind, or one of nixpkgs, whose elements add to these.
+      typeMerge =
+        functor:
+        let
+          theirs =
+            if functor.name == "entries" then
+              functor.payload.element
+            else if
+              lib.elem functor.name [
+                "attrsOf"
+                "attrsWith"
+                "lazyAttrsOf"
+              ]
+            then
+              functor.payload.elemType or functor.wrapped
+            else
+              null;
+          merged = if theirs == null then null else element.typeMerge theirs.functor;
+        in
+        if merged == null then null else entries (args // { element = merged; });
+
+      # Most collections come from one definition without a mistake; others are read element by element.
+      resolveNow =
+        loc: defs:
+        let
+          whole = if tail defs == none then read null (head defs).value else null;
+        in
+        if whole != null then
           {
-            value = direct;
+            value = whole;
             problems = none;
           }
         else
-          element.resolve path settled;
-    in
-    context.inEntry name (
-      if direct == null && settled == none then
-        null
-      else if key.accepts name then
-        result
-      else
-        result // { problems = [ (wrongKey loc (head defs) name) ] ++ result.problems; }
-    );
-
-  resolveWith =
-    readFirst: loc: defs:
-    let
-      sets = lib.filter (def: isAttrs def.value) defs;
-      strange = lib.filter (def: !isAttrs def.value) defs;
-      elements = mapAttrs (resolveElement readFirst loc) (definitions.byName sets);
-      # mkIf may leave nothing of one.
-      results = removeAttrs elements (lib.filter (name: elements.${name} == null) (attrNames elements));
-    in
-    {
-      value = mapAttrs (_: result: result.value) results;
-      problems =
-        concatMap (name: context.inEntry name results.${name}.problems) (attrNames results)
-        ++ map (def: scalar.mustBe loc def description) strange;
+          resolveWith readElement loc defs;
     };
 in
-scalar.fromResolve {
-  name = "attrsOf";
-  inherit description;
-  resolve = resolveWith (_: _: null);
-  getSubOptions = prefix: element.getSubOptions (prefix ++ [ "<name>" ]);
-  nestedTypes.elemType = element;
-}
-// {
-  inherit read;
-  # Most collections come from one definition without a mistake; others are read element by element.
-  resolveNow =
-    loc: defs:
-    let
-      whole = if tail defs == none then read null (head defs).value else null;
-    in
-    if whole != null then
-      {
-        value = whole;
-        problems = none;
-      }
-    else
-      resolveWith readElement loc defs;
-}
+entries

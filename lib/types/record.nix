@@ -6,11 +6,18 @@
 #
 # Beside `resolve` it has `read name value`: the record for a value that is plainly right as it stands, or null. It looks
 # at all fields at once, so it is for those who need all of them.
+#
+# A definition may be a function of { name, config, lib, … }, as in a submodule; and a module that declares the option again, as
+# a submodule of nixpkgs or as a record, adds its fields.
 {
   lib,
   context,
   definitions,
+  element,
+  foreign,
   problem,
+  resolveOption,
+  optionProblems,
   scalar,
 }:
 let
@@ -22,6 +29,7 @@ let
     head
     intersectAttrs
     isAttrs
+    isFunction
     mapAttrs
     ;
 
@@ -79,142 +87,235 @@ let
         };
       }
     ) (attrNames (removeAttrs def.value names));
-in
-# `fields` are options (lib.mkOption). `complete name value` may fill in what depends on other fields; `check` gives further
-# problems of the whole. `elsewhere` has paths by the names that other tools have for them.
-{
-  description,
-  fields,
-  elsewhere ? { },
-  complete ? (_: value: value),
-  check ? (_: none),
-}:
-let
-  names = attrNames fields;
-  defaults = mapAttrs (_: field: field.default) (lib.filterAttrs (_: field: field ? default) fields);
-  required = lib.filter (name: !(defaults ? ${name})) names;
 
-  # Made once, for all values of all hosts.
-  inField = mapAttrs (name: _: context.inEntry name) fields;
-
-  # The path that a wrong name was probably meant to be, or null.
-  guessOf =
-    let
-      within =
-        name: field:
-        lib.genAttrs (field.type.fieldNames or [ ]) (inner: [
-          name
-          inner
-        ]);
-      inner = lib.foldl' (all: name: within name fields.${name} // all) { } names;
-    in
-    name:
-    let
-      near = problem.guess (names ++ attrNames elsewhere) name;
-    in
-    elsewhere.${name} or inner.${name} or (if near == null then null else elsewhere.${near} or near);
-
-  # Fields of one value, which `accepts` can judge, and fields that are records or collections themselves.
-  types = mapAttrs (_: field: field.type) fields;
-  judges = mapAttrs (_: type: type.accepts) (lib.filterAttrs (_: type: type ? accepts) types);
-  nested = mapAttrs (_: type: type.read) (lib.filterAttrs (_: type: type ? read) types);
-
-  read =
-    name: value:
-    let
-      inner = mapAttrs (field: readField: readField field value.${field}) (intersectAttrs value nested);
-      plain = if nested == { } then defaults // value else defaults // value // inner;
-      isRight =
-        field:
-        (inField.${field} or lib.id) (
-          if judges ? ${field} then judges.${field} value.${field} else inner.${field} or null != null
-        );
-    in
-    if
-      isAttrs value
-      && !(value ? _type)
-      && all isRight (attrNames value)
-      && all (field: value ? ${field}) required
-      &&
-        check {
-          loc = [ name ];
-          value = plain;
-          def.file = "";
-        } == none
-    then
-      complete name plain
-    else
-      null;
-
-  # What the definitions say of a field; mkIf may leave none.
-  resolveField =
-    loc: name: defs:
-    let
-      field = fields.${name};
-      path = loc ++ [ name ];
-      settled = definitions.settle path defs;
-      result = field.type.resolve path settled;
-    in
-    inField.${name} (
-      if settled == none then
-        if field ? default then
-          {
-            value = field.default;
-            problems = none;
-          }
-        else
-          missing loc name field (head defs)
-      else if result.problems == none then
-        result
-      else
-        result // { problems = map (problem.withExample path field) result.problems; }
-    );
-
-  resolve =
-    loc: defs:
-    let
-      sets = lib.filter (def: isAttrs def.value) defs;
-      strange = lib.filter (def: !isAttrs def.value) defs;
-
-      given = mapAttrs (resolveField loc) (intersectAttrs fields (definitions.byName sets));
-      absent = lib.genAttrs (lib.filter (name: !(given ? ${name})) required) (
-        name: missing loc name fields.${name} (head defs)
-      );
-      results = given // absent;
-      plain = defaults // mapAttrs (_: result: result.value) results;
-
-      # Values that are not known, since they are wrong or stand under a wrong name.
-      strangers = concatMap (unknown loc names guessOf) sets;
-      meant = map (stranger: head (lib.toList stranger.guess)) strangers;
-      isDoubtful =
-        name:
-        results ? ${name} && results.${name}.problems != none || lib.elem name meant || lib.elem null meant;
-      followsFrom = p: lib.any isDoubtful p.about or [ ];
-    in
+  # `fields` are options (lib.mkOption). `complete name value` may fill in what depends on other fields; `check` gives further
+  # problems of the whole. `elsewhere` has paths by the names that other tools have for them. `modules` add options; each value is
+  # then evaluated by the module system.
+  record =
     {
-      value = complete (lib.last loc) plain;
-      problems =
-        if sets == none then
-          map (def: scalar.mustBe loc def description) strange
+      description,
+      fields,
+      elsewhere ? { },
+      complete ? (_: value: value),
+      check ? (_: none),
+      modules ? none,
+    }@args:
+    let
+      names = attrNames fields;
+      defaults = mapAttrs (_: field: field.default) (lib.filterAttrs (_: field: field ? default) fields);
+      required = lib.filter (name: !(defaults ? ${name})) names;
+      applied = mapAttrs (_: field: field.apply) (lib.filterAttrs (_: field: field ? apply) fields);
+
+      # What others see of the fields.
+      finish =
+        if applied == { } then
+          complete
         else
-          concatMap (result: result.problems) (
-            attrValues (given // removeAttrs absent (lib.filter lib.isString meant))
+          name: value: complete name (value // mapAttrs (field: apply: apply value.${field}) applied);
+
+      # Made once, for all values of all hosts.
+      inField = mapAttrs (name: _: context.inEntry name) fields;
+
+      # The path that a wrong name was probably meant to be, or null.
+      guessOf =
+        let
+          within =
+            name: field:
+            lib.genAttrs (field.type.fieldNames or [ ]) (inner: [
+              name
+              inner
+            ]);
+          inner = lib.foldl' (all: name: within name fields.${name} // all) { } names;
+        in
+        name:
+        let
+          near = problem.guess (names ++ attrNames elsewhere) name;
+        in
+        elsewhere.${name} or inner.${name} or (if near == null then null else elsewhere.${near} or near);
+
+      # Fields of one value, which `accepts` can judge, and fields that are records or collections themselves.
+      types = mapAttrs (_: field: foreign field.type) fields;
+      judges = mapAttrs (_: type: type.accepts) (lib.filterAttrs (_: type: type ? accepts) types);
+      nested = mapAttrs (_: type: type.read) (lib.filterAttrs (_: type: type ? read) types);
+
+      read =
+        name: value:
+        let
+          inner = mapAttrs (field: readField: readField field value.${field}) (intersectAttrs value nested);
+          plain = if nested == { } then defaults // value else defaults // value // inner;
+          isRight =
+            field:
+            (inField.${field} or lib.id) (
+              if judges ? ${field} then judges.${field} value.${field} else inner.${field} or null != null
+            );
+        in
+        if
+          isAttrs value
+          && !(value ? _type)
+          && all isRight (attrNames value)
+          && all (field: value ? ${field}) required
+          &&
+            check {
+              loc = [ name ];
+              value = plain;
+              def.file = "";
+            } == none
+        then
+          finish name plain
+        else
+          null;
+
+      # What the definitions say of a field; mkIf may leave none.
+      resolveField =
+        loc: name: defs:
+        let
+          field = fields.${name};
+          path = loc ++ [ name ];
+          settled = definitions.settle path defs;
+          result = types.${name}.resolve path settled;
+        in
+        inField.${name} (
+          if settled == none then
+            if field ? default then
+              {
+                value = field.default;
+                problems = none;
+              }
+            else
+              missing loc name field (head defs)
+          else if result.problems == none then
+            result
+          else
+            result // { problems = map (problem.withExample path field) result.problems; }
+        );
+
+      # The whole, from the results by field that were given, the values of what modules add, and the strangers.
+      conclude =
+        {
+          loc,
+          defs,
+          given,
+          added,
+          strangers,
+        }:
+        let
+          strange = lib.filter (def: !isAttrs def.value && !isFunction def.value) defs;
+          sets = lib.filter (def: isAttrs def.value || isFunction def.value) defs;
+          absent = lib.genAttrs (lib.filter (name: !(given ? ${name})) required) (
+            name: missing loc name fields.${name} (head defs)
+          );
+          results = given // absent;
+          plain = defaults // mapAttrs (_: result: result.value) results // added.value;
+
+          # Values that are not known, since they are wrong or stand under a wrong name.
+          meant = map (stranger: head (lib.toList stranger.guess)) strangers;
+          isDoubtful =
+            name:
+            results ? ${name} && results.${name}.problems != none || lib.elem name meant || lib.elem null meant;
+          followsFrom = p: lib.any isDoubtful p.about or [ ];
+        in
+        {
+          value = finish (lib.last loc) plain;
+          problems =
+            if sets == none then
+              map (def: scalar.mustBe loc def description) strange
+            else
+              concatMap (result: result.problems) (
+                attrValues (given // removeAttrs absent (lib.filter lib.isString meant))
+              )
+              ++ added.problems
+              ++ map (stranger: stranger.problem) strangers
+              ++ map (def: scalar.mustBe loc def description) strange
+              ++ lib.filter (p: !followsFrom p) (check {
+                inherit loc;
+                value = plain;
+                def = head sets;
+              });
+        };
+
+      ofSets =
+        loc: defs:
+        let
+          sets = lib.filter (def: isAttrs def.value) defs;
+        in
+        conclude {
+          inherit loc defs;
+          given = mapAttrs (resolveField loc) (intersectAttrs fields (definitions.byName sets));
+          added = {
+            value = { };
+            problems = none;
+          };
+          strangers = concatMap (unknown loc names guessOf) sets;
+        };
+
+      ofModules =
+        loc: defs:
+        let
+          evaluated = element.evaluate { inherit fields loc modules; } (
+            lib.filter (def: isAttrs def.value || isFunction def.value) defs
+          );
+          others = removeAttrs evaluated.options (names ++ [ "_module" ]);
+        in
+        conclude {
+          inherit loc defs;
+          given = mapAttrs (name: option: inField.${name} (resolveOption option)) (
+            lib.filterAttrs (_: option: option.isDefined) (intersectAttrs fields evaluated.options)
+          );
+          added = {
+            value = intersectAttrs others evaluated.config;
+            problems = optionProblems others;
+          };
+          strangers = concatMap (unknown loc (names ++ attrNames others) guessOf) (
+            evaluated.config._strangers or none
+          );
+        };
+
+      resolve =
+        loc: defs:
+        let
+          plain = element.call {
+            inherit lib;
+            name = lib.last loc;
+            config = called.value;
+          } defs;
+          called = if plain.isPlain then ofSets loc plain.defs else ofModules loc defs;
+        in
+        if modules != none then
+          ofModules loc defs
+        else if lib.any (def: isFunction def.value) defs then
+          called
+        else
+          ofSets loc defs;
+    in
+    scalar.fromResolve {
+      name = "record";
+      inherit description resolve;
+      getSubOptions = prefix: subOptions prefix fields;
+    }
+    // {
+      fieldNames = names;
+
+      functor = {
+        name = "record";
+        wrapped = null;
+        payload = args;
+      };
+      typeMerge =
+        functor:
+        if functor.name == "submodule" then
+          record (args // { modules = modules ++ functor.payload.modules; })
+        else if functor.name == "record" then
+          record (
+            args
+            // {
+              fields = functor.payload.fields // fields;
+              check = given: check given ++ (functor.payload.check or (_: none)) given;
+              modules = modules ++ functor.payload.modules or none;
+            }
           )
-          ++ map (stranger: stranger.problem) strangers
-          ++ map (def: scalar.mustBe loc def description) strange
-          ++ lib.filter (p: !followsFrom p) (check {
-            inherit loc;
-            value = plain;
-            def = head sets;
-          });
-    };
+        else
+          null;
+    }
+    // lib.optionalAttrs (modules == none) { inherit read; };
 in
-scalar.fromResolve {
-  name = "record";
-  inherit description resolve;
-  getSubOptions = prefix: subOptions prefix fields;
-}
-// {
-  inherit read;
-  fieldNames = names;
-}
+record

@@ -10,7 +10,8 @@ let
     option:
     let
       resolve = option.type.resolveNow or option.type.resolve;
-      result = resolve option.loc option.definitionsWithLocations;
+      found = resolve option.loc option.definitionsWithLocations;
+      result = if option ? apply then found // { value = option.apply found.value; } else found;
     in
     if context.inOption option.loc (result.problems == [ ]) then
       result

@@ -4,7 +4,11 @@
 # `resolve loc definitions` gives { value; problems; }. So all mistakes of a fleet can be told at once, where the module
 # system's own types end the evaluation at the first. A wrong value is replaced by the type's placeholder, so that the
 # rest can still be looked at; nothing made from it ever leaves, since the problems are thrown first.
-{ lib, problem }:
+{
+  lib,
+  definitions,
+  problem,
+}:
 let
   inherit (builtins)
     head
@@ -226,7 +230,7 @@ rec {
           type.resolve loc given;
     };
 
-  # Lists of several modules are joined.
+  # Lists of several modules are joined. An element may be mkIf, mkMerge and their kind.
   listOf =
     element:
     {
@@ -239,28 +243,50 @@ rec {
       resolve =
         loc: defs:
         let
+          wrongIn =
+            def: value:
+            problem.make {
+              inherit loc def;
+              what = "each element of ${lib.showOption loc} must be ${element.description}, but one is ${problem.describe value}";
+            };
           ofOne =
-            def:
-            if !isList def.value then
-              [ (mustBe loc def "a list, each element ${element.description}") ]
+            def: value:
+            if definitions.isProperty value then
+              ofProperty def (definitions.settle loc [ (def // { inherit value; }) ])
             else
-              map (
-                value:
-                problem.make {
-                  inherit loc def;
-                  what = "each element of ${lib.showOption loc} must be ${element.description}, but one is ${problem.describe value}";
-                }
-              ) (lib.filter (value: !element.accepts value) def.value);
-          problems = lib.concatMap ofOne defs;
+              {
+                values = [ value ];
+                problems = lib.optional (!element.accepts value) (wrongIn def value);
+              };
+          ofProperty =
+            def: settled:
+            let
+              wrong = lib.filter (each: !element.accepts each.value) settled;
+              result = element.resolve loc settled;
+            in
+            if settled == none then
+              {
+                values = none;
+                problems = none;
+              }
+            else if wrong != none then
+              {
+                values = none;
+                problems = map (each: wrongIn def each.value) wrong;
+              }
+            else
+              {
+                values = [ result.value ];
+                inherit (result) problems;
+              };
+          strange = lib.filter (def: !isList def.value) defs;
+          elements = lib.concatMap (def: map (ofOne def) def.value) (lib.filter (def: isList def.value) defs);
+          problems =
+            map (def: mustBe loc def "a list, each element ${element.description}") strange
+            ++ lib.concatMap (each: each.problems) elements;
         in
         {
-          value =
-            if problems != none then
-              none
-            else if tail defs == none then
-              (head defs).value
-            else
-              lib.concatMap (def: def.value) defs;
+          value = if problems == none then lib.concatMap (each: each.values) elements else none;
           inherit problems;
         };
     };

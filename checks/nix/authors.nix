@@ -1,0 +1,347 @@
+# What the author of a module expects of options, as nixpkgs has them.
+{
+  declaredFiles,
+  document,
+  evalFleet,
+  lib,
+  nixfleet,
+  report,
+  ...
+}:
+let
+  inherit (nixfleet) types;
+
+  hostWith =
+    modules:
+    evalFleet {
+      hosts.host = {
+        inherit modules;
+        addr = "host";
+      };
+    };
+  configWith = modules: (hostWith modules).intents.host.config.nixfleet;
+  textOf = modules: path: (configWith modules).files.${path}.text;
+  whatIsWrong = modules: map (problem: problem.what) (hostWith modules).intents.host.problems;
+
+  # A module that adds to the files of a host.
+  labelled = {
+    options.nixfleet.files = lib.mkOption {
+      type = lib.types.attrsOf (
+        lib.types.submodule (
+          { config, name, ... }:
+          {
+            options.label = lib.mkOption {
+              type = lib.types.str;
+              default = "label of ${baseNameOf name}";
+            };
+            config.mode = lib.mkIf (config.label == "secret") "0600";
+          }
+        )
+      );
+    };
+  };
+in
+{
+  "an entry is a function of its name and its own values" = {
+    expr = textOf [
+      {
+        nixfleet.files."/etc/x" =
+          { name, config, ... }:
+          {
+            text = "${name} of ${config.owner} with ${config.mode}";
+            owner = lib.mkDefault "app";
+          };
+      }
+      { nixfleet.files."/etc/x".mode = "0600"; }
+    ] "/etc/x";
+    expected = "/etc/x of app with 0600";
+  };
+
+  "such a function may take all, and what it has not asked for" = {
+    expr =
+      map
+        (textOf [
+          { nixfleet.files."/etc/a" = args: { text = args.name; }; }
+          { nixfleet.files."/etc/b" = lib.mkIf true ({ lib, ... }: { text = lib.toUpper "b"; }); }
+        ])
+        [
+          "/etc/a"
+          "/etc/b"
+        ];
+    expected = [
+      "/etc/a"
+      "B"
+    ];
+  };
+
+  "an entry is a module, with imports and options of its own" = {
+    expr = textOf [
+      {
+        nixfleet.files."/etc/x" =
+          { config, options, ... }:
+          {
+            imports = [ { owner = "app"; } ];
+            options.port = lib.mkOption {
+              type = lib.types.port;
+              default = 80;
+            };
+            config.text = "${config.owner} ${toString config.port} ${toString options.mode.isDefined}";
+          };
+      }
+    ] "/etc/x";
+    expected = "app 80 1";
+  };
+
+  "a module adds options to the entries of a family" = {
+    expr =
+      let
+        modules = [
+          labelled
+          {
+            nixfleet.files."/etc/a" = {
+              text = "a";
+              label = "secret";
+            };
+            nixfleet.files."/etc/b".text = "b";
+          }
+        ];
+      in
+      {
+        config = lib.mapAttrs (_: file: {
+          inherit (file) label mode;
+        }) (configWith modules).files;
+        # The host hears of the value of what it knows.
+        document = map (file: [
+          file.mode
+          (file ? label)
+        ]) (declaredFiles (document modules));
+      };
+    expected = {
+      config."/etc/a" = {
+        label = "secret";
+        mode = "0600";
+      };
+      config."/etc/b" = {
+        label = "label of b";
+        mode = "0644";
+      };
+      document = [
+        [
+          "0600"
+          false
+        ]
+        [
+          "0644"
+          false
+        ]
+      ];
+    };
+  };
+
+  "a record adds fields to the entries of a family, and two modules may" = {
+    expr =
+      (configWith [
+        labelled
+        {
+          options.nixfleet.files = lib.mkOption {
+            type = types.entries {
+              description = "files";
+              key = types.managedPath;
+              keyExample = "/etc/x";
+              element = types.record {
+                description = "a set with a port";
+                fields.port = lib.mkOption {
+                  type = types.port;
+                  default = 80;
+                  example = 80;
+                  description = "A port.";
+                };
+              };
+            };
+          };
+        }
+        { nixfleet.files."/etc/x".text = "x"; }
+      ]).files."/etc/x";
+    expected = {
+      label = "label of x";
+      port = 80;
+      mode = "0644";
+      owner = "root";
+      group = "root";
+      text = "x";
+      source = null;
+      restartUnits = [ ];
+      reloadUnits = [ ];
+      validate = null;
+      onChange = null;
+      onConflict = "fail";
+    };
+  };
+
+  "mkIf and mkMerge stand in lists" = {
+    expr =
+      (configWith [
+        {
+          nixfleet.files."/etc/x" = {
+            text = "x";
+            restartUnits = [
+              (lib.mkIf false "a.service")
+              (lib.mkIf true "b.service")
+              (lib.mkMerge [ (lib.mkIf true "c.service") ])
+              "d.service"
+            ];
+          };
+        }
+      ]).files."/etc/x".restartUnits;
+    expected = [
+      "b.service"
+      "c.service"
+      "d.service"
+    ];
+  };
+
+  "apply is applied, on an option and on a field" = {
+    expr =
+      let
+        field = {
+          options.site = lib.mkOption {
+            type = types.record {
+              description = "a site";
+              fields.name = lib.mkOption {
+                type = types.line;
+                apply = lib.toUpper;
+                example = "web";
+                description = "Its name.";
+              };
+            };
+          };
+          config.site.name = "web";
+        };
+        host = hostWith [
+          field
+          (
+            { config, ... }:
+            {
+              options.nixfleet.files = lib.mkOption {
+                apply = lib.mapAttrs (_: file: file // { owner = "app"; });
+              };
+              config.nixfleet.files."/etc/x".text = config.site.name;
+            }
+          )
+        ];
+      in
+      map (file: [
+        file.text
+        file.owner
+      ]) (lib.attrValues host.intents.host.intent.files);
+    expected = [
+      [
+        "WEB"
+        "app"
+      ]
+    ];
+  };
+
+  "an option of a user's module tells its mistakes with all others" = {
+    expr = whatIsWrong [
+      {
+        options.site.port = lib.mkOption {
+          type = types.port;
+          example = 80;
+        };
+      }
+      { site.port = 0; }
+      { nixfleet.files."/etc/x".mode = "9"; }
+    ];
+    expected = [
+      "nixfleet.files.\"/etc/x\".mode must be an octal mode in quotes such as \"0644\", but is the string \"9\""
+      "nixfleet.files.\"/etc/x\" has neither text nor source"
+      "site.port must be a port from 1 to 65535, but is the number 0"
+    ];
+  };
+
+  "inside of a type of nixpkgs' a mistake is thrown" = {
+    expr =
+      let
+        port =
+          value:
+          (lib.evalModules {
+            modules = [
+              { options.ports = lib.mkOption { type = lib.types.attrsOf types.port; }; }
+              { ports.web = value; }
+            ];
+          }).config.ports.web;
+      in
+      [
+        (port 80)
+        (builtins.tryEval (port 0)).success
+      ];
+    expected = [
+      80
+      false
+    ];
+  };
+
+  "assertions that hold say nothing" = {
+    expr = report {
+      assertions = [
+        {
+          assertion = true;
+          message = throw "a message that nobody needs";
+        }
+      ];
+      hosts.host = {
+        addr = "host";
+        modules = [
+          {
+            assertions = [
+              (lib.mkIf false {
+                assertion = false;
+                message = "no";
+              })
+            ];
+          }
+        ];
+      };
+    };
+    expected = null;
+  };
+
+  "warnings are those of all modules, and refuse nothing" = {
+    expr =
+      let
+        fleet = evalFleet {
+          warnings = [ "old" ];
+          hosts.host = {
+            addr = "host";
+            modules = [
+              { warnings = [ "a" ]; }
+              { warnings = [ "b" ]; }
+            ];
+          };
+        };
+      in
+      [
+        fleet.warnings
+        (lib.sort lib.lessThan fleet.intents.host.warnings)
+        (nixfleet.report fleet)
+      ];
+    expected = [
+      [ "old" ]
+      [
+        "a"
+        "b"
+      ]
+      null
+    ];
+  };
+
+  "every type that users get is on the page about them" = {
+    expr =
+      let
+        page = builtins.readFile ../../docs/reference/option-types.md;
+      in
+      lib.filter (name: !lib.hasInfix "`${name}" page) (lib.attrNames types);
+    expected = [ ];
+  };
+}

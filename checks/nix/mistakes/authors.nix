@@ -1,0 +1,57 @@
+# Mistakes in what only the module system, or a function, can say.
+{ lib, ... }:
+{
+  assertions = [
+    {
+      assertion = false;
+      message = "a fleet needs a host called web-1";
+    }
+  ];
+  hosts.functions.addr = "functions";
+  hosts.functions.modules = [
+    {
+      assertions = [ { assertion = true; } ];
+      nixfleet.files."/etc/a" =
+        { config, ... }:
+        {
+          text = config.mode;
+          mode = "9";
+          modes = "0644";
+        };
+      nixfleet.files."/etc/b" =
+        { options, ... }:
+        {
+          imports = [ { owner = 5; } ];
+          config.text = toString options.mode.isDefined;
+          config.group = "no group";
+        };
+      nixfleet.files."/etc/c".text = "c";
+      nixfleet.files."/etc/c".restartUnits = [
+        (lib.mkIf true "no unit")
+        (lib.mkMerge [
+          "a.service"
+          "b.service"
+        ])
+      ];
+      nixfleet.files."/etc/d" = _: 5;
+    }
+  ];
+  hosts.assertions.addr = "assertions";
+  hosts.assertions.modules = [
+    (
+      { config, ... }:
+      {
+        assertions = [
+          {
+            assertion = config.nixfleet.users ? app;
+            message = "the app needs its user: add nixfleet.users.app";
+          }
+        ];
+        nixfleet.files."/etc/a" = {
+          text = "a";
+          owner = "app";
+        };
+      }
+    )
+  ];
+}

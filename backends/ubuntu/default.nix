@@ -58,7 +58,7 @@ let
     in
     entry // { path = inPackages entry.path; };
 
-  command = words: if words == null then null else map types.storeText words;
+  command = map types.storeText;
 
   fileDocument =
     path: file:
@@ -75,8 +75,8 @@ let
             path
             "source"
           ] (types.storeSource file.source);
-      validate = command file.validate;
-      onChange = command file.onChange;
+      validate = if file.validate == null then null else command file.validate;
+      onChange = if file.onChange == null then null else command file.onChange;
       mode = fourDigits file.mode;
     };
 

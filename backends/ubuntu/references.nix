@@ -77,10 +77,14 @@ in
           ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command)
         );
 
+      # Few files have one, so each file is asked once.
+      withCommands = builtins.filter (
+        path: intent.files.${path}.validate != null || intent.files.${path}.onChange != null
+      ) (attrNames intent.files);
       ofCommands =
         field:
         concatMap (path: ofCommand files path [ field ] intent.files.${path}.${field}) (
-          builtins.filter (path: intent.files.${path}.${field} != null) (attrNames intent.files)
+          builtins.filter (path: intent.files.${path}.${field} != null) withCommands
         );
 
       inherit (options.nixfleet) files healthChecks;

@@ -5,14 +5,29 @@
   scalar,
 }:
 let
+  inherit (builtins) isAttrs;
+
   description = "a module: a path, a set or a function";
   accepts =
     value:
     builtins.isPath value
-    || builtins.isAttrs value
+    || isAttrs value
     || lib.isFunction value
     || (lib.isString value && lib.hasPrefix "/" value);
-  located = def: lib.setDefaultModuleLocation def.file def.value;
+
+  # What lib.setDefaultModuleLocation does, which makes another module of it, and each module costs each host. A path has a
+  # location.
+  located =
+    def:
+    let
+      place = module: { _file = def.file; } // module;
+    in
+    if lib.isFunction def.value then
+      lib.setFunctionArgs (args: place (def.value args)) (lib.functionArgs def.value)
+    else if isAttrs def.value then
+      place def.value
+    else
+      def.value;
 in
 {
   module =
@@ -25,9 +40,13 @@ in
           wrong = lib.filter (def: !accepts def.value) defs;
         in
         {
-          value = {
-            imports = if wrong == [ ] then map located defs else [ ];
-          };
+          value =
+            if wrong != [ ] then
+              { }
+            else if lib.tail defs == [ ] then
+              located (lib.head defs)
+            else
+              { imports = map located defs; };
           problems = map (def: scalar.mustBe loc def description) wrong;
         };
     }

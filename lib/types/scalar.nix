@@ -285,10 +285,17 @@ rec {
             map (def: mustBe loc def "a list, each element ${element.description}") strange
             ++ lib.concatMap (each: each.problems) elements;
         in
-        {
-          value = if problems == none then lib.concatMap (each: each.values) elements else none;
-          inherit problems;
-        };
+        # Most lists are empty.
+        if tail defs == none && (head defs).value == none then
+          {
+            value = none;
+            problems = none;
+          }
+        else
+          {
+            value = if problems == none then lib.concatMap (each: each.values) elements else none;
+            inherit problems;
+          };
     };
 
   package = scalar {

@@ -101,10 +101,8 @@ fn heading(group: &Group) -> String {
 
 /// Where the profile goes, if it does: from a generation, if there is one, to another.
 fn switch(plan: &Plan) -> Option<(Option<u64>, u64)> {
-    plan.steps.iter().find_map(|step| match step {
-        Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { from, to })) => Some((*from, *to)),
-        Step::Account(_) | Step::Path(_) | Step::Command(_) | Step::Unit(_) => None,
-    })
+    let step = plan.steps.iter().find_map(Step::as_profile);
+    step.map(|ProfileStep::SwitchProfile(SwitchProfile { from, to })| (*from, *to))
 }
 
 fn way(plan: &Plan) -> Way {

@@ -43,31 +43,46 @@ impl<'de> Deserialize<'de> for Step {
 }
 
 impl Step {
+    /// The step, if it is about an account.
+    #[must_use]
+    pub const fn as_account(&self) -> Option<&AccountStep> {
+        if let Self::Account(step) = self { Some(step) } else { None }
+    }
+
+    /// The step, if it is about a path.
+    #[must_use]
+    pub const fn as_path(&self) -> Option<&PathStep> {
+        if let Self::Path(step) = self { Some(step) } else { None }
+    }
+
+    /// The step, if it is about the profile.
+    #[must_use]
+    pub const fn as_profile(&self) -> Option<&ProfileStep> {
+        if let Self::Profile(step) = self { Some(step) } else { None }
+    }
+
+    /// The step, if it is about a unit.
+    #[must_use]
+    pub const fn as_unit(&self) -> Option<&UnitStep> {
+        if let Self::Unit(step) = self { Some(step) } else { None }
+    }
+
     /// Whether it makes or changes an account: such steps come before anything is swapped.
     #[must_use]
     pub const fn makes_account(&self) -> bool {
-        match self {
-            Self::Account(step) => step.makes_account(),
-            Self::Path(_) | Self::Profile(_) | Self::Command(_) | Self::Unit(_) => false,
-        }
+        if let Self::Account(step) = self { step.makes_account() } else { false }
     }
 
     /// The files before and afterwards, as far as it shows any.
     #[must_use]
     pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
-        match self {
-            Self::Path(step) => step.views_mut(),
-            Self::Account(_) | Self::Profile(_) | Self::Command(_) | Self::Unit(_) => (None, None),
-        }
+        if let Self::Path(step) = self { step.views_mut() } else { (None, None) }
     }
 
     /// The path it is about, if it is about one.
     #[must_use]
     pub const fn path(&self) -> Option<&ManagedPath> {
-        match self {
-            Self::Path(step) => Some(step.path()),
-            Self::Account(_) | Self::Profile(_) | Self::Command(_) | Self::Unit(_) => None,
-        }
+        if let Self::Path(step) = self { Some(step.path()) } else { None }
     }
 
     /// What it does, for people.

@@ -43,6 +43,38 @@ pub enum JournalEntry {
     Unit(UnitEntry),
 }
 
+impl JournalEntry {
+    /// The entry, if it is about an account.
+    #[must_use]
+    pub const fn as_account(&self) -> Option<&AccountEntry> {
+        if let Self::Account(entry) = self { Some(entry) } else { None }
+    }
+
+    /// The entry, if it is about a path.
+    #[must_use]
+    pub const fn as_path(&self) -> Option<&PathEntry> {
+        if let Self::Path(entry) = self { Some(entry) } else { None }
+    }
+
+    /// The same, to write to.
+    #[must_use]
+    pub const fn as_path_mut(&mut self) -> Option<&mut PathEntry> {
+        if let Self::Path(entry) = self { Some(entry) } else { None }
+    }
+
+    /// The entry, if it runs a command.
+    #[must_use]
+    pub const fn as_command(&self) -> Option<&CommandEntry> {
+        if let Self::Command(entry) = self { Some(entry) } else { None }
+    }
+
+    /// The entry, if it is about a unit.
+    #[must_use]
+    pub const fn as_unit(&self) -> Option<&UnitEntry> {
+        if let Self::Unit(entry) = self { Some(entry) } else { None }
+    }
+}
+
 impl TryFrom<Written> for JournalEntry {
     type Error = String;
 

@@ -156,13 +156,7 @@ impl Executor<'_> {
 
 /// What an entry does with which unit, if that is what it does.
 const fn job_of(entry: &JournalEntry) -> Option<(Verb, &UnitName)> {
-    match entry {
-        JournalEntry::Unit(entry) => entry.job(),
-        JournalEntry::Account(_)
-        | JournalEntry::Path(_)
-        | JournalEntry::Profile(_)
-        | JournalEntry::Command(_) => None,
-    }
+    if let JournalEntry::Unit(entry) = entry { entry.job() } else { None }
 }
 
 /// What is said of a unit, or of the template that it is an instance of.

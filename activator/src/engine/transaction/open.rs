@@ -24,10 +24,8 @@ use crate::host::Host;
 pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> Result<Journal, Problem> {
     let transaction = planned.state.transaction + 1;
     let before = planned.plan.current.clone();
-    let switched = planned.plan.steps.iter().find_map(|step| match step {
-        Step::Profile(ProfileStep::SwitchProfile(step)) => Some(step.to),
-        Step::Account(_) | Step::Path(_) | Step::Command(_) | Step::Unit(_) => None,
-    });
+    let profile = planned.plan.steps.iter().find_map(Step::as_profile);
+    let switched = profile.map(|ProfileStep::SwitchProfile(step)| step.to);
     let current = before.as_ref().map(|generation| generation.number);
     let number = switched.or(current).unwrap_or_else(|| planned.observed.profile.next_number());
     let mut paths = PathOpener::new(host, planned, transaction, number)?;

@@ -200,10 +200,7 @@ fn holds_keys(path: &ManagedPath, user: &str, home: Option<&str>) -> bool {
 
 /// Steps about accounts.
 fn account_steps(steps: &[Step]) -> impl Iterator<Item = &AccountStep> {
-    steps.iter().filter_map(|step| match step {
-        Step::Account(step) => Some(step),
-        Step::Path(_) | Step::Profile(_) | Step::Command(_) | Step::Unit(_) => None,
-    })
+    steps.iter().filter_map(Step::as_account)
 }
 
 /// Whether a step changes the account of a user.
@@ -219,10 +216,7 @@ fn concerns(step: &AccountStep, user: &str) -> bool {
 /// What a step makes of a path.
 fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPath, Change)> {
     let ids = |access: &Access| ids(&planned.observed.accounts, access);
-    let step = match step {
-        Step::Path(step) => step,
-        Step::Account(_) | Step::Profile(_) | Step::Command(_) | Step::Unit(_) => return None,
-    };
+    let step = step.as_path()?;
     let change = match step {
         PathStep::WriteFile(WriteFile { path, .. }) => {
             let Some(Entry::File(file)) = target.manifest.entries.get(path) else { return None };

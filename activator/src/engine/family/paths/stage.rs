@@ -21,7 +21,6 @@ use super::ownership::Owners;
 use super::slots::{KEPT, ORIGINALS, Replaced, SLOTS};
 use super::swap::{name_of, outdated};
 use super::{backup, home};
-use crate::engine::family;
 use crate::engine::plan::target::Target;
 use crate::engine::transaction::flush;
 use crate::engine::transaction::journal::Journal;
@@ -44,12 +43,8 @@ pub fn stage(host: &Host, target: &Target, journal: &mut Journal) -> Result<(), 
         at_once: journal.entries.len() > flush::MANY,
     };
     for entry in &mut journal.entries {
-        match entry {
-            family::JournalEntry::Path(entry) => stager.entry(entry)?,
-            family::JournalEntry::Account(_)
-            | family::JournalEntry::Profile(_)
-            | family::JournalEntry::Command(_)
-            | family::JournalEntry::Unit(_) => {}
+        if let Some(entry) = entry.as_path_mut() {
+            stager.entry(entry)?;
         }
     }
     flush::flush(host, &stager.directories, stager.at_once)

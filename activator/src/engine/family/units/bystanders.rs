@@ -33,10 +33,7 @@ pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option
 
 /// Steps about units.
 fn about_units(steps: &[Step]) -> impl Iterator<Item = &UnitStep> {
-    steps.iter().filter_map(|step| match step {
-        Step::Unit(step) => Some(step),
-        Step::Account(_) | Step::Path(_) | Step::Profile(_) | Step::Command(_) => None,
-    })
+    steps.iter().filter_map(Step::as_unit)
 }
 
 /// Units that jobs start or stop.

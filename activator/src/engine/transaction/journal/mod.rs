@@ -104,13 +104,11 @@ impl Journal {
         if schema < Self::OLDEST {
             return Err(unreadable(&format!("its schema is {schema}")));
         }
-        let strange = journal.entries.iter().enumerate().find_map(|(index, entry)| match entry {
-            JournalEntry::Path(entry) => entry.strange_place(journal.transaction, index),
-            JournalEntry::Account(_)
-            | JournalEntry::Profile(_)
-            | JournalEntry::Command(_)
-            | JournalEntry::Unit(_) => None,
-        });
+        let strange = journal
+            .entries
+            .iter()
+            .enumerate()
+            .find_map(|(index, entry)| entry.as_path()?.strange_place(journal.transaction, index));
         match strange {
             None => Ok(journal),
             Some(place) => Err(unreadable(&format!(
@@ -140,46 +138,22 @@ impl Journal {
 
     /// What it does with accounts.
     pub fn accounts(&self) -> impl Iterator<Item = &AccountEntry> {
-        self.entries.iter().filter_map(|entry| match entry {
-            JournalEntry::Account(entry) => Some(entry),
-            JournalEntry::Path(_)
-            | JournalEntry::Profile(_)
-            | JournalEntry::Command(_)
-            | JournalEntry::Unit(_) => None,
-        })
+        self.entries.iter().filter_map(JournalEntry::as_account)
     }
 
     /// What it does with paths.
     pub fn paths(&self) -> impl Iterator<Item = &PathEntry> {
-        self.entries.iter().filter_map(|entry| match entry {
-            JournalEntry::Path(entry) => Some(entry),
-            JournalEntry::Account(_)
-            | JournalEntry::Profile(_)
-            | JournalEntry::Command(_)
-            | JournalEntry::Unit(_) => None,
-        })
+        self.entries.iter().filter_map(JournalEntry::as_path)
     }
 
     /// The commands that it runs.
     pub fn commands(&self) -> impl Iterator<Item = &CommandEntry> {
-        self.entries.iter().filter_map(|entry| match entry {
-            JournalEntry::Command(entry) => Some(entry),
-            JournalEntry::Account(_)
-            | JournalEntry::Path(_)
-            | JournalEntry::Profile(_)
-            | JournalEntry::Unit(_) => None,
-        })
+        self.entries.iter().filter_map(JournalEntry::as_command)
     }
 
     /// What it does with units.
     pub fn units(&self) -> impl Iterator<Item = &UnitEntry> {
-        self.entries.iter().filter_map(|entry| match entry {
-            JournalEntry::Unit(entry) => Some(entry),
-            JournalEntry::Account(_)
-            | JournalEntry::Path(_)
-            | JournalEntry::Profile(_)
-            | JournalEntry::Command(_) => None,
-        })
+        self.entries.iter().filter_map(JournalEntry::as_unit)
     }
 
     /// Copies of replaced or removed content that stay beyond the transaction, as absolute paths on the host.

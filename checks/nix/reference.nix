@@ -27,7 +27,8 @@ in
   <!-- Made by `checks/nix/run --rewrite`; a test compares it with the options themselves. -->
 
   Values may be given with `lib.mkIf`, `lib.mkMerge`, `lib.mkDefault`, `lib.mkForce`, `lib.mkBefore` and `lib.mkAfter`, on a
-  whole set, on an entry and on a field. Every mistake in a fleet is told at once, with its file and line and a right example.
+  whole set, on an entry, on a field and on an element of a list. Every mistake in a fleet is told at once, with its file and line
+  and a right example. [Option types](option-types.md) says how a value is read, and how modules declare options of their own.
 
   ## Fleet modules
 

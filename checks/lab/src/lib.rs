@@ -9,6 +9,7 @@ pub mod cgroup;
 pub mod checkout;
 pub mod command;
 pub mod control;
+pub mod crates;
 pub mod demo;
 pub mod files;
 pub mod fuzz;

@@ -109,10 +109,10 @@ rec {
       help = null;
     } problem;
 
-  # A problem with the example of its option, where it does not say itself what to do.
+  # A problem with the example of its option, if that has one, where it does not say itself what to do.
   withExample =
     loc: option: p:
-    if p ? help then p else { example = assign loc option.example; } // p;
+    if p ? help || !(option ? example) then p else { example = assign loc option.example; } // p;
 
   # `make` for a check of what is wrong with a whole: { loc; def; … } → what → why → example.
   at =

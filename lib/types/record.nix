@@ -35,58 +35,7 @@ let
 
   none = [ ];
 
-  # The fields as options, for documentation.
-  subOptions =
-    prefix:
-    mapAttrs (
-      name: field:
-      field
-      // {
-        loc = prefix ++ [ name ];
-        declarations = none;
-      }
-    );
-
-  # A field without a default is required.
-  missing =
-    loc: name: field: def:
-    let
-      path = loc ++ [ name ];
-    in
-    {
-      value = field.type.placeholder;
-      problems = [
-        (problem.make {
-          loc = path;
-          inherit def;
-          what = "${lib.showOption loc} has no ${name}";
-          why = field.description;
-          example = problem.assign path field.example;
-        })
-      ];
-    };
-
-  unknown =
-    loc: names: guessOf: def:
-    map (
-      name:
-      let
-        guess = guessOf name;
-      in
-      {
-        inherit guess;
-        problem = problem.make {
-          loc = loc ++ [ name ];
-          def = def // {
-            parent = def.value;
-            attr = name;
-          };
-          what = "the option ${lib.showOption (loc ++ [ name ])} does not exist";
-          why = "${lib.showOption loc} can have ${problem.names names}";
-          example = problem.rename (loc ++ [ name ]) guess;
-        };
-      }
-    ) (attrNames (removeAttrs def.value names));
+  inherit (import ./fields.nix { inherit lib problem; }) missing subOptions unknown;
 
   # `fields` are options (lib.mkOption). `complete name value` may fill in what depends on other fields; `check` gives further
   # problems of the whole. `elsewhere` has paths by the names that other tools have for them. `modules` add options; each value is

@@ -562,3 +562,28 @@ fn no_text_of_a_host_forges_a_line_wherever_it_is_told() {
     }
     assert!(silent.len() < 2, "nobody is told of it: {silent:#?}");
 }
+
+/// A flake may ask Nix for settings (`nixConfig`). Nobody here has granted them.
+#[test]
+fn no_setting_that_a_flake_asks_for_is_granted() {
+    let lab = lone("web-1");
+    let operator = lab.operator().unwrap();
+    let hook = "#!/bin/sh\ntouch /home/ada/hooked\n";
+    operator.guest().files().unwrap().write("/home/ada/hook", hook).unwrap();
+    let prepare = format!("chmod +x ~/hook; echo {PRIVATE} > ~/secret; test \"$(cat ~/secret)\" = {PRIVATE}");
+    operator.types(&prepare).unwrap().success().unwrap();
+    let asks = "{\n  nixConfig = { pure-eval = false; restrict-eval = false; post-build-hook = \"/home/ada/hook\"; \
+                plugin-files = \"/home/ada/hook\"; };\n  inputs = {";
+    operator.edits("flake.nix", "{\n  inputs = {", asks).unwrap();
+    adds(&lab, "  nixfleet.files.\"/etc/a\".text = \"a\";\n");
+    let plan = operator.types("nixfleet plan --host web-1").unwrap();
+    assert_says(&plan, 0, &["/etc/a"]);
+    operator
+        .edits("roles/web.nix", "text = \"a\"", "text = builtins.readFile \"/home/ada/secret\"")
+        .unwrap();
+    let plan = operator.types("nixfleet plan --host web-1").unwrap();
+    assert_says(&plan, 1, &["NF-201", "pure"]);
+    let said = format!("{}{}", plan.stdout, plan.stderr);
+    assert!(!said.contains(PRIVATE), "{said}");
+    assert!(!operator.types("test -e ~/hooked").unwrap().ok());
+}

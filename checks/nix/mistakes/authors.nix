@@ -36,6 +36,28 @@
       nixfleet.files."/etc/d" = _: 5;
     }
   ];
+  hosts.own.addr = "own";
+  hosts.own.modules = [
+    (
+      { lib, ... }:
+      let
+        types = import ../../../lib/types/public.nix { inherit lib; };
+      in
+      {
+        # Neither example nor description.
+        options.own.port = lib.mkOption { type = types.port; };
+        options.own.site = lib.mkOption {
+          type = types.record {
+            description = "a site";
+            fields.name = lib.mkOption { type = lib.types.str; };
+            fields.port = lib.mkOption { type = types.port; };
+          };
+        };
+        config.own.port = 0;
+        config.own.site.port = "0";
+      }
+    )
+  ];
   hosts.assertions.addr = "assertions";
   hosts.assertions.modules = [
     (

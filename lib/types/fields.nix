@@ -1,0 +1,65 @@
+# The fields of a record: as options, those that are missing, and names that are none.
+{ lib, problem }:
+let
+  inherit (builtins) attrNames mapAttrs;
+in
+{
+  # The fields as options, for documentation.
+  subOptions =
+    prefix:
+    mapAttrs (
+      name: field:
+      field
+      // {
+        loc = prefix ++ [ name ];
+        declarations = [ ];
+      }
+    );
+
+  # A field without a default is required.
+  missing =
+    loc: name: field: def:
+    let
+      path = loc ++ [ name ];
+    in
+    {
+      value = field.type.placeholder or null;
+      problems = [
+        (problem.make {
+          loc = path;
+          inherit def;
+          what = "${lib.showOption loc} has no ${name}";
+          why = field.description or "it has no default";
+          example = problem.assign path (
+            field.example or {
+              _type = "literalExpression";
+              text = "…";
+            }
+          );
+        })
+      ];
+    };
+
+  # Names that no field has, each with the name that was probably meant.
+  unknown =
+    loc: names: guessOf: def:
+    map (
+      name:
+      let
+        guess = guessOf name;
+      in
+      {
+        inherit guess;
+        problem = problem.make {
+          loc = loc ++ [ name ];
+          def = def // {
+            parent = def.value;
+            attr = name;
+          };
+          what = "the option ${lib.showOption (loc ++ [ name ])} does not exist";
+          why = "${lib.showOption loc} can have ${problem.names names}";
+          example = problem.rename (loc ++ [ name ]) guess;
+        };
+      }
+    ) (attrNames (removeAttrs def.value names));
+}

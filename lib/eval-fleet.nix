@@ -41,14 +41,10 @@ let
       inherit (config) defaults;
       or' = value: default: if value == null then default else value;
     in
-    {
+    # With what a module of the fleet adds to hosts.
+    host
+    // {
       inherit name;
-      inherit (host)
-        addr
-        maintenance
-        modules
-        pin
-        ;
       base = or' host.base defaults.base;
       system = or' host.system defaults.system;
       ssh = {

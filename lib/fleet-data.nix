@@ -3,13 +3,28 @@ fleet:
 let
   inherit (fleet) lib;
   said = lib.filterAttrs (_: value: value != null);
+
+  # Of a host, what the command line knows.
+  known = lib.genAttrs [
+    "addr"
+    "base"
+    "maintenance"
+    "name"
+    "pin"
+    "roles"
+    "rollout"
+    "ssh"
+    "system"
+    "tags"
+    "timeouts"
+  ] (_: null);
 in
 fleet.types.context.inFleet fleet.inputs (
   fleet.checked [ ] {
     schema = 1;
     # Nix gives the second name where the tree has changes, and neither where there is no Git.
     revision = fleet.inputs.self.rev or fleet.inputs.self.dirtyRev or null;
-    hosts = lib.mapAttrs (_: host: removeAttrs host [ "modules" ]) fleet.hosts;
+    hosts = lib.mapAttrs (_: builtins.intersectAttrs known) fleet.hosts;
     # What is not said is left out.
     rollout = said (removeAttrs fleet.config.defaults.rollout [ "confirmTimeout" ]);
     notifications = lib.mapAttrs (_: said) fleet.config.notifications;

@@ -4,6 +4,7 @@
   document,
   evalFleet,
   lib,
+  mkFleet,
   nixfleet,
   report,
   ...
@@ -175,6 +176,33 @@ in
       validate = null;
       onChange = null;
       onConflict = "fail";
+    };
+  };
+
+  "a module of the fleet adds options to hosts, for modules of hosts" = {
+    expr =
+      let
+        fleet = mkFleet {
+          options.hosts = lib.mkOption {
+            type = lib.types.attrsOf (
+              lib.types.submodule { options.rack = lib.mkOption { type = lib.types.str; }; }
+            );
+          };
+          config.hosts.host = {
+            addr = "host";
+            rack = "a1";
+            modules = [ ({ host, ... }: { nixfleet.files."/etc/rack".text = host.rack; }) ];
+          };
+        };
+      in
+      {
+        text = (lib.head (declaredFiles fleet.nixfleet.hosts.host.toplevel.intent)).text;
+        # The command line hears nothing of it.
+        isSent = fleet.nixfleet.fleet.hosts.host ? rack;
+      };
+    expected = {
+      text = "a1";
+      isSent = false;
     };
   };
 

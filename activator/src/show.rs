@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use nixfleet_contract::health::{CheckResult, Checked};
-use nixfleet_contract::holder::Holder;
 use nixfleet_contract::plan::{Drift, Generation, Plan};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::{Report, Status};
-use nixfleet_contract::run::{AwaitingConfirm, EarlierRun, LastRun, News, Notice};
+use nixfleet_contract::run::{AwaitingConfirm, News, Notice};
 use nixfleet_contract::values::Owner;
 
 use crate::engine::family::accounts::becoming;
@@ -127,44 +126,6 @@ pub fn notice(notice: &Notice) -> String {
     }
 }
 
-/// How the last run ended, in one line.
-#[must_use]
-pub fn last(last: &LastRun) -> String {
-    let Holder { who, command, since, .. } = &last.holder;
-    let after = generation(last.report.after.as_ref());
-    let problem =
-        last.report.problem.as_ref().map(|problem| format!(": [{}] {}", problem.code, problem.what));
-    let ago = ago(last.ended);
-    let took = last.ended.saturating_sub(*since);
-    format!(
-        "{command} by {who}, ended {ago} s ago after {took} s: {}, {after}{}",
-        last.report.outcome,
-        problem.unwrap_or_default()
-    )
-}
-
-/// How a run before the last one ended, in one line.
-#[must_use]
-pub fn earlier(run: &EarlierRun) -> String {
-    let EarlierRun { who, command, outcome, .. } = run;
-    let ago = in_one_unit(ago(run.ended));
-    let number = |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
-    let way = if run.before == run.after {
-        number(run.after)
-    } else {
-        format!("{} → {}", number(run.before), number(run.after))
-    };
-    let code = run.code.map(|code| format!(" [{code}]")).unwrap_or_default();
-    format!("{command} by {who}, {ago} ago: {outcome}, generation {way}{code}")
-}
-
-/// A time in its largest unit.
-fn in_one_unit(seconds: u64) -> String {
-    let unit = [(86400, "days"), (3600, "h"), (60, "min")].into_iter().find(|(unit, _)| seconds >= 2 * unit);
-    let (unit, name) = unit.unwrap_or((1, "s"));
-    format!("{} {name}", seconds / unit)
-}
-
 /// How a host stands.
 #[must_use]
 pub fn status(status: &Status) -> String {
@@ -193,9 +154,9 @@ pub fn status(status: &Status) -> String {
         text.push_str(&checked(known));
     }
     if let Some(run) = &status.last {
-        line(&mut text, &format!("  last run: {}", last(run)));
+        line(&mut text, &format!("  last run: {}", run.line(clock::seconds())));
         for run in &run.earlier {
-            line(&mut text, &format!("  before that: {}", earlier(run)));
+            line(&mut text, &format!("  before that: {}", run.line(clock::seconds())));
         }
     }
     text
@@ -254,7 +215,7 @@ pub fn inspect(state: &State) -> String {
 
 /// How many seconds ago a time was.
 #[must_use]
-pub fn ago(time: u64) -> u64 {
+fn ago(time: u64) -> u64 {
     clock::seconds().saturating_sub(time)
 }
 

@@ -157,18 +157,52 @@ impl LastRun {
         Self { schema: SCHEMA, holder, ended, report, earlier: Vec::new() }
     }
 
-    /// The same behind the one that was the last so far. A run that ends once more takes the place of its former end.
+    /// The same, with the one that was the last so far among the earlier ones. A run that ends once more takes the place of its
+    /// former end.
     #[must_use]
-    pub fn behind(mut self, former: Option<Self>) -> Self {
+    pub fn with_earlier(mut self, former: Option<Self>) -> Self {
         let Some(former) = former else { return self };
         let again = former.holder.run == self.holder.run;
         let shortened = (!again).then(|| EarlierRun::of(&former));
         self.earlier = shortened.into_iter().chain(former.earlier).take(Self::EARLIER).collect();
         self
     }
+
+    /// How it ended, in one line for people. `now`: in seconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn line(&self, now: u64) -> String {
+        let Holder { who, command, since, .. } = &self.holder;
+        let ago = now.saturating_sub(self.ended);
+        let took = self.ended.saturating_sub(*since);
+        let outcome = &self.report.outcome;
+        let after = match &self.report.after {
+            Some(generation) => format!("generation {}", generation.number),
+            None => "no generation".to_owned(),
+        };
+        let problem = self.report.problem.as_ref();
+        let problem =
+            problem.map(|problem| format!(": [{}] {}", problem.code, problem.what)).unwrap_or_default();
+        format!("{command} by {who}, ended {ago} s ago after {took} s: {outcome}, {after}{problem}")
+    }
 }
 
 impl EarlierRun {
+    /// How it ended, in one line for people. `now`: in seconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn line(&self, now: u64) -> String {
+        let Self { who, command, outcome, .. } = self;
+        let ago = in_one_unit(now.saturating_sub(self.ended));
+        let number =
+            |number: Option<u64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+        let way = if self.before == self.after {
+            number(self.after)
+        } else {
+            format!("{} → {}", number(self.before), number(self.after))
+        };
+        let code = self.code.map(|code| format!(" [{code}]")).unwrap_or_default();
+        format!("{command} by {who}, {ago} ago: {outcome}, generation {way}{code}")
+    }
+
     fn of(run: &LastRun) -> Self {
         let number =
             |generation: &Option<Generation>| generation.as_ref().map(|generation| generation.number);
@@ -182,6 +216,13 @@ impl EarlierRun {
             code: run.report.problem.as_ref().map(|problem| problem.code),
         }
     }
+}
+
+/// A length of time in its largest unit.
+fn in_one_unit(seconds: u64) -> String {
+    let unit = [(86400, "days"), (3600, "h"), (60, "min")].into_iter().find(|(unit, _)| seconds >= 2 * unit);
+    let (unit, name) = unit.unwrap_or((1, "s"));
+    format!("{} {name}", seconds / unit)
 }
 
 #[cfg(test)]
@@ -202,7 +243,7 @@ mod tests {
     #[test]
     fn the_last_runs_stay_known_and_no_more() {
         let one_after_the_other =
-            |former, number: u64| Some(ended(Some(&RunId::of(number.into())), number).behind(former));
+            |former, number: u64| Some(ended(Some(&RunId::of(number.into())), number).with_earlier(former));
         let last = (1..=30).fold(None, one_after_the_other).unwrap();
         let after: Vec<u64> = last.earlier.iter().filter_map(|run| run.after).collect();
         assert_eq!(after, (10..30).rev().collect::<Vec<_>>());
@@ -212,8 +253,8 @@ mod tests {
     #[test]
     fn a_run_that_ends_twice_is_known_once() {
         let (first, second) = (RunId::of(1), RunId::of(2));
-        let last = ended(Some(&second), 2).behind(Some(ended(Some(&first), 1)));
-        let last = ended(Some(&second), 3).behind(Some(last));
+        let last = ended(Some(&second), 2).with_earlier(Some(ended(Some(&first), 1)));
+        let last = ended(Some(&second), 3).with_earlier(Some(last));
         assert_eq!((last.earlier.len(), last.earlier[0].after), (1, Some(1)));
     }
 

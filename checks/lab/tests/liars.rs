@@ -578,9 +578,7 @@ fn no_setting_that_a_flake_asks_for_is_granted() {
     adds(&lab, "  nixfleet.files.\"/etc/a\".text = \"a\";\n");
     let plan = operator.types("nixfleet plan --host web-1").unwrap();
     assert_says(&plan, 0, &["/etc/a"]);
-    operator
-        .edits("roles/web.nix", "text = \"a\"", "text = builtins.readFile \"/home/ada/secret\"")
-        .unwrap();
+    operator.edits("roles/web.nix", "text = \"a\"", "text = builtins.readFile \"/home/ada/secret\"").unwrap();
     let plan = operator.types("nixfleet plan --host web-1").unwrap();
     assert_says(&plan, 1, &["NF-201", "pure"]);
     let said = format!("{}{}", plan.stdout, plan.stderr);

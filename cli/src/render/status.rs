@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anstyle::Style;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nixfleet_activate::show;
 use nixfleet_contract::health::Checked;
 use nixfleet_contract::plan::Drift;
 use nixfleet_contract::problem::Problem;
@@ -54,6 +54,11 @@ fn statuses_in(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String
         text.map(|text| format!("\n{}\n{text}", names.join(", ")))
     });
     format!("{table}{}", details.collect::<String>())
+}
+
+/// The time, in seconds since 1970-01-01 UTC.
+fn now() -> u64 {
+    Timestamp::now().as_second().try_into().unwrap_or_default()
 }
 
 /// The last line: how many hosts stand how, and how long it took to find out.
@@ -139,17 +144,17 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
             say(format!("busy: {who}"));
         }
         for last in status.last.iter().filter(|last| verbose || !last.report.outcome.is_good()) {
-            say(format!("last run: {}", show::last(last)));
+            say(format!("last run: {}", last.line(now())));
         }
         for run in status.last.iter().filter(|_| verbose).flat_map(|last| &last.earlier) {
-            say(format!("before that: {}", show::earlier(run)));
+            say(format!("before that: {}", run.line(now())));
         }
         for drift in drift(status) {
             say(format!("drift: {}: {}", drift.subject, drift.what));
         }
         down(status).map(unit_line).for_each(&mut say);
         if let Some(checked) = checked(status).filter(|_| verbose).or_else(|| unhealthy(status)) {
-            say(format!("health checks {} s ago:", show::ago(checked.at)));
+            say(format!("health checks {} s ago:", now().saturating_sub(checked.at)));
             health::lines(&checked.results, verbose).into_iter().for_each(&mut say);
         }
         for path in &status.kept {

@@ -162,7 +162,8 @@ fn interrupted(why: &str) -> Problem {
 /// Notes how a run that has a name ended. A note that cannot be written changes nothing about the host.
 pub fn remember(host: &Host, holder: Holder, report: &Report) {
     if holder.run.is_some() {
-        let last = LastRun::ended(holder, report.clone(), clock::seconds()).behind(status::last_run(host));
+        let last =
+            LastRun::ended(holder, report.clone(), clock::seconds()).with_earlier(status::last_run(host));
         let _ = host.write_record(LastRun::RECORD, &last);
     }
 }

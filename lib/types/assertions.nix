@@ -11,6 +11,29 @@ let
     accepts = value: builtins.isAttrs value && value ? assertion && value ? message;
     placeholder = null;
   };
+
+  # What is wrong with one, if it does not hold. Its condition and message may be anything until now.
+  failed =
+    option: def:
+    { assertion, message, ... }:
+    let
+      inFile = builtins.addErrorContext "while evaluating an assertion in ${def.file}:";
+      tell =
+        what:
+        problem.make {
+          inherit (option) loc;
+          inherit def what;
+          help = "the module in this file demands it with an assertion";
+        };
+    in
+    if !builtins.isBool (inFile assertion) then
+      [ (tell "an assertion must be true or false, but is ${problem.describe assertion}") ]
+    else if assertion then
+      [ ]
+    else if !builtins.isString (inFile message) then
+      [ (tell "the message of an assertion must be a string, but is ${problem.describe message}") ]
+    else
+      [ (tell (lib.removeSuffix "\n" message)) ];
 in
 rec {
   assertions = scalar.listOf assertion;
@@ -19,16 +42,7 @@ rec {
   failedAssertions =
     option:
     lib.concatMap (
-      def:
-      map (
-        each:
-        problem.make {
-          inherit (option) loc;
-          inherit def;
-          what = each.message;
-          help = "the module in this file demands it with an assertion";
-        }
-      ) (lib.filter (each: !each.assertion) (assertions.resolve option.loc [ def ]).value)
+      def: lib.concatMap (failed option def) (assertions.resolve option.loc [ def ]).value
     ) option.definitionsWithLocations;
 
   # Has Nix print warnings once the value is asked for.

@@ -4,8 +4,15 @@ let
   context = import ./context.nix { inherit lib; };
   problem = import ./problem.nix { inherit lib; };
   definitions = import ./definitions.nix { inherit lib; };
-  scalar = import ./scalar.nix { inherit definitions lib problem; };
   foreign = import ./foreign.nix { inherit lib; };
+  scalar = import ./scalar.nix {
+    inherit
+      definitions
+      foreign
+      lib
+      problem
+      ;
+  };
   strangers = import ./strangers.nix { inherit lib problem; };
   element = import ./element.nix {
     inherit lib;
@@ -30,6 +37,7 @@ let
       inherit
         context
         definitions
+        foreign
         lib
         problem
         scalar
@@ -60,7 +68,12 @@ in
 // import ./duration.nix { inherit lib scalar; }
 // import ./module.nix { inherit lib problem scalar; }
 // import ./sections.nix {
-  inherit lib problem scalar;
+  inherit
+    definitions
+    lib
+    problem
+    scalar
+    ;
   inherit (sets) entries;
 }
 // import ./store-text.nix { inherit lib; }

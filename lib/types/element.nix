@@ -11,12 +11,13 @@ let
     isFunction
     ;
 
-  # Sets that only the module system can read.
+  # What only the module system can read: a set with its words, or mkIf and its kind.
   isModule =
     value:
     isAttrs value
     && any (name: value ? ${name}) [
       "_module"
+      "_type"
       "config"
       "freeformType"
       "imports"
@@ -51,32 +52,46 @@ in
         isPlain = false;
       };
 
-  # The same by the module system: all options of the element, and all that is configured. `modules` add to `fields`.
+  # The same by the module system: all options of the element, and all that is configured. `modules` add to `fields`. Functions
+  # among the definitions get `value`, the value in the end, as their `config`.
   evaluate =
     {
       fields,
       loc,
       modules,
+      value,
     }:
     defs:
+    let
+      complete =
+        function:
+        lib.setFunctionArgs (args: function (args // { config = args.config // value; })) (
+          functionArgs function
+        );
+    in
     lib.evalModules {
       prefix = loc;
-      modules = [
-        {
-          options = fields;
-          config._module = {
-            args.name = lib.mkOptionDefault (lib.last loc);
-            freeformType = strangers;
-          };
-        }
-      ]
-      ++ modules
-      ++ map (
-        def:
-        {
-          _file = def.file;
-        }
-        // (if isFunction def.value then { imports = [ def.value ]; } else { config = def.value; })
-      ) defs;
+      # The fields last: nixpkgs asks the last declaration of an option how to merge it with others.
+      modules =
+        modules
+        ++ map (
+          def:
+          {
+            _file = def.file;
+          }
+          // (
+            if isFunction def.value then { imports = [ (complete def.value) ]; } else { config = def.value; }
+          )
+        ) defs
+        ++ [
+          {
+            _file = "NixFleet";
+            options = fields;
+            config._module = {
+              args.name = lib.mkOptionDefault (lib.last loc);
+              freeformType = strangers;
+            };
+          }
+        ];
     };
 }

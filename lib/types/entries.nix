@@ -6,6 +6,7 @@
   lib,
   context,
   definitions,
+  foreign,
   problem,
   scalar,
 }:
@@ -97,7 +98,7 @@ let
                 problems = none;
               }
             else
-              element.resolve path settled;
+              (foreign element).resolve path settled;
         in
         context.inEntry name (
           if direct == null && settled == none then

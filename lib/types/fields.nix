@@ -2,8 +2,19 @@
 { lib, problem }:
 let
   inherit (builtins) attrNames mapAttrs;
+
+  # For a field that has none: where its value goes.
+  exampleOf =
+    field:
+    field.example or {
+      _type = "literalExpression";
+      text = "…";
+    };
 in
 {
+  # A field with an example.
+  exampleOf = field: field // { example = exampleOf field; };
+
   # The fields as options, for documentation.
   subOptions =
     prefix:
@@ -30,12 +41,7 @@ in
           inherit def;
           what = "${lib.showOption loc} has no ${name}";
           why = field.description or "it has no default";
-          example = problem.assign path (
-            field.example or {
-              _type = "literalExpression";
-              text = "…";
-            }
-          );
+          example = problem.assign path (exampleOf field);
         })
       ];
     };

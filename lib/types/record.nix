@@ -35,7 +35,12 @@ let
 
   none = [ ];
 
-  inherit (import ./fields.nix { inherit lib problem; }) missing subOptions unknown;
+  inherit (import ./fields.nix { inherit lib problem; })
+    exampleOf
+    missing
+    subOptions
+    unknown
+    ;
 
   # `fields` are options (lib.mkOption). `complete name value` may fill in what depends on other fields; `check` gives further
   # problems of the whole. `elsewhere` has paths by the names that other tools have for them. `modules` add options; each value is
@@ -51,7 +56,27 @@ let
     }@args:
     let
       names = attrNames fields;
-      defaults = mapAttrs (_: field: field.default) (lib.filterAttrs (_: field: field ? default) fields);
+      # As a value of the type: nested records have defaults of their own.
+      defaults = mapAttrs (
+        name: field:
+        let
+          file = "the default of ${name}";
+          settled =
+            definitions.settle
+              [ name ]
+              [
+                {
+                  inherit file;
+                  value = field.default;
+                }
+              ];
+          result = types.${name}.resolve [ name ] settled;
+        in
+        if result.problems == none then
+          result.value
+        else
+          throw "the default of the field ${name} is wrong: ${(head result.problems).what}"
+      ) (lib.filterAttrs (_: field: field ? default) fields);
       required = lib.filter (name: !(defaults ? ${name})) names;
       applied = mapAttrs (_: field: field.apply) (lib.filterAttrs (_: field: field ? apply) fields);
 
@@ -62,11 +87,22 @@ let
         else
           name: value: complete name (value // mapAttrs (field: apply: apply value.${field}) applied);
 
+      disjoint =
+        more:
+        let
+          both = attrNames (intersectAttrs fields more);
+        in
+        if both == none then
+          more
+        else
+          throw "${description} has ${problem.names both} already: give what you add another name";
+
       # Made once, for all values of all hosts.
       inField = mapAttrs (name: _: context.inEntry name) fields;
 
-      # The path that a wrong name was probably meant to be, or null.
+      # The path that a wrong name was probably meant to be, or null. `added` are names that modules have added.
       guessOf =
+        added:
         let
           within =
             name: field:
@@ -78,7 +114,7 @@ let
         in
         name:
         let
-          near = problem.guess (names ++ attrNames elsewhere) name;
+          near = problem.guess (names ++ added ++ attrNames elsewhere) name;
         in
         elsewhere.${name} or inner.${name} or (if near == null then null else elsewhere.${near} or near);
 
@@ -127,7 +163,7 @@ let
           if settled == none then
             if field ? default then
               {
-                value = field.default;
+                value = defaults.${name};
                 problems = none;
               }
             else
@@ -135,7 +171,7 @@ let
           else if result.problems == none then
             result
           else
-            result // { problems = map (problem.withExample path field) result.problems; }
+            result // { problems = map (problem.withExample path (exampleOf field)) result.problems; }
         );
 
       # The whole, from the results by field that were given, the values of what modules add, and the strangers.
@@ -194,30 +230,39 @@ let
             value = { };
             problems = none;
           };
-          strangers = concatMap (unknown loc names guessOf) sets;
+          strangers = concatMap (unknown loc names (guessOf none)) sets;
         };
 
       ofModules =
         loc: defs:
         let
-          evaluated = element.evaluate { inherit fields loc modules; } (
-            lib.filter (def: isAttrs def.value || isFunction def.value) defs
-          );
+          evaluated = element.evaluate {
+            inherit fields loc modules;
+            inherit (concluded) value;
+          } (lib.filter (def: isAttrs def.value || isFunction def.value) defs);
+          # What is applied, is applied in the end.
+          ofField =
+            name: option:
+            inField.${name} (
+              if option.isDefined then
+                resolveOption (removeAttrs option [ "apply" ])
+              else
+                missing loc name fields.${name} (head defs)
+            );
           others = removeAttrs evaluated.options (names ++ [ "_module" ]);
-        in
-        conclude {
-          inherit loc defs;
-          given = mapAttrs (name: option: inField.${name} (resolveOption option)) (
-            lib.filterAttrs (_: option: option.isDefined) (intersectAttrs fields evaluated.options)
-          );
-          added = {
-            value = intersectAttrs others evaluated.config;
-            problems = optionProblems others;
+          concluded = conclude {
+            inherit loc defs;
+            given = mapAttrs ofField (intersectAttrs fields evaluated.options);
+            added = {
+              value = intersectAttrs others evaluated.config;
+              problems = optionProblems others;
+            };
+            strangers = concatMap (unknown loc (names ++ attrNames others) (guessOf (attrNames others))) (
+              evaluated.config._strangers or none
+            );
           };
-          strangers = concatMap (unknown loc (names ++ attrNames others) guessOf) (
-            evaluated.config._strangers or none
-          );
-        };
+        in
+        concluded;
 
       resolve =
         loc: defs:
@@ -252,13 +297,25 @@ let
       typeMerge =
         functor:
         if functor.name == "submodule" then
-          record (args // { modules = modules ++ functor.payload.modules; })
+          record (
+            args
+            // {
+              modules =
+                modules
+                ++ functor.payload.modules
+                ++ lib.optional (functor.payload.specialArgs != { }) {
+                  _module.args = functor.payload.specialArgs;
+                };
+            }
+          )
         else if functor.name == "record" then
           record (
             args
             // {
-              fields = functor.payload.fields // fields;
+              fields = disjoint functor.payload.fields // fields;
               check = given: check given ++ (functor.payload.check or (_: none)) given;
+              complete = name: value: (functor.payload.complete or (_: lib.id)) name (complete name value);
+              elsewhere = functor.payload.elsewhere or { } // elsewhere;
               modules = modules ++ functor.payload.modules or none;
             }
           )

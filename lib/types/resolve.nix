@@ -5,12 +5,29 @@
   problem,
 }:
 let
+  # An option that has no default, and that nobody has set.
+  undefined =
+    option:
+    problem.make {
+      inherit (option) loc;
+      def.file = lib.head option.declarations;
+      what = "${lib.showOption option.loc} has no value";
+      why = "it has no default, and no module sets it";
+    };
+
   # { value; problems; } of one option.
   resolveOption =
     option:
     let
       resolve = option.type.resolveNow or option.type.resolve;
-      found = resolve option.loc option.definitionsWithLocations;
+      found =
+        if option.definitionsWithLocations == [ ] then
+          {
+            value = option.type.placeholder or null;
+            problems = [ (undefined option) ];
+          }
+        else
+          resolve option.loc option.definitionsWithLocations;
       result = if option ? apply then found // { value = option.apply found.value; } else found;
     in
     if context.inOption option.loc (result.problems == [ ]) then

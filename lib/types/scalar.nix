@@ -7,6 +7,7 @@
 {
   lib,
   definitions,
+  foreign,
   problem,
 }:
 let
@@ -204,7 +205,10 @@ rec {
     };
 
   nullOr =
-    type:
+    given:
+    let
+      type = foreign given;
+    in
     lib.optionalAttrs (type ? accepts) { accepts = value: value == null || type.accepts value; }
     # Of null it says nothing, which only means that `resolve` looks at it.
     // lib.optionalAttrs (type ? read) { inherit (type) read; }
@@ -232,8 +236,11 @@ rec {
 
   # Lists of several modules are joined. An element may be mkIf, mkMerge and their kind.
   listOf =
-    element:
-    {
+    given:
+    let
+      element = foreign given;
+    in
+    lib.optionalAttrs (element ? accepts) {
       accepts = value: isList value && lib.all element.accepts value;
     }
     // fromResolve {
@@ -251,7 +258,7 @@ rec {
             };
           ofOne =
             def: value:
-            if definitions.isProperty value then
+            if definitions.isProperty value || !(element ? accepts) then
               ofProperty def (definitions.settle loc [ (def // { inherit value; }) ])
             else
               {
@@ -261,7 +268,7 @@ rec {
           ofProperty =
             def: settled:
             let
-              wrong = lib.filter (each: !element.accepts each.value) settled;
+              wrong = lib.filter (each: element ? accepts && !element.accepts each.value) settled;
               result = element.resolve loc settled;
             in
             if settled == none then

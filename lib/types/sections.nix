@@ -1,6 +1,7 @@
 # The sections of a systemd unit: free names to settings.
 {
   lib,
+  definitions,
   problem,
   scalar,
   entries,
@@ -50,8 +51,19 @@ let
       name = "setting";
       inherit description;
       resolve =
-        loc: defs:
+        loc: given:
         let
+          # An element of a list may be mkIf.
+          ofElement =
+            def: value:
+            if definitions.isProperty value then
+              map (each: each.value) (definitions.settle loc [ (def // { inherit value; }) ])
+            else
+              [ value ];
+          defs = map (
+            def:
+            if lib.isList def.value then def // { value = lib.concatMap (ofElement def) def.value; } else def
+          ) given;
           wrong = lib.filter (def: !accepts def.value) defs;
           lists = lib.all (def: lib.isList def.value) defs;
           values = lib.unique (map (def: def.value) defs);

@@ -12,10 +12,19 @@ let
   guarded =
     name:
     let
-      inherit (intents.${name}) problems;
-      tried = builtins.tryEval (types.context.inHost name (builtins.deepSeq problems problems));
+      inherit (intents.${name}) options problems;
+      try = problems: builtins.tryEval (types.context.inHost name (builtins.deepSeq problems problems));
+      tried = try problems;
+      # What the others have to tell all the same.
+      ofOption =
+        option:
+        let
+          alone = try (types.optionProblems { inherit option; });
+        in
+        if alone.success then map (problem: problem // { host = name; }) alone.value else [ ];
+      declared = lib.collect lib.isOption (removeAttrs options [ "_module" ]);
     in
-    if tried.success then tried.value else [ ];
+    if tried.success then tried.value else lib.concatMap ofOption declared;
 
   problems = fleet.problems ++ lib.concatMap guarded (lib.attrNames intents);
 in

@@ -228,6 +228,234 @@ in
     ];
   };
 
+  "a function may give mkMerge and mkIf" = {
+    expr =
+      lib.getAttrs [ "text" "mode" "owner" ]
+        (configWith [
+          {
+            nixfleet.files."/etc/x" =
+              { config, ... }:
+              lib.mkMerge [
+                {
+                  text = "a";
+                  mode = "0600";
+                }
+                (lib.mkIf (config.mode == "0600") { owner = "app"; })
+              ];
+          }
+        ]).files."/etc/x";
+    expected = {
+      text = "a";
+      mode = "0600";
+      owner = "app";
+    };
+  };
+
+  "a function sees the value in the end, whatever is added to its family" = {
+    expr =
+      map
+        (
+          more:
+          (configWith (
+            more
+            ++ [
+              {
+                nixfleet.healthChecks.a =
+                  { config, ... }:
+                  {
+                    unit = "a.service";
+                    interval = config.stableFor;
+                  };
+              }
+            ]
+          )).healthChecks.a.interval
+        )
+        [
+          [ ]
+          [
+            {
+              options.nixfleet.healthChecks = lib.mkOption {
+                type = lib.types.attrsOf (lib.types.submodule { options.foo = lib.mkEnableOption "foo"; });
+              };
+            }
+          ]
+        ];
+    expected = [
+      3
+      3
+    ];
+  };
+
+  "a field is applied once, and its default is of its type" = {
+    expr =
+      let
+        site = types.record {
+          description = "a site";
+          fields.name = lib.mkOption {
+            type = types.string;
+            apply = name: name + "!";
+          };
+          fields.wait = lib.mkOption {
+            type = types.durationBetween {
+              low = 1;
+              high = 600;
+            };
+            default = "90s";
+          };
+          fields.ssh = lib.mkOption {
+            type = types.record {
+              description = "ssh";
+              fields.port = lib.mkOption {
+                type = types.port;
+                default = 22;
+              };
+            };
+            default = { };
+          };
+        };
+        valueOf =
+          value:
+          (hostWith [
+            {
+              options.site = lib.mkOption { type = site; };
+              config.site = value;
+            }
+          ]).intents.host.config.site;
+      in
+      map valueOf [
+        { name = "a"; }
+        (
+          { ... }:
+          {
+            imports = [ ];
+            name = "a";
+          }
+        )
+      ];
+    expected =
+      let
+        value = {
+          name = "a!";
+          wait = 90;
+          ssh.port = 22;
+        };
+      in
+      [
+        value
+        value
+      ];
+  };
+
+  "lists, nulls and collections hold records, and types of nixpkgs" = {
+    expr =
+      let
+        port = types.record {
+          description = "a port";
+          fields.port = lib.mkOption { type = types.port; };
+        };
+        host = hostWith [
+          {
+            options.a = lib.mkOption { type = types.listOf port; };
+            options.b = lib.mkOption { type = types.listOf lib.types.str; };
+            options.c = lib.mkOption { type = types.nullOr lib.types.str; };
+            options.d = lib.mkOption {
+              type = types.entries {
+                description = "words";
+                key = types.label;
+                keyExample = "a";
+                element = lib.types.str;
+              };
+            };
+            config.a = [ { port = 80; } ];
+            config.b = [ "b" ];
+            config.c = "c";
+            config.d.e = "e";
+          }
+        ];
+      in
+      [
+        host.intents.host.problems
+        (lib.getAttrs [ "a" "b" "c" "d" ] host.intents.host.config)
+      ];
+    expected = [
+      [ ]
+      {
+        a = [ { port = 80; } ];
+        b = [ "b" ];
+        c = "c";
+        d.e = "e";
+      }
+    ];
+  };
+
+  "two modules may declare an option with the same type" = {
+    expr = whatIsWrong (
+      map (type: { options.s = lib.mkOption { inherit type; }; }) [
+        types.bool
+        types.bool
+      ]
+      ++ [ { s = "x"; } ]
+    );
+    expected = [ "s must be true or false, but is the string \"x\"" ];
+  };
+
+  "a maker with an argument that it cannot take says so" = {
+    expr = map (make: (builtins.tryEval (builtins.seq (make types) true)).success) [
+      (types: types.oneOf [ types.bool ])
+      (types: types.oneOf [ "a" ])
+      (
+        types:
+        types.record {
+          description = "a";
+          fields.a = types.port;
+        }
+      )
+      (
+        types:
+        types.record {
+          description = "a";
+          fields.a = lib.mkOption {
+            type = types.port;
+            readOnly = true;
+          };
+        }
+      )
+      (
+        types:
+        types.entries {
+          description = "a";
+          key = lib.types.str;
+          keyExample = "a";
+          element = types.port;
+        }
+      )
+    ];
+    expected = [
+      false
+      true
+      false
+      false
+      false
+    ];
+  };
+
+  "an option that nobody sets is a mistake" = {
+    expr = whatIsWrong [ { options.s = lib.mkOption { type = types.port; }; } ];
+    expected = [ "s has no value" ];
+  };
+
+  "a value that throws does not keep the mistakes of other options" = {
+    expr = lib.hasInfix "nixfleet.users.ada.uid must be" (
+      nixfleet.report (hostWith [
+        {
+          nixfleet.files."/etc/x".text = throw "boom";
+          nixfleet.users.ada.uid = "q";
+        }
+      ])
+    );
+    expected = true;
+  };
+
   "apply is applied, on an option and on a field" = {
     expr =
       let

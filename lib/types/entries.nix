@@ -126,7 +126,7 @@ let
         };
     in
     scalar.fromResolve {
-      name = "attrsOf";
+      name = "entries";
       inherit description;
       resolve = resolveWith (_: _: null);
       getSubOptions = prefix: element.getSubOptions (prefix ++ [ "<name>" ]);

@@ -25,21 +25,78 @@ let
             }
           );
     }
-    // lib.optionalAttrs (type ? functor) {
-      # What is merged with another declaration is one of these, too.
-      typeMerge =
-        functor:
-        let
-          merged = type.typeMerge functor;
-        in
-        if merged == null then null else thrown merged;
-    };
+    // (
+      if isMerged type then
+        {
+          # What is merged with another declaration is one of these, too.
+          typeMerge =
+            functor:
+            let
+              merged = type.typeMerge functor;
+            in
+            if merged == null then null else thrown merged;
+        }
+      else
+        {
+          # Two declarations of one option may have the same type.
+          functor = {
+            name = "nixfleet.${type.name}";
+            inherit (type) description;
+            wrapped = null;
+            payload = null;
+          };
+          typeMerge =
+            functor:
+            if functor.name == "nixfleet.${type.name}" && functor.description or null == type.description then
+              thrown type
+            else
+              null;
+        }
+    );
+  isMerged =
+    type:
+    lib.elem type.name [
+      "entries"
+      "record"
+    ];
+
+  # Mistakes in an argument of a maker, in words.
+  checked = {
+    oneOf =
+      values:
+      if values != [ ] && lib.all lib.isString values then
+        values
+      else
+        throw "nixfleet.lib.types.oneOf takes strings; for types use lib.types.oneOf";
+    entries =
+      given:
+      if given.key ? accepts then
+        given
+      else
+        throw "the key of nixfleet.lib.types.entries must be one of nixfleet.lib.types, such as types.label";
+    record =
+      given:
+      let
+        typeless = lib.filterAttrs (_: field: !lib.isOptionType (field.type or null)) given.fields;
+        readOnly = lib.filterAttrs (_: field: field.readOnly or false) given.fields;
+        first = fields: lib.head (lib.attrNames fields);
+      in
+      if typeless != { } then
+        throw "the field ${first typeless} of a record has no type: ${first typeless} = lib.mkOption { type = …; };"
+      else if readOnly != { } then
+        throw "the field ${first readOnly} of a record cannot be readOnly: use complete"
+      else
+        given;
+  };
 
   makers =
     lib.mapAttrs
       (
-        _: make: argument:
-        thrown (make argument)
+        name: make: argument:
+        let
+          given = (checked.${name} or lib.id) argument;
+        in
+        builtins.seq given (thrown (make given))
       )
       {
         inherit (types)

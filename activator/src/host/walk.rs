@@ -1,11 +1,14 @@
 //! Directories opened component by component, never through a link, and only where nobody else may write.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use nixfleet_contract::problem::{Code, Problem};
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, StatxAttributes, StatxFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::record::read_limited;
@@ -60,7 +63,8 @@ impl Refusal {
     /// In a directory that is open. `error`: what the kernel says.
     #[must_use]
     pub fn within(directory: Directory<'_>, error: &io::Error, problem: Problem) -> Self {
-        Self { problem, is_others: !directory.is_roots && !is_of_the_disk(error) }
+        let is_others = is_of_a_filesystem(error) || !directory.is_roots && !is_of_the_disk(error);
+        Self { problem, is_others }
     }
 
     /// Lets be what is others' doing.
@@ -72,7 +76,13 @@ impl Refusal {
     }
 }
 
-/// Whether a disk fails, or is full: that is nobody's doing, and passes.
+/// Whether it comes from the filesystem of a user: also where the directory that it is mounted in is root's.
+fn is_of_a_filesystem(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<Foreign>())
+}
+
+/// Whether a disk fails, or is full: that is nobody's doing, and passes. What is broken on a disk has names of its own, of
+/// which each filesystem has chosen some.
 fn is_of_the_disk(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
@@ -84,6 +94,15 @@ fn is_of_the_disk(error: &io::Error) -> bool {
                 | Errno::NOMEM
                 | Errno::NFILE
                 | Errno::MFILE
+                | Errno::UCLEAN
+                | Errno::BADMSG
+                | Errno::ILSEQ
+                | Errno::NODATA
+                | Errno::NOLINK
+                | Errno::REMOTEIO
+                | Errno::NODEV
+                | Errno::TIMEDOUT
+                | Errno::SHUTDOWN
         )
     )
 }
@@ -253,6 +272,41 @@ pub fn mounted_by(directory: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Op
     user_of_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?, found.stx_mnt_id)
 }
 
+/// The same for every directory on the way to a path, wherever links lead it.
+#[must_use]
+pub fn mounted_on_the_way(path: &Path) -> Option<u32> {
+    let mut at = PathBuf::from("/");
+    let mut ahead: Vec<OsString> = path.iter().rev().map(OsString::from).collect();
+    // As many as the kernel follows.
+    let mut links = 40;
+    while let Some(name) = ahead.pop() {
+        let next = match name.to_str() {
+            Some("/") => {
+                at = PathBuf::from("/");
+                continue;
+            }
+            Some(".") => continue,
+            Some("..") => {
+                at.pop();
+                continue;
+            }
+            _ => at.join(name),
+        };
+        if let Some(user) = mounted_by(CWD, &next) {
+            return Some(user);
+        }
+        match fs::read_link(&next) {
+            Ok(_) if links == 0 => return None,
+            Ok(target) => {
+                links -= 1;
+                ahead.extend(target.iter().rev().map(OsString::from));
+            }
+            Err(_) => at = next,
+        }
+    }
+    None
+}
+
 /// The same from `/proc/self/mountinfo`, see `proc_pid_mountinfo(5)`.
 fn user_of_mount(mounts: &str, id: u64) -> Option<u32> {
     let is_it = |line: &&str| line.split(' ').next().and_then(|word| word.parse().ok()) == Some(id);
@@ -265,7 +319,18 @@ fn user_of_mount(mounts: &str, id: u64) -> Option<u32> {
 /// Why nothing is asked of such a filesystem.
 #[must_use]
 pub fn foreign(user: u32) -> io::Error {
-    io::Error::other(format!("user id {user} has mounted a filesystem there that is a program (FUSE)"))
+    io::Error::other(Foreign(user))
+}
+
+#[derive(Debug)]
+struct Foreign(u32);
+
+impl std::error::Error for Foreign {}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user id {} has mounted a filesystem there that is a program (FUSE)", self.0)
+    }
 }
 
 fn no_directory(here: BorrowedFd<'_>, name: &str, path: &str) -> Problem {
@@ -344,5 +409,21 @@ mod tests {
         assert_eq!([30, 31, 32, 3].map(|id| user_of_mount(mounts, id)), [None, Some(1001), None, None]);
         let here = rustix::fs::open("/", OFlags::PATH, Mode::empty()).unwrap();
         assert_eq!(mounted_by(here.as_fd(), "proc"), None);
+    }
+
+    #[test]
+    fn a_failing_disk_is_nobodys_doing_and_a_filesystem_of_a_user_is_theirs() {
+        let here = rustix::fs::open("/", OFlags::PATH, Mode::empty()).unwrap();
+        let is_others = |error: &io::Error, is_roots| {
+            let directory = Directory { fd: here.as_fd(), is_roots };
+            Refusal::within(directory, error, Problem::new(Code::HostFile, "")).is_others
+        };
+        // Full; failing; found broken by ext4 and XFS; found broken by others; gone.
+        for errno in [Errno::NOSPC, Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA, Errno::SHUTDOWN] {
+            assert!(!is_others(&errno.into(), false), "{errno}");
+        }
+        let busy = Errno::BUSY.into();
+        assert_eq!([true, false].map(|is_roots| is_others(&busy, is_roots)), [false, true]);
+        assert_eq!([true, false].map(|is_roots| is_others(&foreign(1000), is_roots)), [true, true]);
     }
 }

@@ -18,6 +18,7 @@ use crate::engine::transaction::flush::flush;
 use crate::engine::transaction::journal::Journal;
 use crate::engine::validate::secrecy::Secrecy;
 use crate::host::command;
+use crate::host::walk::Walk;
 use crate::host::{Host, profile};
 
 /// How long one may take.
@@ -74,7 +75,9 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
     }
     let beside = paths.filter_map(ManagedPath::parent).map(|directory| directory.to_string());
     let usual = ["/etc", "/var"].map(str::to_owned);
-    let is_there = |directory: &String| host.path(directory).is_dir();
+    let mut walk = Walk::new(host);
+    // A command, or who owns the directory, may have put a link or a filesystem in its place.
+    let is_there = |directory: &String| matches!(walk.way_to(&format!("{directory}/")), Ok(Some(_)));
     flush(host, &beside.chain(usual).filter(is_there).collect(), true)
 }
 

@@ -16,7 +16,7 @@ use crate::engine::family::paths::swap::outdated;
 use crate::engine::plan::preflight;
 use crate::host::accounts::Accounts;
 use crate::host::disk;
-use crate::host::walk::{Refusal, Walk};
+use crate::host::walk::{self, Refusal, Walk};
 use crate::host::{Host, host_file};
 
 /// Tells a directory from another one that was put in its place.
@@ -77,6 +77,9 @@ pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -
     let mut walk = Walk::new(host);
     let directory = walk.parent(path)?.ok_or_else(|| outdated(path))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    if let Some(user) = walk::mounted_by(directory.fd, path.name()) {
+        return Err(host_file("open the directory", &**path, &walk::foreign(user)));
+    }
     let opened = rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty());
     let opened = opened.map_err(|errno| host_file("open the directory", &**path, &errno.into()))?;
     let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;
@@ -99,6 +102,10 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
         Err(Refusal { problem, is_others: true }) => return Ok(Some(left_to_others(path, &problem))),
         Err(Refusal { problem, .. }) => return Err(problem),
     };
+    if let Some(user) = walk::mounted_by(directory.fd, path.name()) {
+        let problem = host_file("open the directory", &**path, &walk::foreign(user));
+        return Ok(Some(left_to_others(path, &problem)));
+    }
     // An older NixFleet changed files in place, too.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = match rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty()) {

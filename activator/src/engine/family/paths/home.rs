@@ -87,7 +87,7 @@ impl Homes {
 
 fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> Standing {
     let path = host.path(home);
-    if let Some(user) = walk::mounted_by(CWD, &path) {
+    if let Some(user) = walk::mounted_on_the_way(&path) {
         return Standing::Unreachable(host_file("look at", home, &walk::foreign(user)));
     }
     match fs::metadata(&path) {

@@ -291,7 +291,10 @@ impl Pair<'_> {
             Errno::NOENT | Errno::EXIST => outdated(self.places.path),
             errno => preflight::refused("replace", self.places.path, errno),
         };
-        Refusal::within(self.destination, &errno.into(), problem)
+        // It may have come since this was looked at.
+        let user = walk::mounted_by(self.destination.fd, self.name);
+        let error = user.map_or_else(|| errno.into(), walk::foreign);
+        Refusal::within(self.destination, &error, problem)
     }
 }
 

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nixfleet_contract::problem::{Code, Problem};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, StatxAttributes, StatxFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::record::read_limited;
@@ -38,6 +38,8 @@ struct Level {
     fd: OwnedFd,
     /// Names in it are root's alone to change, or a group's of the system.
     is_roots: bool,
+    /// Its filesystem is on this machine.
+    is_local: bool,
 }
 
 /// A directory that is open.
@@ -48,6 +50,8 @@ pub struct Directory<'w> {
     /// Whether nobody but root could put something else in the place of what stands in it, or of a directory on the way to it.
     /// A group of the system counts as root does.
     pub is_roots: bool,
+    /// Whether its filesystem is on this machine, so that what the kernel knows of it is what is there.
+    pub is_local: bool,
 }
 
 /// Why a directory is not opened, or something in it not changed.
@@ -120,7 +124,7 @@ impl<'w> Directory<'w> {
     /// One of which only this is known.
     #[must_use]
     pub const fn of(fd: BorrowedFd<'w>) -> Self {
-        Self { fd, is_roots: false }
+        Self { fd, is_roots: false, is_local: false }
     }
 
     /// Where it is.
@@ -223,7 +227,8 @@ impl<'h> Walk<'h> {
                 return Err(Refusal { problem: open_to_others(&stat, &path()), is_others });
             }
             let is_roots = is_ours(&stat) && stat.st_mode & 0o002 == 0;
-            self.open.push(Level { name: names[depth].to_owned(), fd, is_roots });
+            let is_local = is_local(&fd);
+            self.open.push(Level { name: names[depth].to_owned(), fd, is_roots, is_local });
         }
         if self.open.len() == names.len() {
             self.at.push_str(directory);
@@ -233,7 +238,11 @@ impl<'h> Walk<'h> {
 
     fn last(&self) -> Directory<'_> {
         let fd = self.open.last().map_or(self.host.root_fd.as_fd(), |level| level.fd.as_fd());
-        Directory { fd, is_roots: self.open.iter().all(|level| level.is_roots) }
+        Directory {
+            fd,
+            is_roots: self.open.iter().all(|level| level.is_roots),
+            is_local: self.open.last().is_none_or(|level| level.is_local),
+        }
     }
 }
 
@@ -246,6 +255,32 @@ pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
         return Err(foreign(user));
     }
     look_in_ours(directory, name)
+}
+
+/// What the kernel knows of a name, without a question to any filesystem: nothing where it does not exist, where something is
+/// mounted, or where the kernel may not know. For those who then look again.
+///
+/// # Errors
+/// What the kernel says.
+pub fn known(directory: Directory<'_>, name: &str) -> io::Result<Option<Statx>> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    match rustix::fs::statx(directory.fd, name, flags, StatxFlags::BASIC_STATS) {
+        Ok(found) => {
+            let is_known = directory.is_local && !found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
+            Ok(is_known.then_some(found))
+        }
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Filesystems on other machines, or in programs, from `linux/magic.h`: NFS, SMB (two of them), 9p, Ceph, AFS, FUSE.
+const REMOTE: [u64; 7] =
+    [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x00c3_6400, 0x5346_414f, 0x6573_5546];
+
+fn is_local(directory: &OwnedFd) -> bool {
+    rustix::fs::fstatfs(directory)
+        .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| !REMOTE.contains(&kind)))
 }
 
 /// The same in a directory of ours, in which nobody else mounts anything.
@@ -415,7 +450,7 @@ mod tests {
     fn a_failing_disk_is_nobodys_doing_and_a_filesystem_of_a_user_is_theirs() {
         let here = rustix::fs::open("/", OFlags::PATH, Mode::empty()).unwrap();
         let is_others = |error: &io::Error, is_roots| {
-            let directory = Directory { fd: here.as_fd(), is_roots };
+            let directory = Directory { fd: here.as_fd(), is_roots, is_local: true };
             Refusal::within(directory, error, Problem::new(Code::HostFile, "")).is_others
         };
         // Full; failing; found broken by ext4 and XFS; found broken by others; gone.

@@ -397,6 +397,24 @@ fn no_home_is_looked_for_in_a_filesystem_of_a_user() {
     });
 }
 
+#[test]
+fn the_fast_path_asks_nothing_of_a_filesystem_on_what_was_roots() {
+    with_own_mounts("attackers::the_fast_path_asks_nothing_of_a_filesystem_on_what_was_roots", |_| {
+        let room = room();
+        let closure = room.closure("1", &json!({ "directories": [directory("/srv/app", "0755")] }));
+        room.applied(&closure, "ok");
+        // By hand, since it was declared.
+        give(&room, "/srv/app", ADA, 0o755);
+        let at = room.path("/srv/app");
+        assert!(Command::new("sh").args(["-c", &mounts(&at)]).status().unwrap().success());
+        let begun = Instant::now();
+        let said = room.run(&["plan", "--json", "--closure", &closure]);
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert!(String::from_utf8_lossy(&said.stdout).contains("FUSE"));
+        assert!(Command::new("umount").arg("--lazy").arg(at).status().unwrap().success());
+    });
+}
+
 /// The owner and bob write, the group and all others read.
 const LIST: &[u8] = &[
     2, 0, 0, 0, // version

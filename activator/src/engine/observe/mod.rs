@@ -9,7 +9,7 @@ use nixfleet_contract::manifest::{Access, Entry, Manifest, UNITS, Unit, User, Us
 use nixfleet_contract::plan::FileView;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
-use rustix::fs::{FileType, Mode as Bits, OFlags, Stat};
+use rustix::fs::{FileType, Mode as Bits, OFlags, Stat, Statx, StatxTimestamp};
 
 use crate::engine::family::paths::home::Homes;
 use crate::engine::observe::reading::{Content, LARGEST};
@@ -334,6 +334,20 @@ impl FileStat {
             size: stat.st_size.cast_unsigned(),
             mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
             ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+
+    /// The same from another call of the kernel.
+    #[must_use]
+    pub fn known(found: &Statx) -> Self {
+        let nanoseconds = |time: &StatxTimestamp| {
+            time.tv_sec.wrapping_mul(1_000_000_000).wrapping_add_unsigned(time.tv_nsec.into())
+        };
+        Self {
+            ino: found.stx_ino,
+            size: found.stx_size,
+            mtime: nanoseconds(&found.stx_mtime),
+            ctime: nanoseconds(&found.stx_ctime),
         }
     }
 }

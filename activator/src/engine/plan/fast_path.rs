@@ -11,7 +11,7 @@ use nixfleet_contract::manifest::{Group, Manifest, Package, Unit, User};
 use nixfleet_contract::plan::{PackageChanges, Plan};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::{Mode, UnitName};
-use rustix::fs::{FileType, Stat};
+use rustix::fs::{FileType, Statx};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -21,7 +21,7 @@ use crate::engine::observe::{self, Observed};
 use crate::engine::plan::diff::{Desired, Diff, diff};
 use crate::engine::plan::planner;
 use crate::engine::plan::target::Offer;
-use crate::engine::state::recorded::{Kind, Recorded, RecordedAccess, RecordedPath, Text, in_order};
+use crate::engine::state::recorded::{Kind, Recorded, RecordedPath, Text, in_order};
 use crate::engine::state::{FileStat, RECORD, State};
 use crate::host::Host;
 use crate::host::accounts::Accounts;
@@ -146,13 +146,12 @@ struct Looker<'a> {
 impl Looker<'_> {
     /// Whether what stands at a path is what was recorded.
     fn stands(&self, directory: Directory<'_>, name: &str, recorded: &RecordedPath<'_>) -> io::Result<bool> {
-        let look = if can_be_mounted_on(directory, recorded) { walk::look } else { walk::look_in_ours };
-        let Some(stat) = look(directory.fd, name)? else { return Ok(false) };
-        match (FileType::from_raw_mode(stat.st_mode), recorded.kind) {
+        let Some(found) = walk::known(directory, name)? else { return Ok(false) };
+        match (FileType::from_raw_mode(found.stx_mode.into()), recorded.kind) {
             (FileType::RegularFile, Kind::File) => {
-                Ok(self.has_access(&stat, recorded) && has_content(directory, name, &stat, recorded))
+                Ok(self.has_access(&found, recorded) && has_content(directory, name, &found, recorded))
             }
-            (FileType::Directory, Kind::Directory) => Ok(self.has_access(&stat, recorded)),
+            (FileType::Directory, Kind::Directory) => Ok(self.has_access(&found, recorded)),
             (FileType::Symlink, Kind::Link) => {
                 let target = rustix::fs::readlinkat(directory.fd, name, Vec::new())?;
                 Ok(recorded.target.as_ref().is_some_and(|wanted| target.as_bytes() == wanted.0.as_bytes()))
@@ -161,32 +160,21 @@ impl Looker<'_> {
         }
     }
 
-    fn has_access(&self, stat: &Stat, recorded: &RecordedPath<'_>) -> bool {
+    fn has_access(&self, found: &Statx, recorded: &RecordedPath<'_>) -> bool {
         recorded.access.as_ref().is_some_and(|access| {
-            access.mode == Mode::from_bits(stat.st_mode)
-                && self.accounts.is_user(stat.st_uid, &access.owner.0)
-                && self.accounts.is_group(stat.st_gid, &access.group.0)
+            access.mode == Mode::from_bits(found.stx_mode.into())
+                && self.accounts.is_user(found.stx_uid, &access.owner.0)
+                && self.accounts.is_group(found.stx_gid, &access.group.0)
         })
     }
 }
 
-/// Whether somebody else than root may mount a filesystem at a path, since they may write there: fusermount(1). To ask costs as
-/// much as to look.
-fn can_be_mounted_on(directory: Directory<'_>, recorded: &RecordedPath<'_>) -> bool {
-    let is_roots = |access: &RecordedAccess<'_>| access.owner.0 == "root" && access.mode.bits() & 0o022 == 0;
-    let are_roots = match recorded.kind {
-        Kind::Link => true,
-        Kind::File | Kind::Directory => recorded.access.as_ref().is_some_and(is_roots),
-    };
-    !directory.is_roots || !are_roots
-}
-
 /// Whether a file has the content that was recorded; it is only read where the filesystem does not say that itself.
-fn has_content(directory: Directory<'_>, name: &str, stat: &Stat, recorded: &RecordedPath<'_>) -> bool {
-    if recorded.stat == Some(FileStat::of(stat)) {
+fn has_content(directory: Directory<'_>, name: &str, found: &Statx, recorded: &RecordedPath<'_>) -> bool {
+    if recorded.stat == Some(FileStat::known(found)) {
         return true;
     }
-    let is_other = recorded.stat.is_some_and(|known| known.size != stat.st_size.cast_unsigned());
+    let is_other = recorded.stat.is_some_and(|known| known.size != found.stx_size);
     if is_other {
         return false;
     }

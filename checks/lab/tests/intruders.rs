@@ -39,18 +39,14 @@ fn apply(stage: &Stage, flags: &str) -> (String, Value) {
 const BENDS: &str = r#"use Socket; chdir '/home/mallory';
 for (;;) { open(F, '<', 'app/conf'); $_ = <F>; close F; last if /2/; select(undef, undef, undef, 0.005); }
 "#;
-/// What she does then, under a name.
-const WAYS: [(&str, &str); 9] = [
+/// What she does then, under a name. `activator/tests/it/attackers.rs` tries more ways.
+const WAYS: [(&str, &str); 5] = [
     ("a link in place of her directory", "rename('app', 'kept'); symlink('/etc', 'app');"),
-    ("a link to itself", "rename('app', 'kept'); symlink('app', 'app');"),
-    ("a file in its place", "rename('app', 'kept'); open(F, '>', 'app');"),
     (
         "a socket in its place",
         "rename('app', 'kept'); socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, sockaddr_un('app'));",
     ),
-    ("another directory in its place", "rename('app', 'kept'); mkdir('app'); open(F, '>', 'app/conf'); print F 'evil';"),
     ("all may write to her directory", "chmod(0777, 'app');"),
-    ("all may write to her home", "chmod(0777, '.');"),
     ("nothing in its place", "rename('app', 'kept');"),
     (
         "all of that, again and again",
@@ -96,7 +92,7 @@ fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
             "{name}: {result:#}"
         );
         assert_eq!(stage.web().ask("cat /etc/fix").unwrap(), "1", "{name}");
-        if number < 4 {
+        if number < 2 {
             let said = result.to_string();
             assert!(
                 said.contains("/home/mallory/app/conf did not go back to what it was"),

@@ -147,7 +147,7 @@ const fn is_new(step: &Step) -> bool {
 }
 
 fn attributes(directory: Directory<'_>, name: &str) -> StatxAttributes {
-    let flags = AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW;
+    let flags = AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
     rustix::fs::statx(directory.fd, name, flags, StatxFlags::empty())
         .map_or(StatxAttributes::empty(), |stat| stat.stx_attributes)
 }

@@ -1,6 +1,7 @@
 //! The commands that changed files name: running one, and finding out in the plan that one cannot run.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,16 +11,16 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::commands::{RunCommand, command_line};
 use nixfleet_contract::step::{CommandStep, Step};
 use nixfleet_contract::values::ManagedPath;
+use rustix::fs::fstat;
 
 use crate::engine::family::commands::entry::CommandEntry;
 use crate::engine::plan::programs;
 use crate::engine::plan::target::Target;
-use crate::engine::transaction::flush::flush;
 use crate::engine::transaction::journal::Journal;
 use crate::engine::validate::secrecy::Secrecy;
 use crate::host::command;
-use crate::host::walk::Walk;
-use crate::host::{Host, profile};
+use crate::host::walk::{Refusal, Walk};
+use crate::host::{Host, disk, host_file, profile};
 
 /// How long one may take.
 pub const LIMIT: Duration = Duration::from_secs(300);
@@ -75,10 +76,24 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
     }
     let beside = paths.filter_map(ManagedPath::parent).map(|directory| directory.to_string());
     let usual = ["/etc", "/var"].map(str::to_owned);
-    let mut walk = Walk::new(host);
-    // A command, or who owns the directory, may have put a link or a filesystem in its place.
-    let is_there = |directory: &String| matches!(walk.way_to(&format!("{directory}/")), Ok(Some(_)));
-    flush(host, &beside.chain(usual).filter(is_there).collect(), true)
+    let directories: BTreeSet<String> = beside.chain(usual).collect();
+    let (mut walk, mut done) = (Walk::new(host), BTreeSet::new());
+    for directory in directories {
+        // A command, or the owner of the directory, may have put a link or a filesystem in its place.
+        let Ok(Some(opened)) = walk.way_to(&format!("{directory}/")) else { continue };
+        let written = fstat(opened.fd).map_err(io::Error::from).and_then(|found| {
+            if done.insert(found.st_dev) {
+                disk::sync_filesystem(opened.fd).map_err(Into::into)
+            } else {
+                Ok(())
+            }
+        });
+        written.or_else(|error| {
+            let problem = host_file("write to the disk", &directory, &error);
+            Refusal::within(opened, &error, problem).unless_of_others()
+        })?;
+    }
+    Ok(())
 }
 
 /// The steps of a plan, after the programs of its commands were looked for.

@@ -122,7 +122,8 @@ impl<'h> Swapper<'h> {
         let Some(pair) = self.pair_if_there(places)? else { return Ok(false) };
         if pair.was_brought_in(staged)? {
             remove_directory(pair.destination, pair.name).map_err(|error| {
-                Refusal::within(pair.destination, &error, host_file("remove", places.path, &error))
+                let problem = host_file("remove", places.path, &error);
+                Refusal::within(pair.destination, &pair.cause(error), problem)
             })?;
         }
         Ok(false)
@@ -291,10 +292,12 @@ impl Pair<'_> {
             Errno::NOENT | Errno::EXIST => outdated(self.places.path),
             errno => preflight::refused("replace", self.places.path, errno),
         };
-        // It may have come since this was looked at.
-        let user = walk::mounted_by(self.destination.fd, self.name);
-        let error = user.map_or_else(|| errno.into(), walk::foreign);
-        Refusal::within(self.destination, &error, problem)
+        Refusal::within(self.destination, &self.cause(errno.into()), problem)
+    }
+
+    /// Why the destination cannot be changed: a user may have mounted something there since this was looked at.
+    fn cause(&self, error: io::Error) -> io::Error {
+        walk::mounted_by(self.destination.fd, self.name).map_or(error, walk::foreign)
     }
 }
 

@@ -367,7 +367,9 @@ fn she_reads_nothing_of_roots_while_a_change_runs() {
     };
     for text in ["1", "2"] {
         stage.declares(&wanted(text));
-        assert!(!stage.types("nixfleet plan --host web-1 --diff").stdout.contains("s3cret"));
+        let plan = stage.types("nixfleet plan --host web-1 -v");
+        assert_says(&plan, 0, &["/etc/secret"]);
+        assert!(!plan.stdout.contains("s3cret"), "{plan}");
         let (outcome, result) = apply(&stage, "");
         assert_eq!(outcome, "ok", "{result:#}");
     }

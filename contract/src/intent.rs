@@ -43,7 +43,7 @@ pub struct Intent {
     /// Health checks.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
-    /// Maximum size of a file not owned by root that NixFleet reads or backs up, in bytes.
+    /// Maximum size of a file that another user than root owns, to be read or backed up, in bytes.
     #[serde(default)]
     pub max_file_size: Option<u64>,
 }

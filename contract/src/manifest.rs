@@ -35,7 +35,7 @@ pub struct Manifest {
     /// Health checks, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<Check>,
-    /// Maximum size of a file not owned by root that NixFleet reads or backs up, in bytes; 64 MiB if `None`.
+    /// Maximum size of a file that another user than root owns, to be read or backed up, in bytes; 64 MiB if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_file_size: Option<u64>,
 }

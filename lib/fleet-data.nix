@@ -1,4 +1,4 @@
-# The inventory as plain data, what the command line reads. No package and no host's intent is evaluated for it.
+# The inventory as plain data, for the command line. It evaluates no package and no host's intent.
 fleet:
 let
   inherit (fleet) lib;
@@ -7,10 +7,10 @@ in
 fleet.types.context.inFleet fleet.inputs (
   fleet.checked [ ] {
     schema = 1;
-    # Nix gives the second name where the tree has changes, and neither where there is no Git.
+    # Nix sets `dirtyRev` if the tree has changes, and neither attribute without Git.
     revision = fleet.inputs.self.rev or fleet.inputs.self.dirtyRev or null;
     hosts = lib.mapAttrs (_: host: removeAttrs host [ "modules" ]) fleet.hosts;
-    # What is not said is left out.
+    # Unset values are left out.
     rollout = said (removeAttrs fleet.config.defaults.rollout [ "confirmTimeout" ]);
     notifications = lib.mapAttrs (_: said) fleet.config.notifications;
     tags = lib.mapAttrs (_: tag: said tag // { rollout = said tag.rollout; }) fleet.config.tags;

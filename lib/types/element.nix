@@ -1,5 +1,5 @@
-# An element that is more than a plain set: a function, as in `files."/etc/x" = { name, config, ... }: { … }`, or an element of
-# a collection to which a module adds options.
+# Elements that are not plain sets: a function, as in `files."/etc/x" = { name, config, ... }: { … }`, or an element of a
+# collection to which a module adds options.
 { lib, strangers }:
 let
   inherit (builtins)
@@ -24,8 +24,8 @@ let
     ];
 in
 {
-  # Calls the functions among some definitions: { defs; isPlain; }. Where `isPlain` is false, `defs` are as they were, and only
-  # the module system can read them. What is called here keeps the lines of what it defines.
+  # Calls the functions among some definitions: { defs; isPlain; }. If `isPlain` is false, `defs` are unchanged, and only
+  # the module system can read them. The results keep the lines of their definitions.
   call =
     args: defs:
     let
@@ -51,7 +51,7 @@ in
         isPlain = false;
       };
 
-  # The same by the module system: all options of the element, and all that is configured. `modules` add to `fields`.
+  # Evaluates an element with the module system: all options, and the whole configuration. `modules` add to `fields`.
   evaluate =
     {
       fields,

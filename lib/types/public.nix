@@ -1,7 +1,7 @@
 # The option types for modules of users: `nixfleet.lib.types`, see docs/reference/option-types.md.
 #
-# A mistake in an option of such a type is told with all others of the fleet. Where a value is asked for before that, or inside
-# of a type of nixpkgs' such as attrsOf, it is thrown.
+# A mistake in an option of such a type is reported with all others of the fleet. It is thrown at once if the value is
+# used earlier, or inside a nixpkgs type such as attrsOf.
 { lib }:
 let
   types = import ./. { inherit lib; };
@@ -26,7 +26,7 @@ let
           );
     }
     // lib.optionalAttrs (type ? functor) {
-      # What is merged with another declaration is one of these, too.
+      # The result of merging with another declaration is one of these types, too.
       typeMerge =
         functor:
         let
@@ -82,7 +82,7 @@ makers
     ;
 }
 // {
-  # How a check of a record says what is wrong.
+  # Functions for a record check to report a mistake.
   problem = {
     inherit (types.problem) about at;
   };

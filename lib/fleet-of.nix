@@ -1,4 +1,4 @@
-# Makes a fleet from the arguments of mkFleet, like evalFleet.
+# Makes a fleet, as evalFleet returns it, from the arguments of mkFleet.
 { evalFleet }:
 # inputs:             the flake's own inputs, which every module receives as an argument
 # nixpkgs:            the source of `lib` and packages; NixFleet's own input by default

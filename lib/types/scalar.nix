@@ -184,7 +184,7 @@ rec {
       placeholder = head values;
     };
 
-  # Text that several modules may add to; each part ends with a line break.
+  # Text that several modules may add to; the parts are joined by line breaks.
   text =
     fromResolve {
       name = "text";

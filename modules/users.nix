@@ -17,8 +17,8 @@ let
     "description"
   ];
 
-  # The values of a new account where nothing is stated; its home and shell are those of its system. An existing account
-  # keeps its own values: `unstated` lists these fields.
+  # The values of a new account for options that are not stated; its home and shell are those of its system. An existing
+  # account keeps its own values: `unstated` lists these options.
   complete =
     name: stated:
     let

@@ -131,7 +131,7 @@ impl Judged {
     }
 }
 
-/// What a garbage collection would do on a host.
+/// A preview of a garbage collection on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcPlan {
@@ -154,7 +154,7 @@ pub struct GcPlan {
     pub problem: Option<Problem>,
 }
 
-/// What a garbage collection did on a host.
+/// The report of a garbage collection on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcReport {
@@ -180,7 +180,7 @@ pub struct GcReport {
     pub duration_ms: u64,
 }
 
-/// What a garbage collection of the store removed, as Nix reports it.
+/// The result of collecting the Nix store, as Nix reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

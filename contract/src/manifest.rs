@@ -28,7 +28,7 @@ pub struct Manifest {
     pub groups: Vec<Group>,
     /// Users, sorted by name.
     pub users: Vec<User>,
-    /// Managed paths and what should stand there. A `BTreeMap` keeps parents before children.
+    /// Managed paths, with what should be there. A `BTreeMap` keeps parents before children.
     pub entries: BTreeMap<ManagedPath, Entry>,
     /// Units by name.
     pub units: BTreeMap<UnitName, Unit>,
@@ -158,7 +158,7 @@ pub enum UserField {
     Description,
 }
 
-/// What should stand at a path.
+/// The kind of thing that should be at a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind", try_from = "EntryFields")]
 pub enum Entry {

@@ -50,7 +50,7 @@ pub enum Code {
     /// The closure could not be copied to the host.
     #[serde(rename = "NF-306")]
     Copy,
-    /// The host answered with something that is no report of ours.
+    /// The host's answer is not a report of NixFleet.
     #[serde(rename = "NF-307")]
     BadAnswer,
     /// A command of the user did not end in time.
@@ -59,7 +59,7 @@ pub enum Code {
     /// Another run holds the lock of the host.
     #[serde(rename = "NF-401")]
     Locked,
-    /// A path that NixFleet does not own stands where a managed one should go.
+    /// An unmanaged file or link exists at a managed path.
     #[serde(rename = "NF-402")]
     Conflict,
     /// The host changed between plan and apply.
@@ -226,7 +226,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// An expected error: everything a person needs to understand and mend it.
+/// An expected error: everything that a person needs to understand and fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

@@ -1,4 +1,4 @@
-//! What the results of health checks mean for a host.
+//! Judges the results of health checks for a host.
 
 use super::check::OnFailure;
 use super::result::CheckResult;

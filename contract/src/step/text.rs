@@ -42,7 +42,7 @@ pub enum Tone {
 /// One line about a step. Its words may come from a host: escape them before you show them on a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What happens.
+    /// What happens to the subject.
     pub sign: Sign,
     /// The words, in order.
     pub parts: Vec<(Tone, String)>,

@@ -23,7 +23,7 @@ pub struct Slot {
     pub place: AbsPath,
     /// Inode of the new thing, once it is staged.
     pub staged: Option<u64>,
-    /// What is replaced; `None` if nothing is there.
+    /// The thing that is replaced; `None` if nothing is there.
     pub replaced: Option<Replaced>,
 }
 

@@ -61,7 +61,7 @@ pub enum Facts {
     },
     /// The unit before.
     Unit {
-        /// As systemd showed it.
+        /// The state of the unit before the step.
         before: UnitState,
     },
     /// Commands to run once the old files are back.

@@ -1,4 +1,4 @@
-# `nix run .#plan` and so on: the command line, called by the name that makes it one subcommand.
+# `nix run .#plan` and so on: the command line, which derives the subcommand from the name that it is called by.
 fleet:
 let
   inherit (fleet) lib;

@@ -1,4 +1,4 @@
-# The arguments of mkFleet: `usable` has each as it can be used, `problems { types }` says what is wrong with them.
+# The arguments of mkFleet: `usable` has a usable value of each, `problems { types }` lists their mistakes.
 given:
 let
   inherit (builtins)
@@ -17,7 +17,7 @@ let
       default = { };
       example = "inherit inputs;";
     };
-    # What is wrong with it is told where it is used.
+    # lib/nixpkgs.nix reports mistakes in it.
     nixpkgs = {
       accepts = _: true;
       default = null;
@@ -42,7 +42,7 @@ let
     };
   };
 
-  # What belongs into another argument.
+  # Names that belong to another argument.
   elsewhere =
     let
       inventory = name: "modules = [ { ${name} = …; } ];";
@@ -65,7 +65,7 @@ let
       system = inventory "defaults.system";
     };
 
-  # Where an argument is given.
+  # The location of an argument.
   definition = name: {
     file = "flake.nix";
     parent = given;

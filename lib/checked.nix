@@ -1,7 +1,7 @@
-# A value of a fleet, or all its mistakes thrown as one text.
+# Returns a value of a fleet, or throws all mistakes as one text.
 #
-# `checked fleet evaluated value` looks at the inventory and at these evaluated hosts alone, so that one host costs one
-# host's evaluation. Only when something is wrong are all hosts looked at, so that everything is told at once.
+# `checked fleet evaluated value` checks only the inventory and these evaluated hosts, so that one host costs one
+# evaluation. If there is a mistake, all hosts are checked, so that all mistakes are reported at once.
 { report }:
 fleet: evaluated: value:
 if fleet.problems == [ ] && fleet.lib.all (host: host.problems == [ ]) evaluated then

@@ -1,4 +1,4 @@
-# What `nix flake check` builds: every host closure. Building one validates it.
+# Checks for `nix flake check`: all host closures. Building a closure validates it.
 fleet: closures:
 let
   inherit (fleet) lib;

@@ -1,13 +1,13 @@
-# The public Nix API. `mkFleet` is what a flake calls; it is made of the smaller functions beside it, which are public too.
+# The public Nix API. A flake calls `mkFleet`; it consists of the smaller functions beside it, which are public too.
 #
-# `nixpkgs` is used where the caller names no other: its `lib`, and `legacyPackages` for the packages that a module names.
-# `packages.<system>` are NixFleet's own programs; nothing of them is forced before a host closure is.
+# `nixpkgs` is the default: its `lib`, and its `legacyPackages` for the packages that a module names. `packages.<system>`
+# are NixFleet's own programs; nothing of them is forced before a host closure is.
 { nixpkgs, packages }:
 let
   backends = import ../backends;
 in
 rec {
-  # Fleet modules to the inventory and, lazily, the intent of each host.
+  # Evaluates fleet modules to the inventory and, lazily, the intent of each host.
   evalFleet = import ./eval-fleet.nix {
     inherit
       backends
@@ -19,22 +19,22 @@ rec {
     families = import ../modules;
   };
 
-  # The arguments of mkFleet to the same.
+  # Makes the same from the arguments of mkFleet.
   fleetOf = import ./fleet-of.nix { inherit evalFleet; };
 
-  # The option types of NixFleet, for options that modules of users declare.
+  # The option types of NixFleet, for options in users' modules.
   types = import ./types/public.nix { inherit (nixpkgs) lib; };
 
-  # One host's modules to its intent.
+  # Evaluates one host's modules to its intent.
   evalHost = import ./eval-host.nix;
 
-  # Every mistake of a fleet and its hosts as one text, or null where there is none.
+  # All mistakes of a fleet and its hosts as one text, or null.
   report = import ./report.nix;
 
-  # A value of a fleet, or all its mistakes thrown as one text.
+  # Returns a value of a fleet, or throws all mistakes as one text.
   checked = import ./checked.nix { inherit report; };
 
-  # The inventory as plain data, what the command line reads.
+  # The inventory as plain data, for the command line.
   fleetData = import ./fleet-data.nix;
 
   # The host closures.
@@ -43,10 +43,10 @@ rec {
   # `nix run .#plan` and so on.
   apps = import ./apps.nix;
 
-  # What `nix flake check` builds.
+  # Checks for `nix flake check`.
   checks = import ./checks.nix;
 
-  # A fleet to flake outputs.
+  # Makes flake outputs from a fleet.
   mkFleet = import ./mk-fleet.nix {
     inherit
       apps

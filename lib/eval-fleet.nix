@@ -1,4 +1,4 @@
-# Fleet modules to the inventory and, lazily, the intent of each host.
+# Evaluates fleet modules to the inventory and, lazily, the intent of each host.
 {
   backends,
   checked,
@@ -11,7 +11,7 @@
   inputs ? { },
   nixpkgs ? null,
   modules,
-  # What the caller found already, and where an argument is given.
+  # Mistakes that the caller has found already, and the locations of arguments.
   problems ? _: [ ],
   definition ? _: { file = "flake.nix"; },
 }:
@@ -56,7 +56,7 @@ let
         let
           timeout = or' host.rollout.confirmTimeout defaults.rollout.confirmTimeout;
         in
-        # Who reads the inventory need not know two kinds of nothing.
+        # Consumers of the inventory need only one value for "no timeout".
         if timeout == false then null else timeout;
       timeouts =
         if host.timeouts == null then
@@ -110,8 +110,8 @@ let
       ++ lib.optionals (fieldProblems == [ ]) (types.failedAssertions options.assertions);
     warnings = (types.resolveOption options.warnings).value;
 
-    # The option families. The module system pays for each module again with each host, so those that only declare options
-    # are one module, made once for all hosts of a base.
+    # The option families. Each module costs time again for each host, so modules that only declare options are merged
+    # into one, made once for all hosts of a base.
     intentModules = lib.mapAttrs (
       _: backend:
       let
@@ -141,10 +141,10 @@ let
 
     evaluate = name: evalHost { inherit fleet name; };
 
-    # What is kept here lives as long as the fleet, so it is for hosts that others speak of, and for reports.
+    # These values live as long as the fleet, so they are only for hosts that others refer to, and for reports.
     intents = lib.mapAttrs (name: _: fleet.evaluate name) hosts;
 
-    # What modules get as `hosts`: the inventory, and each host's configuration.
+    # The argument `hosts` of modules: the inventory, and each host's configuration.
     arguments = lib.mapAttrs (
       name: host:
       removeAttrs host [ "modules" ]
@@ -158,7 +158,7 @@ let
     inherit (import ./programs.nix { inherit config lib packages; }) activators clis;
   };
 
-  # Without a lib that can evaluate it there is nothing of a fleet but what is wrong.
+  # Without a usable lib, a fleet has nothing but its mistakes.
   nothing = {
     inherit inputs lib types;
     problems = argumentProblems;

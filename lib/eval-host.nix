@@ -1,7 +1,7 @@
-# One host's modules to its intent: `evalHost { fleet; name; }`, with `fleet` from evalFleet.
+# Evaluates one host's modules to its intent: `evalHost { fleet; name; }`, with `fleet` from evalFleet.
 #
-# Gives { config; options; intent; problems; warnings; }. Nothing of `intent` may be used before `problems` is known to be empty:
-# placeholders stand in it for what is wrong.
+# Returns { config; options; intent; problems; warnings; }. Use `intent` only if `problems` is empty: otherwise it
+# contains placeholders for wrong values.
 { fleet, name }:
 let
   inherit (fleet) lib types;
@@ -21,7 +21,7 @@ let
 
   backend = fleet.backends.${host.base} or null;
 
-  # A host of a base without a backend has mistakes to be told, too.
+  # The mistakes of a host are reported even if its base has no backend.
   like =
     let
       base = if backend == null then lib.head (lib.attrNames fleet.backends) else host.base;
@@ -42,8 +42,8 @@ let
   knownRoles = lib.filter (role: fleet.config.roles ? ${role}) host.roles;
   roleModule = role: fleet.config.roles.${role};
 
-  # Each option of a family once, for its value and for its mistakes. A module may declare more, of types that are not ours:
-  # those throw by themselves.
+  # Resolves each option of a family once, for its value and its mistakes. Options of foreign types, which a module may
+  # declare, throw by themselves.
   resolve =
     tree:
     let
@@ -61,16 +61,16 @@ let
         inherit (tree) value;
         problems = [ ];
       };
-  # With what stands beside `nixfleet`: assertions, warnings, and what users' modules declare with types of ours.
+  # Includes options outside of `nixfleet`: assertions, warnings, and options of NixFleet types in users' modules.
   resolved = resolve (removeAttrs options [ "_module" ]);
   intent = resolved.value.nixfleet;
 
-  # What the backend has no families for.
+  # Families that the backend cannot compile.
   families = lib.attrNames options.nixfleet;
   lacking = lib.optionals (backend != null) (lib.subtractLists (backend.families families) families);
   used =
     family:
-    # A default is no use of it.
+    # A default does not count as use.
     lib.filter (option: option.highestPrio < (lib.mkOptionDefault null).priority) (
       lib.collect lib.isOption { ${family} = options.nixfleet.${family}; }
     );
@@ -90,7 +90,7 @@ let
     ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ])
     ++ fleet.moduleArguments specialArgs options;
 
-  # What shows only when everything is seen together. Of a placeholder there is nothing to say.
+  # Mistakes that only the whole configuration shows. They are skipped if it contains placeholders.
   together = lib.optionals (backend != null) (
     backend.problems {
       inherit intent options;

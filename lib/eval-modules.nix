@@ -1,8 +1,8 @@
-# lib.evalModules for users' modules and `ours`, where a user's module may declare an option of ours again to add to it.
+# lib.evalModules for users' modules and `ours`. A user's module may declare an option of ours again, to add to it.
 #
-# nixpkgs asks the type of the declaration that it sees first how to merge it with another one, and it sees those first that are
-# imported the deepest. A type of nixpkgs' does not know ours, so ours have to be first. To import them that deep costs as much as
-# some options do, for each host: it is done where the plain way fails.
+# nixpkgs asks the type of the declaration that it sees first how to merge it with another one, and it sees the most
+# deeply imported declarations first. A nixpkgs type does not know ours, so ours must come first. Such deep imports cost
+# as much as some options do, for each host, so they are used only if the plain way fails.
 { lib }:
 {
   class,
@@ -24,7 +24,7 @@ let
   # Deeper than users' modules import each other.
   depth = 32;
 
-  # Forces all declarations, of which none is to be merged with another where that is impossible.
+  # Forces all declarations; fails if two of them cannot be merged.
   areMerged =
     options: lib.all (each: each._type or null == "option" || areMerged each) (lib.attrValues options);
   tried = builtins.tryEval (areMerged (removeAttrs plain.options [ "_module" ]));

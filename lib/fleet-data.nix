@@ -1,4 +1,4 @@
-# The inventory as plain data, what the command line reads. No package and no host's intent is evaluated for it.
+# The inventory as plain data, for the command line. It evaluates no package and no host's intent.
 fleet:
 let
   inherit (fleet) lib;
@@ -22,7 +22,7 @@ in
 fleet.types.context.inFleet fleet.inputs (
   fleet.checked [ ] {
     schema = 1;
-    # Nix gives the second name where the tree has changes, and neither where there is no Git.
+    # Nix sets `dirtyRev` if the tree has changes, and neither attribute without Git.
     revision = fleet.inputs.self.rev or fleet.inputs.self.dirtyRev or null;
     hosts = lib.mapAttrs (_: builtins.intersectAttrs known) fleet.hosts;
     # What is not said is left out.

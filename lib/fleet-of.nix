@@ -1,7 +1,7 @@
-# The arguments of mkFleet to a fleet, as evalFleet makes it.
+# Makes a fleet, as evalFleet returns it, from the arguments of mkFleet.
 { evalFleet }:
-# inputs:             the flake's own inputs, which every module gets as an argument
-# nixpkgs:            where `lib` and packages come from; NixFleet's own input by default
+# inputs:             the flake's own inputs, which every module receives as an argument
+# nixpkgs:            the source of `lib` and packages; NixFleet's own input by default
 # modules:            fleet modules
 # fleet:              short form: { hosts; network; }, where network means the same as `defaults` in a fleet module
 # hostConfigurations: short form: intent modules by host name

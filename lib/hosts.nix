@@ -5,8 +5,8 @@ let
   inherit (fleet.types) context warned;
   inFleet = context.inFleet fleet.inputs;
 
-  # What is wrong with a host shows when its derivation is asked for. This stands outside of `ofHost`: what is not asked for,
-  # such as `outPath`, would keep the evaluation of the host in memory.
+  # Mistakes of a host appear when its derivation is requested. This is outside of `ofHost`: unused attributes, such as
+  # `outPath`, would otherwise keep the evaluation of the host in memory.
   located =
     name: warnings: closure:
     inFleet (context.inHost name closure)
@@ -18,10 +18,10 @@ let
   ofHost =
     name: host:
     let
-      # Not out of fleet.intents, which would keep all evaluations of a large fleet in memory.
+      # Does not use fleet.intents, which would keep all evaluations of a large fleet in memory.
       evaluated = fleet.evaluate name;
 
-      # Evaluated once, whatever the build system.
+      # Evaluated once for all build systems.
       closureFor = fleet.checked [ evaluated ] (
         fleet.backends.${host.base}.toplevelFor {
           inherit host;
@@ -38,8 +38,8 @@ let
       ) fleet.activators;
     in
     {
-      # The closure, built on the host's own system. The manifest in it does not depend on what builds it, so
-      # `toplevelFor.<system>` builds the same host on another, such as an operator's own.
+      # The closure, built on the host's own system. The manifest does not depend on the build system, so
+      # `toplevelFor.<system>` builds the same host on another one, such as the operator's.
       toplevel = toplevelFor.${host.system} or (throw (noActivator name host.system));
       inherit toplevelFor;
     };

@@ -1,8 +1,8 @@
-# Names that do not stand where they do in other tools, or belong a level higher or deeper: what to say of each, by name. A
-# value is a function of what was defined; it gives the rest of a problem.
+# Names that are options of other tools, or that belong a level higher or deeper, with the advice for each. A value is a
+# function of the definition; it returns the rest of a problem.
 { lib }:
 let
-  # The first name in a set, to speak in examples of what was meant.
+  # The first name in a set, for use in examples.
   first =
     value: default:
     let
@@ -17,7 +17,7 @@ let
     example = example value;
   };
 
-  # What a unit of NixOS is here.
+  # The NixFleet equivalent of a NixOS unit.
   unit =
     value:
     let
@@ -89,7 +89,7 @@ let
     "xdg"
   ] (_: _: "nixfleet.files.\"/etc/…\".text = \"…\";");
 
-  # A family of intent without its first word.
+  # An option family without its prefix `nixfleet`.
   bare = name: _: {
     why = "what a host has stands under nixfleet";
     example = "nixfleet.${name} = …;";
@@ -114,12 +114,12 @@ let
   };
 in
 {
-  # In modules of hosts and roles.
+  # For modules of hosts and roles.
   inHost =
     lib.mapAttrs (_: ofNixos) nixos
     // lib.genAttrs families bare
     // {
-      # These names are both.
+      # Names that are both.
       users =
         value:
         if has value "users" || has value "groups" then ofNixos nixos.users value else bare "users" value;
@@ -131,7 +131,7 @@ in
       network = inventory "defaults";
     };
 
-  # In modules of the inventory.
+  # For modules of the inventory.
   inFleet =
     lib.mapAttrs (_: example: ofNixos (value: "hosts.web-1.modules = [ { ${example value} } ];")) nixos
     // lib.genAttrs families (name: _: intent "nixfleet.${name}")

@@ -1,4 +1,4 @@
-# A fleet to flake outputs. The arguments are those of fleetOf.
+# Makes flake outputs from a fleet. The arguments are those of fleetOf.
 {
   apps,
   checks,
@@ -16,7 +16,7 @@ let
   };
 in
 {
-  # `whole` is for evaluating both at once: of `nixfleet` itself, Nix would take a package of that name.
+  # `whole` evaluates both at once: for `nixfleet` itself, Nix would use a package of that name.
   nixfleet = whole // {
     schema = 1;
     inherit whole;

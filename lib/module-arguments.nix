@@ -1,11 +1,11 @@
-# Arguments of modules that somebody sets and nobody gets, since NixFleet gives them: `_module.args.pkgs`, above all.
+# Module arguments that a module sets without effect, since NixFleet's own win: `_module.args.pkgs`, above all.
 { types }:
-# `special` are the arguments that NixFleet gives, `options` those of the evaluated modules.
+# `special`: the arguments that NixFleet passes; `options`: those of the evaluated modules.
 special: options:
 let
   inherit (types) problem;
 
-  # The module system's own come first too.
+  # The module system's own arguments win too.
   given = special // {
     config = null;
     lib = null;

@@ -1,15 +1,15 @@
-# The nixpkgs of a fleet: the one that is given, or NixFleet's own.
+# The nixpkgs of a fleet: the given one, or NixFleet's own.
 #
-# Gives { nixpkgs; isUsable; problems; }. Where the given one is no nixpkgs at all, its place is taken by NixFleet's own,
-# so that all other mistakes can be told with this one; `isUsable` says whether there is one to evaluate a fleet with.
+# Returns { nixpkgs; isUsable; problems; }. If the given one is not a nixpkgs at all, NixFleet's own replaces it, so that
+# all other mistakes can be reported as well; `isUsable` says whether a fleet can be evaluated with it.
 { given, default }:
 let
   inherit (builtins) isAttrs pathExists;
 
-  # The oldest release of `lib` that the tests run with.
+  # The oldest release of `lib` that the tests use.
   oldest = "23.11";
 
-  # From the file that `lib.trivial.release` comes from, which an incomplete copy may lack: that would end the evaluation.
+  # Read from the file behind `lib.trivial.release`: an incomplete copy may lack it, which would end the evaluation.
   releaseOf =
     lib:
     let
@@ -25,7 +25,7 @@ let
     else
       builtins.head (builtins.match "([^[:space:]]*).*" (builtins.readFile (builtins.head found)));
 
-  # The class of modules came with 23.05.
+  # Module classes appeared in 23.05.
   isOld =
     lib:
     let
@@ -42,7 +42,7 @@ let
   takes = "of it NixFleet takes `lib`, and `legacyPackages` for the packages that modules name";
   take = "inherit (inputs) nixpkgs;";
 
-  # What is wrong with it: { what; why; example; }, or null. `describe` puts a value in words.
+  # Its mistake: { what; why; example; }, or null. `describe` puts a value in words.
   objection =
     describe: nixpkgs:
     let

@@ -1,17 +1,17 @@
-# NixFleet's own programs by Nix system: those a fleet names, and its packages otherwise.
+# NixFleet's own programs by Nix system: those that a fleet names, otherwise its packages.
 {
   config,
   lib,
   packages,
 }:
 let
-  # A string that refers to what a derivation builds; any other refers to a source tree.
+  # Whether a string refers to the output of a derivation; otherwise it refers to a source tree.
   isBuilt =
     given:
     !builtins.isPath given
     && lib.any (origin: origin ? outputs) (lib.attrValues (builtins.getContext "${given}"));
 
-  # Out of a source tree only the file itself is taken, so that hosts get nothing else of it.
+  # Copies only the file itself from a source tree, so that hosts receive nothing else of it.
   place =
     _: given:
     if isBuilt given then

@@ -1,4 +1,4 @@
-# Every mistake of a fleet and its hosts as one text, or null where there is none.
+# All mistakes of a fleet and its hosts as one text, or null.
 fleet:
 let
   inherit (fleet)
@@ -8,7 +8,7 @@ let
     types
     ;
 
-  # A host whose modules throw by themselves cannot be looked at; it says so when it is its turn.
+  # A host whose modules throw cannot be checked here; it throws when it is evaluated itself.
   guarded =
     name:
     let

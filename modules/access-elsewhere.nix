@@ -1,4 +1,4 @@
-# What other tools call mode, owner and group.
+# The names of mode, owner and group in other tools.
 {
   permissions = "mode";
   perms = "mode";

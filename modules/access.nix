@@ -1,8 +1,8 @@
-# Who may do what with a file or a directory: its mode, owner and group.
+# Mode, owner and group of a file or a directory.
 {
   lib,
   types,
-  # The mode where none is given.
+  # The default mode.
   mode,
 }:
 let

@@ -1,4 +1,4 @@
-# What a module demands of the others, and what it wants to be known.
+# Assertions and warnings of modules.
 { lib, types }:
 let
   inherit (lib) mkOption;

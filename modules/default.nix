@@ -1,6 +1,6 @@
-# The intent of a host: what it should have, said without knowing what runs on it. One option family per file.
+# The intent of a host: what it should have, independent of its operating system. One option family per file.
 #
-# `newAccount` is what the system of the host gives a new account, see ../backends.
+# `newAccount` is the backend's function for the defaults of a new account, see ../backends.
 {
   lib,
   types,
@@ -19,6 +19,6 @@ in
   maxFileSize = import ./max-file-size.nix args;
   systemd = import ./systemd.nix args;
 
-  # Beside `nixfleet`, where modules of NixOS have them.
+  # Outside of `nixfleet`, where NixOS modules have them.
   assertions = import ./assertions.nix args;
 }

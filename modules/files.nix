@@ -8,7 +8,7 @@ let
     mode = "0644";
   };
 
-  # Whatever is missing says so by itself, where it is used. Older Nix leaves it to the builder.
+  # A missing path is reported where it is used. Older Nix leaves the check to the builder.
   isDirectory =
     source:
     builtins.isPath source

@@ -1,4 +1,4 @@
-# `nixfleet.groups.<name>`.
+# `nixfleet.groups.<name>`: groups.
 { lib, types }:
 {
   _file = ./groups.nix;

@@ -1,4 +1,4 @@
-# `nixfleet.healthChecks.<name>`: what shows whether the host is healthy.
+# `nixfleet.healthChecks.<name>`: checks that tell whether the host is healthy.
 { lib, types }:
 let
   inherit (lib) mkOption;
@@ -31,10 +31,10 @@ let
     "command"
   ];
 
-  # For how long a unit has to have been active, in seconds.
+  # How long a unit must have been active, in seconds.
   stableFor = check: if check.stableFor == null then 3 else check.stableFor;
 
-  # The longest that a check may take until it has failed for good, in seconds: a change waits for it.
+  # The longest time until a check has failed for good, in seconds: a change waits for it.
   longest = 1800;
 
   mostOf =

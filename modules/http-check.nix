@@ -1,4 +1,4 @@
-# `nixfleet.healthChecks.<name>.http`: a web server that has to answer.
+# `nixfleet.healthChecks.<name>.http`: a request to a web server.
 { lib, types }:
 let
   inherit (lib) mkOption;

@@ -1,4 +1,4 @@
-# `nixfleet.maxFileSize`: how large a file of somebody else may be at a managed path.
+# `nixfleet.maxFileSize`: maximum size of a file of another user at a managed path.
 { lib, types }:
 {
   _file = ./max-file-size.nix;

@@ -28,7 +28,7 @@ let
     };
   };
 
-  # A package or a file in a setting may turn out not to evaluate when the text is made.
+  # Errors of a package or file in a setting may appear only when the text is made.
   completeContent =
     within: value:
     if value.sections == { } then value else value // { text = within (unitText value.sections); };
@@ -43,7 +43,7 @@ let
         "${lib.showOption loc} = { sections = { … }; };"
     );
 
-  # What makes links of an enabled unit.
+  # Settings that make links of an enabled unit.
   wants = [
     "WantedBy"
     "RequiredBy"
@@ -52,7 +52,7 @@ let
   ];
   isWanted = sections: lib.any (key: sections ? Install.${key}) wants;
 
-  # The section that systemd reads beside [Unit] and [Install], by the suffix of the unit.
+  # The section that systemd reads besides [Unit] and [Install], by the suffix of the unit.
   ownSection = {
     automount = "Automount";
     mount = "Mount";
@@ -68,7 +68,7 @@ let
     removeAttrs ownSection [ "target" ]
   );
 
-  # The suffix of a unit, or nothing where its name is wrong, which its type says.
+  # The suffix of a unit, or null if its name is wrong; the type reports that.
   suffixIn =
     unit:
     let
@@ -76,7 +76,7 @@ let
     in
     if found == null then "" else lib.head found;
 
-  # Sections that systemd would ignore, since a unit of this kind has none of them.
+  # Sections that systemd would ignore, because this kind of unit does not have them.
   checkSections =
     { loc, value, ... }@given:
     let

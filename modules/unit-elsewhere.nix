@@ -1,4 +1,4 @@
-# Where the words that stand in sections belong, for those who write them a level too high, or as NixOS has them.
+# The right place for settings of sections that are written a level too high, or as in NixOS.
 let
   section = name: [
     "sections"

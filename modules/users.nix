@@ -7,7 +7,7 @@
 let
   inherit (lib) mkOption;
 
-  # What may be left unstated.
+  # Options that may be unset.
   open = [
     "group"
     "home"
@@ -17,8 +17,8 @@ let
     "description"
   ];
 
-  # What a new account has where nothing is stated; its home and shell are those of its system. An account that exists already is left alone there, which is what
-  # `unstated` is for.
+  # The values of a new account for options that are not stated; its home and shell are those of its system. An existing
+  # account keeps its own values: `unstated` lists these options.
   complete =
     name: stated:
     let

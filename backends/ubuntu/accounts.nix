@@ -1,4 +1,4 @@
-# Users and groups as Debian's tools will create them.
+# Users and groups, as Debian's tools will create them.
 {
   known,
   lib,
@@ -7,7 +7,7 @@
 let
   inherit (types) problem;
 
-  # The groups that every Debian and Ubuntu has: group.master of the package base-passwd, and those of systemd.
+  # The groups of every Debian and Ubuntu: group.master of the package base-passwd, and those of systemd.
   distribution = lib.genAttrs [
     "root"
     "daemon"
@@ -51,10 +51,10 @@ let
     "systemd-network"
   ] (_: { });
 
-  # root is the distribution's; only its SSH keys can be declared.
+  # root belongs to the distribution; only its SSH keys can be declared.
   managed = users: removeAttrs users [ "root" ];
 
-  # A new user whose group has its own name brings the group along.
+  # A new user whose group has the same name creates the group as well.
   own = users: lib.filterAttrs (name: user: user.group == name) (managed users);
 
   declared = intent: own intent.users // intent.groups;
@@ -62,7 +62,7 @@ let
   unknownGroups =
     intent: options: name: user:
     let
-      # A name that no new group may have can only be that of one which exists, and that the host has to say.
+      # A name that no new group may have must be that of an existing group. Only the host can check it.
       exists =
         group: distribution ? ${group} || declared intent ? ${group} || !types.accountName.accepts group;
       ofField =
@@ -107,7 +107,7 @@ let
       }
     ) (lib.filter says option.definitionsWithLocations);
 
-  # Two names for one id would be one account for the kernel.
+  # Two names with one id are one account for the kernel.
   sameId =
     option: field: accounts:
     let

@@ -1,4 +1,4 @@
-# A file that the backend adds to those that modules declare: `text` readable by all.
+# A file that the backend adds to the declared ones: `text`, readable by all.
 text: {
   inherit text;
   source = null;

@@ -1,4 +1,5 @@
-# SSH keys of users: a file per user under /etc/ssh, which only root can change, beside the user's own authorized_keys.
+# SSH keys of users: a file per user under /etc/ssh, which only root can change, in addition to the user's own
+# authorized_keys.
 { lib }:
 users:
 let
@@ -6,7 +7,7 @@ let
 
   withKeys = lib.filterAttrs (_: user: user.openssh.authorizedKeys != [ ]) users;
 
-  # OpenSSH's own two, then ours; %u is the user.
+  # The two defaults of OpenSSH, then NixFleet's; %u is the user.
   places = [
     ".ssh/authorized_keys"
     ".ssh/authorized_keys2"

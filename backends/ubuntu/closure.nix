@@ -1,5 +1,5 @@
-# The host closure: a derivation without stdenv, whose builder is the activator. Building it checks the document, so what a
-# host would refuse cannot be built.
+# The host closure: a derivation without stdenv, whose builder is the activator. The builder validates the document, so a
+# closure that a host would refuse cannot be built.
 {
   document,
   buildSystem,
@@ -12,7 +12,7 @@ derivation {
   args = [ "build" ];
   __structuredAttrs = true;
   intent = document;
-  # It takes milliseconds, and the result is of use to one host alone.
+  # It takes milliseconds, and only one host uses the result.
   preferLocalBuild = true;
   allowSubstitutes = false;
 }

@@ -11,14 +11,14 @@ let
   recovery = import ./recovery.nix;
   references = import ./references.nix { inherit lib types; };
 
-  # What the backend adds to the files and directories that modules declare.
+  # Files and directories that the backend adds to the declared ones.
   additions = intent: [
     (loginPath intent.packages)
     (authorizedKeys intent.users)
     recovery
   ];
 
-  # What only shows when the value is used: a file that is missing, a package that does not evaluate.
+  # Adds the option to errors that appear only when a value is used: a missing file, a package that does not evaluate.
   inherit (types.context) inOption;
   inPackages = inOption [
     "nixfleet"
@@ -143,7 +143,7 @@ in
     accounts.problems { inherit intent options; }
     ++ paths.problems {
       inherit intent options;
-      # The paths alone matter here.
+      # Only the paths matter here.
       added = additions intent;
     }
     ++ references.problems { inherit intent options inputs; };

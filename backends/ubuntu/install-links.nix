@@ -1,5 +1,5 @@
-# The links that enable a unit, as far as its [Install] section says them on plain lines: paths as keys. The builder makes
-# the links, from every way of writing them (activator/src/build/install.rs).
+# The links that enable a unit, as path keys, as far as its [Install] section has plain lines. The builder makes the
+# links, and understands every syntax (activator/src/build/install.rs).
 { lib }:
 let
   suffixes = {

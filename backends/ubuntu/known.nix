@@ -1,2 +1,2 @@
-# An element of a collection with these of its fields alone: a module may have added more, of which the host knows nothing.
+# Restricts an element of a collection to these fields: a module may have added others, which the host does not know.
 { lib }: names: builtins.intersectAttrs (lib.genAttrs names (_: null))

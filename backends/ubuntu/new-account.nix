@@ -1,4 +1,4 @@
-# What a new account has on Ubuntu and Debian where nothing is stated.
+# Default values of a new account on Ubuntu and Debian.
 { name, system }:
 if system then
   {

@@ -1,7 +1,7 @@
-# The profile of a host's packages: one tree of links, made by Nix's own builtin builder, so that no stdenv is needed.
+# The profile of a host's packages: one tree of links, made by Nix's own builtin builder, without stdenv.
 { lib }:
 let
-  # Five is nixpkgs' default priority; the lower number wins where two packages have the same file.
+  # The default priority of nixpkgs is five; if two packages have the same file, the lower number wins.
   priority = package: package.meta.priority or 5;
 
   outputs =
@@ -30,7 +30,7 @@ in
         builder = "builtin:buildenv";
         # The builder links this as manifest.nix, where `nix-env` would keep what it installed.
         manifest = builtins.toFile "manifest.nix" "[ ]";
-        # Words that the builder reads in turn: active, priority, number of outputs, outputs.
+        # Words that the builder reads in order: active, priority, number of outputs, outputs.
         derivations = map (
           package:
           [

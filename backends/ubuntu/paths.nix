@@ -1,7 +1,7 @@
-# One place on a host can be one thing, and a file holds nothing.
+# Conflicts of paths: each path may be declared once, and nothing may be below a file.
 #
-# A family is { as; entries; declared; }: how it declares, what it declares by path, and for a path who says so, which is
-# { loc; def; } of a definition, or { reason; } where NixFleet adds it.
+# A family is { as; entries; declared; }: how it declares, its declarations by path, and the origin of each, which is {
+# loc; def; } for a definition, or { reason; } if NixFleet adds the path.
 { lib, types }:
 let
   inherit (builtins)
@@ -19,7 +19,7 @@ let
 
   unitDirectory = "/etc/systemd/system/";
 
-  # The directories above these paths, as keys. Without a function of our own, since it is done for each host.
+  # The parent directories of these paths, as keys. It calls no function of its own, since it runs for each host.
   above =
     paths:
     let
@@ -45,7 +45,7 @@ let
         };
       };
 
-      # Each path of a unit leads back to the unit, and a drop-in to itself.
+      # Each path of a unit belongs to the unit, and a drop-in to itself.
       ofUnits = as: entries: {
         inherit as entries;
         declared =
@@ -91,7 +91,7 @@ let
         lib.mapAttrsToList filesOf intent.systemd.units
       );
 
-      # Nearly all links carry the name of their unit, so nothing but a file of the user's own can stand there too.
+      # Nearly all links have the name of their unit, so only a file that the user declares can have the same path.
       declaresBelow = above (attrNames (intent.files // intent.directories)) ? ${dirOf unitDirectory};
       couldClash =
         unit: value:
@@ -108,7 +108,7 @@ let
         );
       unitLinks = lib.mapAttrsToList linksOf (lib.filterAttrs couldClash intent.systemd.units);
 
-      # They may be declared as directories too.
+      # Homes may be declared as directories too.
       homes = {
         as = "as the home of a user";
         entries = lib.mapAttrs' (user: value: lib.nameValuePair value.home user) (
@@ -140,7 +140,7 @@ let
       inherit homes;
     };
 
-  # Who declares a path, for a sentence.
+  # The declaration of a path, for a sentence.
   says =
     declared: path:
     if declared ? reason then
@@ -148,7 +148,7 @@ let
     else
       "${lib.showOption declared.loc}, in ${problem.place declared.def}, declares ${path}";
 
-  # A mistake of two declarations, shown at the first that a user made.
+  # The mistake of two conflicting declarations, shown at the first one that a user made.
   clash =
     one: other: rest:
     let
@@ -167,11 +167,11 @@ let
       help = if named ? reason then "remove it" else "remove one of the two";
     });
 
-  # What two families have in common.
+  # The paths that two families share.
   shared =
     one: other: map (declaredTwice one other) (attrNames (intersectAttrs one.entries other.entries));
 
-  # What any two families have in common.
+  # The paths that any two families share.
   twice =
     families:
     if families == [ ] then
@@ -179,7 +179,7 @@ let
     else
       concatMap (shared (lib.head families)) (lib.tail families) ++ twice (lib.tail families);
 
-  # Hardly ever anything, so counting comes first.
+  # Conflicts are rare, so counting comes first.
   anyTwice =
     families: entries:
     length (concatMap (family: attrNames family.entries) families) != length (attrNames entries);
@@ -188,7 +188,8 @@ let
   familyOf = all: path: lib.findFirst (family: family.entries ? ${path}) null all;
   whose = all: path: (familyOf all path).declared path;
 
-  # A directory in which only its owner and root can replace something: nobody else may write, or it is sticky and root's.
+  # Whether only root and the owner of a directory can replace things in it: nobody else may write, or it is sticky and
+  # root's.
   isClosed =
     directory:
     let
@@ -214,7 +215,7 @@ let
     !lib.any mayWrite others || (isSticky && directory.owner == "root");
 in
 {
-  # `added` are the files and directories that the backend adds, each with its reason.
+  # `added`: the files and directories that the backend adds, each with its reason.
   problems =
     { intent, ... }@given:
     let

@@ -1,7 +1,7 @@
-# Puts the host right at boot where a change was interrupted: before anything starts that the change could concern.
+# Recovers the host at boot after an interrupted change, before any unit starts that the change may concern.
 #
-# Files, not units: an apply must never start it. They are the activator's own (activator/src/engine/recovery_unit), whose
-# content they have in every generation.
+# Declared as files, not as units, because an apply must never start it. The content is the activator's own in every
+# generation (activator/src/engine/recovery_unit).
 let
   addedFile = import ./added-file.nix;
   own = name: addedFile (builtins.readFile (../../activator/src/engine/recovery_unit + "/${name}"));
@@ -11,7 +11,7 @@ in
   directories = { };
   files = {
     "/etc/systemd/system/nixfleet-recover.service" = own "nixfleet-recover.service";
-    # Each boot looks; without a journal that is all.
+    # Each boot checks for a journal; without one, nothing else happens.
     "/etc/systemd/system/sysinit.target.d/nixfleet-recover.conf" = own "nixfleet-recover.conf";
   };
 }

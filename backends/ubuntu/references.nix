@@ -1,5 +1,5 @@
-# Store paths that stand in a text as mere letters, as `toString ./file` leaves them: Nix does not know that the host needs
-# them, so it would never get them.
+# Store paths in a text without string context, as `toString ./file` leaves them: Nix does not know that the host needs
+# them, so it would never copy them.
 { lib, types }:
 let
   inherit (builtins)
@@ -11,12 +11,12 @@ let
   inherit (types) problem;
   inherit (types.context) inOption;
 
-  # Regular expressions are slow on the content of files, so this comes before them.
+  # Regular expressions are slow on file contents, so this check comes first.
   contains = part: text: replaceStrings [ part ] [ "" ] text != text;
 
   storePath = ".*(${builtins.storeDir}/[0-9a-z]{32}-[^[:space:]\"';]+).*";
 
-  # The source of the fleet, a store path where a flake is evaluated.
+  # The source of the fleet: a store path if a flake is evaluated.
   sourceOf =
     inputs:
     let
@@ -52,9 +52,9 @@ in
     let
       source = sourceOf inputs;
 
-      # A file may well speak of the store, but of the fleet's own source only by mistake.
+      # A file may mention the store, but it mentions the fleet's own source only by mistake.
       isLostIn = text: text != null && contains source text && !(builtins.getContext text ? ${source});
-      # All texts at once first, as this is done for each host.
+      # All texts at once first, since this runs for each host.
       speaks =
         source != null
         && contains source (builtins.toJSON (builtins.catAttrs "text" (attrValues intent.files)));
@@ -77,7 +77,7 @@ in
           ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command)
         );
 
-      # Few files have one, so each file is asked once.
+      # Few files have commands, so each file is checked once.
       withCommands = builtins.filter (
         path: intent.files.${path}.validate != null || intent.files.${path}.onChange != null
       ) (attrNames intent.files);

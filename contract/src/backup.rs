@@ -16,7 +16,7 @@ pub enum Kind {
     HandEdit,
     /// It stood at the path before NixFleet managed it.
     Original,
-    /// An interrupted change left it, and it could not go back to where it stood.
+    /// An interrupted change left it, and it could not be put back in place.
     Leftover,
     /// A newer NixFleet on the host has a reason that this one does not know.
     #[serde(other)]
@@ -42,11 +42,11 @@ impl Kind {
 pub struct Backup {
     /// Why it was made.
     pub kind: Kind,
-    /// The path that it is a backup of; where that is not known, the end of its place.
+    /// The path that was backed up; the last part of `place` if that path is not known.
     pub path: String,
-    /// Where it stands on the host.
+    /// Where the backup is on the host.
     pub place: String,
-    /// The generation whose apply or rollback made it, where that is known.
+    /// The generation whose apply or rollback made it, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
     /// When it was made, in seconds since 1970-01-01 UTC.
@@ -58,7 +58,7 @@ pub struct Backup {
     /// It is a symbolic link.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub link: bool,
-    /// It comes back when management of its path ends.
+    /// It is put back when management of its path ends.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needed: bool,
 }
@@ -71,30 +71,30 @@ pub struct Backups {
     pub schema: u32,
     /// The moment of the list, in seconds since 1970-01-01 UTC.
     pub at: u64,
-    /// By path, those of one path by age, oldest first.
+    /// Sorted by path, then by age, oldest first.
     pub backups: Vec<Backup>,
-    /// The filesystem they stand on.
+    /// The filesystem that holds the backups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// An interrupted change, which is recovered before a backup is dropped.
+    /// An interrupted change. It is recovered before a backup is dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
-    /// Why none can be dropped now.
+    /// Why no backup can be dropped now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
 
-/// Which backups are to be dropped.
+/// The backups to drop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DropRequest {
     /// Always [`crate::SCHEMA`].
     pub schema: u32,
-    /// As they were listed. Where one of them is not the same any more, none is dropped.
+    /// As they were listed. If one of them has changed since, none is dropped.
     pub backups: Vec<Backup>,
 }
 
-/// How dropping backups ended.
+/// The result of dropping backups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DropReport {
@@ -102,12 +102,12 @@ pub struct DropReport {
     pub schema: u32,
     /// How it ended.
     pub outcome: Outcome,
-    /// Those that went.
+    /// The backups that were dropped.
     pub dropped: Vec<Backup>,
-    /// The filesystem they stood on, afterwards.
+    /// The filesystem that held them, after the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// What an interrupted earlier run had left, and how it was recovered.
+    /// What an interrupted earlier run left, and how it was recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<String>,
     /// What went wrong.
@@ -117,7 +117,7 @@ pub struct DropReport {
     pub duration_ms: u64,
 }
 
-/// Stands on a line of its own before the content of a backup.
+/// The line that precedes the content of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Content {
@@ -125,9 +125,9 @@ pub struct Content {
     pub schema: u32,
     /// The backup.
     pub backup: Backup,
-    /// Other backups that were meant as well, newest first.
+    /// Other backups that match the request, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Backup>,
-    /// How many bytes follow: the content of a file, or the target of a link.
+    /// Number of bytes that follow: the content of a file, or the target of a link.
     pub bytes: u64,
 }

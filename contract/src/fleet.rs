@@ -1,4 +1,4 @@
-//! The inventory: plain data that `nixfleet.fleet` evaluates to, without touching any package.
+//! The inventory: plain data that `nixfleet.fleet` evaluates to, without evaluating any package.
 
 use std::collections::BTreeMap;
 
@@ -15,24 +15,24 @@ use crate::values::{Word, word};
 pub struct Fleet {
     /// Always [`crate::SCHEMA`].
     pub schema: u32,
-    /// Its revision in Git, with `-dirty` where the tree has changes; nothing where it has none.
+    /// Its Git revision, with `-dirty` if the tree has changes; `None` without Git.
     #[serde(default)]
     pub revision: Option<String>,
     /// Hosts by name.
     #[serde(deserialize_with = "hosts")]
     pub hosts: BTreeMap<String, Host>,
-    /// How changes go through it, as far as it says.
+    /// The rollout policy, as far as the fleet states one.
     #[serde(default)]
     pub rollout: PolicyOptions,
-    /// Who is told how a rollout goes, by name.
+    /// Recipients of rollout notifications, by name.
     #[serde(default, deserialize_with = "by_label")]
     pub notifications: BTreeMap<String, Notification>,
-    /// What it says of its tags.
+    /// Settings of its tags.
     #[serde(default, deserialize_with = "by_tag")]
     pub tags: BTreeMap<String, Tag>,
 }
 
-/// Reads hosts, each of which has the name under which it stands.
+/// Reads hosts, and checks that each has the name of its key.
 fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Host>, D::Error> {
     let hosts = BTreeMap::<String, Host>::deserialize(deserializer)?;
     match hosts.iter().find(|(key, host)| **key != host.name) {
@@ -59,16 +59,16 @@ fn by_word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     entries.into_iter().map(|(name, entry)| Ok((word::checked(word, name)?, entry))).collect()
 }
 
-/// What a fleet says of the hosts that carry a tag.
+/// What a fleet states about the hosts that carry a tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tag {
-    /// How many of them may be down or changing at once; a part is rounded down, but one always may.
+    /// How many of these hosts may be down or changing at once; a percentage is rounded down, but at least one may.
     pub max_down: Option<Amount>,
     /// The tags whose hosts are changed after these.
     #[serde(deserialize_with = "word::tags")]
     pub before: Vec<String>,
-    /// How changes go through a selection in which each host carries the tag.
+    /// The rollout policy of a selection in which each host carries the tag.
     pub rollout: PolicyOptions,
 }
 
@@ -79,20 +79,20 @@ pub struct Host {
     /// The name, equal to its key in [`Fleet::hosts`].
     #[serde(deserialize_with = "word::host")]
     pub name: String,
-    /// Which backend compiles it.
+    /// The base, which selects the backend that compiles the host.
     pub base: Base,
     /// Its Nix system, such as `x86_64-linux`.
     #[serde(deserialize_with = "word::system")]
     pub system: String,
-    /// Where SSH reaches it: a name or an address.
+    /// The name or address that SSH connects to.
     #[serde(deserialize_with = "word::address")]
     pub addr: String,
-    /// How SSH reaches it.
+    /// SSH settings.
     pub ssh: Ssh,
-    /// How changes come to it.
+    /// How changes are applied to it.
     #[serde(default)]
     pub rollout: Rollout,
-    /// How long is waited for it.
+    /// How long to wait for it.
     #[serde(default)]
     pub timeouts: Timeouts,
     /// Free labels, selected with `--tag` and `@tag`.
@@ -101,46 +101,46 @@ pub struct Host {
     /// The roles it plays.
     #[serde(default, deserialize_with = "word::labels")]
     pub roles: Vec<String>,
-    /// Why it is left alone for now, if it is.
+    /// Why applies skip it for now, if they do.
     #[serde(default)]
     pub maintenance: Option<String>,
-    /// What it is kept at, if it is.
+    /// The generation or revision that it is pinned to, if it is.
     #[serde(default)]
     pub pin: Option<Pin>,
 }
 
-/// Keeps a host as it is: an apply leaves it out.
+/// A pin: an apply leaves the host as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
-    /// The generation it is kept at.
+    /// The generation to keep.
     #[serde(default)]
     pub generation: Option<u64>,
-    /// The revision of the fleet it is kept at.
+    /// The revision of the fleet to keep.
     #[serde(default)]
     pub rev: Option<String>,
     /// Why.
     pub reason: String,
-    /// The last day on which it holds, `2027-01-31`; for good where nobody says.
+    /// The last day of the pin, `2027-01-31`; `None` for no end.
     #[serde(default)]
     pub until: Option<String>,
 }
 
-/// What a host runs.
+/// The operating system of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Base {
-    /// Ubuntu or Debian: the distribution stays.
+    /// Ubuntu or Debian; NixFleet runs beside the distribution.
     Ubuntu,
     /// `NixOS`.
     Nixos,
 }
 
-/// How changes come to a host.
+/// How changes are applied to a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
-    /// Within how many seconds a change has to be confirmed over a new connection; nothing where it need not be.
+    /// Seconds within which a change must be confirmed over a new connection; `None` if no confirmation is needed.
     pub confirm_timeout: Option<u64>,
 }
 
@@ -151,21 +151,21 @@ impl Default for Rollout {
     }
 }
 
-/// How long is waited for a host, in seconds.
+/// How long to wait for a host, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Timeouts {
-    /// Until it accepts a connection.
+    /// For the host to accept a connection.
     pub connect: u64,
-    /// Until a connection counts as broken over which nothing comes.
+    /// For data on a connection, before it counts as broken.
     pub silence: u64,
-    /// Until it has said how it stands, or what would change.
+    /// For its status or its plan.
     pub answer: u64,
-    /// Until a closure has arrived.
+    /// For a closure to arrive.
     pub copy: u64,
-    /// Until it has changed, with its health checks, or has tried those alone.
+    /// For a change with its health checks, or for the checks alone.
     pub change: u64,
-    /// Until it is found again whose connection broke while it changed, beyond the time in which it goes back by itself.
+    /// For a host to come back after its connection broke during a change, beyond the time in which it reverts by itself.
     pub rejoin: u64,
 }
 
@@ -176,11 +176,11 @@ impl Default for Timeouts {
     }
 }
 
-/// How SSH reaches a host. The user's own `ssh` configuration applies on top.
+/// SSH settings of a host. The user's own `ssh` configuration applies on top.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ssh {
-    /// The user to log in as; root, or one that may `sudo -n`.
+    /// The user to log in as: root, or one that may run `sudo -n`.
     #[serde(deserialize_with = "word::login")]
     pub user: String,
     /// The TCP port.

@@ -6,37 +6,37 @@ use std::str::FromStr;
 use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
 
-/// What is done in spite of an objection.
+/// An objection that the operator overrules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Force {
     /// Apply a change that would lock out the user who applies it.
     Lockout,
     /// Apply to a host that was last applied as another one of the inventory.
     HostName,
-    /// Keep a change whose health checks fail, or cannot be tried.
+    /// Keep a change whose health checks fail or cannot be tried.
     HealthChecks,
-    /// Leave a path as it is, with all that is managed below it.
+    /// Leave a path as it is, with everything managed below it.
     Path(ManagedPath),
 }
 
-/// Those that are not paths, with their words.
+/// The values that are not paths, with their words.
 const NAMED: [(Force, &str); 3] =
     [(Force::Lockout, "lockout"), (Force::HostName, "host-name"), (Force::HealthChecks, "health-checks")];
 
 impl Force {
-    /// Whether it overrules an objection.
+    /// Whether it overrules a problem.
     #[must_use]
     pub fn overrules(&self, problem: &Problem) -> bool {
         match self {
             Self::Lockout => problem.code == Code::LockedOut,
             Self::HostName => problem.code == Code::OtherHost,
             Self::HealthChecks => problem.code == Code::HealthCheck,
-            // Nothing is planned for it in the first place.
+            // A path that is left as it is never gets a problem in the first place.
             Self::Path(_) => false,
         }
     }
 
-    /// The path that is left as it is, if that is what it says.
+    /// The path to leave as it is, for [`Force::Path`].
     #[must_use]
     pub const fn path(&self) -> Option<&ManagedPath> {
         match self {

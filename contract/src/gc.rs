@@ -1,4 +1,4 @@
-//! Generations that nobody needs any more: what a garbage collection would drop on a host, and what it dropped.
+//! Garbage collection of generations: what it would drop on a host, and what it dropped.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,36 +12,36 @@ use crate::report::{GenerationInfo, Outcome};
 /// Which generations a garbage collection keeps, beyond those that are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retention {
-    /// This many of the newest.
+    /// This many of the newest generations.
     Newest(usize),
-    /// Those made within this many seconds.
+    /// Generations younger than this many seconds.
     Younger(u64),
 }
 
-/// What is asked of a garbage collection.
+/// A request for a garbage collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Which generations it keeps.
+    /// Which generations to keep.
     pub retention: Retention,
     /// Generations that the inventory pins the host to.
     pub pinned: BTreeSet<u64>,
     /// The revision that the inventory pins the host to, perhaps shortened.
     pub pinned_revision: Option<String>,
-    /// What rollouts which have not ended made of the host. One that stands elsewhere by now needs neither end.
+    /// Generation changes made by rollouts that have not ended. Neither end is needed once the host has moved on from them.
     pub rollouts: BTreeSet<Passage>,
 }
 
-/// From one generation to another, as rollouts took a host: `6:7`.
+/// The generation change that a rollout made on a host, from one number to another: `6:7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Passage {
-    /// The number of the generation before.
+    /// The generation number before.
     pub before: u64,
-    /// That of the one after.
+    /// The generation number after.
     pub after: u64,
 }
 
 impl Passage {
-    /// Whether it leads from or to a generation.
+    /// Whether it starts or ends at a generation.
     #[must_use]
     pub const fn touches(self, number: u64) -> bool {
         self.before == number || self.after == number
@@ -76,17 +76,17 @@ pub enum Need {
     Previous,
     /// The last change of the host came from it or led to it.
     LastChange,
-    /// An interrupted change goes back or forward to it.
+    /// Recovery of an interrupted change needs it.
     Transaction,
     /// The inventory pins the host to it.
     Pinned,
-    /// The inventory pins the host to a revision, which may be this generation's.
+    /// The inventory pins the host to a revision that may be this generation's.
     PinnedRevision,
-    /// A rollout that has not ended may go back or forward to it.
+    /// A rollout that has not ended may need it.
     Rollout,
-    /// It is among the newest, of which some are kept.
+    /// It is among the newest, which are kept.
     Newest,
-    /// It is younger than what was asked to go.
+    /// It is younger than the requested age.
     Young,
     /// A newer NixFleet on the host has a reason that this one does not know.
     #[serde(other)]
@@ -112,38 +112,38 @@ impl Need {
     }
 }
 
-/// A generation, and why it stays.
+/// A generation and why it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Judged {
     /// The generation.
     #[serde(flatten)]
     pub info: GenerationInfo,
-    /// Why it stays; it goes where there is no reason.
+    /// Why it is kept; it is dropped if there is no reason.
     pub needed: Vec<Need>,
 }
 
 impl Judged {
-    /// Whether it goes.
+    /// Whether it is dropped.
     #[must_use]
     pub const fn goes(&self) -> bool {
         self.needed.is_empty()
     }
 }
 
-/// What a garbage collection would do on a host.
+/// A preview of a garbage collection on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcPlan {
     /// Always [`crate::SCHEMA`].
     pub schema: u32,
-    /// Names the generations that would go; another set of them is not what was agreed to.
+    /// Identifies the set of generations to drop, so that an outdated approval is refused.
     pub fingerprint: String,
-    /// The moment from which ages are counted, in seconds since 1970-01-01 UTC.
+    /// The time from which ages are counted, in seconds since 1970-01-01 UTC.
     pub at: u64,
     /// All generations, oldest first.
     pub generations: Vec<Judged>,
-    /// An interrupted change, which is recovered first.
+    /// An interrupted change. It is recovered first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
     /// The filesystem of the Nix store.
@@ -154,7 +154,7 @@ pub struct GcPlan {
     pub problem: Option<Problem>,
 }
 
-/// What a garbage collection did on a host.
+/// The report of a garbage collection on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcReport {
@@ -162,15 +162,15 @@ pub struct GcReport {
     pub schema: u32,
     /// How it ended.
     pub outcome: Outcome,
-    /// The generations that went.
+    /// The generations that were dropped.
     pub dropped: Vec<GenerationInfo>,
-    /// What became of the store, where it was collected as well.
+    /// The result of collecting the Nix store, if that was done as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collected: Option<Collected>,
     /// The filesystem of the Nix store afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// What an interrupted earlier run had left, and how it was recovered.
+    /// What an interrupted earlier run left, and how it was recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<String>,
     /// What went wrong.
@@ -180,24 +180,24 @@ pub struct GcReport {
     pub duration_ms: u64,
 }
 
-/// What a garbage collection of the store removed, as Nix says it.
+/// The result of collecting the Nix store, as Nix reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Collected {
-    /// How many store paths went.
+    /// Number of store paths removed.
     pub paths: u64,
-    /// How much room that made, in bytes; Nix rounds it.
+    /// Space freed, in bytes; Nix rounds it.
     pub freed: u64,
 }
 
-/// The room on a filesystem, in bytes.
+/// Space on a filesystem, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Disk {
-    /// What is free for everybody.
+    /// Space available to every user.
     pub free: u64,
-    /// All of it.
+    /// Total size.
     pub size: u64,
 }

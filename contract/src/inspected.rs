@@ -1,7 +1,7 @@
-//! Which files of a generation the host's own tools look at before anything of it changes.
+//! Files of a generation that the host's own tools check before a change.
 //!
-//! While a change is planned its closure may not be on the host yet. So the contents of these files are sent along with the
-//! manifest, as far as they are not too long.
+//! During planning, the closure may not be on the host yet. So the contents of these files are sent with the manifest, up to a
+//! limit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,32 +12,32 @@ use serde::de::IgnoredAny;
 use crate::manifest::{Entry, FileEntry, Manifest};
 use crate::values::ManagedPath;
 
-/// The directories that sshd, sudo, PAM and systemd read. They are small.
+/// Directories that sshd, sudo, PAM and systemd read. They are small.
 pub const ROOMS: [&str; 5] =
     ["/etc/ssh", "/etc/sudoers.d", "/etc/pam.d", "/etc/security", "/etc/systemd/system"];
-/// The files that they read.
+/// Single files that these tools read.
 pub const FILES: [&str; 1] = ["/etc/sudoers"];
-/// The longest content that is sent along, in bytes.
+/// Maximum size of one content that is sent, in bytes.
 pub const EACH: u64 = 1024 * 1024;
-/// How much is sent along together, in bytes: far more than all units and rules of a host.
+/// Maximum size of all contents that are sent, in bytes: far more than all units and rules of a host.
 pub const ALL: u64 = 16 * 1024 * 1024;
-/// How many contents are sent along: their lengths are words of a command line.
+/// Maximum number of contents that are sent: their lengths are words of a command line.
 pub const COUNT: usize = 4096;
 
-/// How long all tools together may take for a plan, but for the commands that files name: somebody waits for it.
+/// Time limit for all tools of a plan together, without the `validate` commands: a person waits for the plan.
 pub const TOOLS: Duration = Duration::from_secs(60);
-/// How long the command of a file may take.
+/// Time limit for the `validate` command of one file.
 pub const COMMAND: Duration = Duration::from_secs(60);
-/// How long it may take to end one that has taken too long.
+/// Time allowed to stop a command that exceeded its limit.
 const END: Duration = Duration::from_secs(1);
 
-/// How long a plan may take to be validated. `commands`: how many files name one.
+/// Time limit for validating a plan. `commands`: number of files with a `validate` command.
 #[must_use]
 pub fn patience(commands: usize) -> Duration {
     (0..commands).fold(TOOLS, |patience, _| patience + COMMAND + END)
 }
 
-/// How many files of a manifest name a command; none where it cannot be read.
+/// Number of files in a manifest with a `validate` command; 0 if the manifest cannot be read.
 #[must_use]
 pub fn commands(manifest: &[u8]) -> usize {
     #[derive(Deserialize)]
@@ -52,7 +52,7 @@ pub fn commands(manifest: &[u8]) -> usize {
     entries.map_or(0, |entries| entries.values().filter(|entry| entry.validate.is_some()).count())
 }
 
-/// The files of a manifest that some tool looks at, if they change. `user`: who logs in to the host, whose keys count.
+/// Files of a manifest that a tool checks if they change. `user`: the user who logs in to the host, whose keys count.
 pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = &'m FileEntry> {
     manifest.entries.iter().filter_map(move |(path, entry)| match entry {
         Entry::File(file) => is_inspected(path, file, user).then_some(file),
@@ -60,13 +60,13 @@ pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = 
     })
 }
 
-/// Whether some tool looks at a file, if it changes.
+/// Whether a tool checks a file if it changes.
 #[must_use]
 pub fn is_inspected(path: &ManagedPath, file: &FileEntry, user: &str) -> bool {
     file.validate.is_some() || is_for_tools(path, user)
 }
 
-/// Whether a file is meant for one of the tools that look at all of theirs together.
+/// Whether a file belongs to a tool that checks all its files together.
 #[must_use]
 pub fn is_for_tools(path: &ManagedPath, user: &str) -> bool {
     let below = |room: &str| path.strip_prefix(room).is_some_and(|rest| rest.starts_with('/'));
@@ -76,7 +76,7 @@ pub fn is_for_tools(path: &ManagedPath, user: &str) -> bool {
         || path.contains("/.ssh/")
 }
 
-/// Whether a file looks like one with the keys that open an account.
+/// Whether a file looks like an SSH `authorized_keys` file.
 #[must_use]
 pub fn may_hold_keys(path: &ManagedPath, user: &str) -> bool {
     path.name() == user || path.name().contains("authorized_keys")

@@ -1,8 +1,8 @@
-//! The compiled intent of one host: what a backend hands to the builder of the host closure.
+//! The compiled intent of one host: what a backend passes to the builder of the host closure.
 //!
-//! The builder checks it and turns it into a [`crate::manifest::Manifest`]. Nothing is flattened yet: a unit still
-//! has its text and drop-ins, a file still has its inline text. Strings are unchecked on purpose: the builder reports
-//! everything that is wrong at once, not only the first thing a parser would trip over.
+//! The builder checks it and turns it into a [`crate::manifest::Manifest`]. Nothing is flattened yet: a unit still has its text
+//! and drop-ins, a file still has its inline text. Strings are unchecked on purpose, so that the builder can report all mistakes
+//! at once, and not only the first that a parser finds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,9 +24,9 @@ pub struct Intent {
     pub base: String,
     /// The host's Nix system.
     pub system: String,
-    /// The activator binary that runs on the host, a store path to the file.
+    /// The activator binary for the host: the store path of the file.
     pub activator: String,
-    /// The package profile, a store path, or nothing where no package is named.
+    /// The store path of the package profile; `None` without packages.
     pub profile: Option<String>,
     /// The packages of the profile.
     pub packages: Vec<Package>,
@@ -40,10 +40,10 @@ pub struct Intent {
     pub files: Vec<File>,
     /// systemd units.
     pub units: Vec<Unit>,
-    /// What shows whether the host is healthy.
+    /// Health checks.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
-    /// How large a file of somebody else than root may be to be read or kept, in bytes.
+    /// Maximum size of a file that another user than root owns, to be read or backed up, in bytes.
     #[serde(default)]
     pub max_file_size: Option<u64>,
 }
@@ -54,7 +54,7 @@ pub struct Intent {
 pub struct Group {
     /// Name.
     pub name: String,
-    /// Numeric id; the host chooses where none is given.
+    /// Numeric id; the host chooses one if `None`.
     pub gid: Option<u32>,
 }
 
@@ -64,7 +64,7 @@ pub struct Group {
 pub struct User {
     /// Name.
     pub name: String,
-    /// Numeric id; the host chooses where none is given.
+    /// Numeric id; the host chooses one if `None`.
     pub uid: Option<u32>,
     /// Primary group.
     pub group: String,
@@ -72,7 +72,7 @@ pub struct User {
     pub extra_groups: Vec<String>,
     /// Home directory.
     pub home: String,
-    /// Create the home directory where it is missing.
+    /// Create the home directory if it is missing.
     pub create_home: bool,
     /// Login shell.
     pub shell: String,
@@ -80,7 +80,7 @@ pub struct User {
     pub system: bool,
     /// The comment field.
     pub description: String,
-    /// Fields that nobody stated, and that have the value of a new account.
+    /// Fields that no module stated; they hold the values of a new account.
     #[serde(default)]
     pub unstated: BTreeSet<UserField>,
 }
@@ -99,7 +99,7 @@ pub struct Directory {
     pub group: String,
 }
 
-/// A file that should exist with exactly this content. One of `text` and `source` is given.
+/// A file that should exist with exactly this content. Exactly one of `text` and `source` is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct File {
@@ -124,7 +124,7 @@ pub struct File {
     pub on_change: Option<Vec<String>>,
     /// A command that must accept the new content first; `%s` stands for the staged file.
     pub validate: Option<Vec<String>>,
-    /// What to do about a file that stands there already and is not ours.
+    /// What to do if an unmanaged file exists at the path.
     pub on_conflict: OnConflict,
 }
 
@@ -135,11 +135,11 @@ pub struct File {
 pub struct Unit {
     /// Name with suffix, `web.service`.
     pub name: String,
-    /// The unit file; nothing where the unit is the distribution's and only drop-ins are added.
+    /// The unit file; `None` if the unit is the distribution's and only drop-ins are added.
     pub text: Option<String>,
     /// Files under `<name>.d/`.
     pub drop_ins: Vec<DropIn>,
-    /// Whether the links of its `[Install]` section exist; nothing for a unit of the distribution.
+    /// Whether the links of its `[Install]` section exist; `None` for a unit of the distribution.
     pub enabled: Option<bool>,
     /// Restart it when its files change.
     pub restart_if_changed: bool,
@@ -147,16 +147,16 @@ pub struct Unit {
     pub reload_if_changed: bool,
     /// Stop it when it is no longer managed.
     pub stop_if_removed: bool,
-    /// How many seconds to wait for its start; as long as systemd itself does, where nothing is said.
+    /// Seconds to wait for its start; systemd's own timeout if `None`.
     #[serde(default)]
     pub start_timeout: Option<u64>,
-    /// How many seconds it has to stay up to count as started; a moment, where nothing is said.
+    /// Seconds it must stay up to count as started; a short default if `None`.
     #[serde(default)]
     pub settle: Option<u64>,
-    /// Refuse it where systemd finds something wrong with it.
+    /// Refuse it if systemd finds a mistake in it.
     #[serde(default = "yes")]
     pub verify: bool,
-    /// What to do about a unit file that stands there already and is not ours.
+    /// What to do if an unmanaged unit file exists at the path.
     pub on_conflict: OnConflict,
 }
 
@@ -174,62 +174,61 @@ pub struct DropIn {
     pub text: String,
 }
 
-/// Something that the host has to do well to count as healthy. One of `unit`, `http`, `tcp` and `command` is given.
-/// Times are in seconds.
+/// A health check. Exactly one of `unit`, `http`, `tcp` and `command` is set. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HealthCheck {
     /// Name.
     pub name: String,
-    /// A unit that has to be active.
+    /// A unit that must be active.
     pub unit: Option<String>,
-    /// For how long it has to have been active.
+    /// How long it must have been active.
     pub stable_for: u64,
-    /// A web server that has to answer.
+    /// An HTTP request that must succeed.
     pub http: Option<HttpCheck>,
-    /// Something that has to accept connections.
+    /// A TCP port that must accept connections.
     pub tcp: Option<TcpCheck>,
-    /// A command that has to end with exit code 0, word by word.
+    /// A command that must end with exit code 0, word by word.
     pub command: Option<Vec<String>>,
     /// The longest pause between two attempts.
     pub interval: u64,
-    /// How often it is tried again.
+    /// How often a failed attempt is repeated.
     pub retries: u32,
-    /// How long an attempt may take.
+    /// Time limit of an attempt.
     pub timeout: u64,
     /// How long to wait before the first attempt.
     pub start_delay: u64,
-    /// From where it is tried.
+    /// Where the check runs.
     pub from: Side,
-    /// What a failure means.
+    /// The effect of a failure.
     pub on_failure: OnFailure,
 }
 
-/// What is asked of a web server, and what its answer has to be like.
+/// An HTTP request, and what its response must look like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HttpCheck {
-    /// What is asked for.
+    /// The address to request.
     pub url: String,
-    /// How.
+    /// The request method.
     pub method: Method,
     /// Headers to send.
     pub request_headers: BTreeMap<String, String>,
-    /// The status of a good answer; nothing for any of 200 to 299.
+    /// The expected status; any of 200 to 299 if `None`.
     pub status: Option<u16>,
-    /// Text that the body has to contain.
+    /// Text that the body must contain.
     pub body_contains: Option<String>,
-    /// A regular expression that some part of the body has to match.
+    /// A regular expression that must match some part of the body.
     pub body_matches: Option<String>,
-    /// Headers of a good answer, each with text that it has to contain.
+    /// Required response headers, each with text that it must contain.
     pub response_headers: BTreeMap<String, String>,
-    /// How many redirections to follow.
+    /// Maximum number of redirects to follow.
     pub max_redirects: u32,
-    /// Whether the certificate of an `https` server has to be valid.
+    /// Whether the certificate of an `https` server must be valid.
     pub verify_certificate: bool,
 }
 
-/// Something that has to accept connections.
+/// A TCP port that must accept connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TcpCheck {

@@ -1,24 +1,24 @@
-//! What crosses a wall of NixFleet: each JSON document that Nix, the command line and a host give each other is a versioned type
-//! here, so that all sides compile against one definition. Pure data: no system call, no clock, no argument parsing.
+//! The documents that Nix, the command line and a host exchange. Each is a versioned JSON type, so that all sides compile against
+//! one definition. Pure data: no system calls, no clock, no argument parsing.
 //!
 //! - [`fleet`]: the inventory as `nixfleet.fleet` evaluates it
-//! - [`policy`]: how a change goes through a fleet
-//! - [`notification`]: who is told of it
-//! - [`intent`]: what a backend hands to the builder of a host closure
-//! - [`manifest`]: what the builder writes, and a host converges to
-//! - [`inspected`]: which files the host's own tools look at beforehand
-//! - [`health`]: what a host has to do well, and what came of trying it
+//! - [`policy`]: rollout policies
+//! - [`notification`]: recipients of rollout notifications
+//! - [`intent`]: what a backend passes to the builder of a host closure
+//! - [`manifest`]: what the builder writes and a host converges to
+//! - [`inspected`]: which files the host's own tools check before a change
+//! - [`health`]: health checks and their results
 //! - [`plan`]: what would change on a host, step by step
-//! - [`step`]: those steps, by family
-//! - [`report`]: what became of it
-//! - [`gc`]: which generations of a host go, and why others stay
-//! - [`backup`]: what was kept before it was replaced
-//! - [`holder`]: who runs on a host
-//! - [`run`]: one run, what it says meanwhile, and how the last one ended
-//! - [`problem`]: the one shape of an error
-//! - [`force`]: which refusals can be overruled
-//! - [`login`]: who applies a change, and over which connection
-//! - [`values`]: paths, modes and names that are right by construction
+//! - [`step`]: these steps, by family
+//! - [`report`]: the result of a change, and the status of a host
+//! - [`gc`]: which generations of a host are dropped, and why others are kept
+//! - [`backup`]: content that was backed up before it was replaced
+//! - [`holder`]: the run that holds the lock of a host
+//! - [`run`]: one run, its notices, and how the last one ended
+//! - [`problem`]: the type of every expected error
+//! - [`force`]: refusals that can be overruled
+//! - [`login`]: the user who applies a change, and the connection
+//! - [`values`]: paths, modes and names that are checked when parsed
 
 pub mod backup;
 pub mod fleet;
@@ -39,5 +39,5 @@ pub mod run;
 pub mod step;
 pub mod values;
 
-/// The version of every JSON document this build reads and writes. A reader refuses any other number.
+/// The version of every JSON document that this build reads and writes. A reader refuses any other number.
 pub const SCHEMA: u32 = 1;

@@ -1,33 +1,33 @@
-//! Who applies a change, and over which connection: the way in that the change should leave open.
+//! The user who applies a change, and the connection: the access that the change should leave open.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// Somebody who has logged in to a host, and may be root there.
+/// A user who logged in to a host, and may be root there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Login {
-    /// The account that was logged in to.
+    /// The account of the login.
     pub user: String,
-    /// The SSH connection; nothing at a console.
+    /// The SSH connection; `None` at a console.
     pub connection: Option<Connection>,
 }
 
-/// An SSH connection as the host sees it.
+/// An SSH connection, as the host sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
-    /// The address it comes from.
+    /// The address of the client.
     pub client: IpAddr,
-    /// The address of the host that it came in on.
+    /// The address of the host that the client connected to.
     pub server: IpAddr,
-    /// The port of the host that it came in on.
+    /// The port of the host that the client connected to.
     pub port: u16,
 }
 
 impl Login {
-    /// From what sudo and sshd say in `SUDO_USER` and `SSH_CONNECTION`. Nothing where neither says anything: nobody
-    /// has to find the way in again.
+    /// Reads `SUDO_USER` and `SSH_CONNECTION`, which sudo and sshd set. `None` if neither is set: there is no remote access to
+    /// preserve.
     #[must_use]
     pub fn of(user: Option<&str>, connection: Option<&str>) -> Option<Self> {
         let connection = connection.and_then(Connection::parse);
@@ -48,7 +48,7 @@ impl Connection {
     }
 }
 
-/// An address without its zone.
+/// An IP address without its zone.
 fn address(text: &str) -> Option<IpAddr> {
     text.split('%').next()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! The manifest: what a host converges to, as it stands in `manifest.json` of its closure.
+//! The manifest: what a host converges to, stored as `manifest.json` in its closure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -28,20 +28,19 @@ pub struct Manifest {
     pub groups: Vec<Group>,
     /// Users, sorted by name.
     pub users: Vec<User>,
-    /// Managed paths and what should stand there. A `BTreeMap` keeps parents before children.
+    /// Managed paths, with what should be there. A `BTreeMap` keeps parents before children.
     pub entries: BTreeMap<ManagedPath, Entry>,
     /// Units by name.
     pub units: BTreeMap<UnitName, Unit>,
-    /// What shows whether the host is healthy, sorted by name.
+    /// Health checks, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<Check>,
-    /// How large a file of somebody else than root may be to be read or kept, in bytes; 64 MiB where
-    /// nothing is said.
+    /// Maximum size of a file that another user than root owns, to be read or backed up, in bytes; 64 MiB if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_file_size: Option<u64>,
 }
 
-/// As much of a manifest as tells whether the rest can be read.
+/// The part of a manifest that tells whether the rest can be read.
 #[derive(Deserialize)]
 struct Head {
     schema: u32,
@@ -51,12 +50,12 @@ impl Manifest {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// [`Code::InvalidManifest`] where it has another schema, another shape, or a value that is not valid.
+    /// [`Code::InvalidManifest`] if it has another schema, another shape, or an invalid value.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let invalid = |error: serde_json::Error| {
             Problem::new(Code::InvalidManifest, "The manifest cannot be read").because(error)
         };
-        // At once, since a manifest may be large; only one that does not fit is looked at again for its schema.
+        // Parsed in one pass, since a manifest may be large. Only if that fails, it is read again for its schema.
         let manifest = serde_json::from_slice::<Self>(bytes);
         let schema = match &manifest {
             Ok(manifest) => manifest.schema,
@@ -73,7 +72,7 @@ impl Manifest {
         manifest.map_err(invalid)
     }
 
-    /// Whether others on the host may not read a file with this access, for its own mode or for a directory above it.
+    /// Whether others on the host cannot read a file with this access, because of its own mode or that of a directory above it.
     #[must_use]
     pub fn is_private(&self, path: &ManagedPath, access: &Access) -> bool {
         let is_closed = |above: ManagedPath| match self.entries.get(&above) {
@@ -90,7 +89,7 @@ impl Manifest {
 pub struct Package {
     /// Name without version.
     pub name: String,
-    /// Version, empty where the package states none.
+    /// Version; empty if the package states none.
     pub version: String,
     /// Its store path.
     pub path: String,
@@ -102,25 +101,25 @@ pub struct Package {
 pub struct Group {
     /// Name.
     pub name: AccountName,
-    /// Numeric id; the host chooses where none is given.
+    /// Numeric id; the host chooses one if `None`.
     pub gid: Option<u32>,
 }
 
-/// A user. It has a value for every field: those of a new account where nothing is stated.
+/// A user, with a value for every field. A field that no module stated has the value of a new account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
-    /// Name: any that a host may have. An account is only created where it is an [`AccountName`].
+    /// Name: any name that an existing account may have. A new account is created only if it is an [`AccountName`].
     pub name: Owner,
-    /// Numeric id; the host chooses where none is given.
+    /// Numeric id; the host chooses one if `None`.
     pub uid: Option<u32>,
-    /// Primary group, which exists or is created first.
+    /// Primary group. It exists or is created first.
     pub group: Owner,
-    /// Further groups. Membership in groups that are not named is left alone.
+    /// Further groups. Memberships in other groups are left alone.
     pub extra_groups: Vec<Owner>,
     /// Home directory.
     pub home: AbsPath,
-    /// Create the home directory where it is missing.
+    /// Create the home directory if it is missing.
     pub create_home: bool,
     /// Login shell.
     pub shell: AbsPath,
@@ -128,20 +127,20 @@ pub struct User {
     pub system: bool,
     /// The comment field.
     pub description: String,
-    /// Fields that nobody stated: they leave an account alone that was there before.
+    /// Fields that no module stated: an existing account keeps its own values.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unstated: BTreeSet<UserField>,
 }
 
 impl User {
-    /// Whether somebody stated a field.
+    /// Whether a module stated a field.
     #[must_use]
     pub fn states(&self, field: UserField) -> bool {
         !self.unstated.contains(&field)
     }
 }
 
-/// A field of a user that may be left unstated.
+/// A field of a user that may be unstated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum UserField {
@@ -159,11 +158,11 @@ pub enum UserField {
     Description,
 }
 
-/// What should stand at a path.
+/// The kind of thing that should be at a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind", try_from = "EntryFields")]
 pub enum Entry {
-    /// A directory; its content is not managed by this entry.
+    /// A directory; this entry does not manage its content.
     Directory(Access),
     /// A regular file.
     File(FileEntry),
@@ -172,7 +171,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// Mode, owner, group; a link has none of its own.
+    /// Mode, owner and group; `None` for a link.
     #[must_use]
     pub const fn access(&self) -> Option<&Access> {
         match self {
@@ -183,8 +182,7 @@ impl Entry {
     }
 }
 
-/// An entry as it is read: all fields of all kinds side by side, which takes a fraction of the time that telling the
-/// kinds apart first would take.
+/// An entry as it is parsed: all fields of all kinds side by side. This takes a fraction of the time that a tagged enum takes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct EntryFields {
@@ -264,7 +262,7 @@ impl TryFrom<EntryFields> for Entry {
     }
 }
 
-/// Who may do what with a path.
+/// Mode, owner and group of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Access {
@@ -274,26 +272,26 @@ pub struct Access {
     pub owner: Owner,
     /// Group by name.
     pub group: Owner,
-    /// A file that was found has an access control list beside them. None of ours has one.
+    /// The file on the host has an access control list as well. Managed files never have one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub list: bool,
 }
 
 impl Access {
-    /// What a directory gets that only exists because something managed stands in it.
+    /// The access of a directory that exists only because something managed is in it.
     #[must_use]
     pub fn of_implicit_directory() -> Self {
         Self { mode: Mode::DIRECTORY, owner: Owner::root(), group: Owner::root(), list: false }
     }
 
-    /// Whether others may not read a file.
+    /// Whether others cannot read a file.
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.mode.bits() & 0o004 == 0
     }
 
-    /// Whether nobody but the owner of a directory and root can replace what stands in it: neither group nor others
-    /// may write, or the directory is sticky and root's.
+    /// Whether only the owner of a directory and root can replace what is in it: neither group nor others may write, or the
+    /// directory is sticky and owned by root.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         let bits = self.mode.bits();
@@ -305,7 +303,7 @@ impl Access {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileEntry {
-    /// Where the content stands: `files/<sha256>` inside the closure, or an absolute store path.
+    /// The location of the content: `files/<sha256>` inside the closure, or an absolute store path.
     pub source: Source,
     /// SHA-256 of the content, hexadecimal.
     pub sha256: String,
@@ -320,13 +318,13 @@ pub struct FileEntry {
     /// Units to reload when the file changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
-    /// A command to run when the file has changed: the program by its path, and its arguments; empty for none.
+    /// A command to run when the file has changed: the absolute path of a program, and its arguments; empty for none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_change: Vec<String>,
     /// A command that must accept the staged file; `%s` stands for its path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate: Option<Vec<String>>,
-    /// What to do about a file that stands there already and is not ours.
+    /// What to do if an unmanaged file exists at the path.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
@@ -335,21 +333,21 @@ pub struct FileEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkEntry {
-    /// What it points at, as written.
+    /// The target, as written in the link.
     pub target: String,
-    /// What to do about something that stands there already and is not ours.
+    /// What to do if something unmanaged exists at the path.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
 
-/// What to do about something that NixFleet does not own at a path it should manage.
+/// What to do if something that NixFleet does not own exists at a managed path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnConflict {
-    /// Refuse in the plan, unless it is already exactly what is wanted.
+    /// Refuse in the plan, unless it already matches the manifest exactly.
     #[default]
     Fail,
-    /// Take it over: replace it, and remove it when management ends. A copy is kept.
+    /// Take it over: replace it, and remove it when management ends. A backup is made.
     Adopt,
     /// Replace it, and put it back as it was when management ends.
     Backup,
@@ -361,55 +359,55 @@ pub enum OnConflict {
 pub struct Unit {
     /// The entries that make up the unit: its file and its drop-ins.
     pub files: Vec<ManagedPath>,
-    /// The links of its `[Install]` section; empty unless it is enabled.
+    /// The links of its `[Install]` section; empty unless the unit is enabled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<ManagedPath>,
-    /// The unit that runs where this one is a template: the instance that `DefaultInstance` names.
+    /// For a template, the instance that `DefaultInstance` names; the links start that one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<UnitName>,
-    /// Whether it is enabled; nothing for a unit of the distribution.
+    /// Whether it is enabled; `None` for a unit of the distribution.
     pub enabled: Option<bool>,
     /// What to do with a running unit whose files changed.
     pub on_change: OnChange,
     /// Stop it when it is no longer managed.
     pub stop_if_removed: bool,
-    /// How many seconds to wait for its start; as long as systemd itself does, where nothing is said.
+    /// Seconds to wait for its start; systemd's own timeout if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_timeout: Option<u64>,
-    /// How many seconds it has to stay up to count as started; a moment, where nothing is said.
+    /// Seconds it must stay up to count as started; a short default if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settle: Option<u64>,
-    /// Refuse it where systemd finds something wrong with it.
+    /// Refuse it if systemd finds a mistake in it.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub verify: bool,
-    /// What its text says of how it can be handled.
+    /// Settings of its text that limit how it can be handled.
     #[serde(default, skip_serializing_if = "Handling::is_nothing")]
     pub handling: Handling,
 }
 
-/// What the text of a unit and of its drop-ins says of how systemd lets it be handled.
+/// Settings in the text of a unit and its drop-ins that limit how systemd can handle it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Handling {
-    /// `RefuseManualStart=`, where it is stated.
+    /// `RefuseManualStart=`, if set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refuses_start: Option<bool>,
-    /// `RefuseManualStop=`, where it is stated.
+    /// `RefuseManualStop=`, if set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refuses_stop: Option<bool>,
-    /// It does a piece of work and ends: `Type=oneshot`.
+    /// `Type=oneshot`: it does a piece of work and ends.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub oneshot: bool,
-    /// It states how it is reloaded.
+    /// Whether it defines how to reload it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reloads: bool,
-    /// The one service that a socket starts, and that must be down when the socket starts.
+    /// The one service that this socket starts. It must be down when the socket starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activates: Option<UnitName>,
-    /// `User=` of a service, where it is a name that has to exist.
+    /// `User=` of a service, if it is a name that must exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// `Group=` of a service, where it is a name that has to exist.
+    /// `Group=` of a service, if it is a name that must exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }
@@ -420,29 +418,29 @@ impl Handling {
     }
 }
 
-/// Where units of the administrator stand, from systemd.unit(5).
+/// The directory for units of the administrator, from systemd.unit(5).
 pub const UNITS: &str = "/etc/systemd/system/";
 
 impl Unit {
-    /// How long to wait for its start, where something is said.
+    /// How long to wait for its start, if set.
     #[must_use]
     pub fn start_limit(&self) -> Option<Duration> {
         self.start_timeout.map(Duration::from_secs)
     }
 
-    /// Other names that its links give it.
+    /// Other names of the unit, given by its links.
     pub fn aliases(&self) -> impl Iterator<Item = UnitName> {
         let names = self.links.iter().filter_map(|link| link.strip_prefix(UNITS));
         names.filter(|name| !name.contains('/')).filter_map(|name| name.parse().ok())
     }
 
-    /// The units that its links hang on: those that start it.
+    /// The units whose `.wants/` or similar directories hold its links: starting one of them starts the unit.
     pub fn wanted_by(&self) -> impl Iterator<Item = UnitName> {
         let directories = self.links.iter().filter_map(|link| link.strip_prefix(UNITS)?.split_once('/'));
         directories.filter_map(|(directory, _)| directory.rsplit_once('.')?.0.parse().ok())
     }
 
-    /// How long it has to stay up, where something is said.
+    /// How long it must stay up, if set.
     #[must_use]
     pub fn settle(&self) -> Option<Duration> {
         self.settle.map(Duration::from_secs)

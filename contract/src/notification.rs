@@ -1,12 +1,13 @@
-//! Who is told how a rollout goes. Nothing here is a secret: those are named by a file or a variable of the operator's machine.
+//! Recipients of rollout notifications. No secret is stored here: secrets are named by a file or variable of the operator's
+//! machine.
 
 use serde::{Deserialize, Serialize};
 
-/// One recipient.
+/// A recipient of notifications.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
-    /// How it is told.
+    /// How the message is sent.
     pub kind: Kind,
     /// Its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -17,47 +18,47 @@ pub struct Notification {
     /// The variable that holds its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url_env: Option<String>,
-    /// The file that holds a token for it.
+    /// The file that holds its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<String>,
-    /// The variable that holds a token for it.
+    /// The variable that holds its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_env: Option<String>,
-    /// The program to run, and its arguments.
+    /// The program to run, and its arguments, for [`Kind::Command`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// When it is told.
+    /// The moments when a message is sent.
     pub on: Vec<Moment>,
-    /// How long it may take to be told, in seconds.
+    /// Time limit for sending a message, in seconds.
     pub timeout: u64,
 }
 
-/// How a recipient is told.
+/// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
-    /// JSON by POST.
+    /// JSON over HTTP POST.
     Webhook,
-    /// As ntfy takes it.
+    /// The format of ntfy.
     Ntfy,
-    /// As Discord takes it.
+    /// The format of Discord.
     Discord,
-    /// As Slack takes it, and Mattermost.
+    /// The format of Slack, which Mattermost accepts too.
     Slack,
-    /// A program reads JSON on standard input.
+    /// A program that reads JSON on standard input.
     Command,
 }
 
-/// When somebody is told.
+/// The moment of a rollout when a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Moment {
     /// The first host is about to be changed.
     Start,
-    /// No further host is begun until somebody resumes the rollout.
+    /// No further host is started until somebody resumes the rollout.
     Pause,
-    /// Hosts did not end well.
+    /// At least one host failed.
     Failure,
-    /// Every host is as it should be.
+    /// Every host matches its configuration.
     Success,
 }

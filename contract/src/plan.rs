@@ -1,4 +1,4 @@
-//! A plan: what would change on a host, step by step, in the order it would happen.
+//! A plan: what would change on a host, step by step, in the order of execution.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::report::GenerationInfo;
 use crate::step::Step;
 
-/// What an apply would do to a host. Computing it changes nothing.
+/// The changes that an apply would make on a host. Computing them changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
@@ -17,47 +17,46 @@ pub struct Plan {
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// Identifies the manifest, the state and what was observed on the host; an apply that finds another one refuses.
+    /// Identifies the manifest, the state and the observations on the host; an apply that computes another fingerprint refuses.
     pub fingerprint: String,
     /// The generation in force, if any.
     pub current: Option<Generation>,
-    /// The closure that would be in force afterwards.
+    /// The closure that would be in force after the apply.
     pub target: String,
     /// Differences between the package profiles.
     pub packages: PackageChanges,
-    /// What would be done, in order. Empty: the host is as it should be.
+    /// The steps, in order; empty if the host needs no change.
     pub steps: Vec<Step>,
-    /// What on the host is not as the last apply left it.
+    /// Differences between the host and what the last apply left.
     pub drift: Vec<Drift>,
     /// Reasons why an apply would refuse before touching anything.
     pub problems: Vec<Problem>,
-    /// What an apply would leave as it is, since it was told to, though it is not as it should be.
+    /// Differences that an apply would leave alone, because the operator said so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<Warning>,
-    /// What an apply would do all the same, though it may not be what was meant.
+    /// Effects that an apply would not refuse, but that may be unintended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// Contents, by SHA-256, that the host's tools have to look at and that are not there yet: sent along, they let the plan
-    /// say what the tools find.
+    /// SHA-256 of contents that the host's tools must check and that the host lacks. Send them with the next plan to get it
+    /// validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
-    /// The host's tools have not looked at it yet. They do when the plan is asked for once more.
+    /// The host's tools have not checked the plan yet. They do when the plan is requested again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unvalidated: bool,
-    /// What came of the health checks of a host as it should be, where they were asked for.
+    /// Results of the health checks, if they were requested and the host needs no change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Vec<CheckResult>>,
-    /// What is known of the generation that the host would go back to.
+    /// The generation that the host would roll back to, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_to: Option<GenerationInfo>,
-    /// What the host was called when it was last applied to, where it is to go back: a generation of before may have been
-    /// made for another name.
+    /// For a rollback, the host's name at the last apply: an earlier generation may have been made for another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_as: Option<String>,
 }
 
 impl Plan {
-    /// Takes out the content of files that others on the host may not read, before or afterwards.
+    /// Removes the content of files that others on the host cannot read, before or after the change.
     pub fn hide_private(&mut self) {
         for step in &mut self.steps {
             let (mut before, mut after) = step.views_mut();
@@ -67,7 +66,7 @@ impl Plan {
         }
     }
 
-    /// Drops the problems that somebody wants to be overruled.
+    /// Removes the problems that the operator overrules.
     pub fn overrule(&mut self, force: &[Force]) {
         self.problems.retain(|problem| !force.iter().any(|force| force.overrules(problem)));
     }
@@ -88,11 +87,11 @@ pub struct Generation {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PackageChanges {
-    /// Only in the new one.
+    /// Packages only in the new profile.
     pub added: Vec<Package>,
-    /// Only in the old one.
+    /// Packages only in the old profile.
     pub removed: Vec<Package>,
-    /// In both, from different store paths: old, new.
+    /// Packages in both, from different store paths: old, new.
     pub changed: Vec<(Package, Package)>,
 }
 
@@ -100,48 +99,48 @@ pub struct PackageChanges {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileView {
-    /// SHA-256 of the content, hexadecimal; nothing where it is no regular file.
+    /// SHA-256 of the content, hexadecimal; `None` if it is not a regular file.
     pub sha256: Option<String>,
     /// Length in bytes.
     pub size: u64,
     /// Mode, owner, group.
     pub access: Access,
-    /// What it points at, where it is a link.
+    /// The target, if it is a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// It was never managed: an edit of it is nobody's business but its owner's.
+    /// It was never managed, so an edit of it does not count as a hand edit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign: bool,
-    /// The content, where it is text of at most [`FileView::TEXT_LIMIT`] bytes.
+    /// The content, if it is text of at most [`FileView::TEXT_LIMIT`] bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Others on the host may not read it: its content is no part of a plan, unless somebody asks for it.
+    /// Others on the host cannot read it. A plan shows its content only on request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
 }
 
 impl FileView {
-    /// The longest content that travels in a plan, in bytes.
+    /// Maximum size of a content that a plan carries, in bytes.
     pub const TEXT_LIMIT: u64 = 256 * 1024;
 
-    /// Whether others on the host may not read it. An older NixFleet marks none.
+    /// Whether others on the host cannot read it. An older NixFleet does not mark such files.
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.private || self.access.is_private()
     }
 }
 
-/// Something that no apply refuses, and that may not be what was meant.
+/// An effect that no apply refuses, but that may be unintended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Warning {
     /// A path, a unit or a user.
     pub subject: String,
-    /// What is wrong with it, and what to do, for people.
+    /// The effect and what to do about it, for people.
     pub what: String,
 }
 
-/// Something that is not as the last apply left it.
+/// A difference between the host and what the last apply left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {

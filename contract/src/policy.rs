@@ -8,32 +8,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::word;
 
-/// A policy with nothing left open.
+/// A rollout policy with a value for every option.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
-    /// How many of the hosts are done after each wave; the last wave takes all that are left.
+    /// How many hosts are done after each wave; the last wave takes all remaining hosts.
     pub waves: Vec<Amount>,
-    /// Which hosts go first, as a wave of their own.
+    /// The hosts that go first, as a wave of their own.
     pub canary: Canary,
-    /// How long a wave that changed something is watched before the next one begins, in seconds.
+    /// How long a wave with changes is watched before the next one starts, in seconds.
     pub soak: u64,
-    /// How many hosts are changed at once.
+    /// Maximum number of hosts that are changed at once.
     pub max_parallel: NonZeroUsize,
-    /// How many hosts may fail before no further one is begun.
+    /// How many hosts may fail before the rollout stops.
     pub max_failures: Amount,
-    /// In which order hosts are taken where nothing else decides.
+    /// The order of hosts that no other rule orders.
     pub order: Order,
     /// What follows when too many hosts have failed.
     pub on_failure: OnFailure,
-    /// The dimension of tags whose values every wave takes evenly from: `rack` for `rack:a`, `rack:b`.
+    /// The dimension of tags over which each wave is spread evenly: `rack` for `rack:a`, `rack:b`.
     pub spread: Option<String>,
     /// What a host that does not answer counts as.
     pub unreachable: Unreachable,
 }
 
-/// What somebody has said about a policy; the rest is left to others.
+/// A policy in which options may be unset; a later source fills them in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyOptions {
@@ -59,10 +59,10 @@ pub struct PolicyOptions {
 }
 
 impl Policy {
-    /// How many hosts are changed at once where nobody says.
+    /// Default of [`Policy::max_parallel`].
     pub const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
-    /// The policy of a fleet that has none: all hosts in one wave, and no new one after the first failure.
+    /// The policy of a fleet that states none: all hosts in one wave, and no further host after the first failure.
     #[must_use]
     pub const fn plain() -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Policy {
         }
     }
 
-    /// The same, but for what somebody says otherwise.
+    /// The policy with each option that `options` sets.
     #[must_use]
     pub fn with(self, options: PolicyOptions) -> Self {
         Self {
@@ -100,14 +100,14 @@ impl Policy {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "Written"))]
 #[serde(try_from = "Written", into = "Written")]
 pub enum Amount {
-    /// So many.
+    /// This many hosts.
     Count(usize),
-    /// So many of a hundred, from 0 to 100.
+    /// A percentage, from 0 to 100.
     Percent(u8),
 }
 
 impl Amount {
-    /// Of this many hosts, a part rounded up: 10 % of 11 are 2.
+    /// The number out of this many hosts; a percentage is rounded up: 10 % of 11 are 2.
     #[must_use]
     pub const fn of_rounded_up(self, hosts: usize) -> usize {
         match self {
@@ -116,7 +116,7 @@ impl Amount {
         }
     }
 
-    /// Of this many hosts, a part rounded down: 10 % of 11 are 1.
+    /// The number out of this many hosts; a percentage is rounded down: 10 % of 11 are 1.
     #[must_use]
     pub const fn of_rounded_down(self, hosts: usize) -> usize {
         match self {
@@ -176,7 +176,7 @@ impl From<Amount> for Written {
     }
 }
 
-/// Which hosts go first.
+/// The hosts that go first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
@@ -187,14 +187,14 @@ pub enum Canary {
     Chosen(Vec<String>),
 }
 
-/// In which order hosts are taken.
+/// The order of hosts in a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// By name.
     Name,
-    /// As if drawn, but each time the same.
+    /// In a random order that is the same each time.
     Shuffled,
 }
 
@@ -203,11 +203,11 @@ pub enum Order {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
-    /// No further host is begun; what is done stays.
+    /// No further host is started; finished hosts stay changed.
     Pause,
-    /// The hosts of the wave that were changed go back as well.
+    /// The changed hosts of the wave are rolled back as well.
     RollbackWave,
-    /// Every host that was changed goes back.
+    /// Every changed host is rolled back.
     RollbackAll,
 }
 
@@ -216,9 +216,9 @@ pub enum OnFailure {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Unreachable {
-    /// As left out: the others go on.
+    /// It is skipped; the rollout goes on.
     Skip,
-    /// As a failure.
+    /// It is a failure.
     Fail,
 }
 

@@ -1,4 +1,4 @@
-//! The one shape of an error: what happened, where, why, and what to do, under a stable code.
+//! The type of every expected error: what happened, where, why, and what to do, under a stable code.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub enum Code {
     /// Nothing is known of a rollout, or nothing is left to do in it.
     #[serde(rename = "NF-104")]
     NoRollout,
-    /// The history cannot be used, or knows nothing of what was asked about.
+    /// The history cannot be used, or has no record of the requested item.
     #[serde(rename = "NF-105")]
     History,
     /// Nix could not evaluate the flake.
@@ -50,7 +50,7 @@ pub enum Code {
     /// The closure could not be copied to the host.
     #[serde(rename = "NF-306")]
     Copy,
-    /// The host answered with something that is no report of ours.
+    /// The host's answer is not a report of NixFleet.
     #[serde(rename = "NF-307")]
     BadAnswer,
     /// A command of the user did not end in time.
@@ -59,7 +59,7 @@ pub enum Code {
     /// Another run holds the lock of the host.
     #[serde(rename = "NF-401")]
     Locked,
-    /// A path that NixFleet does not own stands where a managed one should go.
+    /// An unmanaged file or link exists at a managed path.
     #[serde(rename = "NF-402")]
     Conflict,
     /// The host changed between plan and apply.
@@ -98,7 +98,7 @@ pub enum Code {
     /// A run ended before it had done its work.
     #[serde(rename = "NF-414")]
     Interrupted,
-    /// The host knows nothing of a run that was asked about.
+    /// The host has no record of the requested run.
     #[serde(rename = "NF-415")]
     NoRun,
     /// The change would lock out the user who applies it.
@@ -169,7 +169,7 @@ impl Code {
         self.describe().0
     }
 
-    /// One sentence on what the code means, for the reference.
+    /// One sentence that explains the code, for the reference.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         self.describe().1
@@ -226,7 +226,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// An expected error: everything a person needs to understand and mend it.
+/// An expected error: everything that a person needs to understand and fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -242,32 +242,32 @@ pub struct Problem {
     /// The cause, often the words of the system or of a host tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// What to do next.
+    /// The next step for the reader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
 
 impl Problem {
-    /// A problem that so far says only what happened.
+    /// A problem that states only what happened.
     pub fn new(code: Code, what: impl Into<String>) -> Self {
         Self { code, what: what.into(), location: None, why: None, help: None }
     }
 
-    /// Says where it happened.
+    /// Adds where it happened.
     #[must_use]
     pub fn at(mut self, location: impl fmt::Display) -> Self {
         self.location = Some(location.to_string());
         self
     }
 
-    /// Says why it happened.
+    /// Adds why it happened.
     #[must_use]
     pub fn because(mut self, why: impl fmt::Display) -> Self {
         self.why = Some(why.to_string());
         self
     }
 
-    /// Says what to do about it.
+    /// Adds what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -275,8 +275,8 @@ impl Problem {
     }
 }
 
-/// What happened, where, why, and what to do, in that order. Each begins a line; what is longer goes on further to the right,
-/// so that no text can pass for the next line of somebody else.
+/// Prints what happened, where, why, and what to do, one per line. Continuation lines are indented, so that no text of a host can
+/// pass for a line of another problem.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{}] ", self.code)?;

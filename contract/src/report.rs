@@ -1,4 +1,4 @@
-//! What became of a host: outcomes, the report of an apply, and the status of a host.
+//! The result of a change on a host: outcomes, the report of an apply, and the status of a host.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub enum Outcome {
     Ok,
     /// Nothing had to change.
     Unchanged,
-    /// Changed, and something is left: a reason code says what, and whether that counts as a failure.
+    /// Changed, but something is left undone: a reason code says what, and whether it counts as a failure.
     Partial,
     /// Nothing changed: it waits for a window, a turn or a boot.
     Deferred,
@@ -53,7 +53,7 @@ impl Outcome {
         }
     }
 
-    /// Whether a change has come about.
+    /// Whether the host was changed and the change stands.
     #[must_use]
     pub const fn has_changed(self) -> bool {
         matches!(self, Self::Ok | Self::Partial)
@@ -97,7 +97,7 @@ impl ReasonCode {
     }
 }
 
-/// What an apply or a rollback did to a host.
+/// The report of an apply or a rollback on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -107,7 +107,7 @@ pub struct Report {
     pub host: String,
     /// How it ended.
     pub outcome: Outcome,
-    /// What is left where the outcome is [`Outcome::Partial`].
+    /// The reason, if the outcome is [`Outcome::Partial`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReasonCode>,
     /// The generation in force before.
@@ -116,61 +116,61 @@ pub struct Report {
     pub after: Option<Generation>,
     /// How many steps were done.
     pub steps_done: usize,
-    /// Copies of hand-edited or adopted content, as absolute paths on the host.
+    /// Backups of hand-edited or adopted content, as absolute paths on the host.
     pub kept: Vec<String>,
-    /// What could not be looked at before, or was not as it should be and is no fault of the change.
+    /// Findings that could not be checked before the change, or that the change did not cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// What went wrong.
     pub problem: Option<Problem>,
-    /// What an interrupted earlier run had left, and how it was recovered.
+    /// What an interrupted earlier run left, and how it was recovered.
     pub recovered: Option<String>,
-    /// What came of the generation's health checks, by name.
+    /// Results of the generation's health checks, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<CheckResult>,
-    /// The names of health checks that are for somebody else to try, where nobody had to say what they found.
+    /// Names of health checks that run elsewhere, if the change was not confirmed with their results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_to_others: Vec<CheckName>,
     /// Wall-clock time on the host, in milliseconds.
     pub duration_ms: u64,
 }
 
-/// What the activator prints in place of any other document where it cannot even begin.
+/// A document that the activator prints in place of any other if it cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
     /// Always [`crate::SCHEMA`].
     pub schema: u32,
-    /// Why.
+    /// Why it could not start.
     pub problem: Problem,
 }
 
-/// How a host stands.
+/// The status of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// Always [`crate::SCHEMA`].
     pub schema: u32,
-    /// The host's name from the manifest in force; nothing where it is not managed yet.
+    /// The host's name from the manifest in force; `None` if the host is not managed yet.
     pub host: Option<String>,
     /// The generation in force.
     pub current: Option<Generation>,
     /// Every generation that still exists, oldest first.
     pub generations: Vec<GenerationInfo>,
-    /// What is not as the last apply left it.
+    /// Differences between the host and what the last apply left.
     pub drift: Vec<Drift>,
     /// Managed units and their state.
     pub units: Vec<UnitStatus>,
-    /// Copies of content that was replaced or removed after a hand edit, as absolute paths.
+    /// Backups of hand-edited content that was replaced or removed, as absolute paths.
     pub kept: Vec<String>,
     /// An interrupted run that the next apply will recover.
     pub interrupted: Option<String>,
-    /// Who holds the lock.
+    /// The run that holds the lock, in words.
     pub locked_by: Option<String>,
-    /// The last run that ended, and what became of it.
+    /// The last finished run and its report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRun>,
-    /// What came of health checks the last time they were tried on the host.
+    /// The results of the last health checks on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Checked>,
 }
@@ -184,12 +184,12 @@ pub struct GenerationInfo {
     pub generation: Generation,
     /// When it was made, in seconds since 1970-01-01 UTC.
     pub created: u64,
-    /// Who made it, and from what.
+    /// Its creator and source revision.
     #[serde(flatten)]
     pub made: Made,
 }
 
-/// Who made a generation, and from what, as far as that is known: an older `NixFleet` kept no record of it.
+/// The creator and source of a generation, if known: an older `NixFleet` did not record them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Made {

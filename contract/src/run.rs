@@ -1,4 +1,4 @@
-//! One run of an activation: its name, what it says while it lasts, and what became of it.
+//! One run of an activation: its id, its notices while it runs, and its result.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,7 @@ use crate::problem::Code;
 use crate::report::{Outcome, Report};
 use crate::values::{Invalid, checked_string};
 
-/// Names a run: 32 hexadecimal digits, drawn by whoever asks for it, so that they know it whatever becomes of the
-/// connection.
+/// The id of a run: 32 hexadecimal digits. The client draws it, so that it knows the id even if the connection breaks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
@@ -19,7 +18,7 @@ pub struct RunId(String);
 checked_string!(RunId);
 
 impl RunId {
-    /// The name that a number is, which has to be random: no other run may have it.
+    /// The id of a number. The number must be random: each run has an id of its own.
     #[must_use]
     pub fn of(number: u128) -> Self {
         Self(format!("{number:032x}"))
@@ -34,103 +33,103 @@ impl RunId {
     }
 }
 
-/// What a run prints on a line of its own before its report.
+/// A line that a run prints before its report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// Always [`SCHEMA`].
     pub schema: u32,
-    /// What it has to say.
+    /// The content of the notice.
     #[serde(flatten)]
     pub news: News,
 }
 
-/// What is awaited.
+/// What a run waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum News {
-    /// Everything is done, and only holds once somebody has confirmed over a new connection that the host can still be
-    /// reached.
+    /// Everything is done, but the change holds only once a client has confirmed, over a new connection, that the host can still
+    /// be reached.
     AwaitingConfirm(AwaitingConfirm),
-    /// Nothing any more but the end of the health checks that this run tries on the host.
+    /// The run waits only for its health checks on the host.
     AwaitingChecks(RunId),
 }
 
-/// A confirmation that is awaited.
+/// The run waits for a confirmation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AwaitingConfirm {
     /// The run.
     pub run: RunId,
-    /// How long the host waits before it goes back by itself, in seconds.
+    /// How long the host waits before it reverts by itself, in seconds.
     pub seconds: u64,
 }
 
 impl Notice {
-    /// The notice of a run that waits to be confirmed.
+    /// The notice of a run that waits for a confirmation.
     #[must_use]
     pub const fn awaiting(run: RunId, seconds: u64) -> Self {
         Self { schema: SCHEMA, news: News::AwaitingConfirm(AwaitingConfirm { run, seconds }) }
     }
 
-    /// The notice of a run that waits for nothing but its health checks.
+    /// The notice of a run that waits only for its health checks.
     #[must_use]
     pub const fn checking(run: RunId) -> Self {
         Self { schema: SCHEMA, news: News::AwaitingChecks(run) }
     }
 }
 
-/// What somebody says over a new connection about a run that waits for it.
+/// A confirmation, sent over a new connection to a run that waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Confirmation {
     /// Always [`SCHEMA`].
     pub schema: u32,
-    /// What the health checks found that are tried from elsewhere.
+    /// Results of the health checks that run elsewhere.
     #[serde(default)]
     pub health_checks: Vec<CheckResult>,
-    /// Why others were not tried.
+    /// Why the other checks were not tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untried: Option<String>,
 }
 
 impl Confirmation {
-    /// That the host can be reached, and why nothing was tried.
+    /// Confirms that the host can be reached, and says why no check was tried.
     #[must_use]
     pub fn without(why: impl Into<String>) -> Self {
         Self { untried: Some(why.into()), ..Self::with(Vec::new()) }
     }
 
-    /// That the host can be reached, and what was found.
+    /// Confirms that the host can be reached, with the results of the checks.
     #[must_use]
     pub const fn with(health_checks: Vec<CheckResult>) -> Self {
         Self { schema: SCHEMA, health_checks, untried: None }
     }
 }
 
-/// The last run on a host, as it stays known: `last.json`.
+/// The last run on a host, as recorded in `last.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastRun {
     /// Always [`SCHEMA`].
     pub schema: u32,
-    /// Who ran what, and since when.
+    /// The run, its user and its start.
     pub holder: Holder,
     /// When it ended, in seconds since 1970-01-01 UTC.
     pub ended: u64,
-    /// What became of the host.
+    /// The result of the run.
     pub report: Report,
-    /// Those before it, the last one first, at most [`LastRun::EARLIER`].
+    /// Earlier runs, newest first, at most [`LastRun::EARLIER`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierRun>,
 }
 
-/// What stays known of a run that was the last one once.
+/// A summary of a run before the last one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EarlierRun {
     /// The person, `user@machine`.
     pub who: String,
-    /// What they ran, `apply` or `rollback`.
+    /// The command, `apply` or `rollback`.
     pub command: String,
     /// When it ended, in seconds since 1970-01-01 UTC.
     pub ended: u64,
@@ -146,9 +145,9 @@ pub struct EarlierRun {
 }
 
 impl LastRun {
-    /// The name of its document on a host.
+    /// The file name of the record on a host.
     pub const RECORD: &str = "last.json";
-    /// How many runs before the last one stay known.
+    /// Maximum number of earlier runs in the record.
     pub const EARLIER: usize = 20;
 
     /// A run that ended at a time, in seconds since 1970-01-01 UTC.

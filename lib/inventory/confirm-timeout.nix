@@ -1,8 +1,8 @@
-# How long a changed host waits to be confirmed, in seconds; false where it does not wait.
+# How long a changed host waits for a confirmation, in seconds; false if it does not wait.
 { types }:
 types.durationBetween {
   low = 1;
-  # As long as the activator would wait at most.
+  # The maximum of the activator.
   high = 3600;
   orFalse = true;
 }

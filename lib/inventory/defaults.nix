@@ -1,9 +1,9 @@
-# `defaults`: what holds for each host that does not say otherwise.
+# `defaults`: values for each host that does not set its own.
 { lib, types }:
 let
   inherit (lib) mkOption;
 
-  # What holds where nobody says, as the command line has it.
+  # The default values, as in the command line.
   policy = import ./policy.nix {
     inherit lib types;
     default =

@@ -1,6 +1,6 @@
-# Mistakes of an inventory that no single option has: roles and bases that are not there, addresses that are there twice.
+# Mistakes that involve several options of the inventory: unknown roles and bases, duplicate addresses.
 #
-# Each is told once, with all hosts that have it: what is wrong in a fleet of thousands is mostly wrong in many of them.
+# Each is reported once, with all hosts that have it: in a fleet of thousands, many hosts usually share a mistake.
 {
   backends,
   config,
@@ -9,7 +9,7 @@
   lib,
   options,
   types,
-  # The option paths of wrong values, for which a placeholder stands.
+  # The option paths of wrong values, which have placeholders.
   wrong,
 }:
 let
@@ -17,7 +17,7 @@ let
 
   all = lib.attrValues hosts;
 
-  # A mistake in the same field of these hosts, shown at the first of them.
+  # A mistake in the same field of several hosts, shown at the first of them.
   ofHosts =
     having: field: rest:
     let
@@ -40,7 +40,7 @@ let
     having:
     if lib.tail having == [ ] then "host ${namesOf having} has" else "the hosts ${namesOf having} have";
 
-  # A mistake in what every host has that does not say otherwise.
+  # A mistake in a default.
   ofDefaults =
     field: rest:
     problem.make (
@@ -128,7 +128,7 @@ let
       lib.mapAttrs sameAddress (lib.filterAttrs (_: group: lib.tail group != [ ]) byPlace)
     );
 
-  # `nixfleet apply all` must not come to one host.
+  # `nixfleet apply all` must not mean a single host.
   reservedName = lib.optional (hosts ? all) (
     problem.make {
       loc = [

@@ -1,7 +1,7 @@
-# `notifications.<name>`: who is told how a rollout goes.
+# `notifications.<name>`: recipients of rollout notifications.
 #
-# Nothing secret may be said here, since everything in a flake gets into the Nix store, which all users of a machine can read:
-# addresses and tokens that are secret stay in a file or in a variable of the operator's machine.
+# Secrets do not belong here: everything in a flake gets into the Nix store, which all users of a machine can read. Secret
+# addresses and tokens stay in a file or in a variable on the operator's machine.
 { lib, types }:
 let
   inherit (lib) mkOption;
@@ -24,7 +24,7 @@ let
     regex = "[A-Za-z_][A-Za-z0-9_]*";
     placeholder = "NONE";
   };
-  # Without what would end a line. A password in it is found below: a message of this type would quote it.
+  # Excludes line breaks. A password is reported below instead, since a message of this type would quote it.
   url = types.matching {
     name = "url";
     description = "an address that begins with https:// or http://";
@@ -41,7 +41,7 @@ let
     "tokenFile"
     "tokenEnv"
   ];
-  # Those whose address alone lets anybody write.
+  # Kinds whose address alone allows anybody to write.
   secretAddress = [
     "discord"
     "slack"

@@ -1,7 +1,7 @@
-# How a change goes through a selection of hosts, as options: those of the fleet, and those of a tag. What nobody says is
-# null; the command line knows what holds then.
+# Rollout policy options: those of the fleet, and those of a tag. An unset option is null; the command line knows its
+# default.
 #
-# `default` says, for each option, what holds where it is not given.
+# `default` describes the default of each option.
 {
   lib,
   types,

@@ -1,4 +1,4 @@
-# `activator` and `cli`: NixFleet's own programs, where they should not be built.
+# `activator` and `cli`: prebuilt programs of NixFleet, in place of building them.
 { lib, types }:
 let
   bySystem =

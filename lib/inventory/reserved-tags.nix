@@ -1,5 +1,5 @@
-# Groups that exist always, so that no tag may be called like them: every host, and the hosts of each base. The command line
-# has the same words in `cli/src/inventory/selector.rs`.
+# Groups that always exist, so no tag may have their name: all hosts, and the hosts of each base. The command line has the
+# same list in `cli/src/inventory/selector.rs`.
 [
   "all"
   "ubuntu"

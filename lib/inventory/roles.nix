@@ -1,4 +1,4 @@
-# `roles.<name>`: what a kind of host has.
+# `roles.<name>`: the configuration of a kind of host.
 { lib, types }:
 {
   _file = ./roles.nix;

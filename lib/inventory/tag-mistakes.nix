@@ -1,11 +1,10 @@
-# Mistakes in what a fleet says of tags: names that are taken, tags that nobody carries, and an order that no rollout could
-# keep.
+# Mistakes in tags: reserved names, tags that no host carries, and an order that no rollout can satisfy.
 {
   config,
-  # With the defaults filled in.
+  # Hosts with the defaults filled in.
   hosts,
   lib,
-  # Make a mistake in a field of hosts, or of the defaults.
+  # Functions that make a mistake in a field of hosts, or of the defaults.
   ofDefaults,
   ofHosts,
   options,
@@ -71,7 +70,7 @@ let
       "before"
     ];
 
-  # A mistaken tag would take away a limit without a word.
+  # A misspelled tag would silently remove a limit.
   nobodyCarries =
     tag: field: name:
     let
@@ -94,7 +93,7 @@ let
     ++ lib.optional (!(carried ? ${tag}) && !isReserved tag) (nobodyCarries tag [ ] tag)
     ++ map (nobodyCarries tag [ "before" ]) (lib.filter (name: !(carried ? ${name})) said.before);
 
-  # The shortest way from a tag back to itself, or null. Each tag is come by once, however many ways lead there.
+  # The shortest way from a tag back to itself, or null. Visits each tag once, however many ways lead there.
   wayBack =
     tag:
     let
@@ -114,7 +113,7 @@ let
     in
     (lib.findFirst (each: each.key == tag) { way = null; } come).way;
   circles = lib.filter (way: way != null) (map wayBack (lib.attrNames tags));
-  # Each circle once, told from the first of its names.
+  # Reports each cycle once, at its alphabetically first tag.
   isTold = way: lib.head way == lib.head (lib.sort builtins.lessThan way);
   circle =
     way:

@@ -1,4 +1,4 @@
-# `tags.<name>`: what holds for the hosts that carry a tag.
+# `tags.<name>`: settings for the hosts that carry a tag.
 { lib, types }:
 let
   inherit (lib) mkOption;

@@ -1,15 +1,15 @@
-# How long is waited for a host: `defaults.timeouts` and `hosts.<name>.timeouts`.
+# Timeouts of a host: `defaults.timeouts` and `hosts.<name>.timeouts`.
 { lib, types }:
 let
   inherit (lib) mkOption;
 
   day = 86400;
 
-  # What is waited for, with the seconds that hold where nobody says.
+  # The timeouts, with their defaults in seconds.
   timeouts = {
     connect = {
       default = 10;
-      # As long as TCP itself would try.
+      # As long as TCP itself tries.
       high = 600;
       example = "30s";
       what = "until the host accepts an SSH connection. `--connect-timeout` has the last word";

@@ -38,14 +38,14 @@ in
 rec {
   assertions = scalar.listOf assertion;
 
-  # The problems of those that do not hold, of an evaluated option that has no problems itself.
+  # Problems of failed assertions, for an evaluated option without problems of its own.
   failedAssertions =
     option:
     lib.concatMap (
       def: lib.concatMap (failed option def) (assertions.resolve option.loc [ def ]).value
     ) option.definitionsWithLocations;
 
-  # Has Nix print warnings once the value is asked for.
+  # Makes Nix print warnings when the value is evaluated.
   warned =
     subject: warnings: value:
     lib.foldr (warning: lib.warn "${subject}: ${warning}") value warnings;

@@ -1,8 +1,8 @@
-# Where an evaluation stands, said to Nix, which puts it into the trace of an error. The command line reads it there, so that
-# whatever a user's module throws has a host and an option.
+# Adds the position of an evaluation to the error trace of Nix. The command line reads it there, so that any error in a
+# user's module has a host and an option.
 #
-# An option is the last that was begun, with the entries and fields of it that follow. Their names cost nothing where
-# nothing is wrong.
+# An option is the last one that was started, with its entries and fields. These names cost nothing unless an error
+# occurs.
 { lib }:
 let
   inherit (builtins)
@@ -12,7 +12,7 @@ let
     ;
 in
 rec {
-  # The store path of the source tree that the fleet stands in, so that the files of a user are told from those of others.
+  # The store path of the fleet's source tree, which tells files of the user from others.
   inFleet =
     inputs:
     addErrorContext "while evaluating the fleet in `${
@@ -21,12 +21,12 @@ rec {
 
   inHost = name: addErrorContext "while evaluating the host `${name}':";
 
-  # nixpkgs says the same of options in a user's own modules.
+  # nixpkgs uses the same words for options in a user's own modules.
   inOption = loc: addErrorContext "while evaluating the option `${lib.showOption loc}':";
 
   inEntry = name: addErrorContext "while evaluating its entry `${name}':";
 
-  # A whole configuration of a host, of which others may take any part at any time.
+  # A whole host configuration, parts of which may be evaluated at any time.
   throughout =
     name: value:
     inHost name (

@@ -1,4 +1,4 @@
-# The option types of NixFleet: they gather mistakes where nixpkgs' own types end the evaluation at the first.
+# The option types of NixFleet: they collect mistakes, where nixpkgs' own types stop at the first.
 { lib }:
 let
   context = import ./context.nix { inherit lib; };
@@ -49,7 +49,7 @@ in
   inherit context problem;
   inherit (definitions) definitionOf;
 
-  # Whether a command, word by word, says where its program is.
+  # Whether a command, given word by word, has a path to its program.
   namesProgram =
     words:
     let

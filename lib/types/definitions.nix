@@ -1,5 +1,5 @@
-# Definitions on their way to a value. A definition is { file; value; }, with { parent; attr; } where the value stands in a
-# set, so that messages can show its line.
+# Functions on definitions. A definition is { file; value; }, with { parent; attr; } if the value is in a set, so that
+# messages can show its line.
 { lib }:
 let
   inherit (builtins)
@@ -10,7 +10,7 @@ let
     tail
     ;
 
-  # nixpkgs keeps the file of a definition but not the attribute.
+  # nixpkgs keeps the file of a definition, but not the attribute.
   relocate =
     defs: final:
     let
@@ -18,7 +18,7 @@ let
     in
     if same != [ ] && tail same == [ ] then head same // { inherit (final) value; } else final;
 
-  # The values of a set as definitions of their own.
+  # The values of a set as separate definitions.
   located =
     def:
     mapAttrs (name: value: [
@@ -31,7 +31,7 @@ let
     ]) def.value;
 in
 rec {
-  # Whether a value is one of mkIf, mkForce and their kind.
+  # Whether a value is a mkIf, mkForce or the like.
   isProperty = value: isAttrs value && value ? _type;
 
   # The definition of one entry of an evaluated option.
@@ -55,8 +55,7 @@ rec {
     else
       map (relocate defs) (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
 
-  # Definitions of sets as definitions by name. Hardly anything is defined twice, so one definition does not pay for
-  # grouping many.
+  # Turns definitions of sets into definitions by name. A single definition, the usual case, avoids the cost of grouping.
   byName =
     sets:
     if sets == [ ] then

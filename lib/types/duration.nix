@@ -1,4 +1,4 @@
-# Lengths of time, as people write them. Their value is a number of seconds.
+# Durations, as people write them. Their value is a number of seconds.
 { lib, scalar }:
 let
   inherit (builtins)
@@ -15,7 +15,7 @@ let
     d = 86400;
   };
 
-  # Seconds, or null for what is no length of time.
+  # Seconds, or null if it is not a duration.
   seconds =
     value:
     let
@@ -28,7 +28,7 @@ let
     else
       null;
 
-  # As short as a person would write it.
+  # The shortest form that a person would write.
   show =
     count:
     let
@@ -41,7 +41,7 @@ let
     in
     "${toString (count / secondsOf.${unit})}${unit}";
 
-  # The values of a type, each made into another.
+  # Converts the values of a type.
   converted =
     convert: type:
     let
@@ -61,7 +61,7 @@ let
     };
 in
 {
-  # From `low` to `high` seconds. With `orFalse`, false is a value too, for what need not be.
+  # A duration from `low` to `high` seconds. `orFalse` also allows false, for a duration that can be disabled.
   durationBetween =
     {
       low,

@@ -1,5 +1,5 @@
-# An element that is more than a plain set: a function, as in `files."/etc/x" = { name, config, ... }: { … }`, or an element of
-# a collection to which a module adds options.
+# Elements that are not plain sets: a function, as in `files."/etc/x" = { name, config, ... }: { … }`, or an element of a
+# collection to which a module adds options.
 { lib, strangers }:
 let
   inherit (builtins)
@@ -25,8 +25,8 @@ let
     ];
 in
 {
-  # Calls the functions among some definitions: { defs; isPlain; }. Where `isPlain` is false, `defs` are as they were, and only
-  # the module system can read them. What is called here keeps the lines of what it defines.
+  # Calls the functions among some definitions: { defs; isPlain; }. If `isPlain` is false, `defs` are unchanged, and only
+  # the module system can read them. The results keep the lines of their definitions.
   call =
     args: defs:
     let

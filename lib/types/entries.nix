@@ -1,7 +1,7 @@
-# A collection by name: what `attrsOf` is elsewhere, with names that have a type of their own.
+# A collection by name: like `attrsOf` in nixpkgs, but its names have a type.
 #
-# As with a record, `read` gives the collection for a value that is plainly right, and `resolveNow` is `resolve` for those
-# who need everything in it.
+# As in a record, `read` returns the collection if the value is plainly right, and `resolveNow` is `resolve` for callers
+# that need everything in it.
 {
   lib,
   context,
@@ -23,8 +23,8 @@ let
 
   none = [ ];
 
-  # `key` is the type of the names. A wrong name is shown corrected, by `correct` where that makes it a right one, as
-  # `keyExample` otherwise.
+  # `key` is the type of the names. The example for a wrong name is its correction by `correct`, if that is valid,
+  # otherwise `keyExample`.
   entries =
     {
       description,
@@ -41,7 +41,7 @@ let
           here = lib.showOption path;
           corrected = correct name;
           right = if key.accepts corrected then corrected else keyExample;
-          # A name that is well formed, and still cannot be taken: { why; help; }.
+          # Refuses a valid name that is reserved: { why; help; }.
           refusal = if key ? refusal then key.refusal name else null;
         in
         problem.make (
@@ -115,7 +115,7 @@ let
           sets = lib.filter (def: isAttrs def.value) defs;
           strange = lib.filter (def: !isAttrs def.value) defs;
           elements = mapAttrs (resolveElement readFirst loc) (definitions.byName sets);
-          # mkIf may leave nothing of one.
+          # mkIf may remove an element completely.
           results = removeAttrs elements (lib.filter (name: elements.${name} == null) (attrNames elements));
         in
         {
@@ -140,7 +140,7 @@ let
         wrapped = null;
         payload = args;
       };
-      # A collection of the same kind, or one of nixpkgs, whose elements add to these.
+      # Merges with a collection of the same kind, or one of nixpkgs, whose elements add to these.
       typeMerge =
         functor:
         let
@@ -161,7 +161,7 @@ let
         in
         if merged == null then null else entries (args // { element = merged; });
 
-      # Most collections come from one definition without a mistake; others are read element by element.
+      # Most collections have one definition and no mistake; others are read element by element.
       resolveNow =
         loc: defs:
         let

@@ -1,4 +1,4 @@
-# The fields of a record: as options, those that are missing, and names that are none.
+# The fields of a record: as options, missing ones, and unknown names.
 { lib, problem }:
 let
   inherit (builtins) attrNames mapAttrs;
@@ -46,7 +46,7 @@ in
       ];
     };
 
-  # Names that no field has, each with the name that was probably meant.
+  # Unknown names, each with the name that was probably meant.
   unknown =
     loc: names: guessOf: def:
     map (

@@ -1,4 +1,4 @@
-# A type of nixpkgs' among ours: a mistake in its value is thrown at once, as it is elsewhere.
+# A nixpkgs type among NixFleet's: a mistake in its value is thrown at once, as in nixpkgs.
 { lib }:
 type:
 if type ? resolve then

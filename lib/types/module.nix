@@ -15,8 +15,8 @@ let
     || lib.isFunction value
     || (lib.isString value && lib.hasPrefix "/" value);
 
-  # What lib.setDefaultModuleLocation does, which makes another module of it, and each module costs each host. A path has a
-  # location.
+  # Like lib.setDefaultModuleLocation, but without another module, since each module costs time for each host. A path has
+  # a location already.
   located =
     def:
     let
@@ -54,7 +54,7 @@ in
       placeholder = { };
     };
 
-  # Modules of several definitions are all imported.
+  # Imports the modules of all definitions.
   modules = scalar.fromResolve {
     name = "modules";
     description = "a list of modules";

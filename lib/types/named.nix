@@ -1,20 +1,20 @@
-# The words of this field as types: ports, paths, modes, names.
+# Types for common values: ports, paths, modes, names.
 { lib, scalar }:
 let
   inherit (scalar) matching;
 
-  # No empty, "." or ".." part and no slash at the end, so that one place has one name.
+  # No empty, "." or ".." component and no slash at the end, so that each place has one name.
   isNormal =
     value:
     builtins.isString value
     && builtins.match "(/([^/.\n][^/\n]*|\\.[^/.\n][^/\n]*|\\.\\.[^/\n]+))+" value != null;
 
-  # Most paths are normal and visible at first sight: one regular expression costs less than two.
+  # Most paths are normal and visible: one regular expression costs less than two.
   isPlain = value: builtins.match "(/[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+" value != null;
   isWritable = value: builtins.isString value && (isPlain value || isNormal value && isVisible value);
 
-  # Control characters, and what cannot be seen or changes how other characters read. Few paths have anything else than
-  # plain letters, and only those are compared with the list, which stands with the builder: it refuses the same.
+  # Control characters, invisible characters, and characters that change how others read. Only paths with unusual characters
+  # are compared with the list. The builder has the same list, and refuses the same paths.
   unseen = builtins.fromJSON (builtins.readFile ../../contract/src/values/hidden.json);
   isVisible =
     value:
@@ -31,7 +31,7 @@ in
     placeholder = 22;
   };
 
-  # uid_t and gid_t, without root's and without the value that means "no change".
+  # uid_t and gid_t, without root's id and without the value that means "no change".
   id = scalar.intBetween {
     noun = "a number";
     low = 1;
@@ -46,7 +46,7 @@ in
     placeholder = "0644";
   };
 
-  # As it stands in /etc/passwd, where a colon ends it.
+  # A path in /etc/passwd, where a colon ends the field.
   path = scalar.scalar {
     name = "path";
     description = "an absolute path in quotes, without \"..\", without \":\" and without a slash at the end";
@@ -54,7 +54,7 @@ in
     placeholder = "/nonexistent";
   };
 
-  # Where NixFleet may write: nowhere that something else alone writes.
+  # Paths that NixFleet may write: not those that only another tool writes.
   managedPath =
     scalar.scalar {
       name = "managedPath";
@@ -76,7 +76,7 @@ in
           reserved.at value;
     };
 
-  # A path that was probably meant.
+  # The path that was probably meant.
   correctPath = name: "/${lib.removeSuffix "/" (lib.removePrefix "/" name)}";
 
   hostName = matching {
@@ -86,7 +86,7 @@ in
     placeholder = "host";
   };
 
-  # What ssh takes as a host; a leading hyphen would be an option of ssh.
+  # A host for ssh; with a leading hyphen it would be an option of ssh.
   address = matching {
     name = "address";
     description = "a host name or an IP address";
@@ -94,7 +94,7 @@ in
     placeholder = "localhost";
   };
 
-  # A page of a web server; a password in it could be read by everybody.
+  # An address of a web server; everybody could read a password in it.
   httpUrl = matching {
     name = "httpUrl";
     description = "an address such as \"http://localhost:8080/health\"";
@@ -102,7 +102,7 @@ in
     placeholder = "http://localhost/";
   };
 
-  # RFC 9110: a token.
+  # A token of RFC 9110.
   headerName = matching {
     name = "headerName";
     description = "the name of a header such as \"Content-Type\"";
@@ -110,7 +110,7 @@ in
     placeholder = "X-Example";
   };
 
-  # Tags, roles and hosts stand in selectors such as 'web-* and @prod'.
+  # Tags, roles and hosts are used in selectors such as 'web-* and @prod'.
   label = matching {
     name = "label";
     description = "a word of letters, digits, \".\", \"_\" and \"-\"";
@@ -118,7 +118,7 @@ in
     placeholder = "label";
   };
 
-  # The host keeps no longer ones.
+  # The host allows no longer names.
   checkName = matching {
     name = "checkName";
     description = "a word of at most 64 letters, digits, \".\", \"_\" and \"-\"";
@@ -126,7 +126,7 @@ in
     placeholder = "check";
   };
 
-  # A label, or the value of a dimension, over which a rollout can be spread.
+  # A label, or the value of a dimension that a rollout can be spread over.
   tag = matching {
     name = "tag";
     description = "a tag such as \"web\" or \"rack:a\"";
@@ -134,7 +134,7 @@ in
     placeholder = "tag";
   };
 
-  # A number of hosts, or a part of them.
+  # A number of hosts, or a percentage of them.
   amountFrom =
     low:
     scalar.scalar {
@@ -152,7 +152,7 @@ in
       placeholder = low;
     };
 
-  # Which hosts go first.
+  # The hosts that go first.
   canary = scalar.scalar {
     name = "canary";
     description = "a number of hosts, or a list of expressions such as \"@canary\"";
@@ -163,7 +163,7 @@ in
     placeholder = 0;
   };
 
-  # No day that a month never has.
+  # Excludes days that a month never has.
   date = matching {
     name = "date";
     description = "a date such as \"2027-01-31\"";
@@ -179,7 +179,7 @@ in
     placeholder = "nobody";
   };
 
-  # An account that may exist already, however it was made: Debian-exim, first.last.
+  # An account that may exist already, whatever created it: Debian-exim, first.last.
   existingAccountName = scalar.scalar {
     name = "existingAccountName";
     description = "the name of an account: letters, digits, \"_\", \"-\" and \".\", at most 32, and no number";
@@ -191,7 +191,7 @@ in
     placeholder = "nobody";
   };
 
-  # Who owns a file: any account of the host, such as Debian-exim, or its number.
+  # The owner of a file: any account of the host, such as Debian-exim, or its number.
   owner = matching {
     name = "owner";
     description = "the name of an account, or its number in quotes";
@@ -199,7 +199,7 @@ in
     placeholder = "root";
   };
 
-  # Who logs in by ssh may also come from a directory service: DOMAIN\user is not supported, user@domain is.
+  # A user of an ssh login may come from a directory service: user@domain is supported, DOMAIN\user is not.
   loginName = matching {
     name = "loginName";
     description = "a user name";
@@ -222,7 +222,7 @@ in
     placeholder = "";
   };
 
-  # systemd.unit(5): the characters of a unit name, and the types that a host's administrator writes.
+  # systemd.unit(5): the characters of a unit name, and the unit types that an administrator writes.
   unitName = matching {
     name = "unitName";
     description = "a unit name with its suffix (.service, .socket, .timer, .target, .path, .mount, .automount, .swap or .slice)";
@@ -249,7 +249,7 @@ in
     and put it back as it was when this ${noun} is no longer declared.
   '';
 
-  # A file that is in the store, or that Nix copies there.
+  # A file that is in the store, or that Nix copies into it.
   fileSource = scalar.scalar {
     name = "fileSource";
     description = "a path to a file, or a string with a store path";

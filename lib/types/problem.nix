@@ -1,9 +1,9 @@
-# A mistake in a fleet as a value, and how a list of them reads.
+# Mistakes in a fleet as values, and the text of a list of them.
 #
 # A problem is { what; option; file; line; why; example; help; }: the sentence that says what is wrong, the option path,
-# where the definition stands (line is null where Nix does not know it), the reason or null, a corrected example where one
-# can be written, and else what to do. `about` are the fields of a record whose values it comes from: where one of them is
-# wrong itself, there is no more to say.
+# the location of the definition (line is null if Nix does not know it), the reason or null, a corrected example if there
+# is one, and otherwise what to do. `about` lists the fields of a record whose values cause it: if one of them is wrong
+# itself, the problem is dropped.
 { lib }:
 let
   inherit (builtins)
@@ -24,10 +24,10 @@ let
 
   shorten = text: if stringLength text > 60 then "${substring 0 57 text}..." else text;
 
-  # What functions such as genAttrs make stands in nixpkgs for Nix, where nobody can mend it.
+  # Functions such as genAttrs give their results a position in nixpkgs, where no user can fix anything.
   library = dirOf (unsafeGetAttrPos "genAttrs" lib).file;
 
-  # Where a definition stands: the line of its attribute where Nix knows it, the module's file otherwise.
+  # The location of a definition: the line of its attribute if Nix knows it, otherwise the module's file.
   position =
     def:
     let
@@ -70,7 +70,7 @@ rec {
     else
       "something else";
 
-  # Where a definition stands, for a sentence.
+  # The location of a definition, for a sentence.
   place =
     def:
     let
@@ -78,7 +78,7 @@ rec {
     in
     "${toString file}${lib.optionalString (line != null) ":${toString line}"}";
 
-  # What a person would write to set an option.
+  # The line that a person would write to set an option.
   assign =
     loc: value:
     let
@@ -109,12 +109,12 @@ rec {
       help = null;
     } problem;
 
-  # A problem with the example of its option, if that has one, where it does not say itself what to do.
+  # Adds the example of its option to a problem that does not say what to do.
   withExample =
     loc: option: p:
     if p ? help || !(option ? example) then p else { example = assign loc option.example; } // p;
 
-  # `make` for a check of what is wrong with a whole: { loc; def; … } → what → why → example.
+  # The `make` of a check on a whole value: { loc; def; … } → what → why → example.
   at =
     { loc, def, ... }:
     what: why: example:
@@ -128,16 +128,16 @@ rec {
         ;
     };
 
-  # A problem that comes from the values of these fields.
+  # A problem that the values of these fields cause.
   about = fields: problem: problem // { about = fields; };
 
-  # The known name that a wrong one was probably meant to be, or null: a few letters are wrong, or it is longer or shorter.
+  # The known name that was probably meant by a wrong one, or null: a few letters differ, or it is longer or shorter.
   guess =
     known: name:
     let
       distance = lib.strings.levenshtein name;
       letters = text: lib.sort lib.lessThan (lib.stringToCharacters text);
-      # Two wrong letters of four leave too little, but for two that were swapped.
+      # For four letters, two wrong ones are too many, unless they were swapped.
       isNear =
         each:
         lib.strings.levenshteinAtMost 2 name each
@@ -149,7 +149,7 @@ rec {
     in
     lib.findFirst (_: true) null (closest ++ longer);
 
-  # The same path with its last name guessed right: the path that should stand there, or null.
+  # The path with its last name corrected by a guess, or null.
   rename =
     loc: guessed:
     if guessed == null then
@@ -167,8 +167,8 @@ rec {
     else
       concatStringsSep ", " list;
 
-  # All problems of a fleet as the one text that is thrown. `root` is the user's flake: paths below it are shown relative
-  # to it. A problem that several hosts share, because it stands in a role, is shown once.
+  # All problems of a fleet as one text to throw. `root` is the user's flake: paths below it are shown relative to it. A
+  # problem that several hosts share, because it is in a role, is shown once.
   render =
     { root, problems }:
     let

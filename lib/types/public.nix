@@ -1,7 +1,7 @@
 # The option types for modules of users: `nixfleet.lib.types`, see docs/reference/option-types.md.
 #
-# A mistake in an option of such a type is told with all others of the fleet. Where a value is asked for before that, or inside
-# of a type of nixpkgs' such as attrsOf, it is thrown.
+# A mistake in an option of such a type is reported with all others of the fleet. It is thrown at once if the value is
+# used earlier, or inside a nixpkgs type such as attrsOf.
 { lib }:
 let
   types = import ./. { inherit lib; };
@@ -139,7 +139,7 @@ makers
     ;
 }
 // {
-  # How a check of a record says what is wrong.
+  # Functions for a record check to report a mistake.
   problem = {
     inherit (types.problem) about at;
   };

@@ -1,14 +1,14 @@
-# A set with a fixed set of fields: what a submodule is elsewhere.
+# A set with fixed fields: what nixpkgs calls a submodule.
 #
-# It is written by hand for two reasons: it gathers mistakes instead of throwing, and it costs some microseconds where a
-# submodule costs a tenth of a millisecond, which decides what evaluating a fleet of thousands costs. mkIf, mkMerge,
-# mkDefault, mkForce, mkBefore and mkAfter work on the whole and on a field.
+# It is written by hand for two reasons: it collects mistakes instead of throwing, and it costs some microseconds where a
+# submodule costs a tenth of a millisecond, which matters in a fleet of thousands. mkIf, mkMerge, mkDefault, mkForce,
+# mkBefore and mkAfter work on the whole and on a field.
 #
-# Beside `resolve` it has `read name value`: the record for a value that is plainly right as it stands, or null. It looks
-# at all fields at once, so it is for those who need all of them.
+# In addition to `resolve` it has `read name value`: the record if the value is plainly right as it is, or null. It
+# evaluates all fields at once, so it is for callers that need all of them.
 #
-# A definition may be a function of { name, config, lib, … }, as in a submodule; and a module that declares the option again, as
-# a submodule of nixpkgs or as a record, adds its fields.
+# A definition may be a function of { name, config, lib, … }, as in a submodule; and a module that declares the option
+# again, as a nixpkgs submodule or as a record, adds its fields.
 {
   lib,
   context,
@@ -42,9 +42,9 @@ let
     unknown
     ;
 
-  # `fields` are options (lib.mkOption). `complete name value` may fill in what depends on other fields; `check` gives further
-  # problems of the whole. `elsewhere` has paths by the names that other tools have for them. `modules` add options; each value is
-  # then evaluated by the module system.
+  # `fields` are options (lib.mkOption). `complete name value` may fill in values that depend on other fields; `check`
+  # returns further problems of the whole. `elsewhere` maps names of other tools to paths. `modules` add options; then the
+  # module system evaluates each value.
   record =
     {
       description,
@@ -80,7 +80,7 @@ let
       required = lib.filter (name: !(defaults ? ${name})) names;
       applied = mapAttrs (_: field: field.apply) (lib.filterAttrs (_: field: field ? apply) fields);
 
-      # What others see of the fields.
+      # The value that others see.
       finish =
         if applied == { } then
           complete
@@ -118,7 +118,7 @@ let
         in
         elsewhere.${name} or inner.${name} or (if near == null then null else elsewhere.${near} or near);
 
-      # Fields of one value, which `accepts` can judge, and fields that are records or collections themselves.
+      # Types of the fields: plain values that `accepts` can judge, and records or collections.
       types = mapAttrs (_: field: foreign field.type) fields;
       judges = mapAttrs (_: type: type.accepts) (lib.filterAttrs (_: type: type ? accepts) types);
       nested = mapAttrs (_: type: type.read) (lib.filterAttrs (_: type: type ? read) types);
@@ -150,7 +150,7 @@ let
         else
           null;
 
-      # What the definitions say of a field; mkIf may leave none.
+      # The value of a field from its definitions; mkIf may remove all of them.
       resolveField =
         loc: name: defs:
         let
@@ -174,7 +174,8 @@ let
             result // { problems = map (problem.withExample path (exampleOf field)) result.problems; }
         );
 
-      # The whole, from the results by field that were given, the values of what modules add, and the strangers.
+      # Builds the whole from the results of the given fields, the values of options that modules add, and the unknown
+      # names.
       conclude =
         {
           loc,
@@ -192,7 +193,7 @@ let
           results = given // absent;
           plain = defaults // mapAttrs (_: result: result.value) results // added.value;
 
-          # Values that are not known, since they are wrong or stand under a wrong name.
+          # Fields without a known value, because it is wrong or has a wrong name.
           meant = map (stranger: head (lib.toList stranger.guess)) strangers;
           isDoubtful =
             name:

@@ -1,7 +1,8 @@
-# Places on a host that only tools may write, such as /etc/passwd. `at` gives { why; help; } of one, or null; `mayBe` is
-# false of most other paths.
+# Paths on a host that only tools may write, such as /etc/passwd. `at` returns { why; help; } of one, or null; `mayBe` is
+# a fast check that is false for most other paths.
 #
-# The list stands with the builder, which is compiled from its own folder alone and refuses the same.
+# The builder has the same list and refuses the same paths; the list is in its folder because it is compiled from that
+# alone.
 { lib }:
 let
   inherit (builtins) stringLength substring;
@@ -24,7 +25,7 @@ let
     ) paths
   ) list;
 
-  # By their first letters, since comparing each path of each host with each place is felt.
+  # Grouped by their first letters: comparing each path of each host with each reserved one is slow.
   beginning = length: lib.groupBy (each: substring 0 length each.place);
   short = beginning 4 (lib.filter (each: each.length < 8) places);
   long = beginning 8 (lib.filter (each: each.length >= 8) places);

@@ -1,4 +1,4 @@
-# From evaluated options to their values and problems.
+# Turns evaluated options into their values and problems.
 {
   context,
   lib,
@@ -41,7 +41,7 @@ in
 {
   inherit resolveOption;
 
-  # The problems of all options in a tree that are of a type of ours. Others, in users' own modules, throw by themselves.
+  # The problems of all options in a tree that have NixFleet types. Others, in users' own modules, throw by themselves.
   optionProblems =
     options:
     lib.concatMap (option: if option.type ? resolve then (resolveOption option).problems else [ ]) (

@@ -1,9 +1,9 @@
 # Types of single values, and lists of them.
 #
-# Every type here is an ordinary option type of nixpkgs' module system that never throws, with one function more:
-# `resolve loc definitions` gives { value; problems; }. So all mistakes of a fleet can be told at once, where the module
-# system's own types end the evaluation at the first. A wrong value is replaced by the type's placeholder, so that the
-# rest can still be looked at; nothing made from it ever leaves, since the problems are thrown first.
+# Every type here is an ordinary option type of nixpkgs' module system that never throws, with an additional function:
+# `resolve loc definitions` returns { value; problems; }. So all mistakes of a fleet can be reported at once, where the
+# module system's own types stop at the first. A wrong value is replaced by the type's placeholder, so that the rest can
+# still be checked; nothing made from it is ever used, since the problems are thrown first.
 {
   lib,
   definitions,
@@ -53,7 +53,7 @@ rec {
       what = "${lib.showOption loc} must be ${description}, but is ${problem.describe def.value}";
     };
 
-  # `accepts` says whether a value is right, `description` completes "must be …".
+  # `accepts` says whether a value is right; `description` completes "must be …".
   scalar =
     {
       name,
@@ -103,7 +103,7 @@ rec {
       };";
     };
 
-  # A string that a regular expression matches whole.
+  # A string that a regular expression matches as a whole.
   matching =
     {
       name,
@@ -138,7 +138,7 @@ rec {
     placeholder = "";
   };
 
-  # The same for what is shown to people, or run.
+  # A line that is not empty, for text that is shown to people, or run.
   filledLine = scalar {
     name = "filledLine";
     description = "a string of one line that is not empty";
@@ -146,7 +146,7 @@ rec {
     placeholder = "-";
   };
 
-  # The comment field of /etc/passwd, where a colon would start another one.
+  # The comment field of /etc/passwd, where a colon would start another field.
   comment = scalar {
     name = "comment";
     description = "a string of one line without \":\" and without control characters";
@@ -154,7 +154,7 @@ rec {
     placeholder = "";
   };
 
-  # A word of a command; a path stands for its copy in the store.
+  # A word of a command; a path is replaced by its copy in the store.
   argument = scalar {
     name = "argument";
     description = "a string of one line or a path";
@@ -185,7 +185,7 @@ rec {
       placeholder = head values;
     };
 
-  # Text that several modules may add to; their parts become paragraphs of lines.
+  # Text that several modules may add to; the parts are joined by line breaks.
   text =
     fromResolve {
       name = "text";
@@ -210,7 +210,7 @@ rec {
       type = foreign given;
     in
     lib.optionalAttrs (type ? accepts) { accepts = value: value == null || type.accepts value; }
-    # Of null it says nothing, which only means that `resolve` looks at it.
+    # `read` returns null for null, which only means that `resolve` checks it.
     // lib.optionalAttrs (type ? read) { inherit (type) read; }
     // lib.optionalAttrs (type ? fieldNames) { inherit (type) fieldNames; }
     // fromResolve {
@@ -234,7 +234,7 @@ rec {
           type.resolve loc given;
     };
 
-  # Lists of several modules are joined. An element may be mkIf, mkMerge and their kind.
+  # A list; lists of several modules are joined. An element may be a mkIf, mkMerge or the like.
   listOf =
     given:
     let

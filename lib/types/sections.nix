@@ -1,4 +1,4 @@
-# The sections of a systemd unit: free names to settings.
+# The sections of a systemd unit: any name, with its settings.
 {
   lib,
   definitions,
@@ -25,7 +25,7 @@ let
     placeholder = "X-None";
   };
 
-  # systemd.unit(5), and what it leaves to others.
+  # The sections in systemd.unit(5) and the pages that it refers to.
   known = [
     "Automount"
     "Install"
@@ -45,7 +45,7 @@ let
     placeholder = "X-None";
   };
 
-  # Lists of several modules are joined; of anything else there is one.
+  # Lists of several modules are joined; other settings have one value.
   setting =
     scalar.fromResolve {
       name = "setting";

@@ -1,8 +1,8 @@
-# Values as the text that stands in files and commands on a host.
+# Values as text in files and commands on a host.
 { lib }:
 let
-  # An absolute path that was written without quotes: Nix may look at nothing outside the store where it evaluates a flake,
-  # and elsewhere nobody keeps a fleet in these.
+  # An absolute path that was written without quotes: in a flake, Nix may not read anything outside the store, and
+  # otherwise nobody keeps a fleet in these directories.
   isOnHost =
     path:
     let
@@ -15,7 +15,8 @@ let
       isPure || builtins.match "/(usr|bin|sbin|lib|lib64|run|proc|sys|dev)(/.*)?" text != null;
 in
 {
-  # A file beside the module is copied into the store, as "${./file}" would be: by `toString` the host would never get it.
+  # A file beside the module is copied into the store, as by "${./file}": with `toString`, the host would never receive
+  # it.
   storeText =
     value:
     if builtins.isBool value then
@@ -25,7 +26,7 @@ in
     else
       toString value;
 
-  # The place of a file in the store. Of a string without context Nix does not know that it refers to something.
+  # The store path of a file. For a string without context, Nix does not know the reference.
   storeSource =
     source:
     if builtins.isString source && !builtins.hasContext source then "${/. + source}" else "${source}";

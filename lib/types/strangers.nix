@@ -1,4 +1,4 @@
-# Definitions that no option takes.
+# Unknown names: definitions that no option accepts.
 { lib, problem }:
 let
   inherit (builtins) isAttrs;
@@ -9,7 +9,7 @@ let
     merge = _: defs: { _strangers = defs; };
   };
 
-  # The module system keeps the file of such a definition. Its line is that of the first name in it.
+  # The module system keeps the file of such a definition. Its line is that of its first name.
   place =
     def: value:
     let
@@ -25,7 +25,7 @@ let
     else
       def;
 
-  # `misplaced` knows names that belong elsewhere.
+  # `misplaced` knows names of other tools and levels.
   unknown =
     misplaced: loc: known: def: value:
     let
@@ -49,11 +49,11 @@ let
     );
 in
 {
-  # As the freeform type of a module set it makes `config._strangers`: [ { file; value; } ], so that these mistakes can be
-  # told together with all others.
+  # The freeform type of a module set. It makes `config._strangers`: [ { file; value; } ], so that these mistakes can be
+  # reported with all others.
   inherit strangers;
 
-  # The problems of `_strangers`, found by walking the definitions beside the declared options.
+  # The problems of `_strangers`: compares the definitions with the declared options.
   strangerProblems =
     misplaced: options: defs:
     let

@@ -1,4 +1,4 @@
-# How many hosts are done after each wave of a rollout: numbers and parts, counted from the first host.
+# How many hosts are done after each wave of a rollout: numbers and percentages, counted from the first host.
 {
   lib,
   problem,
@@ -10,7 +10,7 @@ let
 
   rises = numbers: numbers == lib.unique (lib.sort builtins.lessThan numbers);
 
-  # How many hosts a part comes to is known only with the selection, so numbers are compared with numbers alone.
+  # The number for a percentage depends on the selection, so only numbers are compared with numbers.
   grows =
     waves:
     let

@@ -1,4 +1,4 @@
-//! Directories opened component by component, never through a link, and only where nobody else may write.
+//! Opens directories component by component, never through a link, and only where no other user may write.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -14,67 +14,66 @@ use rustix::io::Errno;
 use super::record::read_limited;
 use super::{Host, host_file};
 
-/// Walks a tree. Directories stay open along the way to the last path, so paths in order cost one look each.
+/// Walks a directory tree. Directories stay open along the way to the last path, so paths in sorted order cost one lookup each.
 pub struct Walk<'h> {
     host: &'h Host,
     trusted: Groups,
     open: Vec<Level>,
-    /// The directory that is open, if all of its way exists: most paths lie where the one before did.
+    /// The directory that is open, if it exists completely: most paths have the same parent as the one before.
     at: String,
 }
 
-/// Groups that may write to directories of root's.
+/// Groups that are trusted to write to directories owned by root.
 #[derive(Clone, Copy)]
 enum Groups {
     None,
-    /// Those of the system, looked up when the first such directory is met.
+    /// System groups; their id range is looked up at the first such directory.
     OfTheSystem,
-    /// Those up to an id.
+    /// Groups with ids up to this one.
     UpTo(u32),
 }
 
 struct Level {
     name: String,
     fd: OwnedFd,
-    /// Names in it are root's alone to change, or a group's of the system.
+    /// Only root, or a system group, can change names in it.
     is_roots: bool,
     /// Its filesystem is on this machine.
     is_local: bool,
 }
 
-/// A directory that is open.
+/// An open directory.
 #[derive(Clone, Copy)]
 pub struct Directory<'w> {
-    /// The open directory.
+    /// Its descriptor.
     pub fd: BorrowedFd<'w>,
-    /// Whether nobody but root could put something else in the place of what stands in it, or of a directory on the way to it.
-    /// A group of the system counts as root does.
+    /// Whether only root can replace what is in it, or a directory above it. A system group is as trusted as root.
     pub is_roots: bool,
     /// Whether its filesystem is on this machine, so that what the kernel knows of it is what is there.
     pub is_local: bool,
 }
 
-/// Why a directory is not opened, or something in it not changed.
+/// Why a directory is not opened, or why something in it is not changed.
 #[derive(Debug)]
 pub struct Refusal {
-    /// What to say of it.
+    /// The problem to report.
     pub problem: Problem,
-    /// Whether somebody else than root may have made it so, in a place of theirs.
+    /// Whether another user than root may have caused it, in a directory of theirs.
     pub is_others: bool,
 }
 
 impl Refusal {
-    /// In a directory that is open. `error`: what the kernel says.
+    /// A refusal for something in an open directory. `error`: the kernel's error.
     #[must_use]
     pub fn within(directory: Directory<'_>, error: &io::Error, problem: Problem) -> Self {
         let is_others = is_of_a_filesystem(error) || !directory.is_roots && !is_of_the_disk(error);
         Self { problem, is_others }
     }
 
-    /// Lets be what is others' doing.
+    /// Ignores the refusal if another user may have caused it.
     ///
     /// # Errors
-    /// What is not.
+    /// The problem, if no other user can have caused it.
     pub fn unless_of_others(self) -> Result<(), Problem> {
         if self.is_others { Ok(()) } else { Err(self.problem) }
     }
@@ -111,26 +110,25 @@ fn is_of_the_disk(error: &io::Error) -> bool {
     )
 }
 
-/// A filesystem and the mount that leads to it: the kernel renames nothing from one mount to another, be they of the
-/// same filesystem.
+/// A filesystem and the mount that leads to it: the kernel does not rename across mounts, even on one filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     device: (u32, u32),
-    /// Zero before Linux 5.8, which does not tell.
+    /// Zero before Linux 5.8, which does not report it.
     mount: u64,
 }
 
 impl<'w> Directory<'w> {
-    /// One of which only this is known.
+    /// A place of which only the filesystem is known.
     #[must_use]
     pub const fn of(fd: BorrowedFd<'w>) -> Self {
         Self { fd, is_roots: false, is_local: false }
     }
 
-    /// Where it is.
+    /// The filesystem and mount of the directory.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn place(self) -> io::Result<Place> {
         let stat = rustix::fs::statx(self.fd, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
         Ok(Place { device: (stat.stx_dev_major, stat.stx_dev_minor), mount: stat.stx_mnt_id })
@@ -138,27 +136,27 @@ impl<'w> Directory<'w> {
 }
 
 impl<'h> Walk<'h> {
-    /// A walk that starts at the root.
+    /// A walk that starts at the root directory.
     #[must_use]
     pub const fn new(host: &'h Host) -> Self {
         Self { host, trusted: Groups::OfTheSystem, open: Vec::new(), at: String::new() }
     }
 
-    /// A walk on which no group is trusted, and no owner but root.
+    /// A walk that trusts no group, and no owner except root.
     #[must_use]
     pub const fn of_root_alone(host: &'h Host) -> Self {
         Self { host, trusted: Groups::None, open: Vec::new(), at: String::new() }
     }
 
-    /// Opens the directory of a path; nothing where it does not exist.
+    /// Opens the parent directory of a path; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`Code::UnsafePath`] where a directory above is a link, no directory, or writable by others.
+    /// [`Code::UnsafePath`] if a directory on the way is a link, not a directory, or writable by others.
     pub fn parent(&mut self, path: &str) -> Result<Option<Directory<'_>>, Problem> {
         self.way_to(path).map_err(|refusal| refusal.problem)
     }
 
-    /// The same, with whose doing an error is.
+    /// As [`Walk::parent`], but the error tells whether another user may have caused it.
     ///
     /// # Errors
     /// As [`Walk::parent`].
@@ -172,7 +170,7 @@ impl<'h> Walk<'h> {
         Ok((depth == wanted).then(|| self.last()))
     }
 
-    /// Opens the directory of a path or the nearest directory above that exists, and says how deep that is.
+    /// Opens the parent directory of a path, or the nearest existing directory above it, and returns its depth.
     ///
     /// # Errors
     /// As [`Walk::parent`].
@@ -182,7 +180,7 @@ impl<'h> Walk<'h> {
         Ok((self.last(), depth))
     }
 
-    /// Goes as deep into a directory as it exists; returns the number of components that do.
+    /// Opens as much of a directory path as exists; returns the number of components.
     fn enter(&mut self, directory: &str) -> Result<usize, Refusal> {
         self.at.clear();
         let names: Vec<&str> = directory.split('/').filter(|name| !name.is_empty()).collect();
@@ -210,7 +208,7 @@ impl<'h> Walk<'h> {
                 Err(Errno::NOTDIR | Errno::LOOP) => {
                     return Err(refusal(no_directory(here, names[depth], &path())));
                 }
-                // Only the filesystem of somebody else refuses root.
+                // Only a filesystem of another user refuses root.
                 Err(Errno::ACCESS) => {
                     let problem = host_file("open the directory", path(), &Errno::ACCESS.into());
                     return Err(Refusal { problem, is_others: true });
@@ -246,10 +244,10 @@ impl<'h> Walk<'h> {
     }
 }
 
-/// Looks at a name in a directory without following it; nothing where it does not exist.
+/// The `stat` of a name in a directory, without following a link; `None` if it does not exist.
 ///
 /// # Errors
-/// What the kernel says; or a user's filesystem is mounted there.
+/// The kernel's error; or a filesystem of another user is mounted there.
 pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     if let Some(user) = mounted_by(directory, name) {
         return Err(foreign(user));
@@ -286,7 +284,7 @@ fn is_local(directory: &OwnedFd) -> bool {
 /// The same in a directory of ours, in which nobody else mounts anything.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn look_in_ours(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(stat)),
@@ -295,8 +293,8 @@ pub fn look_in_ours(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<
     }
 }
 
-/// The user, not root, whose own program is the filesystem that is mounted at a name: fuse(8). It may never answer, and whoever
-/// waits for that cannot even be killed. Nothing is asked of it here.
+/// The user, other than root, whose program serves the filesystem mounted at a name: fuse(8). It may never answer, and a process
+/// that waits for it cannot even be killed. So nothing is asked of it here.
 #[must_use]
 pub fn mounted_by(directory: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Option<u32> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
@@ -351,7 +349,7 @@ fn user_of_mount(mounts: &str, id: u64) -> Option<u32> {
     (kind.starts_with("fuse") && user != 0).then_some(user)
 }
 
-/// Why nothing is asked of such a filesystem.
+/// The error for such a filesystem.
 #[must_use]
 pub fn foreign(user: u32) -> io::Error {
     io::Error::other(Foreign(user))
@@ -386,20 +384,20 @@ const fn is_closed(stat: &Stat) -> bool {
     stat.st_mode & 0o022 == 0 || sticky_of_root
 }
 
-/// Whether it belongs to root, or to who runs this.
+/// Whether it belongs to root, or to the user of this process.
 fn is_ours(stat: &Stat) -> bool {
     stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
 }
 
-/// Whether only root and a group of the system's may write to a directory, as to `/var/log` on Ubuntu: that is for
-/// services of the host, and root decides which those are.
+/// Whether only root and a system group may write to a directory, as to `/var/log` on Ubuntu. Such a group is for services of the
+/// host, and root decides on its members.
 fn is_group_trusted(trusted: &mut Groups, host: &Host, directory: &OwnedFd, stat: &Stat) -> bool {
     if let Groups::OfTheSystem = trusted {
         *trusted = Groups::UpTo(largest_system_group(host));
     }
     let Groups::UpTo(largest) = *trusted else { return false };
     let root_and_group = stat.st_uid == 0 && stat.st_mode & 0o002 == 0 && stat.st_gid <= largest;
-    // With an access control list the bits of the group stand for everybody on the list.
+    // With an access control list, the group bits apply to everybody on the list.
     root_and_group && !has_list(directory)
 }
 
@@ -414,7 +412,7 @@ fn largest_system_group(host: &Host) -> u32 {
     values.next().unwrap_or(999)
 }
 
-/// Whether an access control list says more about a file or directory than its mode.
+/// Whether a file or directory has an access control list beyond its mode.
 #[must_use]
 pub fn has_list(file: impl AsFd) -> bool {
     let length = rustix::fs::fgetxattr_query(file, c"system.posix_acl_access");

@@ -1,4 +1,5 @@
-//! A user without rights on a managed host, and a service in whose directory something is managed, against what runs there as root.
+//! Tests of a user without rights on a managed host, and of a service that owns a directory with managed files. Both attack what
+//! runs there as root.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,14 +11,14 @@ use serde_json::{Value, json};
 use stage::role::Stage;
 use stage::{assert_says, outcomes};
 
-/// A host with somebody on it.
+/// A host with the user mallory, who attacks it.
 fn stage() -> Stage {
     let stage = Stage::set();
     stage.web().ask("useradd --create-home --shell /bin/bash mallory").unwrap();
     stage
 }
 
-/// Lets her run a program in the background, until it is stopped.
+/// Runs a program as mallory in the background, until it is stopped.
 fn begins(stage: &Stage, unit: &str, program: &str) {
     let file = format!("/run/{unit}.pl");
     stage.web().files().unwrap().write(&file, program).unwrap();
@@ -27,7 +28,7 @@ fn begins(stage: &Stage, unit: &str, program: &str) {
     stage.web().ask(&line).unwrap();
 }
 
-/// How an apply ended, whatever its exit code.
+/// The output of an apply, whatever its exit code.
 fn apply(stage: &Stage, flags: &str) -> (String, Value) {
     let (finished, mut document) =
         stage.types_for_json(&format!("nixfleet apply --yes --json --host web-1 {flags}"));
@@ -35,7 +36,7 @@ fn apply(stage: &Stage, flags: &str) -> (String, Value) {
     (outcome.unwrap_or_else(|| panic!("{finished}")), document["hosts"][0].take())
 }
 
-/// Waits until the change has reached her directory, and then does something to the way that leads there.
+/// Waits until the change has reached her directory, and then changes the path that leads there.
 const BENDS: &str = r#"use Socket; chdir '/home/mallory';
 for (;;) { open(F, '<', 'app/conf'); $_ = <F>; close F; last if /2/; select(undef, undef, undef, 0.005); }
 "#;
@@ -55,7 +56,7 @@ const WAYS: [(&str, &str); 5] = [
     ),
 ];
 
-/// What cannot go back to what it was in a place of hers is hers; all else goes back, and the next change is not held up.
+/// Only paths in directories of hers may fail to be restored; all others are, and the next change is not blocked.
 #[test]
 fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
     let stage = stage();
@@ -81,7 +82,7 @@ fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
         assert_eq!(outcome, "ok", "{name}: {result:#}");
         begins(&stage, "attack", &format!("{BENDS}{act}\nopen(F, '>', '/home/mallory/acted'); sleep 1000;"));
         let down = json!({ "down": { "tcp": { "port": 81 }, "retries": 1 } });
-        // Not all ways lead over a directory that changes.
+        // Not all of these paths contain a directory that changes.
         let mode = if number % 2 == 0 { "0750" } else { "0755" };
         stage.declares(&wanted("2", mode, down));
         let (outcome, result) = apply(&stage, "");
@@ -111,12 +112,12 @@ fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
     assert_eq!(stage.web().ask("ls /var/lib/nixfleet/tx; find / -xdev -name '.nixfleet-tx*'").unwrap(), "");
 }
 
-/// A process that says of itself that it were an sshd with more logins under way than it takes.
+/// A process that claims to be an sshd with more logins under way than it accepts.
 const LISTENER: &str = "$0 = 'sshd: /usr/sbin/sshd -D [listener] 100 of 10-100 startups'; sleep 1000;";
-/// What leaves an sshd that takes connections and ends them.
+/// A drop-in that makes sshd accept connections and end them at once.
 const CUT: &str = "[Service]\nSystemCallFilter=~clone clone3 fork vfork\nSystemCallErrorNumber=EPERM\n";
 
-/// Nor does a login as root.
+/// A login as root does not confirm one either.
 #[test]
 fn a_process_that_calls_itself_an_sshd_confirms_no_change() {
     let stage = stage();
@@ -149,8 +150,8 @@ fn a_process_that_calls_itself_an_sshd_confirms_no_change() {
     }
 }
 
-/// Opens all that she may open, and locks it in both ways that there are; takes all watches that she may have; makes more processes
-/// than anybody needs; and stops, again and again, whatever runs as her.
+/// Opens everything that she may open, and locks it in both possible ways; takes all inotify watches that she may have; starts
+/// many processes; and stops everything that runs as her, again and again.
 const HOLDS: &str = r#"
 import ctypes, errno, fcntl, os, resource, signal, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -202,7 +203,7 @@ while True:
     time.sleep(0.001)
 "#;
 
-/// Locks the database of Nix, which everybody may read, and goes on.
+/// Locks the database of Nix, which everybody may read, and continues.
 const LOCKS_NIX: &str = r#"
 import fcntl, os, time
 held = [open('/nix/var/nix/db/' + name) for name in ('db.sqlite', 'db.sqlite-shm')]
@@ -212,8 +213,8 @@ open('/home/mallory/locked', 'w').write('x')
 time.sleep(1000)
 "#;
 
-/// What anybody may lock, watch or stop is nothing that a change waits for, but for the database of Nix: that is closed to others
-/// here, as docs/security.md says.
+/// A change does not wait for anything that any user may lock, watch or stop. The database of Nix is the exception: it is closed
+/// to others here, as docs/security.md says.
 #[test]
 fn what_she_holds_holds_up_no_change() {
     let stage = stage();
@@ -232,7 +233,7 @@ fn what_she_holds_holds_up_no_change() {
     stage.declares(&wanted("1"));
     let (outcome, result) = apply(&stage, "");
     assert_eq!(outcome, "ok", "{result:#}");
-    // With a lock on it nothing comes into the store. That has an end.
+    // While she locks it, nothing can be copied into the store. The time limit ends the wait.
     let timeouts = "defaults.timeouts.copy = 1;\n  defaults.timeouts.change = 4;\n  defaults.ssh.user";
     stage.edits("fleet.nix", "defaults.ssh.user", timeouts);
     runs_python(&stage, "nix", LOCKS_NIX);
@@ -255,7 +256,7 @@ fn what_she_holds_holds_up_no_change() {
     for path in ["/etc/passwd", "/etc/login.defs", "/nix/var/nix/profiles/nixfleet", "/nix/var/nix/gcroots"] {
         assert!(locked(path), "{path}");
     }
-    // What programs do lock, she cannot.
+    // She cannot open the files that programs lock.
     let ours = "grep -e pwd.lock -e shadow$ -e lib/nixfleet -e run/nixfleet -e gc.lock -e big-lock -e nix/var/nix/db /home/mallory/names || true";
     assert_eq!(stage.web().ask(ours).unwrap(), "");
     let (outcome, result) = apply(&stage, "");
@@ -265,7 +266,7 @@ fn what_she_holds_holds_up_no_change() {
         assert!(finished.ok(), "{finished}");
     }
     assert_eq!(stage.web().ask("cat /etc/a").unwrap(), "1");
-    // Others still have the store, by its daemon.
+    // Other users still have the store, through its daemon.
     let store = "runuser -u deploy -- nix-store --check-validity $(readlink -f /nix/var/nix/profiles/nixfleet/system)";
     assert!(stage.web().sh(store).unwrap().ok());
 }
@@ -280,7 +281,7 @@ fn runs_python(stage: &Stage, unit: &str, program: &str) {
     stage.web().ask(&line).unwrap();
 }
 
-/// Reads whatever becomes readable, by every name that shows up and through /proc, and notes where she has seen a word.
+/// Reads everything that becomes readable, under every name that appears and through /proc, and records where she sees a word.
 const WATCHES: &str = r#"
 import ctypes, os, struct, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -346,7 +347,7 @@ while True:
                     pass
 "#;
 
-/// What only root may read stays so, wherever it is copied to, looked at or put back.
+/// Content that only root may read stays private, wherever it is copied, checked or restored.
 #[test]
 fn she_reads_nothing_of_roots_while_a_change_runs() {
     let stage = stage();
@@ -373,7 +374,7 @@ fn she_reads_nothing_of_roots_while_a_change_runs() {
         let (outcome, result) = apply(&stage, "");
         assert_eq!(outcome, "ok", "{result:#}");
     }
-    // Back to what stood there before.
+    // Back to the original content.
     stage.declares(&json!({ "files": { "/etc/a": { "text": "a" } } }));
     let (outcome, result) = apply(&stage, "");
     assert_eq!(outcome, "ok", "{result:#}");
@@ -381,7 +382,7 @@ fn she_reads_nothing_of_roots_while_a_change_runs() {
         stage.web().ask("cat /etc/secret /srv/app/secret /home/mallory/secret | uniq").unwrap(),
         "# s3cret"
     );
-    // She comes to what happened last.
+    // Wait until she has caught up.
     stage.web().ask("echo c4nary > /tmp/last").unwrap();
     stage.waits_for("grep --quiet 'READ c4nary /tmp/last' /home/mallory/seen");
     let seen = stage.web().ask("cat /home/mallory/seen").unwrap();
@@ -452,8 +453,8 @@ fn no_subcommand_of_the_activator_does_anything_for_her() {
     assert_eq!(stage.web().ask("cat /etc/a").unwrap(), "1");
 }
 
-/// A filesystem of hers that answers no question about anything but its root: what fusermount mounts for her, by the hand of root,
-/// since the lab's hosts have no such program.
+/// A filesystem of hers that answers requests only about its root. Root mounts it here, as fusermount would, since the lab's
+/// hosts do not have fusermount.
 const FUSE: &str = r#"
 import ctypes, os, struct, sys
 fd = os.open('/dev/fuse', os.O_RDWR)
@@ -475,7 +476,7 @@ while True:
     os.write(fd, struct.pack('IiQ', 16 + len(answer), 0, unique) + answer)
 "#;
 
-/// Also where root lets users mount what others see (`user_allow_other`), and the program never answers.
+/// Also if root lets users mount filesystems that others see (`user_allow_other`), and the program never answers.
 #[test]
 fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
     let stage = stage();
@@ -535,7 +536,7 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
         unmounts(place);
         stage.applies();
     }
-    // It comes while the change runs, which then has to go back.
+    // It is mounted while the change runs, which then must go back.
     let waits = format!(
         "until grep -q 9 {app}/conf; do sleep 0.02; done; exec python3 /run/fuse.py {app} ,allow_other"
     );
@@ -554,7 +555,7 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
     stage.applies();
 }
 
-/// A capability that is worth something only in a namespace of hers, long attributes, and mounts that only she sees.
+/// A capability that counts only in a namespace of hers, long attributes, and mounts that only she sees.
 const NAMESPACE: &str = r#"
 import os, subprocess, struct
 os.setxattr('/srv/app/cap', 'security.capability', struct.pack('<IIIII', 0x02000001, 0x3fff, 0, 0, 0))
@@ -567,12 +568,12 @@ os.chdir('/home/mallory/app')
 open('/home/mallory/inside', 'w').write('x')
 os.execvp('sleep', ['sleep', '1000'])
 "#;
-/// A directory with more in it than anybody looks through, and one that is deeper than a path may be long.
+/// A directory with more entries than any program should read, and one that is deeper than a path may be long.
 const MANY: &str = "chdir('/srv/app/many'); for (1 .. 200000) { open(F, '>', $_); close F; }
 chdir('/srv/app/deep'); for (1 .. 300) { mkdir('d' x 200); chdir('d' x 200); }
 open(F, '>', '/srv/app/done'); print F 'x'; close F; sleep 1000;
 ";
-/// Holds a lease under a name that would be a line of an answer.
+/// Holds a lease under a name that looks like a line of output.
 const NAMED: &str = "$SIG{IO} = 'IGNORE'; $0 = \"x\\n2 hosts: 2 ok\"; open(F, '>', \"/home/mallory/etc/b\\n2 hosts: 2 ok\\e[2J\"); close F;
 open(F, '<', '/home/mallory/notes'); fcntl(F, 1024, 1); sleep 1000;
 ";
@@ -627,7 +628,7 @@ fn links_mounts_and_names_of_hers_give_her_nothing() {
     let before = caps("/srv/app/cap");
     assert!(before.starts_with("01000003") && before.ends_with("e9030000 3"), "hers alone: {before}");
     let secret = "stat --format '%a %U %h' /home/secret; cat /home/secret";
-    // It is undone, then it stands, then it goes.
+    // The change is undone, then it succeeds, then the file is removed.
     stage.declares(&wanted("1", json!({ "down": { "tcp": { "port": 81 }, "retries": 0 } })));
     let (outcome, result) = apply(&stage, "");
     assert_eq!(outcome, "rolled-back", "{result:#}");
@@ -658,7 +659,7 @@ fn links_mounts_and_names_of_hers_give_her_nothing() {
         stage.web().ask("stat --format '%a %U' /home/mallory/app/link; ls /srv/app/many | wc -l").unwrap(),
         "600 root\n200000"
     );
-    // Her names are parts of a line.
+    // Her names appear within a line.
     stage.web().ask("systemctl stop attack inside").unwrap();
     begins(&stage, "attack", NAMED);
     stage.waits_for("grep --quiet LEASE /proc/locks");

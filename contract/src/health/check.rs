@@ -1,4 +1,4 @@
-//! A health check as a manifest has it.
+//! A health check, as in a manifest.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,19 +10,19 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::problem::{Code, Problem};
 use crate::values::{Invalid, Pattern, UnitName, Url, checked_string};
 
-/// Something that a host has to do well to count as healthy.
+/// A condition that a host must meet to count as healthy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// Its name, of which a host has one.
+    /// Its name, unique on the host.
     pub name: CheckName,
-    /// What is tried.
+    /// What is probed.
     #[serde(flatten)]
     pub probe: Probe,
     /// The longest pause between two attempts, in seconds. The first pauses are shorter.
     #[serde(deserialize_with = "seconds")]
     pub interval: u64,
-    /// How often it is tried again after a first attempt that failed.
+    /// How often a failed attempt is repeated.
     pub retries: u32,
     /// How long one attempt may take, in seconds.
     #[serde(deserialize_with = "seconds")]
@@ -30,17 +30,17 @@ pub struct Check {
     /// How long to wait before the first attempt, in seconds.
     #[serde(deserialize_with = "seconds")]
     pub start_delay: u64,
-    /// From where it is tried.
+    /// Where the check runs.
     pub from: Side,
-    /// What a failure means.
+    /// The effect of a failure.
     pub on_failure: OnFailure,
 }
 
 impl Check {
-    /// The longest that any check may take in all, and so each of its times.
+    /// The upper limit for the total time of a check, and so for each of its settings.
     pub const LONGEST: Duration = Duration::from_secs(30 * 60);
 
-    /// The checks of a manifest, of which nothing else is looked at.
+    /// Reads the health checks of a manifest, and ignores everything else in it.
     ///
     /// # Errors
     /// [`Code::InvalidManifest`].
@@ -52,7 +52,7 @@ impl Check {
         Ok(part.health_checks)
     }
 
-    /// The longest that it takes in all.
+    /// The longest total time that it can take.
     #[must_use]
     pub const fn limit(&self) -> Duration {
         let attempts = (self.retries as u64).saturating_add(1);
@@ -61,7 +61,7 @@ impl Check {
         Duration::from_secs(self.start_delay.saturating_add(tried).saturating_add(paused))
     }
 
-    /// The longest that one attempt takes.
+    /// The longest time that one attempt can take.
     #[must_use]
     pub const fn attempt_limit(&self) -> Duration {
         let stable_for = match self.probe {
@@ -72,7 +72,7 @@ impl Check {
     }
 }
 
-/// A manifest of which only the health checks are read.
+/// The part of a manifest that holds the health checks.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Part {
@@ -80,7 +80,7 @@ struct Part {
     health_checks: Vec<Check>,
 }
 
-/// Reads a number of seconds that a clock can be asked to wait for.
+/// Reads a number of seconds, at most [`Check::LONGEST`].
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let (seconds, most) = (u64::deserialize(deserializer)?, Check::LONGEST.as_secs());
     if seconds <= most {
@@ -90,7 +90,7 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
     }
 }
 
-/// The name of a check: letters, digits, `.`, `_` and `-`, which do not come first.
+/// The name of a check: letters, digits, `.`, `_` and `-`; it starts with a letter or digit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CheckName(String);
@@ -112,11 +112,11 @@ impl CheckName {
     }
 }
 
-/// What a check tries.
+/// What a check probes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Probe {
-    /// A unit is active, and has been without a break for a while.
+    /// A unit is active, and has been for some time without a break.
     Unit {
         /// The unit.
         unit: UnitName,
@@ -124,9 +124,9 @@ pub enum Probe {
         #[serde(deserialize_with = "seconds")]
         stable_for: u64,
     },
-    /// A web server answers as it should.
+    /// A web server gives the expected answer.
     Http(Box<Http>),
-    /// Something accepts connections.
+    /// A TCP port accepts connections.
     Tcp {
         /// A name or an address.
         host: String,
@@ -153,7 +153,7 @@ impl Probe {
     }
 }
 
-/// What is tried, for people.
+/// The probe in words, for people.
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -165,56 +165,56 @@ impl fmt::Display for Probe {
     }
 }
 
-/// What is asked of a web server, and what its answer has to be like.
+/// An HTTP request, and what its response must look like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Http {
-    /// What is asked for.
+    /// The address to request.
     pub url: Url,
-    /// How.
+    /// The request method.
     pub method: Method,
     /// Headers to send.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub request_headers: BTreeMap<String, String>,
-    /// The status of a good answer; any of 200 to 299 where none is given.
+    /// The expected status; any of 200 to 299 if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Text that the body has to contain.
+    /// Text that the body must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
-    /// A regular expression that some part of the body has to match.
+    /// A regular expression that must match some part of the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_matches: Option<Pattern>,
-    /// Headers of a good answer, each with text that it has to contain.
+    /// Required response headers, each with text that it must contain.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub response_headers: BTreeMap<String, String>,
-    /// How many redirections to follow.
+    /// Maximum number of redirects to follow.
     pub max_redirects: u32,
-    /// Whether the certificate of an `https` server has to be valid.
+    /// Whether the certificate of an `https` server must be valid.
     pub verify_certificate: bool,
 }
 
 impl Http {
-    /// Whether the body is looked at.
+    /// Whether the check reads the body.
     #[must_use]
     pub const fn wants_body(&self) -> bool {
         self.body_contains.is_some() || self.body_matches.is_some()
     }
 }
 
-/// How a web server is asked.
+/// The HTTP request method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
-    /// For everything.
+    /// `GET`: headers and body.
     #[default]
     Get,
-    /// For everything but the body.
+    /// `HEAD`: headers only.
     Head,
 }
 
 impl Method {
-    /// The word on the wire.
+    /// The word in the request.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -224,19 +224,19 @@ impl Method {
     }
 }
 
-/// From where a check is tried.
+/// Where a check runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// On the host itself, by the activator.
     #[default]
     Host,
-    /// Where the command line runs.
+    /// On the machine that runs the command line.
     Operator,
 }
 
 impl Side {
-    /// The word.
+    /// The word in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -246,13 +246,13 @@ impl Side {
     }
 }
 
-/// What a failed check means for a change.
+/// The effect of a failed check on a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
-    /// It is told; the change stands, and a rollout goes on.
+    /// It is reported; the change stands, and a rollout goes on.
     Continue,
-    /// The change stands, counts as failed, and a rollout goes no further.
+    /// The change stands but counts as failed, and the rollout stops.
     Stop,
     /// The change is undone.
     #[default]

@@ -1,8 +1,8 @@
-//! Health checks: what a host has to do well to count as healthy.
+//! Health checks: conditions that a host must meet to count as healthy.
 //!
-//! - [`check`]: a check as a manifest has it
-//! - [`result`]: what came of it
-//! - [`verdict`]: what results mean for a host
+//! - [`check`]: a check, as in a manifest
+//! - [`result`]: the result of a check
+//! - [`verdict`]: what the results mean for a host
 
 pub mod check;
 pub mod result;

@@ -1,4 +1,4 @@
-//! What came of health checks.
+//! Results of health checks.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::check::{Check, CheckName, OnFailure, Side};
 use crate::SCHEMA;
 use crate::plan::Generation;
 
-/// What came of one check.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckResult {
@@ -14,25 +14,25 @@ pub struct CheckResult {
     pub name: CheckName,
     /// `unit`, `http`, `tcp` or `command`.
     pub kind: String,
-    /// From where it was tried.
+    /// Where it ran.
     pub from: Side,
-    /// What a failure means.
+    /// The effect of a failure.
     pub on_failure: OnFailure,
-    /// Whether the last attempt was good.
+    /// Whether the last attempt succeeded.
     pub passed: bool,
-    /// How many attempts were made.
+    /// Number of attempts.
     pub attempts: u32,
-    /// How long it took from the beginning to the end, in milliseconds.
+    /// Total duration, in milliseconds.
     pub duration_ms: u64,
     /// What the last attempt found, in a few words.
     pub detail: String,
 }
 
 impl CheckResult {
-    /// The longest detail, in characters.
+    /// Maximum length of a detail, in characters.
     const LONGEST: usize = 1000;
 
-    /// What came of a check.
+    /// Builds a result; a long detail is cut.
     #[must_use]
     pub fn of(check: &Check, passed: bool, attempts: u32, duration_ms: u64, detail: &str) -> Self {
         let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
@@ -48,14 +48,14 @@ impl CheckResult {
         }
     }
 
-    /// A check that could not even be tried: an unknown truth is no good one.
+    /// The result of a check that could not be tried: it counts as failed.
     #[must_use]
     pub fn untried(check: &Check, why: &str) -> Self {
         Self::of(check, false, 0, 0, why)
     }
 }
 
-/// What came of the checks of the generation in force.
+/// The results of the checks of the generation in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checked {
@@ -63,17 +63,17 @@ pub struct Checked {
     pub schema: u32,
     /// The generation in force.
     pub generation: Generation,
-    /// When, in seconds since 1970-01-01 UTC.
+    /// When they were tried, in seconds since 1970-01-01 UTC.
     pub at: u64,
-    /// The checks that are tried on the host, by name.
+    /// The results of the checks that run on the host, by name.
     pub results: Vec<CheckResult>,
-    /// The names of those that are tried from elsewhere.
+    /// The names of the checks that run elsewhere.
     #[serde(default)]
     pub elsewhere: Vec<CheckName>,
 }
 
 impl Checked {
-    /// What came of checks at a time, in seconds since 1970-01-01 UTC.
+    /// Results of checks tried at a time, in seconds since 1970-01-01 UTC.
     #[must_use]
     pub const fn at(
         at: u64,

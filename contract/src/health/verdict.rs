@@ -1,21 +1,21 @@
-//! What the results of health checks mean for a host.
+//! Judges the results of health checks for a host.
 
 use super::check::OnFailure;
 use super::result::CheckResult;
 use crate::problem::{Code, Problem};
 use crate::report::{Outcome, ReasonCode};
 
-/// What results mean.
+/// The verdict on a host, from the results of its health checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The gravest of what failed; nothing where all is well.
+    /// The most severe effect among the failed checks; `None` if all passed.
     worst: Option<OnFailure>,
-    /// What failed.
+    /// The problem to report.
     problem: Option<Problem>,
 }
 
 impl Verdict {
-    /// The verdict on some results.
+    /// Judges some results.
     #[must_use]
     pub fn on(results: &[CheckResult]) -> Self {
         let failed: Vec<&CheckResult> = results.iter().filter(|result| !result.passed).collect();
@@ -23,13 +23,13 @@ impl Verdict {
         Self { worst, problem: worst.map(|_| problem(&failed)) }
     }
 
-    /// Whether the change has to be undone.
+    /// Whether the change must be undone.
     #[must_use]
     pub fn is_to_undo(&self) -> bool {
         self.worst == Some(OnFailure::Rollback)
     }
 
-    /// How a host ends on which nothing is undone for it. `good` is how it ends where all is well.
+    /// The outcome of a host on which nothing is undone. `good`: the outcome if all checks passed.
     #[must_use]
     pub const fn outcome(&self, good: Outcome) -> Outcome {
         match self.worst {
@@ -39,7 +39,7 @@ impl Verdict {
         }
     }
 
-    /// What is left of a host that is only partly as it should be, where [`Self::outcome`] says so.
+    /// The reason for [`Outcome::Partial`], if [`Self::outcome`] says so.
     #[must_use]
     pub const fn reason_code(&self) -> Option<ReasonCode> {
         match self.worst {
@@ -48,7 +48,7 @@ impl Verdict {
         }
     }
 
-    /// What failed, and why.
+    /// The problem that tells which checks failed, and why.
     #[must_use]
     pub fn into_problem(self) -> Option<Problem> {
         self.problem

@@ -1,4 +1,4 @@
-//! Steps that make and change users and groups.
+//! Steps that create and change users and groups.
 
 use std::collections::BTreeSet;
 
@@ -17,25 +17,25 @@ pub enum AccountStep {
     CreateGroup(CreateGroup),
     /// Create a user.
     CreateUser(CreateUser),
-    /// Bring an existing user in line, or enable a disabled one again.
+    /// Make an existing user match the manifest, or enable a disabled one again.
     ModifyUser(ModifyUser),
-    /// Give an account back what it was before it was managed.
+    /// Restore an account to what it was before it was managed.
     ReleaseUser(ReleaseUser),
-    /// Lock the account and take its shell and memberships; the user and its id stay.
+    /// Lock the account, and remove its shell and memberships; the user and its id stay.
     DisableUser(DisableUser),
 }
 
-/// A group that is created.
+/// Creation of a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateGroup {
     /// Name.
     pub name: AccountName,
-    /// Numeric id, if one is asked for.
+    /// Numeric id, if the manifest sets one.
     pub gid: Option<u32>,
 }
 
-/// A user that is created.
+/// Creation of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateUser {
@@ -43,42 +43,42 @@ pub struct CreateUser {
     pub user: User,
 }
 
-/// A user that is brought in line.
+/// Change of a user to match the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModifyUser {
-    /// The user as it should be.
+    /// The user in the manifest.
     pub user: User,
-    /// What differs, each `field: old → new`.
+    /// The differences, each `field: old → new`.
     pub changes: Vec<String>,
-    /// Fields of the account that get back what they were before, or are left alone.
+    /// Fields of the account that return to their earlier values, or are left alone.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unstated: BTreeSet<UserField>,
 }
 
-/// A user that gets back what it was before management.
+/// Return of a user to what it was before management.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseUser {
     /// Name.
     pub name: Owner,
-    /// What differs, each `field: old → new`.
+    /// The differences, each `field: old → new`.
     pub changes: Vec<String>,
 }
 
-/// A user that is disabled.
+/// Disabling of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DisableUser {
     /// Name.
     pub name: Owner,
-    /// Memberships that were given here, and go.
+    /// Memberships that NixFleet granted, and that are removed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<Owner>,
 }
 
 impl AccountStep {
-    /// Whether it makes or changes an account that is managed: such steps come before anything is swapped.
+    /// Whether it creates or changes a managed account: such steps come before any swap.
     #[must_use]
     pub const fn makes_account(&self) -> bool {
         match self {
@@ -87,7 +87,7 @@ impl AccountStep {
         }
     }
 
-    /// What it does.
+    /// The step in words, for people.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {

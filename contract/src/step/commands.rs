@@ -1,4 +1,4 @@
-//! The step that runs a command of files that change.
+//! The step that runs a command of changed files.
 
 use std::collections::BTreeSet;
 
@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 use super::text::{Line, Sign, Tone};
 use crate::values::ManagedPath;
 
-/// A command that is run for what changes.
+/// A step that runs a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
 pub enum CommandStep {
-    /// Run a command that changed files name.
+    /// Run a command that changed files name in `onChange`.
     RunCommand(RunCommand),
 }
 
-/// A command that changed files name.
+/// A command that changed files name in `onChange`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunCommand {
-    /// The program by its path, and its arguments.
+    /// The absolute path of the program, and its arguments.
     pub command: Vec<String>,
-    /// The files that name it and change.
+    /// The changed files that name it.
     pub paths: BTreeSet<ManagedPath>,
 }
 
 impl CommandStep {
-    /// What it does.
+    /// The step in words, for people.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {
@@ -39,7 +39,7 @@ impl CommandStep {
     }
 }
 
-/// A command as people would type it. Words that a shell would take apart are quoted.
+/// A command as people would type it. Words that a shell would split are quoted.
 #[must_use]
 pub fn command_line(words: &[String]) -> String {
     let is_plain = |character: char| character.is_alphanumeric() || "-_./=:,@%+".contains(character);
@@ -49,7 +49,7 @@ pub fn command_line(words: &[String]) -> String {
     words.iter().map(shown).collect::<Vec<_>>().join(" ")
 }
 
-/// Why a command runs, for people: which files changed.
+/// The reason for the command, for people: which files changed.
 fn why_it_runs(paths: &BTreeSet<ManagedPath>) -> String {
     match (paths.first(), paths.len()) {
         (None, _) => String::new(),

@@ -1,4 +1,4 @@
-//! The steps of a plan, by family: each kind of thing that a transaction can change and undo.
+//! The steps of a plan, by family. A family is a kind of thing that a transaction can change and undo.
 
 pub mod accounts;
 pub mod commands;
@@ -20,7 +20,7 @@ pub use profile::ProfileStep;
 pub use text::{Line, Sign, Tone};
 pub use units::UnitStep;
 
-/// The smallest thing that is done, and undone. In JSON `step` says which one it is, whatever its family.
+/// One step of a plan: the smallest unit of work and of undo. In JSON, the field `step` names it, whatever its family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Step {
@@ -30,7 +30,7 @@ pub enum Step {
     Path(PathStep),
     /// The package profile and the generation.
     Profile(ProfileStep),
-    /// Commands of files that change.
+    /// Commands that changed files name.
     Command(CommandStep),
     /// Systemd's units.
     Unit(UnitStep),
@@ -67,13 +67,13 @@ impl Step {
         if let Self::Unit(step) = self { Some(step) } else { None }
     }
 
-    /// Whether it makes or changes an account: such steps come before anything is swapped.
+    /// Whether it creates or changes an account: such steps come before any swap.
     #[must_use]
     pub const fn makes_account(&self) -> bool {
         if let Self::Account(step) = self { step.makes_account() } else { false }
     }
 
-    /// The files before and afterwards, as far as it shows any.
+    /// The files before and after the step, if it shows any.
     #[must_use]
     pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
         if let Self::Path(step) = self { step.views_mut() } else { (None, None) }
@@ -85,7 +85,7 @@ impl Step {
         if let Self::Path(step) = self { Some(step.path()) } else { None }
     }
 
-    /// What it does, for people.
+    /// The step in words, for people.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {

@@ -7,26 +7,26 @@ use crate::manifest::{Access, OnConflict};
 use crate::plan::FileView;
 use crate::values::ManagedPath;
 
-/// A change of what stands at a path.
+/// A change at a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
 pub enum PathStep {
-    /// Create the home directory of a user, with what every new home gets.
+    /// Create the home directory of a user, from `/etc/skel`.
     CreateHome(CreateHome),
-    /// Create a directory, also where a file or link of ours makes way for it.
+    /// Create a directory, also in place of a managed file or link.
     CreateDirectory(CreateDirectory),
     /// Create a file or replace its content, mode and owner.
     WriteFile(WriteFile),
     /// Create a link or point it elsewhere.
     WriteLink(WriteLink),
-    /// Change mode or owner only.
+    /// Change only mode or owner.
     ChangeAccess(ChangeAccess),
-    /// Start managing something that stands there already exactly as wanted. Nothing on disk changes but the state.
+    /// Start to manage something that already matches the manifest. Only the state changes.
     Own(Own),
-    /// Remove a file or link of ours.
+    /// Remove a managed file or link.
     Remove(Remove),
-    /// Put back what stood at a path before it was managed.
+    /// Restore what was at a path before it was managed.
     Restore(Remove),
     /// Remove a directory that NixFleet created; it stays if it is not empty.
     RemoveDirectory(RemoveDirectory),
@@ -34,7 +34,7 @@ pub enum PathStep {
     Release(Release),
 }
 
-/// A home directory that is created.
+/// Creation of a home directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateHome {
@@ -44,7 +44,7 @@ pub struct CreateHome {
     pub access: Access,
 }
 
-/// A directory that is created.
+/// Creation of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateDirectory {
@@ -52,82 +52,82 @@ pub struct CreateDirectory {
     pub path: ManagedPath,
     /// Mode, owner, group.
     pub access: Access,
-    /// Not asked for itself, but a parent of a managed path.
+    /// Not declared itself, but a parent of a managed path.
     pub implicit: bool,
-    /// What stands there now.
+    /// What is at the path now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<FileView>,
-    /// [`Keep::Copy`] where that was edited by hand.
+    /// [`Keep::Copy`] if that was edited by hand.
     #[serde(default, skip_serializing_if = "Keep::is_nothing")]
     pub keep: Keep,
 }
 
-/// A file that is written.
+/// Creation or replacement of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WriteFile {
     /// Path.
     pub path: ManagedPath,
-    /// What stands there now.
+    /// What is at the path now.
     pub before: Option<FileView>,
-    /// What will stand there.
+    /// The new file.
     pub after: FileView,
-    /// What becomes of content that is not ours.
+    /// What happens to content that NixFleet does not own.
     pub keep: Keep,
 }
 
-/// A link that is written.
+/// Creation or replacement of a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WriteLink {
     /// Path.
     pub path: ManagedPath,
-    /// What it points at now.
+    /// The current target.
     pub before: Option<String>,
-    /// What stands there now, a link or something else.
+    /// What is at the path now, a link or something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<FileView>,
-    /// What it will point at.
+    /// The new target.
     pub target: String,
-    /// What becomes of something there that is not ours.
+    /// What happens to something that NixFleet does not own.
     pub keep: Keep,
 }
 
-/// A mode or owner that changes.
+/// Change of mode or owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeAccess {
     /// Path.
     pub path: ManagedPath,
-    /// Mode, owner, group now.
+    /// Current mode, owner and group.
     pub before: Access,
-    /// Mode, owner, group afterwards.
+    /// New mode, owner and group.
     pub after: Access,
 }
 
-/// Something that is managed from now on.
+/// Start of management without a change on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Own {
     /// Path.
     pub path: ManagedPath,
-    /// What becomes of it when management ends.
+    /// What happens to it when management ends.
     pub keep: Keep,
 }
 
-/// Something of ours that goes.
+/// Removal of a managed file or link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Remove {
     /// Path.
     pub path: ManagedPath,
-    /// What stands there now, if it is a file.
+    /// What is at the path now, if it is a file.
     pub before: Option<FileView>,
-    /// [`Keep::Copy`] where it was edited by hand.
+    /// [`Keep::Copy`] if it was edited by hand.
     pub keep: Keep,
 }
 
-/// A directory of ours that goes.
+/// Removal of a managed directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoveDirectory {
@@ -135,7 +135,7 @@ pub struct RemoveDirectory {
     pub path: ManagedPath,
 }
 
-/// A path that is not managed any more.
+/// End of management without a change on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Release {
@@ -162,7 +162,7 @@ impl PathStep {
         }
     }
 
-    /// The files before and afterwards, as far as it shows any.
+    /// The files before and after the step, if it shows any.
     #[must_use]
     pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
         match self {
@@ -179,7 +179,7 @@ impl PathStep {
         }
     }
 
-    /// What it does. The contents of a file stand below it, where they are shown.
+    /// The step in words, for people. The contents of a file are shown below it, if the plan shows them.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {
@@ -200,7 +200,7 @@ impl PathStep {
             Self::WriteFile(WriteFile { path, before, after, keep }) => {
                 let line = match before {
                     None => Line::new(Sign::Comes, format!("{path}  {}", shown(&after.access))),
-                    // Of something else that makes way there is no content to compare.
+                    // Only a file has content to compare.
                     Some(before) if before.sha256.is_none() => {
                         let was = thing(before);
                         let was = was.strip_prefix("a ").unwrap_or(&was);
@@ -254,7 +254,7 @@ fn shown(access: &Access) -> String {
     format!("{} {}:{}", access.mode, access.owner, access.group)
 }
 
-/// What differs between two accesses; nothing where nothing does.
+/// The differences between two accesses; empty if there are none.
 fn access_change(before: &Access, after: &Access) -> String {
     let mut parts = Vec::new();
     if before.mode != after.mode {
@@ -269,7 +269,7 @@ fn access_change(before: &Access, after: &Access) -> String {
     parts.join(", ")
 }
 
-/// What stands somewhere, in words.
+/// The kind of thing at a path, in words.
 fn thing(view: &FileView) -> String {
     match (&view.link, &view.sha256) {
         (Some(target), _) => format!("a link to {target}"),
@@ -280,16 +280,16 @@ fn thing(view: &FileView) -> String {
     }
 }
 
-/// What becomes of the content that a step replaces or removes.
+/// What happens to content that a step replaces or removes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
-    /// It is ours, unchanged since the last apply: nothing is kept.
+    /// Nothing: NixFleet owns it, and it is unchanged since the last apply.
     #[default]
     Nothing,
-    /// It is a hand edit, or adopted: a copy stays on the host.
+    /// A backup is made: it is a hand edit, or it was adopted.
     Copy,
-    /// It stood there before management: it is kept and put back when management ends.
+    /// It is backed up, and restored when management ends: it is older than management.
     Original,
 }
 
@@ -299,7 +299,7 @@ impl Keep {
         matches!(self, Self::Nothing)
     }
 
-    /// What is said of it.
+    /// The remark about it in a plan.
     fn remark(self, before: Option<&FileView>) -> &'static str {
         match self {
             Self::Nothing => "",

@@ -13,18 +13,18 @@ pub enum ProfileStep {
     SwitchProfile(SwitchProfile),
 }
 
-/// Which generation takes the place of which.
+/// The change from one generation to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SwitchProfile {
-    /// Generation number now.
+    /// Current generation number.
     pub from: Option<u64>,
-    /// Generation number afterwards.
+    /// New generation number.
     pub to: u64,
 }
 
 impl ProfileStep {
-    /// What it does.
+    /// The step in words, for people.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {

@@ -1,4 +1,4 @@
-//! Reads a step: its field `step` says of which family it is.
+//! Reads a step; the field `step` selects its family.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use strum::VariantNames;
 
 use super::{AccountStep, CommandStep, PathStep, ProfileStep, Step, UnitStep};
 
-/// The field that says which step it is.
+/// The field that names the step.
 const TAG: &str = "step";
 
 /// Reads a step of any family.
 ///
 /// # Errors
-/// No family has a step of that name, or the step is not as its family has it.
+/// No family has a step of that name, or the fields do not match it.
 pub fn step<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Step, D::Error> {
     deserializer.deserialize_map(StepVisitor)
 }
@@ -40,7 +40,7 @@ impl<'de> Visitor<'de> for StepVisitor {
     }
 }
 
-/// One kind of input for all families: their code would be there once for each kind.
+/// Takes one type of input for all families: a generic function would be compiled once for each type.
 fn of_family(name: &str, fields: Value) -> Result<Step, serde_json::Error> {
     let is_of = |family: &[&str]| family.contains(&name);
     if is_of(PathStep::VARIANTS) {
@@ -75,7 +75,7 @@ mod tests {
         for text in samples {
             let step: Step = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&step).unwrap(), text);
-            // A value sorts its fields, so that `step` is not the first one.
+            // A `Value` sorts its fields, so `step` is not the first one.
             let value: Value = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::from_value::<Step>(value).unwrap(), step);
         }

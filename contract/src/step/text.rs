@@ -1,22 +1,22 @@
-//! What a step says to people: the activator prints it plainly, the command line in colours.
+//! Steps in words: the activator prints them plainly, the command line in colours.
 
 use std::fmt;
 
-/// What happens to the thing that a line is about.
+/// What happens to the subject of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
-    /// It is new.
+    /// It is created.
     Comes,
-    /// It goes.
+    /// It is removed.
     Goes,
     /// It changes.
     Changes,
-    /// It stays as it is.
+    /// It stays unchanged.
     Stays,
 }
 
 impl Sign {
-    /// The character before the line.
+    /// The character at the start of the line.
     #[must_use]
     pub const fn mark(self) -> char {
         match self {
@@ -28,34 +28,34 @@ impl Sign {
     }
 }
 
-/// How much attention a part of a line asks for.
+/// The emphasis of a part of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// What the line is about.
+    /// The subject of the line.
     Plain,
     /// A remark.
     Quiet,
-    /// Something that nobody should overlook.
+    /// Something that readers must not overlook.
     Loud,
 }
 
-/// One line about a step. Its words may be those of a host: whoever shows them on a terminal escapes them.
+/// One line about a step. Its words may come from a host: escape them before you show them on a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What happens.
+    /// What happens to the subject.
     pub sign: Sign,
     /// The words, in order.
     pub parts: Vec<(Tone, String)>,
 }
 
 impl Line {
-    /// A line that begins with what it is about.
+    /// A line that starts with its subject.
     #[must_use]
     pub fn new(sign: Sign, text: impl Into<String>) -> Self {
         Self { sign, parts: vec![(Tone::Plain, text.into())] }
     }
 
-    /// The same with more words at its end.
+    /// Appends words to the line.
     #[must_use]
     pub fn and(mut self, tone: Tone, text: impl Into<String>) -> Self {
         let text = text.into();

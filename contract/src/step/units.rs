@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::text::{Line, Sign, Tone};
 use crate::values::UnitName;
 
-/// A change of what systemd runs.
+/// A step that changes running units.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
@@ -22,18 +22,18 @@ pub enum UnitStep {
     StartUnit(UnitJob),
 }
 
-/// A unit, and why something is done with it.
+/// A unit, and why the step concerns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitJob {
     /// Unit name.
     pub unit: UnitName,
-    /// Why, for people.
+    /// The reason, for people.
     pub why: String,
 }
 
 impl UnitStep {
-    /// The unit that it is about, if it is about one.
+    /// The unit of the step, if it has one.
     #[must_use]
     pub const fn unit(&self) -> Option<&UnitName> {
         match self {
@@ -44,7 +44,7 @@ impl UnitStep {
         }
     }
 
-    /// What it does.
+    /// The step in words, for people.
     #[must_use]
     pub fn line(&self) -> Line {
         let (sign, verb, UnitJob { unit, why }) = match self {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Invalid, checked_string};
 
-/// The name of a user or group that `NixFleet` may create: what `useradd` of Debian and Ubuntu accepts.
+/// The name of a user or group that `NixFleet` may create: a name that `useradd` of Debian and Ubuntu accepts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountName(String);
@@ -17,7 +17,7 @@ impl AccountName {
         let starts = body.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
         let follows =
             body.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
-        // 32 is what utmp has room for, and useradd's limit.
+        // The limit of useradd, and the size of the field in utmp.
         if starts && follows && text.len() <= 32 {
             return Ok(());
         }
@@ -29,7 +29,7 @@ impl AccountName {
     }
 }
 
-/// An account that a host may have already, however it was made, or a number for an id without a name.
+/// The name of any account that may exist on a host, or a number for an id without a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Owner(String);
@@ -43,19 +43,19 @@ impl Owner {
         Self("root".to_owned())
     }
 
-    /// The name of an account that may be created.
+    /// The owner with the name of an account.
     #[must_use]
     pub fn of(name: &AccountName) -> Self {
         Self(name.0.clone())
     }
 
-    /// An id that has no name on the host.
+    /// The owner with an id that has no name on the host.
     #[must_use]
     pub fn from_id(id: u32) -> Self {
         Self(id.to_string())
     }
 
-    /// The id that an owner is who is written as a number. The largest is none: chown(2) takes it for "leave it as it is".
+    /// The id, for an owner written as a number. The largest value is not an id: chown(2) reads it as "leave unchanged".
     #[must_use]
     pub fn number(owner: &str) -> Option<u32> {
         owner.parse().ok().filter(|id| *id != u32::MAX)

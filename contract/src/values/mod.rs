@@ -1,4 +1,4 @@
-//! Values that are right by construction: parsed once at the edge, never checked again.
+//! Values that are checked once, when they are parsed, and never again.
 //!
 //! Each is a string in JSON and dereferences to `str`.
 
@@ -24,13 +24,13 @@ pub use unit_name::UnitName;
 pub use url::Url;
 pub use word::Word;
 
-/// Why a string is no value of the type asked for, one clause that names the string.
+/// Why a string is not a valid value: one clause that names the string.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(pub String);
 
-/// Gives a tuple struct around a checked `String` everything it needs to be used like one. The type itself only
-/// brings `fn check(&str) -> Result<(), Invalid>`.
+/// Implements everything that a tuple struct around a checked `String` needs. The type itself only provides `fn check(&str) ->
+/// Result<(), Invalid>`.
 macro_rules! checked_string {
     ($name:ident) => {
         impl TryFrom<String> for $name {

@@ -13,10 +13,10 @@ use super::Invalid;
 pub struct Mode(u32);
 
 impl Mode {
-    /// What a directory gets that nobody asked for by itself.
+    /// The mode of a directory that is only a parent of managed paths.
     pub const DIRECTORY: Self = Self(0o755);
 
-    /// What a unit file gets.
+    /// The mode of a unit file.
     pub const FILE: Self = Self(0o644);
 
     /// The permission bits of a `st_mode`.
@@ -25,7 +25,7 @@ impl Mode {
         Self(st_mode & 0o7777)
     }
 
-    /// The bits as `chmod` takes them.
+    /// The bits, as `chmod` takes them.
     #[must_use]
     pub const fn bits(self) -> u32 {
         self.0

@@ -31,7 +31,7 @@ impl AbsPath {
     }
 }
 
-/// An absolute path that `NixFleet` may manage: outside the trees that belong to Nix, the kernel or `NixFleet`.
+/// An absolute path that `NixFleet` may manage: outside the trees of Nix, the kernel and `NixFleet` itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ManagedPath(String);
@@ -49,7 +49,7 @@ impl ManagedPath {
         }
         for tree in Self::FORBIDDEN {
             let inside = text.strip_prefix(tree).is_some_and(|rest| {
-                // `/run/nixfleet-secrets` is ours as much as `/run/nixfleet`.
+                // `/run/nixfleet-secrets` belongs to NixFleet as `/run/nixfleet` does.
                 rest.is_empty() || rest.starts_with('/') || (tree == "/run/nixfleet" && rest.starts_with('-'))
             });
             if inside {
@@ -67,7 +67,7 @@ impl ManagedPath {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The directory it stands in; nothing for a path directly under `/`.
+    /// The parent directory; `None` for a path directly under `/`.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         let (parent, _) = self.0.rsplit_once('/')?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Invalid, checked_string};
 
-/// The largest a regular expression may become in memory, in bytes.
+/// Maximum size of a compiled regular expression in memory, in bytes.
 const SIZE: usize = 1024 * 1024;
 
 /// A regular expression that compiles.
@@ -22,7 +22,7 @@ impl Pattern {
         compile(text).map(drop).map_err(invalid)
     }
 
-    /// Whether some part of a text matches it.
+    /// Whether it matches some part of a text.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         compile(&self.0).is_ok_and(|regex| regex.is_match(text))

@@ -1,8 +1,8 @@
-//! Places on a host that only tools may write, such as `/etc/passwd`.
+//! Paths on a host that only tools may write, such as `/etc/passwd`.
 //!
-//! The list is `reserved.json`, which the Nix library reads too, so that evaluation and build refuse the same. It stands in
-//! this crate since that is built alone. What was declared before the list knew it can still be read, rolled back to and
-//! let go: unlike [`super::ManagedPath::FORBIDDEN`], the list counts only for what is new.
+//! The list is `reserved.json`, which the Nix library reads too, so that evaluation and build refuse the same paths. It is in
+//! this crate because the crate is built alone. A path that was declared before it was listed can still be read, rolled back to
+//! and released: unlike [`super::ManagedPath::FORBIDDEN`], the list applies only to new paths.
 
 use std::sync::LazyLock;
 
@@ -10,13 +10,13 @@ use serde::Deserialize;
 
 use crate::problem::{Code, Problem};
 
-/// Places with one reason.
+/// Reserved paths that share one reason.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reserved {
-    /// The places; all below one of them belongs to it. A `*` at the end stands for the rest of a name.
+    /// The paths, each with everything below it. A `*` at the end matches the rest of a name.
     paths: Vec<String>,
-    /// Why nothing can be declared there, one clause.
+    /// Why nothing can be declared there, in one clause.
     pub why: String,
     /// What to do instead.
     pub help: String,
@@ -26,13 +26,13 @@ static LIST: LazyLock<Vec<Reserved>> =
     LazyLock::new(|| serde_json::from_str(include_str!("reserved.json")).unwrap_or_default());
 
 impl Reserved {
-    /// Why nothing new may be declared at a path, if so.
+    /// The entry that reserves a path, if any. It applies to new declarations.
     #[must_use]
     pub fn at(path: &str) -> Option<&'static Self> {
         LIST.iter().find(|reserved| reserved.paths.iter().any(|place| covers(place, path)))
     }
 
-    /// Says that nothing new may be declared at a path. Who says it knows where.
+    /// The problem for a new declaration at a path. The caller adds where it was declared.
     #[must_use]
     pub fn refuses(&self, path: &str) -> Problem {
         Problem::new(Code::InvalidManifest, format!("{path} cannot be managed"))

@@ -1,10 +1,10 @@
-//! Where the content of a managed file stands.
+//! The location of the content of a managed file.
 
 use serde::{Deserialize, Serialize};
 
 use super::{AbsPath, Invalid, checked_string};
 
-/// `files/<sha256>` inside the closure, or an absolute path without detours.
+/// `files/<sha256>` inside the closure, or a normalized absolute path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Source(String);

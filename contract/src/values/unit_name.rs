@@ -35,13 +35,13 @@ impl UnitName {
         Ok(())
     }
 
-    /// What stands after the last dot, `service`.
+    /// The suffix after the last dot, `service`.
     #[must_use]
     pub fn suffix(&self) -> &str {
         self.0.rsplit('.').next().unwrap_or_default()
     }
 
-    /// What stands before the last dot.
+    /// The part before the last dot.
     fn stem(&self) -> &str {
         self.0.rsplit_once('.').map_or("", |(stem, _)| stem)
     }
@@ -52,13 +52,13 @@ impl UnitName {
         self.stem().ends_with('@')
     }
 
-    /// Whether it is the common beginning of several units, `web-.service`: its drop-ins are those of each of them.
+    /// Whether it is a prefix that several units share, `web-.service`: its drop-ins apply to each of them.
     #[must_use]
     pub fn is_family(&self) -> bool {
         self.stem().trim_end_matches('@').ends_with('-')
     }
 
-    /// Whether a unit is one of this family: `web-a.service` of `web-.service`, `web-a@b.service` of `web-@.service`.
+    /// Whether a unit shares this prefix: `web-a.service` for `web-.service`, `web-a@b.service` for `web-@.service`.
     #[must_use]
     pub fn has_member(&self, unit: &Self) -> bool {
         let prefix = self.stem().trim_end_matches('@');
@@ -70,7 +70,7 @@ impl UnitName {
             && name.starts_with(prefix)
     }
 
-    /// A pattern that matches every instance of a template, and every member of a family; nothing for other units.
+    /// A pattern that matches every instance of a template, or every unit with this prefix; `None` for other units.
     #[must_use]
     pub fn pattern(&self) -> Option<String> {
         match (self.is_template(), self.is_family()) {
@@ -80,21 +80,21 @@ impl UnitName {
         }
     }
 
-    /// The template an instance is made of: `web@.service` for `web@a.service`.
+    /// The template of an instance: `web@.service` for `web@a.service`.
     #[must_use]
     pub fn template(&self) -> Option<Self> {
         let (prefix, instance) = self.stem().split_once('@')?;
         (!instance.is_empty()).then(|| Self(format!("{prefix}@.{}", self.suffix())))
     }
 
-    /// What tells an instance from others, `a` of `web@a.service`.
+    /// The instance string, `a` of `web@a.service`.
     #[must_use]
     pub fn instance_name(&self) -> Option<&str> {
         let (_, instance) = self.stem().split_once('@')?;
         (!instance.is_empty()).then_some(instance)
     }
 
-    /// The instance of a template; nothing where it is no template or the instance is no part of a unit name.
+    /// An instance of a template; `None` if this is not a template, or if the string is not allowed in a unit name.
     #[must_use]
     pub fn instance(&self, instance: &str) -> Option<Self> {
         self.is_template().then(|| format!("{}{instance}.{}", self.stem(), self.suffix()).parse().ok())?

@@ -20,9 +20,9 @@ impl Url {
             return invalid("does not begin with http:// or https://");
         }
         match uri.authority() {
-            // What is in a manifest can be read by everybody.
+            // Everybody can read a manifest, so it must not contain a password.
             Some(authority) if authority.as_str().contains('@') => invalid("has a user name in it"),
-            // A port that is none would be taken for the usual one.
+            // An invalid port would be read as the default one.
             Some(authority)
                 if authority.as_str() != authority.host() && !matches!(authority.port_u16(), Some(1..)) =>
             {
@@ -33,7 +33,7 @@ impl Url {
         }
     }
 
-    /// The host that it names, an IPv6 address without its brackets, and the port.
+    /// The host, an IPv6 address without its brackets, and the port.
     #[must_use]
     pub fn host_and_port(&self) -> Option<(String, u16)> {
         let uri = self.0.parse::<Uri>().ok()?;
@@ -42,7 +42,7 @@ impl Url {
         Some((host.to_owned(), uri.port_u16().unwrap_or(usual)))
     }
 
-    /// Whether it takes TLS.
+    /// Whether it uses TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.0.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https"))

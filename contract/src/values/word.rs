@@ -1,16 +1,16 @@
-//! Names of the inventory. They stand in selectors and in the words of commands, so that none begins with a hyphen, and in
-//! what people read, so that all are of plain ASCII: no two look alike, and none reads from right to left.
+//! Names in the inventory. They are used in selectors and as arguments of commands, so none starts with a hyphen. People read
+//! them, so they are plain ASCII: no two look alike, and none is written from right to left.
 
 use serde::{Deserialize, Deserializer};
 
 use super::Invalid;
 
-/// What a word names. `lib/types/named.nix` says the same, so that evaluation and the command line refuse the same.
+/// The kind of a name. `lib/types/named.nix` has the same rules, so that evaluation and the command line refuse the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// A host: `web-1`.
     Host,
-    /// Where `ssh` reaches a host: a name or an address. A hyphen at the beginning would be an option of `ssh`.
+    /// The name or address of a host for `ssh`. With a leading hyphen it would be an option of `ssh`.
     Address,
     /// The user that `ssh` logs in as.
     Login,
@@ -23,10 +23,10 @@ pub enum Word {
 }
 
 impl Word {
-    /// Whether a text is such a word.
+    /// Checks a text against the rules of this kind.
     ///
     /// # Errors
-    /// It is not.
+    /// The text breaks the rules.
     pub fn check(self, text: &str) -> Result<(), Invalid> {
         let (noun, is_right) = match self {
             Self::Host => ("host name", is_host(text)),
@@ -38,12 +38,12 @@ impl Word {
             Self::Label => ("label", is_label(text)),
             Self::Tag => ("tag", text.split_once(':').map_or_else(|| is_label(text), is_value)),
         };
-        // A letter of another script is written out, since it may look like one of ours.
+        // A letter of another script is escaped, since it may look like an ASCII letter.
         if is_right { Ok(()) } else { Err(Invalid(format!("`{}` is no {noun}", text.escape_default()))) }
     }
 }
 
-/// Letters and digits, and also what is given: at the beginning, and after it.
+/// Whether a text consists of letters, digits, and the characters allowed first (`first`) and later (`rest`).
 fn is_word(text: &str, first: &str, rest: &str) -> bool {
     let is = |c: char, others: &str| c.is_ascii_alphanumeric() || others.contains(c);
     let mut letters = text.chars();
@@ -66,7 +66,7 @@ fn is_architecture(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// Readers of fields that hold such words.
+/// Deserializers for fields with such names.
 macro_rules! readers {
     ($($reader:ident: $word:ident),*) => { $(
         pub(crate) fn $reader<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -89,7 +89,7 @@ pub(crate) fn dimension<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     Option::deserialize(deserializer)?.map(|text| checked(Word::Label, text)).transpose()
 }
 
-/// The text, if it is such a word.
+/// The text, if it is a valid name of this kind.
 pub(crate) fn checked<E: serde::de::Error>(word: Word, text: String) -> Result<String, E> {
     word.check(&text).map(|()| text).map_err(E::custom)
 }

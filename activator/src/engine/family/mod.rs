@@ -1,13 +1,13 @@
-//! Families: the kinds of things that a transaction can change and undo. Each folder holds all that the engine knows of its kind;
-//! the steps themselves are a part of the plan, see [`nixfleet_contract::step`].
+//! Families: the kinds of things that a transaction can change and undo. Each folder holds all engine code for its kind; the
+//! steps themselves belong to the plan, see [`nixfleet_contract::step`].
 //!
 //! - [`accounts`]: users and groups
 //! - [`paths`]: files, links and directories
 //! - [`profile`]: which generation is in force
-//! - [`commands`]: commands of files that change
+//! - [`commands`]: commands that changed files name
 //! - [`units`]: systemd's units
 
-// A new kind of step does not compile until every place has said what it does with it.
+// A new kind of step does not compile until every match handles it.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod accounts;
@@ -27,7 +27,7 @@ use self::profile::entry::ProfileEntry;
 use self::units::entry::UnitEntry;
 use super::transaction::journal::written::{Mismatch, Written};
 
-/// A step with what undoing it needs.
+/// A step, with what its undo needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub enum JournalEntry {
@@ -37,7 +37,7 @@ pub enum JournalEntry {
     Path(PathEntry),
     /// The package profile and the generation.
     Profile(ProfileEntry),
-    /// Commands of files that change.
+    /// Commands that changed files name.
     Command(CommandEntry),
     /// Systemd's units.
     Unit(UnitEntry),
@@ -56,7 +56,7 @@ impl JournalEntry {
         if let Self::Path(entry) = self { Some(entry) } else { None }
     }
 
-    /// The same, to write to.
+    /// The entry, mutable, if it is about a path.
     #[must_use]
     pub const fn as_path_mut(&mut self) -> Option<&mut PathEntry> {
         if let Self::Path(entry) = self { Some(entry) } else { None }

@@ -1,4 +1,4 @@
-//! The commit point of a transaction, and what is left to do after it.
+//! The commit point of a transaction, and the work after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::host::activator::Version;
 use crate::host::profile::{self, Profile};
 
-/// Replaces the state. With that the transaction counts as done.
+/// Replaces the state. From then on the transaction is committed.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]; nothing is committed then.
@@ -27,13 +27,13 @@ pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal
     keep_left_out(&mut state, planned, target);
     remember_stats(host, &mut state);
     remember_ids(host, &mut state)?;
-    // The new one has its link already; those that were collected since have none any more.
+    // The new generation has its link already; generations that were collected since have none any more.
     let profile = Profile::read(host)?;
     state.generations.retain(|number, _| profile.generation(*number).is_some());
     host.write_record(state::RECORD, &state)
 }
 
-/// What is owned once a transaction is done.
+/// What is owned after a transaction.
 #[must_use]
 pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &Journal) -> State {
     let manifest = &target.manifest;
@@ -55,7 +55,7 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
     }
 }
 
-/// Who made each generation: the one that is made now, and those before.
+/// The creator of each generation, the new one included.
 fn generations_after(old: &State, target: &Target, journal: &Journal) -> BTreeMap<u64, Made> {
     let mut generations = old.generations.clone();
     if target.number.is_none() {
@@ -66,10 +66,10 @@ fn generations_after(old: &State, target: &Target, journal: &Journal) -> BTreeMa
     generations
 }
 
-/// Clears away what only undoing needed, and closes the journal. May be interrupted and begun again.
+/// Removes what only an undo needed, and closes the journal. May be interrupted and run again.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`]; the next run goes on.
+/// [`nixfleet_contract::problem::Code::HostFile`]; the next run resumes.
 pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     paths::finish(host, journal)?;
     profile::tidy(host)?;

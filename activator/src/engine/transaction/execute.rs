@@ -1,4 +1,4 @@
-//! Carries out the entries of a transaction, one after another.
+//! Carries out the entries of a transaction in order.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::engine::state::State;
 use crate::host::Host;
 use crate::host::systemd::{Job, Systemd, Verb, Watch};
 
-/// Carries out the entries that come before any swap: those that make accounts. Returns how many they are.
+/// Carries out the entries on accounts, which come before any swap. Returns their number.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::Account`].
@@ -32,20 +32,20 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
     Ok(done)
 }
 
-/// What [`execute`] did.
+/// The result of [`execute`].
 pub struct Executed {
-    /// How many entries.
+    /// Number of entries.
     pub done: usize,
-    /// The units that were started and have to stay up.
+    /// The units that were started and must stay up.
     pub watch: Watch,
-    /// Commands that failed, where the change stands all the same.
+    /// Commands that failed without undoing the change.
     pub failed: Vec<Problem>,
 }
 
 /// Carries out all other entries. `may`: whether a failed command of a changed file undoes the change.
 ///
 /// # Errors
-/// What the first entry that fails says; nothing is undone yet.
+/// The error of the first entry that fails; nothing is undone yet.
 pub fn execute(
     host: &Host,
     state: &State,
@@ -75,13 +75,13 @@ pub fn execute(
 
 struct Executor<'a> {
     host: &'a Host,
-    /// The units that should be there.
+    /// The declared units.
     units: &'a BTreeMap<UnitName, Unit>,
     journal: &'a Journal,
     systemd: Option<Systemd>,
     accounts: AccountChanges<'a>,
     paths: PathChanges<'a>,
-    /// What was started.
+    /// The units that were started.
     watch: Watch,
     /// Whether a failed command undoes the change.
     may: May,
@@ -90,7 +90,7 @@ struct Executor<'a> {
 }
 
 impl Executor<'_> {
-    /// A thin loop. Neighbours that concern units go to systemd together, which knows their order.
+    /// Carries out the entries in order. Adjacent entries on units go to systemd together, since it knows their order.
     fn all(&mut self, entries: &[&JournalEntry]) -> Result<(), Problem> {
         let mut rest = entries;
         while let Some((first, after)) = rest.split_first() {
@@ -154,12 +154,12 @@ impl Executor<'_> {
     }
 }
 
-/// What an entry does with which unit, if that is what it does.
+/// The job of an entry on a unit, if it is one.
 const fn job_of(entry: &JournalEntry) -> Option<(Verb, &UnitName)> {
     if let JournalEntry::Unit(entry) = entry { entry.job() } else { None }
 }
 
-/// What is said of a unit, or of the template that it is an instance of.
+/// The declaration of a unit, or of its template.
 #[must_use]
 pub fn wanted<'u>(units: &'u BTreeMap<UnitName, Unit>, unit: &UnitName) -> Option<&'u Unit> {
     units.get(unit).or_else(|| units.get(&unit.template()?))

@@ -1,4 +1,4 @@
-//! Sees to it that what was staged is on the disk.
+//! Syncs staged things to the disk.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,10 +10,10 @@ use rustix::io::Errno;
 use crate::host::walk::{Refusal, Walk};
 use crate::host::{Host, disk, host_file};
 
-/// From this many entries on, writing a whole filesystem to the disk costs less than writing file by file.
+/// From this number of entries, syncing a whole filesystem costs less than syncing file by file.
 pub const MANY: usize = 100;
 
-/// Writes directories to the disk; or, at once, the whole filesystems they are on, with everything that stands there.
+/// Syncs directories; or, if `at_once`, the whole filesystems that contain them.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -35,8 +35,7 @@ pub fn flush(host: &Host, directories: &BTreeSet<String>, at_once: bool) -> Resu
     Ok(())
 }
 
-/// Writes directories to the disk; those that are gone meanwhile need it no more, and no link that somebody has put in the place
-/// of one is followed.
+/// Syncs directories. Skips those that are gone, and follows no link that somebody has put in place of one.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -52,7 +51,7 @@ pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(
             disk::sync(opened.fd).map_err(failed)
         };
         match sync() {
-            // Something else than a directory has taken its place, perhaps by this very change.
+            // Something other than a directory has replaced it, perhaps through this change.
             Err(Refusal { problem, .. }) if problem.code == Code::UnsafePath => {}
             synced => synced.or_else(Refusal::unless_of_others)?,
         }

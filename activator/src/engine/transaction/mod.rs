@@ -1,11 +1,11 @@
-//! A transaction: what is done, what undoing it needs, and when it counts.
+//! Transactions: carrying out a plan under a journal, undoing it, and committing it.
 //!
 //! - [`journal`], [`open`]: an open transaction
-//! - [`execute`], [`undo`], [`commit`], [`flush`]: forward, back, done
-//! - [`settle`], [`window`]: a change that has to show that it holds, and to be confirmed
-//! - [`recover`]: what an interrupted run left
+//! - [`execute`], [`undo`], [`commit`], [`flush`]: carrying out, undoing, committing
+//! - [`settle`], [`window`]: a change must show that it holds, and be confirmed
+//! - [`recover`]: recovery of an interrupted run
 
-// A new kind of step does not compile until every place has said what it does with it.
+// A new kind of step does not compile until every match handles it.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod commit;

@@ -1,4 +1,4 @@
-//! A plan → the journal of a transaction that is about to begin.
+//! Makes the journal of a new transaction from a plan.
 
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::plan::Generation;
@@ -17,10 +17,10 @@ use crate::engine::plan::planner::Planned;
 use crate::engine::plan::target::Target;
 use crate::host::Host;
 
-/// Looks up everything that undoing each step would need.
+/// Looks up everything that the undo of each step needs.
 ///
 /// # Errors
-/// [`Code::HostFile`] or [`Code::UnsafePath`]; [`Code::Unit`] where systemd does not answer.
+/// [`Code::HostFile`] or [`Code::UnsafePath`]; [`Code::Unit`] if systemd does not answer.
 pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> Result<Journal, Problem> {
     let transaction = planned.state.transaction + 1;
     let before = planned.plan.current.clone();

@@ -1,4 +1,4 @@
-//! What an interrupted run left, and how a host is put right again.
+//! Recovery of a host after an interrupted run.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::holder::Holder;
@@ -17,13 +17,13 @@ use crate::host::profile::Profile;
 use crate::host::transcript::Transcript;
 use crate::host::{Host, clock};
 
-/// How a recovery went.
+/// The result of a recovery.
 struct Recovered {
     journal: Journal,
-    /// The generation in force now; it was committed, or it is the one before.
+    /// The generation in force now: the new one if it was committed, else the previous one.
     generation: Option<Generation>,
     committed: bool,
-    /// What ran before, is no part of its change, and does not come back.
+    /// Units outside of the change that ran before and do not come back.
     notes: Vec<String>,
 }
 
@@ -67,8 +67,8 @@ impl Recovered {
     }
 }
 
-/// Ends a run that was interrupted: forward where it was committed, else back. Says what was done. The lock is the
-/// caller's concern.
+/// Ends an interrupted run: finishes it if it was committed, otherwise undoes it. Returns what was done. The caller must hold the
+/// lock.
 ///
 /// # Errors
 /// [`Code::Recovery`] or [`Code::State`]; nothing else is done then.
@@ -78,7 +78,7 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
 
 fn put_right(host: &Host, moment: Moment) -> Result<Option<Recovered>, Problem> {
     let Some(journal) = Journal::read(host)? else {
-        // A run that died in the moment before its journal stood, or after it went, leaves its closure pinned.
+        // A run that died just before its journal was written, or just after it was removed, leaves its closure pinned.
         undo::forget_transaction(host)?;
         return Ok(None);
     };
@@ -94,8 +94,8 @@ fn put_right(host: &Host, moment: Moment) -> Result<Option<Recovered>, Problem> 
     Ok(Some(Recovered { journal, generation, committed, notes }))
 }
 
-/// Puts a host right on its own account, not as the beginning of another run, and notes what became of the run that
-/// was interrupted. Nothing where none was, or where another run is at it.
+/// Recovers a host outside of any other run, and records the result of the interrupted run. `None` if no run was interrupted, or
+/// if another run is active.
 ///
 /// # Errors
 /// As [`recover`].
@@ -110,7 +110,7 @@ pub fn recover_alone(host: &Host, moment: Moment) -> Result<Option<Report>, Prob
     Ok(Some(report))
 }
 
-/// Puts the host right behind a run that ended without a report, and reports in its place.
+/// Recovers the host after a run that ended without a report, and reports in its place.
 ///
 /// # Errors
 /// As [`recover`]; or the report cannot be written.
@@ -119,7 +119,7 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
     if !transcript.exists() || transcript.report().is_some() {
         return Ok(());
     }
-    // The run may have come as far as noting how it ended.
+    // The run may have recorded its result before it ended.
     let noted = || status::last_run(host).filter(|last| last.holder.run.as_ref() == Some(run));
     let report = match recover_alone(host, Moment::Running) {
         Ok(Some(report)) => report,
@@ -132,7 +132,7 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
     transcript.say(&report)
 }
 
-/// The report of a run of which nothing else is known.
+/// The report of a run without any other record.
 fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report, Problem> {
     let current = Profile::read(host)?.current;
     Ok(Report {
@@ -159,7 +159,7 @@ fn interrupted(why: &str) -> Problem {
         .help("apply again")
 }
 
-/// Notes how a run that has a name ended. A note that cannot be written changes nothing about the host.
+/// Records the result of a run that has an id. A record that cannot be written is ignored: it does not affect the host.
 pub fn remember(host: &Host, holder: Holder, report: &Report) {
     if holder.run.is_some() {
         let last =

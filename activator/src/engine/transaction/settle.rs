@@ -1,4 +1,4 @@
-//! Waits until a change has shown that it holds: what was started stays up, and somebody has confirmed it.
+//! Waits until a change has shown that it holds: the started units stay up, and the change is confirmed.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,12 +9,11 @@ use nixfleet_contract::run::Confirmation;
 use crate::engine::transaction::window::Window;
 use crate::host::systemd::Watch;
 
-/// How often units are looked at meanwhile.
+/// How often the units are checked while waiting.
 const PACE: Duration = Duration::from_secs(1);
 
-/// Waits for both at once: the new connection is on its way while the units show that they stay up. The last look at
-/// the units comes after everything else, so that what is reported is how the host ends. Returns what was said with the
-/// confirmation, which may take so much longer than its window.
+/// Waits for both at once: the new connection is made while the units show that they stay up. The units are checked once more at
+/// the very end, so that the report shows the final state. Returns the confirmation; `patience` extends its window.
 ///
 /// # Errors
 /// The first unit that did not stay up, or [`nixfleet_contract::problem::Code::Unconfirmed`].

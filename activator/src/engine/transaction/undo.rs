@@ -1,4 +1,4 @@
-//! Undoes a transaction, as far as it came, by looking at what stands where. May be interrupted and begun again.
+//! Undoes a transaction, as far as it came, by checking what is where. May be interrupted and run again.
 
 use std::io;
 
@@ -21,21 +21,21 @@ use crate::host::disk;
 use crate::host::profile;
 use crate::host::{HOME, Host, host_file};
 
-/// When something is undone.
+/// When an undo happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// On a running host.
     Running,
-    /// While the host boots, before any managed unit has started. What runs follows from enablement then, not from
-    /// what ran before; and waiting for a unit would wait for ever, since it waits for us.
+    /// While the host boots, before any managed unit has started. Enablement, not what ran before, decides what starts; and
+    /// waiting for a unit would never end, since the unit waits for the recovery.
     Booting,
 }
 
-/// Undoes everything and closes the journal. All is tried, whatever fails on the way. Returns notes: what ran before, is
-/// no part of the transaction, and does not come back; commands that fail.
+/// Undoes everything and closes the journal. A failure does not stop the rest. Returns notes: units outside of the transaction
+/// that ran before and do not come back, and commands that failed.
 ///
 /// # Errors
-/// [`Code::Recovery`] with what failed first; the journal stays, and the next run tries again.
+/// [`Code::Recovery`] with the first failure; the journal stays, and the next run tries again.
 pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<Vec<String>, Problem> {
     let (noted, failed) = units::note_stopped(host, journal, moment);
     let journal = noted.as_ref().unwrap_or(journal);
@@ -97,7 +97,7 @@ impl Undoer<'_> {
         }
     }
 
-    /// Undoes an entry. Commands run when all old files are back, and units then.
+    /// Undoes an entry. Commands run when all old files are back, and units come after them.
     fn one(&mut self, entry: &JournalEntry, swapping: bool) -> Result<(), Problem> {
         match entry {
             JournalEntry::Account(entry) if self.journal.has_touched() => accounts::undo(self.host, entry),
@@ -115,7 +115,7 @@ impl Undoer<'_> {
     }
 }
 
-/// Accounts are never deleted, so the state has to know of those that were created all the same.
+/// Records the accounts that the transaction created: they are never deleted.
 fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
     if !journal.has_touched() {
         return Ok(());
@@ -127,23 +127,23 @@ fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Removes slots and copies that nobody needs, in the end the journal.
+/// Removes slots and backups that are no longer needed, then the journal.
 fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     paths::close(host, journal)?;
     remove_slots(host, journal)?;
-    // Only now, when there is room again: it may be the lack of it that is undone.
+    // Only now, when there is room again: a full disk may be the reason for the undo.
     remember_accounts(host, journal)?;
     forget_transaction(host)?;
     host.remove_record(journal::RECORD)
 }
 
-/// Removes what only the closure of a transaction needed that did not come about.
+/// Removes what only the closure of a failed transaction needed.
 ///
 /// # Errors
 /// [`Code::HostFile`].
 pub fn forget_transaction(host: &Host) -> Result<(), Problem> {
     profile::unpin(host)?;
-    // A host with a generation keeps the newest activator, whatever became of what that one did.
+    // A managed host keeps the newest activator, whether or not its transaction succeeded.
     let is_managed = State::read(host).map_or(true, |(state, _)| state.generation.is_some());
     activator::tidy(host, is_managed)
 }
@@ -160,7 +160,7 @@ pub fn forget_original(host: &Host, kept: &str) -> Result<(), Problem> {
     }
 }
 
-/// Removes the directory of the slots of a transaction; what somebody put into a directory that goes stays there.
+/// Removes the directory of a transaction's slots; things that somebody has put into a removed directory stay there.
 ///
 /// # Errors
 /// [`Code::HostFile`].

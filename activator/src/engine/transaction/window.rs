@@ -1,4 +1,4 @@
-//! The window in which a change has to be confirmed over a new connection.
+//! The time window in which a change must be confirmed over a new connection.
 
 use std::time::{Duration, Instant};
 
@@ -7,19 +7,18 @@ use nixfleet_contract::run::{Confirmation, Notice};
 
 use crate::host::transcript::Transcript;
 
-/// A window that opens once everything is done and before anything counts as done. Whatever ends it without a
-/// confirmation, be it a crash, the change is undone.
+/// The window that opens when everything is done and before the change is committed. If it ends without a confirmation, even
+/// through a crash, the change is undone.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
-    /// Where the confirmation is asked for, and comes in.
+    /// The transcript that carries the request, and receives the confirmation.
     pub transcript: &'a Transcript,
     /// How long it stays open.
     pub limit: Duration,
 }
 
 impl Window<'_> {
-    /// Asks for the confirmation, and allows whoever confirms some time more for what they try first. Returns until when
-    /// it has to come.
+    /// Asks for the confirmation, and allows the client extra time for its health checks. Returns the deadline.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -30,18 +29,18 @@ impl Window<'_> {
         self.transcript.say(&notice).map(|()| deadline)
     }
 
-    /// Waits for it until a time. Returns what was said, if it came.
+    /// Waits for the confirmation until a deadline. Returns it if it arrived.
     #[must_use]
     pub fn wait(&self, until: Instant) -> Option<Confirmation> {
         self.transcript.wait_for_confirmation(until)
     }
 
-    /// Says that nothing but the health checks of the host is waited for any more. Who does not hear it misses nothing.
+    /// Says that the run waits only for the health checks of the host. A client may miss this without harm.
     pub fn leave_to_checks(&self) {
         let _ = self.transcript.say(&Notice::checking(self.transcript.run().clone()));
     }
 
-    /// Says that it did not come in time.
+    /// The problem of a missing confirmation.
     #[must_use]
     pub fn unconfirmed(&self, patience: Duration) -> Problem {
         Problem::new(Code::Unconfirmed, "Nobody confirmed the change over a new connection")

@@ -1,4 +1,4 @@
-//! What an account becomes: what the manifest states, what was there before, and what somebody changed by hand. Pure.
+//! What an account becomes: computed from the manifest, its earlier values, and changes made by hand. Pure.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use nixfleet_contract::values::Owner;
 use crate::engine::state::{OwnedUser, Restriction};
 use crate::host::accounts::{Account, Accounts, EXPIRED};
 
-/// An account as it becomes.
+/// The account after the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Becoming {
     /// Primary group, by name.
@@ -21,38 +21,38 @@ pub struct Becoming {
     pub description: String,
     /// Further groups, sorted.
     pub groups: Vec<String>,
-    /// What keeps it from being used.
+    /// Whether, and how, it is kept from being used.
     pub restriction: Restriction,
-    /// Fields that would get back what they were, had nobody changed them by hand since.
+    /// Fields that would return to their earlier values, but that somebody has changed by hand since.
     pub left_alone: Vec<LeftAlone>,
 }
 
-/// A field that does not get back what it was.
+/// A field that does not return to its earlier value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftAlone {
     /// The name of the field.
     pub field: &'static str,
-    /// What it is and stays.
+    /// Its current value, which stays.
     pub now: String,
-    /// What it was before it was managed.
+    /// Its value before it was managed.
     pub was: String,
 }
 
-/// What makes the difference for an account.
+/// The inputs that decide what an account becomes.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
-    /// As the manifest has it; nothing where its management ends.
+    /// The user in the manifest; `None` if its management ends.
     pub user: Option<&'a User>,
-    /// As the account files have it.
+    /// The account in the account files.
     pub account: &'a Account,
-    /// As the state has it.
+    /// The user in the recorded state.
     pub owned: Option<&'a OwnedUser>,
     /// All accounts of the host.
     pub accounts: &'a Accounts,
 }
 
 impl Known<'_> {
-    /// What the account becomes.
+    /// Computes the account after the change.
     #[must_use]
     pub fn becoming(self) -> Becoming {
         let mut left_alone = Vec::new();
@@ -63,7 +63,7 @@ impl Known<'_> {
         Becoming { group, home, shell, description, groups, restriction, left_alone }
     }
 
-    /// One field: stated, given back, or as it is.
+    /// The value of one field: stated in the manifest, restored, or left as it is.
     fn field(self, field: UserField, left_alone: &mut Vec<LeftAlone>) -> String {
         let decides = self.user.filter(|user| states(user, field, self.owned));
         if let Some(stated) = decides.and_then(|user| stated_value(field, user)) {
@@ -79,7 +79,7 @@ impl Known<'_> {
             | UserField::CreateHome
             | UserField::System => one == other,
         };
-        // A group may be gone meanwhile, and an account cannot be without any.
+        // The group may have been deleted since, and an account needs a primary group.
         let can_return = same(&before.was, &before.was);
         if same(&now, &before.left) && can_return {
             return before.was.clone();
@@ -91,7 +91,8 @@ impl Known<'_> {
         now
     }
 
-    /// The further groups: what it has, without what was added here and is not wanted any more, with what is wanted.
+    /// The further groups: the current ones, without those that NixFleet added and the manifest no longer has, plus those that it
+    /// has.
     fn groups(self) -> Vec<String> {
         let wanted: BTreeSet<&str> =
             self.user.iter().flat_map(|user| user.extra_groups.iter().map(|group| &**group)).collect();
@@ -101,7 +102,7 @@ impl Known<'_> {
         groups.into_iter().map(str::to_owned).collect()
     }
 
-    /// What kept it from being used comes back with it, where it is still as it was left when it was disabled.
+    /// A restriction from before management returns, if the account is still as it was when NixFleet disabled it.
     fn restriction(self) -> Restriction {
         let Account { expires, locked_password, .. } = self.account;
         let now = Restriction { expires: expires.clone(), locked_password: *locked_password };
@@ -117,7 +118,7 @@ impl Known<'_> {
 }
 
 impl Becoming {
-    /// As the account files will have it.
+    /// The account as the account files will have it.
     #[must_use]
     pub fn account(&self, account: &Account, accounts: &Accounts) -> Account {
         Account {
@@ -134,14 +135,14 @@ impl Becoming {
     }
 }
 
-/// Whether a user decides about a field of its account. In an account that was made here an unstated field is that of a
-/// new account; one that was there before is left alone.
+/// Whether the manifest decides about a field of an account. In an account that NixFleet created, an unstated field has the value
+/// of a new account; in one that existed before, it is left alone.
 #[must_use]
 pub fn states(user: &User, field: UserField, owned: Option<&OwnedUser>) -> bool {
     user.states(field) || owned.is_some_and(|owned| owned.created)
 }
 
-/// The home that a user has to have, if any. `account`: as the host has it, if it does.
+/// The home that a user must have, if any. `account`: the existing account, if there is one.
 #[must_use]
 pub fn home_to_have(
     user: &User,
@@ -154,7 +155,7 @@ pub fn home_to_have(
     wanted.then(|| Known { user: Some(user), account, owned, accounts }.becoming().home)
 }
 
-/// The name of a field, as a plan has it.
+/// The name of a field, as a plan shows it.
 #[must_use]
 pub const fn name(field: UserField) -> &'static str {
     match field {
@@ -167,7 +168,7 @@ pub const fn name(field: UserField) -> &'static str {
     }
 }
 
-/// The value of a field that an account has.
+/// The value of a field in an account.
 #[must_use]
 pub fn value_of(field: UserField, account: &Account, accounts: &Accounts) -> Option<String> {
     match field {
@@ -179,7 +180,7 @@ pub fn value_of(field: UserField, account: &Account, accounts: &Accounts) -> Opt
     }
 }
 
-/// The value that a user states for a field of its account.
+/// The value of a field in the manifest.
 #[must_use]
 pub fn stated_value(field: UserField, user: &User) -> Option<&str> {
     match field {
@@ -191,7 +192,7 @@ pub fn stated_value(field: UserField, user: &User) -> Option<&str> {
     }
 }
 
-/// Memberships of an account that were given here.
+/// Memberships of an account that NixFleet added.
 #[must_use]
 pub fn given(account: &Account, owned: &OwnedUser) -> BTreeSet<Owner> {
     let is_member = |group: &&Owner| account.groups.iter().any(|name| *name == ***group);

@@ -1,4 +1,4 @@
-//! Users and groups.
+//! Plans the changes of users and groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::engine::state::OwnedUser;
 use crate::host::accounts::{Account, Process};
 use crate::host::systemd::UnitState;
 
-/// Steps at the beginning and at the end.
+/// Steps on accounts: those that come first, and those that come last.
 #[derive(Default)]
 pub(in crate::engine) struct AccountSteps {
     pub(in crate::engine) create: Vec<Step>,
@@ -53,7 +53,7 @@ impl Differ<'_> {
         steps
     }
 
-    /// Accounts that the manifest does not name any more. `stopped`: units that are down by then.
+    /// Plans the end of management for accounts that left the manifest. `stopped`: steps that stop units before that.
     pub(in crate::engine) fn former_accounts(&mut self, stopped: &[Step], steps: &mut AccountSteps) {
         let state = self.state;
         for (name, owned) in &state.users {
@@ -86,14 +86,14 @@ impl Differ<'_> {
         Known { user, account, owned, accounts: &self.observed.accounts }.becoming()
     }
 
-    /// The primary group that a user gets, if the manifest decides about it.
+    /// The primary group that a user will get, if the manifest decides about it.
     fn group_to_get<'u>(&self, user: &'u User) -> Option<&'u Owner> {
         let exists = self.observed.accounts.users.contains_key(&*user.name);
         let decides = !exists || becoming::states(user, UserField::Group, self.state.users.get(&user.name));
         decides.then_some(&user.group)
     }
 
-    /// A primary group that nobody defines is created with its user.
+    /// Creates a primary group that no manifest entry defines, together with its user.
     fn primary_group(&mut self, user: &User, steps: &mut AccountSteps) {
         let Some(group) = self.group_to_get(user).filter(|group| !self.group_is_there(group)) else { return };
         match group.parse::<AccountName>() {
@@ -106,7 +106,7 @@ impl Differ<'_> {
                     steps.create.push(step);
                 }
             }
-            // The account itself cannot be created either, and says why.
+            // The account itself cannot be created either, and has a problem of its own.
             Err(_) if **group == *user.name => {}
             Err(invalid) => self.problems.push(
                 Problem::new(Code::Account, "A primary group does not exist and cannot be created")
@@ -194,7 +194,7 @@ impl Differ<'_> {
         changes
     }
 
-    /// What would get back what it was before, and does not, since somebody changed it by hand.
+    /// Warns of fields that do not return to their earlier values, because somebody changed them by hand.
     fn says_what_stays(&mut self, name: &Owner, becoming: &Becoming) {
         for left in &becoming.left_alone {
             let what = format!(
@@ -207,12 +207,12 @@ impl Differ<'_> {
         }
     }
 
-    /// usermod(8) gives no other home to a user who runs something.
+    /// Refuses a new home for a user with running processes, as usermod(8) does.
     fn home_in_use(&mut self, name: &Owner, account: &Account, home: &str, stopped: &[Step]) {
         if account.home == *home {
             return;
         }
-        // Of a unit that did its work and stays active nothing runs.
+        // A oneshot that has finished has no process, though it stays active.
         let runs = |unit: &UnitName, state: &UnitState| {
             let is_stopped = |step: &Step| matches!(step, Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) if down == unit);
             unit.suffix() == "service"
@@ -266,7 +266,7 @@ impl Differ<'_> {
         defined || self.observed.accounts.uid(owner).is_some()
     }
 
-    /// Owners that neither exist nor would be created, each named once.
+    /// Reports owners that neither exist nor would be created, each once.
     pub(in crate::engine) fn check_owners(&mut self) {
         let mut missing: BTreeMap<String, ManagedPath> = BTreeMap::new();
         for (path, entry) in &self.manifest.entries {
@@ -309,14 +309,14 @@ const fn shown(value: &str) -> &str {
     if value.is_empty() { "none" } else { value }
 }
 
-/// A name as it is written in an option path.
+/// A name, quoted if necessary for an option path.
 pub(in crate::engine) fn quoted(name: &str) -> String {
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if plain && starts { name.to_owned() } else { format!("{name:?}") }
 }
 
-/// A disabled account comes back as it was, and what kept it from being used before does so again.
+/// The words for a disabled account that is enabled again; an earlier restriction returns with it.
 fn enabled_again(owned: &OwnedUser) -> String {
     let before = owned.restriction.clone().unwrap_or_default();
     let mut still = Vec::new();

@@ -1,4 +1,4 @@
-//! A step about an account with what undoing it needs.
+//! A step on an account, with what its undo needs.
 
 use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
 use nixfleet_contract::step::{AccountStep, Step};
@@ -6,44 +6,45 @@ use nixfleet_contract::step::{AccountStep, Step};
 use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
 use crate::host::accounts::{Account, Accounts};
 
-/// A step about an account with what undoing it needs.
+/// A step on an account, with what its undo needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountEntry {
-    /// A group; it stays when the rest is undone, since groups are never deleted.
+    /// A group. Undo leaves it, since groups are never deleted.
     CreateGroup {
         /// The step.
         step: CreateGroup,
     },
-    /// A user that was not there before.
+    /// A new user.
     CreateUser {
         /// The step.
         step: CreateUser,
     },
-    /// A user that changes.
+    /// A user that is changed.
     ModifyUser {
         /// The step.
         step: ModifyUser,
-        /// As the account files had it.
+        /// The account before the step.
         before: Account,
     },
-    /// A user that gets back what it was before management.
+    /// A user that is restored to what it was before management.
     ReleaseUser {
         /// The step.
         step: ReleaseUser,
-        /// As the account files had it.
+        /// The account before the step.
         before: Account,
     },
     /// A user that is disabled.
     DisableUser {
         /// The step.
         step: DisableUser,
-        /// As the account files had it; nothing where somebody has deleted it.
+        /// The account before the step; `None` if somebody has deleted it.
         before: Option<Account>,
     },
 }
 
 impl AccountEntry {
-    /// A step that is about to be done, on a host with these accounts. Nothing where the account that it changes is not there.
+    /// The entry for a step that is about to run, on a host with these accounts. `None` if the step changes an account that does
+    /// not exist.
     #[must_use]
     pub fn open(step: &AccountStep, accounts: &Accounts) -> Option<Self> {
         let before = |name: &str| accounts.users.get(name).cloned();
@@ -62,7 +63,7 @@ impl AccountEntry {
         })
     }
 
-    /// Reads one of a journal.
+    /// Reads an entry from a journal.
     pub(in crate::engine) fn read(step: AccountStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             AccountStep::CreateGroup(step) => {
@@ -83,7 +84,7 @@ impl AccountEntry {
         })
     }
 
-    /// The same as a journal has it.
+    /// The entry in its journal form.
     pub(in crate::engine) fn write(self) -> Written {
         let facts = |before| Facts::Account { before };
         let (step, facts) = match self {
@@ -96,7 +97,7 @@ impl AccountEntry {
         Written { step: Step::Account(step), facts, kept: None }
     }
 
-    /// Whether it makes or changes an account that is managed: such entries come before anything is swapped.
+    /// Whether it creates or changes a managed account: such entries come before any swap.
     #[must_use]
     pub const fn makes_account(&self) -> bool {
         match self {
@@ -105,7 +106,7 @@ impl AccountEntry {
         }
     }
 
-    /// The step alone.
+    /// The step.
     #[must_use]
     pub fn step(&self) -> AccountStep {
         match self {

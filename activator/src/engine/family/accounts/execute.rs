@@ -1,4 +1,4 @@
-//! Changes accounts, and changes them back.
+//! Changes accounts, and undoes these changes.
 
 use std::collections::BTreeSet;
 
@@ -14,17 +14,17 @@ use crate::engine::state::State;
 use crate::host::Host;
 use crate::host::accounts::{self, Account, Accounts, Change};
 
-/// Changes accounts.
+/// Changes accounts on a host.
 #[derive(Clone, Copy)]
 pub struct AccountChanges<'a> {
-    /// Whose account files.
+    /// The host whose account files are changed.
     pub host: &'a Host,
     /// The recorded state.
     pub state: &'a State,
 }
 
 impl AccountChanges<'_> {
-    /// Carries out steps that no journal has, such as those of a preview. A step about a user that does not exist is skipped.
+    /// Carries out steps without a journal, such as those of a preview. A step on a user that does not exist is skipped.
     ///
     /// # Errors
     /// [`Code::Account`].
@@ -60,7 +60,7 @@ impl AccountChanges<'_> {
         }
     }
 
-    /// Changes an account into what it becomes. `before`: what it was when the transaction began.
+    /// Applies a change to an account. `before`: the account when the transaction started.
     fn change(self, name: &Owner, user: Option<&User>, before: &Account) -> Result<(), Problem> {
         let accounts = Accounts::read(self.host)?;
         let owned = self.state.users.get(name);
@@ -70,7 +70,7 @@ impl AccountChanges<'_> {
     }
 }
 
-/// Undoes an entry: a user that was created is disabled, since users are never deleted.
+/// Undoes an entry. A user that was created is disabled, since users are never deleted.
 ///
 /// # Errors
 /// [`Code::Account`].
@@ -91,8 +91,8 @@ pub fn undo(host: &Host, entry: &AccountEntry) -> Result<(), Problem> {
     }
 }
 
-/// Makes sure that accounts are still as they were when the transaction began: one that somebody else made or changed
-/// meanwhile is neither ours to change nor to take back.
+/// Checks that accounts are as they were when the transaction started. One that somebody else has created or changed since must
+/// be neither changed nor undone.
 ///
 /// # Errors
 /// [`Code::PlanOutdated`] or [`Code::HostFile`].
@@ -129,14 +129,14 @@ pub fn check<'e>(host: &Host, entries: impl Iterator<Item = &'e AccountEntry>) -
     })
 }
 
-/// Accounts that a transaction brings.
+/// Accounts that a transaction creates.
 pub struct Coming {
     users: BTreeSet<String>,
     groups: BTreeSet<String>,
 }
 
 impl Coming {
-    /// Those of its entries.
+    /// The accounts that these entries create.
     pub fn with<'e>(entries: impl Iterator<Item = &'e AccountEntry>) -> Self {
         let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
         for entry in entries {
@@ -155,7 +155,7 @@ impl Coming {
         Self { users, groups }
     }
 
-    /// Whether a user or a group is among them.
+    /// Whether it includes a user or a group.
     #[must_use]
     pub fn has(&self, user: &Owner, group: &Owner) -> bool {
         self.users.contains(&**user) || self.groups.contains(&**group)

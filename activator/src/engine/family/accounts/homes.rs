@@ -13,7 +13,7 @@ use crate::engine::family::paths::home::Standing;
 use crate::engine::plan::diff::Differ;
 
 impl Differ<'_> {
-    /// Homes that are missing, with whom they will belong to. Says what is wrong with those that are there.
+    /// Homes that are missing, each with its owner and mode. Reports problems of existing homes.
     pub(in crate::engine) fn new_homes(&mut self) -> BTreeMap<ManagedPath, Access> {
         let mut new = BTreeMap::new();
         let (manifest, observed) = (self.manifest, self.observed);
@@ -46,7 +46,7 @@ impl Differ<'_> {
         new
     }
 
-    /// An id without an account counts for a new user only where the user is to have it.
+    /// An id without an account belongs to a new user only if the manifest gives that user this id.
     fn is_theirs(&self, user: &User, uid: u32) -> bool {
         let account = self.observed.accounts.users.get(&*user.name);
         account.map_or(user.uid, |account| Some(account.uid)) == Some(uid)
@@ -70,8 +70,8 @@ impl Differ<'_> {
         }
     }
 
-    /// A home that its user cannot use. Where that has come about by itself, or is how a generation of before found it,
-    /// nothing else is held up for it.
+    /// Reports a home that its user cannot use. If the problem arose without a change of the manifest, or an earlier generation
+    /// had it too, it is only a warning, so that nothing else is blocked.
     fn no_home(&mut self, user: &User, home: &str, what: &str, why: &str) {
         let name = &user.name;
         let account = self.observed.accounts.users.get(&**name);

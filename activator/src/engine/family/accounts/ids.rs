@@ -1,11 +1,11 @@
-//! Ids that are asked for and that somebody else has.
+//! Ids in the manifest that another account has.
 
 use nixfleet_contract::problem::{Code, Problem};
 
 use crate::engine::plan::diff::Differ;
 
 impl Differ<'_> {
-    /// What `useradd` and `groupadd` would refuse.
+    /// Reports ids that `useradd` and `groupadd` would refuse.
     pub(in crate::engine) fn check_ids(&mut self) {
         let accounts = &self.observed.accounts;
         let new_user = |name: &str| !accounts.users.contains_key(name);

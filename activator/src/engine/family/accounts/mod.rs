@@ -1,9 +1,9 @@
 //! Users and groups.
 //!
-//! - [`entry`]: a step with what undoing it needs
+//! - [`entry`]: a step, with what its undo needs
 //! - [`becoming`]: what an account becomes
-//! - `diff`, `homes`, `ids`: what a plan does about them
-//! - [`execute`]: forward and back
+//! - `diff`, `homes`, `ids`: planning
+//! - [`execute`]: carrying out and undoing
 //! - [`record`]: what is owned afterwards
 
 pub mod becoming;

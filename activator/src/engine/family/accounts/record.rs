@@ -1,4 +1,4 @@
-//! The accounts that the state records after a transaction, or after its undo.
+//! The accounts in the recorded state after a transaction, or after its undo.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::engine::state::{Before, OwnedUser, Restriction, State};
 use crate::host::Host;
 use crate::host::accounts::Accounts;
 
-/// The groups that were created here.
+/// The groups that NixFleet created.
 pub(in crate::engine) fn groups_after<'e>(
     old: &State,
     entries: impl Iterator<Item = &'e AccountEntry>,
@@ -28,7 +28,7 @@ pub(in crate::engine) fn groups_after<'e>(
     old.groups.iter().cloned().chain(created).collect()
 }
 
-/// The users that are managed, and those that were created here.
+/// The managed users, and those that NixFleet created.
 pub(in crate::engine) fn users_after<'e>(
     old: &State,
     observed: &Observed,
@@ -36,7 +36,7 @@ pub(in crate::engine) fn users_after<'e>(
     entries: impl Iterator<Item = &'e AccountEntry>,
 ) -> BTreeMap<Owner, OwnedUser> {
     let made: BTreeSet<&Owner> = entries.filter_map(created_user).map(|user| &user.name).collect();
-    // Users that left: those created here stay known, so that they can come back.
+    // Users that NixFleet created stay in the state after they leave the manifest, so that they can be enabled again.
     let left = old.users.iter().filter(|(_, owned)| owned.created);
     let mut users: BTreeMap<Owner, OwnedUser> =
         left.map(|(name, owned)| (name.clone(), disabled(name, owned, observed))).collect();
@@ -50,7 +50,7 @@ pub(in crate::engine) fn users_after<'e>(
         let ours = |group: &str| before.is_some_and(|owned| owned.groups.contains(group));
         let groups =
             user.extra_groups.iter().filter(|group| ours(group) || !member(group)).cloned().collect();
-        // A new account may have another id than the one before.
+        // A new account may have another id than the previous one.
         let uid = before.filter(|_| !created).and_then(|owned| owned.uid);
         let created = created || before.is_some_and(|owned| owned.created);
         let before = if created { BTreeMap::new() } else { before_of(user, before, observed) };
@@ -60,7 +60,7 @@ pub(in crate::engine) fn users_after<'e>(
     users
 }
 
-/// A user that is disabled: what was given to it is gone, and what kept it from being used before is remembered.
+/// The record of a disabled user: memberships that NixFleet granted are gone, and an earlier restriction is recorded.
 fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
     let account = observed.accounts.users.get(&**name).filter(|_| !owned.disabled);
     let restriction = account.map(|account| Restriction {
@@ -72,7 +72,7 @@ fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
     OwnedUser { disabled: true, groups: BTreeSet::new(), restriction, ..owned.clone() }
 }
 
-/// The values that an account had, before it was managed, in the fields that a module states.
+/// The values that an account had before it was managed, in the fields that the manifest states.
 fn before_of(user: &User, owned: Option<&OwnedUser>, observed: &Observed) -> BTreeMap<UserField, Before> {
     let account = observed.accounts.users.get(&*user.name);
     let fields = [UserField::Group, UserField::Home, UserField::Shell, UserField::Description];
@@ -84,7 +84,7 @@ fn before_of(user: &User, owned: Option<&OwnedUser>, observed: &Observed) -> BTr
     before.collect()
 }
 
-/// Notes the ids of accounts that were created here: under the same name somebody may make another one later.
+/// Records the ids of accounts that NixFleet created: somebody may later create another account of the same name.
 pub(in crate::engine) fn remember_ids(host: &Host, state: &mut State) -> Result<(), Problem> {
     let mut unknown =
         state.users.iter_mut().filter(|(_, owned)| owned.created && owned.uid.is_none()).peekable();
@@ -98,8 +98,8 @@ pub(in crate::engine) fn remember_ids(host: &Host, state: &mut State) -> Result<
     Ok(())
 }
 
-/// Notes the accounts that an undone transaction has created: they are never deleted, so the state has to know of them all the
-/// same. Returns whether there is something to note.
+/// Records the accounts that an undone transaction created: they are never deleted, so the state must still list them. Returns
+/// whether the state changed.
 pub(in crate::engine) fn remember_created<'e>(
     state: &mut State,
     accounts: &Accounts,

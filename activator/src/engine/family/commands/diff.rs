@@ -1,4 +1,4 @@
-//! Commands that changed files name. Each is run once, however many files name it.
+//! Plans the commands of changed files. Each runs once, however many files name it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ impl Differ<'_> {
         for path in &self.changed {
             let command = match self.manifest.entries.get(path) {
                 Some(Entry::File(file)) => file.on_change.as_slice(),
-                // The file goes; its command can remove what it made.
+                // The file is removed; its command can remove what it generated.
                 _ => self.state.paths.get(path).map_or(&[][..], |owned| &owned.on_change),
             };
             if !command.is_empty() {

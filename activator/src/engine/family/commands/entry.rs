@@ -1,4 +1,4 @@
-//! A step that runs a command with what undoing it needs.
+//! A step that runs a command, with what its undo needs.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,21 @@ use nixfleet_contract::step::{CommandStep, Step};
 use crate::engine::state::State;
 use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
 
-/// A step that runs a command with what undoing it needs.
+/// A step that runs a command, with what its undo needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandEntry {
     /// A command that changed files name.
     RunCommand {
         /// The step.
         step: RunCommand,
-        /// Commands that undoing runs once the old files are back: those that the files named before; for a file that named
-        /// none, the new one.
+        /// Commands to run when the old files are back: those that the files named before, or the new one for a file that named
+        /// none.
         back: BTreeSet<Vec<String>>,
     },
 }
 
 impl CommandEntry {
-    /// A step that is about to be done.
+    /// The entry for a step that is about to run.
     #[must_use]
     pub fn open(step: &CommandStep, state: &State) -> Self {
         match step {
@@ -40,14 +40,14 @@ impl CommandEntry {
         }
     }
 
-    /// Reads one of a journal.
+    /// Reads an entry from a journal.
     pub(in crate::engine) fn read(step: CommandStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             CommandStep::RunCommand(step) => Self::RunCommand { step, back: facts.command()? },
         })
     }
 
-    /// The same as a journal has it.
+    /// The entry in its journal form.
     pub(in crate::engine) fn write(self) -> Written {
         match self {
             Self::RunCommand { step, back } => Written {

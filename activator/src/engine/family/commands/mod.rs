@@ -1,9 +1,9 @@
-//! Commands of files that change.
+//! Commands that changed files name in `onChange`.
 //!
-//! - [`entry`]: a step with what undoing it needs
-//! - `diff`: which a plan runs
+//! - [`entry`]: a step, with what its undo needs
+//! - `diff`: planning
 //! - [`run`]: running them
-//! - [`undo`]: running those of the files that are back
+//! - [`undo`]: running those of the restored files
 
 mod diff;
 pub mod entry;

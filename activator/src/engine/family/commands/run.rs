@@ -1,4 +1,4 @@
-//! The commands that changed files name: running one, and finding out in the plan that one cannot run.
+//! Runs the commands of changed files, and finds out in the plan which of them cannot run.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -22,14 +22,14 @@ use crate::host::command;
 use crate::host::walk::{Refusal, Walk};
 use crate::host::{Host, disk, host_file, profile};
 
-/// How long one may take.
+/// Time limit for one command.
 pub const LIMIT: Duration = Duration::from_secs(300);
-/// How long all of them may take while the host boots: systemd gives the recovery 300 seconds (`TimeoutStartSec=`), and
-/// nothing starts before.
+/// Time limit for all commands together while the host boots: systemd gives the recovery 300 seconds (`TimeoutStartSec=`), and
+/// nothing else starts before it ends.
 pub const LIMIT_AT_BOOT: Duration = Duration::from_secs(120);
 
-/// Runs a command that files of a host name to its end. In a tree of files there is nothing that could run it, but for
-/// tests. Its words go to reports and histories, so those of files that others may not read are left out of them.
+/// Runs a command to its end. In a directory tree that is not a machine, only tests run one. Errors go to reports and histories,
+/// so they leave out words of files that others cannot read.
 ///
 /// # Errors
 /// [`Code::Command`].
@@ -64,7 +64,7 @@ pub fn run(
     Err(failed(finished.failure(discreet).unwrap_or_else(late)))
 }
 
-/// Sees to it that what the commands of a transaction have made is on the disk: beside their files, in `/etc` and in `/var`.
+/// Writes what the commands of a transaction have generated to the disk: beside their files, in `/etc` and in `/var`.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -96,19 +96,19 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The steps of a plan, after the programs of its commands were looked for.
+/// The steps of a plan, after the programs of its commands were looked up.
 #[derive(Debug, Default)]
 pub struct Foreseen {
-    /// The steps, without commands that cannot be run and that nobody insists on.
+    /// The steps, without optional commands that cannot run.
     pub steps: Vec<Step>,
-    /// Commands that cannot be run.
+    /// Commands that cannot run, but must.
     pub problems: Vec<Problem>,
-    /// Commands that are left out.
+    /// Optional commands that were dropped.
     pub warnings: Vec<Warning>,
 }
 
-/// Looks for the programs of commands: each is on the host, or comes with the change. Where a file goes, or the host goes
-/// back to a generation, one that is missing does not stand in the way.
+/// Checks that the program of each command is on the host or in the closure. A missing program is only a warning if its file is
+/// removed, or if the host goes back to an earlier generation.
 #[must_use]
 pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
     let missing = |step: &Step| {
@@ -143,7 +143,7 @@ fn cannot_run(path: &ManagedPath, why: &str) -> Problem {
         .help("correct its path, install what it belongs to, or bring the program along")
 }
 
-/// Whether others on the host may not read a file, for its own mode or for a directory above it.
+/// Whether others on the host cannot read a file, because of its own mode or that of a directory above it.
 fn is_private(file: &Path) -> bool {
     let lacks = |path: &Path, bit: u32| {
         path.symlink_metadata().is_ok_and(|metadata| metadata.permissions().mode() & bit == 0)

@@ -1,4 +1,4 @@
-//! The commands of files whose old content is back.
+//! Runs the commands of restored files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -11,7 +11,7 @@ use super::run;
 use crate::engine::transaction::undo::Moment;
 use crate::host::Host;
 
-/// Runs them, each once. A command that fails does not stop the undo. Returns a note for each of those.
+/// Runs each command once. A command that fails does not stop the undo. Returns a note for each failure.
 pub fn undo<'e>(host: &Host, entries: impl Iterator<Item = &'e CommandEntry>, moment: Moment) -> Vec<String> {
     let mut back: BTreeMap<&[String], BTreeSet<ManagedPath>> = BTreeMap::new();
     for entry in entries {

@@ -1,8 +1,8 @@
-//! Mode and owner of directories, which are changed where they stand: what is in them cannot move along. A file is never
-//! changed in place, one of the same content takes its place.
+//! Changes mode and owner of directories in place, since their content cannot move along. A file is never changed in place: a new
+//! file with the same content replaces it.
 //!
-//! The owner of a directory above can put another directory at a path at any time. So the directory is opened, compared with
-//! the one that was looked at, and changed through that descriptor; if it is another one, nothing is changed.
+//! The owner of a parent directory can replace a directory at any time. So the directory is opened, compared with the one that
+//! was planned, and changed through that descriptor; if it is another one, nothing is changed.
 
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::problem::Problem;
@@ -19,17 +19,17 @@ use crate::host::disk;
 use crate::host::walk::{self, Refusal, Walk};
 use crate::host::{Host, host_file};
 
-/// Tells a directory from another one that was put in its place.
+/// Identifies a directory, so that a replacement is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inode {
-    /// The device of its filesystem, as `st_dev` has it; another one after a boot.
+    /// The device of its filesystem, `st_dev`; it may change at a reboot.
     pub device: u64,
-    /// Its number there.
+    /// Its inode number on that device.
     pub number: u64,
 }
 
 impl Inode {
-    /// Of something that was looked at.
+    /// The inode of a `stat` result.
     #[must_use]
     pub const fn of(stat: &Stat) -> Self {
         Self { device: stat.st_dev, number: stat.st_ino }
@@ -45,19 +45,19 @@ pub struct Rights {
     pub gid: u32,
     /// Permission bits.
     pub mode: u32,
-    /// Of which directory; older journals do not say.
+    /// The directory they belong to; `None` in older journals.
     pub inode: Option<Inode>,
 }
 
 impl Rights {
-    /// Those of something that was looked at.
+    /// The rights in a `stat` result.
     #[must_use]
     pub const fn of(stat: &Stat) -> Self {
         let (uid, gid, mode) = Self::numbers(stat);
         Self { uid, gid, mode, inode: Some(Inode::of(stat)) }
     }
 
-    /// Whether something that was looked at has these.
+    /// Whether a `stat` result has these rights.
     #[must_use]
     pub fn are_those_of(self, stat: &Stat) -> bool {
         (self.uid, self.gid, self.mode) == Self::numbers(stat)
@@ -68,10 +68,10 @@ impl Rights {
     }
 }
 
-/// Changes mode and owner of a directory that is as it was when the transaction began.
+/// Changes mode and owner of a directory, if it is unchanged since the transaction started.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::PlanOutdated`] where it is not; [`nixfleet_contract::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::PlanOutdated`] if it has changed; [`nixfleet_contract::problem::Code::HostFile`].
 pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -> Result<(), Problem> {
     let (owner, group) = ids(&Accounts::read(host)?, after)?;
     let mut walk = Walk::new(host);
@@ -89,8 +89,8 @@ pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -
     give(&opened, path, &stat, (owner, group, after.mode.bits()))
 }
 
-/// Gives a directory the mode and owner that it had before. Returns a note where another one stands there that somebody
-/// else may have put there, which is left as it is.
+/// Restores mode and owner of a directory. If another directory is there, which another user may have put there, leaves that as
+/// it is and returns a note.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -122,8 +122,8 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
     if before.are_those_of(&stat) {
         return Ok(None);
     }
-    // The device may have another number after a boot, and on stacked filesystems the inode, too: what stands where root
-    // alone can put something is the same all the same.
+    // After a reboot the device may have another number, and on stacked filesystems so may the inode. If only root can put
+    // something there, it is still the same directory.
     let is_same = before.inode.is_some_and(|inode| inode.number == stat.st_ino);
     if !is_same && !directory.is_roots {
         let what = "somebody has put something else there meanwhile, which keeps its mode and owner";
@@ -139,7 +139,7 @@ fn give(
     (uid, gid, mode): (u32, u32, u32),
 ) -> Result<(), Problem> {
     let failed = |errno| preflight::refused("change mode and owner of", path, errno);
-    // Nobody gains a right in between that they have neither before nor afterwards.
+    // In between, nobody gains a right that they have neither before nor after the change.
     disk::change_mode(opened, stat.st_mode & mode & 0o777).map_err(failed)?;
     disk::change_owner(opened, uid, gid).map_err(failed)?;
     disk::change_mode(opened, mode).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Keeps what stands at a path: by a second name where the filesystem is the same, else by a faithful copy.
+//! Backs up what is at a path: by a hard link on the same filesystem, by a copy with all metadata otherwise.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,24 +15,23 @@ use crate::host::Host;
 use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::Directory;
 
-/// Keeps a file or link that is about to be replaced, under another name, with all its metadata. The caller writes the
-/// directory to the disk.
+/// Backs up a file or link that is about to be replaced, with all metadata. The caller syncs the directory.
 ///
 /// # Errors
-/// What the kernel says; [`io::ErrorKind::NotFound`] where nothing stands there.
+/// The kernel's error; [`io::ErrorKind::NotFound`] if nothing is there.
 pub fn keep(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     match disk::link(from.fd, name, to.fd, as_name) {
         Ok(()) => Ok(()),
-        // Another filesystem, one without hard links, or a file with as many names as it may have.
+        // Another filesystem, one without hard links, or a file that has the maximum number of links.
         Err(Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => copy(from, name, to, as_name),
         Err(errno) => Err(errno.into()),
     }
 }
 
-/// Says beside an original which path it came from, for people who look around. The caller writes the file to the disk.
+/// Writes the path of an original into a file beside it, for people who look around. The caller syncs the file.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<File> {
     let beside = host.path(kept.rsplit_once('/').map_or("/", |(directory, _)| directory));
     let meta = serde_json::json!({ "schema": nixfleet_contract::SCHEMA, "path": path });
@@ -41,7 +40,7 @@ pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<File>
     Ok(file)
 }
 
-/// Copies a file or link with all its metadata. For what stays where it is: an edit in place must not reach the copy.
+/// Copies a file or link with all metadata. Use it for a file that stays in place: an edit in place must not reach the copy.
 ///
 /// # Errors
 /// As [`keep`].
@@ -64,7 +63,7 @@ pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -
     }
 }
 
-/// What is copied is what was opened, with the owner of that: by its name it may be another file meanwhile.
+/// Copies the file that was opened, with its owner: by now, the name may belong to another file.
 fn copy_file(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     let source = reading::open(from, name)?;
     let stat = rustix::fs::fstat(&source)?;
@@ -79,7 +78,7 @@ fn copy_file(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) 
     Ok(disk::sync(&copy)?)
 }
 
-/// Copies so many bytes, as far as there are so many. Holes stay holes.
+/// Copies up to `size` bytes. Holes stay holes.
 fn copy_content(source: &File, copy: &File, size: u64) -> io::Result<()> {
     let mut at = 0;
     while at < size {
@@ -103,7 +102,7 @@ fn neither() -> io::Error {
     io::Error::other("it is neither a file nor a link")
 }
 
-/// Extended attributes: access control lists, capabilities, labels.
+/// Copies extended attributes: access control lists, capabilities, labels.
 fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
     let mut names = vec![0; 64 * 1024];
     let length = match rustix::fs::flistxattr(from, &mut names[..]) {
@@ -115,7 +114,7 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
         let mut value = vec![0; 64 * 1024];
         let length = rustix::fs::fgetxattr(from, name, &mut value[..])?;
         match disk::set_attribute(to, name, &value[..length]) {
-            // The other filesystem has no such thing.
+            // The other filesystem has no such attribute.
             Ok(()) | Err(Errno::OPNOTSUPP) => {}
             Err(errno) => return Err(errno.into()),
         }

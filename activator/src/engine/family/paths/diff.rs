@@ -1,4 +1,4 @@
-//! Directories, files and links.
+//! Plans the changes of directories, files and links.
 
 use std::collections::BTreeMap;
 
@@ -16,30 +16,30 @@ use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
 
-/// Why something should stand at a path.
+/// Why something should be at a path.
 #[derive(Clone, Copy)]
 enum Wanted<'a> {
-    /// The manifest has it.
+    /// The manifest declares it.
     Entry(&'a Entry),
-    /// Something else stands in it.
+    /// It is a directory above a declared path.
     Implicit,
-    /// A user lives there.
+    /// It is the home of a user.
     Home(&'a Access),
 }
 
-/// Steps in the order of their kinds.
+/// Steps on paths, grouped in the order of execution.
 #[derive(Default)]
 pub(in crate::engine) struct PathSteps {
     pub(in crate::engine) directories: Vec<Step>,
     pub(in crate::engine) writes: Vec<Step>,
     pub(in crate::engine) removals: Vec<Step>,
     pub(in crate::engine) directory_removals: Vec<Step>,
-    /// Files and links in the place of directories.
+    /// Files and links that replace directories.
     pub(in crate::engine) replacements: Vec<Step>,
 }
 
 impl PathSteps {
-    /// Something new stands before something old goes, but for a directory: it has to be empty before it makes way.
+    /// New things are created before old ones are removed. A directory is an exception: it must be empty before it is replaced.
     pub(in crate::engine) fn in_order(self) -> impl Iterator<Item = Step> {
         let new = self.directories.into_iter().chain(self.writes);
         new.chain(self.removals).chain(self.directory_removals).chain(self.replacements)
@@ -52,7 +52,7 @@ impl Differ<'_> {
         let manifest = self.manifest;
         let homes = self.new_homes();
         let needed = directories_above(manifest.entries.keys().chain(homes.keys()));
-        // In one order with the explicit ones, so that parents come first.
+        // Sorted together with the declared ones, so that parents come first.
         let is_implicit =
             |path: &&ManagedPath| !manifest.entries.contains_key(*path) && !homes.contains_key(*path);
         let implicit = needed.iter().filter(is_implicit).map(|path| (path, Wanted::Implicit));
@@ -79,13 +79,13 @@ impl Differ<'_> {
         }
         // Children first.
         steps.directory_removals.reverse();
-        // From the first change on a power cut is put right at boot.
+        // The unit that recovers at boot is written first, so that a power cut after the first change is repaired.
         steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
         self.check_owners();
         steps
     }
 
-    /// Adds the steps that bring a wanted path about.
+    /// Adds the steps that make a path match the manifest.
     fn wanted(&mut self, path: &ManagedPath, wanted: Wanted<'_>, steps: &mut PathSteps) {
         if let Wanted::Entry(_) = wanted
             && let Some(reserved) = self.newly_reserved(path)
@@ -106,8 +106,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Why a path may not come under management, if so. One that is managed already, or was in an earlier generation,
-    /// is older than the rule.
+    /// The rule that keeps a path from coming under management, if any. A path that is managed already, or was in an earlier
+    /// generation, is exempt: it is older than the rule.
     fn newly_reserved(&self, path: &ManagedPath) -> Option<&'static Reserved> {
         if self.returns || self.state.paths.contains_key(path) { None } else { Reserved::at(path) }
     }
@@ -117,7 +117,7 @@ impl Differ<'_> {
         let access = Access::of_implicit_directory();
         match self.found(path) {
             found @ Found::Directory { access: before, .. } => {
-                // Ours, and asked for by itself until now: it gets what it would have got without that.
+                // NixFleet owns it, and it was declared until now: it gets the access of an undeclared directory.
                 let asked_for = owned.is_some_and(|owned| {
                     let implicit = matches!(owned.thing, Thing::Directory { implicit: true, .. });
                     !implicit && !matches!(owned.origin, Origin::Existed { .. }) && found.is(&owned.thing)
@@ -131,7 +131,7 @@ impl Differ<'_> {
                     })));
                 }
             }
-            // Whatever is wrong with it shows at the paths inside.
+            // The paths inside report the problem.
             Found::Other | Found::Unreachable(_) => {}
             Found::File { .. } | Found::Link { .. } if owned.is_none() => {}
             Found::Missing | Found::File { .. } | Found::Link { .. } => {
@@ -180,7 +180,7 @@ impl Differ<'_> {
         }
     }
 
-    /// A new directory in the place of an empty one.
+    /// Replaces an empty directory with a new one.
     fn exchange_directory(&mut self, path: &ManagedPath, access: &Access, steps: &mut PathSteps) {
         let before = self.found(path).view();
         let (path, access, keep) = (path.clone(), access.clone(), Keep::Nothing);
@@ -193,7 +193,7 @@ impl Differ<'_> {
         })));
     }
 
-    /// A directory where nothing stands, or where a file or link of ours makes way.
+    /// Creates a directory where nothing is, or in place of a managed file or link.
     fn create_directory(
         &mut self,
         path: &ManagedPath,
@@ -273,7 +273,7 @@ impl Differ<'_> {
         steps.writes.push(self.write(path, entry, keep));
     }
 
-    /// A file or link in the place of a directory.
+    /// Replaces a directory with a file or link.
     fn replace_directory(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
         if let Some(why) = self.must_stay(path) {
             return self.problems.push(wrong_type(path, "a file or link", &why));
@@ -282,7 +282,7 @@ impl Differ<'_> {
         steps.replacements.push(self.write(path, entry, Keep::Nothing));
     }
 
-    /// The step that makes a path what an entry says; something else stands there now.
+    /// The step that makes a path match an entry, if something else is there now.
     fn write(&self, path: &ManagedPath, entry: &Entry, keep: Keep) -> Step {
         let found = self.found(path);
         let foreign = !self.state.paths.contains_key(path);
@@ -343,7 +343,7 @@ const fn on_conflict(entry: &Entry) -> OnConflict {
     }
 }
 
-/// `unit`: whose file or link it is, if it is one.
+/// `unit`: the unit that the file or link belongs to, if any.
 fn conflict(path: &ManagedPath, unit: Option<&UnitName>) -> Problem {
     let problem = Problem::new(
         Code::Conflict,

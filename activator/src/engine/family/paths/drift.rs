@@ -1,4 +1,4 @@
-//! What stands at a path beside what should, and beside what was left there.
+//! Compares what is at a path with the manifest, and with what the last apply left.
 
 use nixfleet_contract::manifest::{Access, Entry};
 use nixfleet_contract::step::Keep;
@@ -17,7 +17,7 @@ pub(in crate::engine) fn is_wanted(found: &Found, entry: &Entry) -> bool {
     }
 }
 
-/// A copy is kept of content that somebody else wrote.
+/// A backup is made of content that somebody else wrote.
 pub(in crate::engine) fn keep_edited(thing: &Thing, found: &Found) -> Keep {
     match (thing, found) {
         (_, Found::Missing) => Keep::Nothing,

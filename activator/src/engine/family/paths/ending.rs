@@ -1,4 +1,4 @@
-//! Paths that are managed no more, and what has to be out of the way for that.
+//! Plans the end of management of paths, and what must be removed before it.
 
 use nixfleet_contract::step::paths::{ChangeAccess, Release, Remove, RemoveDirectory};
 use nixfleet_contract::step::{Keep, PathStep, Step};
@@ -82,7 +82,8 @@ impl Differ<'_> {
                 self.touch(path);
                 release("it is gone already")
             }
-            // An older NixFleet took it over: without the accounts of a host, say, nobody could log in.
+            // An older NixFleet adopted it. Removing it could, for example, remove the accounts of a host, and nobody could log
+            // in.
             _ if Reserved::at(path).is_some() => release("only tools may write it, so it stays as it is"),
             (found, thing, _) => {
                 self.touch(path);
@@ -93,14 +94,14 @@ impl Differ<'_> {
         steps.removals.push(step);
     }
 
-    /// Whether the directory of a path is not there, and nothing will make it.
+    /// Whether the parent directory of a path is missing, and no step creates it.
     fn directory_is_gone(&self, path: &ManagedPath) -> bool {
         path.parent().is_some_and(|above| {
             self.observed.paths.get(&above) == Some(&Found::Missing) && !self.becoming.contains(&above)
         })
     }
 
-    /// Why a directory cannot make way for something else, if so.
+    /// Why a directory cannot be replaced by something else, if so.
     pub(in crate::engine) fn must_stay(&self, directory: &ManagedPath) -> Option<String> {
         match self.state.paths.get(directory) {
             Some(Owned { thing: Thing::Directory { .. }, origin: Origin::Existed { .. }, .. }) => {
@@ -114,7 +115,7 @@ impl Differ<'_> {
         }
     }
 
-    /// What stands in a directory, at any depth, and does not go with what is ours, if there is such a thing.
+    /// Something in a directory, at any depth, that would stay when the managed paths in it are removed, if any.
     fn stays_in(&self, directory: &ManagedPath) -> Option<String> {
         let Found::Directory { holds, .. } = self.observed.found(directory) else { return None };
         holds.iter().find_map(|name| {

@@ -1,4 +1,4 @@
-//! A step on a path with what undoing it needs.
+//! A step on a path, with what its undo needs.
 
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::step::paths::{
@@ -11,92 +11,92 @@ use super::access::Rights;
 use super::slots::{self, Slot};
 use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
 
-/// A step on a path with what undoing it needs. `kept`: where the old content is kept beyond the transaction.
+/// A step on a path, with what its undo needs. `kept`: the backup of the old content, which outlives the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathEntry {
     /// A home directory.
     CreateHome {
         /// The step.
         step: CreateHome,
-        /// Where it is made ready.
+        /// Where it is staged.
         slot: Slot,
     },
     /// A directory.
     CreateDirectory {
         /// The step.
         step: CreateDirectory,
-        /// Where it is made ready.
+        /// Where it is staged.
         slot: Slot,
-        /// A copy of what makes way.
+        /// The backup of what is replaced.
         kept: Option<AbsPath>,
     },
     /// A file.
     WriteFile {
         /// The step.
         step: WriteFile,
-        /// Where it is made ready.
+        /// Where it is staged.
         slot: Slot,
-        /// A copy of what makes way.
+        /// The backup of what is replaced.
         kept: Option<AbsPath>,
     },
     /// A link.
     WriteLink {
         /// The step.
         step: WriteLink,
-        /// Where it is made ready.
+        /// Where it is staged.
         slot: Slot,
-        /// A copy of what makes way.
+        /// The backup of what is replaced.
         kept: Option<AbsPath>,
     },
-    /// A file with another mode or owner takes the place of one with the same content.
+    /// A file that replaces one with the same content, because its mode or owner changes.
     ReplaceFile {
         /// The step.
         step: ChangeAccess,
-        /// Where it is made ready.
+        /// Where it is staged.
         slot: Slot,
     },
-    /// A directory gets another mode or owner where it stands.
+    /// A directory whose mode or owner changes in place.
     ChangeAccess {
         /// The step.
         step: ChangeAccess,
-        /// As it was.
+        /// Its rights before the step.
         before: Rights,
     },
-    /// Something is managed from now on.
+    /// Something that becomes managed without a change.
     Own {
         /// The step.
         step: Own,
-        /// A copy of it.
+        /// The backup of it.
         kept: Option<AbsPath>,
     },
-    /// A file or link goes.
+    /// A file or link that is removed.
     Remove {
         /// The step.
         step: Remove,
-        /// Where it goes.
+        /// Where it is moved.
         slot: Slot,
-        /// A copy of it.
+        /// The backup of it.
         kept: Option<AbsPath>,
     },
-    /// An original comes back.
+    /// An original that is restored.
     Restore {
         /// The step.
         step: Remove,
-        /// Where it is made ready.
+        /// Where it is staged.
         slot: Slot,
-        /// A copy of what makes way.
+        /// The backup of what is replaced.
         kept: Option<AbsPath>,
-        /// Where it is kept so far.
+        /// Where the original is kept now.
         original: AbsPath,
     },
-    /// A directory goes.
+    /// A directory that is removed.
     RemoveDirectory {
         /// The step.
         step: RemoveDirectory,
-        /// Where it goes.
+        /// Where it is moved.
         slot: Slot,
     },
-    /// Nothing is done: the path is not managed any more.
+    /// A path that is no longer managed. Nothing is done to it.
     Release {
         /// The step.
         step: Release,
@@ -104,7 +104,7 @@ pub enum PathEntry {
 }
 
 impl PathEntry {
-    /// Reads one of a journal.
+    /// Reads an entry from a journal.
     pub(in crate::engine) fn read(
         step: PathStep,
         facts: Facts,
@@ -142,7 +142,7 @@ impl PathEntry {
         })
     }
 
-    /// The same as a journal has it.
+    /// The entry in its journal form.
     pub(in crate::engine) fn write(self) -> Written {
         let slot = |slot| Facts::of_slot(slot, None);
         let (step, facts, kept) = match self {
@@ -167,7 +167,7 @@ impl PathEntry {
         Written { step: Step::Path(step), facts, kept }
     }
 
-    /// The path that it is about.
+    /// The path of the step.
     #[must_use]
     pub const fn path(&self) -> &ManagedPath {
         match self {
@@ -183,7 +183,7 @@ impl PathEntry {
         }
     }
 
-    /// Where new and old exchange places, if they do.
+    /// The slot in which old and new exchange places, if there is one.
     #[must_use]
     pub const fn slot(&self) -> Option<&Slot> {
         match self {
@@ -199,7 +199,7 @@ impl PathEntry {
         }
     }
 
-    /// The same, to be changed.
+    /// The slot, mutable.
     #[must_use]
     pub const fn slot_mut(&mut self) -> Option<&mut Slot> {
         match self {
@@ -215,7 +215,7 @@ impl PathEntry {
         }
     }
 
-    /// Where the old content is kept beyond the transaction, if it is.
+    /// The backup of the old content, if there is one.
     #[must_use]
     pub const fn kept(&self) -> Option<&AbsPath> {
         match self {
@@ -233,7 +233,7 @@ impl PathEntry {
         }
     }
 
-    /// Mode and owner of what is made ready, where that has any.
+    /// Mode and owner of the staged thing, if it has any.
     #[must_use]
     pub const fn access(&self) -> Option<&Access> {
         match self {
@@ -251,7 +251,7 @@ impl PathEntry {
         }
     }
 
-    /// A place that it names and that cannot be one of ours. `index`: its own among the entries of the transaction.
+    /// A place that the entry names and that NixFleet cannot have chosen. `index`: the position of the entry in the transaction.
     pub(in crate::engine) fn strange_place(&self, transaction: u64, index: usize) -> Option<&AbsPath> {
         let kept = self.kept().filter(|kept| !slots::is_copy(kept) && !slots::is_original(kept));
         let is_strange = |slot: &&AbsPath| !slots::is_slot(slot, transaction, index, self.path());

@@ -1,4 +1,4 @@
-//! Changes paths, and changes them back.
+//! Changes paths, and undoes these changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,16 @@ use crate::engine::transaction::undo::forget_original;
 use crate::host::Host;
 use crate::host::walk::Refusal;
 
-/// Changes paths.
+/// Changes paths on a host.
 pub struct PathChanges<'a> {
     host: &'a Host,
     swapper: Swapper<'a>,
-    /// Directories in which names changed, to be written to the disk before anything builds on them.
+    /// Directories in which names changed. They are synced before a later step depends on them.
     touched: BTreeSet<String>,
 }
 
 impl<'a> PathChanges<'a> {
-    /// On a host.
+    /// Changes paths on this host.
     #[must_use]
     pub const fn new(host: &'a Host) -> Self {
         Self { host, swapper: Swapper::new(host), touched: BTreeSet::new() }
@@ -33,7 +33,7 @@ impl<'a> PathChanges<'a> {
     /// Carries an entry out.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::PlanOutdated`] where something else stands there than was looked at;
+    /// [`nixfleet_contract::problem::Code::PlanOutdated`] if the path has changed since the plan;
     /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn perform(&mut self, entry: &PathEntry) -> Result<(), Problem> {
         match entry {
@@ -75,7 +75,7 @@ impl<'a> PathChanges<'a> {
         Places { path, slot: &slot.place }
     }
 
-    /// Writes the directories in which names changed to the disk.
+    /// Syncs the directories in which names changed.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -84,15 +84,15 @@ impl<'a> PathChanges<'a> {
     }
 }
 
-/// Changes paths back.
+/// Undoes changes of paths.
 pub struct PathUndo<'a> {
     changes: PathChanges<'a>,
-    /// Directories that took the place of something, with their inodes.
+    /// Directories that replaced something else, with their inodes.
     became: BTreeMap<&'a str, u64>,
 }
 
 impl<'a> PathUndo<'a> {
-    /// Of a transaction.
+    /// Undoes a transaction.
     #[must_use]
     pub fn new(host: &'a Host, journal: &'a Journal) -> Self {
         let became = journal.paths().filter_map(|entry| match entry {
@@ -114,14 +114,14 @@ impl<'a> PathUndo<'a> {
         Self { became: became.collect(), changes: PathChanges::new(host) }
     }
 
-    /// Undoes an entry, as far as it came. Returns a note where something of somebody else's is left as it is.
+    /// Undoes an entry, as far as it was carried out. Returns a note if something of another user is left as it is.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn undo(&mut self, entry: &PathEntry) -> Result<Option<String>, Problem> {
         match self.exchange_back(entry) {
             Ok(()) => {}
-            // Nobody keeps all of the host from going back.
+            // One user's path must not keep the whole host from going back.
             Err(Refusal { problem, is_others: true }) => {
                 return Ok(Some(left_to_others(entry.path(), &problem)));
             }
@@ -144,7 +144,7 @@ impl<'a> PathUndo<'a> {
         }
     }
 
-    /// Has new and old exchange places again, where that is how the entry is done.
+    /// Exchanges new and old again, if the entry exchanged them.
     fn exchange_back(&mut self, entry: &PathEntry) -> Result<(), Refusal> {
         let path = entry.path();
         match entry {
@@ -172,8 +172,8 @@ impl<'a> PathUndo<'a> {
         Ok(())
     }
 
-    /// Where new and old are to exchange places again, with the inode of the new. Nothing was staged for what only goes: it is
-    /// put back here.
+    /// The places to exchange again, with the inode of the new thing. An entry that only removes something stages nothing: this
+    /// restores it directly.
     fn places<'e>(
         &mut self,
         path: &'e ManagedPath,
@@ -189,8 +189,7 @@ impl<'a> PathUndo<'a> {
         self.changes.swapper.put_back(places).map(|()| None)
     }
 
-    /// Whether a path would stand in a directory that is not there: it has made way already for what stood there before,
-    /// or never came.
+    /// Whether the parent directory of a path is missing: the undo has replaced it already, or it was never created.
     fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, Refusal> {
         for (at, _) in path.match_indices('/').skip(1) {
             if let Some(staged) = self.became.get(&path[..at])
@@ -202,7 +201,7 @@ impl<'a> PathUndo<'a> {
         Ok(false)
     }
 
-    /// Writes the directories in which names changed to the disk.
+    /// Syncs the directories in which names changed.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -211,7 +210,7 @@ impl<'a> PathUndo<'a> {
     }
 }
 
-/// What could not go back where somebody else may put something in the way. Its old content stays in its slot.
+/// The note for a path that cannot be restored because another user may block it. Its old content stays in its slot.
 pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String {
     let Problem { what, location, why, .. } = problem;
     let place = location.iter().filter(|place| **place != *path).map(|place| format!(" ({place})"));
@@ -220,7 +219,7 @@ pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String
     format!("{path} did not go back to what it was: {words}")
 }
 
-/// Clears slots of a committed transaction away, and originals that are back. May be interrupted and begun again.
+/// Removes the slots of a committed transaction, and the originals that were restored. May be interrupted and run again.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -228,10 +227,10 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = Swapper::new(host);
     for entry in journal.paths() {
         let Some(slot) = entry.slot() else { continue };
-        // What somebody keeps from being cleared away in a place of theirs stays there.
+        // If another user blocks this in a directory of theirs, the slot stays.
         swapper.clear(&slot.place).or_else(Refusal::unless_of_others)?;
         match entry {
-            // Somebody put something into it at the last moment: then it stays.
+            // If somebody has put something into it since, it stays.
             PathEntry::RemoveDirectory { step, .. } => {
                 let places = Places { path: &step.path, slot: &slot.place };
                 swapper.put_back(places).or_else(Refusal::unless_of_others)?;
@@ -254,8 +253,8 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Removes the slots of an undone transaction, and the copies that it kept. Old content whose directory somebody has removed
-/// cannot go back: it stays in its slot, and the next run keeps it.
+/// Removes the slots and the backups of an undone transaction. If a directory was removed since, its old content cannot be
+/// restored: it stays in its slot, and the next run backs it up.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].

@@ -1,4 +1,4 @@
-//! Which other users could replace a managed file or directory: the owners of the directories above it.
+//! Which other users could replace a managed file or directory: the owners of its parent directories.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use nixfleet_contract::values::{ManagedPath, Owner};
 use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;
 
-/// May be renamed and removed only by its owner, in a directory to which others may write.
+/// In a directory with this bit, only the owner of a thing may rename or remove it.
 const STICKY: u32 = 0o1000;
 const SET_ID: u32 = 0o6000;
 const OF_OTHERS: u32 = 0o002;
 
 impl Differ<'_> {
-    /// Whether mode and owner of an existing directory may be changed: if nobody but root can replace it, or if only its owner
-    /// can and it keeps that owner. Its owner could have changed the mode, too.
+    /// Whether mode and owner of an existing directory may be changed in place: if only root can replace it, or if only its owner
+    /// can and it keeps that owner. The owner could change the mode anyway.
     pub(in crate::engine) fn may_change_in_place(
         &self,
         path: &ManagedPath,
@@ -28,7 +28,7 @@ impl Differ<'_> {
         others.is_empty() || keeps_owner && others.iter().all(|other| **other == found.owner)
     }
 
-    /// Refuses a file with a set-id bit where another user could rename it.
+    /// Refuses a file with a set-id bit if another user could rename it.
     pub(in crate::engine) fn set_id_objection(
         &self,
         path: &ManagedPath,
@@ -60,8 +60,8 @@ impl Differ<'_> {
         })
     }
 
-    /// Accounts other than root's that may rename what stands at a path, or something on the way to it, before the change
-    /// or afterwards. A group of the system that may write to a directory of root's counts as root does.
+    /// Accounts, except root, that may rename a path or a directory above it, before or after the change. A system group that may
+    /// write to a directory owned by root is as trusted as root.
     fn others_on_the_way<'a>(
         &'a self,
         path: &ManagedPath,
@@ -82,7 +82,7 @@ impl Differ<'_> {
         others
     }
 
-    /// Those that a directory has, and is to have.
+    /// The current and the new access of a directory.
     fn accesses(&self, directory: &ManagedPath) -> impl Iterator<Item = &Access> {
         let found = match self.observed.found(directory) {
             Found::Directory { access, .. } => Some(access),
@@ -100,7 +100,7 @@ impl Differ<'_> {
     }
 }
 
-/// A directory that cannot get its owner or mode.
+/// The problem for a directory whose owner or mode cannot be changed.
 pub(in crate::engine) fn changes_hands(
     path: &ManagedPath,
     found: &Access,

@@ -1,4 +1,4 @@
-//! Homes of users: looked at, made from what every new home gets, and taken back where nobody has used them yet.
+//! Home directories: inspected, created from `/etc/skel`, and removed on undo if nobody has used them yet.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -22,36 +22,36 @@ use crate::host::record::read_limited;
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, disk, host_file};
 
-/// What every new home gets, unless useradd(8) is told of another directory.
+/// The default skeleton of new homes; useradd(8) may be configured to use another directory.
 const SKELETON: &str = "/etc/skel";
 
-/// The homes that users have to have.
+/// The homes that users must have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Homes {
-    /// By user: where it is and what stands there.
+    /// The path of each user's home, and what is there.
     pub of: BTreeMap<Owner, (String, Standing)>,
-    /// The permission bits of a new one.
+    /// The permission bits of a new home.
     pub mode: Option<Mode>,
 }
 
-/// What stands where a home should be.
+/// What is at the path of a home.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Nothing.
     Nothing,
-    /// A directory, perhaps by way of a link.
+    /// A directory, perhaps through a link.
     Directory {
-        /// Who owns it.
+        /// Its owner.
         uid: u32,
     },
-    /// Something that is no directory, or a link to nothing.
+    /// Not a directory, or a dangling link.
     Other,
-    /// It can neither be looked at nor made safely.
+    /// It can be neither inspected nor created safely.
     Unreachable(Problem),
 }
 
 impl Homes {
-    /// Looks for the homes of users. Those that are managed as paths, `is_managed`, are left to that.
+    /// Inspects the homes of users. `is_managed`: paths to skip, since the manifest declares them.
     #[must_use]
     pub fn of(
         host: &Host,
@@ -78,7 +78,7 @@ impl Homes {
         homes
     }
 
-    /// Those that are missing and can be made.
+    /// The homes that are missing and can be created.
     pub fn missing(&self) -> impl Iterator<Item = ManagedPath> {
         let missing = self.of.values().filter(|(_, standing)| *standing == Standing::Nothing);
         missing.filter_map(|(home, _)| home.parse().ok())
@@ -101,7 +101,7 @@ fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> Standing {
     }
 }
 
-/// `HOME_MODE` of login.defs(5), or what its `UMASK` leaves.
+/// `HOME_MODE` of login.defs(5), or the mode that its `UMASK` gives.
 fn mode(host: &Host) -> Mode {
     let defs = setting_file(host, "/etc/login.defs");
     let bits = |key: &str| {
@@ -118,7 +118,7 @@ fn setting_file(host: &Host, path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Where what every new home gets stands: `SKEL` of useradd(8).
+/// The skeleton of new homes: `SKEL` of useradd(8).
 fn skeleton(host: &Host) -> PathBuf {
     let defaults = setting_file(host, "/etc/default/useradd");
     let named = defaults.lines().filter_map(|line| line.trim().strip_prefix("SKEL=")).next_back();
@@ -141,10 +141,10 @@ fn open_skeleton(host: &Host) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// Fills a directory that root alone can reach with what every new home gets, but for paths that are managed.
+/// Fills a directory that only root can reach with the skeleton of new homes, except for managed paths.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn fill(
     host: &Host,
     home: &str,
@@ -159,7 +159,7 @@ pub fn fill(
 
 fn copy(from: &OwnedFd, to: &OwnedFd, shown: &str, is_managed: &dyn Fn(&str) -> bool) -> io::Result<()> {
     for name in disk::names(from)? {
-        // No name of a manifest is anything else.
+        // Names in a manifest are always UTF-8.
         let Some(name) = name.to_str() else { continue };
         let shown = format!("{shown}/{name}");
         if is_managed(&shown) {
@@ -192,10 +192,10 @@ fn look_at(directory: &OwnedFd, name: &str) -> Result<Stat, Errno> {
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Gives a home and all in it to its user; itself last, so that nobody else reaches into it before.
+/// Gives a home and everything in it to its user; the home itself comes last, so that nobody reaches into it before.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn hand_over(home: &OwnedFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
     for name in disk::names(home)? {
         let Some(name) = name.to_str() else { continue };
@@ -219,10 +219,10 @@ pub fn hand_over(home: &OwnedFd, uid: u32, gid: u32, mode: u32) -> io::Result<()
     Ok(disk::sync(home)?)
 }
 
-/// Whether a home holds nothing but what every new home gets.
+/// Whether a home contains nothing but the skeleton of new homes.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn is_unused(host: &Host, directory: Directory<'_>, name: &str) -> io::Result<bool> {
     let home = open(directory.fd, name)?;
     match open_skeleton(host)? {
@@ -231,7 +231,7 @@ pub fn is_unused(host: &Host, directory: Directory<'_>, name: &str) -> io::Resul
     }
 }
 
-/// Whether everything in a directory is in another one, too, and is the same.
+/// Whether everything in one directory is in another one too, and is the same.
 fn is_part(part: &OwnedFd, whole: &OwnedFd) -> io::Result<bool> {
     for name in disk::names(part)? {
         let Some(name) = name.to_str() else { return Ok(false) };

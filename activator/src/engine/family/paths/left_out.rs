@@ -1,4 +1,4 @@
-//! Paths that are left as they are because somebody said so: what stands in the way of one holds up no other.
+//! Paths that are left as they are because the operator said so (`--force PATH`): a problem of one of them blocks no other path.
 
 use nixfleet_contract::plan::Warning;
 use nixfleet_contract::values::ManagedPath;
@@ -13,13 +13,13 @@ impl Differ<'_> {
         !self.leave_out.is_empty() && (is(path) || path.ancestors().any(|above| is(&above)))
     }
 
-    /// Whether something of ours that is left as it is stands in a directory, which therefore has to stay.
+    /// Whether a directory must stay, because it contains a managed path that is left as it is.
     pub(in crate::engine) fn is_above_left_out(&self, directory: &ManagedPath) -> bool {
         let is_below = |path: &ManagedPath| path.ancestors().any(|above| above == *directory);
         self.leave_out.iter().any(|path| is_below(path) && self.state.paths.contains_key(path))
     }
 
-    /// Finds out what would become of a path and why that may be refused, and does nothing about it.
+    /// Finds out what would happen to a path and why that may be refused, but plans no step for it.
     pub(in crate::engine) fn leave_out(
         &mut self,
         path: &ManagedPath,

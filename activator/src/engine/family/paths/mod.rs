@@ -1,11 +1,11 @@
 //! Files, links and directories.
 //!
-//! - [`entry`], [`open`]: a step with what undoing it needs
-//! - `diff`, `drift`, `ending`, `exposure`, `left_out`: what a plan does about them
-//! - [`slots`]: where the new waits and the old goes
-//! - [`stage`], [`ownership`], [`home`]: everything new made ready
-//! - [`backup`]: everything old that is kept
-//! - [`execute`], [`swap`], [`access`]: one takes the place of the other, and back
+//! - [`entry`], [`open`]: a step, with what its undo needs
+//! - `diff`, `drift`, `ending`, `exposure`, `left_out`: planning
+//! - [`slots`]: the places of staged and of replaced things
+//! - [`stage`], [`ownership`], [`home`]: staging of everything new
+//! - [`backup`]: backups of everything old
+//! - [`execute`], [`swap`], [`access`]: carrying out and undoing
 //! - [`record`]: what is owned afterwards
 
 pub mod access;

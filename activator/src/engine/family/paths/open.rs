@@ -1,4 +1,4 @@
-//! A step on a path → an entry of the journal.
+//! Makes journal entries of steps on paths.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -20,7 +20,7 @@ use crate::engine::state::Origin;
 use crate::host::walk::{self, Directory, Place, Walk};
 use crate::host::{HOME, Host, host_file};
 
-/// Paths that become directories, and paths that are none afterwards.
+/// Paths that become directories, and paths that stop being directories.
 fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
     let (mut becoming, mut going) = (BTreeSet::new(), BTreeSet::new());
     for step in steps {
@@ -41,13 +41,13 @@ fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
     (becoming, going)
 }
 
-/// Looks up what undoing steps on paths would need.
+/// Looks up what the undo of steps on paths needs.
 pub struct PathOpener<'a> {
     host: &'a Host,
     planned: &'a Planned,
     transaction: u64,
     number: u64,
-    /// Where [`HOME`] is.
+    /// The filesystem and mount of [`HOME`].
     home: Place,
     walk: Walk<'a>,
     becoming: BTreeSet<&'a str>,
@@ -55,7 +55,7 @@ pub struct PathOpener<'a> {
 }
 
 impl<'a> PathOpener<'a> {
-    /// For the steps of a plan. `number`: the generation that the transaction leads to.
+    /// An opener for the steps of a plan. `number`: the generation that the transaction leads to.
     ///
     /// # Errors
     /// [`Code::HostFile`] or [`Code::UnsafePath`].
@@ -66,7 +66,7 @@ impl<'a> PathOpener<'a> {
         Ok(Self { host, planned, transaction, number, home, walk, becoming, going })
     }
 
-    /// Looks up everything that undoing a step would need. `index`: its place in the plan.
+    /// Makes the entry of a step, with everything that its undo needs. `index`: its position in the plan.
     ///
     /// # Errors
     /// [`Code::PlanOutdated`], [`Code::HostFile`] or [`Code::UnsafePath`].
@@ -89,7 +89,7 @@ impl<'a> PathOpener<'a> {
             }
             PathStep::ChangeAccess(step) => self.access(index, step)?,
             PathStep::Own(step) => {
-                // Of a directory only mode and owner are to be put back, and the state keeps those.
+                // Undo restores only mode and owner of a directory, and the state has those.
                 let is_directory = self.stat(&step.path)?.is_none_or(|stat| is_directory(&stat));
                 let keeps = !is_directory && step.keep == Keep::Original;
                 let kept = if keeps { self.keeping(&step.path, step.keep)? } else { None };
@@ -116,7 +116,7 @@ impl<'a> PathOpener<'a> {
         })
     }
 
-    /// Another mode or owner, of what is as it was planned.
+    /// Makes the entry of a change of mode or owner, if the path is unchanged since the plan.
     fn access(&mut self, index: usize, step: &ChangeAccess) -> Result<PathEntry, Problem> {
         let stat = self.stat(&step.path)?.ok_or_else(|| outdated(&step.path))?;
         let (uid, gid) = ids(&self.planned.observed.accounts, &step.before)?;
@@ -132,7 +132,7 @@ impl<'a> PathOpener<'a> {
         })
     }
 
-    /// A slot on the same filesystem as the destination, or else nothing could be exchanged.
+    /// A slot on the same filesystem as the destination: an exchange needs that.
     fn slot(&mut self, index: usize, path: &ManagedPath) -> Result<Slot, Problem> {
         let replaced = self.stat(path)?.map(|stat| Replaced::of(&stat));
         let (directory, depth) = self.walk.nearest(self.standing(path))?;
@@ -145,7 +145,7 @@ impl<'a> PathOpener<'a> {
         Ok(Slot { place: own_path(slot)?, staged: None, replaced })
     }
 
-    /// The nearest directory above a path that exists now, and still does when all steps are done.
+    /// The nearest directory above a path that exists both now and after all steps.
     fn lasting_directory(
         &mut self,
         path: &ManagedPath,
@@ -163,7 +163,7 @@ impl<'a> PathOpener<'a> {
         Ok(existing.last().map(ToString::to_string).unwrap_or_default())
     }
 
-    /// Where old content goes for good. Nothing that is kept already is ever overwritten.
+    /// The place for a backup of old content. It never overwrites an existing backup.
     fn keeping(&self, path: &ManagedPath, keep: Keep) -> Result<Option<AbsPath>, Problem> {
         let (directory, name): (&dyn Fn(&str) -> String, _) = match keep {
             Keep::Nothing => return Ok(None),
@@ -173,7 +173,7 @@ impl<'a> PathOpener<'a> {
             }
         };
         let suffixes = std::iter::once(String::new()).chain((2..).map(|count| format!("~{count}")));
-        // Where something on the way is no directory, it is not free either.
+        // A place is not free either if something on the way to it is not a directory.
         let is_free = |candidate: &String| {
             let found = self.host.path(candidate).symlink_metadata();
             found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
@@ -183,7 +183,7 @@ impl<'a> PathOpener<'a> {
         free.map(|free| own_path(place(free))).transpose()
     }
 
-    /// The part of a path that can be looked for: nothing stands yet in what is to become a directory.
+    /// The part of a path that can exist now: nothing exists yet in something that will become a directory.
     fn standing<'p>(&self, path: &'p str) -> &'p str {
         let mut above = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
         above.find(|above| self.becoming.contains(above)).unwrap_or(path)

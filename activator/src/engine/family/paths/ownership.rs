@@ -1,7 +1,7 @@
-//! Who owns what is staged.
+//! Gives staged things their owners.
 //!
-//! Accounts of a change come only once all of its content has been validated, so that a refusal leaves none behind. What
-//! will be theirs is staged for root alone, and handed over when they are there.
+//! The accounts of a change are created only after all its content has been validated, so that a refusal leaves none behind.
+//! Things of new accounts are staged for root alone, and handed over once the accounts exist.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -22,18 +22,18 @@ use crate::host::accounts::Accounts;
 use crate::host::walk::Walk;
 use crate::host::{Host, disk, host_file};
 
-/// The permission bits that something has while it is root's and waits for its owner: what its owner may do. No others
-/// may yet, and no set-id bit may make anybody root.
+/// The permission bits of a thing that is staged as root's and waits for its owner: only the owner's bits. Others get no access
+/// yet, and no set-id bit may give anybody root's rights.
 pub const WAITING: u32 = 0o700;
 
-/// Owners of what is staged.
+/// Owners of staged things.
 pub struct Owners {
     accounts: Accounts,
     coming: Coming,
 }
 
 impl Owners {
-    /// Those that a host has, and those that a transaction brings.
+    /// The accounts that the host has, and those that the transaction creates.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -41,10 +41,10 @@ impl Owners {
         Ok(Self { accounts: Accounts::read(host)?, coming: Coming::with(journal.accounts()) })
     }
 
-    /// Gives something that is being staged its owner and mode, or leaves it to root until its owner is there.
+    /// Gives a staged thing its owner and mode, or leaves it to root until its owner exists.
     ///
     /// # Errors
-    /// [`Code::Account`] where there is no such owner and none comes; or as `failed` says.
+    /// [`Code::Account`] if the owner does not exist and is not created; or the error of `failed`.
     pub fn take(
         &self,
         file: impl AsFd,
@@ -61,7 +61,7 @@ impl Owners {
 }
 
 impl Owners {
-    /// The same for a home, with all that stands in it.
+    /// Gives a staged home, with everything in it, its owner and mode.
     ///
     /// # Errors
     /// As [`Owners::take`].
@@ -79,7 +79,7 @@ impl Owners {
     }
 }
 
-/// The ids of an owner and a group, which exist by now.
+/// The ids of an owner and a group. Both exist by now.
 ///
 /// # Errors
 /// [`Code::Account`].
@@ -92,16 +92,16 @@ pub fn ids(accounts: &Accounts, access: &Access) -> Result<(u32, u32), Problem> 
     Ok((uid, gid))
 }
 
-/// Gives a file its owner and then its mode: a change of owner clears set-id bits.
+/// Gives a file its owner, and then its mode: a change of owner clears set-id bits.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn give(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
     disk::change_owner(&file, uid, gid)?;
     Ok(disk::change_mode(&file, mode)?)
 }
 
-/// Hands what was staged for accounts that came with the transaction over to them. It is on the disk afterwards.
+/// Hands things staged for new accounts over to them, and syncs them.
 ///
 /// # Errors
 /// [`Code::Account`] or [`Code::HostFile`].
@@ -131,7 +131,7 @@ pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
     flush::flush(host, &directories, at_once)
 }
 
-/// Something staged whose owner was not there.
+/// A staged thing whose owner did not exist yet.
 struct Waiting<'j> {
     slot: &'j str,
     inode: u64,
@@ -146,8 +146,8 @@ impl<'j> Waiting<'j> {
         Some(Self { slot: &slot.place, inode: slot.staged?, access, is_home })
     }
 
-    /// Opens it, if it is still what was staged. Who owns the directory of a slot may put something else there, and that
-    /// must not get the rights of this; an inode number may be used twice, but only we make what is ours.
+    /// Opens it, if it is still the staged thing. The owner of the slot's directory may put something else there, which must not
+    /// get these rights; an inode number may be used twice, but only NixFleet creates things that root owns.
     fn open(&self, walk: &mut Walk<'_>) -> Result<OwnedFd, Problem> {
         let failed = |error: io::Error| host_file("hand over the new content", self.slot, &error);
         let replaced = || failed(io::Error::other("somebody else has put something else there"));

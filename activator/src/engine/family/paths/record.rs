@@ -1,4 +1,4 @@
-//! The paths that the state records after a transaction.
+//! The paths in the recorded state after a transaction.
 
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
@@ -16,12 +16,12 @@ use crate::engine::state::{FileStat, Origin, Owned, State, Thing};
 use crate::host::walk::{self, Walk};
 use crate::host::{Host, clock};
 
-/// How long after a change the clock of a filesystem surely shows another time, in nanoseconds: its ticks are at most
-/// 10 ms apart, or a whole second where it keeps no parts of seconds.
+/// After this time, in nanoseconds, a change gets another timestamp: clock ticks of a filesystem are at most 10 ms apart, or a
+/// second if it stores whole seconds.
 const TICK: i64 = 20_000_000;
 const TICK_OF_SECONDS: i64 = 2_000_000_000;
 
-/// All paths that are owned. `entries`: what the transaction did with paths.
+/// All owned paths. `entries`: what the transaction did with paths.
 pub(in crate::engine) fn paths_after<'e>(
     old: &State,
     observed: &Observed,
@@ -49,7 +49,7 @@ pub(in crate::engine) fn paths_after<'e>(
     paths
 }
 
-/// Whether something that is managed stands at the path of an entry afterwards.
+/// Whether something managed is at the path of an entry after the transaction.
 const fn stays(entry: &PathEntry) -> bool {
     match entry {
         PathEntry::CreateDirectory { .. }
@@ -66,7 +66,7 @@ const fn stays(entry: &PathEntry) -> bool {
     }
 }
 
-/// Keeps the old record of each path that was left out, and of the directories it stands in.
+/// Keeps the previous record of each path that was left as it is, and of its parent directories.
 pub(in crate::engine) fn keep_left_out(state: &mut State, planned: &Planned, target: &Target) {
     for Warning { subject, .. } in &planned.plan.left_out {
         let Ok(path) = subject.parse::<ManagedPath>() else { continue };
@@ -97,7 +97,7 @@ fn origin(wanted: &Entry, entry: Option<&PathEntry>) -> Origin {
             Entry::File(_) | Entry::Link(_) => original(step.keep, kept),
         },
         PathEntry::CreateDirectory { step, .. } => match (wanted, &step.before) {
-            // One that was empty, and was exchanged for the sake of its owner or mode.
+            // An empty directory that was exchanged because its owner or mode changed.
             (Entry::Directory(_), Some(was)) if was.sha256.is_none() && was.link.is_none() => {
                 Origin::Existed { access: was.access.clone() }
             }
@@ -129,8 +129,8 @@ fn owned(entry: &Entry, origin: Origin) -> Owned {
     }
 }
 
-/// Directories of ours in which something managed stands, and that the manifest does not name; with what becomes of
-/// them when management ends.
+/// Owned directories that contain something managed but that the manifest does not declare, with what happens to them when
+/// management ends.
 fn implicit_directories(
     old: &State,
     manifest: &Manifest,
@@ -158,15 +158,15 @@ fn access_of(path: &ManagedPath, old: &State, observed: &Observed) -> Access {
     }
 }
 
-/// Notes what the filesystem says about each file, so that it need not be read again while that stays the same. Left
-/// out where the file is so new that a change could still get the same time.
+/// Records `stat` data of each file, so that it need not be read again while the data is the same. Skips a file that is so new
+/// that another change could get the same timestamp.
 pub(in crate::engine) fn remember_stats(host: &Host, state: &mut State) {
     let now = clock::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let mut walk = Walk::new(host);
     for (path, owned) in &mut state.paths {
         let Thing::File { stat, .. } = &mut owned.thing else { continue };
-        // A path that was left out may be in a directory that is not safe to open.
+        // A path that is left as it is may be in an unsafe directory.
         let Ok(Some(directory)) = walk.parent(path) else { continue };
         let Ok(Some(found)) = walk::look(directory.fd, path.name()) else { continue };
         let found = FileStat::of(&found);

@@ -1,5 +1,4 @@
-//! Where slots, originals and kept copies stand. A record that names any other place for one was forged or damaged, and
-//! is not followed.
+//! The places of slots, originals and backups. A record that names any other place was forged or damaged, and is not followed.
 
 use nixfleet_contract::values::AbsPath;
 use rustix::fs::Stat;
@@ -8,27 +7,27 @@ use serde::{Deserialize, Serialize};
 use crate::engine::state::FileStat;
 use crate::host::HOME;
 
-/// Where slots are, under [`HOME`], where the filesystem and the mount are those of the destination.
+/// Directory of slots, under [`HOME`]; used if the destination is on the same filesystem and mount.
 pub const SLOTS: &str = "tx";
-/// Where originals are, under [`HOME`], each in a directory of its own.
+/// Directory of originals, under [`HOME`]; each has a directory of its own.
 pub const ORIGINALS: &str = "originals";
 /// The name of an original in its directory.
 pub const CONTENT: &str = "content";
-/// Where copies of replaced content are kept, under [`HOME`].
+/// Directory of backups of replaced content, under [`HOME`].
 pub const KEPT: &str = "kept";
 
-/// Where something new and what it replaces exchange places.
+/// The place where a new thing and the one that it replaces are exchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Holds the new thing before, the old one afterwards.
+    /// Holds the new thing before the exchange, the old one after it.
     pub place: AbsPath,
     /// Inode of the new thing, once it is staged.
     pub staged: Option<u64>,
-    /// What is replaced; nothing where nothing stands there.
+    /// The thing that is replaced; `None` if nothing is there.
     pub replaced: Option<Replaced>,
 }
 
-/// Tells whether something is still what was planned to be replaced.
+/// Tells whether the thing at a path is still the one that the plan replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replaced {
     /// Length in bytes; zero for a directory.
@@ -40,8 +39,8 @@ pub struct Replaced {
 }
 
 impl Replaced {
-    /// What tells something apart from what may take its place. Not the inode: an overlay filesystem gives a file
-    /// another one when it is first written to. Of a directory only the mode: what is ours leaves it before.
+    /// The data that identifies a `stat` result. Without the inode: an overlay filesystem changes it at the first write. For a
+    /// directory only the mode: managed things in it are removed before.
     #[must_use]
     pub fn of(stat: &Stat) -> Self {
         let FileStat { size, mtime, .. } = FileStat::of(stat);
@@ -62,7 +61,7 @@ pub fn beside(directory: &str, transaction: u64, index: usize) -> String {
     format!("{directory}/.nixfleet-tx-{transaction}-{index}")
 }
 
-/// Whether a path can be the slot of an entry about another path.
+/// Whether a place can be the slot of an entry for a path.
 #[must_use]
 pub fn is_slot(slot: &str, transaction: u64, index: usize, path: &str) -> bool {
     let above = |directory: &str| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
@@ -70,7 +69,7 @@ pub fn is_slot(slot: &str, transaction: u64, index: usize, path: &str) -> bool {
     slot == at_home(transaction, index) || directory.is_some_and(above)
 }
 
-/// Whether a path can be an original: alone in its directory, which goes with it.
+/// Whether a place can be an original: alone in its directory, which is removed with it.
 #[must_use]
 pub fn is_original(path: &str) -> bool {
     let inside = path.strip_prefix(HOME).and_then(|rest| rest.strip_prefix('/'));
@@ -78,7 +77,7 @@ pub fn is_original(path: &str) -> bool {
     matches!(names[..], [ORIGINALS, directory, CONTENT] if !directory.is_empty())
 }
 
-/// Whether a path can be a copy that is kept.
+/// Whether a place can be a backup.
 #[must_use]
 pub fn is_copy(path: &str) -> bool {
     path.starts_with(&format!("{HOME}/{KEPT}/"))

@@ -1,6 +1,6 @@
-//! Makes everything new ready in slots, and keeps everything old, before anything managed is touched.
+//! Stages everything new and backs up everything old, before any managed path is touched.
 //!
-//! Here a full disk or a broken closure shows, while there is nothing to undo.
+//! A full disk or a broken closure shows here, while there is nothing to undo.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -28,7 +28,7 @@ use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{HOME, Host, host_file};
 
-/// Stages everything a transaction needs and notes the inodes in its journal.
+/// Stages everything that a transaction needs, and records the inodes in its journal.
 ///
 /// # Errors
 /// [`Code::HostFile`] or [`Code::DiskFull`].
@@ -56,9 +56,9 @@ struct Stager<'a> {
     owners: Owners,
     slots: Walk<'a>,
     sources: Walk<'a>,
-    /// Directories that got new names in them.
+    /// Directories in which names were added.
     directories: BTreeSet<String>,
-    /// Write whole filesystems to the disk at the end, not file by file.
+    /// Sync whole filesystems at the end, not single files.
     at_once: bool,
 }
 
@@ -107,7 +107,7 @@ impl Stager<'_> {
                 let from = self.sources.parent(original)?.ok_or_else(|| lost(original))?;
                 backup::keep(from, name_of(original), directory, name).map_err(failed)?;
             }
-            // Nothing new comes.
+            // Nothing new is staged.
             PathEntry::Remove { .. }
             | PathEntry::RemoveDirectory { .. }
             | PathEntry::ChangeAccess { .. }
@@ -121,7 +121,7 @@ impl Stager<'_> {
         Ok(())
     }
 
-    /// Copies the old content, where it is kept.
+    /// Copies the old content, if the entry keeps a backup.
     fn keep(&mut self, entry: &PathEntry) -> Result<(), Problem> {
         let Some(kept) = entry.kept() else { return Ok(()) };
         let path = entry.path();
@@ -131,7 +131,7 @@ impl Stager<'_> {
         let Some(to) = self.slots.parent(kept)? else { return Ok(()) };
         let keep = if matches!(entry, PathEntry::Own { .. }) { backup::copy } else { backup::keep };
         keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
-        // By its name it may be another file than the one that was looked at.
+        // The name may now belong to another file than the one that was planned.
         if let Some(slot) = entry.slot()
             && walk::look(to.fd, name_of(kept)).map_err(failed)?.as_ref().map(Replaced::of) != slot.replaced
         {
@@ -146,7 +146,7 @@ impl Stager<'_> {
         Ok(())
     }
 
-    /// Makes the directory of a slot or a kept copy, for root alone, if it is one of ours.
+    /// Makes the directory of a slot or a backup, for root alone, if it is under [`HOME`].
     fn make_directory(&mut self, path: &str) -> Result<(), Problem> {
         let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
         if !self.directories.insert(directory.to_owned()) || !directory.starts_with(HOME) {
@@ -154,7 +154,7 @@ impl Stager<'_> {
         }
         disk::make_directories(&self.host.path(directory), 0o700)
             .map_err(|error| host_file("create the directory", directory, &error))?;
-        // The names of the new directories must be on the disk too.
+        // The names of the new directories must be synced too.
         for above in directory.match_indices('/').map(|(at, _)| &directory[..at]) {
             if above.starts_with(HOME) {
                 self.directories.insert(above.to_owned());
@@ -172,7 +172,7 @@ fn create_directory(directory: Directory<'_>, name: &str) -> io::Result<OwnedFd>
     Ok(created)
 }
 
-/// Copies the content of a file from the closure, and makes sure that it is what the manifest says.
+/// Copies the content of a file from the closure, and checks its size and SHA-256 against the manifest.
 fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Result<(), Problem> {
     let source = target.source(&file.source);
     let mut from = target.content(path, file).map_err(|error| host_file("read", &source, &error))?;
@@ -207,8 +207,8 @@ fn lost(original: &str) -> Problem {
         .help("put it back from a backup, or leave the path under management")
 }
 
-/// Moves slots that no open transaction knows to the kept copies: a directory that had to make way was not empty when
-/// the transaction ended, and what stands in it is somebody's.
+/// Moves slots without an open transaction to the backups: a directory that was replaced was not empty when the transaction
+/// ended, and its content belongs to somebody.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -218,7 +218,7 @@ pub fn keep_stale_slots(host: &Host) -> Result<(), Problem> {
     let keep = || -> io::Result<()> {
         for stale in fs::read_dir(&slots)? {
             let stale = stale?;
-            // What is empty goes.
+            // An empty slot is removed.
             if disk::remove_directory(CWD, stale.path()).is_ok() {
                 continue;
             }

@@ -1,6 +1,6 @@
-//! Puts one thing in the place of another in a single step of the kernel, and back.
+//! Exchanges two things at once, by a single system call, and undoes the exchange.
 //!
-//! Every function may be called again after it was interrupted anywhere: it looks at what stands where.
+//! Every function may be called again after an interruption at any point: it checks what is where.
 
 use std::io;
 
@@ -16,7 +16,7 @@ use crate::host::disk;
 use crate::host::walk::{self, Directory, Refusal, Walk};
 use crate::host::{Host, host_file};
 
-/// Two walks, since destinations and slots lie in different directories and each stays open.
+/// Exchanges things between destinations and slots. It has two walks, so that both directories stay open.
 pub struct Swapper<'h> {
     destinations: Walk<'h>,
     slots: Walk<'h>,
@@ -25,23 +25,23 @@ pub struct Swapper<'h> {
 /// A destination and its slot.
 #[derive(Clone, Copy)]
 pub struct Places<'a> {
-    /// Where it should stand.
+    /// The destination.
     pub path: &'a str,
-    /// Where it is made ready.
+    /// The slot, where it is staged.
     pub slot: &'a str,
 }
 
 impl<'h> Swapper<'h> {
-    /// A swapper for a host.
+    /// Exchanges things on this host.
     #[must_use]
     pub const fn new(host: &'h Host) -> Self {
         Self { destinations: Walk::new(host), slots: Walk::new(host) }
     }
 
-    /// Brings what is staged to its destination; what stood there is in the slot afterwards.
+    /// Moves a staged thing to its destination; what was there is in the slot afterwards.
     ///
     /// # Errors
-    /// [`Code::PlanOutdated`] where something else stood there than was planned to be replaced.
+    /// [`Code::PlanOutdated`] if the destination has changed since the plan.
     pub fn bring_in(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
         let pair = self.pair(places)?;
         let flags = if replaced.is_some() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
@@ -49,7 +49,7 @@ impl<'h> Swapper<'h> {
         pair.check(replaced)
     }
 
-    /// Takes what stands at a destination into the slot.
+    /// Moves what is at a destination into the slot.
     ///
     /// # Errors
     /// [`Code::PlanOutdated`] as for [`Swapper::bring_in`].
@@ -63,7 +63,7 @@ impl<'h> Swapper<'h> {
         pair.check(replaced)
     }
 
-    /// Takes a directory into the slot if nothing stands in it.
+    /// Moves a directory into the slot if it is empty.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -75,7 +75,7 @@ impl<'h> Swapper<'h> {
             return Ok(());
         }
         match pair.move_out() {
-            // Something is mounted there, which is as good as content.
+            // A mount point counts as content.
             Err(Errno::BUSY) => Ok(()),
             moved => moved.map_err(|errno| problem(pair.refused(errno))),
         }
@@ -86,7 +86,8 @@ impl<'h> Swapper<'h> {
     /// # Errors
     /// [`Code::HostFile`].
     pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), Refusal> {
-        // Before the way to the destination is looked at: whoever made that unsafe need not keep us from ending.
+        // Checked before the path to the destination: if another user has made that path unsafe, an undo with nothing left to do
+        // still ends.
         if self.slot_holds(places.slot)? == Some(staged) {
             return Ok(());
         }
@@ -110,8 +111,8 @@ impl<'h> Swapper<'h> {
         pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
     }
 
-    /// Removes a directory that was brought in and took nobody's place, unless somebody has put something into it
-    /// meanwhile. Says whether something is left for [`Swapper::bring_back`].
+    /// Removes a directory that was created and replaced nothing, unless somebody has put something into it since. Returns
+    /// whether something is left for [`Swapper::bring_back`].
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -129,13 +130,13 @@ impl<'h> Swapper<'h> {
         Ok(false)
     }
 
-    /// Undoes [`Swapper::bring_in`] of a home: it goes, unless somebody has used it meanwhile. Then it stays.
+    /// Undoes [`Swapper::bring_in`] of a home: removes it, unless somebody has used it since.
     ///
     /// # Errors
     /// [`Code::HostFile`].
     pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), Refusal> {
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        // Where its owner keeps it from being looked into, somebody has used it.
+        // If the owner blocks access to it, somebody has used it.
         let is_unused =
             |directory, name| home::is_unused(host, directory, name).is_ok_and(|is_unused| is_unused);
         if pair.was_brought_in(staged)? {
@@ -147,10 +148,10 @@ impl<'h> Swapper<'h> {
         if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
             return Ok(());
         }
-        // Nobody finds it any more; but somebody may have been in it.
+        // Nobody can find it now, but a process may have been in it.
         if is_unused(pair.slot, pair.slot_name) {
             match disk::remove_tree_in(pair.slot.fd, pair.slot_name) {
-                // Somebody still is.
+                // A process still is in it.
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
                 removed => {
                     return removed.map_err(|error| {
@@ -160,13 +161,13 @@ impl<'h> Swapper<'h> {
             }
         }
         match pair.rename_in(RenameFlags::NOREPLACE) {
-            // Something else stands there: the next run keeps what is in the slot.
+            // Something else is there: the next run backs up what is in the slot.
             Err(Refusal { problem, .. }) if problem.code == Code::PlanOutdated => Ok(()),
             moved => moved,
         }
     }
 
-    /// Removes a slot with a home that was never brought in.
+    /// Removes the slot of a home that was never moved to its destination.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -180,7 +181,7 @@ impl<'h> Swapper<'h> {
         }
     }
 
-    /// Empties a slot: what is in it has served.
+    /// Empties a slot that is no longer needed.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -219,7 +220,7 @@ impl<'h> Swapper<'h> {
         pair.ok_or_else(|| outdated(path))
     }
 
-    /// Nothing where one of the two directories does not exist.
+    /// `None` if one of the two directories does not exist.
     fn pair_if_there<'a>(&'a mut self, places: Places<'a>) -> Result<Option<Pair<'a>>, Refusal> {
         let destination = self.destinations.way_to(places.path)?;
         let slot = self.slots.way_to(places.slot)?;
@@ -255,8 +256,8 @@ impl Pair<'_> {
         })
     }
 
-    /// Whether what is in the slot now is what was planned to be replaced, and empty if it is a directory. Looked at
-    /// when nobody else can reach it any more; undoing puts it back as it is.
+    /// Whether the thing in the slot is the one that the plan replaces, and is empty if it is a directory. Checked here because
+    /// nobody else can reach it any more; if it is another one, undo restores it.
     fn check(&self, replaced: Option<Replaced>) -> Result<(), Problem> {
         let stat = self.in_slot().map_err(|refusal| refusal.problem)?;
         let same = stat.as_ref().map(Replaced::of) == replaced;
@@ -267,7 +268,7 @@ impl Pair<'_> {
         if same && emptied()? { Ok(()) } else { Err(outdated(self.places.path)) }
     }
 
-    /// Whether what was staged, known by its inode, has left the slot and stands at the destination.
+    /// Whether the staged thing, identified by its inode, has left the slot and is at the destination.
     fn was_brought_in(&self, staged: u64) -> Result<bool, Refusal> {
         let is_staged = |stat: Stat| stat.st_ino == staged;
         Ok(!self.in_slot()?.is_some_and(is_staged) && self.at_destination()?.is_some_and(is_staged))
@@ -301,7 +302,7 @@ impl Pair<'_> {
     }
 }
 
-/// The inode of a path, whose directory is open if there is one.
+/// The inode at a path. `directory`: its open parent, if that exists.
 fn inode(directory: Option<Directory<'_>>, path: &str) -> Result<Option<u64>, Refusal> {
     let Some(directory) = directory else { return Ok(None) };
     match walk::look(directory.fd, name_of(path)) {
@@ -319,7 +320,7 @@ fn is_empty(directory: Directory<'_>, name: &str, path: &str) -> Result<bool, Pr
     Ok(names.map_err(|error| host_file("look into the directory", path, &error))?.is_empty())
 }
 
-/// Removes a directory; one that is not empty, or gone, stays as it is.
+/// Removes a directory; leaves it if it is not empty, and does nothing if it is gone.
 fn remove_directory(directory: Directory<'_>, name: &str) -> io::Result<()> {
     match disk::remove_directory(directory.fd, name) {
         Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
@@ -332,7 +333,7 @@ pub(in crate::engine) fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// Somebody else was faster.
+/// The problem for a path that somebody else has changed since the plan.
 pub(in crate::engine) fn outdated(path: &str) -> Problem {
     Problem::new(Code::PlanOutdated, "The host changed while the apply ran")
         .at(path)

@@ -1,4 +1,4 @@
-//! Whether a plan puts another generation in force.
+//! Plans the switch to another generation.
 
 use nixfleet_contract::step::profile::SwitchProfile;
 use nixfleet_contract::step::{ProfileStep, Step};
@@ -8,7 +8,7 @@ use crate::engine::plan::diff::{Desired, Differ};
 use crate::engine::state::State;
 
 impl Differ<'_> {
-    /// The generation that the last transaction put in force should still be.
+    /// Reports drift if the generation in force is not the one that the last transaction put in force.
     pub(in crate::engine) fn profile(&mut self) {
         let number = self.observed.profile.current.as_ref().map(|generation| generation.number);
         if number != self.state.generation {
@@ -20,7 +20,7 @@ impl Differ<'_> {
     }
 }
 
-/// A new generation for another closure; none where it is in force already.
+/// The step to a new generation for another closure; `None` if that closure is in force already.
 pub(in crate::engine) fn switch(state: &State, desired: Desired<'_>, observed: &Observed) -> Option<Step> {
     let profile = &observed.profile;
     let current = profile.current.as_ref();
@@ -29,7 +29,7 @@ pub(in crate::engine) fn switch(state: &State, desired: Desired<'_>, observed: &
         Some(number) => from == Some(number),
         None => current.is_some_and(|generation| generation.closure == desired.closure),
     };
-    // Where only the link was moved by hand, the generation that should be in force already has its number.
+    // If only the link was moved by hand, the generation that should be in force already has its number.
     let known = || {
         let generation = profile.generation(state.generation?)?;
         (generation.closure == desired.closure).then_some(generation.number)

@@ -1,4 +1,4 @@
-//! The step that puts a generation in force with what undoing it needs.
+//! The step that puts a generation in force, with what its undo needs.
 
 use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::Problem;
@@ -9,20 +9,20 @@ use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
 use crate::host::Host;
 use crate::host::profile::{self, Profile};
 
-/// The step that puts a generation in force with what undoing it needs.
+/// The step that puts a generation in force, with what its undo needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileEntry {
     /// Another generation.
     SwitchProfile {
         /// The step.
         step: SwitchProfile,
-        /// The number of a generation that is made only now.
+        /// The number of the generation, if this transaction creates it.
         begun: Option<u64>,
     },
 }
 
 impl ProfileEntry {
-    /// A step that is about to be done.
+    /// The entry for a step that is about to run.
     #[must_use]
     pub fn open(step: &ProfileStep, profile: &Profile) -> Self {
         match step {
@@ -33,14 +33,14 @@ impl ProfileEntry {
         }
     }
 
-    /// Reads one of a journal.
+    /// Reads an entry from a journal.
     pub(in crate::engine) fn read(step: &ProfileStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             ProfileStep::SwitchProfile(step) => Self::SwitchProfile { step: *step, begun: facts.profile()? },
         })
     }
 
-    /// The same as a journal has it.
+    /// The entry in its journal form.
     pub(in crate::engine) fn write(self) -> Written {
         match self {
             Self::SwitchProfile { step, begun } => Written {
@@ -61,7 +61,7 @@ impl ProfileEntry {
         }
     }
 
-    /// Puts the generation of before in force again.
+    /// Puts the previous generation in force again.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].

@@ -1,7 +1,7 @@
 //! The profile: which generation is in force.
 //!
-//! - [`entry`]: a step with what undoing it needs
-//! - [`diff`]: whether a plan puts another one in force
+//! - [`entry`]: a step, with what its undo needs
+//! - [`diff`]: planning
 
 pub mod diff;
 pub mod entry;

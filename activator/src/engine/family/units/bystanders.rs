@@ -1,5 +1,5 @@
-//! Units that no step names, and that systemd starts and stops together with those that steps name: by `Requires=`,
-//! `BindsTo=`, `PartOf=`, `Conflicts=`, `OnFailure=` and the like.
+//! Bystanders: units that no step names, and that systemd starts or stops together with units of the steps, because of
+//! `Requires=`, `BindsTo=`, `PartOf=`, `Conflicts=`, `OnFailure=` and the like.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,9 @@ use crate::engine::transaction::journal::{Before, Journal};
 use crate::host::Host;
 use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
 
-/// Notes what runs before a transaction; nothing where no unit is started or stopped.
+/// Records the running units before a transaction; `None` if it starts or stops no unit.
 ///
-/// # Errors
-/// [`Code::Unit`] where systemd does not answer.
+/// [`Code::Unit`] if systemd does not answer.
 pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option<Before>, Problem> {
     let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(None) };
     let jobs: Vec<&UnitName> = moved(about_units(steps).filter_map(unit_job)).collect();
@@ -31,17 +30,17 @@ pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option
     Ok(Some(Before { running, along }))
 }
 
-/// Steps about units.
+/// The steps on units.
 fn about_units(steps: &[Step]) -> impl Iterator<Item = &UnitStep> {
     steps.iter().filter_map(Step::as_unit)
 }
 
-/// Units that jobs start or stop.
+/// Units that these jobs start or stop.
 fn moved<'s>(jobs: impl Iterator<Item = (Verb, &'s UnitName)>) -> impl Iterator<Item = &'s UnitName> {
     jobs.filter(|(verb, _)| *verb != Verb::Reload).map(|(_, unit)| unit)
 }
 
-/// Running units that stop together with units that steps stop for good.
+/// Warnings of running units that will stop together with units that the plan stops for good.
 ///
 /// # Errors
 /// As [`before`].
@@ -65,23 +64,23 @@ pub fn warnings(host: &Host, steps: &[Step], observed: &Observed) -> Result<Vec<
         .collect())
 }
 
-/// A unit that ran before and does not any more.
+/// A unit that ran before the transaction and does not run any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     unit: UnitName,
-    /// It is declared.
+    /// Whether the manifest declares it.
     is_ours: bool,
     why: String,
 }
 
 impl Missing {
-    /// What the outcome says of it.
+    /// The note about it in the report.
     #[must_use]
     pub fn note(&self) -> String {
         format!("{} ran before and does not any more: {}", self.unit, self.why)
     }
 
-    /// Why a change cannot stand, where the unit is one of ours.
+    /// The problem that undoes the change, if NixFleet manages the unit.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         let Self { unit, is_ours, why } = self;
@@ -97,28 +96,28 @@ impl Missing {
     }
 }
 
-/// What a transaction did to units beside those of its steps.
+/// The effects of a transaction on units that its steps do not name.
 pub struct Bystanders<'a> {
     systemd: Systemd,
     before: &'a Before,
-    /// Units that steps start or stop.
+    /// Units that the steps start or stop.
     named: BTreeSet<&'a UnitName>,
-    /// What is declared.
+    /// The declared units.
     declared: &'a BTreeMap<UnitName, Unit>,
 }
 
 impl<'a> Bystanders<'a> {
-    /// Nothing where no unit was started or stopped, or nobody noted what ran before.
+    /// `None` if no unit was started or stopped, or if the running units were not recorded.
     #[must_use]
     pub fn of(host: &Host, journal: &'a Journal, declared: &'a BTreeMap<UnitName, Unit>) -> Option<Self> {
         let named = moved(journal.units().filter_map(UnitEntry::job)).collect();
         Some(Self { systemd: Systemd::of(host)?, before: journal.before_units.as_ref()?, named, declared })
     }
 
-    /// Starts again what ran before and was stopped along. Returns what was started, and what ran and does not come back.
+    /// Starts the units again that stopped together with others. Returns the started units, and those that do not come back.
     ///
     /// # Errors
-    /// [`Code::Unit`] where systemd does not answer.
+    /// [`Code::Unit`] if systemd does not answer.
     pub fn bring_back(&self) -> Result<(Vec<UnitName>, Vec<Missing>), Problem> {
         let now = self.systemd.running()?;
         let (mut start, mut missing) = (Vec::new(), Vec::new());
@@ -133,8 +132,7 @@ impl<'a> Bystanders<'a> {
         Ok((start, missing))
     }
 
-    /// Finds what came back and has ended since, whether it was started here or by systemd together with others. `known` is
-    /// not told again.
+    /// Finds units that came back and have ended since, whether NixFleet or systemd started them. Leaves out those in `known`.
     ///
     /// # Errors
     /// As [`Bystanders::bring_back`].
@@ -144,7 +142,7 @@ impl<'a> Bystanders<'a> {
         Ok(gone.map(|(unit, state)| self.missing(unit, standing(&state))).collect())
     }
 
-    /// What ran, should run, and does not.
+    /// Units that ran before, should run, and do not.
     fn gone(&self, now: &Running) -> Result<Vec<(UnitName, UnitState)>, Problem> {
         let gone: BTreeSet<&UnitName> = self
             .before
@@ -166,7 +164,8 @@ impl<'a> Bystanders<'a> {
         Ok(states.filter(|(unit, state)| is_gone(unit, state)).collect())
     }
 
-    /// Stops what the change started along, while its files still stand: systemd knows from them what belongs together.
+    /// Stops the units that started together with those of the change, while the new files are still there: systemd knows the
+    /// dependencies from them.
     ///
     /// # Errors
     /// As [`Bystanders::bring_back`].
@@ -184,7 +183,7 @@ impl<'a> Bystanders<'a> {
         let roots = self.systemd.show(&self.named.iter().copied().collect::<Vec<_>>())?;
         let pulled = self.systemd.pulled_in(roots.values(), &newcomers)?;
         let states = self.systemd.show(&pulled.iter().collect::<Vec<_>>())?;
-        // What works on something, such as on a message about the failure, ends by itself.
+        // A oneshot at work, such as one that reports the failure, ends by itself.
         let works = |state: &UnitState| state.is_oneshot() && state.active != "active";
         let units: Vec<&UnitName> = pulled
             .iter()
@@ -193,7 +192,7 @@ impl<'a> Bystanders<'a> {
         self.systemd.job(Verb::Stop, &units)
     }
 
-    /// The units that systemd may have stopped together with those of the change, so far.
+    /// The units that systemd may so far have stopped together with those of the change.
     ///
     /// # Errors
     /// As [`Bystanders::bring_back`].
@@ -201,7 +200,7 @@ impl<'a> Bystanders<'a> {
         self.stopped_along(&self.systemd.running()?)
     }
 
-    /// What may have been stopped along, as the files said before and as they say now.
+    /// Units that may have been stopped together with others, according to the old or the new files.
     fn stopped_along(&self, now: &Running) -> Result<BTreeSet<UnitName>, Problem> {
         let newcomers = now.keys().filter(|unit| !self.before.running.contains_key(*unit));
         let roots: BTreeSet<&UnitName> = self.named.iter().copied().chain(newcomers).collect();
@@ -211,7 +210,8 @@ impl<'a> Bystanders<'a> {
         Ok(along)
     }
 
-    /// Whether a unit that ran and is down should run: it was stopped along, or is ours and always should.
+    /// Whether a unit that ran and is down should run: it stopped together with others, or NixFleet manages it and it is always
+    /// to run.
     fn should_run(&self, unit: &UnitName, state: &UnitState, along: bool) -> bool {
         let worked = state.is_oneshot() && self.before.running.get(unit).is_some_and(|was| was != "active");
         let enabled = || {

@@ -1,4 +1,4 @@
-//! A step about a unit with what undoing it needs.
+//! A step on a unit, with what its undo needs.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,23 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
 use crate::host::systemd::{UnitState, Verb};
 
-/// A step about a unit with what undoing it needs.
+/// A step on a unit, with what its undo needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnitEntry {
-    /// Something is done with a unit.
+    /// A job: something is done with a unit.
     Job {
-        /// What.
+        /// What to do.
         verb: Verb,
-        /// With which unit, and why.
+        /// The unit, and why.
         job: UnitJob,
-        /// As systemd showed it.
+        /// The state of the unit before the step.
         before: Box<UnitState>,
     },
-    /// Systemd reads its unit files again.
+    /// systemd reads its unit files again.
     DaemonReload,
 }
 
-/// What a step does with which unit, if that is what it does.
+/// The job of a step, if it is one.
 #[must_use]
 pub const fn unit_job(step: &UnitStep) -> Option<(Verb, &UnitName)> {
     match step {
@@ -38,7 +38,7 @@ pub const fn unit_job(step: &UnitStep) -> Option<(Verb, &UnitName)> {
 }
 
 impl UnitEntry {
-    /// A step that is about to be done, with the units as they are.
+    /// The entry for a step that is about to run, with the observed units.
     #[must_use]
     pub fn open(step: &UnitStep, units: Option<&BTreeMap<UnitName, UnitState>>) -> Self {
         let entry = |verb, job: &UnitJob| {
@@ -54,7 +54,7 @@ impl UnitEntry {
         }
     }
 
-    /// Reads one of a journal.
+    /// Reads an entry from a journal.
     pub(in crate::engine) fn read(step: UnitStep, facts: Facts) -> Result<Self, Mismatch> {
         let (verb, job) = match step {
             UnitStep::StopUnit(job) => (Verb::Stop, job),
@@ -66,7 +66,7 @@ impl UnitEntry {
         Ok(Self::Job { verb, job, before: Box::new(facts.unit()?) })
     }
 
-    /// The same as a journal has it.
+    /// The entry in its journal form.
     pub(in crate::engine) fn write(self) -> Written {
         let (step, facts) = match self {
             Self::Job { verb, job, before } => {
@@ -83,7 +83,7 @@ impl UnitEntry {
         Written { step: Step::Unit(step), facts, kept: None }
     }
 
-    /// What is done with which unit, if that is what is done.
+    /// The job of the entry, if it is one.
     #[must_use]
     pub const fn job(&self) -> Option<(Verb, &UnitName)> {
         match self {

@@ -1,9 +1,9 @@
-//! Systemd's units.
+//! systemd units.
 //!
-//! - [`entry`]: a step with what undoing it needs
-//! - [`diff`]: which a plan starts, stops, restarts and reloads
-//! - [`bystanders`]: units that are started and stopped along with those
-//! - [`undo`]: bringing back what ran
+//! - [`entry`]: a step, with what its undo needs
+//! - [`diff`]: planning of starts, stops, restarts and reloads
+//! - [`bystanders`]: units that start and stop together with those
+//! - [`undo`]: bringing back the units that ran before
 
 pub mod bystanders;
 pub mod diff;

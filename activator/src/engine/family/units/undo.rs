@@ -1,4 +1,4 @@
-//! The units of a transaction that is undone: stopped while their new files still stand, brought back with the old ones.
+//! Undo for units: stop them while their new files are still there, and start them again with the old files.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -16,11 +16,11 @@ use crate::engine::transaction::undo::Moment;
 use crate::host::Host;
 use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
 
-/// Nothing is known of what is declared, nor asked for.
+/// No declared units: the undo does not need them.
 static UNKNOWN: BTreeMap<UnitName, Unit> = BTreeMap::new();
 
-/// Notes in the journal what the change stopped along, while the new files say it: with the old ones systemd knows no more
-/// of a `Conflicts=` that came with the change. Returns the journal where there was something to note, and what failed.
+/// Records in the journal which units the change stopped together with others, while the new files are still there: with the old
+/// ones, systemd no longer knows a `Conflicts=` that came with the change. Returns the journal if it changed, and what failed.
 pub(in crate::engine) fn note_stopped(
     host: &Host,
     journal: &Journal,
@@ -39,7 +39,7 @@ pub(in crate::engine) fn note_stopped(
         return (None, None);
     };
     before.along.extend(stopped);
-    // For whoever goes on where this is interrupted. It may be the lack of room that is undone.
+    // For a run that resumes the undo after an interruption. Ignore errors: the disk may be full, and the undo may free it.
     let _ = host.write_record(journal::RECORD, &noted);
     (Some(noted), None)
 }
@@ -50,22 +50,22 @@ pub(in crate::engine) struct Units<'a> {
     systemd: Systemd,
 }
 
-/// How bringing units back went.
+/// The result of bringing units back.
 #[derive(Default)]
 pub(in crate::engine) struct Back {
-    /// What failed.
+    /// Failures.
     pub(in crate::engine) failures: Vec<Problem>,
-    /// What ran before, is no part of the transaction, and does not come back.
+    /// Units outside of the transaction that ran before and do not come back.
     pub(in crate::engine) notes: Vec<String>,
 }
 
 impl<'a> Units<'a> {
-    /// Those of a host that has systemd.
+    /// `None` on a host without systemd.
     pub(in crate::engine) fn of(host: &'a Host, journal: &'a Journal) -> Option<Self> {
         Systemd::of(host).map(|systemd| Self { host, journal, systemd })
     }
 
-    /// Before the old files are back. Returns what failed.
+    /// Stops units before the old files are back. Returns failures.
     pub(in crate::engine) fn stop(&self, moment: Moment) -> Vec<Problem> {
         match moment {
             Moment::Running => self.stop_started(),
@@ -76,13 +76,13 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// Once the old files are back. Returns what failed. While the host boots, systemd reads them when it decides again.
+    /// Makes systemd read the old files again. Returns a failure. While the host boots, `boot_on` does that.
     pub(in crate::engine) fn reread(&self, moment: Moment) -> Option<Problem> {
         let reads = moment == Moment::Running && self.journal.reloads_daemon();
         if reads { self.systemd.daemon_reload().err() } else { None }
     }
 
-    /// With the old files, which systemd has read.
+    /// Brings units back, once systemd has read the old files.
     pub(in crate::engine) fn bring_back(&self, moment: Moment) -> Back {
         match moment {
             Moment::Running => self.bring_up(),
@@ -90,7 +90,7 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// Units and how they were, each once.
+    /// Units and their earlier states, each once.
     fn all(&self) -> Vec<(Verb, &'a UnitName, &'a UnitState)> {
         let units = self.journal.units().filter_map(|entry| match entry {
             UnitEntry::Job { verb, job, before } => Some((*verb, &job.unit, &**before)),
@@ -107,12 +107,12 @@ impl<'a> Units<'a> {
         })
     }
 
-    /// Stops what was started, while its unit file still stands.
+    /// Stops the units that the change started, while their unit files are still there.
     fn stop_started(&self) -> Vec<Problem> {
         let mut failures = Vec::new();
         let now = self.now(&mut failures);
         let up = |unit: &UnitName| now.get(unit).is_some_and(|state| state.is_up() || state.is_failed());
-        // Its old text may refuse a stop that the new one allows.
+        // The old text may refuse a stop that the new one allows.
         let refuses =
             |unit: &UnitName, before: &UnitState| before.refuses.stop && !is_same(now.get(unit), before);
         let units: Vec<&UnitName> = self
@@ -127,20 +127,20 @@ impl<'a> Units<'a> {
         failures
     }
 
-    /// Takes the units of the change out of what systemd is about to start.
+    /// Cancels the starts of changed units that systemd has queued.
     fn call_off(&self) {
         let units: Vec<&UnitName> = self.all().into_iter().map(|(_, unit, _)| unit).collect();
-        // A unit that systemd does not know need not be called off; it takes the others all the same.
+        // A unit that systemd does not know is no error: the others are cancelled anyway.
         let _ = self.systemd.queue(Verb::Stop, &units);
     }
 
-    /// Has systemd decide again, with the old files, what this boot starts.
+    /// Makes systemd decide again, with the old files, what to start at this boot.
     fn boot_on(&self) -> Vec<Problem> {
         let decided = self.systemd.daemon_reload().and_then(|()| self.systemd.boot_on());
         decided.err().into_iter().collect()
     }
 
-    /// Starts again, with the old files, what ran before and was stopped or started anew meanwhile.
+    /// Starts, with the old files, the units that ran before and were stopped or restarted since.
     fn bring_up(&self) -> Back {
         let mut failures = Vec::new();
         let now = self.now(&mut failures);
@@ -150,12 +150,12 @@ impl<'a> Units<'a> {
             match (is_same(state, before), verb) {
                 (true, Verb::Reload) => jobs.push((Verb::Reload, unit)),
                 (true, _) => {}
-                // What is down can be started though it refuses to be stopped.
+                // A unit that is down can be started even if it refuses to be stopped.
                 (false, _) if state.is_some_and(UnitState::is_up) => jobs.push((Verb::Restart, unit)),
                 (false, _) => jobs.push((Verb::Start, unit)),
             }
         }
-        // How long they may take is what the generation says that comes back.
+        // The generation that comes back defines the time limits.
         let units = match State::read(self.host) {
             Ok((state, _)) => state.units,
             Err(problem) => {
@@ -171,7 +171,7 @@ impl<'a> Units<'a> {
             });
             failures.extend(self.systemd.carry_out(&jobs.collect::<Vec<_>>()).err());
         }
-        // Only now: what they depend on is up again.
+        // Last, when their dependencies are up again.
         let mut notes = Vec::new();
         let bystanders = Bystanders::of(self.host, self.journal, &units);
         match bystanders.map_or_else(|| Ok(Vec::new()), |bystanders| bring_back(&bystanders)) {
@@ -182,7 +182,7 @@ impl<'a> Units<'a> {
     }
 }
 
-/// Starts what was stopped along. Returns what does not come back, or ends at once.
+/// Starts the units that stopped together with others. Returns those that do not come back, or that end at once.
 fn bring_back(bystanders: &Bystanders<'_>) -> Result<Vec<Missing>, Problem> {
     let (_, mut missing) = bystanders.bring_back()?;
     thread::sleep(FIRST_MOMENTS);
@@ -190,7 +190,7 @@ fn bring_back(bystanders: &Bystanders<'_>) -> Result<Vec<Missing>, Problem> {
     Ok(missing)
 }
 
-/// Whether a unit is up as it was, and has not been started since.
+/// Whether a unit is up as before, and has not been started since.
 fn is_same(now: Option<&UnitState>, before: &UnitState) -> bool {
     now.is_some_and(|now| now.is_up() && now.invocation == before.invocation)
 }

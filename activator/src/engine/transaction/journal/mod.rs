@@ -1,7 +1,7 @@
-//! The journal of an open transaction: what is being done, and everything that undoing it needs.
+//! The journal of an open transaction: what is being done, and everything that undo needs.
 //!
-//! It is on the disk before the first change and goes after the last. It never says how far a run came: undoing looks
-//! at what stands where, so that it may itself be interrupted and begun again at any time.
+//! It is on the disk before the first change, and is removed after the last. It does not record how far a run came: undo checks
+//! what is where, so that undo may itself be interrupted and run again at any time.
 
 pub mod written;
 
@@ -29,57 +29,57 @@ pub const RECORD: &str = "journal.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
-    /// [`Journal::SCHEMA`] as it is written; older ones are read.
+    /// [`Journal::SCHEMA`] when written; older schemas can be read.
     pub schema: u32,
     /// Its number; the state carries it once the transaction is committed.
     pub transaction: u64,
-    /// Who runs it.
+    /// The run.
     pub holder: Holder,
-    /// How far it can have come.
+    /// How far it may have come.
     pub phase: Phase,
     /// The generation in force before.
     pub before: Option<Generation>,
     /// The generation in force afterwards.
     pub after: Generation,
-    /// What is done, in order.
+    /// The entries, in order.
     #[serde(rename = "operations")]
     pub entries: Vec<JournalEntry>,
-    /// What ran before, where units are started or stopped; older journals do not say.
+    /// The running units before, if units are started or stopped; `None` in older journals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_units: Option<Before>,
 }
 
-/// What ran before a transaction.
+/// The running units before a transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
     /// Every unit that was up, with its `ActiveState`.
     pub running: Running,
-    /// Those among them that systemd may stop together with units of the transaction.
+    /// The units among them that systemd may stop together with units of the transaction.
     pub along: BTreeSet<UnitName>,
 }
 
-/// How far a transaction can have come.
+/// How far a transaction may have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// New content may be staged; nothing else has been touched.
     Preparing,
-    /// All is staged and validated, and accounts may have changed.
+    /// Everything is staged and validated; accounts may have changed.
     Accounts,
-    /// Anything may have been done. What is staged is known by its inode.
+    /// Anything may have been done. Staged things are identified by their inodes.
     Swapping,
 }
 
 impl Journal {
-    /// The schema that is written. An activator that does not know it could not undo all that was done.
+    /// The schema that is written. An activator that does not know it could not undo everything.
     pub const SCHEMA: u32 = 2;
-    /// The oldest that is read.
+    /// The oldest schema that can be read.
     const OLDEST: u32 = 1;
 
-    /// Reads the journal of a host; nothing where no transaction is open.
+    /// Reads the journal of a host; `None` if no transaction is open.
     ///
     /// # Errors
-    /// [`Code::Recovery`] where it cannot be read.
+    /// [`Code::Recovery`] if it cannot be read.
     pub fn read(host: &Host) -> Result<Option<Self>, Problem> {
         let bytes = host.read_record(RECORD).map_err(|error| unreadable(&error.to_string()))?;
         bytes.map(|bytes| Self::parse(&bytes)).transpose()
@@ -88,11 +88,11 @@ impl Journal {
     /// Parses a journal.
     ///
     /// # Errors
-    /// As [`Journal::read`]; also where it names a place that no run of ours would have taken.
+    /// As [`Journal::read`]; also if it names a place that NixFleet never uses.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let refused = |error: serde_json::Error| unreadable(&error.to_string());
         let journal = serde_json::from_slice::<Self>(bytes);
-        // One that does not fit is looked at again for its schema, which says more.
+        // If parsing fails, the schema is read alone, since it explains more.
         let schema = match &journal {
             Ok(journal) => journal.schema,
             Err(_) => serde_json::from_slice::<Head>(bytes).map_err(refused)?.schema,
@@ -117,7 +117,7 @@ impl Journal {
         }
     }
 
-    /// Enters the next phase; it counts once that is on the disk.
+    /// Enters the next phase, once the journal on the disk says so.
     ///
     /// # Errors
     /// [`Code::HostFile`] or [`Code::DiskFull`]; then nothing of that phase may be done.
@@ -130,47 +130,47 @@ impl Journal {
         written
     }
 
-    /// Whether anything but the staging area can have been touched.
+    /// Whether anything outside of the staging area may have been touched.
     #[must_use]
     pub fn has_touched(&self) -> bool {
         self.phase != Phase::Preparing
     }
 
-    /// What it does with accounts.
+    /// The entries on accounts.
     pub fn accounts(&self) -> impl Iterator<Item = &AccountEntry> {
         self.entries.iter().filter_map(JournalEntry::as_account)
     }
 
-    /// What it does with paths.
+    /// The entries on paths.
     pub fn paths(&self) -> impl Iterator<Item = &PathEntry> {
         self.entries.iter().filter_map(JournalEntry::as_path)
     }
 
-    /// The commands that it runs.
+    /// The entries that run commands.
     pub fn commands(&self) -> impl Iterator<Item = &CommandEntry> {
         self.entries.iter().filter_map(JournalEntry::as_command)
     }
 
-    /// What it does with units.
+    /// The entries on units.
     pub fn units(&self) -> impl Iterator<Item = &UnitEntry> {
         self.entries.iter().filter_map(JournalEntry::as_unit)
     }
 
-    /// Copies of replaced or removed content that stay beyond the transaction, as absolute paths on the host.
+    /// Backups of replaced or removed content that outlive the transaction, as absolute paths on the host.
     #[must_use]
     pub fn kept(&self) -> Vec<String> {
         let kept = self.paths().filter_map(PathEntry::kept);
         kept.filter(|kept| slots::is_copy(kept)).map(ToString::to_string).collect()
     }
 
-    /// Whether systemd has to read its unit files again once the entries are undone.
+    /// Whether systemd must read its unit files again after the undo.
     #[must_use]
     pub fn reloads_daemon(&self) -> bool {
         self.units().any(|entry| *entry == UnitEntry::DaemonReload)
     }
 }
 
-/// As much of a journal as tells whether the rest can be read.
+/// The part of a journal that tells whether the rest can be read.
 #[derive(Deserialize)]
 struct Head {
     schema: u32,
@@ -194,7 +194,7 @@ fn unreadable(why: &str) -> Problem {
         .help(format!("nothing was touched; what the run replaced stands under {copies}"))
 }
 
-/// An interrupted run that the next apply will recover, for people.
+/// A sentence about an interrupted run that the next apply will recover.
 #[must_use]
 pub fn interrupted(host: &Host) -> Option<String> {
     match Journal::read(host) {

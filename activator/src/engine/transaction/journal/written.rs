@@ -1,4 +1,4 @@
-//! An entry as a journal has it. Any step could stand beside any facts there: only the pairs that make sense are read, see
+//! The written form of a journal entry. It can pair any step with any facts; reading accepts only valid pairs, see
 //! [`crate::engine::family::JournalEntry`].
 
 use std::collections::BTreeSet;
@@ -12,34 +12,34 @@ use crate::engine::family::paths::slots::{Replaced, Slot};
 use crate::host::accounts::Account;
 use crate::host::systemd::UnitState;
 
-/// A step beside what undoing it needs.
+/// A step, with the facts that its undo needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Written {
     /// The step as planned.
     pub step: Step,
-    /// What was there before.
+    /// The facts before the step.
     pub facts: Facts,
-    /// Where the old content is kept beyond the transaction.
+    /// The backup of the old content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<AbsPath>,
 }
 
-/// What undoing a step needs to know.
+/// The facts that the undo of a step needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "of")]
 pub enum Facts {
     /// Nothing.
     Nothing,
-    /// Something takes the place of something else; the two exchange places with this slot.
+    /// Something replaces something else; the two are exchanged with this slot.
     Slot {
-        /// Holds the new thing before, the old one afterwards.
+        /// Holds the new thing before the exchange, the old one after it.
         slot: AbsPath,
         /// Inode of the new thing, once it is staged.
         staged: Option<u64>,
-        /// What is replaced; nothing where nothing stands there.
+        /// What is replaced; `None` if nothing is there.
         replaced: Option<Replaced>,
-        /// The original that is put back, where that is what happens.
+        /// The original to restore, if the step restores one.
         original: Option<AbsPath>,
     },
     /// Mode and owner of a directory before.
@@ -50,33 +50,33 @@ pub enum Facts {
         gid: u32,
         /// Permission bits.
         mode: u32,
-        /// Of which directory; older journals do not say.
+        /// The directory they belong to; `None` in older journals.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         inode: Option<Inode>,
     },
-    /// The account before; nothing where there was none.
+    /// The account before; `None` if there was none.
     Account {
-        /// As the account files had it.
+        /// The account in the account files.
         before: Option<Account>,
     },
     /// The unit before.
     Unit {
-        /// As systemd showed it.
+        /// The state of the unit before the step.
         before: UnitState,
     },
-    /// Commands that undoing runs once the old files are back.
+    /// Commands to run once the old files are back.
     Command {
-        /// Those that the files named before; for a file that named none, the new one.
+        /// The commands that the files named before, or the new one for a file that named none.
         back: BTreeSet<Vec<String>>,
     },
     /// The profile before.
     Profile {
-        /// The number of a generation that is made only now.
+        /// The number of the generation, if this transaction creates it.
         begun: Option<u64>,
     },
 }
 
-/// Facts that are no facts about the step that they stand beside.
+/// The facts do not belong to the step.
 #[derive(Clone, Copy, Debug)]
 pub struct Mismatch;
 
@@ -85,7 +85,7 @@ impl Facts {
         if let Self::Nothing = self { Ok(()) } else { Err(Mismatch) }
     }
 
-    /// The slot, and the original that is put back.
+    /// The slot, and the original to restore.
     pub(in crate::engine) fn slot(self) -> Result<(Slot, Option<AbsPath>), Mismatch> {
         let Self::Slot { slot, staged, replaced, original } = self else { return Err(Mismatch) };
         Ok((Slot { place: slot, staged, replaced }, original))

@@ -1,4 +1,4 @@
-//! Settings that would have no effect, or another than somebody may expect: the plan warns of them.
+//! Warnings of settings that have no effect, or an unexpected one.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ impl Differ<'_> {
         }
     }
 
-    /// Links that enable a unit, and that systemd never comes upon.
+    /// Warns of links that enable a unit but that systemd never reads.
     fn hangs_on_nothing(&mut self, name: &UnitName, unit: &Unit) {
         let targets = unit.wanted_by().filter(|target| self.is_nowhere(target));
         for target in targets.collect::<BTreeSet<_>>().into_iter().filter(|_| unit.enabled == Some(true)) {
@@ -48,7 +48,7 @@ impl Differ<'_> {
         }
     }
 
-    /// A service of somebody who is not there.
+    /// Warns of a service whose user or group does not exist.
     fn runs_as_nobody(&mut self, name: &UnitName, unit: &Unit) {
         if !unit.files.iter().any(|path| self.changed.contains(path)) {
             return;
@@ -57,7 +57,7 @@ impl Differ<'_> {
         let is_user = |user: &String| {
             accounts.users.contains_key(user) || manifest.users.iter().any(|own| *own.name == **user)
         };
-        // A new user may bring a group of its name along.
+        // A new user may bring a group of its own name.
         let is_group = |group: &String| {
             let declared = manifest.groups.iter().any(|own| *own.name == **group);
             declared || accounts.groups.contains_key(group) || is_user(group)
@@ -74,7 +74,7 @@ impl Differ<'_> {
         }
     }
 
-    /// A unit that a file names in vain.
+    /// Warns of a unit that a file names without effect.
     fn does_nothing_to(&mut self, unit: &UnitName, named_by: &str, fates: &Fates) {
         let state = self.observed_state(unit, false);
         if self.is_nowhere(unit) {
@@ -89,7 +89,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether a unit is neither on the host nor declared. Instances are looked for by their template, members not at all.
+    /// Whether a unit is neither on the host nor declared. An instance is looked up by its template; a unit with a shared prefix
+    /// is not looked up.
     fn is_nowhere(&self, name: &UnitName) -> bool {
         let units = &self.manifest.units;
         let template = || name.template().and_then(|template| declared_as(units, &template));
@@ -100,13 +101,13 @@ impl Differ<'_> {
         self.observed.absent.contains(name) || self.observed_state(name, false).absent || goes()
     }
 
-    /// Whether the unit of somebody else remains where ours goes.
+    /// Whether the distribution's unit remains when the managed one is removed.
     fn comes_back(&self, name: &UnitName) -> bool {
         let before = self.state.units.get(name);
         before.is_some_and(|unit| unit.files.iter().any(|path| self.was_there_before(path)))
     }
 
-    /// Whether a unit is a oneshot that is not at work, nor counts as active since, and that nothing else starts.
+    /// Whether a unit is an inactive oneshot that nothing else starts.
     fn rests(&self, state: &UnitState, name: &UnitName) -> bool {
         let stem = name.strip_suffix(".service").unwrap_or_default();
         let triggers = ["timer", "path", "socket"].map(|suffix| format!("{stem}.{suffix}"));

@@ -1,4 +1,4 @@
-//! What becomes of each unit.
+//! Fates: what the plan does with each unit.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use nixfleet_contract::values::UnitName;
 
 use crate::host::systemd::UnitState;
 
-/// What is done to a unit; the greater outdoes the lesser.
+/// What the plan does with a unit; a later variant wins over an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     /// Reload it.
@@ -22,12 +22,12 @@ pub enum Fate {
     Stop,
 }
 
-/// What is to be done with each unit, and why. Each unit has one fate: a restart outdoes a reload.
+/// The fate of each unit, and the reason. Each unit has one fate: a restart wins over a reload.
 #[derive(Debug, Default)]
 pub struct Fates(BTreeMap<UnitName, (Fate, String)>);
 
 impl Fates {
-    /// Gives a unit a fate, unless it has one that outdoes it.
+    /// Sets the fate of a unit, unless it has one that wins.
     pub fn set(&mut self, unit: &UnitName, fate: Fate, why: &str) {
         match self.0.get(unit) {
             Some((known, _)) if *known >= fate => {}
@@ -37,27 +37,27 @@ impl Fates {
         }
     }
 
-    /// Every unit that has one, by name.
+    /// Every unit with a fate, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&UnitName, Fate, &str)> {
         self.0.iter().map(|(unit, (fate, why))| (unit, *fate, why.as_str()))
     }
 
-    /// A copy, to be gone through while fates change.
+    /// A copy, for a loop that changes fates.
     pub fn to_vec(&self) -> Vec<(UnitName, Fate, String)> {
         self.0.iter().map(|(unit, (fate, why))| (unit.clone(), *fate, why.clone())).collect()
     }
 
-    /// Takes the fate of a unit away.
+    /// Removes the fate of a unit.
     pub fn remove(&mut self, unit: &UnitName) {
         self.0.remove(unit);
     }
 
-    /// What becomes of a unit.
+    /// The fate of a unit.
     pub fn of(&self, unit: &UnitName) -> Option<Fate> {
         self.0.get(unit).map(|(fate, _)| *fate)
     }
 
-    /// The steps, before and after the files change.
+    /// Turns the fates into steps.
     pub fn into_steps(self) -> UnitSteps {
         let mut steps = UnitSteps::default();
         for (unit, (fate, why)) in self.0 {
@@ -72,43 +72,43 @@ impl Fates {
     }
 }
 
-/// Steps before and after the files change.
+/// Steps on units before and after the files change.
 #[derive(Debug, Default)]
 pub struct UnitSteps {
     /// Before the files change.
     pub stop: Vec<Step>,
-    /// Afterwards.
+    /// After the files change.
     pub restart: Vec<Step>,
-    /// Together with the restarts: one may have to wait for the other.
+    /// Together with the restarts, since one may have to wait for the other.
     pub start: Vec<Step>,
-    /// Last: what is reloaded may look at what was started.
+    /// Last, since a reload may depend on a unit that was started.
     pub reload: Vec<Step>,
 }
 
-/// What a change of its files means for a unit. `is_wanted`: it should run, whether or not it does.
+/// The fate of a unit whose files change. `is_wanted`: it should run, whether or not it does.
 pub fn on_change(unit: &UnitName, wish: OnChange, state: &UnitState, is_wanted: bool) -> Option<Fate> {
     let down = !state.is_up() && !state.is_failed();
     match (wish, unit.suffix()) {
         (OnChange::Nothing, _) => None,
         _ if is_job(state) => None,
         _ if down => (is_wanted && state.triggered_by.is_empty()).then_some(Fate::Start),
-        // A restart would stop everything in it; new limits are in force once systemd has read its files.
+        // A restart would stop everything in the slice; new limits apply once systemd has read its files.
         (_, "slice") if state.is_up() => None,
-        // Starting what is up already starts what it wants since then, and stops nothing.
+        // Starting a target that is up starts its new dependencies, and stops nothing.
         (_, "target") => Some(Fate::Start),
         (OnChange::Reload, _) if state.is_up() => Some(Fate::Reload),
         (OnChange::Reload | OnChange::Restart, _) => Some(Fate::Restart),
     }
 }
 
-/// Work that something else starts when it is time: a change neither interrupts it nor has it done once more. What a
-/// timer starts, and a oneshot that a path or a socket starts.
+/// Whether something else starts this unit at the right time: a timer, or, for a oneshot, a path or a socket. A change neither
+/// interrupts such a job nor runs it again.
 fn is_job(state: &UnitState) -> bool {
     let timer = state.triggered_by.iter().any(|unit| unit.rsplit('.').next() == Some("timer"));
     timer || (state.is_oneshot() && !state.triggered_by.is_empty())
 }
 
-/// Whether a unit that is enabled and not up should be up.
+/// Whether an enabled unit that is not up should be up.
 pub fn should_run(state: &UnitState) -> bool {
     !state.is_up()
         && state.active != "deactivating"

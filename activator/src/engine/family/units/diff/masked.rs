@@ -1,4 +1,4 @@
-//! Units that somebody masked: systemd starts them for nobody.
+//! Masked units: systemd refuses to start them.
 
 use nixfleet_contract::manifest::Unit;
 use nixfleet_contract::problem::{Code, Problem};
@@ -8,7 +8,7 @@ use crate::engine::family::units::diff::Differ;
 use crate::engine::family::units::diff::fate::{Fate, Fates};
 
 impl Differ<'_> {
-    /// Refuses what a mask would make fail, or make without effect.
+    /// Refuses steps on masked units that would fail or have no effect.
     pub(in crate::engine) fn masked(&mut self, fates: &Fates) {
         for (unit, fate, why) in fates.iter() {
             if fate != Fate::Stop && self.stays_masked(unit) {
@@ -29,7 +29,7 @@ impl Differ<'_> {
         }
     }
 
-    /// The mask of a unit of ours is a hand edit of its file like any other: it is shown, and goes.
+    /// Reports the mask of a managed unit: it is a hand edit of the unit file, and is removed.
     pub(in crate::engine) fn unmasked(&mut self, name: &UnitName, unit: &Unit) {
         if unit.enabled.is_some() && self.is_masked(name) && !self.stays_masked(name) {
             self.drifted(name, "masked");
@@ -40,7 +40,7 @@ impl Differ<'_> {
         self.observed_state(unit, false).masked
     }
 
-    /// A unit file of ours takes the place of the mask, or comes before it.
+    /// Whether a unit stays masked: no managed unit file replaces the mask or takes precedence over it.
     fn stays_masked(&self, unit: &UnitName) -> bool {
         let path = format!("/etc/systemd/system/{unit}").parse::<ManagedPath>();
         self.is_masked(unit) && !path.is_ok_and(|path| self.manifest.entries.contains_key(&path))

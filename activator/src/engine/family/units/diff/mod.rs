@@ -1,4 +1,4 @@
-//! Which units a change affects, and what is done to them.
+//! Plans which units a change affects, and what happens to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ impl Differ<'_> {
         fates.into_steps()
     }
 
-    /// What runs: the unit itself, the instances of a template, the members of a family.
+    /// The units that run for a declared one: itself, the instances of a template, or the units with its prefix.
     fn running_forms(&self, name: &UnitName, unit: &Unit) -> BTreeSet<UnitName> {
         let observed = self.observed.units.iter().flat_map(BTreeMap::keys);
         let loaded = observed.filter(|form| form.template().as_ref() == Some(name) || name.has_member(form));
@@ -50,16 +50,16 @@ impl Differ<'_> {
         loaded.chain(itself).chain(&unit.instance).chain(before).cloned().collect()
     }
 
-    /// Whether a form of a unit has a unit file of its own; with drop-ins alone it still has that of its template.
+    /// Whether a unit has a unit file of its own; with drop-ins alone it still uses that of its template.
     fn stands_for_itself(&self, name: &UnitName, form: &UnitName) -> bool {
         form == name || self.manifest.units.get(form).is_some_and(|own| own.enabled.is_some())
     }
 
-    /// A unit that should be there.
+    /// Plans a declared unit.
     fn managed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, fates: &mut Fates) {
         let before = self.state.units.get(name);
         let is_another = target != name && self.stands_for_itself(name, target);
-        // Enablement belongs to one instance of a template.
+        // Only one instance of a template is enabled.
         let is_enabled_by = |unit: &Unit| {
             !is_another && unit.enabled == Some(true) && unit.instance.as_ref().unwrap_or(name) == target
         };
@@ -88,7 +88,7 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether a change of a file of one unit concerns a form of it. What it is read from, systemd knows.
+    /// Whether a change of a file of `name` affects the unit `form`. systemd knows the files that it reads.
     fn concerns(&self, path: &ManagedPath, name: &UnitName, form: &UnitName) -> bool {
         let is_drop_in = path.strip_prefix(UNITS).is_some_and(|path| path.contains('/'));
         if !self.changed.contains(path) || form == name {
@@ -96,7 +96,7 @@ impl Differ<'_> {
         }
         let state = self.observed_state(form, false);
         if is_drop_in {
-            // A drop-in of the same name may come before it.
+            // A drop-in of the same name may take precedence.
             let is_new = *self.found(path) == Found::Missing;
             is_new || state.drop_ins.is_empty() || state.drop_ins.iter().any(|read| *read == **path)
         } else {
@@ -104,7 +104,7 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether an instance has the unit file of its template.
+    /// Whether an instance uses the unit file of its template.
     fn is_made_of(&self, form: &UnitName, name: &UnitName) -> bool {
         let fragment = self.observed_state(form, false).fragment;
         let file = fragment.rsplit('/').next().unwrap_or_default();
@@ -126,13 +126,13 @@ impl Differ<'_> {
         }
     }
 
-    /// A unit that was managed and is not any more.
+    /// Plans a unit that is no longer declared.
     fn removed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, fates: &mut Fates) {
         let observed = self.observed_state(target, unit.enabled == Some(true));
         let is_form = target == name || self.is_made_of(target, name);
         let comes_back = unit.enabled.is_none() || unit.files.iter().any(|path| self.was_there_before(path));
         if comes_back || !is_form {
-            // What remains is the unit of somebody else, which loses our changes.
+            // The distribution's unit remains, without the managed drop-ins.
             if unit.files.iter().any(|path| self.concerns(path, name, target)) {
                 self.react(target, unit.on_change, &observed, false, "its changes are removed", fates);
             }
@@ -145,7 +145,7 @@ impl Differ<'_> {
         self.state.paths.get(path).is_some_and(|owned| matches!(owned.origin, Origin::Original { .. }))
     }
 
-    /// Units that changed files name.
+    /// Plans the units that changed files name.
     fn named_by_files(&mut self, fates: &mut Fates) {
         for path in self.changed.clone() {
             let owned = self.state.paths.get(&path);
@@ -181,7 +181,7 @@ impl Differ<'_> {
         known.filter(|instance| instance.template().as_ref() == Some(unit)).cloned().collect()
     }
 
-    /// A socket starts only while its service is down, so a service that runs restarts around it.
+    /// Restarts a running service together with its socket, since a socket starts only while its service is down.
     fn behind_sockets(&mut self, fates: &mut Fates) {
         let starts = |fate: Fate| matches!(fate, Fate::Start | Fate::Restart);
         let sockets = fates.to_vec().into_iter();
@@ -214,13 +214,13 @@ impl Differ<'_> {
         }
     }
 
-    /// What is declared of a unit, or of the template that it is an instance of.
+    /// The declaration of a unit, or of its template.
     fn declared(&self, unit: &UnitName) -> Option<&Unit> {
         let units = &self.manifest.units;
         units.get(unit).or_else(|| units.get(&unit.template()?))
     }
 
-    /// The state of a unit. Where no systemd runs, a unit that would run on a real host counts as running.
+    /// The state of a unit. Without systemd, a unit that would run on a real host counts as running.
     fn observed_state(&self, unit: &UnitName, assumed_up: bool) -> UnitState {
         let assumed = || {
             let active = if assumed_up { "active" } else { "inactive" };
@@ -233,7 +233,7 @@ impl Differ<'_> {
     }
 }
 
-/// A unit's own files by their name, others by their path.
+/// The file name for a file of the unit itself, the path for others.
 fn short(path: &ManagedPath) -> &str {
     path.strip_prefix(UNITS).unwrap_or(path)
 }

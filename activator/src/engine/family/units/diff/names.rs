@@ -1,4 +1,4 @@
-//! Which unit a name stands for: names are not units, since a unit may have several.
+//! Resolves names of units: a unit may have several.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::family::units::diff::Differ;
 
 impl Differ<'_> {
-    /// The unit that a name stands for when the change is done; a unit that goes still counts.
+    /// The unit that a name stands for after the change; a unit that is removed still counts.
     pub(in crate::engine) fn unit_named(&self, name: &UnitName) -> UnitName {
         let declared = [&self.manifest.units, &self.state.units];
         let declared = declared.into_iter().find_map(|units| declared_as(units, name));
@@ -16,7 +16,7 @@ impl Differ<'_> {
     }
 }
 
-/// The unit of some that has a name, as its own or as an alias.
+/// The unit among `units` that has a name, as its own or as an alias.
 pub(in crate::engine) fn declared_as(units: &BTreeMap<UnitName, Unit>, name: &UnitName) -> Option<UnitName> {
     if units.get(name).is_some_and(|unit| unit.enabled.is_some()) {
         return Some(name.clone());
@@ -25,7 +25,7 @@ pub(in crate::engine) fn declared_as(units: &BTreeMap<UnitName, Unit>, name: &Un
     if let Some((unit, _)) = has_alias(name) {
         return Some(unit.clone());
     }
-    // An instance of a template that has the alias.
+    // The name is an instance of a template alias.
     let (unit, _) = has_alias(&name.template()?)?;
     unit.instance(name.instance_name()?)
 }

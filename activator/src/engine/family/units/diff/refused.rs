@@ -1,4 +1,4 @@
-//! Units to which systemd does not do what a change asks for: known before, and told in the plan.
+//! Units that refuse manual starts or stops: the plan leaves them alone and warns.
 
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::UnitName;
@@ -8,7 +8,7 @@ use crate::engine::family::units::diff::fate::{Fate, Fates};
 use crate::host::systemd::Refuses;
 
 impl Differ<'_> {
-    /// Leaves alone what systemd refuses to start, restart or stop when asked, and says when the change counts for it.
+    /// Removes fates that systemd would refuse, and warns when the change will take effect.
     pub(in crate::engine) fn refused(&mut self, fates: &mut Fates) {
         for (unit, fate, why) in fates.to_vec() {
             let Refuses { start, stop, reload } = self.refuses(&unit, fate);
@@ -44,7 +44,7 @@ impl Differ<'_> {
         }
     }
 
-    /// What systemd will refuse when it comes to it: a unit is stopped with its old files, all else has the new ones.
+    /// What systemd will refuse at that point: a unit is stopped with its old files, and everything else uses the new ones.
     pub(in crate::engine) fn refuses(&self, unit: &UnitName, fate: Fate) -> Refuses {
         let observed = self.observed_state(unit, false).refuses;
         let declared = self.declared(unit);
@@ -52,7 +52,7 @@ impl Differ<'_> {
         let Some(new) = declared.filter(|new| fate != Fate::Stop && changes(&new.files)) else {
             return observed;
         };
-        // Where the text is all ours, a setting that is not stated has systemd's default.
+        // If NixFleet manages the whole text, a missing setting has systemd's default.
         let by_default = |was: bool| new.enabled.is_none() && was;
         Refuses {
             start: new.handling.refuses_start.unwrap_or_else(|| by_default(observed.start)),

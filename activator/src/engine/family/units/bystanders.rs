@@ -17,6 +17,7 @@ use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
 
 /// Records the running units before a transaction; `None` if it starts or stops no unit.
 ///
+/// # Errors
 /// [`Code::Unit`] if systemd does not answer.
 pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option<Before>, Problem> {
     let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(None) };

@@ -241,7 +241,7 @@ let
             inherit fields loc modules;
             inherit (concluded) value;
           } (lib.filter (def: isAttrs def.value || isFunction def.value) defs);
-          # What is applied, is applied in the end.
+          # `apply` runs once, in `finish`.
           ofField =
             name: option:
             inField.${name} (

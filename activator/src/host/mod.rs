@@ -3,6 +3,7 @@
 //! Every path is resolved under a root directory, so the very same code converges a real host and a tree of files.
 //!
 //! - [`disk`][]: every call that changes a file
+//! - [`mounts`]: filesystems that users have mounted and that are their own programs (FUSE)
 //! - [`walk`][]: directories opened without following links, and the check that nobody else may write to them
 //! - [`record`][]: documents of our own, written all or nothing
 //! - [`accounts`][]: users and groups
@@ -25,6 +26,7 @@ mod fault;
 #[cfg(feature = "fault-injection")]
 pub mod injection;
 pub mod lock;
+pub mod mounts;
 pub mod preview;
 pub mod profile;
 pub mod random;

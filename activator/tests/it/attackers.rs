@@ -197,16 +197,18 @@ fn one_path_that_somebody_holds_is_left_out_and_nothing_else() {
     assert!(!state.contains("leftOut"), "{state}");
 }
 
+/// A directory of ada's with a file in it, and a file of root's.
+fn lists(text: &str) -> Value {
+    json!({
+        "directories": [of_ada(directory("/home/ada/app", "0755"))],
+        "files": [of_ada(file("/home/ada/app/a", Some(text))), file("/etc/fix", Some(text))],
+    })
+}
+
 /// All that stands in a directory that cannot be trusted is left out with it, and stays on record.
 #[test]
 fn a_directory_that_is_left_out_is_left_out_with_what_stands_in_it() {
     let room = room();
-    let lists = |text: &str| {
-        json!({
-            "directories": [of_ada(directory("/home/ada/app", "0755"))],
-            "files": [of_ada(file("/home/ada/app/a", Some(text))), file("/etc/fix", Some(text))],
-        })
-    };
     room.applied(&room.closure("1", &lists("one\n")), "ok");
     room.chmod("/home/ada/app", 0o777);
     for (name, lists) in [("2", lists("two\n")), ("3", json!({ "files": [file("/etc/fix", Some("three"))] }))]
@@ -226,12 +228,6 @@ fn a_directory_that_is_left_out_is_left_out_with_what_stands_in_it() {
 #[test]
 fn what_was_left_out_is_no_longer_so_when_its_way_is_free() {
     let room = room();
-    let lists = |text: &str| {
-        json!({
-            "directories": [of_ada(directory("/home/ada/app", "0755"))],
-            "files": [of_ada(file("/home/ada/app/a", Some(text))), file("/etc/fix", Some(text))],
-        })
-    };
     room.applied(&room.closure("1", &lists("one\n")), "ok");
     room.chmod("/home/ada/app", 0o777);
     let second = room.closure("2", &lists("two\n"));

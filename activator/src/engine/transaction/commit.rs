@@ -33,7 +33,7 @@ pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal
     host.write_record(state::RECORD, &state)
 }
 
-/// What is owned after a transaction.
+/// The recorded state after a transaction.
 #[must_use]
 pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &Journal) -> State {
     let manifest = &target.manifest;

@@ -1,4 +1,4 @@
-//! What an account becomes: computed from the manifest, its earlier values, and changes made by hand. Pure.
+//! The values that an account gets, from the manifest, its earlier values and changes made by hand. Pure.
 
 use std::collections::BTreeSet;
 

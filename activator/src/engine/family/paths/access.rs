@@ -16,7 +16,8 @@ use crate::engine::family::paths::swap::outdated;
 use crate::engine::plan::preflight;
 use crate::host::accounts::Accounts;
 use crate::host::disk;
-use crate::host::walk::{self, Refusal, Walk};
+use crate::host::mounts;
+use crate::host::walk::{Refusal, Walk};
 use crate::host::{Host, host_file};
 
 /// Identifies a directory, so that a replacement is noticed.
@@ -77,8 +78,8 @@ pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -
     let mut walk = Walk::new(host);
     let directory = walk.parent(path)?.ok_or_else(|| outdated(path))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    if let Some(user) = walk::mounted_by(directory.fd, path.name()) {
-        return Err(host_file("open the directory", &**path, &walk::foreign(user)));
+    if let Some(user) = mounts::mounted_by(directory.fd, path.name()) {
+        return Err(host_file("open the directory", &**path, &mounts::foreign(user)));
     }
     let opened = rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty());
     let opened = opened.map_err(|errno| host_file("open the directory", &**path, &errno.into()))?;
@@ -102,8 +103,8 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
         Err(Refusal { problem, is_others: true }) => return Ok(Some(left_to_others(path, &problem))),
         Err(Refusal { problem, .. }) => return Err(problem),
     };
-    if let Some(user) = walk::mounted_by(directory.fd, path.name()) {
-        let problem = host_file("open the directory", &**path, &walk::foreign(user));
+    if let Some(user) = mounts::mounted_by(directory.fd, path.name()) {
+        let problem = host_file("open the directory", &**path, &mounts::foreign(user));
         return Ok(Some(left_to_others(path, &problem)));
     }
     // An older NixFleet changed files in place, too.

@@ -1,4 +1,4 @@
-//! Home directories: inspected, created from `/etc/skel`, and removed on undo if nobody has used them yet.
+//! Home directories: looks at them, creates them from `/etc/skel`, and removes them on undo if nobody has used them yet.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,8 +18,9 @@ use crate::engine::family::paths::backup;
 use crate::engine::family::paths::ownership::give;
 use crate::engine::state::State;
 use crate::host::accounts::Accounts;
+use crate::host::mounts;
 use crate::host::record::read_limited;
-use crate::host::walk::{self, Directory, Walk};
+use crate::host::walk::{Directory, Walk};
 use crate::host::{Host, disk, host_file};
 
 /// The default skeleton of new homes; useradd(8) may be configured to use another directory.
@@ -34,7 +35,7 @@ pub struct Homes {
     pub mode: Option<Mode>,
 }
 
-/// What is at the path of a home.
+/// The state of the path of a home.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Nothing.
@@ -87,8 +88,8 @@ impl Homes {
 
 fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> Standing {
     let path = host.path(home);
-    if let Some(user) = walk::mounted_on_the_way(&path) {
-        return Standing::Unreachable(host_file("look at", home, &walk::foreign(user)));
+    if let Some(user) = mounts::mounted_on_the_way(&path) {
+        return Standing::Unreachable(host_file("look at", home, &mounts::foreign(user)));
     }
     match fs::metadata(&path) {
         Ok(found) if found.is_dir() => Standing::Directory { uid: found.uid() },

@@ -13,6 +13,7 @@ use crate::engine::family::paths::slots::Replaced;
 use crate::engine::observe::names_in;
 use crate::engine::plan::preflight;
 use crate::host::disk;
+use crate::host::mounts;
 use crate::host::walk::{self, Directory, Refusal, Walk};
 use crate::host::{Host, host_file};
 
@@ -148,7 +149,7 @@ impl<'h> Swapper<'h> {
         if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
             return Ok(());
         }
-        // Nobody can find it now, but a process may have been in it.
+        // Nobody can reach it by its path now, but a process may have changed it before.
         if is_unused(pair.slot, pair.slot_name) {
             match disk::remove_tree_in(pair.slot.fd, pair.slot_name) {
                 // A process still is in it.
@@ -298,7 +299,7 @@ impl Pair<'_> {
 
     /// Why the destination cannot be changed: a user may have mounted something there since this was looked at.
     fn cause(&self, error: io::Error) -> io::Error {
-        walk::mounted_by(self.destination.fd, self.name).map_or(error, walk::foreign)
+        mounts::mounted_by(self.destination.fd, self.name).map_or(error, mounts::foreign)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::host::systemd::{UnitState, Verb};
 pub enum UnitEntry {
     /// A job: something is done with a unit.
     Job {
-        /// What to do.
+        /// Start, stop, restart or reload.
         verb: Verb,
         /// The unit, and why.
         job: UnitJob,

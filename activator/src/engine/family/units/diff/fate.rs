@@ -9,7 +9,7 @@ use nixfleet_contract::values::UnitName;
 
 use crate::host::systemd::UnitState;
 
-/// What the plan does with a unit; a later variant wins over an earlier one.
+/// The action of the plan on a unit; a later variant wins over an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     /// Reload it.

@@ -1,0 +1,107 @@
+//! Filesystems that users have mounted and that are their own programs (FUSE).
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
+
+/// The user, other than root, whose program serves the filesystem mounted at a name: fuse(8). It may never answer, and a process
+/// that waits for it cannot even be killed. So nothing is asked of it here.
+#[must_use]
+pub fn mounted_by(directory: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Option<u32> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let found = rustix::fs::statx(directory, name, flags, StatxFlags::empty()).ok()?;
+    if !found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        return None;
+    }
+    user_of_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?, found.stx_mnt_id)
+}
+
+/// The same for every directory on the way to a path, wherever links lead it.
+#[must_use]
+pub fn mounted_on_the_way(path: &Path) -> Option<u32> {
+    let mut at = PathBuf::from("/");
+    let mut ahead: Vec<OsString> = path.iter().rev().map(OsString::from).collect();
+    // As many as the kernel follows.
+    let mut links = 40;
+    while let Some(name) = ahead.pop() {
+        let next = match name.to_str() {
+            Some("/") => {
+                at = PathBuf::from("/");
+                continue;
+            }
+            Some(".") => continue,
+            Some("..") => {
+                at.pop();
+                continue;
+            }
+            _ => at.join(name),
+        };
+        if let Some(user) = mounted_by(CWD, &next) {
+            return Some(user);
+        }
+        match fs::read_link(&next) {
+            Ok(_) if links == 0 => return None,
+            Ok(target) => {
+                links -= 1;
+                ahead.extend(target.iter().rev().map(OsString::from));
+            }
+            Err(_) => at = next,
+        }
+    }
+    None
+}
+
+/// The same from `/proc/self/mountinfo`, see `proc_pid_mountinfo(5)`.
+fn user_of_mount(mounts: &str, id: u64) -> Option<u32> {
+    let is_it = |line: &&str| line.split(' ').next().and_then(|word| word.parse().ok()) == Some(id);
+    let (_, filesystem) = mounts.lines().find(is_it)?.split_once(" - ")?;
+    let (kind, options) = (filesystem.split(' ').next()?, filesystem.rsplit(' ').next()?);
+    let user = options.split(',').find_map(|option| option.strip_prefix("user_id="))?.parse().ok()?;
+    (kind.starts_with("fuse") && user != 0).then_some(user)
+}
+
+/// The error for such a filesystem.
+#[must_use]
+pub fn foreign(user: u32) -> io::Error {
+    io::Error::other(Foreign(user))
+}
+
+#[derive(Debug)]
+struct Foreign(u32);
+
+impl std::error::Error for Foreign {}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user id {} has mounted a filesystem there that is a program (FUSE)", self.0)
+    }
+}
+
+/// Whether it comes from the filesystem of a user: also where the directory that it is mounted in is root's.
+pub(super) fn is_of_a_filesystem(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<Foreign>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use rustix::fs::{Mode, OFlags};
+
+    use super::*;
+
+    #[test]
+    fn filesystems_that_are_programs_of_users_are_known_by_their_mounts() {
+        let mounts = "30 1 0:25 / /home rw,nosuid shared:5 - fuse.sshfs a b rw,user_id=0,group_id=0\n\
+                      31 1 0:26 / /home/a\\040b rw - fuse hers rw,user_id=1001,group_id=1001,allow_other\n\
+                      32 1 0:27 / /srv rw shared:5 - ext4 /dev/sda rw,user_id=1001\n";
+        assert_eq!([30, 31, 32, 3].map(|id| user_of_mount(mounts, id)), [None, Some(1001), None, None]);
+        let here = rustix::fs::open("/", OFlags::PATH, Mode::empty()).unwrap();
+        assert_eq!(mounted_by(here.as_fd(), "proc"), None);
+    }
+}

@@ -4,7 +4,7 @@ let
   inherit (fleet) lib;
   said = lib.filterAttrs (_: value: value != null);
 
-  # Of a host, what the command line knows.
+  # The attributes of a host that the command line reads.
   known = lib.genAttrs [
     "addr"
     "base"
@@ -25,7 +25,7 @@ fleet.types.context.inFleet fleet.inputs (
     # Nix sets `dirtyRev` if the tree has changes, and neither attribute without Git.
     revision = fleet.inputs.self.rev or fleet.inputs.self.dirtyRev or null;
     hosts = lib.mapAttrs (_: builtins.intersectAttrs known) fleet.hosts;
-    # What is not said is left out.
+    # Unset values are left out.
     rollout = said (removeAttrs fleet.config.defaults.rollout [ "confirmTimeout" ]);
     notifications = lib.mapAttrs (_: said) fleet.config.notifications;
     tags = lib.mapAttrs (_: tag: said tag // { rollout = said tag.rollout; }) fleet.config.tags;

@@ -15,7 +15,7 @@ let
       inherit (intents.${name}) options problems;
       try = problems: builtins.tryEval (types.context.inHost name (builtins.deepSeq problems problems));
       tried = try problems;
-      # What the others have to tell all the same.
+      # The mistakes of its options that can be evaluated.
       ofOption =
         option:
         let

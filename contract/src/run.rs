@@ -156,8 +156,7 @@ impl LastRun {
         Self { schema: SCHEMA, holder, ended, report, earlier: Vec::new() }
     }
 
-    /// The same, with the one that was the last so far among the earlier ones. A run that ends once more takes the place of its
-    /// former end.
+    /// Adds the runs before this one. A run that ends twice replaces its own record.
     #[must_use]
     pub fn with_earlier(mut self, former: Option<Self>) -> Self {
         let Some(former) = former else { return self };

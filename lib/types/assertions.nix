@@ -12,7 +12,7 @@ let
     placeholder = null;
   };
 
-  # What is wrong with one, if it does not hold. Its condition and message may be anything until now.
+  # The problems of a failed assertion. The types of its condition and message are checked here.
   failed =
     option: def:
     { assertion, message, ... }:

@@ -11,7 +11,7 @@ let
     isFunction
     ;
 
-  # What only the module system can read: a set with its words, or mkIf and its kind.
+  # Whether only the module system can read a value: a set with `imports`, `options` or `config`, or a mkIf or the like.
   isModule =
     value:
     isAttrs value
@@ -52,8 +52,8 @@ in
         isPlain = false;
       };
 
-  # The same by the module system: all options of the element, and all that is configured. `modules` add to `fields`. Functions
-  # among the definitions get `value`, the value in the end, as their `config`.
+  # Evaluates an element with the module system: all options, and the whole configuration. `modules` add to `fields`.
+  # Functions among the definitions get `value`, the final value, as their `config`.
   evaluate =
     {
       fields,
@@ -71,7 +71,7 @@ in
     in
     lib.evalModules {
       prefix = loc;
-      # The fields last: nixpkgs asks the last declaration of an option how to merge it with others.
+      # The fields come last: nixpkgs asks the last declaration of an option how to merge it with others.
       modules =
         modules
         ++ map (

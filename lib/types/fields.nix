@@ -3,7 +3,7 @@
 let
   inherit (builtins) attrNames mapAttrs;
 
-  # For a field that has none: where its value goes.
+  # The example of a field; without one, `…` marks the place of the value.
   exampleOf =
     field:
     field.example or {

@@ -28,7 +28,7 @@ let
     // (
       if isMerged type then
         {
-          # What is merged with another declaration is one of these, too.
+          # The result of merging with another declaration is one of these types, too.
           typeMerge =
             functor:
             let
@@ -60,7 +60,7 @@ let
       "record"
     ];
 
-  # Mistakes in an argument of a maker, in words.
+  # Throws if an argument of a maker is wrong.
   checked = {
     oneOf =
       values:

@@ -56,7 +56,7 @@ let
     }@args:
     let
       names = attrNames fields;
-      # As a value of the type: nested records have defaults of their own.
+      # Resolved by the type, since nested records have defaults of their own.
       defaults = mapAttrs (
         name: field:
         let
@@ -100,7 +100,7 @@ let
       # Made once, for all values of all hosts.
       inField = mapAttrs (name: _: context.inEntry name) fields;
 
-      # The path that a wrong name was probably meant to be, or null. `added` are names that modules have added.
+      # The path that was probably meant by a wrong name, or null. `added`: names that modules have added.
       guessOf =
         added:
         let

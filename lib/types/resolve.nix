@@ -5,7 +5,7 @@
   problem,
 }:
 let
-  # An option that has no default, and that nobody has set.
+  # The problem of an option without default that no module sets.
   undefined =
     option:
     problem.make {

@@ -46,7 +46,7 @@ pub struct Directory<'w> {
     pub fd: BorrowedFd<'w>,
     /// Whether only root can replace what is in it, or a directory above it. A system group is as trusted as root.
     pub is_roots: bool,
-    /// Whether its filesystem is on this machine, so that what the kernel knows of it is what is there.
+    /// Whether its filesystem is on this machine, so that the kernel's cached data about it is current.
     pub is_local: bool,
 }
 
@@ -76,8 +76,8 @@ impl Refusal {
     }
 }
 
-/// Whether a disk fails, or is full: that is nobody's doing, and passes. What is broken on a disk has names of its own, of
-/// which each filesystem has chosen some.
+/// Whether the disk fails or is full: no user causes that, and it can be temporary. Filesystems use different errors for broken
+/// data.
 fn is_of_the_disk(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
@@ -247,11 +247,11 @@ pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     look_in_ours(directory, name)
 }
 
-/// What the kernel knows of a name, without a question to any filesystem: nothing where it does not exist, where something is
-/// mounted, or where the kernel may not know. For those who then look again.
+/// Cached data of the kernel about a name, without a request to any filesystem. `None` if the name does not exist, if something
+/// is mounted there, or if the cache may be outdated: then call [`look`].
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn known(directory: Directory<'_>, name: &str) -> io::Result<Option<Statx>> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
     match rustix::fs::statx(directory.fd, name, flags, StatxFlags::BASIC_STATS) {
@@ -264,7 +264,7 @@ pub fn known(directory: Directory<'_>, name: &str) -> io::Result<Option<Statx>> 
     }
 }
 
-/// Filesystems on other machines, or in programs, from `linux/magic.h`: NFS, SMB (two of them), 9p, Ceph, AFS, FUSE.
+/// Magic numbers of remote filesystems and FUSE, from `linux/magic.h`: NFS, SMB (two of them), 9p, Ceph, AFS, FUSE.
 const REMOTE: [u64; 7] =
     [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x00c3_6400, 0x5346_414f, 0x6573_5546];
 
@@ -273,7 +273,7 @@ fn is_local(directory: &OwnedFd) -> bool {
         .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| !REMOTE.contains(&kind)))
 }
 
-/// The same in a directory of ours, in which nobody else mounts anything.
+/// As [`look`], in a directory of NixFleet, where no other user can mount anything.
 ///
 /// # Errors
 /// The kernel's error.

@@ -40,7 +40,7 @@ fn apply(stage: &Stage, flags: &str) -> (String, Value) {
 const BENDS: &str = r#"use Socket; chdir '/home/mallory';
 for (;;) { open(F, '<', 'app/conf'); $_ = <F>; close F; last if /2/; select(undef, undef, undef, 0.005); }
 "#;
-/// What she does then, under a name. `activator/tests/it/attackers.rs` tries more ways.
+/// Names, each with what she does then. `activator/tests/it/attackers.rs` tries more ways.
 const WAYS: [(&str, &str); 5] = [
     ("a link in place of her directory", "rename('app', 'kept'); symlink('/etc', 'app');"),
     (

@@ -13,6 +13,7 @@ use nixfleet_contract::report::{Outcome, ReasonCode, Report};
 
 use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::accounts::execute as accounts;
+use crate::engine::family::paths::left_out::suggest_force_if_declared;
 use crate::engine::family::paths::ownership;
 use crate::engine::family::paths::stage;
 use crate::engine::family::units::bystanders::{Bystanders, Missing};
@@ -153,7 +154,10 @@ fn run(
     report.notes = found.notes;
     let health = Health::of(host, &target.manifest.health_checks, May::of(&target, order.force));
     let change = Change { host, planned: &planned, target: &target, window, health };
-    transact(&change, holder, report)
+    transact(&change, holder, report).map_err(|mut problem| {
+        suggest_force_if_declared(&mut problem, &target.manifest);
+        problem
+    })
 }
 
 /// A host on which nothing is to be done, and nothing could be undone for its checks.

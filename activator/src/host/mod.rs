@@ -3,6 +3,7 @@
 //! Every path is resolved under a root directory, so the very same code converges a real host and a tree of files.
 //!
 //! - [`disk`][]: every call that changes a file
+//! - [`file_type`][]: the names of file types
 //! - [`mounts`]: filesystems that users have mounted and that are their own programs (FUSE)
 //! - [`walk`][]: directories opened without following links, and the check that nobody else may write to them
 //! - [`record`][]: documents of our own, written all or nothing
@@ -23,6 +24,7 @@ pub mod clock;
 pub mod command;
 pub mod disk;
 mod fault;
+pub mod file_type;
 #[cfg(feature = "fault-injection")]
 pub mod injection;
 pub mod lock;

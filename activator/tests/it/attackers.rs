@@ -1,5 +1,6 @@
 //! What somebody without rights on a host can put in the way, in places that are theirs.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::process::{Command, Stdio};
@@ -138,6 +139,39 @@ fn what_somebody_makes_large_is_neither_read_nor_kept() {
     assert!(kept.blocks() * 512 < 1 << 20, "{} blocks", kept.blocks());
 }
 
+/// Filesystems have different limits: what one of them stores, the other calls a full disk.
+#[test]
+fn an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk() {
+    with_own_mounts("attackers::an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk", |_| {
+        let room = room();
+        let path = "/home/ada/notes";
+        // tmpfs counts attributes of users as inodes, since Linux 6.6.
+        for (place, options) in [("/home/ada", "size=1m"), ("/var/lib/nixfleet", "nr_inodes=48")] {
+            let place = room.path(place);
+            fs::create_dir_all(&place).unwrap();
+            let mount =
+                Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(place).status();
+            assert!(mount.unwrap().success());
+        }
+        let theirs = room.path(path);
+        fs::write(&theirs, "hers\n").unwrap();
+        rustix::fs::setxattr(&theirs, "user.notes", &vec![b'x'; 60_000], XattrFlags::empty()).unwrap();
+        let backup = with(file(path, Some("mine\n")), "onConflict", "backup");
+        let closure = room.closure("1", &json!({ "files": [backup, file("/etc/fix", Some("x"))] }));
+        let report = room.applied(&closure, "blocked");
+        let problem = &report["problem"];
+        assert_eq!((&problem["code"], &problem["where"]), (&json!("NF-405"), &json!(path)), "{report:#}");
+        assert!(problem["help"].as_str().unwrap().contains(&format!("--force {path}")), "{report:#}");
+        assert_eq!(problem["what"], "Failed to back up", "{report:#}");
+        let why = problem["why"].as_str().unwrap();
+        assert!(why.contains("user.notes of 60000 bytes"), "{report:#}");
+        let report = room.run(&["apply", "--json", "--closure", &closure, "--force", path]);
+        let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+        assert_eq!(report["outcome"], "partial", "{report:#}");
+        assert_eq!((room.read(path).as_str(), room.read("/etc/fix").as_str()), ("hers\n", "x"));
+    });
+}
+
 /// Where the filesystem is another one, a copy is made.
 #[test]
 fn a_copy_has_the_holes_of_what_it_is_a_copy_of() {
@@ -175,7 +209,13 @@ fn one_path_that_somebody_holds_is_left_out_and_nothing_else() {
     assert!(pipe.success());
     let second = room.closure("2", &lists("two\n"));
     let report = room.applied(&second, "blocked");
-    assert_eq!(report["problem"]["where"], path, "{report}");
+    let problem = &report["problem"];
+    assert_eq!(
+        (&problem["where"], &problem["why"]),
+        (&json!(path), &json!("a pipe of `root` stands there")),
+        "{report}"
+    );
+    assert!(problem["help"].as_str().unwrap().contains(&format!("--force {path}")), "{report}");
     let plan = room.run(&["plan", "--json", "--closure", &second, "--force", path]);
     let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
     assert_eq!((&plan["leftOut"][0]["subject"], &plan["problems"]), (&json!(path), &json!([])), "{plan:#}");
@@ -332,6 +372,50 @@ fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_be
             }
         }
     });
+}
+
+/// Also between the moment when a path is looked at and the moment when it is renamed.
+#[test]
+fn a_filesystem_that_comes_and_goes_keeps_nothing_else_from_being_old_or_new() {
+    with_own_mounts(
+        "attackers::a_filesystem_that_comes_and_goes_keeps_nothing_else_from_being_old_or_new",
+        |_| {
+            let room = room();
+            let lists = |text: &str| json!({ "files": [of_ada(file("/etc/app", Some(text))), file("/etc/fix", Some(text))] });
+            room.applied(&room.closure("0", &lists("0\n")), "ok");
+            let script = "while :; do
+                exec 3<>/dev/fuse
+                mount -i -t fuse -o fd=3,rootmode=100000,user_id=1000,group_id=1000,allow_other hers \"$0\" &&
+                    umount --lazy \"$0\"
+                exec 3<&-
+            done 2>/dev/null";
+            let mut attack =
+                Command::new("sh").args(["-c", script]).arg(room.path("/etc/app")).spawn().unwrap();
+            let (mut stands, mut ends) = ("0\n".to_owned(), BTreeSet::new());
+            for number in 1..=1000 {
+                let text = format!("{number}\n");
+                let closure = room.closure(&number.to_string(), &lists(&text));
+                let report = room.run(&["apply", "--json", "--closure", &closure]);
+                let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+                let outcome = report["outcome"].as_str().unwrap();
+                match outcome {
+                    "ok" => stands = text,
+                    "blocked" | "rolled-back" => {}
+                    _ => panic!("{report:#}"),
+                }
+                ends.insert(outcome.to_owned());
+                assert_eq!(room.read("/etc/fix"), stands, "{report:#}");
+                assert!(!room.path("/var/lib/nixfleet/journal.json").exists(), "{report:#}");
+                if number >= 40 && ends.len() > 1 {
+                    break;
+                }
+            }
+            attack.kill().unwrap();
+            attack.wait().unwrap();
+            // It was in the way at least once.
+            assert!(ends.contains("blocked") || ends.contains("rolled-back"), "{ends:?}");
+        },
+    );
 }
 
 /// A filesystem of hers that never answers, mounted by a command with what is written there as its place.

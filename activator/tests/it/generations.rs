@@ -250,15 +250,15 @@ fn a_conflict_is_refused_with_the_line_to_add() {
           ~ generation none → 1
         [NF-402] The path should become a file or link, but cannot
           where: /etc/dir
-          why: a directory stands there
-          help: move it away by hand, or manage another path
+          why: a directory of `root` stands there
+          help: move it away by hand, or manage another path; to apply the rest without it: --force /etc/dir
         [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
           where: /etc/motd
           help: add the line: nixfleet.files."/etc/motd".onConflict = "backup";  # or "adopt"
         [NF-410] Others may write to a directory on the way to a managed path
           where: /etc/open
-          why: its mode is 0777, its owner has the id 0 and its group the id 0
-          help: manage a path elsewhere, or find out who needs that right before it is taken away: only the owner may write there, and to a directory of root's a group of the system
+          why: its mode is 0777, its owner is `root` and its group `root`
+          help: manage a path elsewhere, or find out who needs that right before it is taken away: only the owner may write there, and to a directory of root's a group of the system; to apply the rest without it: --force /etc/open
         [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
           where: /etc/systemd/system/web.service.d/a.conf
           help: add the line: nixfleet.systemd.units."web.service".onConflict = "backup";  # or "adopt"

@@ -106,11 +106,15 @@ fn a_user_holds_up_her_own_file_and_no_other() {
             &|| becomes(&format!("truncate --size 4T {path}")),
             &["NF-405", "too large", "maxFileSize"],
         ),
-        ("pipe", &|| becomes(&format!("mkfifo {path}")), &["NF-402", "a device, socket or pipe"]),
+        (
+            "pipe",
+            &|| becomes(&format!("mkfifo {path}")),
+            &["NF-402", "a pipe of `mallory`", "--force /home/mallory"],
+        ),
         (
             "open",
             &|| stage.web().ask("chmod o+w /home/mallory").map(drop).unwrap(),
-            &["NF-410", "/home/mallory"],
+            &["NF-410", "/home/mallory", "its owner is `mallory`", "--force /home/mallory"],
         ),
     ];
     for (number, (name, attack, sayings)) in cases.iter().enumerate() {

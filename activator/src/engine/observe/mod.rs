@@ -1,6 +1,7 @@
 //! Reads everything of a host that a plan depends on, and changes nothing.
 
 pub mod reading;
+pub mod special;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -13,6 +14,7 @@ use rustix::fs::{FileType, Mode as Bits, OFlags, Stat, Statx, StatxTimestamp};
 
 use crate::engine::family::paths::home::Homes;
 use crate::engine::observe::reading::{Content, LARGEST};
+use crate::engine::observe::special::Special;
 use crate::engine::state::{FileStat, Origin, OwnedUser, State, Thing};
 use crate::host::accounts::{Accounts, Process, processes_by_user};
 use crate::host::profile::Profile;
@@ -69,7 +71,7 @@ pub enum Found {
         target: String,
     },
     /// A device, socket or pipe.
-    Other,
+    Other(Special),
     /// It cannot be looked at safely.
     Unreachable(Problem),
 }
@@ -109,7 +111,7 @@ impl Found {
                 let view = view(None, target.len() as u64, &access);
                 view.map(|view| FileView { link: Some(target.clone()), ..view })
             }
-            Self::Missing | Self::Other | Self::Unreachable(_) => None,
+            Self::Missing | Self::Other(_) | Self::Unreachable(_) => None,
         }
     }
 }
@@ -259,7 +261,7 @@ impl Looker<'_> {
                 let target = rustix::fs::readlinkat(directory.fd, path.name(), Vec::new())?;
                 Found::Link { target: target.to_string_lossy().into_owned() }
             }
-            _ => Found::Other,
+            kind => Found::Other(Special { kind, owner: access.owner }),
         })
     }
 

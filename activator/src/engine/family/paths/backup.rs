@@ -116,10 +116,22 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
         match disk::set_attribute(to, name, &value[..length]) {
             // The other filesystem has no such attribute.
             Ok(()) | Err(Errno::OPNOTSUPP) => {}
+            // The kernel says the same of a full filesystem. If this one is, the next write to it fails.
+            Err(Errno::NOSPC | Errno::TOOBIG) => return Err(too_large(name, length)),
             Err(errno) => return Err(errno.into()),
         }
     }
     Ok(())
+}
+
+/// The error for an attribute larger than the filesystem of the backup allows. Filesystems have different limits: ext4 4 KiB for
+/// all attributes of a file, XFS and tmpfs 64 KiB for each.
+fn too_large(name: &[u8], length: usize) -> io::Error {
+    let name = String::from_utf8_lossy(name);
+    io::Error::other(format!(
+        "its extended attribute {} of {length} bytes is too large for the filesystem of the backup, or that is full",
+        name.escape_debug()
+    ))
 }
 
 const fn times(stat: &Stat) -> Timestamps {

@@ -11,6 +11,7 @@ use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
 
 use crate::engine::family::paths::drift::{access_drift, drift, is_wanted, keep_edited};
 use crate::engine::family::paths::exposure::changes_hands;
+use crate::engine::family::paths::left_out::suggest_force;
 use crate::engine::observe::{Found, directories_above};
 use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
@@ -62,7 +63,7 @@ impl Differ<'_> {
             if self.is_left_out(path) {
                 self.leave_out(path, |differ, steps| differ.wanted(path, wanted, steps));
             } else {
-                self.wanted(path, wanted, &mut steps);
+                self.suggesting_force(|differ| differ.wanted(path, wanted, &mut steps));
             }
         }
         let state = self.state;
@@ -74,7 +75,7 @@ impl Differ<'_> {
             if self.is_left_out(path) {
                 self.leave_out(path, |differ, steps| differ.end(path, owned, steps));
             } else {
-                self.end(path, owned, &mut steps);
+                self.suggesting_force(|differ| differ.end(path, owned, &mut steps));
             }
         }
         // Children first.
@@ -83,6 +84,13 @@ impl Differ<'_> {
         steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
         self.check_owners();
         steps
+    }
+
+    /// Plans a path. If another user may stand in the way, the help says how to apply the rest.
+    fn suggesting_force(&mut self, plan: impl FnOnce(&mut Self)) {
+        let known = self.problems.len();
+        plan(self);
+        self.problems.iter_mut().skip(known).for_each(suggest_force);
     }
 
     /// Adds the steps that make a path match the manifest.
@@ -132,7 +140,7 @@ impl Differ<'_> {
                 }
             }
             // The paths inside report the problem.
-            Found::Other | Found::Unreachable(_) => {}
+            Found::Other(_) | Found::Unreachable(_) => {}
             Found::File { .. } | Found::Link { .. } if owned.is_none() => {}
             Found::Missing | Found::File { .. } | Found::Link { .. } => {
                 self.create_directory(path, access, true, steps);
@@ -172,11 +180,13 @@ impl Differ<'_> {
             Found::File { .. } | Found::Link { .. } if owned.is_some() => {
                 self.create_directory(path, access.clone(), false, steps);
             }
-            Found::File { .. } | Found::Link { .. } | Found::Other => self.problems.push(wrong_type(
-                path,
-                "a directory",
-                "something else that is not ours stands there",
-            )),
+            Found::File { access, .. } => {
+                self.no_directory(path, &format!("a file of `{}`", access.owner));
+            }
+            Found::Link { target } => {
+                self.no_directory(path, &format!("a symbolic link to {}", target.escape_debug()));
+            }
+            Found::Other(special) => self.no_directory(path, &special.to_string()),
         }
     }
 
@@ -223,6 +233,11 @@ impl Differ<'_> {
         })));
     }
 
+    fn no_directory(&mut self, path: &ManagedPath, what: &str) {
+        let why = format!("{what}, which NixFleet does not manage, stands there");
+        self.problems.push(wrong_type(path, "a directory", &why));
+    }
+
     fn content(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
         if let Entry::File(file) = entry
             && let Some(problem) = self.set_id_objection(path, file)
@@ -236,9 +251,9 @@ impl Differ<'_> {
         }
         let keep = match (found, owned) {
             (Found::Unreachable(problem), _) => return self.problems.push(problem.clone()),
-            (Found::Other, _) => {
-                let why = "a device, socket or pipe stands there";
-                return self.problems.push(wrong_type(path, "a file or link", why));
+            (Found::Other(special), _) => {
+                let why = format!("{special} stands there");
+                return self.problems.push(wrong_type(path, "a file or link", &why));
             }
             (Found::Missing, None) => Keep::Nothing,
             (Found::Missing, Some(_)) => {
@@ -364,5 +379,7 @@ fn wrong_type(path: &ManagedPath, wanted: &str, why: &str) -> Problem {
     Problem::new(Code::Conflict, format!("The path should become {wanted}, but cannot"))
         .at(path)
         .because(why)
-        .help("move it away by hand, or manage another path")
+        .help(format!(
+            "move it away by hand, or manage another path; to apply the rest without it: --force {path}"
+        ))
 }

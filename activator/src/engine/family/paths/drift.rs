@@ -44,7 +44,7 @@ pub(in crate::engine) fn drift(thing: &Thing, found: &Found) -> Option<String> {
         (_, Found::File { .. }) => Some("replaced by a file".to_owned()),
         (_, Found::Link { target }) => Some(format!("replaced by a link to {target}")),
         (_, Found::Directory { .. }) => Some("replaced by a directory".to_owned()),
-        (_, Found::Other) => Some("replaced by a device, socket or pipe".to_owned()),
+        (_, Found::Other(special)) => Some(format!("replaced by {special}")),
         (_, Found::Unreachable(problem)) => Some(problem.what.clone()),
     }
 }

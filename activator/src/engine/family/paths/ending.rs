@@ -68,7 +68,7 @@ impl Differ<'_> {
                 release("it was there before it was managed")
             }
             (Found::Directory { .. }, ..) => release("a directory stands there now"),
-            (Found::Other | Found::Unreachable(_), ..) => release("what stands there now is not ours"),
+            (Found::Other(_) | Found::Unreachable(_), ..) => release("what stands there now is not ours"),
             (Found::Missing, _, Origin::Original { .. }) if self.directory_is_gone(path) => {
                 release("its directory is gone")
             }
@@ -111,7 +111,11 @@ impl Differ<'_> {
                 let what = self.stays_in(directory)?;
                 Some(format!("the directory there is not empty: {what}"))
             }
-            _ => Some("a directory stands there".to_owned()),
+            _ => {
+                let view = self.observed.found(directory).view();
+                let whose = view.map(|view| format!(" of `{}`", view.access.owner)).unwrap_or_default();
+                Some(format!("a directory{whose} stands there"))
+            }
         }
     }
 

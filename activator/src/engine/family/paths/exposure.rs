@@ -42,7 +42,7 @@ impl Differ<'_> {
             Found::Missing
             | Found::Directory { .. }
             | Found::Link { .. }
-            | Found::Other
+            | Found::Other(_)
             | Found::Unreachable(_) => None,
         };
         let others: Vec<String> =
@@ -89,7 +89,7 @@ impl Differ<'_> {
             Found::Missing
             | Found::File { .. }
             | Found::Link { .. }
-            | Found::Other
+            | Found::Other(_)
             | Found::Unreachable(_) => None,
         };
         let wanted = match self.manifest.entries.get(directory) {

@@ -1,10 +1,34 @@
 //! Paths that are left as they are because the operator said so (`--force PATH`): a problem of one of them blocks no other path.
 
+use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::plan::Warning;
+use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::ManagedPath;
 
 use crate::engine::family::paths::diff::PathSteps;
 use crate::engine::plan::diff::Differ;
+
+/// Says how to apply the rest, if the problem is one that another user may cause at a path.
+pub(in crate::engine) fn suggest_force(problem: &mut Problem) {
+    let Problem { code: Code::UnsafePath | Code::HostFile, location: Some(path), help, .. } = problem else {
+        return;
+    };
+    if help.as_ref().is_none_or(|help| !help.contains("--force")) {
+        let instead = help.take().map(|help| format!("{help}; ")).unwrap_or_default();
+        *help = Some(format!("{instead}to apply the rest without it: --force {path}"));
+    }
+}
+
+/// As [`suggest_force`], for the problem of a change. It may also be about a file of NixFleet, which cannot be left out.
+pub(in crate::engine) fn suggest_force_if_declared(problem: &mut Problem, manifest: &Manifest) {
+    let is_at = |location: &str, path: &ManagedPath| {
+        **path == *location || path.ancestors().any(|above| *above == *location)
+    };
+    let location = problem.location.as_deref();
+    if location.is_some_and(|location| manifest.entries.keys().any(|path| is_at(location, path))) {
+        suggest_force(problem);
+    }
+}
 
 impl Differ<'_> {
     /// Whether a path, or one above it, is left as it is.

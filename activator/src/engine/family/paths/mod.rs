@@ -17,7 +17,7 @@ pub mod entry;
 pub mod execute;
 mod exposure;
 pub mod home;
-mod left_out;
+pub(in crate::engine) mod left_out;
 pub mod open;
 pub mod ownership;
 pub mod record;

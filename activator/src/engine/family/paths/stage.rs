@@ -125,7 +125,7 @@ impl Stager<'_> {
     fn keep(&mut self, entry: &PathEntry) -> Result<(), Problem> {
         let Some(kept) = entry.kept() else { return Ok(()) };
         let path = entry.path();
-        let failed = |error| host_file("keep a copy of", &**path, &error);
+        let failed = |error| host_file("back up", &**path, &error);
         self.make_directory(kept)?;
         let Some(from) = self.sources.parent(path)? else { return Ok(()) };
         let Some(to) = self.slots.parent(kept)? else { return Ok(()) };

@@ -1,13 +1,18 @@
 //! Opens directories component by component, never through a link, and only where no other user may write.
 
+mod refusal;
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::problem::Problem;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-use super::mounts::{foreign, is_of_a_filesystem, mounted_by};
+pub use refusal::Refusal;
+use refusal::{is_of_the_disk, no_directory, open_to_others};
+
+use super::mounts::{foreign, mounted_by};
 use super::record::read_limited;
 use super::{Host, host_file};
 
@@ -48,58 +53,6 @@ pub struct Directory<'w> {
     pub is_roots: bool,
     /// Whether its filesystem is on this machine, so that the kernel's cached data about it is current.
     pub is_local: bool,
-}
-
-/// Why a directory is not opened, or why something in it is not changed.
-#[derive(Debug)]
-pub struct Refusal {
-    /// The problem to report.
-    pub problem: Problem,
-    /// Whether another user than root may have caused it, in a directory of theirs.
-    pub is_others: bool,
-}
-
-impl Refusal {
-    /// A refusal for something in an open directory. `error`: the kernel's error.
-    #[must_use]
-    pub fn within(directory: Directory<'_>, error: &io::Error, problem: Problem) -> Self {
-        let is_others = is_of_a_filesystem(error) || !directory.is_roots && !is_of_the_disk(error);
-        Self { problem, is_others }
-    }
-
-    /// Ignores the refusal if another user may have caused it.
-    ///
-    /// # Errors
-    /// The problem, if no other user can have caused it.
-    pub fn unless_of_others(self) -> Result<(), Problem> {
-        if self.is_others { Ok(()) } else { Err(self.problem) }
-    }
-}
-
-/// Whether the disk fails or is full: no user causes that, and it can be temporary. Filesystems use different errors for broken
-/// data.
-fn is_of_the_disk(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(
-            Errno::IO
-                | Errno::NOSPC
-                | Errno::DQUOT
-                | Errno::ROFS
-                | Errno::NOMEM
-                | Errno::NFILE
-                | Errno::MFILE
-                | Errno::UCLEAN
-                | Errno::BADMSG
-                | Errno::ILSEQ
-                | Errno::NODATA
-                | Errno::NOLINK
-                | Errno::REMOTEIO
-                | Errno::NODEV
-                | Errno::TIMEDOUT
-                | Errno::SHUTDOWN
-        )
-    )
 }
 
 /// A filesystem and the mount that leads to it: the kernel does not rename across mounts, even on one filesystem.
@@ -198,7 +151,7 @@ impl<'h> Walk<'h> {
                 Ok(fd) => fd,
                 Err(Errno::NOENT) => break,
                 Err(Errno::NOTDIR | Errno::LOOP) => {
-                    return Err(refusal(no_directory(here, names[depth], &path())));
+                    return Err(refusal(no_directory(self.host, here, names[depth], &path())));
                 }
                 // Only a filesystem of another user refuses root.
                 Err(Errno::ACCESS) => {
@@ -214,7 +167,7 @@ impl<'h> Walk<'h> {
             };
             if !is_safe {
                 let is_others = !is_in_roots || !is_ours(&stat);
-                return Err(Refusal { problem: open_to_others(&stat, &path()), is_others });
+                return Err(Refusal { problem: open_to_others(self.host, &stat, &path()), is_others });
             }
             let is_roots = is_ours(&stat) && stat.st_mode & 0o002 == 0;
             let is_local = is_local(&fd);
@@ -285,19 +238,6 @@ pub fn look_in_ours(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<
     }
 }
 
-fn no_directory(here: BorrowedFd<'_>, name: &str, path: &str) -> Problem {
-    let link = look(here, name).ok().flatten().is_some_and(|stat| stat.st_mode & 0o170_000 == 0o120_000);
-    if link {
-        Problem::new(Code::UnsafePath, "A directory on the way to a managed path is a symbolic link")
-            .at(path)
-            .help("name the real path instead: no link is followed where NixFleet writes")
-    } else {
-        Problem::new(Code::UnsafePath, "Something on the way to a managed path is no directory")
-            .at(path)
-            .help("move it away, or manage another path")
-    }
-}
-
 const fn is_closed(stat: &Stat) -> bool {
     let sticky_of_root = stat.st_mode & 0o1000 != 0 && stat.st_uid == 0;
     stat.st_mode & 0o022 == 0 || sticky_of_root
@@ -336,36 +276,4 @@ fn largest_system_group(host: &Host) -> u32 {
 pub fn has_list(file: impl AsFd) -> bool {
     let length = rustix::fs::fgetxattr_query(file, c"system.posix_acl_access");
     !matches!(length, Ok(0) | Err(Errno::NODATA | Errno::OPNOTSUPP))
-}
-
-fn open_to_others(stat: &Stat, path: &str) -> Problem {
-    let (mode, owner, group) = (stat.st_mode & 0o7777, stat.st_uid, stat.st_gid);
-    Problem::new(Code::UnsafePath, "Others may write to a directory on the way to a managed path")
-        .at(path)
-        .because(format!("its mode is {mode:04o}, its owner has the id {owner} and its group the id {group}"))
-        .help(
-            "manage a path elsewhere, or find out who needs that right before it is taken away: only the owner may \
-             write there, and to a directory of root's a group of the system",
-        )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failing_disk_is_nobodys_doing_and_a_filesystem_of_a_user_is_theirs() {
-        let here = rustix::fs::open("/", OFlags::PATH, Mode::empty()).unwrap();
-        let is_others = |error: &io::Error, is_roots| {
-            let directory = Directory { fd: here.as_fd(), is_roots, is_local: true };
-            Refusal::within(directory, error, Problem::new(Code::HostFile, "")).is_others
-        };
-        // Full; failing; found broken by ext4 and XFS; found broken by others; gone.
-        for errno in [Errno::NOSPC, Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA, Errno::SHUTDOWN] {
-            assert!(!is_others(&errno.into(), false), "{errno}");
-        }
-        let busy = Errno::BUSY.into();
-        assert_eq!([true, false].map(|is_roots| is_others(&busy, is_roots)), [false, true]);
-        assert_eq!([true, false].map(|is_roots| is_others(&foreign(1000), is_roots)), [true, true]);
-    }
 }

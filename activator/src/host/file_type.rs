@@ -1,0 +1,17 @@
+//! The names of file types.
+
+use rustix::fs::FileType;
+
+/// A type of file, for people.
+#[must_use]
+pub const fn name_of(kind: FileType) -> &'static str {
+    match kind {
+        FileType::RegularFile => "a file",
+        FileType::Directory => "a directory",
+        FileType::Symlink => "a symbolic link",
+        FileType::Fifo => "a pipe",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        FileType::Unknown => "something of an unknown type",
+    }
+}

@@ -1,0 +1,134 @@
+//! Reasons not to open a directory, with who may have caused them.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::Owner;
+use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
+
+use super::{Directory, look};
+use crate::host::Host;
+use crate::host::accounts::Accounts;
+use crate::host::file_type::name_of;
+use crate::host::mounts::is_of_a_filesystem;
+
+/// Why a directory is not opened, or why something in it is not changed.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The problem to report.
+    pub problem: Problem,
+    /// Whether another user than root may have caused it, in a directory of theirs.
+    pub is_others: bool,
+}
+
+impl Refusal {
+    /// A refusal for something in an open directory. `error`: the kernel's error.
+    #[must_use]
+    pub fn within(directory: Directory<'_>, error: &io::Error, problem: Problem) -> Self {
+        let is_others = is_of_a_filesystem(error) || !directory.is_roots && !is_of_the_disk(error);
+        Self { problem, is_others }
+    }
+
+    /// Ignores the refusal if another user may have caused it.
+    ///
+    /// # Errors
+    /// The problem, if no other user can have caused it.
+    pub fn unless_of_others(self) -> Result<(), Problem> {
+        if self.is_others { Ok(()) } else { Err(self.problem) }
+    }
+}
+
+/// Whether the disk fails or is full: no user causes that, and it can be temporary. Filesystems use different errors for broken
+/// data.
+pub(super) fn is_of_the_disk(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::IO
+                | Errno::NOSPC
+                | Errno::DQUOT
+                | Errno::ROFS
+                | Errno::NOMEM
+                | Errno::NFILE
+                | Errno::MFILE
+                | Errno::UCLEAN
+                | Errno::BADMSG
+                | Errno::ILSEQ
+                | Errno::NODATA
+                | Errno::NOLINK
+                | Errno::REMOTEIO
+                | Errno::NODEV
+                | Errno::TIMEDOUT
+                | Errno::SHUTDOWN
+        )
+    )
+}
+
+/// The problem for something that is no directory, on the way to a path.
+pub(super) fn no_directory(host: &Host, directory: BorrowedFd<'_>, name: &str, path: &str) -> Problem {
+    let found = look(directory, name).ok().flatten();
+    let kind = found.as_ref().map(|stat| FileType::from_raw_mode(stat.st_mode));
+    let problem = if kind == Some(FileType::Symlink) {
+        Problem::new(Code::UnsafePath, "A directory on the way to a managed path is a symbolic link")
+            .at(path)
+            .help("name the real path instead: no link is followed where NixFleet writes")
+    } else {
+        Problem::new(Code::UnsafePath, "Something on the way to a managed path is no directory")
+            .at(path)
+            .help("move it away, or manage another path")
+    };
+    match (found, kind) {
+        (Some(stat), Some(kind)) => {
+            let (owner, _) = names_of(host, &stat);
+            problem.because(format!("{} of `{owner}` stands there", name_of(kind)))
+        }
+        _ => problem,
+    }
+}
+
+/// The problem for a directory that others may write to, on the way to a path.
+pub(super) fn open_to_others(host: &Host, stat: &Stat, path: &str) -> Problem {
+    let (owner, group) = names_of(host, stat);
+    let mode = stat.st_mode & 0o7777;
+    Problem::new(Code::UnsafePath, "Others may write to a directory on the way to a managed path")
+        .at(path)
+        .because(format!("its mode is {mode:04o}, its owner is `{owner}` and its group `{group}`"))
+        .help(
+            "manage a path elsewhere, or find out who needs that right before it is taken away: only the owner may \
+             write there, and to a directory of root's a group of the system",
+        )
+}
+
+/// The owner and the group of a file; by their ids where the accounts cannot be read.
+fn names_of(host: &Host, stat: &Stat) -> (Owner, Owner) {
+    let accounts = Accounts::read(host).unwrap_or_default();
+    (accounts.user_of(stat.st_uid), accounts.group_of(stat.st_gid))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use rustix::fs::{Mode, OFlags};
+
+    use super::*;
+    use crate::host::mounts::foreign;
+
+    #[test]
+    fn a_failing_disk_is_nobodys_doing_and_a_filesystem_of_a_user_is_theirs() {
+        let here = rustix::fs::open("/", OFlags::PATH, Mode::empty()).unwrap();
+        let is_others = |error: &io::Error, is_roots| {
+            let directory = Directory { fd: here.as_fd(), is_roots, is_local: true };
+            Refusal::within(directory, error, Problem::new(Code::HostFile, "")).is_others
+        };
+        // Full; failing; found broken by ext4 and XFS; found broken by others; gone.
+        for errno in [Errno::NOSPC, Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA, Errno::SHUTDOWN] {
+            assert!(!is_others(&errno.into(), false), "{errno}");
+        }
+        let busy = Errno::BUSY.into();
+        assert_eq!([true, false].map(|is_roots| is_others(&busy, is_roots)), [false, true]);
+        assert_eq!([true, false].map(|is_roots| is_others(&foreign(1000), is_roots)), [true, true]);
+    }
+}

@@ -29,6 +29,7 @@ mod rollout;
 mod saved;
 mod ssh;
 mod state;
+mod text;
 mod tip;
 
 pub use document::{BackupsView, GcView, HostResult};
@@ -36,6 +37,6 @@ pub use process::Output;
 pub use program::run;
 pub use remote::Answer;
 pub use render::{
-    backups, dropped, drops, gc_plans, gc_reports, health as health_table, plans, problem_text, results,
-    statuses,
+    backups, dropped, drops, gc_plans, gc_reports, health as health_table, plans, results, statuses,
 };
+pub use text::problem_text;

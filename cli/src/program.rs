@@ -189,7 +189,7 @@ fn report(command: &'static str, output: OutputArgs, problem: &Problem) {
             render::err(format_args!("error: {error}"));
         }
     } else if !output.events {
-        render::err(format_args!("error: {}", render::problem_text(problem)));
+        render::err(format_args!("error: {}", crate::text::problem_text(problem)));
     }
 }
 

@@ -165,7 +165,7 @@ fn question(planned: &[Asked], hosts: usize, collect: bool) -> String {
     let generations: usize = planned.iter().map(Asked::going).sum();
     let noun = if generations == 1 { "generation" } else { "generations" };
     let store = if collect { " and collect the store" } else { "" };
-    format!("Drop {generations} {noun}{store} on {}?", render::hosts(hosts))
+    format!("Drop {generations} {noun}{store} on {}?", crate::text::hosts(hosts))
 }
 
 /// Drops what each host said would go.

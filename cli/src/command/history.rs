@@ -67,7 +67,7 @@ fn nothing(host: Option<&str>, state: &StateDir) -> String {
             "No command that is remembered in {} came to a host called {}.\n\
              All that is: nixfleet history\n",
             place.display(),
-            render::one_line(host)
+            crate::text::one_line(host)
         ),
     }
 }

@@ -16,8 +16,9 @@ use crate::event::{Happening, Phase, Stream};
 use crate::exit::Exit;
 use crate::orchestrate::each;
 use crate::remote::{self, Finished, Order};
-use crate::render::{self, HOST_COLOURS, many_lines, paint};
+use crate::render::{self, HOST_COLOURS, paint};
 use crate::ssh::Session;
+use crate::text::many_lines;
 
 /// How many lines may wait to be printed before the hosts are slowed down: they may be long.
 const WAITING: usize = 128;
@@ -73,7 +74,7 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
             render::folded(&results);
         }
         for problem in results.iter().filter_map(|result| result.problem.as_ref()) {
-            render::err(format_args!("error: {}", render::problem_text(problem)));
+            render::err(format_args!("error: {}", crate::text::problem_text(problem)));
         }
         summary(&results);
     }

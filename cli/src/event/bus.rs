@@ -91,7 +91,7 @@ impl Bus {
 }
 
 fn lost(name: &str, error: &anyhow::Error) {
-    render::err(format_args!("warning: {name}: {}", render::one_line(&format!("{error:#}"))));
+    render::err(format_args!("warning: {name}: {}", crate::text::one_line(&format!("{error:#}"))));
 }
 
 #[cfg(test)]

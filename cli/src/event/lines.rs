@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use super::{Event, Listener};
-use crate::render;
 
 /// Writes events as they come.
 pub struct Lines<W> {
@@ -25,7 +24,7 @@ impl<W: Write + Send> Listener for Lines<W> {
 
     fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
         let mut line = Vec::new();
-        render::json_line(&mut line, event, self.is_terminal)?;
+        crate::text::json_line(&mut line, event, self.is_terminal)?;
         self.writer.write_all(&line)?;
         // Who reads along wants to know now.
         Ok(self.writer.flush()?)

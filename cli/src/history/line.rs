@@ -3,8 +3,6 @@
 use nixfleet_contract::problem::{Code, Problem};
 use serde::Serialize;
 
-use crate::render;
-
 /// The longest line, in characters.
 const LIMIT: usize = 400;
 
@@ -49,7 +47,7 @@ impl std::fmt::Display for Line {
 }
 
 fn short(text: &str) -> String {
-    let line = render::one_line(text.lines().next().unwrap_or_default());
+    let line = crate::text::one_line(text.lines().next().unwrap_or_default());
     let mut short: String = line.chars().take(LIMIT).collect();
     if short.len() < line.len() {
         short.push('…');

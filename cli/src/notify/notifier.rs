@@ -14,7 +14,6 @@ use tokio::task::JoinHandle;
 use super::delivery::deliver;
 use super::message::{Story, Told};
 use crate::event::{Bus, Event, Happening, Level, Listener};
-use crate::render;
 use crate::rollout::RolloutId;
 
 /// How much longer than it may take the end of a command waits for a message. Also said where `timeout` is described.
@@ -106,6 +105,6 @@ async fn tell(
 }
 
 fn warn(events: &Bus, name: &str, why: &str) {
-    let text = format!("the notification {name} was not delivered: {}", render::one_line(why));
+    let text = format!("the notification {name} was not delivered: {}", crate::text::one_line(why));
     events.say(Happening::Log { level: Level::Warning, host: None, text });
 }

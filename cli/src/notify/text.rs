@@ -6,7 +6,6 @@ use nixfleet_contract::notification::Moment;
 
 use super::message::Message;
 use crate::event::End;
-use crate::render;
 
 /// How many hosts a text names.
 const NAMED: usize = 5;
@@ -22,8 +21,8 @@ pub fn title(message: &Message) -> String {
         (_, Some(end)) => end.as_str(),
         (_, None) => "ended",
     };
-    let hosts = render::hosts(message.hosts);
-    render::one_line(&format!("{command} to {hosts}: {word}"))
+    let hosts = crate::text::hosts(message.hosts);
+    crate::text::one_line(&format!("{command} to {hosts}: {word}"))
 }
 
 /// What there is to say beyond the headline, in lines.
@@ -50,6 +49,6 @@ pub fn body(message: &Message) -> String {
         lines.push(format!("and {} more", message.failed.len() - NAMED));
     }
     lines.extend(message.next.iter().map(|line| format!("next: {line}")));
-    let lines: Vec<String> = lines.iter().map(|line| render::one_line(line)).collect();
+    let lines: Vec<String> = lines.iter().map(|line| crate::text::one_line(line)).collect();
     lines.join("\n")
 }

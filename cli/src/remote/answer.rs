@@ -211,7 +211,7 @@ pub mod tests {
 
     fn refused(stdout: &str, stderr: &str, exit: i32) -> String {
         let answer = answer(stdout, stderr, exit).and_then(|answer| answer.document::<Status>().map(drop));
-        crate::render::problem_text(&answer.unwrap_err())
+        crate::text::problem_text(&answer.unwrap_err())
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{err, many_lines, out};
+use super::{err, out};
 use crate::document::{HostResult, Ran};
+use crate::text::many_lines;
 
 /// Hosts with the same output and the same end, in the order of the first of them.
 struct Fold<'a> {

@@ -16,6 +16,7 @@ use crate::document::{BackupsView, GcView, HostResult, Ran};
 use crate::event::{End, Event, Happening, Level};
 use crate::history;
 use crate::rollout::RolloutId;
+use crate::text::problem_text;
 
 /// Texts made of what forges a line, steers a terminal or hides. None begins a line with a blank, which would pass for an
 /// indent.

@@ -7,8 +7,9 @@ use nixfleet_contract::gc::{Judged, Need};
 
 use super::size::{moment, room, size};
 use super::style::{BOLD, GREEN, RED, outcome_style, paint};
-use super::{indented, one_line, problem_text, table};
+use super::{indented, table};
 use crate::document::HostResult;
+use crate::text::{one_line, problem_text};
 
 /// What would go on each host; each generation by itself where more is asked for.
 #[must_use]

@@ -3,8 +3,9 @@
 use nixfleet_contract::health::CheckResult;
 
 use super::style::{GREEN, RED, YELLOW, paint};
-use super::{one_line, results, table};
+use super::{results, table};
 use crate::document::HostResult;
+use crate::text::one_line;
 
 /// A table of every check of every host, and below it why hosts are not healthy. With `verbose`, good checks say too what
 /// they found.

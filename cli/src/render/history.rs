@@ -10,9 +10,10 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::report::Outcome;
 
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
-use super::{one_line, table};
+use super::table;
 use crate::event::End;
 use crate::history::{Entry, HostEntry, State};
+use crate::text::one_line;
 
 /// The longest command line in a list, in characters.
 const LINE: usize = 60;

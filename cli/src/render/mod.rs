@@ -2,7 +2,6 @@
 
 mod alike;
 mod backups;
-mod clean;
 mod diff;
 mod errands;
 mod fold;
@@ -26,19 +25,18 @@ mod totals;
 mod waves;
 
 pub use backups::{backups, dropped, drops};
-pub use clean::{many_lines, one_line, problem_text};
 pub use errands::errands;
 pub use fold::folded;
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;
 pub use history::{entries, entry};
 pub use plan::plans;
-pub use print::{err, json, json_line, lost, out};
+pub use print::{err, json, lost, out};
 pub use progress::Progress;
 pub use size::size;
 pub use status::{statuses, tally_of_statuses};
 pub use style::{HOST_COLOURS, paint};
-pub use summary::{after_blocked, hosts, results, tally};
+pub use summary::{after_blocked, results, tally};
 pub use table::table;
 pub use totals::Totals;
 pub use waves::{interrupted_after_all, time, waves, what_next};

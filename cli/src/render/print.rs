@@ -4,10 +4,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use serde::Serialize;
-use serde_json::Serializer;
-use serde_json::ser::Formatter;
 
-use super::clean::{is_visible, steady};
+use crate::text::{json_line, steady};
 
 /// Why something could not be printed, the first time.
 static LOST: OnceLock<io::Error> = OnceLock::new();
@@ -41,40 +39,6 @@ pub fn json<T: Serialize>(document: &T) -> serde_json::Result<()> {
     Ok(())
 }
 
-/// Writes a value as a line of JSON. For a terminal, what cannot be seen is written as `\u202e`, which reads the same.
-///
-/// # Errors
-/// Those of the writer, or it cannot be written as JSON.
-pub fn json_line<T: Serialize>(mut to: impl Write, value: &T, is_terminal: bool) -> serde_json::Result<()> {
-    if is_terminal {
-        value.serialize(&mut Serializer::with_formatter(&mut to, Visible))?;
-    } else {
-        serde_json::to_writer(&mut to, value)?;
-    }
-    to.write_all(b"\n").map_err(serde_json::Error::io)
-}
-
-/// JSON without characters that cannot be seen. All that JSON has outside of its strings can.
-struct Visible;
-
-impl Formatter for Visible {
-    fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some((at, hidden)) = rest.char_indices().find(|(_, c)| !is_visible(*c)) {
-            writer.write_all(&rest.as_bytes()[..at])?;
-            for unit in hidden.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-            rest = &rest[at + hidden.len_utf8()..];
-        }
-        writer.write_all(rest.as_bytes())
-    }
-
-    fn write_raw_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        self.write_string_fragment(writer, fragment)
-    }
-}
-
 /// Why standard output has not got all that it should have, where it has a reader.
 pub fn lost() -> Option<&'static io::Error> {
     LOST.get()
@@ -86,37 +50,5 @@ fn note(written: io::Result<()>) {
     {
         // The first reason is the one to tell.
         let _ = LOST.set(error);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::value::RawValue;
-
-    use super::*;
-
-    fn on(is_terminal: bool, value: &impl Serialize) -> String {
-        let mut bytes = Vec::new();
-        json_line(&mut bytes, value, is_terminal).unwrap();
-        String::from_utf8(bytes).unwrap()
-    }
-
-    #[test]
-    fn on_a_terminal_json_hides_nothing_and_elsewhere_it_is_plain() {
-        let value = "ü\n\u{9b}31m\u{202e}\u{2028}\u{e0041}日";
-        assert_eq!(on(false, &value), "\"ü\\n\u{9b}31m\u{202e}\u{2028}\u{e0041}日\"\n");
-        assert_eq!(on(true, &value), "\"ü\\n\\u009b31m\\u202e\\u2028\\udb40\\udc41日\"\n");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn on_a_terminal_json_means_the_same(text in ".*|[\\x00-\u{ff}\u{2000}-\u{206f}\u{e0000}-\u{e00ff}]*") {
-            let raw = RawValue::from_string(serde_json::to_string(&text).unwrap()).unwrap();
-            for shown in [on(true, &text), on(true, &raw)] {
-                let line = shown.strip_suffix('\n').unwrap();
-                proptest::prop_assert!(line.chars().all(is_visible), "{line:?}");
-                proptest::prop_assert_eq!(serde_json::from_str::<String>(line).unwrap(), text.clone());
-            }
-        }
     }
 }

@@ -12,8 +12,9 @@ use nixfleet_contract::report::{Status, UnitStatus};
 
 use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
-use super::{alike, health, hosts, indented, one_line, problem_text, table};
+use super::{alike, health, indented, table};
 use crate::document::HostResult;
+use crate::text::{hosts, one_line, problem_text};
 
 /// A table of all hosts, and below it whatever is not as it should be.
 #[must_use]

@@ -9,8 +9,9 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
-use super::{alike, indented, one_line, problem_text, table};
+use super::{alike, indented, table};
 use crate::document::HostResult;
+use crate::text::{hosts, one_line, problem_text};
 
 /// A table of outcomes, then every problem in full, what shows more of it, and every kept copy.
 #[must_use]
@@ -125,11 +126,6 @@ fn word(result: &HostResult) -> &'static str {
         (Outcome::Ok, Some(_), None) => "to change",
         (outcome, ..) => outcome.as_str(),
     }
-}
-
-/// A number of hosts in words.
-pub fn hosts(count: usize) -> String {
-    if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") }
 }
 
 #[cfg(test)]

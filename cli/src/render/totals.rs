@@ -5,8 +5,8 @@ use std::fmt;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::step::{PathStep, Step};
 
-use super::hosts;
 use super::plan::{Section, section};
+use crate::text::hosts;
 
 /// How much would change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use nixfleet_contract::policy::{OnFailure, Policy};
 
 use super::style::{BOLD, YELLOW, paint};
-use super::{one_line, table};
+use super::table;
 use crate::event::{End, LeftOut};
 use crate::rollout::{Outline, RolloutId};
+use crate::text::one_line;
 
 /// How many names stand on a line.
 const NAMES: usize = 8;

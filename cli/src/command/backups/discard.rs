@@ -96,7 +96,7 @@ impl Planned {
 fn question(goes: &[&Backup], hosts: usize) -> String {
     let bytes = goes.iter().fold(0_u64, |bytes, backup| bytes.saturating_add(backup.size));
     let noun = if goes.len() == 1 { "backup" } else { "backups" };
-    format!("Drop {} {noun}, {}, on {}?", goes.len(), render::size(bytes), render::hosts(hosts))
+    format!("Drop {} {noun}, {}, on {}?", goes.len(), render::size(bytes), crate::text::hosts(hosts))
 }
 
 async fn carry_out(

@@ -13,8 +13,9 @@ use crate::document::{BackupsView, HostResult};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::remote::{self, Shown};
-use crate::render::{self, many_lines};
+use crate::render;
 use crate::ssh::{Session, Sockets};
+use crate::text::many_lines;
 
 /// Prints the content of a backup: as indented text on a terminal, byte for byte elsewhere.
 ///
@@ -49,7 +50,7 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Resul
         return context.finish(vec![result], None);
     }
     if let Some(problem) = &result.problem {
-        render::err(format_args!("error: {}", render::problem_text(problem)));
+        render::err(format_args!("error: {}", crate::text::problem_text(problem)));
     }
     Ok(context.exit(&[result]))
 }

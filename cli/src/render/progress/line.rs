@@ -4,7 +4,8 @@ use nixfleet_contract::report::Outcome;
 
 use crate::event::{Event, Happening, HostEnd, Level};
 use crate::render::style::{YELLOW, outcome_style, paint};
-use crate::render::{hosts, many_lines, one_line, time};
+use crate::render::time;
+use crate::text::{hosts, many_lines, one_line};
 
 /// What one more Ctrl-C would do.
 const INTERRUPTED: &str = "interrupted: no further host is begun; waiting for those that have begun \

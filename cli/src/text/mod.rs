@@ -4,7 +4,11 @@
 //! `escape_debug` leaves no control character alone, none that formats, no blank but the space, no line or paragraph end,
 //! nothing private and nothing unassigned.
 
+mod json;
+
 use nixfleet_contract::problem::Problem;
+
+pub use json::json_line;
 
 /// How many characters may stand on top of one that they combine with: pointed Hebrew has so many.
 const MARKS: usize = 4;
@@ -37,7 +41,8 @@ pub fn problem_text(problem: &Problem) -> String {
 
 /// A whole rendering on its way to the terminal. Only line ends, tabs and styles like ours may steer it, whatever was
 /// forgotten before.
-pub(super) fn steady(rendered: &str) -> String {
+#[must_use]
+pub fn steady(rendered: &str) -> String {
     escaped(rendered, Keep::LinesAndStyles)
 }
 
@@ -92,7 +97,7 @@ fn push_escaped(text: &mut String, c: char) {
 }
 
 /// Whether somebody who reads a text sees that the character is there.
-pub(super) fn is_visible(c: char) -> bool {
+fn is_visible(c: char) -> bool {
     match c {
         ' '..='~' => true,
         // Of Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt those that are letters and marks, and a
@@ -118,6 +123,12 @@ pub(super) fn is_visible(c: char) -> bool {
 /// Whether a visible character stands on top of the one before it.
 fn is_mark(c: char) -> bool {
     !c.is_ascii() && c.escape_debug().len() > 1
+}
+
+/// A number of hosts in words.
+#[must_use]
+pub fn hosts(count: usize) -> String {
+    if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Which flake describes the fleet.
 
 mod reference;
+pub mod shown;
 mod tree;
 
 use std::path::{Path, PathBuf};
@@ -8,7 +9,6 @@ use std::path::{Path, PathBuf};
 use nixfleet_contract::problem::{Code, Problem};
 use reference::{Kind, Reference};
 
-use crate::args;
 pub use tree::{Tree, normal};
 
 /// A flake as Nix is given it.
@@ -32,15 +32,15 @@ impl Flake {
             && !fragment.is_empty()
         {
             return Err(Problem::new(Code::Usage, "the flake reference carries a fragment")
-                .at(args::reference(named))
+                .at(shown::reference(named))
                 .because("a fleet is the whole `nixfleet` output of a flake")
-                .help(format!("leave it out: --flake {}", args::reference(place))));
+                .help(format!("leave it out: --flake {}", shown::reference(place))));
         }
         if named.starts_with('-') {
             return Err(Problem::new(Code::Usage, "the flake reference begins with a hyphen")
-                .at(args::reference(named))
+                .at(shown::reference(named))
                 .because("Nix would take it for an option")
-                .help(format!("if it is a path: --flake ./{}", args::reference(named))));
+                .help(format!("if it is a path: --flake ./{}", shown::reference(named))));
         }
         let reference = Reference::parse(named.trim_end_matches('#'));
         match reference.kind(from) {
@@ -120,21 +120,21 @@ impl Flake {
 
     /// The reference as it may be shown and remembered: without what may be secret.
     pub fn shown(&self) -> String {
-        args::reference(&self.reference)
+        shown::reference(&self.reference)
     }
 
     /// The same flake with its submodules, as it may be typed; nothing where it is named with them already.
     pub fn with_submodules(&self) -> Option<String> {
         let reference = Reference::parse(&self.reference);
         let has_them = reference.parameter("submodules").is_some_and(|value| value == "1");
-        (!has_them).then(|| args::reference(&reference.with("submodules", "1").to_string()))
+        (!has_them).then(|| shown::reference(&reference.with("submodules", "1").to_string()))
     }
 }
 
 fn existing(path: &Path, reference: &Reference) -> Result<PathBuf, Problem> {
     path.canonicalize().map_err(|error| {
         let problem = Problem::new(Code::NoFleet, "the flake does not exist")
-            .at(args::reference(&reference.to_string()))
+            .at(shown::reference(&reference.to_string()))
             .because(error);
         if reference.place.starts_with('~') {
             problem.help("write $HOME: the shell leaves ~ as it is in quotes and after =")

@@ -34,13 +34,11 @@ pub use history::{HistoryArgs, HistoryCommand};
 pub use hosts::HostsArgs;
 pub use plan::PlanArgs;
 pub use planning::PlanningArgs;
-pub use rollback::{Destination, RollbackArgs};
+pub use rollback::RollbackArgs;
 pub use rollout::RolloutArgs;
 pub use run::RunArgs;
-pub use shown::{reference, shown};
+pub use shown::shown;
 pub use status::StatusArgs;
-#[cfg(test)]
-pub use targets::base;
 pub use targets::{SelectionArgs, TargetArgs};
 pub use window::WindowArgs;
 

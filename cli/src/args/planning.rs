@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::OutputArgs;
+use crate::remote::PlanOptions;
 
 /// How hosts plan.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -46,10 +47,9 @@ impl PlanningArgs {
         .help("leave out --show-private: the plan says that such a file changes, with its size and digest"))
     }
 
-    /// As the activator takes it.
-    pub fn flags(self) -> impl Iterator<Item = String> {
-        let flags = [(self.no_validate, "--no-validate"), (self.show_private, "--show-private")];
-        flags.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| flag.to_owned())
+    /// The options of a plan.
+    pub const fn options(self) -> PlanOptions {
+        PlanOptions { no_validate: self.no_validate, show_private: self.show_private }
     }
 }
 

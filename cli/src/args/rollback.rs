@@ -1,9 +1,7 @@
 //! `nixfleet rollback`.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::{ExitArgs, ForceArgs, PlanningArgs, TargetArgs, WindowArgs};
+use crate::remote::Destination;
 use crate::rollout::RolloutId;
 
 /// Flags of `rollback`.
@@ -42,36 +40,4 @@ pub struct RollbackArgs {
     /// Do not ask before changing hosts
     #[arg(short, long, help_heading = "Rollback")]
     pub yes: bool,
-}
-
-/// Where a rollback goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// The newest generation that is older than the present one.
-    Previous,
-    /// A generation by its number.
-    Number(u64),
-}
-
-impl FromStr for Destination {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        match word {
-            "previous" => Ok(Self::Previous),
-            _ => match word.parse() {
-                Ok(number) if number > 0 => Ok(Self::Number(number)),
-                _ => Err("expected the number of a generation, from 1, or `previous`".to_owned()),
-            },
-        }
-    }
-}
-
-impl fmt::Display for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Previous => f.write_str("previous"),
-            Self::Number(number) => write!(f, "{number}"),
-        }
-    }
 }

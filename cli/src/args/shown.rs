@@ -2,25 +2,10 @@
 
 use std::ffi::OsString;
 
-/// Stands for what is left out.
-const HIDDEN: &str = "…";
+use crate::flake::shown::{HIDDEN, reference};
+
 /// Flags whose value refers to a flake.
 const FLAKES: [&str; 1] = ["--flake"];
-/// Parameters of a flake reference that are no secret.
-const PLAIN: [&str; 11] = [
-    "ref",
-    "rev",
-    "dir",
-    "host",
-    "narHash",
-    "submodules",
-    "shallow",
-    "lastModified",
-    "allRefs",
-    "lfs",
-    "exportIgnore",
-];
-
 /// The words behind the subcommand. Of a command to run only the program stays: what follows may hold a password. The same
 /// goes for values of Nix options, such as access tokens, and for what flake references have of the kind.
 pub fn shown(words: &[OsString]) -> Vec<String> {
@@ -70,29 +55,6 @@ fn command(words: &[String], is_shell: bool) -> Vec<String> {
         shown.push(HIDDEN.to_owned());
     }
     shown
-}
-
-/// A flake reference without a user, a password or a token in it.
-pub fn reference(text: &str) -> String {
-    let (place, query) = text.split_once('?').map_or((text, None), |(place, query)| (place, Some(query)));
-    let place = match place.split_once("://") {
-        Some((scheme, rest)) => {
-            let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-            match host.rsplit_once('@') {
-                // `git` in git+ssh://git@… says nothing.
-                Some((user, _)) if scheme.ends_with("ssh") && !user.contains(':') => place.to_owned(),
-                Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}{path}"),
-                None => place.to_owned(),
-            }
-        }
-        None => place.to_owned(),
-    };
-    let Some(query) = query else { return place };
-    let parameter = |parameter: &str| match parameter.split_once('=') {
-        Some((name, _)) if !PLAIN.contains(&name) => format!("{name}={HIDDEN}"),
-        _ => parameter.to_owned(),
-    };
-    format!("{place}?{}", query.split('&').map(parameter).collect::<Vec<_>>().join("&"))
 }
 
 #[cfg(test)]

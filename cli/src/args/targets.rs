@@ -7,6 +7,7 @@ use nixfleet_contract::policy::Policy;
 
 use super::FlakeArgs;
 use super::count::count;
+use crate::inventory::Selection;
 
 /// Selectors. Several of one kind add up; different kinds narrow each other down; none at all means every host.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -39,20 +40,20 @@ pub struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    /// Whether nothing was said, which means every host.
-    pub fn is_everything(&self) -> bool {
-        let Self { selector, host, tag, role, base, on } = self;
-        selector.is_empty()
-            && host.is_empty()
-            && tag.is_empty()
-            && role.is_empty()
-            && base.is_empty()
-            && on.is_empty()
+    /// The selection that the flags describe.
+    pub fn selection(&self) -> Selection {
+        Selection {
+            hosts: self.host.clone(),
+            tags: self.tag.clone(),
+            roles: self.role.clone(),
+            bases: self.base.clone(),
+            expressions: self.expressions(),
+        }
     }
 
     /// The expressions that were written: those of `--on`, and the bare arguments. Bare arguments with a word of the language
     /// among them are one expression, which the shell has cut.
-    pub fn expressions(&self) -> Vec<String> {
+    fn expressions(&self) -> Vec<String> {
         let is_one = self.selector.iter().any(|word| matches!(word.as_str(), "and" | "or" | "not" | "!"));
         let bare = if is_one { vec![self.selector.join(" ")] } else { self.selector.clone() };
         self.on.iter().cloned().chain(bare).collect()
@@ -96,5 +97,23 @@ pub fn base(word: &str) -> Result<Base, String> {
         "ubuntu" => Ok(Base::Ubuntu),
         "nixos" => Ok(Base::Nixos),
         _ => Err("expected ubuntu, which is Debian's too, or nixos".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expressions(words: &[&str], on: &[&str]) -> Vec<String> {
+        let [selector, on] = [words, on].map(|words| words.iter().map(ToString::to_string).collect());
+        SelectionArgs { selector, on, ..SelectionArgs::default() }.expressions()
+    }
+
+    #[test]
+    fn bare_words_are_one_expression_if_the_shell_has_cut_one() {
+        assert_eq!(expressions(&["web-1", "role:backup"], &["db-1"]), ["db-1", "web-1", "role:backup"]);
+        assert_eq!(expressions(&["web-*", "and", "not", "@prod"], &[]), ["web-* and not @prod"]);
+        assert_eq!(expressions(&["!", "@prod"], &[]), ["! @prod"]);
+        assert!(SelectionArgs::default().selection().is_everything());
     }
 }

@@ -44,15 +44,16 @@ type Refused = (Vec<HostResult>, Exit);
 /// What to apply, or why nothing is applied at all.
 async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Rollout, Refused>> {
     let parallel = args.targets.at_once();
-    let (force, planning) = (&args.force, args.planning);
+    let (force, options) = (&args.force, args.planning.options());
     let (id, question) = (context.id.clone(), "Apply to");
     let Some(file) = &args.plan else {
         let selected =
-            targets::select_to_build(&args.targets.flake, &args.targets.selection, context).await?;
+            targets::select_to_build(&args.targets.flake, &args.targets.selection.selection(), context)
+                .await?;
         let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
         let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
         let sessions = targets::sessions(hosts, &args.targets)?;
-        let asking = Asking { force, planning, parallel, trying: Some(Trying::of(args.yes, &origin.flake)) };
+        let asking = Asking { force, options, parallel, trying: Some(Trying::of(args.yes, &origin.flake)) };
         return Ok(match planning::prepare(&nix, sessions, asking, context).await? {
             Ok((closures, plans)) => {
                 let memory = Memory::New { closures };
@@ -64,8 +65,7 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
     let saved = SavedPlan::read(file)?;
     context.events.say(saved.origin.known());
     let (sessions, closures) = (targets::sessions(saved.hosts(), &args.targets)?, saved.closures());
-    let asking =
-        Asking { force, planning, parallel, trying: Some(Trying::of(args.yes, &saved.origin.flake)) };
+    let asking = Asking { force, options, parallel, trying: Some(Trying::of(args.yes, &saved.origin.flake)) };
     let plans = planning::ask(sessions, Supply::of(closures.clone()), asking, context).await?;
     let exact = |plan: &HostPlan| plan.plan().is_some_and(|now| saved.objection(plan.name(), now).is_none());
     if plans.iter().all(exact) {

@@ -11,12 +11,13 @@ use nixfleet_contract::report::{Outcome, Report};
 
 use super::host_plan::{HostPlan, Planned, Way};
 use super::late;
-use crate::args::{Destination, PlanningArgs, WindowArgs};
+use crate::args::WindowArgs;
 use crate::document::HostResult;
 use crate::errands::Errands;
 use crate::event::{Bus, Happening, Phase};
 use crate::nix::Stock;
 use crate::remote::{self, Terms};
+use crate::remote::{Destination, PlanOptions};
 use crate::rollout::Work;
 use crate::ssh::Session;
 
@@ -160,7 +161,7 @@ pub async fn plan_back(
             .because("the host was not managed before the rollout"));
     };
     let to = Destination::Number(before.number);
-    let (mut plan, activator) = remote::plan_rollback(session, to, PlanningArgs::default()).await?;
+    let (mut plan, activator) = remote::plan_rollback(session, to, PlanOptions::default()).await?;
     plan.overrule(force);
     if plan.current.as_ref() == Some(before) {
         // By hand, or for a command that was killed. What is not as that left it is not what is asked about.

@@ -24,7 +24,7 @@ use crate::{health, remote, render};
 /// The command came to no host.
 pub async fn execute(args: &CheckArgs, context: &Context) -> anyhow::Result<Exit> {
     let targets::Selected { origin, hosts, .. } =
-        targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?;
     let known = Arc::new(Errands::shown_here(&origin.flake));
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     let sessions = targets::sessions(hosts, &args.targets)?;

@@ -29,7 +29,8 @@ pub async fn execute(args: &GcArgs, context: &Context) -> anyhow::Result<Exit> {
     if !args.dry_run {
         confirm::check(args.yes, context)?;
     }
-    let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
+    let hosts =
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
     let (hosts, mut results) = resting(hosts);
     let (rollouts, today) = (open_passages(&StateDir::find()?)?, today());
     let retention = args.older_than.map_or(Retention::Newest(args.keep.get()), Retention::Younger);

@@ -8,12 +8,12 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Outcome;
 
 use super::planning::text_of;
-use crate::args::Destination;
 use crate::document::HostResult;
 use crate::errands::Errands;
 use crate::health;
 use crate::nix::Closure;
 use crate::plan_text::PlanText;
+use crate::remote::Destination;
 use crate::ssh::Session;
 
 /// A host, and what would change on it.

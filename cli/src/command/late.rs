@@ -7,9 +7,9 @@ use nixfleet_contract::report::{Outcome, Report};
 
 use super::check::unknown;
 use super::host_plan::{Planned, Way};
-use crate::args::{Destination, PlanningArgs};
 use crate::event::Phase;
 use crate::remote::Terms;
+use crate::remote::{Destination, PlanOptions};
 use crate::ssh::Session;
 use crate::{health, remote};
 
@@ -45,7 +45,7 @@ pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut
 
 async fn go_back(session: &Session, number: u64, terms: Terms<'_>) -> Result<Report, Problem> {
     let to = Destination::Number(number);
-    let (plan, activator) = remote::plan_rollback(session, to, PlanningArgs::default()).await?;
+    let (plan, activator) = remote::plan_rollback(session, to, PlanOptions::default()).await?;
     (terms.phase)(Phase::RollingBack);
     let terms = Terms { confirm: None, force: &[], checks: None, ..terms };
     remote::rollback(session, to, &activator, (&plan.fingerprint, &plan.target), terms).await

@@ -25,11 +25,12 @@ use crate::state::StateDir;
 /// The command came to no host.
 pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit> {
     args.planning.check(context.output, args.out.is_some())?;
-    let selected = targets::select_to_build(&args.targets.flake, &args.targets.selection, context).await?;
+    let selected =
+        targets::select_to_build(&args.targets.flake, &args.targets.selection.selection(), context).await?;
     let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
     let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
     let (sessions, parallel) = (targets::sessions(hosts, &args.targets)?, args.targets.at_once());
-    let asking = Asking { force: &args.force, planning: args.planning, parallel, trying: None };
+    let asking = Asking { force: &args.force, options: args.planning.options(), parallel, trying: None };
     let plans = match planning::prepare(&nix, sessions, asking, context).await? {
         Ok((_, plans)) => plans,
         Err(results) => return context.refuse(results, Exit::Refused),

@@ -14,7 +14,7 @@ use nixfleet_contract::report::Outcome;
 
 use super::Context;
 use super::host_plan::{HostPlan, Planned, Way};
-use crate::args::{ForceArgs, PlanningArgs};
+use crate::args::ForceArgs;
 use crate::contents;
 use crate::document::HostResult;
 use crate::errands::Errands;
@@ -23,6 +23,7 @@ use crate::health;
 use crate::nix::{Closure, Inlet, Nix, Supply, supply};
 use crate::orchestrate::each;
 use crate::plan_text::PlanText;
+use crate::remote::PlanOptions;
 use crate::remote::{self, Activators, PlanTerms, Wanted};
 use crate::ssh::Session;
 
@@ -103,7 +104,7 @@ pub struct Asking<'a> {
     /// In spite of which objections.
     pub force: &'a ForceArgs,
     /// What they look at, and show.
-    pub planning: PlanningArgs,
+    pub options: PlanOptions,
     /// How many at once.
     pub parallel: NonZeroUsize,
     /// Whether those on which nothing is to change try their health checks.
@@ -149,7 +150,7 @@ pub async fn ask(
     let planned = each(sessions.clone(), asking.parallel, &context.interrupt, |session| {
         let (activators, known, events) =
             (Arc::clone(&activators), Arc::clone(&known), context.events.clone());
-        let (force, planning) = (asking.force.force.clone(), asking.planning);
+        let (force, options) = (asking.force.force.clone(), asking.options);
         let is_tried = asking.trying.is_some();
         let mut supply = supply.clone();
         async move {
@@ -168,7 +169,7 @@ pub async fn ask(
                 tried
             };
             let trying = is_tried.then_some(from_here);
-            let planned = one(&session, closure, (&force, planning), &activators, trying).await;
+            let planned = one(&session, closure, (&force, options), &activators, trying).await;
             events.say(said(name, &planned));
             planned
         }
@@ -221,14 +222,14 @@ pub fn text_of(plan: Plan) -> Result<PlanText, Problem> {
 async fn one(
     session: &Session,
     closure: Closure,
-    (force, planning): (&[Force], PlanningArgs),
+    (force, options): (&[Force], PlanOptions),
     activators: &Activators,
     from_here: Option<impl Fn(Vec<Check>) -> Vec<Check>>,
 ) -> Result<Planned, Problem> {
     let wanted = Wanted::read(closure)?;
     let (checks, there) = health::of_manifest(&wanted.manifest)?;
     let trying = from_here.is_some().then_some(there);
-    let mut plan = remote::plan(session, &wanted, PlanTerms { force, planning, trying }, activators).await?;
+    let mut plan = remote::plan(session, &wanted, PlanTerms { force, options, trying }, activators).await?;
     let mut found = plan.health_checks.take();
     if let (Some(found), Some(from_here)) = (&mut found, from_here) {
         found.extend(health::attempt(session, &from_here(checks.clone())).await);
@@ -237,7 +238,7 @@ async fn one(
     if !plan.steps.is_empty() && !force.contains(&Force::HealthChecks) {
         plan.problems.extend(health::obstacles(session, &checks).await);
     }
-    contents::fill_in(&mut plan, &wanted, planning.show_private);
+    contents::fill_in(&mut plan, &wanted, options.show_private);
     Ok(Planned {
         plan: text_of(plan)?,
         way: Way::Apply { closure: wanted.closure },

@@ -52,7 +52,7 @@ pub async fn execute(
         .partition(|session| !done.contains_key(&session.host().name));
     let parallel = args.targets.at_once();
     let trying = Some(Trying::of(manner.yes, &head.origin.flake));
-    let asking = Asking { force: &args.force, planning: args.planning, parallel, trying };
+    let asking = Asking { force: &args.force, options: args.planning.options(), parallel, trying };
     let mut plans = planning::ask(open, Supply::of(closures.clone()), asking, context).await?;
     for plan in &mut plans {
         if let Some(problem) = moved_on(plan, &head, &changed) {

@@ -14,11 +14,12 @@ use super::change::Manner;
 use super::host_plan::{HostPlan, Planned};
 use super::memory::Memory;
 use super::{Context, change, confirm, found, planning, targets};
-use crate::args::{Destination, PlanningArgs, RollbackArgs, TargetArgs};
+use crate::args::{RollbackArgs, TargetArgs};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
 use crate::inventory::Natural;
 use crate::orchestrate::each;
+use crate::remote::{Destination, PlanOptions};
 use crate::rollout::{Budget, Head, Origin, Outline, Record, Told};
 use crate::ssh::Session;
 use crate::state::StateDir;
@@ -57,7 +58,7 @@ type Planning = (Origin, Vec<HostPlan>, Outline);
 
 /// The selected hosts, to a generation.
 async fn of_hosts(args: &RollbackArgs, context: &Context) -> anyhow::Result<Planning> {
-    let selected = targets::select(&args.targets.flake, &args.targets.selection, context).await?;
+    let selected = targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?;
     let policy = policy(&args.targets);
     let outline = Outline { groups: Vec::new(), ..Outline::of(&selected.fleet, &selected.hosts, policy)? };
     let back = |host| (host, Back::To(args.to));
@@ -147,7 +148,8 @@ async fn ask(
     let asked = sessions.iter().cloned().zip(backs).collect();
     let planned =
         each(asked, args.targets.at_once(), &context.interrupt, |(session, back): (Arc<Session>, _)| {
-            let (events, force, planning) = (context.events.clone(), args.force.force.clone(), args.planning);
+            let (events, force, planning) =
+                (context.events.clone(), args.force.force.clone(), args.planning.options());
             async move {
                 let name = &session.host().name;
                 events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
@@ -164,13 +166,13 @@ async fn one(
     session: &Arc<Session>,
     back: Back,
     force: &[Force],
-    planning: PlanningArgs,
+    options: PlanOptions,
 ) -> Result<Planned, Problem> {
     match back {
         Back::Unknown(problem) => Err(problem),
         Back::Behind((before, made)) => plan_back(session, before.as_ref(), &made, force).await,
         Back::To(to) => {
-            let (mut plan, activator) = remote::plan_rollback(session, to, planning).await?;
+            let (mut plan, activator) = remote::plan_rollback(session, to, options).await?;
             plan.problems.extend(other_host(session.host(), &plan));
             if let Some(checks) = health::of_closure(&plan.target).filter(|_| !plan.steps.is_empty()) {
                 plan.problems.extend(health::obstacles(session, &checks).await);

@@ -33,7 +33,8 @@ const INTERRUPTED: &str = "interrupted: the command is begun on no further host;
 /// The command came to no host.
 pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> {
     let words = words(args)?;
-    let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
+    let hosts =
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     let input = Arc::new(Input::of(args.stdin, hosts.len())?);
     let sessions = targets::sessions(hosts, &args.targets)?;

@@ -20,7 +20,8 @@ use crate::{remote, render};
 /// # Errors
 /// The command came to no host.
 pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exit> {
-    let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
+    let hosts =
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
     let sessions = targets::sessions(hosts, &args.targets)?;
     let found = each(sessions.clone(), args.targets.at_once(), &context.interrupt, |session| {
         let events = context.events.clone();

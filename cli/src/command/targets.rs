@@ -6,12 +6,13 @@ use nixfleet_contract::fleet::{Fleet, Host};
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::Context;
-use crate::args::{FlakeArgs, RolloutArgs, SelectionArgs, TargetArgs};
+use crate::args::{FlakeArgs, RolloutArgs, TargetArgs};
 use crate::completion;
 use crate::event::{LeftOut, Stage};
 use crate::flake::Flake;
-use crate::inventory;
+use crate::inventory::{self, Selection};
 use crate::nix::Nix;
+use crate::render;
 use crate::rollout::{Origin, Outline, check_growth, part, policy_for, today, without_canaries};
 use crate::ssh::{Session, Sockets};
 use crate::state::StateDir;
@@ -34,7 +35,7 @@ pub struct Selected {
 /// No flake, no inventory, or a selection that is wrong.
 pub async fn select(
     flake: &FlakeArgs,
-    selection: &SelectionArgs,
+    selection: &Selection,
     context: &Context,
 ) -> Result<Selected, Problem> {
     evaluate(flake, selection, false, context).await
@@ -46,7 +47,7 @@ pub async fn select(
 /// As for [`select`].
 pub async fn select_to_build(
     flake: &FlakeArgs,
-    selection: &SelectionArgs,
+    selection: &Selection,
     context: &Context,
 ) -> Result<Selected, Problem> {
     evaluate(flake, selection, selection.is_everything(), context).await
@@ -55,14 +56,16 @@ pub async fn select_to_build(
 /// `all`: the closures of all hosts are going to be built.
 async fn evaluate(
     flake: &FlakeArgs,
-    selection: &SelectionArgs,
+    selection: &Selection,
     all: bool,
     context: &Context,
 ) -> Result<Selected, Problem> {
     let here = std::env::current_dir()
         .map_err(|error| Problem::new(Code::Usage, "the current directory cannot be read").because(error))?;
     let found = Flake::find(flake.flake.as_deref(), &here)?;
-    let mut nix = Nix::new(found, flake, context.output.verbose, context.progress.clone());
+    let progress = context.progress.clone();
+    let show = Arc::new(move |line: &str| progress.suspend(|| render::err(line)));
+    let mut nix = Nix::new(found, flake.passed_to_nix(), context.output.verbose, show);
     let fleet = context
         .stage(Stage::Evaluation, async { if all { nix.fleet_to_build().await } else { nix.fleet().await } });
     let fleet = fleet.await?;

@@ -2,9 +2,11 @@
 
 mod expression;
 mod natural;
+mod selection;
 mod selector;
 mod suggestion;
 
 pub use natural::Natural;
+pub use selection::Selection;
 pub use selector::{matching, select};
 pub use suggestion::suggestion;

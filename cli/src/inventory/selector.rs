@@ -6,10 +6,9 @@ use globset::{Glob, GlobMatcher};
 use nixfleet_contract::fleet::{Base, Fleet, Host};
 use nixfleet_contract::problem::{Code, Problem};
 
-use super::Natural;
 use super::expression::{Expression, Kind, Term, list, parse};
 use super::suggestion::suggestion;
-use crate::args::SelectionArgs;
+use super::{Natural, Selection};
 
 /// The group of every host. It exists always, as those of the bases do.
 const ALL: &str = "all";
@@ -19,7 +18,7 @@ const ALL: &str = "all";
 ///
 /// # Errors
 /// A name, tag or role that the fleet does not have, a malformed pattern or expression, or an empty selection.
-pub fn select(fleet: &Fleet, args: &SelectionArgs) -> Result<Vec<Host>, Problem> {
+pub fn select(fleet: &Fleet, selection: &Selection) -> Result<Vec<Host>, Problem> {
     if fleet.hosts.is_empty() {
         return Err(Problem::new(Code::Selection, "the fleet has no hosts").at("nixfleet.fleet").help(
             "add one to the fleet module: hosts.web-1 = { base = \"ubuntu\"; addr = \"10.0.1.11\"; };",
@@ -29,13 +28,13 @@ pub fn select(fleet: &Fleet, args: &SelectionArgs) -> Result<Vec<Host>, Problem>
         let patterns = patterns.iter().flat_map(|given| list(given));
         patterns.map(|pattern| Expression::Term(Term { kind, pattern: pattern.to_owned() })).collect()
     };
-    let bases: Vec<String> = args.base.iter().map(|base| base_word(*base).to_owned()).collect();
-    let written = args.expressions();
-    let written = written.iter().map(|text| parse(text).map_err(|error| malformed(text, error)));
+    let bases: Vec<String> = selection.bases.iter().map(|base| base_word(*base).to_owned()).collect();
+    let written =
+        selection.expressions.iter().map(|text| parse(text).map_err(|error| malformed(text, error)));
     let kinds = [
-        terms(Kind::Host, &args.host),
-        terms(Kind::Tag, &args.tag),
-        terms(Kind::Role, &args.role),
+        terms(Kind::Host, &selection.hosts),
+        terms(Kind::Tag, &selection.tags),
+        terms(Kind::Role, &selection.roles),
         terms(Kind::Base, &bases),
         written.collect::<Result<_, _>>()?,
     ];
@@ -249,19 +248,18 @@ mod tests {
 
     /// Selects with flags written as on the command line.
     fn on(line: &str) -> String {
-        let mut args = SelectionArgs::default();
+        let mut selection = Selection::default();
         for word in shlex::split(line).unwrap() {
             let (flag, value) = word.split_once('=').unwrap();
             match flag {
-                "host" => args.host.push(value.into()),
-                "tag" => args.tag.push(value.into()),
-                "role" => args.role.push(value.into()),
-                "base" => args.base.push(crate::args::base(value).unwrap()),
-                "bare" => args.selector.push(value.into()),
-                _ => args.on.push(value.into()),
+                "host" => selection.hosts.push(value.into()),
+                "tag" => selection.tags.push(value.into()),
+                "role" => selection.roles.push(value.into()),
+                "base" => selection.bases.push(base_of(value).unwrap()),
+                _ => selection.expressions.push(value.into()),
             }
         }
-        match select(&fleet(), &args) {
+        match select(&fleet(), &selection) {
             Ok(hosts) => hosts.into_iter().map(|host| host.name).collect::<Vec<_>>().join(" "),
             Err(problem) => problem.to_string(),
         }
@@ -289,15 +287,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_argument_is_an_expression() {
-        assert_eq!(on("bare=web-1"), "web-1");
-        assert_eq!(on("bare=web-1 bare=db-1"), "db-1 web-1");
-        assert_eq!(on("bare='web-* and @prod'"), "web-1 web-2");
-        assert_eq!(on("bare='@canary' on=db-1"), "db-1 web-1");
+    fn expressions_add_up() {
+        assert_eq!(on("on=web-1"), "web-1");
+        assert_eq!(on("on=web-1 on=db-1"), "db-1 web-1");
+        assert_eq!(on("on='web-* and @prod'"), "web-1 web-2");
+        assert_eq!(on("on='@canary' on=db-1"), "db-1 web-1");
         // Without quotes the shell makes several arguments of it.
-        assert_eq!(on("bare=web-* bare=and bare=not bare=@prod"), "web-3");
-        assert_eq!(on("bare=! bare=@prod"), "web-3");
-        assert_eq!(on("bare=web-1 bare=role:backup tag=prod"), "db-1 web-1");
+        assert_eq!(on("on=web-1 on=role:backup tag=prod"), "db-1 web-1");
     }
 
     #[test]
@@ -316,10 +312,10 @@ mod tests {
     #[test]
     fn all_and_the_bases_are_groups() {
         let everybody = "db-1 web-1 web-2 web-3";
-        for all in ["bare=all", "tag=all", "on=@all", "bare=all tag=all"] {
+        for all in ["on=all", "tag=all", "on=@all", "on=all tag=all"] {
             assert_eq!(on(all), everybody, "{all}");
         }
-        for ubuntu in ["bare=ubuntu", "tag=ubuntu", "on='all and not @nixos'", "base=ubuntu"] {
+        for ubuntu in ["on=ubuntu", "tag=ubuntu", "on='all and not @nixos'", "base=ubuntu"] {
             assert_eq!(on(ubuntu), "web-1 web-2 web-3", "{ubuntu}");
         }
         assert_eq!(on("tag='*'"), everybody, "a pattern means tags");
@@ -327,14 +323,15 @@ mod tests {
         expect_test::expect![[r"
             [NF-103] unknown host `prod`
               help: there is a tag of that name: @prod"]]
-        .assert_eq(&on("bare=prod"));
+        .assert_eq(&on("on=prod"));
 
         let mut fleet = fleet();
         let named = host("nixos", Base::Ubuntu, &["all"], &[]);
         fleet.hosts.insert(named.0, named.1);
         let selected = |word: &str| {
-            let args = SelectionArgs { selector: vec![word.to_owned()], ..SelectionArgs::default() };
-            select(&fleet, &args).map(|hosts| hosts.into_iter().map(|host| host.name).collect::<Vec<_>>())
+            let selection = Selection { expressions: vec![word.to_owned()], ..Selection::default() };
+            select(&fleet, &selection)
+                .map(|hosts| hosts.into_iter().map(|host| host.name).collect::<Vec<_>>())
         };
         assert_eq!(selected("nixos").unwrap(), ["nixos"], "a host of that name");
         assert_eq!(selected("@nixos").unwrap(), ["db-1"]);
@@ -352,7 +349,7 @@ mod tests {
     fn hosts_come_in_the_order_in_which_people_count() {
         let mut fleet = fleet();
         fleet.hosts.extend(["web-10", "web-20"].map(|name| host(name, Base::Ubuntu, &[], &[])));
-        let hosts = select(&fleet, &SelectionArgs::default()).unwrap();
+        let hosts = select(&fleet, &Selection::default()).unwrap();
         let names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
         assert_eq!(names, ["db-1", "web-1", "web-2", "web-3", "web-10", "web-20"]);
     }
@@ -403,8 +400,8 @@ mod tests {
         #[test]
         fn and_or_not_are_those_of_sets(a in "(web|db)-[1*]", b in "@(prod|canary|staging)") {
             let names = |text: String| -> BTreeSet<String> {
-                let args = SelectionArgs { on: vec![text], ..SelectionArgs::default() };
-                select(&fleet(), &args).map(|hosts| hosts.into_iter().map(|host| host.name).collect())
+                let selection = Selection { expressions: vec![text], ..Selection::default() };
+                select(&fleet(), &selection).map(|hosts| hosts.into_iter().map(|host| host.name).collect())
                     .unwrap_or_default()
             };
             let all: BTreeSet<String> = fleet().hosts.into_keys().collect();

@@ -20,10 +20,8 @@ use std::time::Duration;
 use nixfleet_contract::problem::{Code, Problem};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::args::FlakeArgs;
 use crate::flake::Flake;
 use crate::process::{self, Invocation, Output};
-use crate::render::{self, Progress};
 
 pub use build::{Built, Closure};
 pub use copy::{Failure as CopyFailure, Freight, copy};
@@ -34,6 +32,9 @@ pub use supply::{Inlet, Supply, supply};
 /// How long an evaluation or a build may take.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);
 
+/// Takes a line for the user.
+pub type Show = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Nix, as the user wants it called for one flake.
 #[derive(Clone)]
 pub struct Nix {
@@ -43,22 +44,17 @@ pub struct Nix {
     passed: Vec<String>,
     /// Show whatever Nix says.
     verbose: bool,
-    /// What is on the screen meanwhile.
-    progress: Progress,
+    /// Takes the lines of Nix that the user should see.
+    show: Show,
     /// Derivations that are known already, by host; or why all hosts that take part cannot be evaluated.
     derived: Arc<Result<BTreeMap<String, String>, Problem>>,
 }
 
 impl Nix {
-    /// Nix for this flake.
-    pub fn new(flake: Flake, args: &FlakeArgs, verbose: bool, progress: Progress) -> Self {
-        Self {
-            flake,
-            passed: args.passed_to_nix(),
-            verbose,
-            progress,
-            derived: Arc::new(Ok(BTreeMap::new())),
-        }
+    /// Nix for this flake. `passed`: flags for Nix itself, such as `--option`; `verbose`: show all that Nix says.
+    #[must_use]
+    pub fn new(flake: Flake, passed: Vec<String>, verbose: bool, show: Show) -> Self {
+        Self { flake, passed, verbose, show, derived: Arc::new(Ok(BTreeMap::new())) }
     }
 
     /// A subcommand of `nix` with the flags that every one needs.
@@ -100,7 +96,7 @@ impl Nix {
     }
 
     fn show(&self, line: &str) {
-        self.progress.suspend(|| render::err(line));
+        (self.show)(line);
     }
 }
 

@@ -11,9 +11,9 @@ use nixfleet_contract::manifest::{FileEntry, Manifest};
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 
+use super::plan_options::PlanOptions;
 use super::terms::force_flags;
 use super::typed;
-use crate::args::PlanningArgs;
 use crate::nix::{Closure, stored};
 use crate::ssh::Session;
 
@@ -66,7 +66,7 @@ pub struct PlanTerms<'a> {
     /// In spite of which objections.
     pub force: &'a [Force],
     /// What it looks at, and shows.
-    pub planning: PlanningArgs,
+    pub options: PlanOptions,
     /// Where nothing is to change, it tries its health checks, which may take so long.
     pub trying: Option<Duration>,
 }
@@ -74,12 +74,12 @@ pub struct PlanTerms<'a> {
 impl PlanTerms<'_> {
     fn flags(self) -> Vec<String> {
         let trying = self.trying.map(|_| "--health-checks".to_owned());
-        force_flags(self.force).chain(self.planning.flags()).chain(trying).collect()
+        force_flags(self.force).chain(self.options.flags()).chain(trying).collect()
     }
 
     /// How long a host may take to answer.
     fn limit(self, session: &Session, manifest: &[u8]) -> Duration {
-        let tools = if self.planning.no_validate {
+        let tools = if self.options.no_validate {
             Duration::ZERO
         } else {
             inspected::patience(inspected::commands(manifest))
@@ -128,7 +128,7 @@ pub async fn plan(
         return Err(answer.refusal());
     }
     let program = activators.read(&wanted.activator)?;
-    let contents = if terms.planning.no_validate { Vec::new() } else { wanted.contents(session, |_| true) };
+    let contents = if terms.options.no_validate { Vec::new() } else { wanted.contents(session, |_| true) };
     let (size, parts) = (program.len().to_string(), wanted.parts(&contents));
     let arguments = [size.as_str(), &wanted.closure.path, &parts].into_iter();
     let arguments: Vec<&str> = arguments.chain(flags.iter().map(String::as_str)).collect();

@@ -6,11 +6,12 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 
 use super::change::Change;
+use super::destination::Destination;
 use super::forged::Expected;
 use super::plan::named;
+use super::plan_options::PlanOptions;
 use super::run_id::new_run;
 use super::{Terms, ask, operator};
-use crate::args::{Destination, PlanningArgs};
 use crate::ssh::Session;
 
 /// How many commands that files name may take as long as they can before a host counts as silent.
@@ -23,11 +24,11 @@ const FEW: usize = 5;
 pub async fn plan_rollback(
     session: &Session,
     to: Destination,
-    planning: PlanningArgs,
+    options: PlanOptions,
 ) -> Result<(Plan, String), Problem> {
     let script = include_str!("scripts/plan-rollback.sh");
     let number = to.to_string();
-    let flags: Vec<String> = planning.flags().collect();
+    let flags: Vec<String> = options.flags().collect();
     let arguments: Vec<&str> =
         [number.as_str()].into_iter().chain(flags.iter().map(String::as_str)).collect();
     // How many files of the generation name commands is not known here; a few may.
@@ -40,7 +41,7 @@ pub async fn plan_rollback(
             .help(format!("bring it under management: nixfleet apply --host {name}")));
     };
     let mut plan: Plan = answer.document()?;
-    if !planning.show_private {
+    if !options.show_private {
         plan.hide_private();
     }
     Ok((named(plan, session), activator))

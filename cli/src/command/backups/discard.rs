@@ -32,7 +32,8 @@ pub async fn execute(args: &BackupsDropArgs, context: &Context) -> anyhow::Resul
         all: args.all,
         originals: args.original.iter().cloned().collect(),
     };
-    let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
+    let hosts =
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
     let (hosts, mut results) = gc::resting(hosts);
     let sessions = targets::sessions(hosts, &args.targets)?;
     let said = list::ask(&sessions, args.targets.at_once(), context).await?;

@@ -27,7 +27,8 @@ pub type Said = Option<Result<Option<Backups>, Problem>>;
 /// The command came to no host.
 pub async fn execute(args: &BackupsListArgs, context: &Context) -> anyhow::Result<Exit> {
     let paths = Paths::of(&args.path)?;
-    let hosts = targets::select(&args.targets.flake, &args.targets.selection, context).await?.hosts;
+    let hosts =
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
     let sessions = targets::sessions(hosts, &args.targets)?;
     let began = Instant::now();
     let said = ask(&sessions, args.targets.at_once(), context).await?;

@@ -7,11 +7,12 @@ use nixfleet_contract::backup::{Backup, Content};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
-use crate::args::{BackupsShowArgs, SelectionArgs};
+use crate::args::BackupsShowArgs;
 use crate::command::{Context, targets};
 use crate::document::{BackupsView, HostResult};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
+use crate::inventory::Selection;
 use crate::remote::{self, Shown};
 use crate::render;
 use crate::ssh::{Session, Sockets};
@@ -22,7 +23,7 @@ use crate::text::many_lines;
 /// # Errors
 /// The command came to no host, or the content cannot be shown there.
 pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Result<Exit> {
-    let selection = SelectionArgs { host: vec![args.host.clone()], ..SelectionArgs::default() };
+    let selection = Selection::of_host(&args.host);
     let mut hosts = targets::select(&args.flake, &selection, context).await?.hosts;
     let (Some(host), true) = (hosts.pop(), hosts.is_empty()) else {
         return Err(Problem::new(Code::Selection, "a backup is shown of one host, not of several")

@@ -1,11 +1,10 @@
-//! How a command ends: the outcome of a problem, and the exit code of outcomes, in one place.
+//! How a command ends: the exit code of outcomes, in one place.
 
 use std::process::ExitCode;
 
-use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
-use crate::document::HostResult;
+use crate::host_result::HostResult;
 
 /// The exit codes of `nixfleet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ impl Exit {
     pub fn of(results: &[HostResult], interrupted: bool, strict: bool) -> Self {
         if interrupted {
             Self::Interrupted
-        } else if results.iter().all(|result| result.is_success(strict)) {
+        } else if results.iter().all(|result| is_success(result, strict)) {
             Self::Good
         } else {
             Self::HostFailed
@@ -41,31 +40,14 @@ impl Exit {
     }
 }
 
-impl HostResult {
-    /// Whether a command may end well with such a host.
-    fn is_success(&self, strict: bool) -> bool {
-        match self.outcome {
-            Outcome::Ok | Outcome::Unchanged => true,
-            Outcome::Deferred => !strict,
-            Outcome::Partial => !strict && self.reason_code.is_some_and(|code| !code.is_failure()),
-            Outcome::Skipped => self.is_left_out(),
-            Outcome::Blocked | Outcome::Failed | Outcome::RolledBack | Outcome::Unreachable => false,
-        }
-    }
-}
-
-/// How a host ends that stopped at this problem.
-pub const fn outcome_of(problem: &Problem) -> Outcome {
-    match problem.code {
-        Code::Unreachable | Code::SshAuth | Code::HostKey => Outcome::Unreachable,
-        Code::NoSudo
-        | Code::NoNix
-        | Code::Locked
-        | Code::Conflict
-        | Code::PlanOutdated
-        | Code::NoGeneration
-        | Code::UnsafePath => Outcome::Blocked,
-        _ => Outcome::Failed,
+/// Whether a command may end well with such a host.
+fn is_success(result: &HostResult, strict: bool) -> bool {
+    match result.outcome {
+        Outcome::Ok | Outcome::Unchanged => true,
+        Outcome::Deferred => !strict,
+        Outcome::Partial => !strict && result.reason_code.is_some_and(|code| !code.is_failure()),
+        Outcome::Skipped => result.is_left_out(),
+        Outcome::Blocked | Outcome::Failed | Outcome::RolledBack | Outcome::Unreachable => false,
     }
 }
 

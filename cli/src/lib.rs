@@ -15,6 +15,7 @@ mod exit;
 mod flake;
 mod health;
 mod history;
+mod host_result;
 mod interrupt;
 mod inventory;
 mod nix;
@@ -32,7 +33,7 @@ mod state;
 mod text;
 mod tip;
 
-pub use document::{BackupsView, GcView, HostResult};
+pub use host_result::{BackupsView, GcView, HostResult};
 pub use process::Output;
 pub use program::run;
 pub use remote::Answer;

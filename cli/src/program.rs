@@ -11,10 +11,11 @@ use nixfleet_contract::problem::{Code, Problem};
 
 use crate::args::{self, Cli, OutputArgs};
 use crate::command::{self, Context};
-use crate::document::{Document, HostResult};
+use crate::document::Document;
 use crate::event::{Bus, Happening, Lines};
 use crate::exit::Exit;
 use crate::history::Writer;
+use crate::host_result::HostResult;
 use crate::interrupt::{Hosts, Interrupt};
 use crate::rollout::RolloutId;
 use crate::state::StateDir;

@@ -10,10 +10,10 @@ use nixfleet_contract::report::Outcome;
 
 use super::{Context, targets};
 use crate::args::CheckArgs;
-use crate::document::HostResult;
 use crate::errands::Errands;
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
+use crate::host_result::HostResult;
 use crate::orchestrate::each;
 use crate::ssh::Session;
 use crate::{health, remote, render};

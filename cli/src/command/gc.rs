@@ -11,9 +11,9 @@ use nixfleet_contract::report::Outcome;
 
 use super::{Context, confirm, targets};
 use crate::args::GcArgs;
-use crate::document::{GcView, HostResult};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
+use crate::host_result::{GcView, HostResult};
 use crate::inventory::Natural;
 use crate::orchestrate::each;
 use crate::rollout::{open_passages, pin, today};

@@ -8,9 +8,9 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Outcome;
 
 use super::planning::text_of;
-use crate::document::HostResult;
 use crate::errands::Errands;
 use crate::health;
+use crate::host_result::HostResult;
 use crate::nix::Closure;
 use crate::plan_text::PlanText;
 use crate::remote::Destination;

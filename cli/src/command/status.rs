@@ -8,9 +8,10 @@ use nixfleet_contract::report::{Outcome, Status};
 
 use super::{Context, milliseconds, targets};
 use crate::args::StatusArgs;
-use crate::document::HostResult;
 use crate::event::{Happening, HostEnd, Phase};
-use crate::exit::{Exit, outcome_of};
+use crate::exit::Exit;
+use crate::host_result::HostResult;
+use crate::host_result::outcome_of;
 use crate::orchestrate::each;
 use crate::rollout::{reason, reason_at, today};
 use crate::{remote, render};

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::retention::{BOUNDS, forget};
 use super::{Line, Store};
 use crate::event::{End, Event, Happening, HostEnd, LeftOut, Phase};
-use crate::exit::outcome_of;
+use crate::host_result::outcome_of;
 use crate::rollout::RolloutId;
 
 /// The most that is written down of any number: all that read JSON take it for what it is, and sums of a few fit as well.

@@ -8,7 +8,7 @@ use nixfleet_contract::backup::Backup;
 use super::size::{moment, room, size};
 use super::style::{BOLD, YELLOW, outcome_style, paint};
 use super::{indented, table};
-use crate::document::{BackupsView, HostResult};
+use crate::host_result::{BackupsView, HostResult};
 use crate::text::{hosts, one_line, problem_text};
 
 /// All backups of all hosts.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{err, out};
-use crate::document::{HostResult, Ran};
+use crate::host_result::{HostResult, Ran};
 use crate::text::many_lines;
 
 /// Hosts with the same output and the same end, in the order of the first of them.

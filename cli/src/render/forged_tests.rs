@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::held::hold;
 use super::*;
-use crate::document::{BackupsView, GcView, HostResult, Ran};
 use crate::event::{End, Event, Happening, Level};
 use crate::history;
+use crate::host_result::{BackupsView, GcView, HostResult, Ran};
 use crate::rollout::RolloutId;
 use crate::text::problem_text;
 

@@ -10,7 +10,7 @@ use nixfleet_contract::report::Outcome;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
 use super::{alike, indented, table};
-use crate::document::HostResult;
+use crate::host_result::HostResult;
 use crate::text::{hosts, one_line, problem_text};
 
 /// A table of outcomes, then every problem in full, what shows more of it, and every kept copy.

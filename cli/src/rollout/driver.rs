@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep_until};
 use super::schedule::{Action, Schedule};
 use super::verdict::{Pause, Verdict};
 use super::{Hosts, Outline};
-use crate::document::HostResult;
 use crate::event::{Bus, Happening, Phase};
+use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
 
 /// What is done to hosts, which are meant by their place in the waves, counted through.

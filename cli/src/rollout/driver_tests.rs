@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use super::verdict::{Pause, Verdict};
 use super::waves_tests::{fleet, host};
 use super::{Driver, Hosts, Outline, State, Work};
-use crate::document::HostResult;
 use crate::event::{Bus, Event, Happening, Listener};
+use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
 
 /// Hosts of which some fail, and of which the first is slow.

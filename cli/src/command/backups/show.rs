@@ -9,9 +9,9 @@ use nixfleet_contract::report::Outcome;
 
 use crate::args::BackupsShowArgs;
 use crate::command::{Context, targets};
-use crate::document::{BackupsView, HostResult};
 use crate::event::{Happening, Phase};
 use crate::exit::Exit;
+use crate::host_result::{BackupsView, HostResult};
 use crate::inventory::Selection;
 use crate::remote::{self, Shown};
 use crate::render;

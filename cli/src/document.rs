@@ -6,7 +6,7 @@ use nixfleet_contract::problem::Problem;
 use serde::Serialize;
 
 use crate::event::End;
-use crate::rollout::RolloutId;
+use crate::event::RolloutId;
 
 /// Everything a command has to say.
 #[derive(Debug, Serialize)]

@@ -16,6 +16,7 @@ mod flake;
 mod health;
 mod history;
 mod host_result;
+mod identity;
 mod interrupt;
 mod inventory;
 mod nix;

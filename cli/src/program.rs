@@ -12,14 +12,14 @@ use nixfleet_contract::problem::{Code, Problem};
 use crate::args::{self, Cli, OutputArgs};
 use crate::command::{self, Context};
 use crate::document::Document;
+use crate::event::RolloutId;
 use crate::event::{Bus, Happening, Lines};
 use crate::exit::Exit;
 use crate::history::Writer;
 use crate::host_result::HostResult;
 use crate::interrupt::{Hosts, Interrupt};
-use crate::rollout::RolloutId;
 use crate::state::StateDir;
-use crate::{process, remote, render, tip};
+use crate::{process, render, tip};
 
 /// What is said to a user who does not wait for notifications.
 const NOT_TOLD: &str =
@@ -75,7 +75,7 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
     let context = Context::new(id.clone(), name, cli.output, interrupt.clone(), events.clone())
         .failing_deferred(cli.command.fails_deferred());
     let result = runtime.block_on(async {
-        let (command, operator) = (name.to_owned(), remote::operator());
+        let (command, operator) = (name.to_owned(), crate::identity::operator());
         events.say(Happening::CommandBegan { id, command, arguments, operator });
         let result = tokio::select! {
             result = command::execute(&cli.command, &context) => result,
@@ -91,7 +91,11 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
     let exit = ended(name, cli.output, &events, began, result, interrupt.is_wanted());
     runtime.block_on(async {
         tokio::select! {
-            () = events.finish() => {}
+            failures = events.finish() => {
+                for failure in failures {
+                    render::err(format_args!("warning: {failure}"));
+                }
+            }
             () = interrupt.again() => {}
         }
     });

@@ -16,14 +16,14 @@ use super::{Context, confirm, milliseconds, plan};
 use crate::args::WindowArgs;
 use crate::document::RolloutView;
 use crate::errands::Errands;
+use crate::event::RolloutId;
 use crate::event::{Bus, End, Happening, LeftOut};
 use crate::exit::Exit;
 use crate::host_result::HostResult;
 use crate::nix::Stock;
 use crate::notify::Notifier;
-use crate::remote;
 use crate::render;
-use crate::rollout::{Driver, Origin, Outline, Pause, RolloutId, Verdict};
+use crate::rollout::{Driver, Origin, Outline, Pause, Verdict};
 use crate::state::StateDir;
 
 /// How plans are carried out.
@@ -172,7 +172,7 @@ impl Rollout {
     fn began(&self, context: &Context) -> Happening {
         Happening::RolloutBegan {
             command: context.name.to_owned(),
-            operator: remote::operator(),
+            operator: crate::identity::operator(),
             flake: Some(self.origin.flake.clone()),
             revision: self.origin.revision.clone(),
             resumed: self.memory.is_resumed(),

@@ -9,10 +9,11 @@ use nixfleet_contract::report::Outcome;
 use super::Context;
 use super::carry_out::Changed;
 use super::host_plan::{HostPlan, Way};
+use crate::event::RolloutId;
 use crate::event::{Bus, Happening, HostEnd};
 use crate::host_result::HostResult;
 use crate::nix::{Closure, Keeping};
-use crate::rollout::{Head, Hosts, Origin, Outline, Planned, Record, RolloutId, State, Undone};
+use crate::rollout::{Head, Hosts, Origin, Outline, Planned, Record, State, Undone};
 use crate::state::StateDir;
 
 /// What is remembered of a rollout.

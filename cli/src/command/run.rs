@@ -187,9 +187,9 @@ mod tests {
 
     use super::*;
     use crate::args::OutputArgs;
+    use crate::event::RolloutId;
     use crate::event::{Bus, Event, Listener};
     use crate::interrupt::Interrupt;
-    use crate::rollout::RolloutId;
 
     struct Ear(Arc<Mutex<Vec<String>>>);
 

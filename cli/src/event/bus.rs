@@ -3,9 +3,9 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Event, Happening};
-use crate::render;
-use crate::rollout::RolloutId;
+use super::{Event, Happening, Level};
+use crate::event::RolloutId;
+use crate::text::one_line;
 
 /// Somebody who wants to know what happens. It hears events in the order in which they happen, while everything else
 /// waits: who has to wait for something itself keeps what it hears for a task of its own. It must not say anything to
@@ -53,17 +53,22 @@ impl Bus {
         Self { listeners: Arc::clone(&self.listeners), rollout: Some(rollout) }
     }
 
-    /// Says what happens now.
+    /// Says what happens now. The other listeners hear of one that fails.
     pub fn say(&self, happening: Happening) {
         let event = Event::now(self.rollout.clone(), happening);
+        let mut failures = Vec::new();
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain_mut(|listener| match listener.hear(&event) {
             Ok(()) => true,
             Err(error) => {
-                lost(listener.name(), &error);
+                failures.push(failure(listener.name(), &error));
                 false
             }
         });
+        drop(listeners);
+        for text in failures {
+            self.say(Happening::Log { level: Level::Warning, host: None, text });
+        }
     }
 
     /// Lets every listener do what is still to be done before the command ends.
@@ -78,26 +83,28 @@ impl Bus {
         }
     }
 
-    /// Lets every listener come to its end.
-    pub async fn finish(&self) {
+    /// Lets every listener come to its end. Returns why some could not.
+    pub async fn finish(&self) -> Vec<String> {
+        let mut failures = Vec::new();
         let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
         for listener in listeners {
             let name = listener.name();
             if let Err(error) = listener.finish().await {
-                lost(name, &error);
+                failures.push(failure(name, &error));
             }
         }
+        failures
     }
 }
 
-fn lost(name: &str, error: &anyhow::Error) {
-    render::err(format_args!("warning: {name}: {}", crate::text::one_line(&format!("{error:#}"))));
+/// Why a listener failed, for people.
+fn failure(name: &str, error: &anyhow::Error) -> String {
+    one_line(&format!("{name}: {error:#}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Level;
 
     struct Ear {
         heard: Arc<Mutex<Vec<Event>>>,
@@ -142,7 +149,11 @@ mod tests {
         for text in ["a", "b", "c"] {
             bus.say(line(text));
         }
-        assert_eq!((first.lock().unwrap().len(), second.lock().unwrap().len()), (1, 3));
+        let second = second.lock().unwrap();
+        assert_eq!((first.lock().unwrap().len(), second.len()), (1, 4));
+        let warning =
+            Happening::Log { level: Level::Warning, host: None, text: "ear: it is too loud".to_owned() };
+        assert_eq!(second[2].happening, warning, "the others hear of it");
     }
 
     #[test]

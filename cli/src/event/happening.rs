@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::end::{End, HostEnd, LeftOut};
 use super::phase::{Phase, Stage};
-use crate::rollout::RolloutId;
+use crate::event::RolloutId;
 
 /// Something that happened, as `--events` prints it: one JSON object on a line. A reader should skip events and fields
 /// that it does not know; a change that would break it raises `schema`.

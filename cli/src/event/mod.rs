@@ -7,6 +7,7 @@ mod happening;
 mod lines;
 mod phase;
 mod reference;
+mod rollout_id;
 
 pub use bus::{Bus, Listener};
 pub use end::{End, HostEnd, LeftOut};
@@ -14,3 +15,4 @@ pub use happening::{Event, Happening, Level, Stream};
 pub use lines::Lines;
 pub use phase::{Phase, Stage};
 pub use reference::{page, schema};
+pub use rollout_id::RolloutId;

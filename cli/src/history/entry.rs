@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Line;
 use crate::event::End;
-use crate::rollout::RolloutId;
+use crate::event::RolloutId;
 
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

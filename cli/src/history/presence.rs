@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nixfleet_contract::problem::Problem;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::rollout::RolloutId;
+use crate::event::RolloutId;
 use crate::state::unusable;
 
 /// The file of a command that runs.

@@ -5,8 +5,8 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Outcome;
 
 use super::{Entry, Store, Wanted};
+use crate::event::RolloutId;
 use crate::event::{Event, Happening, HostEnd, LeftOut, Phase};
-use crate::rollout::RolloutId;
 use crate::state::StateDir;
 
 /// A state directory of a test.

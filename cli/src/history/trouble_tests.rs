@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use super::stage::{Place, began, ended, every, host_ended, id};
 use super::{State, Store};
+use crate::event::RolloutId;
 use crate::event::{Event, Happening, HostEnd};
-use crate::rollout::RolloutId;
 
 #[test]
 fn many_commands_write_at_once() {

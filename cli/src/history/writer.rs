@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 use super::presence::{Presence, clear};
 use super::{Store, writing};
+use crate::event::RolloutId;
 use crate::event::{Event, Happening, Listener};
-use crate::rollout::RolloutId;
 use crate::state::StateDir;
 
 /// How long the end of a command may wait for what is still to be written.

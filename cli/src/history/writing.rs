@@ -7,9 +7,9 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::retention::{BOUNDS, forget};
 use super::{Line, Store};
+use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, HostEnd, LeftOut, Phase};
 use crate::host_result::outcome_of;
-use crate::rollout::RolloutId;
 
 /// The most that is written down of any number: all that read JSON take it for what it is, and sums of a few fit as well.
 const MOST: u64 = 1 << 53;

@@ -8,10 +8,10 @@ use nixfleet_contract::notification::Moment;
 use nixfleet_contract::report::Outcome;
 use serde::Serialize;
 
+use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, HostEnd};
 use crate::history::Line;
 use crate::inventory::Natural;
-use crate::rollout::RolloutId;
 
 /// How many hosts that did not end well are named.
 const NAMED: usize = 20;

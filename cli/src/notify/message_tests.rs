@@ -8,8 +8,8 @@ use nixfleet_contract::report::Outcome;
 use super::message::{Message, Story, Told};
 use super::request::Request;
 use super::text;
+use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, HostEnd};
-use crate::rollout::RolloutId;
 
 pub fn id() -> RolloutId {
     "20261120-140322-kbzq".parse().unwrap()

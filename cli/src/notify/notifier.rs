@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 
 use super::delivery::deliver;
 use super::message::{Story, Told};
+use crate::event::RolloutId;
 use crate::event::{Bus, Event, Happening, Level, Listener};
-use crate::rollout::RolloutId;
 
 /// How much longer than it may take the end of a command waits for a message. Also said where `timeout` is described.
 const GRACE: Duration = Duration::from_secs(2);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Report;
 
+use super::Terms;
 use super::change::Change;
 use super::forged::Expected;
 use super::run_id::new_run;
-use super::{Terms, operator};
+use crate::identity::operator;
 use crate::nix::{Closure, Freight, StorePath};
 use crate::ssh::Session;
 

@@ -5,7 +5,8 @@ use nixfleet_contract::backup::{Backup, Backups, Content, DropReport, DropReques
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::answer::FACTS as HEAD;
-use super::{Answer, FACTS, PRELUDE, ask, operator, short};
+use super::{Answer, FACTS, PRELUDE, ask, short};
+use crate::identity::operator;
 use crate::process::Output;
 use crate::ssh::Session;
 

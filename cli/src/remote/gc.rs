@@ -3,7 +3,8 @@
 use nixfleet_contract::gc::{GcPlan, GcReport, Request, Retention};
 use nixfleet_contract::problem::Problem;
 
-use super::{ask, operator, short};
+use super::{ask, short};
+use crate::identity::operator;
 use crate::ssh::Session;
 
 /// Asks which generations would go; nothing where the host is not managed. One SSH exec.

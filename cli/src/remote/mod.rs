@@ -58,10 +58,3 @@ async fn ask(
     let output = session.script(&format!("{PRELUDE}\n{FACTS}\n{script}"), arguments, stdin, limit).await?;
     Answer::read(session.host(), output)
 }
-
-/// Who asks for a change, for the host to remember: `user@machine`.
-pub fn operator() -> String {
-    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let machine = rustix::system::uname();
-    format!("{}@{}", user.as_deref().unwrap_or("unknown"), machine.nodename().to_string_lossy())
-}

@@ -11,7 +11,8 @@ use super::forged::Expected;
 use super::plan::named;
 use super::plan_options::PlanOptions;
 use super::run_id::new_run;
-use super::{Terms, ask, operator};
+use super::{Terms, ask};
+use crate::identity::operator;
 use crate::ssh::Session;
 
 /// How many commands that files name may take as long as they can before a host counts as silent.

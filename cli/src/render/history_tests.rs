@@ -71,6 +71,15 @@ fn plain(text: &str) -> String {
 }
 
 #[test]
+fn a_change_that_was_declined_says_so() {
+    let undone = HostEntry { begun: false, after: None, ..host("web-1", None, (1, None)) };
+    let declined =
+        Entry { end: Some(End::Declined), ..entry_of("20261120-140322-bbbb", "apply", vec![undone]) };
+    let text = entries(&[declined], false);
+    assert!(text.contains("declined") && text.contains("1 to change"), "{text}");
+}
+
+#[test]
 fn each_command_is_a_line() {
     expect_test::expect![[r#"
         name                  began             who       command                       result

@@ -7,8 +7,9 @@ use nixfleet_contract::policy::{OnFailure, Policy};
 
 use super::style::{BOLD, YELLOW, paint};
 use super::table;
+use crate::event::RolloutId;
 use crate::event::{End, LeftOut};
-use crate::rollout::{Outline, RolloutId};
+use crate::rollout::Outline;
 use crate::text::one_line;
 
 /// How many names stand on a line.

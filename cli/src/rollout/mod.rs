@@ -4,7 +4,6 @@ mod driver;
 #[cfg(test)]
 mod driver_tests;
 mod hosts;
-mod id;
 mod left_out;
 mod limits;
 mod order;
@@ -30,7 +29,6 @@ pub mod waves_tests;
 
 pub use driver::{Driver, Work};
 pub use hosts::Hosts;
-pub use id::RolloutId;
 pub use left_out::{described, part, pin, reason, reason_at, today, without_canaries};
 pub use origin::Origin;
 pub use outline::{Budget, Outline, policy_for};

@@ -16,7 +16,8 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::shelf::{folder, forget_old, missing, names, path_of, roots_of};
-use super::{Origin, Outline, RolloutId, Told};
+use super::{Origin, Outline, Told};
+use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, Listener};
 use crate::state::{StateDir, unusable};
 
@@ -62,7 +63,7 @@ impl Head {
         outline: Outline,
         hosts: BTreeMap<String, Planned>,
     ) -> Self {
-        let (began, operator) = (Timestamp::now(), crate::remote::operator());
+        let (began, operator) = (Timestamp::now(), crate::identity::operator());
         Self { schema: SCHEMA, rollout, began, operator, origin, outline, hosts }
     }
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use nixfleet_contract::problem::{Code, Problem};
 
-use super::{Record, RolloutId};
+use super::Record;
+use crate::event::RolloutId;
 use crate::state::StateDir;
 
 /// The directory of the records.

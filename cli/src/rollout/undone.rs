@@ -5,7 +5,8 @@ use std::mem::take;
 
 use nixfleet_contract::report::Outcome;
 
-use super::{Record, RolloutId};
+use super::Record;
+use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, HostEnd, Listener};
 
 /// A rollout that is being taken back by another one.

@@ -13,6 +13,7 @@ rustPlatform.buildRustPackage {
       ../checks/ledger
       ../cli
       ../contract
+      ../operator
     ];
   };
   cargoLock.lockFile = ../Cargo.lock;

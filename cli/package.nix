@@ -18,6 +18,7 @@ rustPlatform.buildRustPackage {
       ../checks/ledger
       ../cli
       ../contract
+      ../operator
     ];
   };
   cargoLock.lockFile = ../Cargo.lock;

@@ -5,8 +5,8 @@ use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::Problem;
 use serde::Serialize;
 
-use crate::event::End;
-use crate::event::RolloutId;
+use nixfleet_operator::event::End;
+use nixfleet_operator::event::RolloutId;
 
 /// Everything a command has to say.
 #[derive(Debug, Serialize)]
@@ -72,7 +72,7 @@ mod tests {
     use nixfleet_contract::report::Outcome;
 
     use super::*;
-    use crate::host_result::{HostResult, Ran};
+    use nixfleet_operator::host_result::{HostResult, Ran};
 
     #[test]
     fn the_document_says_only_what_there_is_to_say() {

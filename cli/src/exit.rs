@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use nixfleet_contract::report::Outcome;
 
-use crate::host_result::HostResult;
+use nixfleet_operator::host_result::HostResult;
 
 /// The exit codes of `nixfleet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,14 +12,15 @@ use nixfleet_contract::problem::{Code, Problem};
 use crate::args::{self, Cli, OutputArgs};
 use crate::command::{self, Context};
 use crate::document::Document;
-use crate::event::RolloutId;
-use crate::event::{Bus, Happening, Lines};
 use crate::exit::Exit;
-use crate::history::Writer;
-use crate::host_result::HostResult;
-use crate::interrupt::{Hosts, Interrupt};
-use crate::state::StateDir;
-use crate::{process, render, tip};
+use crate::{render, tip};
+use nixfleet_operator::event::RolloutId;
+use nixfleet_operator::event::{Bus, Happening, Lines};
+use nixfleet_operator::history::Writer;
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::interrupt::{Hosts, Interrupt};
+use nixfleet_operator::process;
+use nixfleet_operator::state::StateDir;
 
 /// What is said to a user who does not wait for notifications.
 const NOT_TOLD: &str =
@@ -75,7 +76,7 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
     let context = Context::new(id.clone(), name, cli.output, interrupt.clone(), events.clone())
         .failing_deferred(cli.command.fails_deferred());
     let result = runtime.block_on(async {
-        let (command, operator) = (name.to_owned(), crate::identity::operator());
+        let (command, operator) = (name.to_owned(), nixfleet_operator::identity::operator());
         events.say(Happening::CommandBegan { id, command, arguments, operator });
         let result = tokio::select! {
             result = command::execute(&cli.command, &context) => result,
@@ -194,7 +195,7 @@ fn report(command: &'static str, output: OutputArgs, problem: &Problem) {
             render::err(format_args!("error: {error}"));
         }
     } else if !output.events {
-        render::err(format_args!("error: {}", crate::text::problem_text(problem)));
+        render::err(format_args!("error: {}", nixfleet_operator::text::problem_text(problem)));
     }
 }
 

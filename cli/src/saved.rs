@@ -12,9 +12,9 @@ use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::command::{HostPlan, Planned, Way};
-use crate::nix::{Closure, stored};
-use crate::plan_text::PlanText;
-use crate::rollout::{Origin, Outline};
+use nixfleet_operator::nix::{Closure, stored};
+use nixfleet_operator::plan_text::PlanText;
+use nixfleet_operator::rollout::{Origin, Outline};
 
 /// What `plan --out` writes and `apply --plan` reads.
 #[derive(Debug, Serialize, Deserialize)]

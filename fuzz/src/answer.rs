@@ -4,13 +4,16 @@ use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
-use nixfleet::{Answer, Output, plans, problem_text};
+use nixfleet::plans;
 use nixfleet_contract::backup::{Backups, Content, DropReport};
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::gc::{GcPlan, GcReport};
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::{Report, Status};
+use nixfleet_operator::process::Output;
+use nixfleet_operator::remote::Answer;
+use nixfleet_operator::text::problem_text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -4,16 +4,17 @@ use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
-use nixfleet::{
-    Answer, BackupsView, GcView, HostResult, Output, backups, dropped, drops, gc_plans, gc_reports,
-    health_table, plans, problem_text, results, statuses,
-};
+use nixfleet::{backups, dropped, drops, gc_plans, gc_reports, health_table, plans, results, statuses};
 use nixfleet_contract::backup::{Backups, DropReport};
 use nixfleet_contract::gc::{GcPlan, GcReport};
 use nixfleet_contract::health::Checked;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::{Outcome, Report, Status};
+use nixfleet_operator::host_result::{BackupsView, GcView, HostResult};
+use nixfleet_operator::process::Output;
+use nixfleet_operator::remote::Answer;
+use nixfleet_operator::text::problem_text;
 use serde::de::DeserializeOwned;
 
 use crate::answer::host;

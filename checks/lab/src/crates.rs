@@ -1,6 +1,10 @@
-//! Which crates of this repository stand on which.
+//! Which crates of this repository stand on which, and which folders of a crate.
 
-use anyhow::{Context, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::checkout;
@@ -54,13 +58,85 @@ pub fn picture() -> Result<String> {
     Ok(lines.into_iter().map(|(_, line)| line + "\n").collect())
 }
 
+/// The folders and files at the top of a crate, each with those that it uses. Each uses only those above it.
+///
+/// # Errors
+/// They use each other in a cycle, or cannot be read.
+pub fn folders(name: &str) -> Result<String> {
+    let top = checkout::path(name).join("src");
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in sources(&top)? {
+        let Some(folder) =
+            file.strip_prefix(&top)?.iter().next().and_then(|first| Path::new(first).file_stem())
+        else {
+            continue;
+        };
+        let folder = folder.to_string_lossy().into_owned();
+        let text = fs::read_to_string(&file).with_context(|| format!("Failed to read {}", file.display()))?;
+        let named = text.split("crate::").skip(1).map(|rest| {
+            rest.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+                .next()
+                .unwrap_or_default()
+        });
+        let used = uses.entry(folder.clone()).or_default();
+        used.extend(named.filter(|used| *used != folder).map(str::to_owned));
+    }
+    let all: BTreeSet<String> = uses.keys().cloned().collect();
+    uses.values_mut().for_each(|used| used.retain(|name| all.contains(name)));
+    let mut lines = String::new();
+    let mut done: BTreeSet<String> = BTreeSet::new();
+    while done.len() < all.len() {
+        let next: Vec<_> =
+            uses.iter().filter(|(name, used)| !done.contains(*name) && used.is_subset(&done)).collect();
+        ensure!(!next.is_empty(), "{name}: a cycle among {:?}", all.difference(&done).collect::<Vec<_>>());
+        for (folder, used) in &next {
+            let arrow = if used.is_empty() { "" } else { " → " };
+            let used: Vec<&str> = used.iter().map(String::as_str).collect();
+            lines.push_str(&format!("{folder}{arrow}{}\n", used.join(", ")));
+        }
+        let next: Vec<String> = next.into_iter().map(|(folder, _)| folder.clone()).collect();
+        done.extend(next);
+    }
+    Ok(lines)
+}
+
+/// The Rust files below a directory, but for those at the root of a crate.
+fn sources(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let entries =
+        fs::read_dir(directory).with_context(|| format!("Failed to read {}", directory.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(sources(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && !path.ends_with("src/lib.rs")
+            && !path.ends_with("src/main.rs")
+        {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn no_folders_use_each_other_in_a_cycle() {
+        let page = fs::read_to_string(checkout::path("docs/internals/architecture.md")).unwrap();
+        let picture = folders("operator").unwrap();
+        assert!(
+            page.contains(&format!("```text\n{picture}```\n")),
+            "docs/internals/architecture.md lacks\n{picture}"
+        );
+        folders("activator").unwrap();
+    }
+
+    #[test]
     fn the_picture_of_the_crates_is_what_cargo_says() {
-        let page = std::fs::read_to_string(checkout::path("docs/internals/architecture.md")).unwrap();
+        let page = fs::read_to_string(checkout::path("docs/internals/architecture.md")).unwrap();
         let picture = picture().unwrap();
         assert!(
             page.contains(&format!("```text\n{picture}```\n")),

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::OutputArgs;
-use crate::remote::PlanOptions;
+use nixfleet_operator::remote::PlanOptions;
 
 /// How hosts plan.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]

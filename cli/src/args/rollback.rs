@@ -1,8 +1,8 @@
 //! `nixfleet rollback`.
 
 use super::{ExitArgs, ForceArgs, PlanningArgs, TargetArgs, WindowArgs};
-use crate::event::RolloutId;
-use crate::remote::Destination;
+use nixfleet_operator::event::RolloutId;
+use nixfleet_operator::remote::Destination;
 
 /// Flags of `rollback`.
 #[derive(Clone, Debug, clap::Args)]

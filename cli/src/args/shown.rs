@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::flake::shown::{HIDDEN, reference};
+use nixfleet_operator::flake::shown::{HIDDEN, reference};
 
 /// Flags whose value refers to a flake.
 const FLAKES: [&str; 1] = ["--flake"];

@@ -7,7 +7,7 @@ use nixfleet_contract::policy::Policy;
 
 use super::FlakeArgs;
 use super::count::count;
-use crate::inventory::Selection;
+use nixfleet_operator::inventory::Selection;
 
 /// Selectors. Several of one kind add up; different kinds narrow each other down; none at all means every host.
 #[derive(Clone, Debug, Default, clap::Args)]

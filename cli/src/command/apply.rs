@@ -9,10 +9,10 @@ use super::planning::{Asking, Trying};
 use super::{Context, change, confirm, plan, planning, resume, targets};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::exit::Exit;
-use crate::host_result::HostResult;
-use crate::nix::Supply;
-use crate::rollout::Outline;
 use crate::saved::SavedPlan;
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::nix::Supply;
+use nixfleet_operator::rollout::Outline;
 
 /// Plans, asks, and brings the hosts to what the flake describes.
 ///

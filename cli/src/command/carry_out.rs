@@ -12,14 +12,14 @@ use nixfleet_contract::report::{Outcome, Report};
 use super::host_plan::{HostPlan, Planned, Way};
 use super::late;
 use crate::args::WindowArgs;
-use crate::errands::Errands;
-use crate::event::{Bus, Happening, Phase};
-use crate::host_result::HostResult;
-use crate::nix::Stock;
-use crate::remote::{self, Terms};
-use crate::remote::{Destination, PlanOptions};
-use crate::rollout::Work;
-use crate::ssh::Session;
+use nixfleet_operator::errands::Errands;
+use nixfleet_operator::event::{Bus, Happening, Phase};
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::nix::Stock;
+use nixfleet_operator::remote::{self, Terms};
+use nixfleet_operator::remote::{Destination, PlanOptions};
+use nixfleet_operator::rollout::Work;
+use nixfleet_operator::ssh::Session;
 
 /// What a change made of a host: the generation before, if there was one, and the one that it made.
 pub type Changed = (Option<Generation>, Generation);

@@ -15,16 +15,16 @@ use super::memory::{Memory, Remembered};
 use super::{Context, confirm, milliseconds, plan};
 use crate::args::WindowArgs;
 use crate::document::RolloutView;
-use crate::errands::Errands;
-use crate::event::RolloutId;
-use crate::event::{Bus, End, Happening, LeftOut};
 use crate::exit::Exit;
-use crate::host_result::HostResult;
-use crate::nix::Stock;
-use crate::notify::Notifier;
 use crate::render;
-use crate::rollout::{Driver, Origin, Outline, Pause, Verdict};
-use crate::state::StateDir;
+use nixfleet_operator::errands::Errands;
+use nixfleet_operator::event::RolloutId;
+use nixfleet_operator::event::{Bus, End, Happening, LeftOut};
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::nix::Stock;
+use nixfleet_operator::notify::Notifier;
+use nixfleet_operator::rollout::{Driver, Origin, Outline, Pause, Verdict};
+use nixfleet_operator::state::StateDir;
 
 /// How plans are carried out.
 #[derive(Clone, Copy)]
@@ -172,7 +172,7 @@ impl Rollout {
     fn began(&self, context: &Context) -> Happening {
         Happening::RolloutBegan {
             command: context.name.to_owned(),
-            operator: crate::identity::operator(),
+            operator: nixfleet_operator::identity::operator(),
             flake: Some(self.origin.flake.clone()),
             revision: self.origin.revision.clone(),
             resumed: self.memory.is_resumed(),

@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nixfleet_contract::health::check::CheckName;
-use nixfleet_contract::health::{Check, CheckResult, Probe, Verdict};
+use nixfleet_contract::health::{Check, CheckResult, Probe};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
 use super::{Context, targets};
 use crate::args::CheckArgs;
-use crate::errands::Errands;
-use crate::event::{Happening, Phase};
 use crate::exit::Exit;
-use crate::host_result::HostResult;
-use crate::orchestrate::each;
-use crate::ssh::Session;
-use crate::{health, remote, render};
+use crate::render;
+use nixfleet_operator::errands::Errands;
+use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::orchestrate::each;
+use nixfleet_operator::ssh::Session;
+use nixfleet_operator::{health, remote};
 
 /// Tries the health checks of the generation in force on each host, and those that are tried from here.
 ///
@@ -93,18 +94,4 @@ pub fn unknown(session: &Session, names: &[CheckName]) -> Problem {
         .help(format!(
             "check from where the host was applied, or build its closure: nixfleet plan --host {name}"
         ))
-}
-
-impl HostResult {
-    /// The result of a host whose health checks were tried, and that ends like this where all is well.
-    pub fn checked(host: impl Into<String>, found: Vec<CheckResult>, good: Outcome) -> Self {
-        let verdict = Verdict::on(&found);
-        let (outcome, reason_code) = (verdict.outcome(good), verdict.reason_code());
-        Self {
-            health_checks: found,
-            reason_code,
-            problem: verdict.into_problem(),
-            ..Self::new(host, outcome)
-        }
-    }
 }

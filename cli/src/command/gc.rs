@@ -11,15 +11,16 @@ use nixfleet_contract::report::Outcome;
 
 use super::{Context, confirm, targets};
 use crate::args::GcArgs;
-use crate::event::{Happening, Phase};
 use crate::exit::Exit;
-use crate::host_result::{GcView, HostResult};
-use crate::inventory::Natural;
-use crate::orchestrate::each;
-use crate::rollout::{open_passages, pin, today};
-use crate::ssh::Session;
-use crate::state::StateDir;
-use crate::{remote, render};
+use crate::render;
+use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::host_result::{GcView, HostResult};
+use nixfleet_operator::inventory::Natural;
+use nixfleet_operator::orchestrate::each;
+use nixfleet_operator::remote;
+use nixfleet_operator::rollout::{open_passages, pin, today};
+use nixfleet_operator::ssh::Session;
+use nixfleet_operator::state::StateDir;
 
 /// Drops generations that nobody needs from hosts, after it has shown which.
 ///
@@ -166,7 +167,7 @@ fn question(planned: &[Asked], hosts: usize, collect: bool) -> String {
     let generations: usize = planned.iter().map(Asked::going).sum();
     let noun = if generations == 1 { "generation" } else { "generations" };
     let store = if collect { " and collect the store" } else { "" };
-    format!("Drop {generations} {noun}{store} on {}?", crate::text::hosts(hosts))
+    format!("Drop {generations} {noun}{store} on {}?", nixfleet_operator::text::hosts(hosts))
 }
 
 /// Drops what each host said would go.

@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::Context;
 use crate::args::{HistoryArgs, HistoryCommand};
 use crate::exit::Exit;
-use crate::history::{Entry, Store, Wanted};
 use crate::render;
-use crate::state::StateDir;
+use nixfleet_operator::history::{Entry, Store, Wanted};
+use nixfleet_operator::state::StateDir;
 
 /// The JSON document.
 #[derive(Serialize)]
@@ -67,7 +67,7 @@ fn nothing(host: Option<&str>, state: &StateDir) -> String {
             "No command that is remembered in {} came to a host called {}.\n\
              All that is: nixfleet history\n",
             place.display(),
-            crate::text::one_line(host)
+            nixfleet_operator::text::one_line(host)
         ),
     }
 }

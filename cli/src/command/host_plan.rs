@@ -8,13 +8,13 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Outcome;
 
 use super::planning::text_of;
-use crate::errands::Errands;
-use crate::health;
-use crate::host_result::HostResult;
-use crate::nix::Closure;
-use crate::plan_text::PlanText;
-use crate::remote::Destination;
-use crate::ssh::Session;
+use nixfleet_operator::errands::Errands;
+use nixfleet_operator::health;
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::nix::Closure;
+use nixfleet_operator::plan_text::PlanText;
+use nixfleet_operator::remote::Destination;
+use nixfleet_operator::ssh::Session;
 
 /// A host, and what would change on it.
 pub struct HostPlan {

@@ -8,7 +8,7 @@ use crate::args::HostsArgs;
 use crate::document::Document;
 use crate::exit::Exit;
 use crate::render;
-use crate::rollout::{described, reason, today};
+use nixfleet_operator::rollout::{described, reason, today};
 
 /// A host in the JSON document: the inventory's own words, under the key that every command has.
 #[derive(Serialize)]

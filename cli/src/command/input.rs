@@ -11,7 +11,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{FileType, fstat};
 use rustix::io::ioctl_fionread;
 
-use crate::ssh::FIRST_LINE;
+use nixfleet_operator::ssh::FIRST_LINE;
 
 /// How much is read at once, in bytes.
 const PIECE: usize = 64 << 10;

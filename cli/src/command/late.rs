@@ -7,11 +7,11 @@ use nixfleet_contract::report::{Outcome, Report};
 
 use super::check::unknown;
 use super::host_plan::{Planned, Way};
-use crate::event::Phase;
-use crate::remote::Terms;
-use crate::remote::{Destination, PlanOptions};
-use crate::ssh::Session;
-use crate::{health, remote};
+use nixfleet_operator::event::Phase;
+use nixfleet_operator::remote::Terms;
+use nixfleet_operator::remote::{Destination, PlanOptions};
+use nixfleet_operator::ssh::Session;
+use nixfleet_operator::{health, remote};
 
 /// Tries them, and takes the host back where that is what a failure means: it has committed the change and will not do so
 /// by itself.

@@ -9,12 +9,12 @@ use nixfleet_contract::report::Outcome;
 use super::Context;
 use super::carry_out::Changed;
 use super::host_plan::{HostPlan, Way};
-use crate::event::RolloutId;
-use crate::event::{Bus, Happening, HostEnd};
-use crate::host_result::HostResult;
-use crate::nix::{Closure, Keeping};
-use crate::rollout::{Head, Hosts, Origin, Outline, Planned, Record, State, Undone};
-use crate::state::StateDir;
+use nixfleet_operator::event::RolloutId;
+use nixfleet_operator::event::{Bus, Happening, HostEnd};
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::nix::{Closure, Keeping};
+use nixfleet_operator::rollout::{Head, Hosts, Origin, Outline, Planned, Record, State, Undone};
+use nixfleet_operator::state::StateDir;
 
 /// What is remembered of a rollout.
 pub enum Memory {
@@ -184,7 +184,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ssh::{Session, Sockets};
+    use nixfleet_operator::ssh::{Session, Sockets};
 
     #[test]
     fn the_closure_of_a_host_that_did_not_answer_is_kept() {
@@ -194,7 +194,8 @@ mod tests {
             "ssh": { "user": "deploy", "port": 22, "hostKey": null }, "tags": [], "roles": [],
         });
         let host = serde_json::from_value(host).unwrap();
-        let session = Session::new(host, &Sockets::of_test(directory.path()), 1, 0).unwrap();
+        let session =
+            Session::new(host, &Sockets::within(directory.path().to_owned()).unwrap(), 1, 0).unwrap();
         let problem = Problem::new(Code::Unreachable, "the host cannot be reached");
         let plans = [HostPlan { session: Arc::new(session), planned: Some(Err(problem)) }];
         let closures = BTreeMap::from([("a".to_owned(), Closure { path: "/nix/store/x".to_owned() })]);

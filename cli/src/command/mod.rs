@@ -32,12 +32,12 @@ pub use host_plan::{HostPlan, Planned, Way};
 
 use crate::args::{Command, OutputArgs};
 use crate::document::{Document, RolloutView};
-use crate::event::RolloutId;
-use crate::event::{Bus, Happening, Level, Stage};
 use crate::exit::Exit;
-use crate::host_result::HostResult;
-use crate::interrupt::Interrupt;
 use crate::render::{self, Progress};
+use nixfleet_operator::event::RolloutId;
+use nixfleet_operator::event::{Bus, Happening, Level, Stage};
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::interrupt::Interrupt;
 
 /// What every subcommand works with.
 #[derive(Clone)]

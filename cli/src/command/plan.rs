@@ -9,16 +9,16 @@ use super::planning::Asking;
 use super::{Context, planning, targets};
 use crate::args::PlanArgs;
 use crate::document::RolloutView;
-use crate::errands::Errands;
-use crate::event::LeftOut;
 use crate::exit::Exit;
-use crate::host_result::HostResult;
-use crate::inventory::Natural;
-use crate::plan_text::PlanText;
 use crate::render::{self, Totals};
-use crate::rollout::{Origin, Outline};
 use crate::saved::SavedPlan;
-use crate::state::StateDir;
+use nixfleet_operator::errands::Errands;
+use nixfleet_operator::event::LeftOut;
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::inventory::Natural;
+use nixfleet_operator::plan_text::PlanText;
+use nixfleet_operator::rollout::{Origin, Outline};
+use nixfleet_operator::state::StateDir;
 
 /// Shows what would change, and in which waves. Changes nothing.
 ///

@@ -15,17 +15,17 @@ use nixfleet_contract::report::Outcome;
 use super::Context;
 use super::host_plan::{HostPlan, Planned, Way};
 use crate::args::ForceArgs;
-use crate::contents;
-use crate::errands::Errands;
-use crate::event::{Happening, Level, Phase, Stage};
-use crate::health;
-use crate::host_result::HostResult;
-use crate::nix::{Closure, Inlet, Nix, Supply, supply};
-use crate::orchestrate::each;
-use crate::plan_text::PlanText;
-use crate::remote::PlanOptions;
-use crate::remote::{self, Activators, PlanTerms, Wanted};
-use crate::ssh::Session;
+use nixfleet_operator::contents;
+use nixfleet_operator::errands::Errands;
+use nixfleet_operator::event::{Happening, Level, Phase, Stage};
+use nixfleet_operator::health;
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::nix::{Closure, Inlet, Nix, Supply, supply};
+use nixfleet_operator::orchestrate::each;
+use nixfleet_operator::plan_text::PlanText;
+use nixfleet_operator::remote::PlanOptions;
+use nixfleet_operator::remote::{self, Activators, PlanTerms, Wanted};
+use nixfleet_operator::ssh::Session;
 
 /// How many rounds of hosts are connected while the build runs.
 const WARM: usize = 4;

@@ -7,8 +7,8 @@ use clap::{Arg, Command, CommandFactory};
 use nixfleet_contract::problem::Code;
 
 use crate::args::Cli;
-use crate::event;
 use crate::exit::Exit;
+use nixfleet_operator::event;
 
 /// The command that writes the pages, as run from the root of the repository.
 const WRITTEN_BY: &str = "cargo run -p nixfleet -- docs";

@@ -16,13 +16,13 @@ use super::memory::Memory;
 use super::planning::{Asking, Trying};
 use super::{Context, change, found, planning, targets};
 use crate::args::{ApplyArgs, Resumed};
-use crate::event::RolloutId;
-use crate::event::{End, HostEnd};
 use crate::exit::Exit;
-use crate::inventory::Natural;
-use crate::nix::{Closure, Supply};
-use crate::rollout::{Head, Outline, Record, Told};
-use crate::state::StateDir;
+use nixfleet_operator::event::RolloutId;
+use nixfleet_operator::event::{End, HostEnd};
+use nixfleet_operator::inventory::Natural;
+use nixfleet_operator::nix::{Closure, Supply};
+use nixfleet_operator::rollout::{Head, Outline, Record, Told};
+use nixfleet_operator::state::StateDir;
 
 /// Goes on with a rollout: hosts that are done stay as they are, all others are asked again what would change.
 ///

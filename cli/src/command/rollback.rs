@@ -15,15 +15,15 @@ use super::host_plan::{HostPlan, Planned};
 use super::memory::Memory;
 use super::{Context, change, confirm, found, planning, targets};
 use crate::args::{RollbackArgs, TargetArgs};
-use crate::event::{Happening, Phase};
 use crate::exit::Exit;
-use crate::inventory::Natural;
-use crate::orchestrate::each;
-use crate::remote::{Destination, PlanOptions};
-use crate::rollout::{Budget, Head, Origin, Outline, Record, Told};
-use crate::ssh::Session;
-use crate::state::StateDir;
-use crate::{health, remote};
+use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::inventory::Natural;
+use nixfleet_operator::orchestrate::each;
+use nixfleet_operator::remote::{Destination, PlanOptions};
+use nixfleet_operator::rollout::{Budget, Head, Origin, Outline, Record, Told};
+use nixfleet_operator::ssh::Session;
+use nixfleet_operator::state::StateDir;
+use nixfleet_operator::{health, remote};
 
 /// Asks the hosts what going back would change, then the user, and puts the hosts back.
 ///

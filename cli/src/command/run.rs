@@ -11,14 +11,14 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::input::Input;
 use super::{Context, targets};
 use crate::args::RunArgs;
-use crate::event::{Happening, Phase, Stream};
 use crate::exit::Exit;
-use crate::host_result::{HostResult, Ran};
-use crate::orchestrate::each;
-use crate::remote::{self, Finished, Order};
 use crate::render::{self, HOST_COLOURS, paint};
-use crate::ssh::Session;
-use crate::text::many_lines;
+use nixfleet_operator::event::{Happening, Phase, Stream};
+use nixfleet_operator::host_result::{HostResult, Ran};
+use nixfleet_operator::orchestrate::each;
+use nixfleet_operator::remote::{self, Finished, Order};
+use nixfleet_operator::ssh::Session;
+use nixfleet_operator::text::many_lines;
 
 /// How many lines may wait to be printed before the hosts are slowed down: they may be long.
 const WAITING: usize = 128;
@@ -75,7 +75,7 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
             render::folded(&results);
         }
         for problem in results.iter().filter_map(|result| result.problem.as_ref()) {
-            render::err(format_args!("error: {}", crate::text::problem_text(problem)));
+            render::err(format_args!("error: {}", nixfleet_operator::text::problem_text(problem)));
         }
         summary(&results);
     }
@@ -187,9 +187,9 @@ mod tests {
 
     use super::*;
     use crate::args::OutputArgs;
-    use crate::event::RolloutId;
-    use crate::event::{Bus, Event, Listener};
-    use crate::interrupt::Interrupt;
+    use nixfleet_operator::event::RolloutId;
+    use nixfleet_operator::event::{Bus, Event, Listener};
+    use nixfleet_operator::interrupt::Interrupt;
 
     struct Ear(Arc<Mutex<Vec<String>>>);
 

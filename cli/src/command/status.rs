@@ -8,13 +8,14 @@ use nixfleet_contract::report::{Outcome, Status};
 
 use super::{Context, milliseconds, targets};
 use crate::args::StatusArgs;
-use crate::event::{Happening, HostEnd, Phase};
 use crate::exit::Exit;
-use crate::host_result::HostResult;
-use crate::host_result::outcome_of;
-use crate::orchestrate::each;
-use crate::rollout::{reason, reason_at, today};
-use crate::{remote, render};
+use crate::render;
+use nixfleet_operator::event::{Happening, HostEnd, Phase};
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::host_result::outcome_of;
+use nixfleet_operator::orchestrate::each;
+use nixfleet_operator::remote;
+use nixfleet_operator::rollout::{reason, reason_at, today};
 
 /// Shows how the hosts stand. Changes nothing.
 ///

@@ -8,14 +8,14 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::Context;
 use crate::args::{FlakeArgs, RolloutArgs, TargetArgs};
 use crate::completion;
-use crate::event::{LeftOut, Stage};
-use crate::flake::Flake;
-use crate::inventory::{self, Selection};
-use crate::nix::Nix;
 use crate::render;
-use crate::rollout::{Origin, Outline, check_growth, part, policy_for, today, without_canaries};
-use crate::ssh::{Session, Sockets};
-use crate::state::StateDir;
+use nixfleet_operator::event::{LeftOut, Stage};
+use nixfleet_operator::flake::Flake;
+use nixfleet_operator::inventory::{self, Selection};
+use nixfleet_operator::nix::Nix;
+use nixfleet_operator::rollout::{Origin, Outline, check_growth, part, policy_for, today, without_canaries};
+use nixfleet_operator::ssh::{Session, Sockets};
+use nixfleet_operator::state::StateDir;
 
 /// A fleet, and what of it was selected.
 pub struct Selected {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::text::one_line;
+use nixfleet_operator::text::one_line;
 
 /// A word, and what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]

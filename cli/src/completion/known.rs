@@ -8,11 +8,11 @@ use nixfleet_contract::fleet::Fleet;
 use serde::{Deserialize, Serialize};
 
 use super::Candidate;
-use crate::flake::Flake;
-use crate::history::{Store, Wanted};
-use crate::inventory::Natural;
-use crate::rollout::Record;
-use crate::state::{StateDir, file_of};
+use nixfleet_operator::flake::Flake;
+use nixfleet_operator::history::{Store, Wanted};
+use nixfleet_operator::inventory::Natural;
+use nixfleet_operator::rollout::Record;
+use nixfleet_operator::state::{StateDir, file_of};
 
 /// The directory of the inventories, one file for each flake.
 const FOLDER: &str = "inventories";
@@ -96,7 +96,7 @@ impl OnDisk {
         }
     }
 
-    fn history(&self, host: Option<&str>) -> Vec<crate::history::Entry> {
+    fn history(&self, host: Option<&str>) -> Vec<nixfleet_operator::history::Entry> {
         let wanted = Wanted { host: host.map(str::to_owned), limit: 5 * OFFERED };
         let store = self.state.as_ref().and_then(|state| Store::look(state).ok().flatten());
         store.and_then(|store| store.list(&wanted).ok()).unwrap_or_default()
@@ -130,7 +130,10 @@ impl Known for OnDisk {
         let Some(state) = &self.state else { return Vec::new() };
         let all = Record::all(state).unwrap_or_default().into_iter().take(OFFERED);
         let end = |id: &_| {
-            Record::look(state, id).ok().and_then(|(_, told)| told.end).map(crate::event::End::as_str)
+            Record::look(state, id)
+                .ok()
+                .and_then(|(_, told)| told.end)
+                .map(nixfleet_operator::event::End::as_str)
         };
         all.map(|id| Candidate::new(id.to_string(), end(&id).unwrap_or_default())).collect()
     }
@@ -148,19 +151,31 @@ impl Known for OnDisk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::waves_tests::{fleet, host};
+    use serde_json::json;
+
+    fn fleet(hosts: &[(&str, &[&str])]) -> Fleet {
+        let host = |(name, tags): &(&str, &[&str])| {
+            let host = json!({
+                "name": name, "base": "ubuntu", "system": "x86_64-linux", "addr": name, "tags": tags,
+                "ssh": { "user": "deploy", "port": 22, "hostKey": null },
+            });
+            ((*name).to_owned(), host)
+        };
+        let hosts: serde_json::Map<_, _> = hosts.iter().map(host).collect();
+        serde_json::from_value(json!({ "schema": 1, "hosts": hosts })).unwrap()
+    }
 
     #[test]
     fn names_are_kept_by_flake_and_no_more_than_a_few() {
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::at(folder.path());
         let flake = |name: &str| Flake { reference: format!("/fleets/{name}"), tree: None };
-        let hosts = [host("web-10", &["prod", "web"]), host("web-2", &["prod"])];
+        let fleet = fleet(&[("web-10", &["prod", "web"]), ("web-2", &["prod"])]);
         for number in 0..40 {
-            remember(&state, &flake(&number.to_string()), &fleet(&hosts, &[]));
+            remember(&state, &flake(&number.to_string()), &fleet);
         }
         assert_eq!(std::fs::read_dir(folder.path().join(FOLDER)).unwrap().count(), FLAKES);
-        remember(&state, &flake("a"), &fleet(&hosts, &[]));
+        remember(&state, &flake("a"), &fleet);
         let on_disk = |name| OnDisk { state: Some(state.clone()), flake: Some(flake(name)), host: None };
         let names = on_disk("a").names();
         assert_eq!(

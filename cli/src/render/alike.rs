@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Outcome;
 
-use crate::host_result::HostResult;
+use nixfleet_operator::host_result::HostResult;
 
 /// Stands for the host in words that are said of several.
 const HOST: &str = "…";

@@ -8,8 +8,8 @@ use nixfleet_contract::backup::Backup;
 use super::size::{moment, room, size};
 use super::style::{BOLD, YELLOW, outcome_style, paint};
 use super::{indented, table};
-use crate::host_result::{BackupsView, HostResult};
-use crate::text::{hosts, one_line, problem_text};
+use nixfleet_operator::host_result::{BackupsView, HostResult};
+use nixfleet_operator::text::{hosts, one_line, problem_text};
 
 /// All backups of all hosts.
 #[must_use]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use similar::{ChangeTag, TextDiff};
 
 use super::style::{DIM, GREEN, RED, paint};
-use crate::text::many_lines;
+use nixfleet_operator::text::many_lines;
 
 /// How many lines of one diff are shown, unless all are asked for.
 const SHOWN: usize = 60;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::style::paint;
-use crate::text::one_line;
+use nixfleet_operator::text::one_line;
 
 /// What is new of it; nothing where nothing is. All of it, since one errand could hide behind many others.
 pub fn errands(new: &[String]) -> String {

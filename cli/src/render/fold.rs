@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{err, out};
-use crate::host_result::{HostResult, Ran};
-use crate::text::many_lines;
+use nixfleet_operator::host_result::{HostResult, Ran};
+use nixfleet_operator::text::many_lines;
 
 /// Hosts with the same output and the same end, in the order of the first of them.
 struct Fold<'a> {

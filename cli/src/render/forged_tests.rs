@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::held::hold;
 use super::*;
-use crate::event::RolloutId;
-use crate::event::{End, Event, Happening, Level};
-use crate::history;
-use crate::host_result::{BackupsView, GcView, HostResult, Ran};
-use crate::text::problem_text;
+use nixfleet_operator::event::RolloutId;
+use nixfleet_operator::event::{End, Event, Happening, Level};
+use nixfleet_operator::history;
+use nixfleet_operator::host_result::{BackupsView, GcView, HostResult, Ran};
+use nixfleet_operator::text::problem_text;
 
 /// Texts made of what forges a line, steers a terminal or hides. None begins a line with a blank, which would pass for an
 /// indent.

@@ -8,8 +8,8 @@ use nixfleet_contract::gc::{Judged, Need};
 use super::size::{moment, room, size};
 use super::style::{BOLD, GREEN, RED, outcome_style, paint};
 use super::{indented, table};
-use crate::host_result::HostResult;
-use crate::text::{one_line, problem_text};
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::text::{one_line, problem_text};
 
 /// What would go on each host; each generation by itself where more is asked for.
 #[must_use]
@@ -121,7 +121,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::host_result::GcView;
+    use nixfleet_operator::host_result::GcView;
 
     fn host(name: &str, generations: &[(u64, &[&str])]) -> HostResult {
         let generation = |(number, needed): &(u64, &[&str])| json!({ "number": number, "closure": format!("/nix/store/{number}"), "created": number * 86400, "needed": needed });

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nixfleet_contract::report::GenerationInfo;
 
-use crate::text::one_line;
+use nixfleet_operator::text::one_line;
 
 /// When a generation was made, by whom and from what, as far as that is known.
 pub fn made(info: &GenerationInfo, zone: &TimeZone) -> String {

@@ -4,8 +4,8 @@ use nixfleet_contract::health::CheckResult;
 
 use super::style::{GREEN, RED, YELLOW, paint};
 use super::{results, table};
-use crate::host_result::HostResult;
-use crate::text::one_line;
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::text::one_line;
 
 /// A table of every check of every host, and below it why hosts are not healthy. With `verbose`, good checks say too what
 /// they found.

@@ -11,9 +11,9 @@ use nixfleet_contract::report::Outcome;
 
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
 use super::table;
-use crate::event::End;
-use crate::history::{Entry, HostEntry, State};
-use crate::text::one_line;
+use nixfleet_operator::event::End;
+use nixfleet_operator::history::{Entry, HostEntry, State};
+use nixfleet_operator::text::one_line;
 
 /// The longest command line in a list, in characters.
 const LINE: usize = 60;

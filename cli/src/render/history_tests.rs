@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::history::Line;
+use nixfleet_operator::history::Line;
 
 fn host(name: &str, outcome: Option<Outcome>, generations: (u64, Option<u64>)) -> HostEntry {
     let generation = |number| Generation { number, closure: "/nix/store/x".into() };

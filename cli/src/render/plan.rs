@@ -15,7 +15,7 @@ use super::diff::diff;
 use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use super::totals::Totals;
-use crate::text::{one_line, problem_text};
+use nixfleet_operator::text::{one_line, problem_text};
 
 /// Hosts whose plans read the same.
 struct Group {

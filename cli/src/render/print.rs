@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
-use crate::text::{json_line, steady};
+use nixfleet_operator::text::{json_line, steady};
 
 /// Why something could not be printed, the first time.
 static LOST: OnceLock<io::Error> = OnceLock::new();

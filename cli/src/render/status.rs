@@ -13,8 +13,8 @@ use nixfleet_contract::report::{Status, UnitStatus};
 use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
 use super::{alike, health, indented, table};
-use crate::host_result::HostResult;
-use crate::text::{hosts, one_line, problem_text};
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::text::{hosts, one_line, problem_text};
 
 /// A table of all hosts, and below it whatever is not as it should be.
 #[must_use]

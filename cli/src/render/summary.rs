@@ -10,8 +10,8 @@ use nixfleet_contract::report::Outcome;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
 use super::{alike, indented, table};
-use crate::host_result::HostResult;
-use crate::text::{hosts, one_line, problem_text};
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::text::{hosts, one_line, problem_text};
 
 /// A table of outcomes, then every problem in full, what shows more of it, and every kept copy.
 #[must_use]
@@ -134,7 +134,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::plan_text::PlanText;
+    use nixfleet_operator::plan_text::PlanText;
 
     fn reported(name: &str, outcome: Outcome, generations: (u64, u64)) -> HostResult {
         let generation =

@@ -6,7 +6,7 @@ use nixfleet_contract::plan::Plan;
 use nixfleet_contract::step::{PathStep, Step};
 
 use super::plan::{Section, section};
-use crate::text::hosts;
+use nixfleet_operator::text::hosts;
 
 /// How much would change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use nixfleet_contract::policy::{OnFailure, Policy};
 
 use super::style::{BOLD, YELLOW, paint};
 use super::table;
-use crate::event::RolloutId;
-use crate::event::{End, LeftOut};
-use crate::rollout::Outline;
-use crate::text::one_line;
+use nixfleet_operator::event::RolloutId;
+use nixfleet_operator::event::{End, LeftOut};
+use nixfleet_operator::rollout::Outline;
+use nixfleet_operator::text::one_line;
 
 /// How many names stand on a line.
 const NAMES: usize = 8;
@@ -96,7 +96,7 @@ mod tests {
     use nixfleet_contract::policy::{Amount, Policy};
 
     use super::*;
-    use crate::rollout::Budget;
+    use nixfleet_operator::rollout::Budget;
 
     #[test]
     fn the_waves_are_shown_with_their_rules() {

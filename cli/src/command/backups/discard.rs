@@ -10,13 +10,14 @@ use super::choice::{Choice, Chosen, Paths};
 use super::list::{self, Said};
 use crate::args::BackupsDropArgs;
 use crate::command::{Context, confirm, gc, targets};
-use crate::event::{Happening, Phase};
 use crate::exit::Exit;
-use crate::host_result::{BackupsView, HostResult};
-use crate::inventory::Natural;
-use crate::orchestrate::each;
-use crate::ssh::Session;
-use crate::{remote, render};
+use crate::render;
+use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::host_result::{BackupsView, HostResult};
+use nixfleet_operator::inventory::Natural;
+use nixfleet_operator::orchestrate::each;
+use nixfleet_operator::remote;
+use nixfleet_operator::ssh::Session;
 
 /// Drops backups from hosts, after it has shown which.
 ///
@@ -97,7 +98,12 @@ impl Planned {
 fn question(goes: &[&Backup], hosts: usize) -> String {
     let bytes = goes.iter().fold(0_u64, |bytes, backup| bytes.saturating_add(backup.size));
     let noun = if goes.len() == 1 { "backup" } else { "backups" };
-    format!("Drop {} {noun}, {}, on {}?", goes.len(), render::size(bytes), crate::text::hosts(hosts))
+    format!(
+        "Drop {} {noun}, {}, on {}?",
+        goes.len(),
+        render::size(bytes),
+        nixfleet_operator::text::hosts(hosts)
+    )
 }
 
 async fn carry_out(

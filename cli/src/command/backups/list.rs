@@ -11,12 +11,13 @@ use nixfleet_contract::report::Outcome;
 use super::choice::Paths;
 use crate::args::BackupsListArgs;
 use crate::command::{Context, targets};
-use crate::event::{Happening, Phase};
 use crate::exit::Exit;
-use crate::host_result::{BackupsView, HostResult};
-use crate::orchestrate::each;
-use crate::ssh::Session;
-use crate::{remote, render};
+use crate::render;
+use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::host_result::{BackupsView, HostResult};
+use nixfleet_operator::orchestrate::each;
+use nixfleet_operator::remote;
+use nixfleet_operator::ssh::Session;
 
 /// What a host says of its backups: nothing where it was not asked, and no list where it is not managed.
 pub type Said = Option<Result<Option<Backups>, Problem>>;

@@ -9,14 +9,14 @@ use nixfleet_contract::report::Outcome;
 
 use crate::args::BackupsShowArgs;
 use crate::command::{Context, targets};
-use crate::event::{Happening, Phase};
 use crate::exit::Exit;
-use crate::host_result::{BackupsView, HostResult};
-use crate::inventory::Selection;
-use crate::remote::{self, Shown};
 use crate::render;
-use crate::ssh::{Session, Sockets};
-use crate::text::many_lines;
+use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::host_result::{BackupsView, HostResult};
+use nixfleet_operator::inventory::Selection;
+use nixfleet_operator::remote::{self, Shown};
+use nixfleet_operator::ssh::{Session, Sockets};
+use nixfleet_operator::text::many_lines;
 
 /// Prints the content of a backup: as indented text on a terminal, byte for byte elsewhere.
 ///
@@ -51,7 +51,7 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Resul
         return context.finish(vec![result], None);
     }
     if let Some(problem) = &result.problem {
-        render::err(format_args!("error: {}", crate::text::problem_text(problem)));
+        render::err(format_args!("error: {}", nixfleet_operator::text::problem_text(problem)));
     }
     Ok(context.exit(&[result]))
 }

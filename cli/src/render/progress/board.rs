@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use console::{measure_text_width, truncate_str};
 use nixfleet_contract::report::Outcome;
 
-use crate::event::{Happening, Phase, Stage};
+use nixfleet_operator::event::{Happening, Phase, Stage};
 
 /// The room there is, in columns and lines.
 #[derive(Clone, Copy, Debug)]

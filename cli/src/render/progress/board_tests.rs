@@ -1,7 +1,7 @@
 //! The board as people see it.
 
 use super::*;
-use crate::event::HostEnd;
+use nixfleet_operator::event::HostEnd;
 
 fn phase(host: &str, phase: Phase) -> Happening {
     Happening::HostPhase { host: host.into(), phase }
@@ -169,6 +169,6 @@ fn nothing_is_shown_while_nothing_is_done() {
         problem: None
     }));
     assert!(!idle(&began(&[&["web-1"]])));
-    let end = crate::event::End::Complete;
+    let end = nixfleet_operator::event::End::Complete;
     assert!(idle(&Happening::RolloutEnded { end, duration_ms: 1 }));
 }

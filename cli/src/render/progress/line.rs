@@ -2,10 +2,10 @@
 
 use nixfleet_contract::report::Outcome;
 
-use crate::event::{Event, Happening, HostEnd, Level};
 use crate::render::style::{YELLOW, outcome_style, paint};
 use crate::render::time;
-use crate::text::{hosts, many_lines, one_line};
+use nixfleet_operator::event::{Event, Happening, HostEnd, Level};
+use nixfleet_operator::text::{hosts, many_lines, one_line};
 
 /// What one more Ctrl-C would do.
 const INTERRUPTED: &str = "interrupted: no further host is begun; waiting for those that have begun \

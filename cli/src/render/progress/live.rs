@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use super::board::{Board, Room};
 use super::screen::Screen;
-use crate::event::Happening;
+use nixfleet_operator::event::Happening;
 
 /// How often it is drawn.
 const TICK: Duration = Duration::from_millis(120);
@@ -89,7 +89,7 @@ mod tests {
     use indicatif::{InMemoryTerm, TermLike};
 
     use super::*;
-    use crate::event::{Phase, Stage};
+    use nixfleet_operator::event::{Phase, Stage};
 
     fn on_paper() -> (Live, InMemoryTerm) {
         let paper = InMemoryTerm::new(10, 40);

@@ -10,7 +10,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::event::{Event, Listener};
+use nixfleet_operator::event::{Event, Listener};
 
 pub use line::line;
 use live::Live;

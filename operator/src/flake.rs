@@ -1,0 +1,159 @@
+//! Which flake describes the fleet.
+
+mod reference;
+pub mod shown;
+mod tree;
+
+use std::path::{Path, PathBuf};
+
+use nixfleet_contract::problem::{Code, Problem};
+use reference::{Kind, Reference};
+
+pub use tree::{Tree, normal};
+
+/// A flake as Nix is given it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flake {
+    /// The reference for Nix, with all its parameters. A local flake is named by its absolute path, so that Nix treats a Git
+    /// checkout as it always does and the history says which one it was.
+    pub reference: String,
+    /// The files of a flake that is taken from a working tree of this machine.
+    pub tree: Option<Tree>,
+}
+
+impl Flake {
+    /// The flake that was named, in any way that Nix takes, or the nearest one upwards from `from`.
+    ///
+    /// # Errors
+    /// There is no `flake.nix`, or the reference carries a fragment.
+    pub fn find(named: Option<&str>, from: &Path) -> Result<Self, Problem> {
+        let Some(named) = named else { return Self::upwards(from) };
+        if let Some((place, fragment)) = named.split_once('#')
+            && !fragment.is_empty()
+        {
+            return Err(Problem::new(Code::Usage, "the flake reference carries a fragment")
+                .at(shown::reference(named))
+                .because("a fleet is the whole `nixfleet` output of a flake")
+                .help(format!("leave it out: --flake {}", shown::reference(place))));
+        }
+        if named.starts_with('-') {
+            return Err(Problem::new(Code::Usage, "the flake reference begins with a hyphen")
+                .at(shown::reference(named))
+                .because("Nix would take it for an option")
+                .help(format!("if it is a path: --flake ./{}", shown::reference(named))));
+        }
+        let reference = Reference::parse(named.trim_end_matches('#'));
+        match reference.kind(from) {
+            Kind::Path => Self::at_path(&reference, from),
+            Kind::PathUrl(path) => Self::at_url("path:", &path, &reference, from),
+            Kind::GitUrl(path) => Self::at_url("git+file://", &path, &reference, from),
+            Kind::Remote => Ok(Self { reference: reference.to_string(), tree: None }),
+        }
+    }
+
+    fn upwards(from: &Path) -> Result<Self, Problem> {
+        match from.ancestors().find(|directory| directory.join("flake.nix").exists()) {
+            Some(directory) => Ok(Self::local(directory, &Reference::parse("."))),
+            None => Err(Problem::new(Code::NoFleet, "no flake.nix here or in any directory above")
+                .at(from.display())
+                .help("go to your fleet, or name it: --flake PATH, or NIXFLEET_FLAKE=PATH")),
+        }
+    }
+
+    /// As Nix does it, a path may be that of `flake.nix` itself or of a directory below it.
+    fn at_path(reference: &Reference, from: &Path) -> Result<Self, Problem> {
+        let place = existing(&from.join(&reference.place), reference)?;
+        let place = if place.is_file() { place.parent().unwrap_or(&place).to_owned() } else { place };
+        if let Some(below) = reference.parameter("dir") {
+            let directory = flake_in(existing(&place.join(below), reference)?)?;
+            // Outside of Git, Nix copies all that lies below the path it is given.
+            return Ok(match Tree::checkout(&directory) {
+                Some(_) => Self::local(&directory, &reference.without("dir")),
+                None => Self::url("path:", &place, &directory, reference),
+            });
+        }
+        let checkout = Tree::checkout(&place);
+        let found = place
+            .ancestors()
+            .take_while(|each| checkout.is_none_or(|checkout| each.starts_with(checkout)))
+            .find(|each| each.join("flake.nix").exists());
+        Ok(Self::local(&flake_in(found.unwrap_or(&place).to_owned())?, reference))
+    }
+
+    fn at_url(scheme: &str, path: &Path, reference: &Reference, from: &Path) -> Result<Self, Problem> {
+        let place = existing(&from.join(path), reference)?;
+        let below = reference.parameter("dir").unwrap_or_default();
+        let directory = flake_in(existing(&place.join(below), reference)?)?;
+        Ok(Self::url(scheme, &place, &directory, reference))
+    }
+
+    /// The flake in this directory, named by its path.
+    fn local(directory: &Path, reference: &Reference) -> Self {
+        let place = directory.to_string_lossy();
+        let checkout = Tree::checkout(directory);
+        if !place.contains(['?', '#']) {
+            let tree = Tree::new(checkout.unwrap_or(directory), directory, checkout.is_some());
+            return Self::new(&reference.at(place.into_owned()), tree);
+        }
+        // No path that Nix takes can have these.
+        match checkout {
+            Some(root) => {
+                let below = directory.strip_prefix(root).unwrap_or(Path::new(""));
+                let reference = reference.with("dir", &below.to_string_lossy());
+                Self::url("git+file://", root, directory, &reference)
+            }
+            None => Self::url("path:", directory, directory, reference),
+        }
+    }
+
+    /// The flake in `directory` below `place`, named by a URL.
+    fn url(scheme: &str, place: &Path, directory: &Path, reference: &Reference) -> Self {
+        let tree = Tree::new(place, directory, scheme != "path:");
+        Self::new(&reference.at(format!("{scheme}{}", reference::encoded(place))), tree)
+    }
+
+    fn new(reference: &Reference, tree: Tree) -> Self {
+        // Of a commit, Nix does not look at the working tree.
+        let is_commit = ["ref", "rev"].into_iter().any(|name| reference.parameter(name).is_some());
+        Self { reference: reference.to_string(), tree: (!is_commit).then_some(tree) }
+    }
+
+    /// The reference as it may be shown and remembered: without what may be secret.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        shown::reference(&self.reference)
+    }
+
+    /// The same flake with its submodules, as it may be typed; nothing where it is named with them already.
+    #[must_use]
+    pub fn with_submodules(&self) -> Option<String> {
+        let reference = Reference::parse(&self.reference);
+        let has_them = reference.parameter("submodules").is_some_and(|value| value == "1");
+        (!has_them).then(|| shown::reference(&reference.with("submodules", "1").to_string()))
+    }
+}
+
+fn existing(path: &Path, reference: &Reference) -> Result<PathBuf, Problem> {
+    path.canonicalize().map_err(|error| {
+        let problem = Problem::new(Code::NoFleet, "the flake does not exist")
+            .at(shown::reference(&reference.to_string()))
+            .because(error);
+        if reference.place.starts_with('~') {
+            problem.help("write $HOME: the shell leaves ~ as it is in quotes and after =")
+        } else {
+            problem
+        }
+    })
+}
+
+fn flake_in(directory: PathBuf) -> Result<PathBuf, Problem> {
+    if directory.join("flake.nix").exists() {
+        return Ok(directory);
+    }
+    Err(Problem::new(Code::NoFleet, "there is no flake.nix")
+        .at(directory.display())
+        .help("create one: nix flake init -t github:nixfleet/nixfleet"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Health checks that are tried from this side.
+
+mod reach;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use nixfleet_activate::health::{Call, Vantage, run};
+use nixfleet_contract::health::{Check, CheckResult, Probe, Side};
+use nixfleet_contract::problem::Problem;
+
+use crate::nix::stored;
+use crate::ssh::Session;
+
+pub use reach::obstacles;
+
+/// Why checks of a generation are not tried from here.
+pub const UNKNOWN: &str =
+    "it is not known here: the closure of the generation is not in the store of the operator's machine";
+
+/// The checks of a manifest that are tried from here, and how long those may take that the host tries.
+///
+/// # Errors
+/// It is no manifest.
+pub fn of_manifest(manifest: &[u8]) -> Result<(Vec<Check>, Duration), Problem> {
+    let checks = Check::of_manifest(manifest)?;
+    let (here, there): (Vec<_>, Vec<_>) = checks.into_iter().partition(|check| check.from == Side::Operator);
+    Ok((here, there.iter().map(Check::limit).max().unwrap_or_default()))
+}
+
+/// The checks of a closure that a host has named. Only what is in the store of this machine is believed, since a check
+/// may run a command here; of a closure that is elsewhere nothing is known.
+#[must_use]
+pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
+    if !stored::is_path(closure) {
+        return None;
+    }
+    let manifest = stored::read(&Path::new(closure).join("manifest.json")).ok()?;
+    of_manifest(&manifest).ok().map(|(here, _)| here)
+}
+
+/// Calls checks off when nobody waits for them any more.
+struct End(Call);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.off();
+    }
+}
+
+/// The host and port that a check connects to, if it does.
+fn host_of(probe: &Probe) -> Option<(String, u16)> {
+    match probe {
+        Probe::Tcp { host, port } => Some((host.clone(), *port)),
+        Probe::Http(http) => http.url.host_and_port(),
+        Probe::Unit { .. } | Probe::Command { .. } => None,
+    }
+}
+
+/// This machine, which knows the host by what `ssh` makes of its address: that may be an alias of the user's configuration.
+async fn vantage(session: &Session, checks: &[Check]) -> Vantage {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let addr = &session.host().addr;
+    let concerned = |check: &Check| host_of(&check.probe).is_some_and(|(host, _)| host == *addr);
+    if !checks.iter().any(concerned) {
+        return Vantage::of(&path);
+    }
+    let hostname = &session.resolved().await.hostname;
+    let other = (hostname != addr).then(|| (addr.clone(), hostname.clone()));
+    Vantage { path, names: other.into_iter().collect::<BTreeMap<_, _>>() }
+}
+
+/// Tries checks, all at once. They are called off if this is dropped.
+pub async fn attempt(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
+    if checks.is_empty() {
+        return Vec::new();
+    }
+    let owned = checks.to_vec();
+    let from = vantage(session, checks).await;
+    let end = End(Call::default());
+    let call = end.0.clone();
+    let trying = tokio::task::spawn_blocking(move || run(&owned.iter().collect::<Vec<_>>(), &from, &call));
+    let failed =
+        |_| checks.iter().map(|check| CheckResult::untried(check, "trying it ended in a bug")).collect();
+    trying.await.unwrap_or_else(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_closures_in_the_store_are_looked_at() {
+        for bad in ["/etc", "/nix/store", "/nix/store/", "/nix/store/../../etc", "/nix/store/a/b", "relative"]
+        {
+            assert!(of_closure(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn of_a_manifest_only_the_checks_from_here_are_taken() {
+        let check = |name: &str, from: &str| {
+            serde_json::json!({
+                "name": name, "kind": "tcp", "host": "web-1", "port": 80, "interval": 1, "retries": 0, "timeout": 1,
+                "startDelay": 0, "from": from, "onFailure": "stop",
+            })
+        };
+        let manifest = serde_json::json!({ "healthChecks": [check("a", "host"), check("b", "operator")] });
+        let (checks, there) = of_manifest(manifest.to_string().as_bytes()).unwrap();
+        assert_eq!(checks.iter().map(|check| &*check.name).collect::<Vec<_>>(), ["b"]);
+        assert!(there > Duration::ZERO, "the other one is tried there");
+        assert_eq!(of_manifest(b"{}").unwrap(), (Vec::new(), Duration::ZERO));
+    }
+}

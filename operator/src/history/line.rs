@@ -1,0 +1,109 @@
+//! Why something did not end well, in one line.
+
+use nixfleet_contract::problem::{Code, Problem};
+use serde::Serialize;
+
+/// The longest line, in characters.
+const LIMIT: usize = 400;
+
+/// One line, and the code of the problem it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    /// The code, such as `NF-406`; none for a host that was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What happened, and why if that can hold nothing secret.
+    pub text: String,
+}
+
+impl Line {
+    /// The line of a problem. The cause is left out where it can quote a file or a journal of a host, or, with `is_run`, what
+    /// a command said.
+    #[must_use]
+    pub fn of(problem: &Problem, is_run: bool) -> Self {
+        let place = problem.location.iter().map(|place| format!(" ({place})"));
+        let why = problem.why.iter().filter(|_| !is_run && is_harmless(problem.code));
+        let why = why.filter_map(|why| why.lines().map(str::trim).find(|line| !line.is_empty()));
+        let text: String = std::iter::once(problem.what.clone())
+            .chain(place)
+            .chain(why.map(|why| format!(": {why}")))
+            .collect();
+        Self { code: Some(problem.code.as_str().to_owned()), text: short(&text) }
+    }
+
+    /// The line of a host that was left out.
+    #[must_use]
+    pub fn left_out(reason: &str) -> Self {
+        Self { code: None, text: short(reason) }
+    }
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(code) = &self.code {
+            write!(f, "[{code}] ")?;
+        }
+        f.write_str(&self.text)
+    }
+}
+
+fn short(text: &str) -> String {
+    let line = crate::text::one_line(text.lines().next().unwrap_or_default());
+    let mut short: String = line.chars().take(LIMIT).collect();
+    if short.len() < line.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// Causes that come from this machine, or from what an activator says of itself.
+const fn is_harmless(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Usage
+            | Code::Selection
+            | Code::NoRollout
+            | Code::Unreachable
+            | Code::SshAuth
+            | Code::HostKey
+            | Code::NoSudo
+            | Code::NoNix
+            | Code::TimedOut
+            | Code::Locked
+            | Code::PlanOutdated
+            | Code::NoGeneration
+            | Code::Unconfirmed
+            | Code::Interrupted
+            | Code::NoRun
+            | Code::OtherHost
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_that_may_quote_a_file_are_left_out() {
+        let quoting = Problem::new(Code::Validation, "sudo refuses the file")
+            .at("/etc/sudoers.d/x")
+            .because("syntax error near hunter2");
+        assert_eq!(
+            Line::of(&quoting, false).to_string(),
+            "[NF-408] sudo refuses the file (/etc/sudoers.d/x)"
+        );
+        let plain =
+            Problem::new(Code::Unreachable, "the host cannot be reached").because("\nNo route\u{7}\nx");
+        assert_eq!(Line::of(&plain, false).to_string(), "[NF-301] the host cannot be reached: No route␇");
+        assert_eq!(Line::of(&plain, true).to_string(), "[NF-301] the host cannot be reached");
+        let nix = Problem::new(Code::NoFleet, "the flake has no `nixfleet` output").because("hunter2@host");
+        assert_eq!(Line::of(&nix, false).to_string(), "[NF-102] the flake has no `nixfleet` output");
+    }
+
+    #[test]
+    fn a_line_is_one_line_and_short() {
+        let line = Line::left_out(&format!("{}\nsecond", "x".repeat(1000)));
+        assert_eq!((line.text.chars().count(), line.text.contains('\n')), (LIMIT + 1, false));
+    }
+}

@@ -1,0 +1,207 @@
+//! What the database says.
+
+use jiff::Timestamp;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
+use rusqlite::types::Type;
+use rusqlite::{Row, params};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::presence::Presence;
+use super::{Entry, HostEntry, Line, State, Store};
+use crate::inventory::Natural;
+
+/// How many names a message shows.
+const SHOWN: usize = 5;
+const ENTRY: &str = "id, command, arguments, operator, began, ended, exit_code, flake, revision, rollout, \
+                     rollout_end, reason, code, problem";
+const HOST: &str = "host, steps, begun, outcome, before_number, before_closure, after_number, after_closure, \
+                    duration_ms, exit_code, code, problem";
+
+/// Which commands.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Those that came to a host, by its name or a pattern, and of their hosts only those.
+    pub host: Option<String>,
+    /// How many, the newest.
+    pub limit: usize,
+}
+
+impl Store {
+    /// The newest commands, the last one first.
+    ///
+    /// # Errors
+    /// The database is damaged.
+    pub fn list(&self, wanted: &Wanted) -> Result<Vec<Entry>, Problem> {
+        let select = format!(
+            "SELECT {ENTRY} FROM commands WHERE ?1 IS NULL \
+             OR id IN (SELECT command FROM hosts WHERE host GLOB ?1) ORDER BY began DESC, id DESC LIMIT ?2"
+        );
+        let read = || {
+            let mut select = self.connection.prepare(&select)?;
+            let entries = select.query_map(params![wanted.host, wanted.limit], entry)?;
+            entries
+                .map(|entry| self.complete(entry?, wanted.host.as_deref()))
+                .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| self.problem(&error))
+    }
+
+    /// The command of this name: all of it, its beginning or its end, or `last`.
+    ///
+    /// # Errors
+    /// There is none, or more than one, or the database is damaged.
+    pub fn find(&self, name: &str) -> Result<Entry, Problem> {
+        let ids = self.ids(name).map_err(|error| self.problem(&error))?;
+        let [id] = ids.as_slice() else {
+            let known = self.ids("").map_err(|error| self.problem(&error))?;
+            return Err(if ids.is_empty() { unknown(name, &known) } else { ambiguous(name, &ids) });
+        };
+        let select = format!("SELECT {ENTRY} FROM commands WHERE id = ?1");
+        let found = self.connection.query_row(&select, [id], entry);
+        found.and_then(|found| self.complete(found, None)).map_err(|error| self.problem(&error))
+    }
+
+    /// Other commands that went on with the rollout of a command or took it back, or that began it; oldest first.
+    ///
+    /// # Errors
+    /// The database is damaged.
+    pub fn same_rollout(&self, entry: &Entry) -> Result<Vec<Entry>, Problem> {
+        let read = || {
+            let rollout = entry.rollout.as_ref().map(ToString::to_string);
+            let select =
+                format!("SELECT {ENTRY} FROM commands WHERE rollout = ?1 AND id <> ?2 ORDER BY began, id");
+            let mut select = self.connection.prepare(&select)?;
+            let others = select.query_map(params![rollout, entry.id.to_string()], self::entry)?;
+            others.map(|entry| self.complete(entry?, None)).collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| self.problem(&error))
+    }
+
+    /// The names that a word means, the newest first; a few of many.
+    fn ids(&self, name: &str) -> rusqlite::Result<Vec<String>> {
+        let list = |select: &str, word: &str| {
+            let mut select = self.connection.prepare(select)?;
+            let ids = select.query_map(params![word, SHOWN + 1], |row| row.get(0))?;
+            ids.collect::<rusqlite::Result<Vec<String>>>()
+        };
+        if name == "last" {
+            return list(
+                "SELECT id FROM commands WHERE ?1 = 'last' ORDER BY began DESC, id DESC LIMIT min(1, ?2)",
+                name,
+            );
+        }
+        let select = "SELECT id FROM commands WHERE substr(id, 1, length(?1)) = ?1 \
+                      OR (?1 <> '' AND substr(id, -length(?1)) = ?1) ORDER BY began DESC, id DESC LIMIT ?2";
+        list(select, name)
+    }
+
+    /// With its hosts, and whether it is still running.
+    fn complete(&self, entry: Entry, only: Option<&str>) -> rusqlite::Result<Entry> {
+        let select = format!("SELECT {HOST} FROM hosts WHERE command = ?1 AND (?2 IS NULL OR host GLOB ?2)");
+        let mut select = self.connection.prepare_cached(&select)?;
+        let hosts = select.query_map(params![entry.id.to_string(), only], host)?;
+        let mut hosts: Vec<HostEntry> = hosts.collect::<rusqlite::Result<_>>()?;
+        hosts.sort_by_cached_key(|host| Natural::of(&host.host));
+        let state = match entry.state {
+            State::Interrupted if Presence::is_seen(self.running(), &entry.id) => State::Running,
+            state => state,
+        };
+        Ok(Entry { state, hosts, ..entry })
+    }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let ended: Option<i64> = row.get("ended")?;
+    Ok(Entry {
+        id: word(row, "id")?,
+        command: row.get("command")?,
+        arguments: json(row, "arguments", &row.get::<_, String>("arguments")?)?,
+        operator: row.get("operator")?,
+        began: time(row.get("began")?),
+        ended: ended.map(time),
+        state: if ended.is_some() { State::Ended } else { State::Interrupted },
+        exit_code: row.get("exit_code")?,
+        flake: row.get("flake")?,
+        revision: row.get("revision")?,
+        rollout: word(row, "rollout")?,
+        // A later nixfleet may know ends that this one does not.
+        end: word(row, "rollout_end").unwrap_or_default(),
+        reason: row.get("reason")?,
+        problem: line(row)?,
+        hosts: Vec::new(),
+    })
+}
+
+fn host(row: &Row<'_>) -> rusqlite::Result<HostEntry> {
+    Ok(HostEntry {
+        host: row.get("host")?,
+        outcome: word(row, "outcome")?,
+        steps: row.get("steps")?,
+        begun: row.get("begun")?,
+        before: generation(row, "before_number", "before_closure")?,
+        after: generation(row, "after_number", "after_closure")?,
+        duration_ms: row.get("duration_ms")?,
+        exit_code: row.get("exit_code")?,
+        problem: line(row)?,
+    })
+}
+
+fn generation(row: &Row<'_>, number: &str, closure: &str) -> rusqlite::Result<Option<Generation>> {
+    let parts: (Option<u64>, Option<String>) = (row.get(number)?, row.get(closure)?);
+    Ok(parts.0.zip(parts.1).map(|(number, closure)| Generation { number, closure }))
+}
+
+fn line(row: &Row<'_>) -> rusqlite::Result<Option<Line>> {
+    let (code, text): (Option<String>, Option<String>) = (row.get("code")?, row.get("problem")?);
+    Ok(text.map(|text| Line { code, text }))
+}
+
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default()
+}
+
+/// A value that is a word in JSON, or null.
+fn word<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+    let word: Option<String> = row.get(column)?;
+    json(row, column, &word.map_or(Value::Null, Value::String).to_string())
+}
+
+fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str, text: &str) -> rusqlite::Result<T> {
+    let at = row.as_ref().column_index(column).unwrap_or_default();
+    serde_json::from_str(text)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error)))
+}
+
+impl Store {
+    /// A command that is not known. `known`: some that are.
+    #[must_use]
+    pub fn unknown(name: &str, known: &[String]) -> Problem {
+        unknown(name, known)
+    }
+}
+
+fn unknown(name: &str, known: &[String]) -> Problem {
+    let why = if known.is_empty() {
+        "no command is remembered yet".to_owned()
+    } else {
+        format!("the last ones are {}", few(known))
+    };
+    Problem::new(Code::History, "nothing is remembered of this command")
+        .at(name.escape_debug())
+        .because(why)
+        .help("see what is: nixfleet history --limit 100")
+}
+
+fn ambiguous(name: &str, ids: &[String]) -> Problem {
+    Problem::new(Code::History, "several commands have such a name")
+        .at(name.escape_debug())
+        .because(format!("it can mean {}", few(ids)))
+        .help("write more of it, or all; `last` is the last one")
+}
+
+fn few(ids: &[String]) -> String {
+    let more = if ids.len() > SHOWN { " and others" } else { "" };
+    format!("{}{more}", ids.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "))
+}

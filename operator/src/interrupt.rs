@@ -1,0 +1,128 @@
+//! Ctrl-C: at once where no host is being changed; otherwise no new host is begun, and a second one leaves. That a terminal
+//! is closed counts as a first one, and never as a second: whoever did it is not there to see what becomes of the hosts.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch::Sender;
+
+/// Whether the user wants to stop. Clones share the wish.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt {
+    wanted: Arc<Sender<bool>>,
+    /// A [`Hosts`] as a number.
+    hosts: Arc<AtomicU8>,
+}
+
+/// Whether hosts are being changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Hosts {
+    /// None has been touched.
+    Untouched = 0,
+    /// Some are.
+    Changing = 1,
+    /// All that were begun have ended.
+    Done = 2,
+}
+
+impl Interrupt {
+    /// From now on hosts are being changed: the first Ctrl-C lets those finish that have begun.
+    pub fn hosts_are_changing(&self) {
+        self.hosts.store(Hosts::Changing as u8, Ordering::Relaxed);
+    }
+
+    /// From now on no host is being changed any more.
+    pub fn hosts_are_done(&self) {
+        self.hosts.store(Hosts::Done as u8, Ordering::Relaxed);
+    }
+
+    /// Whether hosts are being changed.
+    #[must_use]
+    pub fn hosts(&self) -> Hosts {
+        let stands = self.hosts.load(Ordering::Relaxed);
+        [Hosts::Changing, Hosts::Done]
+            .into_iter()
+            .find(|each| *each as u8 == stands)
+            .unwrap_or(Hosts::Untouched)
+    }
+
+    /// From now on no further host should be begun.
+    pub fn want(&self) {
+        self.wanted.send_replace(true);
+    }
+
+    /// Whether no further host should be begun.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        *self.wanted.borrow()
+    }
+
+    /// Ends when no further host should be begun.
+    pub async fn wanted(&self) {
+        // The sender is ours, so nothing but the wish ends the wait.
+        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted).await;
+    }
+
+    /// Ends at the next Ctrl-C.
+    pub async fn again(&self) {
+        let Ok(mut orders) = Orders::heard() else { return std::future::pending().await };
+        orders.next().await;
+        self.want();
+    }
+
+    /// Ends when everything should be dropped as it is.
+    pub async fn leave(&self) {
+        let Ok(mut orders) = Orders::heard() else { return std::future::pending().await };
+        // Its handler stays, however the wait ends: a terminal may say more than once that it is closed.
+        let mut closed = terminal_closed();
+        tokio::select! {
+            () = orders.next() => {}
+            () = hears(closed.as_mut()) => {}
+        }
+        self.want();
+        // What became of hosts is still to be told, or they are still to end.
+        if self.hosts() != Hosts::Untouched {
+            orders.next().await;
+        }
+    }
+}
+
+/// Signals of somebody who wants the program to end.
+struct Orders {
+    interrupts: Signal,
+    terminations: Signal,
+}
+
+impl Orders {
+    fn heard() -> io::Result<Self> {
+        let (interrupts, terminations) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupts, terminations })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupts.recv() => {}
+            _ = self.terminations.recv() => {}
+        }
+    }
+}
+
+/// That the terminal is closed. Nothing where nobody minds that, as below `nohup`.
+fn terminal_closed() -> Option<Signal> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let ignored = u64::from_str_radix(ignored.trim(), 16).ok()?;
+    let hangup = SignalKind::hangup();
+    let is_ignored = ignored >> (hangup.as_raw_value() - 1) & 1 == 1;
+    if is_ignored { None } else { signal(hangup).ok() }
+}
+
+async fn hears(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}

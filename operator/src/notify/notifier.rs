@@ -1,0 +1,111 @@
+//! Hears a rollout, and tells others of it. Each recipient has a task of its own, so that none waits for another, and the
+//! rollout for none of them.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nixfleet_contract::notification::Notification;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use super::delivery::deliver;
+use super::message::{Story, Told};
+use crate::event::RolloutId;
+use crate::event::{Bus, Event, Happening, Level, Listener};
+
+/// How much longer than it may take the end of a command waits for a message. Also said where `timeout` is described.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Tells everybody who wants to know.
+pub struct Notifier {
+    rollout: RolloutId,
+    story: Story,
+    events: Bus,
+    recipients: Vec<Recipient>,
+}
+
+struct Recipient {
+    name: String,
+    patience: Duration,
+    queue: UnboundedSender<Arc<Told>>,
+    task: JoinHandle<()>,
+}
+
+impl Notifier {
+    /// Tells of a rollout, and says on the bus what could not be told. It needs a runtime.
+    #[must_use]
+    pub fn new(rollout: RolloutId, notifications: &BTreeMap<String, Notification>, events: &Bus) -> Self {
+        let recipient = |(name, notification): (&String, &Notification)| {
+            let (queue, messages) = unbounded_channel();
+            let work = tell(name.clone(), notification.clone(), messages, events.clone());
+            Some(Recipient {
+                name: name.clone(),
+                patience: Duration::from_secs(notification.timeout) + GRACE,
+                queue,
+                task: Handle::try_current().ok()?.spawn(work),
+            })
+        };
+        let recipients = notifications.iter().filter_map(recipient).collect();
+        Self { rollout, story: Story::default(), events: events.clone(), recipients }
+    }
+}
+
+impl Listener for Notifier {
+    fn name(&self) -> &'static str {
+        "notifications"
+    }
+
+    fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
+        if event.rollout.as_ref() == Some(&self.rollout)
+            && let Some(told) = self.story.hear(event)
+        {
+            let told = Arc::new(told);
+            for recipient in &self.recipients {
+                // A task that has died is seen in the end.
+                let _ = recipient.queue.send(Arc::clone(&told));
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let (recipients, events) = (std::mem::take(&mut self.recipients), self.events.clone());
+        Some(Box::pin(async move {
+            let begun = tokio::time::Instant::now();
+            // Nothing more comes: a task ends with what it has.
+            let close = |Recipient { name, patience, queue: _, task }| (name, patience, task);
+            let closed: Vec<_> = recipients.into_iter().map(close).collect();
+            for (name, patience, mut task) in closed {
+                if tokio::time::timeout_at(begun + patience, &mut task).await.is_err() {
+                    task.abort();
+                    warn(&events, &name, "it takes too long");
+                }
+            }
+        }))
+    }
+}
+
+/// Delivers one message after the other.
+async fn tell(
+    name: String,
+    notification: Notification,
+    mut messages: UnboundedReceiver<Arc<Told>>,
+    events: Bus,
+) {
+    while let Some(told) = messages.recv().await {
+        let (moments, message) = &*told;
+        if notification.on.iter().any(|moment| moments.contains(moment))
+            && let Err(why) = deliver(&notification, message).await
+        {
+            warn(&events, &name, &why);
+        }
+    }
+}
+
+fn warn(events: &Bus, name: &str, why: &str) {
+    let text = format!("the notification {name} was not delivered: {}", crate::text::one_line(why));
+    events.say(Happening::Log { level: Level::Warning, host: None, text });
+}

@@ -1,0 +1,344 @@
+//! The one runner for other programs: bounded in time and output, its input written while its output is read.
+
+mod conversation;
+mod large;
+mod last_line;
+pub mod limits;
+mod output;
+mod reading;
+mod running;
+mod streams;
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::process::Command;
+use tokio::sync::mpsc::UnboundedSender;
+
+pub use conversation::Ends;
+pub use large::HELD;
+pub use output::Output;
+pub use reading::Hears;
+pub use running::{Drained, Owned, Running};
+pub use streams::Theirs;
+
+use large::LARGE;
+use last_line::LastLine;
+use limits::Limit;
+use reading::Taken;
+use streams::streams;
+
+/// How often it is looked how much a program has written into a file.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How many files may be open at once, if the machine lets us: a host that is talked with takes four, and
+/// seven while that begins. Not more, since there
+/// are programs that go through all that they may have open.
+const FILES: u64 = 16 << 10;
+
+/// Lets more files be open than most logins allow at first.
+pub fn allow_files() {
+    let limits = getrlimit(Resource::Nofile);
+    let wanted = limits.maximum.map_or(FILES, |most| most.min(FILES));
+    if limits.current.is_some_and(|current| current < wanted) {
+        // Where that is refused, some hosts are told that their program cannot be started.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limits });
+    }
+}
+
+/// A program to run, and its limits.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Its name, searched in `PATH`.
+    pub program: Cow<'static, str>,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// What it reads on standard input, piece by piece; pieces may be shared between programs.
+    pub stdin: Vec<Arc<[u8]>>,
+    /// How long it may take.
+    pub limit: Duration,
+    /// What is read of it.
+    pub hears: Hears,
+    /// Gets every line of standard error of a program of this machine as it comes, beside the whole in the end.
+    pub errors: Option<UnboundedSender<Vec<u8>>>,
+}
+
+impl Invocation {
+    /// A program without arguments or input.
+    pub fn new(program: impl Into<Cow<'static, str>>, limit: Duration) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            stdin: Vec::new(),
+            limit,
+            hears: Hears::Ours,
+            errors: None,
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets standard input.
+    #[must_use]
+    pub fn stdin(mut self, pieces: Vec<Arc<[u8]>>) -> Self {
+        self.stdin = pieces;
+        self
+    }
+
+    /// The command, in a process group of its own: a Ctrl-C of the user reaches us, and we decide what ends. It is
+    /// killed when its handle is dropped.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&*self.program);
+        command
+            .args(&self.args)
+            .stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Starts it with these streams.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn(&self, streams: Theirs) -> io::Result<Owned> {
+        let mut command = self.command();
+        command.stdin(streams.stdin).stdout(streams.stdout).stderr(streams.stderr);
+        command.spawn().map(Owned::new)
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// It cannot be started, takes longer than its limit, or says more than is read of it.
+    pub async fn run(self) -> Result<Output, Failure> {
+        let running = Running::start(!self.stdin.is_empty(), |streams, drained| {
+            self.spawn(streams).map(|program| program.end_behind(drained))
+        })?;
+        self.attend(running).await
+    }
+
+    /// Runs a program to its end that leaves a process behind, which may keep standard error open: that goes to a file, not a
+    /// pipe, and standard output nowhere.
+    ///
+    /// # Errors
+    /// As for [`Self::run`].
+    pub async fn detach(self) -> Result<Output, Failure> {
+        let (theirs, ours) = streams(!self.stdin.is_empty()).map_err(Failure::Start)?;
+        let mut errors = tempfile::tempfile().map_err(Failure::Start)?;
+        let stderr = errors.try_clone().map_err(Failure::Start)?.into();
+        let stdout = File::create("/dev/null").map_err(Failure::Start)?.into();
+        let end = self.spawn(Theirs { stdout, stderr, ..theirs }).map_err(Failure::Start)?.end();
+        let stdin = ours.stdin.map(Sender::from_owned_fd).transpose().map_err(Failure::Start)?;
+        let finish = async {
+            tokio::select! {
+                ((), status) = async { tokio::join!(feed(stdin, &self.stdin), end) } => status.map_err(Failure::Start),
+                failure = filled(&errors) => Err(failure),
+            }
+        };
+        let status = within(self.limit, &LastLine::default(), finish).await?;
+        let mut stderr = Vec::new();
+        let most = limits::END_OF_ERRORS as u64;
+        let read = errors.rewind().and_then(|()| errors.take(most).read_to_end(&mut stderr));
+        read.map_err(Failure::Start)?;
+        Ok(Output { status, stdout: Vec::new(), stderr })
+    }
+
+    /// Gives what runs its input, and reads its output to its end. Which program that was to be does not count.
+    ///
+    /// # Errors
+    /// As for [`Self::run`].
+    pub async fn attend(self, running: Running) -> Result<Output, Failure> {
+        let Running { ours, draining, end } = running;
+        let stdin = ours.stdin.map(Sender::from_owned_fd).transpose().map_err(Failure::Start)?;
+        let stdout = Receiver::from_owned_fd(ours.stdout).map_err(Failure::Start)?;
+        let stderr = Receiver::from_owned_fd(ours.stderr).map_err(Failure::Start)?;
+        let Self { hears, errors, limit, stdin: input, .. } = self;
+        let last = LastLine::default();
+        let finish = async {
+            let talk = async {
+                let write = async {
+                    feed(stdin, &input).await;
+                    Ok(())
+                };
+                let errors = hears.errors(stderr, errors, &last);
+                let read = tokio::try_join!(write, hears.clone().output(stdout), errors);
+                drop(draining);
+                read
+            };
+            // Whatever talks too much is not waited for.
+            let ended = async { end.await.map_err(Failure::Start) };
+            let (((), stdout, stderr), status) = tokio::try_join!(talk, ended)?;
+            let Taken { bytes: stdout, .. } = stdout;
+            Ok(Output { status, stdout, stderr })
+        };
+        within(limit, &last, finish).await
+    }
+}
+
+/// The result of something, if it comes within this time.
+async fn within<T>(
+    limit: Duration,
+    last: &LastLine,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let timed_out = |_| Err(Failure::TimedOut { limit, last_line: last.text() });
+    tokio::time::timeout(limit, work).await.unwrap_or_else(timed_out)
+}
+
+/// Writes all of its input, and ends that.
+async fn feed(stdin: Option<impl AsyncWrite + Unpin>, pieces: &[Arc<[u8]>]) {
+    let Some(mut pipe) = stdin else { return };
+    for piece in pieces {
+        // A program that does not want its input closes the pipe; its exit code says why.
+        let _ = pipe.write_all(piece).await;
+    }
+}
+
+/// Waits until a file is longer than what is read of errors.
+async fn filled(errors: &File) -> Failure {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        match errors.metadata() {
+            Ok(found) if found.len() <= limits::ERRORS.bytes as u64 => {}
+            Ok(_) => return Failure::TooMuch(limits::ERRORS),
+            Err(error) => return Failure::Start(error),
+        }
+    }
+}
+
+/// Why a program has no result.
+#[derive(Debug)]
+pub enum Failure {
+    /// It could not be started or waited for.
+    Start(io::Error),
+    /// It took longer than `limit`.
+    TimedOut {
+        /// How long it may take.
+        limit: Duration,
+        /// The last line of its standard error, if it wrote one.
+        last_line: Option<String>,
+    },
+    /// It said more than is read.
+    TooMuch(Limit),
+    /// It had a place among those that say much, which others waited for.
+    TooSlow,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Start(error) => write!(f, "{error}"),
+            Self::TimedOut { limit, last_line: None } => {
+                write!(f, "no end after {} seconds", limit.as_secs())
+            }
+            Self::TimedOut { limit, last_line: Some(line) } => {
+                write!(f, "no end after {} seconds; its last line was: {line}", limit.as_secs())
+            }
+            Self::TooMuch(Limit { of, bytes }) => write!(f, "more than {} MiB of {of}", bytes >> 20),
+            Self::TooSlow => write!(
+                f,
+                "more than {} MiB came, slower than {} KiB a second, while other hosts had as much to say",
+                limits::SMALL >> 20,
+                limits::RATE >> 10
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> Invocation {
+        Invocation::new("sh", limit).args(["-c", script])
+    }
+
+    #[tokio::test]
+    async fn large_input_and_output_pass_at_the_same_time() {
+        let input = vec![b'x'; 3 << 20];
+        let output =
+            shell("cat", Duration::from_secs(20)).stdin(vec![input.clone().into()]).run().await.unwrap();
+        assert!(output.status.success());
+        assert_eq!(output.stdout, input);
+    }
+
+    #[tokio::test]
+    async fn a_program_that_never_ends_is_given_up() {
+        let error = shell("sleep 60", Duration::from_millis(50)).run().await.unwrap_err();
+        assert!(matches!(error, Failure::TimedOut { .. }));
+    }
+
+    #[tokio::test]
+    async fn what_a_program_has_started_is_given_up_with_it_and_behind_it() {
+        for then in ["sleep 60", "exit 0"] {
+            let directory = tempfile::tempdir().unwrap();
+            let mark = directory.path().join("mark");
+            let script = format!("(sleep 1; touch {}) & {then}", mark.display());
+            assert!(shell(&script, Duration::from_millis(300)).run().await.is_err());
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            assert!(!mark.exists(), "{then}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_never_stops_talking_is_given_up() {
+        let error = shell("exec cat /dev/zero", Duration::from_secs(60)).run().await.unwrap_err();
+        assert!(matches!(error, Failure::TooMuch(limits::OURS)));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ignores_its_input_still_ends() {
+        let output = shell("exit 3", Duration::from_secs(20))
+            .stdin(vec![vec![0; 3 << 20].into()])
+            .run()
+            .await
+            .unwrap();
+        assert_eq!(output.status.code(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn errors_are_passed_on_as_they_come_and_kept() {
+        let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
+        let invocation = Invocation {
+            errors: Some(sender),
+            ..shell("echo one >&2; read word; echo $word >&2; exit 1", Duration::from_secs(20))
+        };
+        let output = invocation.stdin(vec![b"two\n".as_slice().into()]).run().await.unwrap();
+        assert_eq!(output.stderr_text(), "one\ntwo\n");
+        let mut passed_on = Vec::new();
+        while let Some(line) = lines.recv().await {
+            passed_on.extend(line);
+        }
+        assert_eq!(passed_on, output.stderr);
+    }
+
+    #[tokio::test]
+    async fn what_goes_to_a_file_is_no_longer_than_what_is_read() {
+        let error = shell("exec cat /dev/zero >&2", Duration::from_secs(60)).detach().await.unwrap_err();
+        assert!(matches!(error, Failure::TooMuch(limits::ERRORS)));
+    }
+
+    #[tokio::test]
+    async fn a_process_left_behind_holds_nobody_up() {
+        let script = "echo trouble >&2; sleep 10 & exit 255";
+        let output = shell(script, Duration::from_secs(5)).detach().await.unwrap();
+        assert_eq!((output.status.code(), output.stderr_text().as_str()), (Some(255), "trouble\n"));
+    }
+}

@@ -1,0 +1,41 @@
+//! How a change goes through the fleet: who is when, what stops it, and what is known of it afterwards.
+
+mod driver;
+#[cfg(test)]
+mod driver_tests;
+mod hosts;
+mod left_out;
+mod limits;
+mod order;
+mod origin;
+mod outline;
+#[cfg(test)]
+mod play;
+mod record;
+mod referred;
+mod schedule;
+#[cfg(test)]
+mod schedule_rules;
+#[cfg(test)]
+mod schedule_tests;
+mod shelf;
+mod state;
+mod told;
+mod undone;
+mod verdict;
+mod waves;
+#[cfg(test)]
+mod waves_tests;
+
+pub use driver::{Driver, Work};
+pub use hosts::Hosts;
+pub use left_out::{described, part, pin, reason, reason_at, today, without_canaries};
+pub use origin::Origin;
+pub use outline::{Budget, Outline, policy_for};
+pub use record::{Head, Planned, Record};
+pub use referred::open_passages;
+pub use state::State;
+pub use told::Told;
+pub use undone::Undone;
+pub use verdict::{Pause, Verdict};
+pub use waves::check_growth;

@@ -1,0 +1,226 @@
+//! What the operator's machine remembers of a rollout: one file, whose first line says what was planned, and each further
+//! line is an event. Lines are only ever added, so a command that is killed loses at most the last one.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use super::shelf::{folder, forget_old, missing, names, path_of, roots_of};
+use super::{Origin, Outline, Told};
+use crate::event::RolloutId;
+use crate::event::{End, Event, Happening, Listener};
+use crate::state::{StateDir, unusable};
+
+/// What was planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Head {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// When it began.
+    pub began: Timestamp,
+    /// Who began it, `user@machine`.
+    pub operator: String,
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// What it goes by.
+    pub outline: Outline,
+    /// Its hosts by name, with their closures.
+    pub hosts: BTreeMap<String, Planned>,
+}
+
+/// A host, and what it is to become.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Planned {
+    /// The host.
+    pub host: Host,
+    /// Its closure.
+    pub closure: String,
+    /// Where it stood then, if it was managed and could be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Generation>,
+}
+
+impl Head {
+    /// What is planned now.
+    #[must_use]
+    pub fn new(
+        rollout: RolloutId,
+        origin: Origin,
+        outline: Outline,
+        hosts: BTreeMap<String, Planned>,
+    ) -> Self {
+        let (began, operator) = (Timestamp::now(), crate::identity::operator());
+        Self { schema: SCHEMA, rollout, began, operator, origin, outline, hosts }
+    }
+}
+
+/// A record that is being written. While it is, nobody else may.
+pub struct Record {
+    file: File,
+    rollout: RolloutId,
+    roots: PathBuf,
+}
+
+impl Record {
+    /// Begins a record.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn begin(state: &StateDir, head: &Head) -> Result<Self, Problem> {
+        let folder = folder(state)?;
+        let path = path_of(&folder, &head.rollout);
+        let failed = |error: std::io::Error| unusable(&path, &error);
+        let mut line = serde_json::to_vec(head).map_err(|error| failed(error.into()))?;
+        line.push(b'\n');
+        let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
+        file.write_all(&line).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)
+            .map_err(|error| failed(error.into()))?;
+        let file = file.persist(&path).map_err(|error| failed(error.error))?;
+        forget_old(&folder);
+        Ok(Self { file, rollout: head.rollout.clone(), roots: roots_of(&folder, &head.rollout) })
+    }
+
+    /// Reads a record, to write on.
+    ///
+    /// # Errors
+    /// There is none of this name, it cannot be read, or another command is writing it.
+    pub fn resume(state: &StateDir, rollout: &RolloutId) -> Result<(Head, Told, Self), Problem> {
+        let folder = folder(state)?;
+        let path = path_of(&folder, rollout);
+        let opened = OpenOptions::new().read(true).append(true).open(&path);
+        let mut file = opened.map_err(|error| missing(state, rollout, &error))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            Problem::new(Code::Usage, "the rollout is being carried out")
+                .at(rollout)
+                .because("another nixfleet on this machine is at it")
+                .help("wait for it to end, or interrupt it there")
+        })?;
+        let (head, told, is_torn) = read(&path, &mut file)?;
+        if is_torn {
+            file.write_all(b"\n").map_err(|error| unusable(&path, &error))?;
+        }
+        Ok((head, told, Self { file, rollout: rollout.clone(), roots: roots_of(&folder, rollout) }))
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// There is none of this name, or it cannot be read.
+    pub fn look(state: &StateDir, rollout: &RolloutId) -> Result<(Head, Told), Problem> {
+        let path = path_of(&folder(state)?, rollout);
+        let mut file = File::open(&path).map_err(|error| missing(state, rollout, &error))?;
+        read(&path, &mut file).map(|(head, told, _)| (head, told))
+    }
+
+    /// All rollouts that are remembered, the last one first.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn all(state: &StateDir) -> Result<Vec<RolloutId>, Problem> {
+        let folder = folder(state)?;
+        let mut names = names(&folder).map_err(|error| unusable(&folder, &error))?;
+        for of_a_second in names.chunk_by_mut(|one, other| one.second() == other.second()) {
+            if of_a_second.len() > 1 {
+                of_a_second.sort_by_cached_key(|rollout| {
+                    Reverse(Self::look(state, rollout).map(|(head, _)| head.began).ok())
+                });
+            }
+        }
+        Ok(names)
+    }
+
+    /// The directory with the roots of its closures. They are of no use once nothing is left to do.
+    #[must_use]
+    pub fn roots(&self) -> &Path {
+        &self.roots
+    }
+
+    /// Ends the rollout: nothing is left of it, and nobody goes on with it any more.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn close(mut self) -> anyhow::Result<()> {
+        self.write(Happening::RolloutEnded { end: End::RolledBack, duration_ms: 0 })
+    }
+
+    /// Adds what happened.
+    pub(super) fn write(&mut self, happening: Happening) -> anyhow::Result<()> {
+        self.add(&Event::now(Some(self.rollout.clone()), happening))
+    }
+
+    fn add(&mut self, event: &Event) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(event)?;
+        line.push(b'\n');
+        self.file.write_all(&line)?;
+        if let Happening::RolloutEnded { end, .. } = event.happening {
+            self.file.sync_data()?;
+            if end.is_final() {
+                // Where they cannot be removed, closures stay in the store; a later rollout tries again.
+                let _ = std::fs::remove_dir_all(&self.roots);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Listener for Record {
+    fn name(&self) -> &'static str {
+        "the record of the rollout, which cannot be resumed now"
+    }
+
+    fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
+        let lasts = match event.happening {
+            Happening::RolloutBegan { resumed, .. } => resumed,
+            Happening::HostEnded(_) | Happening::RolloutPaused { .. } | Happening::RolloutEnded { .. } => {
+                true
+            }
+            _ => false,
+        };
+        if !lasts || event.rollout.as_ref() != Some(&self.rollout) {
+            return Ok(());
+        }
+        self.add(event)
+    }
+}
+
+/// What was planned, what became of it, and whether the last line was never finished.
+fn read(path: &Path, file: &mut File) -> Result<(Head, Told, bool), Problem> {
+    let unreadable = |why: String| {
+        Problem::new(Code::Usage, "the record of the rollout cannot be read").at(path.display()).because(why)
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    let head: Head = serde_json::from_slice(first).map_err(|error| unreadable(error.to_string()))?;
+    if head.schema != SCHEMA {
+        return Err(unreadable(format!("it has schema {}, this nixfleet reads {SCHEMA}", head.schema)));
+    }
+    let mut told = Told::default();
+    // A line that was cut off, or that a later nixfleet wrote, says nothing.
+    for event in lines.filter_map(|line| serde_json::from_slice::<Event>(line).ok()) {
+        told.hear(event);
+    }
+    Ok((head, told, bytes.last() != Some(&b'\n')))
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

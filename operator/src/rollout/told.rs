@@ -1,0 +1,153 @@
+//! What is known of a rollout from its events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::Code;
+
+use crate::event::{End, Event, Happening, HostEnd};
+
+/// What has become of a rollout.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// How each host ended last, and where it stood before the rollout came to it.
+    pub hosts: BTreeMap<String, HostEnd>,
+    /// How it ended; nothing where the command was killed.
+    pub end: Option<End>,
+    /// The hosts that have ended since it was begun or resumed.
+    heard: BTreeSet<String>,
+}
+
+impl Told {
+    /// Takes an event in.
+    pub fn hear(&mut self, event: Event) {
+        match event.happening {
+            Happening::RolloutBegan { .. } => {
+                self.end = None;
+                self.heard.clear();
+            }
+            Happening::RolloutEnded { end, .. } => self.end = Some(end),
+            Happening::HostEnded(end) => self.ended(end),
+            _ => {}
+        }
+    }
+
+    /// A host that was not changed this time stands where it stood.
+    fn ended(&mut self, mut end: HostEnd) {
+        if let Some(old) = self.hosts.get_mut(&end.host)
+            && (end.after.is_none() || end.after == old.after)
+        {
+            (end.before, end.after) = (old.before.take(), old.after.take());
+        }
+        self.heard.insert(end.host.clone());
+        self.hosts.insert(end.host.clone(), end);
+    }
+
+    /// Whether there is something to go on with.
+    #[must_use]
+    pub const fn can_go_on(&self) -> bool {
+        match self.end {
+            Some(end) => !end.is_final(),
+            None => true,
+        }
+    }
+
+    /// The hosts that are as the rollout wants them.
+    #[must_use]
+    pub fn done(&self) -> BTreeMap<String, HostEnd> {
+        let done = self.hosts.iter().filter(|(_, end)| end.outcome.is_good());
+        done.map(|(host, end)| (host.clone(), end.clone())).collect()
+    }
+
+    /// Whether nobody knows if it has changed this host: the command was killed, the host was lost while it changed, or another
+    /// run was at it, which may have been one of this rollout.
+    #[must_use]
+    pub fn is_unknown(&self, host: &str) -> bool {
+        let untold = self.end.is_none() && !self.heard.contains(host);
+        let is_lost = |end: &HostEnd| end.before.is_some() && end.after.is_none();
+        let was_busy = |end: &HostEnd| end.problem.as_ref().is_some_and(|why| why.code == Code::Locked);
+        match self.hosts.get(host) {
+            None => untold,
+            Some(end) => !end.outcome.is_good() && (untold || is_lost(end) || was_busy(end)),
+        }
+    }
+
+    /// The hosts that it has changed, with the generation before, if there was one, and the one that it made.
+    #[must_use]
+    pub fn changed(&self) -> BTreeMap<String, (Option<Generation>, Generation)> {
+        self.hosts.iter().filter_map(|(host, end)| Some((host.clone(), end.made()?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_contract::report::Outcome;
+
+    use super::*;
+
+    fn generation(number: u64) -> Generation {
+        Generation { number, closure: format!("/nix/store/{number}") }
+    }
+
+    /// What is known of the host `a` behind these ends, each with the generations before and after.
+    fn told(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> Told {
+        let mut told = Told::default();
+        for (outcome, before, after) in ends {
+            let (before, after) = (before.map(generation), after.map(generation));
+            let end = HostEnd {
+                host: "a".into(),
+                outcome: *outcome,
+                reason_code: None,
+                problem: None,
+                exit_code: None,
+                before,
+                after,
+                duration_ms: 1,
+            };
+            told.hear(Event::now(None, Happening::HostEnded(end)));
+        }
+        told
+    }
+
+    fn made(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> Option<(Option<u64>, u64)> {
+        let changed = told(ends).changed().remove("a");
+        changed.map(|(before, made)| (before.map(|before| before.number), made.number))
+    }
+
+    #[test]
+    fn a_host_that_was_lost_while_it_changed_may_have_changed() {
+        let is_unknown = |ends: &[_]| told(ends).is_unknown("a");
+        assert!(is_unknown(&[]), "the command was killed");
+        assert!(!Told { end: Some(End::Paused), ..Told::default() }.is_unknown("a"));
+        assert!(is_unknown(&[(Outcome::Unreachable, Some(1), None)]));
+        // It did not answer when the rollout went on either.
+        assert!(is_unknown(&[(Outcome::Failed, Some(1), None), (Outcome::Unreachable, None, None)]));
+        for known in [
+            (Outcome::Ok, Some(1), Some(2)),
+            (Outcome::Unchanged, Some(1), Some(1)),
+            (Outcome::Unreachable, None, None),
+        ] {
+            assert!(!is_unknown(&[known]), "{known:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_that_stands_is_known_however_the_host_ended() {
+        assert_eq!(made(&[(Outcome::Ok, None, Some(1))]), Some((None, 1)));
+        assert_eq!(made(&[(Outcome::Partial, Some(1), Some(2))]), Some((Some(1), 2)));
+        let unhealthy = (Outcome::Failed, Some(1), Some(2));
+        assert_eq!(made(&[unhealthy]), Some((Some(1), 2)));
+        assert_eq!(made(&[(Outcome::Failed, Some(1), Some(1))]), None);
+        assert_eq!(made(&[(Outcome::RolledBack, Some(1), Some(1))]), None);
+        // Asked once more when the rollout went on.
+        for again in [
+            (Outcome::Unchanged, None, None),
+            (Outcome::Unchanged, Some(2), Some(2)),
+            (Outcome::Unreachable, None, None),
+        ] {
+            assert_eq!(made(&[unhealthy, again]), Some((Some(1), 2)));
+        }
+        assert_eq!(made(&[unhealthy, (Outcome::RolledBack, Some(2), Some(1))]), None);
+        assert_eq!(made(&[unhealthy, (Outcome::Failed, Some(2), Some(1))]), None, "it went back, unhealthy");
+    }
+}

@@ -1,0 +1,49 @@
+//! Writes into the record of a rollout that its hosts go back, so that nobody takes them for done any more.
+
+use std::collections::BTreeSet;
+use std::mem::take;
+
+use nixfleet_contract::report::Outcome;
+
+use super::Record;
+use crate::event::RolloutId;
+use crate::event::{End, Event, Happening, HostEnd, Listener};
+
+/// A rollout that is being taken back by another one.
+pub struct Undone {
+    record: Record,
+    by: RolloutId,
+    /// The hosts that have not gone back.
+    left: BTreeSet<String>,
+}
+
+impl Undone {
+    /// `hosts`: all that the rollout has changed.
+    #[must_use]
+    pub const fn new(record: Record, by: RolloutId, hosts: BTreeSet<String>) -> Self {
+        Self { record, by, left: hosts }
+    }
+}
+
+impl Listener for Undone {
+    fn name(&self) -> &'static str {
+        "the record of the rollout that is taken back"
+    }
+
+    fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
+        if event.rollout.as_ref() != Some(&self.by) {
+            return Ok(());
+        }
+        match &event.happening {
+            Happening::HostEnded(end) if end.outcome.is_good() && self.left.remove(&end.host) => {
+                let end = HostEnd { outcome: Outcome::RolledBack, ..end.clone() };
+                self.record.write(Happening::HostEnded(end))
+            }
+            Happening::RolloutEnded { duration_ms, .. } if take(&mut self.left).is_empty() => {
+                let (end, duration_ms) = (End::RolledBack, *duration_ms);
+                self.record.write(Happening::RolloutEnded { end, duration_ms })
+            }
+            _ => Ok(()),
+        }
+    }
+}

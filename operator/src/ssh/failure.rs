@@ -1,0 +1,160 @@
+//! What `ssh` says when it cannot do its work, sorted into what a person can do about it.
+
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::problem::{Code, Problem};
+
+use super::call::INPUT_READ;
+use super::options::USUAL_PORT;
+
+/// Words of OpenSSH that mean the host key is not the one expected.
+const HOST_KEY: [&str; 3] =
+    ["Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED", "host key is known for"];
+/// Words of OpenSSH that mean the host refuses us.
+const AUTH: [&str; 3] =
+    ["Permission denied (", "Too many authentication failures", "no mutual signature algorithm"];
+/// Words of OpenSSH that mean there is no connection, or no longer one.
+const GONE: [&str; 16] = [
+    "ssh: connect to host",
+    "ssh: Could not resolve hostname",
+    "kex_exchange_identification:",
+    "ssh_exchange_identification:",
+    "banner exchange",
+    "Connection timed out",
+    "Connection refused",
+    "Connection reset by",
+    "Connection closed by",
+    "Connection to ",
+    "No route to host",
+    "Network is unreachable",
+    "not responding",
+    "Broken pipe",
+    "mux_client_",
+    "Unable to negotiate",
+];
+
+/// Words of OpenSSH that mean the host has ended the connection before anything was said.
+const TURNED_AWAY: [&str; 5] = [
+    "kex_exchange_identification:",
+    "ssh_exchange_identification:",
+    "banner exchange",
+    "Connection reset by",
+    "Exceeded MaxStartups",
+];
+
+/// The problem that these words of `ssh` describe, if they are words of `ssh`.
+pub fn classify(stderr: &str, host: &Host) -> Option<Problem> {
+    let line_with = |words: &[&str]| {
+        stderr.lines().map(str::trim).find(|line| words.iter().any(|word| line.contains(word)))
+    };
+    if line_with(&HOST_KEY).is_some() {
+        return Some(host_key(stderr, host));
+    }
+    if let Some(line) = line_with(&AUTH) {
+        return Some(
+            Problem::new(Code::SshAuth, "the host refused the SSH user or key")
+                .at(&host.name)
+                .because(line)
+                .help(format!("try it: {}; is the key loaded (ssh-add -l)?", attempt(host))),
+        );
+    }
+    let line = line_with(&GONE)?;
+    // Before it hangs up, a host may say why: in /etc/nologin, say.
+    let before: Vec<&str> = stderr.lines().map(str::trim).take_while(|said| *said != line).collect();
+    let said = before.into_iter().rfind(|said| !said.is_empty());
+    match said.filter(|_| line.starts_with("Connection closed by")) {
+        Some(said) => Some(unreachable(host, &format!("{line}\nthe host said: {said}"))),
+        None => Some(unreachable(host, line)),
+    }
+}
+
+fn host_key(stderr: &str, host: &Host) -> Problem {
+    let line_with = |word: &str| stderr.lines().map(str::trim).find(|line| line.contains(word));
+    let scan = format!("ssh-keyscan -p {} {}", host.ssh.port, host.addr);
+    let option = format!("hosts.{}.ssh.hostKey", host.name);
+    let changed = line_with("IDENTIFICATION HAS CHANGED").is_some();
+    let (what, help) = match (changed, host.ssh.host_key.is_some()) {
+        (true, true) => (
+            "the host shows another key than the pinned one",
+            format!("only if the host was installed anew, pin its new key in {option}: {scan}"),
+        ),
+        (true, false) => (
+            "the host shows another key than the one in known_hosts",
+            format!("only if the host was installed anew, forget the old key: ssh-keygen -R {}", host.addr),
+        ),
+        (false, _) => (
+            "the host key is not known",
+            format!("compare it with the key of the host itself, then pin it in {option}: {scan}"),
+        ),
+    };
+    let shown = line_with("SHA256:")
+        .filter(|_| changed)
+        .map(|line| format!("it shows {}", line.trim_end_matches('.')));
+    let why = shown.or_else(|| line_with("host key is known for").map(ToOwned::to_owned));
+    let problem = Problem::new(Code::HostKey, what).at(&host.name).help(help);
+    problem.because(why.unwrap_or_else(|| "Host key verification failed.".to_owned()))
+}
+
+/// The host does not answer.
+#[must_use]
+pub fn unreachable(host: &Host, why: &str) -> Problem {
+    Problem::new(Code::Unreachable, "the host cannot be reached")
+        .at(format!("{} ({} port {})", host.name, host.addr, host.ssh.port))
+        .because(why.trim())
+        .help(format!("try it: {}", attempt(host)))
+}
+
+/// Whether the host took a connection and ended it before it knew who was there: so does an sshd that has too many of them.
+#[must_use]
+pub fn is_turned_away(problem: &Problem) -> bool {
+    let why = problem.why.as_deref().unwrap_or_default();
+    problem.code == Code::Unreachable && TURNED_AWAY.iter().any(|words| why.contains(words))
+}
+
+/// The connection ended in the middle of something.
+#[must_use]
+pub fn broken(host: &Host, why: &str) -> Problem {
+    let why = why.trim();
+    Problem::new(Code::Unreachable, "the connection to the host broke")
+        .at(&host.name)
+        .because(if why.is_empty() { "ssh gave no reason" } else { why })
+        .help(format!("see how it stands: nixfleet status --host {}", host.name))
+}
+
+/// The host says more than is read of it, or says much and too slowly.
+#[must_use]
+pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
+    Problem::new(Code::BadAnswer, what).at(&host.name).because(why).help(format!(
+        "no command of NixFleet says as much; see what the host runs in its place: {}, and its start-up files",
+        attempt(host)
+    ))
+}
+
+/// Whether a script says that its input was read before it.
+#[must_use]
+pub fn is_input_read(stderr: &str) -> bool {
+    stderr.contains(INPUT_READ)
+}
+
+/// Less arrived on the standard input of a script than was sent to it.
+#[must_use]
+pub fn input_read(host: &Host) -> Problem {
+    let user = &host.ssh.user;
+    Problem::new(Code::BadAnswer, "a start-up file of the login shell read what was sent to the host")
+        .at(format!("{} (user {user})", host.name))
+        .because("the standard input did not begin with what was sent; commands such as `read` take it, where nobody types")
+        .help(format!(
+            "on the host, in the start-up file of {user} (for bash the first line of ~/.bashrc): \
+             case $- in *i*) ;; *) return;; esac"
+        ))
+}
+
+/// The command with which a person sees for themselves.
+fn attempt(host: &Host) -> String {
+    let Host { ssh, addr, .. } = host;
+    let port = if ssh.port == USUAL_PORT { String::new() } else { format!("-p {} ", ssh.port) };
+    format!("ssh {port}{}@{addr} true", ssh.user)
+}
+
+#[cfg(test)]
+#[path = "failure_tests.rs"]
+mod tests;

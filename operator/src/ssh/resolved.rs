@@ -1,0 +1,76 @@
+//! What the user's `ssh` makes of the address of a host.
+
+use std::time::Duration;
+
+use super::{Session, Shared};
+
+/// How long that may take: `Match exec` and names to make canonical are looked up.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Where a connection goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The name or address that stands behind the one in the inventory: `HostName`.
+    pub hostname: String,
+    /// The host or command that the connection goes through: `ProxyJump`, `ProxyCommand`.
+    pub through: Option<String>,
+}
+
+impl Resolved {
+    /// Reads what `ssh -G` prints.
+    fn parse(settings: &str) -> Self {
+        let of = |key: &str| {
+            let mut values = settings.lines().filter_map(|line| line.split_once(' '));
+            values.find(|(name, _)| *name == key).map(|(_, value)| value.trim().to_owned())
+        };
+        let given = |key: &str| of(key).filter(|value| !value.is_empty() && value != "none");
+        Self {
+            hostname: of("hostname").unwrap_or_default(),
+            through: given("proxyjump").or_else(|| given("proxycommand")),
+        }
+    }
+
+    /// The first host that a connection is made to, as far as it has a name.
+    #[must_use]
+    pub fn gate(&self) -> &str {
+        let first = self.through.as_deref().unwrap_or(&self.hostname);
+        first.split(',').next().unwrap_or(first)
+    }
+}
+
+impl Session {
+    /// Asks `ssh`, once.
+    pub async fn resolved(&self) -> &Resolved {
+        let ask = || async {
+            let arguments = self.arguments("ControlMaster=no", Shared::No);
+            let invocation = crate::process::Invocation::new("ssh", LIMIT)
+                .args(["-G"])
+                .args(arguments)
+                .args(["--".to_owned(), self.destination()]);
+            let said = invocation.run().await.ok().filter(|output| output.status.success());
+            let found = said.map(|output| Resolved::parse(&String::from_utf8_lossy(&output.stdout)));
+            let found = found.filter(|found| !found.hostname.is_empty());
+            found.unwrap_or_else(|| Resolved { hostname: self.host.addr.clone(), through: None })
+        };
+        self.resolved.get_or_init(ask).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_of_a_host_are_read_as_ssh_prints_them() {
+        let settings =
+            "host inner\nuser deploy\nhostname 10.0.1.12\nport 2222\nproxyjump ada@gate:22,deploy@web-1\n";
+        let found = Resolved::parse(settings);
+        let through = Some("ada@gate:22,deploy@web-1".to_owned());
+        assert_eq!(found, Resolved { hostname: "10.0.1.12".to_owned(), through });
+        assert_eq!(found.gate(), "ada@gate:22");
+        let plain = Resolved::parse("hostname web-1\nproxycommand none\n");
+        assert_eq!((plain.gate(), &plain.through), ("web-1", &None));
+        let command = Resolved::parse("hostname web-1\nproxycommand tunnel %h\n");
+        assert_eq!(command.gate(), "tunnel %h");
+    }
+}

@@ -1,0 +1,77 @@
+//! Where the operator's machine remembers what was done: `NIXFLEET_STATE`, or `nixfleet` in the state directory of the
+//! user.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use nixfleet_contract::problem::{Code, Problem};
+use sha2::{Digest, Sha256};
+
+/// The variable that says where it is.
+pub const VARIABLE: &str = "NIXFLEET_STATE";
+
+/// The directory, which others cannot look into: what is remembered names hosts and their closures.
+#[derive(Clone, Debug)]
+pub struct StateDir(PathBuf);
+
+impl StateDir {
+    /// The directory; it need not exist yet.
+    ///
+    /// # Errors
+    /// Nothing says where it is.
+    pub fn find() -> Result<Self, Problem> {
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let below_home = || variable("HOME").map(|home| home.join(".local/state"));
+        variable(VARIABLE)
+            .or_else(|| variable("XDG_STATE_HOME").or_else(below_home).map(|state| state.join("nixfleet")))
+            .filter(|path| path.is_absolute())
+            .map(Self)
+            .ok_or_else(|| {
+                Problem::new(Code::Usage, "there is no place to remember rollouts in")
+                    .because(format!("neither {VARIABLE} nor XDG_STATE_HOME nor HOME names an absolute path"))
+                    .help(format!("set {VARIABLE} to a directory of yours"))
+            })
+    }
+
+    /// A directory that the caller chooses. It need not exist yet.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// A path in it, where perhaps nothing is.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// A directory in it, made if it is missing.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, Problem> {
+        let path = self.path(name);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.map_err(|error| unusable(&path, &error))?;
+        Ok(path)
+    }
+}
+
+/// The name of a file about a flake. Its reference may hold a token, and cannot be a name itself.
+#[must_use]
+pub fn file_of(reference: &str) -> String {
+    let digest = Sha256::digest(reference);
+    let name: Vec<String> = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.json", name.concat())
+}
+
+/// A path in the directory that cannot be used.
+#[must_use]
+pub fn unusable(path: &Path, error: &std::io::Error) -> Problem {
+    Problem::new(Code::Usage, "what was done cannot be remembered")
+        .at(path.display())
+        .because(error)
+        .help(format!("make room there, or set {VARIABLE} to another directory"))
+}

@@ -1,6 +1,7 @@
 //! Which crates of this repository stand on which, and which folders of a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,7 @@ struct Package {
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
-    /// `dev` or `build`; nothing for what the product itself uses.
+    /// `dev` or `build`; nothing for what the product itself graph.
     kind: Option<String>,
 }
 
@@ -64,7 +65,7 @@ pub fn picture() -> Result<String> {
 /// They use each other in a cycle, or cannot be read.
 pub fn folders(name: &str) -> Result<String> {
     let top = checkout::path(name).join("src");
-    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in sources(&top)? {
         let Some(folder) =
             file.strip_prefix(&top)?.iter().next().and_then(|first| Path::new(first).file_stem())
@@ -78,21 +79,23 @@ pub fn folders(name: &str) -> Result<String> {
                 .next()
                 .unwrap_or_default()
         });
-        let used = uses.entry(folder.clone()).or_default();
+        let used = graph.entry(folder.clone()).or_default();
         used.extend(named.filter(|used| *used != folder).map(str::to_owned));
     }
-    let all: BTreeSet<String> = uses.keys().cloned().collect();
-    uses.values_mut().for_each(|used| used.retain(|name| all.contains(name)));
+    let all: BTreeSet<String> = graph.keys().cloned().collect();
+    for used in graph.values_mut() {
+        used.retain(|name| all.contains(name));
+    }
     let mut lines = String::new();
     let mut done: BTreeSet<String> = BTreeSet::new();
     while done.len() < all.len() {
         let next: Vec<_> =
-            uses.iter().filter(|(name, used)| !done.contains(*name) && used.is_subset(&done)).collect();
+            graph.iter().filter(|(name, used)| !done.contains(*name) && used.is_subset(&done)).collect();
         ensure!(!next.is_empty(), "{name}: a cycle among {:?}", all.difference(&done).collect::<Vec<_>>());
         for (folder, used) in &next {
             let arrow = if used.is_empty() { "" } else { " → " };
             let used: Vec<&str> = used.iter().map(String::as_str).collect();
-            lines.push_str(&format!("{folder}{arrow}{}\n", used.join(", ")));
+            writeln!(lines, "{folder}{arrow}{}", used.join(", "))?;
         }
         let next: Vec<String> = next.into_iter().map(|(folder, _)| folder.clone()).collect();
         done.extend(next);

@@ -195,7 +195,7 @@ mod tests {
         });
         let host = serde_json::from_value(host).unwrap();
         let session =
-            Session::new(host, &Sockets::within(directory.path().to_owned()).unwrap(), 1, 0).unwrap();
+            Session::new(host, &Sockets::within(directory.path().join("ssh")).unwrap(), 1, 0).unwrap();
         let problem = Problem::new(Code::Unreachable, "the host cannot be reached");
         let plans = [HostPlan { session: Arc::new(session), planned: Some(Err(problem)) }];
         let closures = BTreeMap::from([("a".to_owned(), Closure { path: "/nix/store/x".to_owned() })]);

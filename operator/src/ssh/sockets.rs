@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn another_pinned_key_means_another_connection() {
         let root = tempfile::tempdir().unwrap();
-        let sockets = Sockets::within(root.path().to_owned()).unwrap();
+        let sockets = Sockets::within(root.path().join("ssh")).unwrap();
         assert_eq!(sockets.socket(&host(None)), sockets.socket(&host(None)));
         assert_ne!(sockets.socket(&host(None)), sockets.socket(&host(Some("ssh-ed25519 AAAA"))));
     }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn the_pinned_key_is_the_only_one_in_its_file() {
         let root = tempfile::tempdir().unwrap();
-        let sockets = Sockets::within(root.path().to_owned()).unwrap();
+        let sockets = Sockets::within(root.path().join("ssh")).unwrap();
         let (path, alias) = sockets.pin(&host(None), "ssh-ed25519 AAAA root@web").unwrap();
         assert_eq!(alias, "nixfleet-web-1");
         assert_eq!(fs::read_to_string(path).unwrap(), "nixfleet-web-1 ssh-ed25519 AAAA\n");

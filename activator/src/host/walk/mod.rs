@@ -96,7 +96,7 @@ impl<'h> Walk<'h> {
     /// Opens the parent directory of a path; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`Code::UnsafePath`] if a directory on the way is a link, not a directory, or writable by others.
+    /// [`UnsafePath`](nixfleet_contract::problem::Code::UnsafePath) if a directory on the way is a link, not a directory, or writable by others.
     pub fn parent(&mut self, path: &str) -> Result<Option<Directory<'_>>, Problem> {
         self.way_to(path).map_err(|refusal| refusal.problem)
     }

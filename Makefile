@@ -19,8 +19,8 @@ shell: ## Open a shell on a host of the demo: make shell HOST=web-1 (operator, w
 demo-down: ## End the demo and remove its hosts
 	@$(LAB) down
 
-test: prepare ## Run every test, on real hosts too; ends with how many passed and failed
-	@$(LAB) test
+test: prepare ## Run every test, on real hosts too, or one part: make test ONLY=unit (lint, unit, fuzz, nix, lab, or a file of checks/lab/tests)
+	@$(LAB) test $(if $(ONLY),--only $(ONLY))
 
 SECONDS ?= 600
 soak: ## Try random sequences of generations, deaths and hand edits for long: make soak SECONDS=600
@@ -34,7 +34,7 @@ fuzz: prepare ## Fuzz everything that others may have written: make fuzz SECONDS
 	@$(LAB) fuzz --seconds $(SECONDS)
 
 lint: prepare ## Check formatting and style only
-	@$(LAB) test --only lint
+	@$(MAKE) --no-print-directory test ONLY=lint
 
 bench: prepare ## Measure against Ansible, bare SSH and the hand-written minimum
 	@$(LAB) bench

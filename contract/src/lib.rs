@@ -18,8 +18,10 @@
 //! - [`problem`]: the type of every expected error
 //! - [`force`]: refusals that can be overruled
 //! - [`login`]: the user who applies a change, and the connection
+//! - [`backoff`]: the pauses between attempts
 //! - [`values`]: paths, modes and names that are checked when parsed
 
+pub mod backoff;
 pub mod backup;
 pub mod fleet;
 pub mod force;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::health::check::Check;
 use nixfleet_contract::health::result::CheckResult;
 
@@ -93,8 +94,7 @@ fn one(check: &Check, from: &Vantage, call: &Call) -> CheckResult {
     let began = Instant::now();
     let mut finding = Err(CALLED_OFF.to_owned());
     let mut attempts = 0;
-    let longest = Duration::from_secs(check.interval);
-    let mut pause = FIRST_PAUSE.min(longest);
+    let mut backoff = Backoff::new(FIRST_PAUSE, Duration::from_secs(check.interval));
     let mut called_off = call.off_within(Duration::from_secs(check.start_delay));
     while !called_off {
         finding = attempt(check, from, call);
@@ -102,8 +102,7 @@ fn one(check: &Check, from: &Vantage, call: &Call) -> CheckResult {
         if finding.is_ok() || attempts > check.retries {
             break;
         }
-        called_off = call.off_within(pause);
-        pause = (pause * 2).min(longest);
+        called_off = call.off_within(backoff.pause());
     }
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (passed, Finding(detail)) = match finding {

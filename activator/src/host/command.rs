@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::backoff::Backoff;
 use rustix::fs::CWD;
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -142,7 +143,7 @@ fn run_to_end<S: AsRef<OsStr>>(
     };
     let deadline = Instant::now() + limit;
     // Short first, since most tools end within a few milliseconds.
-    let mut pause = Duration::from_micros(500);
+    let mut backoff = Backoff::new(Duration::from_micros(500), Duration::from_millis(20));
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break Some(status);
@@ -152,8 +153,7 @@ fn run_to_end<S: AsRef<OsStr>>(
             child.wait()?;
             break None;
         }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(20));
+        thread::sleep(backoff.pause());
     };
     Ok(Finished { status, stdout: collect(stdout), stderr: collect(stderr) })
 }

@@ -1,14 +1,17 @@
 //! Runs the tests on real hosts. They wait more than they compute, so several programs of them run side by side.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::checkout;
 use crate::place;
 use crate::tally::Tally;
 
@@ -34,12 +37,34 @@ struct Target {
     test: bool,
 }
 
-/// Runs them all and prints what each program of them said when it has ended.
+/// The names of their programs: each is a file or a folder of `checks/lab/tests`.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn names() -> Result<Vec<String>> {
+    let folder = checkout::path("checks/lab/tests");
+    let entries = fs::read_dir(&folder).with_context(|| format!("Failed to read {}", folder.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let is_program =
+            path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists();
+        if is_program && let Some(name) = path.file_stem() {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Runs those of these names, or all if there are none, and prints what each program of them said when it has ended.
 ///
 /// # Errors
 /// They do not compile, or cannot be started.
-pub fn run() -> Result<Tally> {
-    let waiting = Mutex::new(VecDeque::from(build()?));
+pub fn run(names: &[&str]) -> Result<Tally> {
+    let mut programs = build(names)?;
+    programs.retain(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
+    let waiting = Mutex::new(VecDeque::from(programs));
     let total = Mutex::new(Ok(Tally::default()));
     thread::scope(|scope| {
         for _ in 0..PROGRAMS {
@@ -66,13 +91,14 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Compiles the programs. Returns them with their names: those that take longest, then the others by name.
-fn build() -> Result<Vec<(String, PathBuf)>> {
+fn build(names: &[&str]) -> Result<Vec<(String, PathBuf)>> {
     // These targets are left out of a plain `cargo test`, which needs neither root nor a lab.
     let arguments =
         ["test", "--quiet", "--locked", "--no-run", "--message-format=json", "--package", "nixfleet-lab"];
+    let tests = if names.is_empty() { &["*"] } else { names };
     let output = Command::new("cargo")
         .args(arguments)
-        .args(["--test", "*"])
+        .args(tests.iter().flat_map(|name| ["--test", name]))
         .current_dir(place::checkout())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
@@ -96,6 +122,7 @@ fn build() -> Result<Vec<(String, PathBuf)>> {
 }
 
 fn one(name: &str, program: &PathBuf) -> Result<Tally> {
+    let began = Instant::now();
     let output = Command::new(program)
         .arg(THREADS)
         .current_dir(place::checkout().join("checks/lab"))
@@ -104,7 +131,8 @@ fn one(name: &str, program: &PathBuf) -> Result<Tally> {
         .output()
         .with_context(|| format!("Failed to start the tests `{name}`"))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    print!("tests on real hosts: {name}\n{said}{}", String::from_utf8_lossy(&output.stderr));
+    let took = began.elapsed().as_secs_f64();
+    print!("tests on real hosts: {name}, {took:.0} s\n{said}{}", String::from_utf8_lossy(&output.stderr));
     let mut tally = Tally::default();
     for counted in said.lines().filter_map(Tally::of_line) {
         tally += counted;

@@ -44,8 +44,8 @@ enum Command {
     },
     /// Run checks, and print how many passed and failed.
     Test {
-        /// Only these parts.
-        #[arg(long, value_enum, value_delimiter = ',', default_values = ["lint", "unit", "fuzz", "nix", "lab"])]
+        /// Only these parts: lint, unit, fuzz, nix, lab, or tests on real hosts by name, such as rollout.
+        #[arg(long, value_delimiter = ',', default_values = ["lint", "unit", "fuzz", "nix", "lab"])]
         only: Vec<Part>,
     },
     /// Fuzz everything that is parsed and that others may have written.

@@ -1,12 +1,13 @@
 //! All checks of the project in order, each counted.
 
+use std::fmt;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
-use clap::ValueEnum;
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::binaries::Binaries;
 use crate::checkout;
@@ -19,7 +20,7 @@ use crate::place;
 use crate::tally::Tally;
 
 /// A part of the suite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Formatting and style.
     Lint,
@@ -29,8 +30,39 @@ pub enum Part {
     Fuzz,
     /// Tests of the Nix code, evaluated in the lab.
     Nix,
-    /// Tests on real hosts.
+    /// All tests on real hosts.
     Lab,
+    /// Tests on real hosts of one file, by its name.
+    Hosts(String),
+}
+
+impl FromStr for Part {
+    type Err = anyhow::Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        Ok(match word {
+            "lint" => Self::Lint,
+            "unit" => Self::Unit,
+            "fuzz" => Self::Fuzz,
+            "nix" => Self::Nix,
+            "lab" => Self::Lab,
+            name if host_tests::names()?.iter().any(|known| known == name) => Self::Hosts(name.to_owned()),
+            _ => bail!("expected lint, unit, fuzz, nix, lab or one of {}", host_tests::names()?.join(", ")),
+        })
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lint => f.write_str("lint"),
+            Self::Unit => f.write_str("unit tests"),
+            Self::Fuzz => f.write_str("fuzzing"),
+            Self::Nix => f.write_str("tests of the Nix code"),
+            Self::Lab => f.write_str("tests on real hosts"),
+            Self::Hosts(name) => write!(f, "tests on real hosts: {name}"),
+        }
+    }
 }
 
 /// Runs the parts, all of them even after a failure, and prints the tally last: the unit tests first, which say the most in the
@@ -39,35 +71,37 @@ pub enum Part {
 /// # Errors
 /// A program cannot be started, which is more than a check that fails.
 pub fn run(parts: &[Part]) -> Result<Tally> {
-    let mut total = asked(&[Part::Unit], parts)?;
+    let asked = |some: fn(&Part) -> bool| all(parts.iter().filter(|part| some(part)));
+    let mut total = asked(|part| matches!(part, Part::Unit))?;
     thread::scope(|scope| {
-        let beside = scope.spawn(|| asked(&[Part::Lint, Part::Fuzz], parts));
-        total += asked(&[Part::Nix, Part::Lab], parts)?;
+        let beside = scope.spawn(|| asked(|part| matches!(part, Part::Lint | Part::Fuzz)));
+        total += asked(|part| matches!(part, Part::Nix))?;
+        total += asked(|part| matches!(part, Part::Lab | Part::Hosts(_)))?;
         total += beside.join().map_err(|_| anyhow!("a part of the suite panicked"))??;
         println!("{total}");
         Ok(total)
     })
 }
 
-/// Those of `some` that were asked for, one after the other.
-fn asked(some: &[Part], parts: &[Part]) -> Result<Tally> {
+fn all<'a>(parts: impl Iterator<Item = &'a Part>) -> Result<Tally> {
     let mut total = Tally::default();
-    for part in some.iter().filter(|part| parts.contains(part)) {
-        total += one(*part)?;
+    for part in parts {
+        total += one(part)?;
     }
     Ok(total)
 }
 
-fn one(part: Part) -> Result<Tally> {
+fn one(part: &Part) -> Result<Tally> {
     let begun = Instant::now();
     let tally = match part {
         Part::Lint => lint()?,
         Part::Unit => unit()?,
         Part::Fuzz => fuzz()?,
         Part::Nix => nix_tests::run()?,
-        Part::Lab => lab()?,
+        Part::Lab => lab(&[])?,
+        Part::Hosts(name) => lab(&[name])?,
     };
-    println!("── {part:?}: {tally} in {:.0} s\n", begun.elapsed().as_secs_f64());
+    println!("── {part}: {tally} in {:.0} s\n", begun.elapsed().as_secs_f64());
     Ok(tally)
 }
 
@@ -155,12 +189,13 @@ fn fuzz() -> Result<Tally> {
     })
 }
 
-fn lab() -> Result<Tally> {
+/// `names`: only these; all if there are none.
+fn lab(names: &[&str]) -> Result<Tally> {
     if let Err(error) = Binaries::build() {
         println!("{error:#}");
         return Ok(Tally::one(false));
     }
-    host_tests::run().or_else(|error| {
+    host_tests::run(names).or_else(|error| {
         println!("{error:#}");
         Ok(Tally::one(false))
     })

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::health::Check;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
@@ -185,7 +186,8 @@ impl<'a> Change<'a> {
         let said: Arc<[u8]> = serde_json::to_vec(&said).unwrap_or_default().into();
         let deadline = Instant::now() + window;
         // Refusals are spread over the time that there is.
-        let (mut pause, longest) = (AGAIN, PATIENCE.max(window / (REFUSALS / 2)));
+        let mut backoff = Backoff::new(AGAIN * 2, PATIENCE.max(window / (REFUSALS / 2)));
+        let mut pause = AGAIN;
         let script = format!("{PRELUDE}\n{}", include_str!("scripts/confirm.sh"));
         while Instant::now() < deadline && !is_over() {
             let arguments = [self.program, self.run];
@@ -207,7 +209,7 @@ impl<'a> Change<'a> {
                 // Whoever can log in but not become root has not reached the host either.
                 Ok(output) => {
                     self.refusals.fetch_add(1, Ordering::Relaxed);
-                    pause = (pause * 2).min(longest);
+                    pause = backoff.pause();
                     Problem::new(Code::NoSudo, "the confirmation was refused")
                         .because(excerpt(&output.stderr_text()))
                 }
@@ -249,7 +251,8 @@ impl<'a> Change<'a> {
         let longest = self.terms.checks.into_iter().flatten().map(Check::limit).max().unwrap_or_default();
         let rejoin = self.session.to_rejoin();
         let deadline = Instant::now() + rejoin + longest + window(self.terms.confirm.unwrap_or(0));
-        let (mut last, mut pause, mut unknown) = (broke.clone(), AGAIN, 0);
+        let (mut last, mut unknown) = (broke.clone(), 0);
+        let mut backoff = Backoff::new(AGAIN, PATIENCE);
         while Instant::now() < deadline {
             (self.terms.phase)(Phase::Connecting);
             let found = match self.session.reconnect().await {
@@ -268,8 +271,7 @@ impl<'a> Change<'a> {
                 Err(problem) => return Err(problem),
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            self.session.pause_within(&last, pause, left, LAST_ATTEMPT).await;
-            pause = (pause * 2).clamp(AGAIN, PATIENCE);
+            self.session.pause_within(&last, backoff.pause(), left, LAST_ATTEMPT).await;
         }
         Err(self.unknown_truth(last))
     }

@@ -4,6 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::{Session, Shared, failure, sockets};
@@ -24,13 +25,14 @@ impl Session {
     }
 
     async fn open_patiently(&self) -> Result<(), Problem> {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         for _ in 0..self.retries {
             match self.open_in_line().await {
-                Err(problem) if problem.code == Code::Unreachable => self.pause(&problem, pause).await,
+                Err(problem) if problem.code == Code::Unreachable => {
+                    self.pause(&problem, backoff.pause()).await;
+                }
                 answered => return answered,
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
         self.open_in_line().await
     }

@@ -13,6 +13,7 @@ in
   packages = import ./packages.nix args;
   files = import ./files.nix args;
   directories = import ./directories.nix args;
+  links = import ./links.nix args;
   users = import ./users.nix (args // { inherit newAccount; });
   groups = import ./groups.nix args;
   healthChecks = import ./health-checks.nix args;

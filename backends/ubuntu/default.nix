@@ -51,6 +51,12 @@ let
       mode = fourDigits directory.mode;
     };
 
+  linkDocument = path: link: {
+    inherit path;
+    inherit (link) onConflict;
+    target = types.storeText link.target;
+  };
+
   packageDocument =
     package:
     let
@@ -122,6 +128,7 @@ let
       users = accounts.users intent;
       directories = lib.mapAttrsToList directoryDocument directories;
       files = lib.mapAttrsToList fileDocument files;
+      links = lib.mapAttrsToList linkDocument intent.links;
       units = lib.mapAttrsToList unitDocument intent.systemd.units;
       healthChecks = healthChecks host intent.healthChecks;
       inherit (intent) maxFileSize;

@@ -1,4 +1,4 @@
-# Conflicts of paths: each path may be declared once, and nothing may be below a file.
+# Conflicts of paths: each path may be declared once, and nothing may be below a file or link.
 #
 # A family is { as; entries; declared; }: how it declares, its declarations by path, and the origin of each, which is {
 # loc; def; } for a definition, or { reason; } if NixFleet adds the path.
@@ -92,7 +92,8 @@ let
       );
 
       # Nearly all links have the name of their unit, so only a file that the user declares can have the same path.
-      declaresBelow = above (attrNames (intent.files // intent.directories)) ? ${dirOf unitDirectory};
+      declaresBelow =
+        above (attrNames (intent.files // intent.links // intent.directories)) ? ${dirOf unitDirectory};
       couldClash =
         unit: value:
         value.enabled == true
@@ -129,6 +130,7 @@ let
     {
       solid = [
         (ofOption options.nixfleet.files intent.files "as a file")
+        (ofOption options.nixfleet.links intent.links "as a link")
         (ofUnits "in nixfleet.systemd.units" unitFiles)
       ]
       ++ unitLinks

@@ -39,6 +39,7 @@ in
         "/etc/systemd/system/sysinit.target.d/nixfleet-recover.conf" = "file";
         "/etc/systemd/system/timers.target.wants/app.timer" = "link";
         "/srv/app" = "directory";
+        "/srv/app/current" = "link";
       };
       units = {
         "app.path" = false;

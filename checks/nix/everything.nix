@@ -46,6 +46,11 @@
         openssh.authorizedKeys = [ "ssh-ed25519 AAAA app" ];
       };
 
+      nixfleet.links."/srv/app/current" = {
+        target = "releases/1";
+        onConflict = "backup";
+      };
+
       nixfleet.directories."/srv/app" = {
         mode = "0750";
         owner = "app";

@@ -126,6 +126,31 @@
     ];
   };
 
+  "a link has a target, and fails on a conflict" = {
+    expr = (document [ { nixfleet.links."/opt/app/current".target = "releases/42"; } ]).links;
+    expected = [
+      {
+        path = "/opt/app/current";
+        target = "releases/42";
+        onConflict = "fail";
+      }
+    ];
+  };
+
+  "a link into a package keeps the package" = {
+    expr =
+      let
+        module =
+          { pkgs, ... }:
+          {
+            nixfleet.links."/opt/hello".target = "${pkgs.hello}/bin/hello";
+          };
+        inherit (lib.head (document [ module ]).links) target;
+      in
+      builtins.hasContext target && lib.hasSuffix "/bin/hello" target;
+    expected = true;
+  };
+
   "no place of the builder's list can be declared, nor what stands below it" = {
     expr =
       let

@@ -38,6 +38,9 @@ pub struct Intent {
     pub directories: Vec<Directory>,
     /// Files to write.
     pub files: Vec<File>,
+    /// Symbolic links to make.
+    #[serde(default)]
+    pub links: Vec<Link>,
     /// systemd units.
     pub units: Vec<Unit>,
     /// Health checks.
@@ -125,6 +128,18 @@ pub struct File {
     /// A command that must accept the new content first; `%s` stands for the staged file.
     pub validate: Option<Vec<String>>,
     /// What to do if an unmanaged file exists at the path.
+    pub on_conflict: OnConflict,
+}
+
+/// A symbolic link that should exist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Link {
+    /// Absolute path.
+    pub path: String,
+    /// What it points at: an absolute path, or one relative to the directory of the link.
+    pub target: String,
+    /// What to do if something unmanaged exists at the path.
     pub on_conflict: OnConflict,
 }
 

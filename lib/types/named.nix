@@ -249,6 +249,16 @@ in
     and put it back as it was when this ${noun} is no longer declared.
   '';
 
+  # The kernel's limit is PATH_MAX, with the zero byte at the end.
+  linkTarget = scalar.scalar {
+    name = "linkTarget";
+    description = "a path in quotes, absolute or relative to the directory of the link";
+    accepts =
+      value:
+      builtins.isString value && value != "" && builtins.stringLength value < 4096 && isVisible value;
+    placeholder = "/nonexistent";
+  };
+
   # A file that is in the store, or that Nix copies into it.
   fileSource = scalar.scalar {
     name = "fileSource";

@@ -124,6 +124,7 @@ makers
     id
     label
     line
+    linkTarget
     managedPath
     mode
     owner

@@ -35,6 +35,9 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
     for file in &intent.files {
         compiler.file(file);
     }
+    for link in &intent.links {
+        compiler.link(link);
+    }
     let units = compiler.units(&intent.units);
     let health_checks = compiler.health_checks(&intent.health_checks);
     compiler.nesting();

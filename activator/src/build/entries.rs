@@ -1,14 +1,17 @@
-//! Directories and files of an intent → entries of a manifest.
+//! Directories, files and links of an intent → entries of a manifest.
 
 use std::fs;
 use std::path::Path;
 
-use nixfleet_contract::intent::{Directory, File};
-use nixfleet_contract::manifest::{Access, Entry, FileEntry};
+use nixfleet_contract::intent::{Directory, File, Link};
+use nixfleet_contract::manifest::{Access, Entry, FileEntry, LinkEntry};
 use nixfleet_contract::values::{Invalid, ManagedPath, Reserved, Source, hidden};
 
 use super::compile::Compiler;
 use crate::digest;
+
+/// The longest target of a symbolic link in bytes: `PATH_MAX` without the zero byte at the end.
+const LONGEST_TARGET: usize = 4095;
 
 impl<'a> Compiler<'a> {
     pub(super) fn directory(&mut self, directory: &Directory) {
@@ -55,6 +58,24 @@ impl<'a> Compiler<'a> {
             on_conflict: file.on_conflict,
         };
         self.insert(option, path, Entry::File(entry));
+    }
+
+    pub(super) fn link(&mut self, link: &Link) {
+        let option = format!("nixfleet.links.{:?}", link.path);
+        let path = self.parse(&option, &link.path);
+        let target = format!("{option}.target");
+        self.visible(&target, &link.target);
+        if link.target.is_empty() || link.target.contains('\0') || link.target.len() > LONGEST_TARGET {
+            self.reject(
+                target,
+                "The target of the link is empty, too long or has a zero byte",
+                "name a path",
+            );
+        }
+        if let Some(path) = path {
+            let entry = LinkEntry { target: link.target.clone(), on_conflict: link.on_conflict };
+            self.insert(option, path, Entry::Link(entry));
+        }
     }
 
     /// Adds an entry, or records that nothing may stand at the path, or that it is asked for twice.

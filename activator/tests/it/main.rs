@@ -19,6 +19,7 @@ mod health_limits;
 mod homes;
 mod ledger;
 mod limits;
+mod links;
 mod newcomers;
 mod obstacles;
 mod one_door;

@@ -56,14 +56,9 @@ pub fn build(intent: &Value, directory: &Path) -> Output {
     Command::new(PROGRAM).arg("build").env("NIX_ATTRS_JSON_FILE", attributes).output().unwrap()
 }
 
-/// Makes a link of a file of a closure: an intent has no links of its own.
-pub fn make_link(closure: &str, path: &str, target: &str) {
-    let manifest = Path::new(closure).join("manifest.json");
-    let mut document: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
-    let entry = document["entries"].get_mut(path).unwrap();
-    *entry = json!({ "kind": "link", "target": target, "onConflict": entry["onConflict"] });
-    fs::set_permissions(&manifest, fs::Permissions::from_mode(0o644)).unwrap();
-    fs::write(&manifest, document.to_string()).unwrap();
+/// A link that asks for a refusal where something stands in its way.
+pub fn link(path: &str, target: &str) -> Value {
+    json!({ "path": path, "target": target, "onConflict": "fail" })
 }
 
 pub struct Room {

@@ -17,7 +17,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::ledger;
-use crate::room::{Room, directory, file, make_link, with};
+use crate::room::{Room, directory, file, link, with};
 
 /// Files that may be managed; the first three stand there before. Some stand where others need a directory.
 const FILES: [&str; 9] = [
@@ -77,28 +77,28 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(one, 1..7)
 }
 
-fn lists((files, directories): &Generation) -> Value {
-    let files = FILES.iter().zip(files).filter_map(|(path, wanted)| {
-        let (content, narrow) = wanted.as_ref()?;
-        let file = with(file(path, Some(&format!("content {content}\n"))), "onConflict", "backup");
-        Some(with(file, "mode", if *narrow { "0600" } else { "0644" }))
-    });
+fn lists((wanted, directories): &Generation) -> Value {
+    let (mut files, mut links) = (Vec::new(), Vec::new());
+    for (path, wanted) in FILES.iter().zip(wanted) {
+        match wanted {
+            None => {}
+            Some((LINK, _)) => links.push(with(link(path, TARGET), "onConflict", "backup")),
+            Some((content, narrow)) => {
+                let file = with(file(path, Some(&format!("content {content}\n"))), "onConflict", "backup");
+                files.push(with(file, "mode", if *narrow { "0600" } else { "0644" }));
+            }
+        }
+    }
     let directories = if *directories {
         json!([directory("/srv/deep", "0700"), directory("/srv/more", "0755")])
     } else {
         json!([])
     };
-    json!({ "files": files.collect::<Vec<_>>(), "directories": directories })
+    json!({ "files": files, "links": links, "directories": directories })
 }
 
 fn closure(room: &Room, name: &str, generation: &Generation) -> String {
-    let closure = room.closure(name, &lists(generation));
-    for (path, wanted) in FILES.iter().zip(&generation.0) {
-        if matches!(wanted, Some((LINK, _))) {
-            make_link(&closure, path, TARGET);
-        }
-    }
-    closure
+    room.closure(name, &lists(generation))
 }
 
 fn run(host: &Host, goal: &Goal) -> Report {

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::room::{Room, directory, file, make_link, with};
+use crate::room::{Room, directory, file, link, with};
 
 /// What stands at and below `/srv/thing`, and a name for it.
 type Shape = (&'static str, fn() -> Value);
@@ -12,7 +12,7 @@ type Shape = (&'static str, fn() -> Value);
 const SHAPES: [Shape; 6] = [
     ("nothing", || json!({})),
     ("a file", || json!({ "files": [file("/srv/thing", Some("a file\n"))] })),
-    ("a link", || json!({ "files": [file("/srv/thing", Some("to be a link\n"))] })),
+    ("a link", || json!({ "links": [link("/srv/thing", "/etc/passwd")] })),
     ("an empty directory", || json!({ "directories": [directory("/srv/thing", "0750")] })),
     ("a directory with a file", || {
         json!({
@@ -28,14 +28,6 @@ const SHAPES: [Shape; 6] = [
         ] })
     }),
 ];
-
-fn closure(room: &Room, name: &str, shape: &str, lists: &Value) -> String {
-    let closure = room.closure(name, lists);
-    if shape == "a link" {
-        make_link(&closure, "/srv/thing", "/etc/passwd");
-    }
-    closure
-}
 
 /// The tree, without times: what was rewritten has new ones.
 fn standing(room: &Room) -> Vec<String> {
@@ -53,8 +45,7 @@ fn every_shape_becomes_every_other_and_comes_back() {
             let room = Room::new();
             room.write("/srv/beside", "not ours\n");
             let before = standing(&room);
-            let [old, new] =
-                [(from, old()), (to, new())].map(|(shape, lists)| closure(&room, shape, shape, &lists));
+            let [old, new] = [(from, old()), (to, new())].map(|(shape, lists)| room.closure(shape, &lists));
             room.applied(&old, "ok");
             let as_old = standing(&room);
             let expected = {
@@ -85,7 +76,7 @@ fn an_original_comes_back_after_every_shape_in_its_place() {
         let ours = with(file("/srv/thing", Some("ours\n")), "onConflict", "backup");
         let one = room.closure("one", &json!({ "files": [ours] }));
         room.applied(&one, "ok");
-        let other = closure(&room, shape, shape, &lists());
+        let other = room.closure(shape, &lists());
         if shape != "nothing" {
             room.applied(&other, "ok");
             assert_eq!(room.rollback("1")["outcome"], "ok", "{shape}");

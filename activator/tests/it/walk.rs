@@ -9,7 +9,7 @@ use rustix::fs::XattrFlags;
 use serde_json::{Value, json};
 
 use crate::ledger;
-use crate::room::{directory, file, make_link, unit, with};
+use crate::room::{directory, file, link, unit, with};
 use crate::stand::{Stand, differences, with_own_mounts};
 
 /// A run that only ends what an earlier one left open: the generation does not exist.
@@ -77,10 +77,14 @@ fn one(stand: &Stand) -> Value {
             with(file("/etc/same", Some("as it is\n")), "onConflict", "backup"),
             file("/etc/opens", Some("a file\n")),
             with(file("/etc/opens-original", Some("a file\n")), "onConflict", "backup"),
-            file("/opt/opens-link", Some("to be a link\n")),
             file("/srv/closes/a", Some("in it\n")),
             file("/srv/closes/deep/b", Some("deep in it\n")),
             file("/opt/closes-link/a", Some("in it\n")),
+        ],
+        "links": [
+            link("/opt/opens-link", "/etc/passwd"),
+            link("/srv/link", "one"),
+            link("/srv/link-gone", "one"),
         ],
         "units": [unit("web.service", Some("[Install]\nWantedBy=a.target\n"), Some(true))],
     })
@@ -105,8 +109,8 @@ fn two(stand: &Stand) -> Value {
             file("/etc/opens-original/a", Some("in it\n")),
             file("/opt/opens-link/a", Some("in it\n")),
             file("/srv/closes", Some("a file now\n")),
-            file("/opt/closes-link", Some("to be a link\n")),
         ],
+        "links": [link("/opt/closes-link", "/etc"), link("/srv/link", "two")],
         "units": [unit("web.service", Some("[Install]\nWantedBy=b.target\n"), Some(true))],
     })
 }
@@ -127,8 +131,6 @@ pub fn transactions(stand: &Stand) -> [Transaction; 3] {
     stand.save("bare");
     let [one, two, nothing] = [("one", one(stand)), ("two", two(stand)), ("nothing", json!({}))]
         .map(|(name, lists)| stand.closure(name, &lists));
-    make_link(&one, "/opt/opens-link", "/etc/passwd");
-    make_link(&two, "/opt/closes-link", "/etc");
     let create = Transaction::measure(stand, "bare", &one);
     for path in ["/etc/changed", "/srv/changed", "/etc/opens", "/srv/closes/a"] {
         stand.write(path, "by hand\n", 0o644);

@@ -50,6 +50,12 @@
         "/etc/systemd/system/a.service".text = "x";
       };
       nixfleet.directories."/etc/twice" = { };
+      nixfleet.links."/etc/twice".target = "/srv/x";
+      nixfleet.links."/etc/empty-link".target = "";
+      nixfleet.links."/etc/no-target" = { };
+      nixfleet.links."/etc/moved-link".source = "/srv/x";
+      nixfleet.links."/etc/path-link".target = ./calls;
+      nixfleet.links."/etc/shadow".target = "/srv/x";
       nixfleet.directories."/etc/alternatives" = { };
       nixfleet.directories."/run/nixfleet-secrets/a" = { };
       nixfleet.systemd.units."a.service".text = "[Unit]\n";

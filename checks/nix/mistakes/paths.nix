@@ -14,6 +14,7 @@
         "/etc/systemd/system/nixfleet-recover.service".text = "x";
         "/srv/open/sub/a".text = "x";
         "/srv/sticky/a".text = "x";
+        "/srv/current/app.conf".text = "x";
       };
       nixfleet.files."/home/bob".text = "x";
       nixfleet.users.bob.system = false;
@@ -23,6 +24,7 @@
       };
       nixfleet.users.ada.openssh.authorizedKeys = [ "ssh-ed25519 AAAA ada" ];
       nixfleet.directories."/etc/app/limits" = { };
+      nixfleet.links."/srv/current".target = "/srv/releases/1";
     }
   ];
   roles.app =

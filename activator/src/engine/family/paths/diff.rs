@@ -269,7 +269,7 @@ impl Differ<'_> {
                 OnConflict::Fail => {
                     let mut units = self.manifest.units.iter();
                     let unit = units.find(|(_, unit)| unit.files.contains(path) || unit.links.contains(path));
-                    return self.problems.push(conflict(path, unit.map(|(name, _)| name)));
+                    return self.problems.push(conflict(path, entry, unit.map(|(name, _)| name)));
                 }
                 keep @ (OnConflict::Adopt | OnConflict::Backup) => keep.into(),
             },
@@ -359,7 +359,7 @@ const fn on_conflict(entry: &Entry) -> OnConflict {
 }
 
 /// `unit`: the unit that the file or link belongs to, if any.
-fn conflict(path: &ManagedPath, unit: Option<&UnitName>) -> Problem {
+fn conflict(path: &ManagedPath, entry: &Entry, unit: Option<&UnitName>) -> Problem {
     let problem = Problem::new(
         Code::Conflict,
         "Something that NixFleet does not own stands at a managed path, and it differs",
@@ -368,9 +368,10 @@ fn conflict(path: &ManagedPath, unit: Option<&UnitName>) -> Problem {
     if let Some(reserved) = Reserved::at(path) {
         return problem.because(&reserved.why).help(&reserved.help);
     }
-    let option = match unit {
-        Some(unit) => format!("nixfleet.systemd.units.{:?}", &**unit),
-        None => format!("nixfleet.files.{path:?}", path = &**path),
+    let option = match (unit, entry) {
+        (Some(unit), _) => format!("nixfleet.systemd.units.{:?}", &**unit),
+        (None, Entry::Link(_)) => format!("nixfleet.links.{:?}", &**path),
+        (None, Entry::File(_) | Entry::Directory(_)) => format!("nixfleet.files.{:?}", &**path),
     };
     problem.help(format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\""))
 }

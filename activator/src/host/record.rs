@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use serde::Serialize;
 
 use super::disk::{self, Opening, Writer};
+use super::walk::Walk;
 use super::{HOME, Host, host_file};
 
 /// The largest document that is read, in bytes: some 300,000 managed paths.
@@ -22,8 +23,10 @@ impl Host {
     /// Creates [`HOME`] for root alone, if it is not there.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+    /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]; or as
+    /// [`Self::is_of_root_alone`].
     pub fn create_home(&self) -> Result<(), Problem> {
+        self.is_of_root_alone(HOME)?;
         let home = self.path(HOME);
         let above = home.parent().unwrap_or(&home);
         let create = || {
@@ -36,6 +39,19 @@ impl Host {
             disk::sync_directory(above)
         };
         create().map_err(|error| host_file("create the directory", HOME, &error))
+    }
+
+    /// Makes sure that a directory of NixFleet, if it exists, and all above are real directories that only root may write to.
+    ///
+    /// # Errors
+    /// [`nixfleet_contract::problem::Code::UnsafePath`].
+    pub fn is_of_root_alone(&self, directory: &str) -> Result<(), Problem> {
+        let opened = Walk::of_root_alone(self).parent(&format!("{directory}/any")).map(drop);
+        opened.map_err(|problem| {
+            problem.help(format!(
+                "{directory} and all above must be real directories that root alone may write to"
+            ))
+        })
     }
 
     /// Reads a document of [`HOME`]; nothing where it does not exist.

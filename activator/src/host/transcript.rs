@@ -18,7 +18,6 @@ use serde::Serialize;
 
 use super::disk::{self, Opening, Writer};
 use super::record::read_limited;
-use super::walk::Walk;
 use super::{Host, clock, host_file};
 
 /// Where transcripts are.
@@ -77,7 +76,7 @@ impl Transcript {
             disk::open(CWD, &self.lines, Opening::New).map(drop)
         };
         // One that is there already may have been made by anybody.
-        Walk::of_root_alone(host).parent(&format!("{DIRECTORY}/{}", self.run))?;
+        host.is_of_root_alone(DIRECTORY)?;
         begin().map_err(|error| host_file("begin the transcript of a run in", DIRECTORY, &error))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -70,6 +70,15 @@ fn nothing_gets_a_set_id_bit_where_somebody_else_may_rename_it() {
         assert_eq!(report["problem"]["code"], "NF-410", "{report}");
         assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename it"), "{report}");
     }
+    // Nor in the place of a file of theirs, which they could keep under another name.
+    fs::create_dir_all(room.path("/tmp")).unwrap();
+    room.chmod("/tmp", 0o1777);
+    room.write("/tmp/su", "");
+    give(&room, "/tmp/su", ADA, 0o644);
+    let refused = json!({ "files": [with(set_id("/tmp/su"), "onConflict", "backup")] });
+    let report = room.applied(&room.closure("1c", &refused), "blocked");
+    assert_eq!(report["problem"]["code"], "NF-410", "{report}");
+    assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename it"), "{report}");
     // Nor where that comes with the same change.
     let owned =
         json!({ "files": [set_id("/srv/a/su")], "directories": [of_ada(directory("/srv/a", "0755"))] });
@@ -460,7 +469,7 @@ fn no_home_is_looked_for_in_a_filesystem_of_a_user() {
         for (home, link) in [("/home/ada/web", None), ("/home/web", Some("ada"))] {
             let room = room();
             if let Some(target) = link {
-                std::os::unix::fs::symlink(target, room.path(home)).unwrap();
+                symlink(target, room.path(home)).unwrap();
             }
             let web = with(with(crate::accounts::user("web"), "home", home), "createHome", true);
             let closure = room.closure("1", &json!({ "users": [web] }));
@@ -560,18 +569,42 @@ fn a_plan_ends_with_the_reader_of_its_answer() {
 
 #[test]
 fn what_nixfleet_keeps_is_roots_alone() {
-    for (path, uid, mode) in
-        [("/var/lib/nixfleet", ADA, 0o700), ("/var/lib/nixfleet", 0, 0o770), ("/var/lib", ADA, 0o755)]
-    {
+    let of_nixfleet = ["/var/lib/nixfleet", "/run/nixfleet"];
+    let ways = [(ADA, 0o700), (0, 0o770), (0, 0o1777)];
+    let cases = of_nixfleet.into_iter().flat_map(|path| ways.map(|(uid, mode)| (path, uid, mode)));
+    for (path, uid, mode) in cases.chain([("/var/lib", ADA, 0o755)]) {
         let room = room();
         fs::create_dir_all(room.path("/var/lib/nixfleet")).unwrap();
+        fs::create_dir_all(room.path(path)).unwrap();
         give(&room, path, uid, mode);
-        let report =
-            room.applied(&room.closure("1", &json!({ "files": [file("/etc/a", Some("x"))] })), "blocked");
-        assert_eq!(
-            (&report["problem"]["code"], &report["problem"]["where"]),
-            (&json!("NF-410"), &json!(path))
-        );
+        assert_touches_nothing(&room, path);
         assert_eq!(fs::metadata(room.path(path)).unwrap().permissions().mode() & 0o7777, mode);
     }
+    for path in of_nixfleet {
+        let room = room();
+        let link = room.path(path);
+        fs::create_dir_all(room.path("/home/ada/theirs")).unwrap();
+        fs::create_dir_all(room.path("/var/lib/nixfleet")).unwrap();
+        fs::create_dir_all(&link).unwrap();
+        fs::remove_dir(&link).unwrap();
+        symlink(room.path("/home/ada/theirs"), &link).unwrap();
+        assert_touches_nothing(&room, path);
+        assert!(link.is_symlink());
+    }
+}
+
+/// A plan and an apply refuse this path, and write nothing in it: not even the lock, which its owner could make a link to any file.
+#[track_caller]
+fn assert_touches_nothing(room: &Room, path: &str) {
+    let closure = room.closure("1", &json!({ "files": [file("/etc/a", Some("x"))] }));
+    let kept = if path.starts_with("/var/lib") { "/var/lib/nixfleet" } else { path };
+    let stands = || room.tree("/") + &room.tree(kept);
+    let before = stands();
+    let refusals =
+        [room.plan(&closure)["problems"][0].take(), room.applied(&closure, "blocked")["problem"].take()];
+    for refusal in refusals {
+        assert_eq!((&refusal["code"], &refusal["where"]), (&json!("NF-410"), &json!(path)), "{refusal:#}");
+        assert!(refusal["help"].as_str().unwrap().contains("root alone"), "{refusal:#}");
+    }
+    assert_eq!(stands(), before);
 }

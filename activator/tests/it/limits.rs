@@ -54,7 +54,7 @@ fn a_full_disk_is_noticed_before_anything_is_touched() {
     let closure = room.closure("1", &json!({ "files": files }));
     let before = room.tree("/etc");
     let script = format!(
-        "mount -t tmpfs -o size=256k tmpfs $R/var/lib/nixfleet
+        "mount -t tmpfs -o size=256k,mode=700 tmpfs $R/var/lib/nixfleet
          mount -t tmpfs -o size=256k tmpfs $R/etc
          tar -C $R/../etc -cf - . | tar -C $R/etc -xf -
          $A apply --root $R --json --closure {closure} || test $? = 2

@@ -161,6 +161,42 @@ fn a_full_tmp_stops_nobody() {
     assert_eq!(stage.web().ask("ls /var/tmp | grep -c nixfleet || true").unwrap(), "0");
 }
 
+#[test]
+fn what_others_could_exchange_is_neither_used_nor_made() {
+    let stage = stage();
+    let wanted = |text: &str| json!({ "files": { "/etc/a": { "text": text } } });
+    stage.declares(&wanted("1"));
+    stage.applies();
+    stage.declares(&wanted("2"));
+    for path in ["/var/lib/nixfleet", "/run/nixfleet"] {
+        let ways = [
+            (format!("chown mallory {path}"), format!("chown root {path}")),
+            (format!("chmod 1777 {path}"), format!("chmod 0700 {path}")),
+            (
+                format!("mv {path} {path}.away && ln -s {path}.away {path}"),
+                format!("rm {path} && mv {path}.away {path}"),
+            ),
+        ];
+        for (opens, closes) in ways {
+            stage.web().ask(&opens).unwrap();
+            assert_says(&stage.types("nixfleet plan --host web-1"), 2, &["NF-410", path]);
+            stage.fails("blocked", "NF-410", &[path, "root alone"]);
+            stage.web().ask(&closes).unwrap();
+        }
+    }
+    stage.applies();
+
+    // In directories of hers, and where a file of hers stands in a directory that everybody may write to.
+    stage.web().ask("runuser -u mallory -- sh -c 'touch /tmp/su; mkdir /tmp/hers'").unwrap();
+    for path in ["/tmp/su", "/tmp/hers/su", "/home/mallory/su"] {
+        stage
+            .declares(&json!({ "files": { path: { "text": "x", "mode": "4755", "onConflict": "backup" } } }));
+        let sayings = [path, "`mallory` could rename it"];
+        assert_says(&stage.types("nixfleet plan --host web-1"), 2, &[&["NF-410"], &sayings[..]].concat());
+        stage.fails("blocked", "NF-410", &sayings);
+    }
+}
+
 /// What runs as root comes from where root alone can have put it, whatever a login says.
 #[test]
 fn no_program_of_anybody_else_runs_as_root() {

@@ -1,4 +1,4 @@
-//! Sixteen hosts, ten of which answer with malice: the command neither grows, nor waits, nor believes them, and the others get what
+//! Sixteen hosts, eleven of which answer with malice: the command neither grows, nor waits, nor believes them, and the others get what
 //! they should.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -18,6 +18,8 @@ const MEMORY: u64 = 500;
 /// How many connections a host may see that asks for its confirmation 2,000 times: a shared one, that which confirms, and one that
 /// sshd had dropped.
 const LOGINS: usize = 3;
+/// How often a confirmation is tried that a host refuses, as docs/security.md says.
+const REFUSALS: usize = 20;
 
 /// A program in the place of `sudo`, which all that is sent to a host calls. `serves` takes the closure as an honest host does.
 /// Its arguments are those of `scripts/`: `$4` is the subcommand, and where a change begins `$8` is the closure and `$9` the run.
@@ -27,10 +29,30 @@ report() {
   printf '{"schema":1,"host":"%s","outcome":"ok","before":null,"after":{"number":2,"closure":"%s"},"stepsDone":3,' "$1" "$2"
   echo '"kept":[],"problem":null,"recovered":null,"durationMs":5}'
 }
+hangs_up() {
+  process=$$
+  until case $(cat /proc/$process/comm) in sshd*) ;; *) false ;; esac; do
+    process=$(awk '/^PPid/ { print $2 }' /proc/$process/status)
+  done
+  kill -KILL $process
+}
+refused() { cat /tmp/refused 2>/dev/null | wc -l; }
+asks_to_refuse() {
+  printf '{"schema":1,"awaitingConfirm":{"run":"%s","seconds":86400}}\n' "$1"
+  until=$(($(refused) + 4)) tries=0
+  while [ "$(refused)" -lt $until ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 80 ] && [ $until -lt 30 ] || { echo '{"schema":1}'; exit; }
+    sleep 0.1
+  done
+  sleep 1.5
+  hangs_up
+}
 case $4:$5 in
   plan:*) step=plan ;;
   -c:*--serve*apply*) step=change ;;
   confirm:*) step=confirm ;;
+  follow:*) step=follow ;;
   *) step=other ;;
 esac
 case $step in
@@ -40,7 +62,7 @@ exec /opt/sudo "$@"
 "#;
 
 /// Hosts, what they do in which step, how they end, and what is said of them.
-const HOSTILE: [(&str, &str, &str, &[&str]); 10] = [
+const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
     (
         "web-02",
         "plan) exec cat /dev/zero ;;",
@@ -91,6 +113,15 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 10] = [
         "failed",
         &["NF-307", "never asked for the confirmation"],
     ),
+    // It hangs up after four refusals, so that each time it is found again and asks again. It ends when nobody confirms any more.
+    (
+        "web-12",
+        "change) serves \"$@\"; asks_to_refuse \"$9\" ;;\n\
+         follow) asks_to_refuse \"$7\" ;;\n\
+         confirm) echo >> /tmp/refused; exit 1 ;;",
+        "failed",
+        &["NF-307"],
+    ),
 ];
 
 /// Sixteen hosts that have the first version, and the operator with their fleet in `~/rollout`.
@@ -133,15 +164,19 @@ fn hosts_that_answer_with_malice_cost_the_others_nothing() {
     }
     let flooded = lab.guest("web-06").unwrap();
     let before = flooded.ssh_connections().unwrap();
+    let refuses = lab.guest("web-12").unwrap();
+    let before_refusals = refuses.ssh_connections().unwrap();
     let release = "sed -i 's/version = \"1\"/version = \"2\"/' ../rollout/app.nix";
     lab.operator().unwrap().types(release).unwrap().success().unwrap();
 
     let (finished, document, peak) = applies(&lab);
 
     let logins = flooded.ssh_connections().unwrap() - before;
-    println!("peak memory {peak} MiB, {logins} logins");
+    let refused: usize = refuses.ask("wc -l < /tmp/refused").unwrap().parse().unwrap();
+    let logins_to_refuse = refuses.ssh_connections().unwrap() - before_refusals;
+    println!("peak memory {peak} MiB, {logins} logins; {refused} refusals in {logins_to_refuse} logins");
     let mut expected: BTreeMap<String, String> =
-        outcomes_of(["web-01", "web-12", "db-01", "db-02", "db-03", "db-04"].map(|name| (name, "ok")));
+        outcomes_of(["web-01", "db-01", "db-02", "db-03", "db-04"].map(|name| (name, "ok")));
     expected.extend(HOSTILE.iter().map(|(name, _, outcome, _)| ((*name).to_owned(), (*outcome).to_owned())));
     assert_eq!(outcomes(&document), expected, "{}", finished.stderr);
     for (name, _, outcome, sayings) in HOSTILE {
@@ -156,6 +191,12 @@ fn hosts_that_answer_with_malice_cost_the_others_nothing() {
     }
     assert!(peak < MEMORY, "{peak} MiB");
     assert!((1..=LOGINS).contains(&logins), "{logins} logins");
+    assert_eq!(refused, REFUSALS);
+    // One more for each time that the host was found again, and the shared one.
+    assert!(
+        (REFUSALS..=REFUSALS + REFUSALS / 4 + 1).contains(&logins_to_refuse),
+        "{logins_to_refuse} logins"
+    );
     // No problem of a host comes into the history at its full length.
     let history = lab.operator().unwrap().types("cat ~/.local/state/nixfleet/history/* | wc -c").unwrap();
     assert!(history.line().parse::<u64>().unwrap() < 4 << 20, "{history}");

@@ -5,6 +5,9 @@
 
 mod stage;
 
+use std::thread;
+use std::time::Instant;
+
 use nixfleet_lab::command::Program;
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::{Value, json};
@@ -553,6 +556,56 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
     unmounts(app);
     stage.declares(&wanted("6", json!({})));
     stage.applies();
+    // It is there when a change that was cut off is undone, as at boot.
+    for (number, place) in [app, "/home/mallory"].into_iter().enumerate() {
+        let mut gated = wanted("cut off", json!({}));
+        gated["systemd"] = json!({ "units": { "gate.service": stage::role::enabled(GATE) } });
+        stage.declares(&gated);
+        cuts_off_at_the_gate(&stage);
+        assert_eq!(stage.web().ask(&format!("cat /etc/fix {app}/conf")).unwrap(), "cut offcut off");
+        mounts(place, "allow_other");
+        let recovers = "timeout 50 systemctl start nixfleet-recover.service; code=$?
+            journalctl --sync; journalctl --unit nixfleet-recover.service --output cat; exit $code";
+        let began = Instant::now();
+        let recovered = stage.web().sh(recovers).unwrap();
+        println!("{place}: {:?}", began.elapsed());
+        assert!(recovered.ok(), "{place}: {recovered}");
+        let before = if number == 0 { "6" } else { "7" };
+        assert_eq!(stage.web().ask("cat /etc/fix").unwrap(), before, "{place}: {recovered}");
+        assert!(
+            !stage.web().files().unwrap().exists("/var/lib/nixfleet/journal.json"),
+            "{place}: {recovered}"
+        );
+        assert!(
+            !stage.web().files().unwrap().exists("/etc/systemd/system/gate.service"),
+            "{place}: {recovered}"
+        );
+        let status = stage.types("timeout 20 nixfleet status --host web-1");
+        assert_says(&status, 0, &[&format!("{app}/conf did not go back")]);
+        unmounts(place);
+        stage.declares(&wanted("7", json!({})));
+        stage.applies();
+    }
+}
+
+/// A service whose start ends when somebody writes into a pipe.
+const GATE: &str = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/head -c1 /run/gate";
+
+/// Begins a change, and kills it and the command that waits for it in the middle, with nothing to put the host right at once: as
+/// a power cut does, but what is mounted stays.
+fn cuts_off_at_the_gate(stage: &Stage) {
+    let alone = "test -p /run/gate || mkfifo /run/gate; mkdir -p /run/systemd/system/nixfleet-run-.service.d
+        printf '[Service]\\nExecStopPost=\\n' > /run/systemd/system/nixfleet-run-.service.d/alone.conf; systemctl daemon-reload";
+    stage.web().ask(alone).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| stage.types("nixfleet apply --yes --host web-1"));
+        stage.waits_for("pgrep --full '^/usr/bin/head -c1 /run/gate'");
+        stage.operator().ask("pkill -KILL --exact nixfleet; pkill -KILL --exact ssh").unwrap();
+    });
+    let runs = "systemctl list-units --plain --no-legend 'nixfleet-run-*'";
+    stage.web().ask(&format!("systemctl kill --signal=KILL $({runs} | cut -d' ' -f1)")).unwrap();
+    stage.waits_for(&format!("! {runs} | grep --quiet ."));
+    stage.web().ask("systemctl stop gate.service; rm -r /run/systemd/system/nixfleet-run-.service.d; systemctl daemon-reload").unwrap();
 }
 
 /// A capability that counts only in a namespace of hers, long attributes, and mounts that only she sees.

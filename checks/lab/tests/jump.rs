@@ -77,12 +77,14 @@ fn a_jump_host_that_bears_few_logins_at_once_is_no_obstacle_to_many_hosts() {
     assert!(!log.contains("activating penalty"), "{log}");
 }
 
-/// Hangs up on the first connection. From then on it lets in whoever may, and says what the jump host would.
+/// Two hosts. The first hangs up on the first connection; from then on it lets in whoever may, and says what the jump host would.
+/// The second never says who it is.
 const EVIL: &str = r#"
 use IO::Socket::INET;
-my $server = IO::Socket::INET->new(LocalPort => 2201, Listen => 99, ReuseAddr => 1) or die;
+my ($server, $mute) = map { IO::Socket::INET->new(LocalPort => $_, Listen => 99, ReuseAddr => 1) or die } 2201, 2202;
 $SIG{CHLD} = 'IGNORE';
 open(F, '>', '/run/evil');
+if (!fork) { my @held; while (my $client = $mute->accept) { push @held, $client; open(F, '>', '/run/mute') } }
 $server->accept;
 while (my $client = $server->accept) {
   fork and next;
@@ -92,7 +94,7 @@ while (my $client = $server->accept) {
 "#;
 
 #[test]
-fn a_host_shuts_the_jump_host_for_no_other() {
+fn no_hosts_shut_the_jump_host_for_others() {
     let lab = Lab::boot(&Plan::of_test()).unwrap();
     let (gate, evil, operator) =
         (lab.guest("web-1").unwrap(), lab.guest("db-1").unwrap(), lab.operator().unwrap());
@@ -101,7 +103,8 @@ fn a_host_shuts_the_jump_host_for_no_other() {
     operator.guest().files().unwrap().write("/home/ada/.ssh/config", config).unwrap();
     let inner = |number| format!("  hosts.inner-{number}.addr = \"inner-{number}\";\n");
     let hosts: String = (1..=3 * MANY).map(inner).collect::<Vec<_>>().concat();
-    let hosts = format!("{hosts}  hosts.evil = {{ addr = \"evil\"; ssh.port = 2201; }};\n  hosts.web-1 = {{");
+    let evils = "  hosts.evil = { addr = \"evil\"; ssh.port = 2201; };\n  hosts.mute = { addr = \"evil\"; ssh.port = 2202; timeouts.connect = 2; };\n";
+    let hosts = format!("{hosts}{evils}  hosts.web-1 = {{");
     operator.edits("fleet.nix", "  hosts.web-1 = {", &hosts).unwrap();
     let bears = "echo 'MaxStartups 3:100:3' > /etc/ssh/sshd_config.d/00-few.conf && systemctl reload ssh";
     gate.ask(bears).unwrap();
@@ -112,13 +115,14 @@ fn a_host_shuts_the_jump_host_for_no_other() {
         .unwrap();
 
     let (finished, document) =
-        operator.types_for_json("nixfleet run --json --on 'inner-* or evil' -- hostname").unwrap();
+        operator.types_for_json("nixfleet run --json --on 'inner-* or evil or mute' -- hostname").unwrap();
     let mut expected: std::collections::BTreeMap<String, String> =
         (1..=3 * MANY).map(|number| (format!("inner-{number}"), "ok".to_owned())).collect();
     let all = document["hosts"].as_array().unwrap();
     let evils = &all.iter().find(|host| host["host"] == "evil").unwrap()["problem"];
     assert!(evils.to_string().contains("deploy@web-1: Permission denied"), "it came to nothing: {evils:#}");
-    expected.insert("evil".to_owned(), "unreachable".to_owned());
+    evil.ask("test -e /run/mute").unwrap();
+    expected.extend(["evil", "mute"].map(|name| (name.to_owned(), "unreachable".to_owned())));
     assert_eq!(outcomes(&document), expected, "{finished}");
     let log = gate.ask("journalctl --sync; journalctl --unit ssh.service --output cat").unwrap();
     assert!(log.contains("drop connection"), "nobody was sent away: {log}");

@@ -7,7 +7,9 @@ mod stage;
 
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
-use stage::{adds, applies, assert_refuses, generation, lone, outcomes, outcomes_of};
+use stage::{
+    adds, applies, assert_apply_refuses, assert_refuses, assert_says, generation, lone, outcomes, outcomes_of,
+};
 
 /// web-1, converged.
 fn web_1() -> Lab {
@@ -39,6 +41,9 @@ fn account(fields: &str) -> String {
     format!(r#"nixfleet.users.deploy = {{ system = false; extraGroups = [ "users" ]; {fields} }};"#)
 }
 
+const OPS_RULE: &str =
+    r#"nixfleet.files."/etc/sudoers.d/ops" = { text = "ops ALL=(ALL) NOPASSWD: ALL\n"; mode = "0440"; };"#;
+
 const NO_RULE: &str = r#"nixfleet.files."/etc/sudoers.d/deploy" = {
     text = "Defaults !lecture\n";
     mode = "0440";
@@ -48,8 +53,8 @@ const NO_RULE: &str = r#"nixfleet.files."/etc/sudoers.d/deploy" = {
 #[test]
 fn a_change_that_takes_the_way_in_is_refused() {
     let lab = web_1();
-    let operator = lab.operator().unwrap();
-    let cases: [(String, &str); 9] = [
+    let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
+    let cases: [(String, &str); 10] = [
         (NO_RULE.to_owned(), "cannot be root without a password"),
         (keys("deploy"), "the key that opened the account"),
         (sshd("AllowUsers ada root"), "AllowUsers"),
@@ -59,10 +64,38 @@ fn a_change_that_takes_the_way_in_is_refused() {
         (sshd("AuthorizedKeysFile /etc/ssh/keys/%u"), "the key that opened the account"),
         (sshd("Match Address 10.0.1.2\\n  ForceCommand /bin/false"), "ForceCommand"),
         (account("shell = \"/usr/sbin/nologin\";"), "/usr/sbin/nologin"),
+        (sshd("ChrootDirectory /srv"), "ChrootDirectory"),
     ];
     for (nix, saying) in &cases {
         adds(&lab, nix);
         assert_refuses(&lab, "apply", "NF-416", &["deploy", saying, "--force lockout"]);
+        operator.resets_fleet().unwrap();
+    }
+
+    // The same for a fleet that logs in as root, or with an account that NixFleet made.
+    let roots =
+        "install -d -m 700 /root/.ssh && tee /root/.ssh/authorized_keys < /home/deploy/.ssh/authorized_keys";
+    let key = web.ask(roots).unwrap();
+    adds(
+        &lab,
+        &format!("nixfleet.users.ops = {{ system = false; openssh.authorizedKeys = [ \"{key}\" ]; }};"),
+    );
+    adds(&lab, OPS_RULE);
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    operator.resets_fleet().unwrap();
+    let cases: [(&str, String, &str); 3] = [
+        ("root", sshd("PermitRootLogin no"), "PermitRootLogin"),
+        ("root", sshd("PermitRootLogin forced-commands-only"), "PermitRootLogin"),
+        ("ops", String::new(), "the account ops: it has expired, or is disabled"),
+    ];
+    for (user, nix, saying) in &cases {
+        operator.edits("fleet.nix", "ssh.user = \"deploy\"", &format!("ssh.user = \"{user}\"")).unwrap();
+        adds(&lab, OPS_RULE);
+        adds(&lab, nix);
+        assert_says(&operator.types("nixfleet plan --host web-1").unwrap(), 2, &["NF-416", user, saying]);
+        assert_refuses(&lab, "apply", "NF-416", &[user, saying, "--force lockout"]);
+        // The host finds it again, if nobody looked at the plan.
+        assert_apply_refuses(&lab, "apply --no-validate", "NF-416", &[user, saying]);
         operator.resets_fleet().unwrap();
     }
 }

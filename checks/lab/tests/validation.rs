@@ -341,7 +341,7 @@ fn a_file_that_its_own_command_refuses_leaves_no_account_behind() {
     web.ask("mv /usr/bin/unshare /usr/bin/unshare.away").unwrap();
     let unseen = "did not see the new accounts";
     adds(&lab, &newcomer("three", "id three"));
-    assert_apply_refuses(&lab, "NF-408", &["/etc/three.conf", "no such user", unseen]);
+    assert_apply_refuses(&lab, "apply", "NF-408", &["/etc/three.conf", "no such user", unseen]);
     assert!(!web.sh("getent passwd three || getent group three").unwrap().ok());
     operator.resets_fleet().unwrap();
     adds(&lab, &newcomer("four", closed));

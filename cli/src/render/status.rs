@@ -146,6 +146,7 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
         }
         for last in status.last.iter().filter(|last| verbose || !last.report.outcome.is_good()) {
             say(format!("last run: {}", last.line(now())));
+            last.report.notes.iter().for_each(|note| say(format!("note: {note}")));
         }
         for run in status.last.iter().filter(|_| verbose).flat_map(|last| &last.earlier) {
             say(format!("before that: {}", run.line(now())));

@@ -8,7 +8,6 @@ use nixfleet_contract::step::Step;
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::family::commands::run;
-use crate::engine::family::paths::slots::SLOTS;
 use crate::engine::family::units::bystanders;
 use crate::engine::health;
 use crate::engine::observe::{Observed, observe};
@@ -17,8 +16,7 @@ use crate::engine::plan::preflight::obstacles;
 use crate::engine::plan::programs;
 use crate::engine::plan::target::Target;
 use crate::engine::state::State;
-use crate::host::walk::Walk;
-use crate::host::{HOME, Host};
+use crate::host::{HOME, Host, transcript};
 
 /// A plan and what it was made of.
 #[derive(Clone, Debug)]
@@ -95,11 +93,9 @@ fn other_host(state: &State, target: &Target) -> Option<Problem> {
     )
 }
 
-/// Why what a transaction needs could not be kept safely, if so.
+/// Why what a transaction needs could not be kept safely, or its run not be followed and confirmed, if so.
 pub(in crate::engine) fn home_objection(host: &Host) -> Option<Problem> {
-    let inside = format!("{HOME}/{SLOTS}");
-    let problem = Walk::of_root_alone(host).parent(&inside).err()?;
-    Some(problem.help(format!("{HOME} and all above must be real directories that root alone may write to")))
+    [HOME, transcript::DIRECTORY].into_iter().find_map(|directory| host.is_of_root_alone(directory).err())
 }
 
 /// The plan of a host that cannot even be looked at: nothing would be done, and why.

@@ -142,4 +142,21 @@ mod tests {
         assert_eq!(since(entrance(&[], None)), [] as [&str; 0]);
         assert_eq!(entrance(&[], Some(&[])).obstacles_since(&entrance(&[], Some(&[]))), [] as [&str; 0]);
     }
+
+    #[test]
+    fn an_account_is_over_from_the_day_on_which_it_expires() {
+        let accounts = Accounts::parse("ada:x:1000:1000::/home/ada:/bin/bash\n", "ada:x:1000:\n");
+        let is_over = |expires: String| {
+            expiry("ada", &Account { expires, ..accounts.users["ada"].clone() })
+                .is_some_and(|obstacle| obstacle.starts_with("the account ada: it has expired"))
+        };
+        let today = clock::seconds() / 86_400;
+        for day in [0, 1, today - 1, today] {
+            assert!(is_over(day.to_string()), "{day}");
+        }
+        // No day, no number, and a day that is not over when this test began before midnight.
+        for day in [String::new(), "-1".to_owned(), (today + 2).to_string()] {
+            assert!(!is_over(day.clone()), "{day}");
+        }
+    }
 }

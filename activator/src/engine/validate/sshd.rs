@@ -158,9 +158,15 @@ mod tests {
     use super::*;
 
     fn obstacles(said: &str) -> String {
-        let login = Login::of(Some("ada"), Some("10.0.1.2 50000 10.0.1.11 22")).unwrap();
-        let accounts =
-            Accounts::parse("ada:x:1000:1000::/home/ada:/bin/bash\n", "ada:x:1000:\nwheel:x:4:ada\n");
+        obstacles_of("ada", said)
+    }
+
+    fn obstacles_of(user: &str, said: &str) -> String {
+        let login = Login::of(Some(user), Some("10.0.1.2 50000 10.0.1.11 22")).unwrap();
+        let accounts = Accounts::parse(
+            "root:x:0:0::/root:/bin/bash\nada:x:1000:1000::/home/ada:/bin/bash\n",
+            "root:x:0:\nada:x:1000:\nwheel:x:4:ada\n",
+        );
         Settings::parse(said).obstacles(&login, login.connection.unwrap(), &accounts).join("; ")
     }
 
@@ -170,7 +176,7 @@ mod tests {
             "port 22\nlistenaddress 0.0.0.0:22\nlistenaddress [::]:22\npubkeyauthentication yes\nauthenticationmethods any",
             "listenaddress 10.0.1.11:22\nallowusers bob\nallowusers a*@10.0.1.?\nallowgroups wheel",
             "allowusers ada@10.0.0.0/16",
-            "permitrootlogin no\nforcecommand none\ndenyusers root adam\nauthenticationmethods publickey,password publickey",
+            "permitrootlogin no\nforcecommand none\nchrootdirectory none\ndenyusers root adam\nauthenticationmethods publickey,password publickey",
         ] {
             assert_eq!(obstacles(said), "", "{said}");
         }
@@ -189,8 +195,21 @@ mod tests {
             ("allowgroups admins", "AllowGroups"),
             ("denygroups ada", "DenyGroups"),
             ("forcecommand /bin/false", "ForceCommand"),
+            ("chrootdirectory /srv/sftp", "ChrootDirectory"),
         ] {
             assert!(obstacles(said).contains(setting), "{said}: {}", obstacles(said));
+        }
+    }
+
+    #[test]
+    fn root_is_kept_out_only_where_no_key_of_root_opens() {
+        for value in ["no", "forced-commands-only"] {
+            let said = format!("permitrootlogin {value}");
+            assert!(obstacles_of("root", &said).contains("PermitRootLogin"), "{value}");
+            assert_eq!(obstacles(&said), "", "{value}");
+        }
+        for value in ["yes", "prohibit-password", "without-password"] {
+            assert_eq!(obstacles_of("root", &format!("permitrootlogin {value}")), "", "{value}");
         }
     }
 }

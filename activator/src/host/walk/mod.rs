@@ -162,7 +162,8 @@ impl<'h> Walk<'h> {
             };
             let stat = rustix::fs::fstat(&fd).map_err(|errno| failed("look at", errno))?;
             let is_safe = match self.trusted {
-                Groups::None => is_closed(&stat) && is_ours(&stat),
+                // Not in a sticky one either: anybody may put a new name there.
+                Groups::None => stat.st_mode & 0o022 == 0 && is_ours(&stat),
                 _ => is_closed(&stat) || is_group_trusted(&mut self.trusted, self.host, &fd, &stat),
             };
             if !is_safe {

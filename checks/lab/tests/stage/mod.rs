@@ -96,10 +96,10 @@ pub fn assert_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
     assert!(!sent, "only the apply knew");
 }
 
-/// web-1 refuses an apply with these words, which a plan could not know, and is as it was but for its store.
+/// web-1 refuses an apply with these words, which its plan could not know, and is as it was but for its store.
 #[track_caller]
-pub fn assert_apply_refuses(lab: &Lab, code: &str, sayings: &[&str]) {
-    assert!(refuses(lab, "apply", code, sayings), "the plan knew");
+pub fn assert_apply_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
+    assert!(refuses(lab, command, code, sayings), "the plan knew");
 }
 
 /// Says whether the closure was sent.

@@ -117,7 +117,8 @@ pub struct Report {
     /// How many steps were done.
     pub steps_done: usize,
     /// Backups of hand-edited or adopted content, as absolute paths on the host.
-    pub kept: Vec<String>,
+    #[serde(rename = "kept")]
+    pub backups: Vec<String>,
     /// Findings that could not be checked before the change, or that the change did not cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -162,7 +163,8 @@ pub struct Status {
     /// Managed units and their state.
     pub units: Vec<UnitStatus>,
     /// Backups of hand-edited content that was replaced or removed, as absolute paths.
-    pub kept: Vec<String>,
+    #[serde(rename = "kept")]
+    pub backups: Vec<String>,
     /// An interrupted run that the next apply will recover.
     pub interrupted: Option<String>,
     /// The run that holds the lock, in words.

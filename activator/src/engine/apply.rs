@@ -79,7 +79,7 @@ pub fn apply_within(host: &Host, order: Order<'_>, holder: Holder, window: Optio
         before: None,
         after: None,
         steps_done: 0,
-        kept: Vec::new(),
+        backups: Vec::new(),
         notes: Vec::new(),
         problem: None,
         recovered: None,
@@ -198,7 +198,7 @@ struct Change<'a> {
 
 fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<(), Problem> {
     let Change { host, planned, target, health, .. } = change;
-    stage::keep_stale_slots(host)?;
+    stage::back_up_stale_slots(host)?;
     let mut journal = open::open(host, planned, target, holder)?;
     // Both can fail when what they make stands already, and only may not be on the disk: then that is undone, too.
     let begun =
@@ -236,7 +236,7 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
     (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Ok), verdict.reason_code());
     tell_left_out(&planned.plan.left_out, report);
     report.after = Some(journal.after.clone());
-    report.kept = journal.kept();
+    report.backups = journal.backups();
     if change.window.is_none() {
         report.left_to_others = health.elsewhere();
     }

@@ -9,7 +9,7 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::{Status, UnitStatus};
 use nixfleet_contract::run::LastRun;
 
-use crate::engine::family::paths::slots::KEPT;
+use crate::engine::family::paths::slots::BACKUPS;
 use crate::engine::plan::planner;
 use crate::engine::plan::target::{Offer, Target};
 use crate::engine::state::State;
@@ -35,7 +35,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         generations: profile.generations,
         drift: Vec::new(),
         units: Vec::new(),
-        kept: kept(host),
+        backups: backups(host),
         interrupted: crate::engine::transaction::journal::interrupted(host),
         locked_by: Lock::holder(host),
         last: last_run(host),
@@ -86,9 +86,9 @@ fn in_force(state: &State) -> Option<Generation> {
 
 /// Copies that are kept, as absolute paths on the host, sorted.
 #[must_use]
-pub fn kept(host: &Host) -> Vec<String> {
+pub fn backups(host: &Host) -> Vec<String> {
     let mut found = Vec::new();
-    collect(&host.path(HOME).join(KEPT), &format!("{HOME}/{KEPT}"), &mut found);
+    collect(&host.path(HOME).join(BACKUPS), &format!("{HOME}/{BACKUPS}"), &mut found);
     found.sort();
     found
 }

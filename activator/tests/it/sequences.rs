@@ -132,7 +132,7 @@ fn check_originals(room: &Room) -> Result<(), TestCaseError> {
     for path in &FILES[..STANDING] {
         let place = match state.paths.get(*path).map(|owned| &owned.origin) {
             None => (*path).to_owned(),
-            Some(Origin::Original { kept }) => kept.to_string(),
+            Some(Origin::Original { backup }) => backup.to_string(),
             Some(other) => return Err(TestCaseError::fail(format!("{path} came from {other:?}"))),
         };
         prop_assert_eq!(room.read(&place), format!("stood at {path}\n"), "{} is lost", path);

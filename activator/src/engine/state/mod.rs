@@ -167,10 +167,11 @@ pub enum Origin {
     /// Nothing, or something that was adopted: it goes when management ends.
     #[default]
     Created,
-    /// Something that is kept, to be put back.
+    /// Something that was backed up, to be put back.
     Original {
-        /// Where it is kept.
-        kept: AbsPath,
+        /// Where its backup is.
+        #[serde(rename = "kept")]
+        backup: AbsPath,
     },
     /// A directory, which stays and gets its mode and owner back.
     Existed {

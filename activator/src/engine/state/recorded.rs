@@ -152,10 +152,10 @@ impl TryFrom<RecordedPath<'_>> for Owned {
             }
         };
         let RecordedPath { origin, restart_units, reload_units, on_change, .. } = recorded;
-        if let Origin::Original { kept } = &origin
-            && !is_original(kept)
+        if let Origin::Original { backup } = &origin
+            && !is_original(backup)
         {
-            return Err(format!("no original is kept at `{kept}`"));
+            return Err(format!("no original is kept at `{backup}`"));
         }
         Ok(Self { thing, origin, restart_units, reload_units, on_change })
     }

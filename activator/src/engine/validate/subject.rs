@@ -230,7 +230,7 @@ fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPat
         PathStep::ChangeAccess(ChangeAccess { after, .. }) => Change::Access { access: ids(after) },
         PathStep::Remove(_) => Change::Gone,
         PathStep::Restore(Remove { path, .. }) => match &planned.state.paths.get(path)?.origin {
-            Origin::Original { kept } => Change::Restored { from: PathBuf::from(&**kept) },
+            Origin::Original { backup } => Change::Restored { from: PathBuf::from(&**backup) },
             Origin::Created | Origin::Existed { .. } => return None,
         },
         PathStep::CreateHome(_) | PathStep::Own(_) | PathStep::RemoveDirectory(_) | PathStep::Release(_) => {

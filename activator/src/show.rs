@@ -32,7 +32,7 @@ pub fn plan(plan: &Plan) -> String {
         line(&mut text, &format!("  {}", step.line()));
     }
     drift(&mut text, &plan.drift);
-    for left in &plan.left_out {
+    for left in &plan.excluded {
         line(&mut text, &format!("  left as it is: {}: {}", left.subject, left.what));
     }
     for warning in &plan.warnings {

@@ -80,7 +80,8 @@ pub enum ReasonCode {
     /// Health checks failed that leave a change as it is: `onFailure = "continue"`.
     HealthChecks,
     /// Paths were left as they are, since somebody said so: `--force PATH`.
-    PathsLeftOut,
+    #[serde(rename = "paths-left-out")]
+    PathsExcluded,
     /// A reason that only a newer `NixFleet` knows.
     #[serde(other)]
     Unknown,
@@ -92,7 +93,7 @@ impl ReasonCode {
     pub const fn is_failure(self) -> bool {
         match self {
             Self::HealthChecks | Self::Unknown => true,
-            Self::PathsLeftOut => false,
+            Self::PathsExcluded => false,
         }
     }
 }

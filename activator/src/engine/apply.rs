@@ -13,7 +13,7 @@ use nixfleet_contract::report::{Outcome, ReasonCode, Report};
 
 use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::accounts::execute as accounts;
-use crate::engine::family::paths::left_out::suggest_force_if_declared;
+use crate::engine::family::paths::excluded::suggest_force_if_declared;
 use crate::engine::family::paths::ownership;
 use crate::engine::family::paths::stage;
 use crate::engine::family::units::bystanders::{Bystanders, Missing};
@@ -143,7 +143,7 @@ fn run(
     }
     if planned.plan.steps.is_empty() {
         let ended = unchanged(host, &target.manifest.health_checks, report);
-        tell_left_out(&planned.plan.left_out, report);
+        report_excluded(&planned.plan.excluded, report);
         return ended;
     }
     let login = order.login.filter(|_| !order.force.contains(&Force::Lockout));
@@ -169,11 +169,11 @@ fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), P
 }
 
 /// A host on which something was left as it is, on purpose, is no host that is as it should be.
-fn tell_left_out(left_out: &[Warning], report: &mut Report) {
-    let said = left_out.iter().map(|left| format!("left as it is: {}: {}", left.subject, left.what));
+fn report_excluded(excluded: &[Warning], report: &mut Report) {
+    let said = excluded.iter().map(|left| format!("left as it is: {}: {}", left.subject, left.what));
     report.notes.extend(said);
-    if !left_out.is_empty() && report.outcome.is_good() {
-        (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::PathsLeftOut));
+    if !excluded.is_empty() && report.outcome.is_good() {
+        (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::PathsExcluded));
     }
 }
 
@@ -234,7 +234,7 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
     };
     let verdict = Verdict::on(&report.health_checks);
     (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Ok), verdict.reason_code());
-    tell_left_out(&planned.plan.left_out, report);
+    report_excluded(&planned.plan.excluded, report);
     report.after = Some(journal.after.clone());
     report.backups = journal.backups();
     if change.window.is_none() {

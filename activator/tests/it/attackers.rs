@@ -196,7 +196,7 @@ fn a_copy_has_the_holes_of_what_it_is_a_copy_of() {
 }
 
 #[test]
-fn one_path_that_somebody_holds_is_left_out_and_nothing_else() {
+fn one_path_that_somebody_holds_is_excluded_and_nothing_else() {
     let room = room();
     let path = "/home/ada/profile";
     let lists =
@@ -247,7 +247,7 @@ fn lists(text: &str) -> Value {
 
 /// All that stands in a directory that cannot be trusted is left out with it, and stays on record.
 #[test]
-fn a_directory_that_is_left_out_is_left_out_with_what_stands_in_it() {
+fn a_directory_is_excluded_with_everything_in_it() {
     let room = room();
     room.applied(&room.closure("1", &lists("one\n")), "ok");
     room.chmod("/home/ada/app", 0o777);
@@ -266,7 +266,7 @@ fn a_directory_that_is_left_out_is_left_out_with_what_stands_in_it() {
 
 /// Nor does the fast path take it for what it should be once it stands as it was recorded.
 #[test]
-fn what_was_left_out_is_no_longer_so_when_its_way_is_free() {
+fn an_excluded_path_is_managed_again_when_its_way_is_free() {
     let room = room();
     room.applied(&room.closure("1", &lists("one\n")), "ok");
     room.chmod("/home/ada/app", 0o777);

@@ -192,7 +192,7 @@ mod tests {
             steps: Vec::new(),
             drift: Vec::new(),
             problems: Vec::new(),
-            left_out: Vec::new(),
+            excluded: Vec::new(),
             warnings: Vec::new(),
             lacks: vec![],
             unvalidated: false,

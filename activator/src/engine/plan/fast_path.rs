@@ -41,7 +41,7 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
     let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
     // Of what was left as it was, that was recorded, and not what is wanted.
-    if !same || !state.left_out.is_empty() || planner::home_objection(host).is_some() {
+    if !same || !state.excluded.is_empty() || planner::home_objection(host).is_some() {
         return None;
     }
     let accounts = Accounts::read(host).ok()?;
@@ -61,8 +61,8 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
     };
     let homes = Homes::of(host, &state, &manifest, &accounts, is_managed);
     let observed = observe_the_rest(host, &state, &manifest, (accounts, homes)).ok()?;
-    let leave_out = &BTreeSet::new();
-    let desired = Desired { manifest: &manifest, closure: &offer.closure, number: offer.number, leave_out };
+    let exclude = &BTreeSet::new();
+    let desired = Desired { manifest: &manifest, closure: &offer.closure, number: offer.number, exclude };
     if diff(&state, desired, &observed) != Diff::default() {
         return None;
     }
@@ -76,7 +76,7 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
         steps: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
-        left_out: Vec::new(),
+        excluded: Vec::new(),
         warnings: Vec::new(),
         lacks: Vec::new(),
         unvalidated: false,

@@ -62,7 +62,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(health::objections(host, target))
             .chain(commands.problems)
             .collect(),
-        left_out: diff.left_out,
+        excluded: diff.excluded,
         warnings: diff.warnings.into_iter().chain(along).chain(commands.warnings).chain(shells).collect(),
         lacks: Vec::new(),
         unvalidated: false,
@@ -115,7 +115,7 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
         steps: Vec::new(),
         drift: Vec::new(),
         problems: vec![problem],
-        left_out: Vec::new(),
+        excluded: Vec::new(),
         warnings: Vec::new(),
         lacks: Vec::new(),
         unvalidated: false,

@@ -33,7 +33,7 @@ pub struct Target {
     /// Contents of its files that came with it.
     pub contents: Arc<Contents>,
     /// Paths that are left as they are, with all that is managed below them.
-    pub leave_out: BTreeSet<ManagedPath>,
+    pub exclude: BTreeSet<ManagedPath>,
 }
 
 /// A closure that a host could converge to. Its manifest is not looked into yet.
@@ -119,7 +119,7 @@ impl Offer {
             None => problem,
         })?;
         recovery_unit::take_over(&mut manifest);
-        Ok(Target { manifest, digest, closure, number, contents, leave_out: BTreeSet::new() })
+        Ok(Target { manifest, digest, closure, number, contents, exclude: BTreeSet::new() })
     }
 }
 
@@ -127,14 +127,14 @@ impl Target {
     /// As the pure part of the engine takes it.
     #[must_use]
     pub fn desired(&self) -> Desired<'_> {
-        let Self { manifest, closure, number, leave_out, .. } = self;
-        Desired { manifest, closure, number: *number, leave_out }
+        let Self { manifest, closure, number, exclude, .. } = self;
+        Desired { manifest, closure, number: *number, exclude }
     }
 
     /// The same, but for what is to be left as it is.
     #[must_use]
     pub fn without(self, force: &[Force]) -> Self {
-        Self { leave_out: force.iter().filter_map(Force::path).cloned().collect(), ..self }
+        Self { exclude: force.iter().filter_map(Force::path).cloned().collect(), ..self }
     }
 
     /// The content of a file.

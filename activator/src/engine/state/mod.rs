@@ -53,8 +53,8 @@ pub struct State {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub generations: BTreeMap<u64, Made>,
     /// Paths that the last transaction left as they were, since somebody said so.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub left_out: BTreeSet<ManagedPath>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", rename = "leftOut")]
+    pub excluded: BTreeSet<ManagedPath>,
 }
 
 impl Default for State {
@@ -73,7 +73,7 @@ impl Default for State {
             users: BTreeMap::new(),
             units: BTreeMap::new(),
             generations: BTreeMap::new(),
-            left_out: BTreeSet::new(),
+            excluded: BTreeSet::new(),
         }
     }
 }

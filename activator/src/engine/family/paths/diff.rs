@@ -10,8 +10,8 @@ use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
 
 use crate::engine::family::paths::drift::{access_drift, backup_if_edited, drift, is_wanted};
+use crate::engine::family::paths::excluded::suggest_force;
 use crate::engine::family::paths::exposure::changes_hands;
-use crate::engine::family::paths::left_out::suggest_force;
 use crate::engine::observe::{Found, directories_above};
 use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
@@ -60,8 +60,8 @@ impl Differ<'_> {
         let explicit = manifest.entries.iter().map(|(path, entry)| (path, Wanted::Entry(entry)));
         let homes = homes.iter().map(|(path, access)| (path, Wanted::Home(access)));
         for (path, wanted) in explicit.chain(implicit).chain(homes).collect::<BTreeMap<_, _>>() {
-            if self.is_left_out(path) {
-                self.leave_out(path, |differ, steps| differ.wanted(path, wanted, steps));
+            if self.is_excluded(path) {
+                self.exclude(path, |differ, steps| differ.wanted(path, wanted, steps));
             } else {
                 self.suggesting_force(|differ| differ.wanted(path, wanted, &mut steps));
             }
@@ -69,11 +69,11 @@ impl Differ<'_> {
         let state = self.state;
         for (path, owned) in state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path)) {
             let stays = needed.contains(path) && !matches!(owned.origin, Origin::Existed { .. });
-            if stays || self.is_above_left_out(path) {
+            if stays || self.is_above_excluded(path) {
                 continue;
             }
-            if self.is_left_out(path) {
-                self.leave_out(path, |differ, steps| differ.end(path, owned, steps));
+            if self.is_excluded(path) {
+                self.exclude(path, |differ, steps| differ.end(path, owned, steps));
             } else {
                 self.suggesting_force(|differ| differ.end(path, owned, &mut steps));
             }
@@ -247,7 +247,7 @@ impl Differ<'_> {
         }
         let found = self.found(path);
         let owned = self.state.paths.get(path);
-        if self.in_force && self.state.left_out.contains(path) && !is_wanted(found, entry) {
+        if self.in_force && self.state.excluded.contains(path) && !is_wanted(found, entry) {
             self.drifted(path, "left out of the last apply");
         }
         let backup = match (found, owned) {

@@ -67,8 +67,8 @@ const fn stays(entry: &PathEntry) -> bool {
 }
 
 /// Keeps the previous record of each path that was left as it is, and of its parent directories.
-pub(in crate::engine) fn keep_left_out(state: &mut State, planned: &Planned, target: &Target) {
-    for Warning { subject, .. } in &planned.plan.left_out {
+pub(in crate::engine) fn keep_excluded(state: &mut State, planned: &Planned, target: &Target) {
+    for Warning { subject, .. } in &planned.plan.excluded {
         let Ok(excluded) = subject.parse::<ManagedPath>() else { continue };
         state.paths.remove(&excluded);
         for path in excluded.ancestors().chain([excluded.clone()]) {
@@ -77,7 +77,7 @@ pub(in crate::engine) fn keep_left_out(state: &mut State, planned: &Planned, tar
                 state.paths.entry(path).or_insert_with(|| owned.clone());
             }
         }
-        state.left_out.insert(excluded);
+        state.excluded.insert(excluded);
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Desired<'a> {
     /// The number of the generation, where one that exists is wanted back.
     pub number: Option<u64>,
     /// Paths that are left as they are, with all that is managed below them.
-    pub leave_out: &'a BTreeSet<ManagedPath>,
+    pub exclude: &'a BTreeSet<ManagedPath>,
 }
 
 /// What would be done and why it might be refused.
@@ -37,8 +37,8 @@ pub struct Diff {
     pub drift: Vec<Drift>,
     /// Why an apply would refuse.
     pub problems: Vec<Problem>,
-    /// Paths that are left out though they are not as declared, and why.
-    pub left_out: Vec<Warning>,
+    /// Paths that are excluded though they are not as declared, and why.
+    pub excluded: Vec<Warning>,
     /// What may not be what was meant.
     pub warnings: Vec<Warning>,
 }
@@ -52,8 +52,8 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         observed,
         in_force: state.closure.as_deref() == Some(desired.closure),
         returns: desired.number.is_some(),
-        leave_out: desired.leave_out,
-        left_out: Vec::new(),
+        exclude: desired.exclude,
+        excluded: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
         warnings: Vec::new(),
@@ -81,8 +81,8 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         .chain(units.reload)
         .chain(accounts.end)
         .collect();
-    let Differ { drift, problems, left_out, warnings, .. } = differ;
-    Diff { steps, drift, problems, left_out, warnings }
+    let Differ { drift, problems, excluded, warnings, .. } = differ;
+    Diff { steps, drift, problems, excluded, warnings }
 }
 
 /// Where the three meet. Collects what is found on the way.
@@ -94,8 +94,8 @@ pub(in crate::engine) struct Differ<'a> {
     pub(in crate::engine) in_force: bool,
     /// A generation that was in force once is wanted back.
     pub(in crate::engine) returns: bool,
-    pub(in crate::engine) leave_out: &'a BTreeSet<ManagedPath>,
-    pub(in crate::engine) left_out: Vec<Warning>,
+    pub(in crate::engine) exclude: &'a BTreeSet<ManagedPath>,
+    pub(in crate::engine) excluded: Vec<Warning>,
     pub(in crate::engine) drift: Vec<Drift>,
     pub(in crate::engine) problems: Vec<Problem>,
     pub(in crate::engine) warnings: Vec<Warning>,

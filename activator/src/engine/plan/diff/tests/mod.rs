@@ -60,8 +60,8 @@ fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
     let intent = build::parse::intent(intent).unwrap();
     let manifest = build::compile::compile(&intent).unwrap().manifest;
     let contents = std::sync::Arc::default();
-    let (digest, closure, leave_out) = (closure.to_owned(), closure.to_owned(), BTreeSet::new());
-    Target { manifest, digest, closure, number: None, contents, leave_out }
+    let (digest, closure, exclude) = (closure.to_owned(), closure.to_owned(), BTreeSet::new());
+    Target { manifest, digest, closure, number: None, contents, exclude }
 }
 
 /// A host in memory, on which a target is in force and its enabled units run.

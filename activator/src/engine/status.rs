@@ -11,7 +11,7 @@ use nixfleet_contract::run::LastRun;
 
 use crate::engine::family::paths::slots::BACKUPS;
 use crate::engine::plan::planner;
-use crate::engine::plan::target::{Offer, Target};
+use crate::engine::plan::target::{Target, TargetClosure};
 use crate::engine::state::State;
 use crate::health::last;
 use crate::host::lock::Lock;
@@ -46,7 +46,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         status.interrupted = None;
     }
     let Some(closure) = &state.closure else { return Ok(status) };
-    match Offer::of_closure(closure).and_then(Offer::open) {
+    match TargetClosure::of_closure(closure).and_then(TargetClosure::open) {
         Ok(target) => {
             let planned = planner::plan(host, &Target { number: state.generation, ..target })?;
             status.drift = planned.plan.drift;

@@ -100,7 +100,7 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
     if let (true, Some(id), Some(end)) = (lasts, &view.id, view.end) {
         context.show(&render::what_next(id, end, view.reason.as_deref()));
     }
-    if context.interrupt.is_wanted() && view.end == Some(End::Complete) {
+    if context.interrupt.is_requested() && view.end == Some(End::Complete) {
         context.show(&render::interrupted_after_all());
     }
     context.finish(results, Some(view))

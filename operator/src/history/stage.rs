@@ -4,7 +4,7 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Outcome;
 
-use super::{Entry, Store, Wanted};
+use super::{Entry, EntryFilter, Store};
 use crate::event::RolloutId;
 use crate::event::{Event, ExcludedHost, Happening, HostEnd, Phase};
 use crate::state::StateDir;
@@ -36,8 +36,8 @@ impl Place {
     }
 }
 
-pub fn every() -> Wanted {
-    Wanted { host: None, limit: 100 }
+pub fn every() -> EntryFilter {
+    EntryFilter { host: None, limit: 100 }
 }
 
 pub fn id(number: u32) -> RolloutId {

@@ -55,7 +55,7 @@ fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropRep
         }
     }
     let standing = found(host)?;
-    if let Some(other) = request.backups.iter().find(|wanted| !standing.contains(wanted)) {
+    if let Some(other) = request.backups.iter().find(|requested| !standing.contains(requested)) {
         return Err(Problem::new(Code::PlanOutdated, "A backup changed since it was shown")
             .at(&other.place)
             .because("it is gone, it is another one, or it is needed now and was not then")

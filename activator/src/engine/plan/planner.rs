@@ -39,7 +39,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let (mut state, state_bytes) = State::read(host)?;
     let observed = observe(host, &state, &target.manifest)?;
     state.forget_replaced(&observed.accounts);
-    let diff = diff(&state, target.desired(), &observed);
+    let diff = diff(&state, target.view(), &observed);
     let commands = run::foresee(host, target, diff.steps);
     let steps = commands.steps;
     let shells = programs::missing_shells(host, &target.manifest, &steps);

@@ -255,8 +255,8 @@ fn units(changes: &Changes, target: &Target) -> BTreeSet<UnitName> {
         .iter()
         .filter(|(path, change)| matches!(change, Change::File { .. }) && !recovery_unit::has(path));
     let names = written.filter_map(|(path, _)| unit_of(path));
-    let wanted = |name: &UnitName| target.manifest.units.get(name).is_none_or(|unit| unit.verify);
-    names.filter(wanted).collect()
+    let is_verified = |name: &UnitName| target.manifest.units.get(name).is_none_or(|unit| unit.verify);
+    names.filter(is_verified).collect()
 }
 
 /// The unit that a file of the administrator's belongs to.

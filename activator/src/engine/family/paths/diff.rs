@@ -9,7 +9,7 @@ use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, CreateHome, 
 use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
 
-use crate::engine::family::paths::drift::{access_drift, backup_if_edited, drift, is_wanted};
+use crate::engine::family::paths::drift::{access_drift, backup_if_edited, drift, is_as_declared};
 use crate::engine::family::paths::excluded::suggest_force;
 use crate::engine::family::paths::exposure::changes_hands;
 use crate::engine::observe::{Found, directories_above};
@@ -17,9 +17,9 @@ use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
 
-/// Why something should be at a path.
+/// What a path should become, and why.
 #[derive(Clone, Copy)]
-enum Wanted<'a> {
+enum PathTarget<'a> {
     /// The manifest declares it.
     Entry(&'a Entry),
     /// It is a directory above a declared path.
@@ -56,14 +56,14 @@ impl Differ<'_> {
         // Sorted together with the declared ones, so that parents come first.
         let is_implicit =
             |path: &&ManagedPath| !manifest.entries.contains_key(*path) && !homes.contains_key(*path);
-        let implicit = needed.iter().filter(is_implicit).map(|path| (path, Wanted::Implicit));
-        let explicit = manifest.entries.iter().map(|(path, entry)| (path, Wanted::Entry(entry)));
-        let homes = homes.iter().map(|(path, access)| (path, Wanted::Home(access)));
-        for (path, wanted) in explicit.chain(implicit).chain(homes).collect::<BTreeMap<_, _>>() {
+        let implicit = needed.iter().filter(is_implicit).map(|path| (path, PathTarget::Implicit));
+        let explicit = manifest.entries.iter().map(|(path, entry)| (path, PathTarget::Entry(entry)));
+        let homes = homes.iter().map(|(path, access)| (path, PathTarget::Home(access)));
+        for (path, target) in explicit.chain(implicit).chain(homes).collect::<BTreeMap<_, _>>() {
             if self.is_excluded(path) {
-                self.exclude(path, |differ, steps| differ.wanted(path, wanted, steps));
+                self.exclude(path, |differ, steps| differ.diff_path(path, target, steps));
             } else {
-                self.suggesting_force(|differ| differ.wanted(path, wanted, &mut steps));
+                self.suggesting_force(|differ| differ.diff_path(path, target, &mut steps));
             }
         }
         let state = self.state;
@@ -94,17 +94,17 @@ impl Differ<'_> {
     }
 
     /// Adds the steps that make a path match the manifest.
-    fn wanted(&mut self, path: &ManagedPath, wanted: Wanted<'_>, steps: &mut PathSteps) {
-        if let Wanted::Entry(_) = wanted
+    fn diff_path(&mut self, path: &ManagedPath, target: PathTarget<'_>, steps: &mut PathSteps) {
+        if let PathTarget::Entry(_) = target
             && let Some(reserved) = self.newly_reserved(path)
         {
             return self.problems.push(reserved.refuses(path).at(path));
         }
-        match wanted {
-            Wanted::Entry(Entry::Directory(access)) => self.directory(path, access, steps),
-            Wanted::Entry(entry) => self.content(path, entry, steps),
-            Wanted::Implicit => self.implicit_directory(path, steps),
-            Wanted::Home(access) => {
+        match target {
+            PathTarget::Entry(Entry::Directory(access)) => self.directory(path, access, steps),
+            PathTarget::Entry(entry) => self.content(path, entry, steps),
+            PathTarget::Implicit => self.implicit_directory(path, steps),
+            PathTarget::Home(access) => {
                 self.becoming.insert(path.clone());
                 steps.directories.push(Step::Path(PathStep::CreateHome(CreateHome {
                     path: path.clone(),
@@ -247,7 +247,7 @@ impl Differ<'_> {
         }
         let found = self.found(path);
         let owned = self.state.paths.get(path);
-        if self.in_force && self.state.excluded.contains(path) && !is_wanted(found, entry) {
+        if self.in_force && self.state.excluded.contains(path) && !is_as_declared(found, entry) {
             self.drifted(path, "left out of the last apply");
         }
         let backup = match (found, owned) {
@@ -262,7 +262,7 @@ impl Differ<'_> {
                 BackupKind::Nothing
             }
             (Found::Directory { .. }, _) => return self.replace_directory(path, entry, steps),
-            (_, None) if is_wanted(found, entry) => {
+            (_, None) if is_as_declared(found, entry) => {
                 let backup = on_conflict(entry).into();
                 return steps.writes.push(Step::Path(PathStep::Own(Own { path: path.clone(), backup })));
             }
@@ -279,7 +279,7 @@ impl Differ<'_> {
                 if let Some(what) = &drift {
                     self.drifted(path, what);
                 }
-                if is_wanted(found, entry) {
+                if is_as_declared(found, entry) {
                     return;
                 }
                 backup_if_edited(&owned.thing, found)
@@ -376,8 +376,8 @@ fn conflict(path: &ManagedPath, unit: Option<&UnitName>) -> Problem {
     problem.help(format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\""))
 }
 
-fn wrong_type(path: &ManagedPath, wanted: &str, why: &str) -> Problem {
-    Problem::new(Code::Conflict, format!("The path should become {wanted}, but cannot"))
+fn wrong_type(path: &ManagedPath, declared: &str, why: &str) -> Problem {
+    Problem::new(Code::Conflict, format!("The path should become {declared}, but cannot"))
         .at(path)
         .because(why)
         .help(format!(

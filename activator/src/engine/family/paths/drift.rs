@@ -6,13 +6,13 @@ use nixfleet_contract::step::BackupKind;
 use crate::engine::observe::Found;
 use crate::engine::state::Thing;
 
-pub(in crate::engine) fn is_wanted(found: &Found, entry: &Entry) -> bool {
+pub(in crate::engine) fn is_as_declared(found: &Found, entry: &Entry) -> bool {
     match (found, entry) {
         (Found::File { sha256, access, .. }, Entry::File(file)) => {
             *sha256 == file.sha256 && *access == file.access
         }
         (Found::Link { target }, Entry::Link(link)) => *target == link.target,
-        (Found::Directory { access, .. }, Entry::Directory(wanted)) => access == wanted,
+        (Found::Directory { access, .. }, Entry::Directory(declared)) => access == declared,
         _ => false,
     }
 }

@@ -57,8 +57,8 @@ impl Differ<'_> {
         self.drift.truncate(drift);
         self.warnings.truncate(warnings);
         let why = self.problems.drain(problems..).next();
-        let is_as_wanted = why.is_none() && steps.in_order().next().is_none();
-        if is_as_wanted {
+        let is_as_declared = why.is_none() && steps.in_order().next().is_none();
+        if is_as_declared {
             return;
         }
         let what = why.map_or_else(

@@ -31,10 +31,10 @@ pub(in crate::engine) fn paths_after<'e>(
     let entries: BTreeMap<&ManagedPath, &PathEntry> =
         entries.filter(|entry| stays(entry)).map(|entry| (entry.path(), entry)).collect();
     let mut paths: BTreeMap<ManagedPath, Owned> = BTreeMap::new();
-    for (path, wanted) in &manifest.entries {
+    for (path, declared) in &manifest.entries {
         let known = old.paths.get(path).map(|owned| owned.origin.clone());
-        let origin = known.unwrap_or_else(|| origin(wanted, entries.get(path).copied()));
-        paths.insert(path.clone(), owned(wanted, origin));
+        let origin = known.unwrap_or_else(|| origin(declared, entries.get(path).copied()));
+        paths.insert(path.clone(), owned(declared, origin));
     }
     for (directory, origin) in implicit_directories(old, manifest, &entries) {
         let access = match entries.get(&directory) {
@@ -72,8 +72,8 @@ pub(in crate::engine) fn keep_excluded(state: &mut State, planned: &Planned, tar
         let Ok(excluded) = subject.parse::<ManagedPath>() else { continue };
         state.paths.remove(&excluded);
         for path in excluded.ancestors().chain([excluded.clone()]) {
-            let is_wanted = path != excluded && target.manifest.entries.contains_key(&path);
-            if let Some(owned) = planned.state.paths.get(&path).filter(|_| !is_wanted) {
+            let is_declared = path != excluded && target.manifest.entries.contains_key(&path);
+            if let Some(owned) = planned.state.paths.get(&path).filter(|_| !is_declared) {
                 state.paths.entry(path).or_insert_with(|| owned.clone());
             }
         }
@@ -82,7 +82,7 @@ pub(in crate::engine) fn keep_excluded(state: &mut State, planned: &Planned, tar
 }
 
 /// Decides what happens to a newly managed path when its management ends.
-fn origin(wanted: &Entry, entry: Option<&PathEntry>) -> Origin {
+fn origin(declared: &Entry, entry: Option<&PathEntry>) -> Origin {
     let Some(entry) = entry else { return Origin::Created };
     let original = |kind: BackupKind, backup: &Option<AbsPath>| match backup {
         Some(backup) if kind == BackupKind::Original => Origin::Original { backup: backup.clone() },
@@ -92,11 +92,11 @@ fn origin(wanted: &Entry, entry: Option<&PathEntry>) -> Origin {
         PathEntry::ReplaceFile { step, .. } | PathEntry::ChangeAccess { step, .. } => {
             Origin::Existed { access: step.before.clone() }
         }
-        PathEntry::Own { step, backup } => match wanted {
+        PathEntry::Own { step, backup } => match declared {
             Entry::Directory(access) => Origin::Existed { access: access.clone() },
             Entry::File(_) | Entry::Link(_) => original(step.backup, backup),
         },
-        PathEntry::CreateDirectory { step, .. } => match (wanted, &step.before) {
+        PathEntry::CreateDirectory { step, .. } => match (declared, &step.before) {
             // An empty directory that was exchanged because its owner or mode changed.
             (Entry::Directory(_), Some(was)) if was.sha256.is_none() && was.link.is_none() => {
                 Origin::Existed { access: was.access.clone() }

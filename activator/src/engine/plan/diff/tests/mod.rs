@@ -27,7 +27,7 @@ use crate::engine::family::paths::slots::Slot;
 use crate::engine::family::profile::entry::ProfileEntry;
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::observe::{Found, Observed};
-use crate::engine::plan::diff::{Desired, diff};
+use crate::engine::plan::diff::{TargetView, diff};
 use crate::engine::plan::target::Target;
 use crate::engine::state::State;
 use crate::engine::transaction::commit::state_after;
@@ -84,7 +84,7 @@ impl Simulated {
     }
 
     fn apply(&mut self, target: &Target) {
-        let steps = diff(&self.state, target.desired(), &self.observed).steps;
+        let steps = diff(&self.state, target.view(), &self.observed).steps;
         let number = self.observed.profile.next_number();
         let after = Generation { number, closure: target.closure.clone() };
         let journal = Journal {
@@ -138,8 +138,8 @@ impl Simulated {
     }
 
     fn expect(&self, target: &Target, expected: &Expect) {
-        let desired = Desired { number: None, ..target.desired() };
-        let found = diff(&self.state, desired, &self.observed);
+        let view = TargetView { number: None, ..target.view() };
+        let found = diff(&self.state, view, &self.observed);
         let steps = found.steps.iter().map(|step| step.line().to_string());
         let drift = found.drift.iter().map(|drift| format!("drift {}: {}", drift.subject, drift.what));
         let warnings =

@@ -13,9 +13,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nixfleet_activate::digest;
-use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::apply::{TargetRef, apply};
 use nixfleet_activate::engine::plan::fast_path;
-use nixfleet_activate::engine::plan::target::Offer;
+use nixfleet_activate::engine::plan::target::TargetClosure;
 use nixfleet_activate::host::{Host, lock};
 use nixfleet_contract::manifest::{Access, Entry, FileEntry, Manifest, OnConflict};
 use nixfleet_contract::report::Outcome;
@@ -44,7 +44,8 @@ fn main() {
     for (round, closure) in closures.iter().enumerate() {
         bare.push(write_bare(&room.path().join("bare"), round, files));
         let begun = Instant::now();
-        let report = apply(&host, &Goal::Closure(closure.clone()), None, lock::this_process("me", "apply"));
+        let report =
+            apply(&host, &TargetRef::Closure(closure.clone()), None, lock::this_process("me", "apply"));
         changed.push(begun.elapsed());
         assert_eq!(report.outcome, Outcome::Ok, "{:?}", report.problem);
     }
@@ -54,16 +55,17 @@ fn main() {
     // What was just written is read once more, until its times are surely past.
     let current = closures.last().unwrap();
     std::thread::sleep(Duration::from_millis(50));
-    let report = apply(&host, &Goal::Closure(closures[0].clone()), None, lock::this_process("me", "apply"));
+    let report =
+        apply(&host, &TargetRef::Closure(closures[0].clone()), None, lock::this_process("me", "apply"));
     assert_eq!(report.outcome, Outcome::Ok);
-    let report = apply(&host, &Goal::Closure(current.clone()), None, lock::this_process("me", "apply"));
+    let report = apply(&host, &TargetRef::Closure(current.clone()), None, lock::this_process("me", "apply"));
     assert_eq!(report.outcome, Outcome::Ok);
     let (mut stats, mut unchanged) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS * 3 {
         stats.push(look_at_all(&tree, files));
         let begun = Instant::now();
-        let offer = Offer::of_closure(current).unwrap();
-        let plan = fast_path::unchanged(&host, &offer);
+        let target_closure = TargetClosure::of_closure(current).unwrap();
+        let plan = fast_path::unchanged(&host, &target_closure);
         unchanged.push(begun.elapsed());
         assert!(
             plan.is_some_and(|plan| plan.steps.is_empty()),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use nixfleet_activate::engine::plan::target::Wanted;
+use nixfleet_activate::engine::plan::target::GenerationRef;
 use nixfleet_contract::force::Force;
 use nixfleet_contract::login::Login;
 use nixfleet_contract::run::RunId;
@@ -79,7 +79,7 @@ pub enum Command {
         common: Common,
         /// A number, or `previous`.
         #[arg(long, default_value = "previous")]
-        to: Wanted,
+        to: GenerationRef,
         /// Only show what would be done. Changes nothing.
         #[arg(long)]
         plan: bool,

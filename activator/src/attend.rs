@@ -8,7 +8,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 use nixfleet_contract::run::{Confirmation, RunId};
 
-use crate::engine::apply::{Order, apply_within};
+use crate::engine::apply::{ApplyRequest, apply_within};
 use crate::engine::status::last_run;
 use crate::engine::transaction::window::Window;
 use crate::host::Host;
@@ -23,14 +23,14 @@ use crate::host::transient::Transient;
 /// The report cannot be written. What it says has happened all the same.
 pub fn carry_out(
     host: &Host,
-    order: Order<'_>,
+    request: ApplyRequest<'_>,
     holder: Holder,
     run: &RunId,
     limit: Option<Duration>,
 ) -> Result<(), Problem> {
     let transcript = Transcript::of(host, run);
     let window = limit.map(|limit| Window { transcript: &transcript, limit });
-    transcript.say(&apply_within(host, order, holder.of_run(run.clone()), window))
+    transcript.say(&apply_within(host, request, holder.of_run(run.clone()), window))
 }
 
 /// Whether changes of a host can have a unit of their own.

@@ -12,12 +12,12 @@ use std::time::Duration;
 use arguments::{Arguments, Command, Common, PlanningArgs, RunArgs};
 use clap::Parser as _;
 use nixfleet_activate::attend;
-use nixfleet_activate::engine::apply::{Goal, Order, apply_within};
+use nixfleet_activate::engine::apply::{ApplyRequest, TargetRef, apply_within};
 use nixfleet_activate::engine::health;
 use nixfleet_activate::engine::plan::contents::Contents;
 use nixfleet_activate::engine::plan::fast_path;
 use nixfleet_activate::engine::plan::planner;
-use nixfleet_activate::engine::plan::target::{Offer, Target};
+use nixfleet_activate::engine::plan::target::{Target, TargetClosure};
 use nixfleet_activate::engine::plan::texts;
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
@@ -93,37 +93,37 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             login,
         } => {
             let host = Host::open(&common.root).map_err(one)?;
-            let offer = match manifest {
-                Some(file) => offer(&read(&file).map_err(one)?, &parts, &target),
-                None => Offer::of_closure(&target),
+            let target_closure = match manifest {
+                Some(file) => target_closure(&read(&file).map_err(one)?, &parts, &target),
+                None => TargetClosure::of_closure(&target),
             };
             let login = login.who();
             let (force, login) = (force.force.as_slice(), login.as_ref());
             let asked = Asked { force, login, planning, name_lacking, health_checks, json: common.json };
-            plan(&host, offer.map_err(one)?, &asked).map_err(one)?;
+            plan(&host, target_closure.map_err(one)?, &asked).map_err(one)?;
         }
         Command::Apply { common, closure, expect, force, run } => {
-            let goal = Goal::Closure(closure);
+            let target = TargetRef::Closure(closure);
             let login = run.login.who();
             let (expect, force, login) = (expect.as_deref(), force.force.as_slice(), login.as_ref());
-            let order = Order { goal: &goal, expect, force, login };
-            return change(&common, order, &run, "apply").map_err(one);
+            let request = ApplyRequest { target: &target, expect, force, login };
+            return change(&common, request, &run, "apply").map_err(one);
         }
         Command::Rollback { common, to, plan: true, planning, force, run, .. } => {
             let host = Host::open(&common.root).map_err(one)?;
             let profile = nixfleet_activate::host::profile::Profile::read(&host).map_err(one)?;
-            let offer = Offer::of_generation(&profile, to).map_err(one)?;
+            let target_closure = TargetClosure::of_generation(&profile, to).map_err(one)?;
             let (login, json) = (run.login.who(), common.json);
             let (force, login) = (force.force.as_slice(), login.as_ref());
             let asked = Asked { force, login, planning, name_lacking: false, health_checks: false, json };
-            plan(&host, offer, &asked).map_err(one)?;
+            plan(&host, target_closure, &asked).map_err(one)?;
         }
         Command::Rollback { common, to, expect, force, run, .. } => {
-            let goal = Goal::Generation(to);
+            let target = TargetRef::Generation(to);
             let login = run.login.who();
             let (expect, force, login) = (expect.as_deref(), force.force.as_slice(), login.as_ref());
-            let order = Order { goal: &goal, expect, force, login };
-            return change(&common, order, &run, "rollback").map_err(one);
+            let request = ApplyRequest { target: &target, expect, force, login };
+            return change(&common, request, &run, "rollback").map_err(one);
         }
         Command::Follow { common, run } => {
             let host = Host::open(&common.root).map_err(one)?;
@@ -182,10 +182,10 @@ struct Asked<'a> {
 }
 
 /// A closure that may be elsewhere, by its manifest and by contents that came with it.
-fn offer(bytes: &[u8], parts: &[usize], target: &str) -> Result<Offer, Problem> {
+fn target_closure(bytes: &[u8], parts: &[usize], target: &str) -> Result<TargetClosure, Problem> {
     let failed = |why: String| Problem::new(Code::Usage, "The manifest cannot be read").because(why);
     let Some((manifest, parts)) = parts.split_first() else {
-        return Offer::of_manifest(bytes.to_vec(), target);
+        return TargetClosure::of_manifest(bytes.to_vec(), target);
     };
     let short = || failed("standard input ends before it has all parts".to_owned());
     let (manifest, mut rest) = bytes.split_at_checked(*manifest).ok_or_else(short)?;
@@ -196,16 +196,16 @@ fn offer(bytes: &[u8], parts: &[usize], target: &str) -> Result<Offer, Problem> 
         rest = after;
     }
     let contents = Contents::hold(contents).map_err(|error| failed(error.to_string()))?;
-    Ok(Offer::of_manifest(manifest.to_vec(), target)?.with(contents))
+    Ok(TargetClosure::of_manifest(manifest.to_vec(), target)?.with(contents))
 }
 
 /// Prints a plan. Why a host cannot be planned for is part of the plan.
-fn plan(host: &Host, offer: Offer, asked: &Asked<'_>) -> Result<(), Problem> {
+fn plan(host: &Host, target_closure: TargetClosure, asked: &Asked<'_>) -> Result<(), Problem> {
     let objection = Lock::objection(host);
-    let checks = if asked.health_checks { Check::of_manifest(&offer.manifest)? } else { Vec::new() };
-    let mut plan = match fast_path::unchanged(host, &offer) {
+    let checks = if asked.health_checks { Check::of_manifest(&target_closure.manifest)? } else { Vec::new() };
+    let mut plan = match fast_path::unchanged(host, &target_closure) {
         Some(plan) => plan,
-        None => full_plan(host, &offer.open()?.without(asked.force), asked, objection.is_none()),
+        None => full_plan(host, &target_closure.open()?.without(asked.force), asked, objection.is_none()),
     };
     plan.problems.extend(objection);
     if asked.health_checks && plan.steps.is_empty() && plan.problems.is_empty() {
@@ -222,9 +222,9 @@ fn full_plan(host: &Host, target: &Target, asked: &Asked<'_>, calm: bool) -> Pla
     };
     planned.plan.overrule(asked.force);
     if calm {
-        let wanted = !asked.planning.no_validate;
+        let enabled = !asked.planning.no_validate;
         let login = asked.login.filter(|_| !asked.force.contains(&Force::Lockout));
-        let terms = foresight::Terms { wanted, may_ask: asked.name_lacking, login };
+        let terms = foresight::Terms { enabled, may_ask: asked.name_lacking, login };
         foresight::foresee(&mut planned, host, target, terms);
     }
     let mut plan = planned.plan;
@@ -249,7 +249,12 @@ fn confirmation(file: &Path) -> Result<Confirmation, Problem> {
 }
 
 /// Changes the host, on a real one in a unit of its own.
-fn change(common: &Common, order: Order<'_>, asked: &RunArgs, command: &str) -> Result<ExitCode, Problem> {
+fn change(
+    common: &Common,
+    request: ApplyRequest<'_>,
+    asked: &RunArgs,
+    command: &str,
+) -> Result<ExitCode, Problem> {
     let host = Host::open(&common.root)?;
     let units = attend::has_units(&host);
     if !units && asked.confirm_timeout.is_some() {
@@ -269,14 +274,14 @@ fn change(common: &Common, order: Order<'_>, asked: &RunArgs, command: &str) -> 
     if asked.in_unit {
         let limit = asked.confirm_timeout.map(Duration::from_secs);
         // Whoever follows prints the report; how the host fared is no failure of the unit.
-        return attend::carry_out(&host, order, holder, &run, limit).map(|()| ExitCode::SUCCESS);
+        return attend::carry_out(&host, request, holder, &run, limit).map(|()| ExitCode::SUCCESS);
     }
     // Without systemd too, whoever has named a run can ask what became of it.
     let holder = match &asked.run {
         Some(run) => holder.of_run(run.clone()),
         None => holder,
     };
-    finish(&apply_within(&host, order, holder, None), common.json)
+    finish(&apply_within(&host, request, holder, None), common.json)
 }
 
 /// Puts the host right at boot, behind a run, or because somebody asks for it.

@@ -32,7 +32,7 @@ pub fn plan(plan: &Plan) -> String {
         line(&mut text, &format!("  {}", step.line()));
     }
     drift(&mut text, &plan.drift);
-    for left in &plan.left_out {
+    for left in &plan.excluded {
         line(&mut text, &format!("  left as it is: {}: {}", left.subject, left.what));
     }
     for warning in &plan.warnings {
@@ -76,8 +76,8 @@ pub fn report(report: &Report) -> String {
             report.outcome, report.steps_done, report.duration_ms
         ),
     );
-    for kept in &report.kept {
-        line(&mut text, &format!("  kept {kept}"));
+    for backup in &report.backups {
+        line(&mut text, &format!("  kept {backup}"));
     }
     for note in &report.notes {
         line(&mut text, &format!("  note: {note}"));
@@ -141,8 +141,8 @@ pub fn status(status: &Status) -> String {
     for unit in &status.units {
         line(&mut text, &format!("  unit {} {} ({})", unit.unit, unit.active, unit.sub));
     }
-    for kept in &status.kept {
-        line(&mut text, &format!("  kept {kept}"));
+    for backup in &status.backups {
+        line(&mut text, &format!("  kept {backup}"));
     }
     if let Some(interrupted) = &status.interrupted {
         line(&mut text, &format!("  interrupted: {interrupted}; the next apply recovers it"));
@@ -179,7 +179,7 @@ pub fn inspect(state: &State) -> String {
         };
         let origin = match &owned.origin {
             Origin::Created => String::new(),
-            Origin::Original { kept } => format!(", its original is at {kept}"),
+            Origin::Original { backup } => format!(", its original is at {backup}"),
             Origin::Existed { access } => {
                 format!(", was {} {}:{} before", access.mode, access.owner, access.group)
             }

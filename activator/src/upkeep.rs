@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use nixfleet_activate::engine::backups;
 use nixfleet_activate::engine::gc;
-use nixfleet_activate::engine::gc::Order;
+use nixfleet_activate::engine::gc::GcOptions;
 use nixfleet_activate::host::{Host, clock, lock};
 use nixfleet_activate::show;
 use nixfleet_contract::backup::{Backup, Backups, DropReport, DropRequest};
@@ -138,8 +138,8 @@ pub fn collect(args: &GcArgs) -> Result<ExitCode, Problem> {
         return Ok(ExitCode::SUCCESS);
     }
     let (expect, collect) = (args.expect.as_deref(), args.collect.as_deref());
-    let order = Order { request: &request, at, expect, collect };
-    let report = gc::collect(&host, order, &lock::this_process(&args.by, "gc"));
+    let options = GcOptions { request: &request, at, expect, collect };
+    let report = gc::collect(&host, options, &lock::this_process(&args.by, "gc"));
     ended(&report, report.problem.as_ref(), args.common.json, shown_report)
 }
 
@@ -154,8 +154,8 @@ pub fn of_backups(command: BackupsCommand) -> Result<ExitCode, Problem> {
             Ok(ExitCode::SUCCESS)
         }
         BackupsCommand::Show { common, path, generation, original } => {
-            let wanted = backups::Wanted { path, generation, original };
-            let (head, bytes) = backups::show(&Host::open(&common.root)?, &wanted)?;
+            let selector = backups::BackupSelector { path, generation, original };
+            let (head, bytes) = backups::show(&Host::open(&common.root)?, &selector)?;
             print(&head, common.json, |_| String::new())?;
             let written = io::stdout().lock().write_all(&bytes);
             written.map_err(|error| {

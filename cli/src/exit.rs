@@ -46,7 +46,7 @@ fn is_success(result: &HostResult, strict: bool) -> bool {
         Outcome::Ok | Outcome::Unchanged => true,
         Outcome::Deferred => !strict,
         Outcome::Partial => !strict && result.reason_code.is_some_and(|code| !code.is_failure()),
-        Outcome::Skipped => result.is_left_out(),
+        Outcome::Skipped => result.is_excluded(),
         Outcome::Blocked | Outcome::Failed | Outcome::RolledBack | Outcome::Unreachable => false,
     }
 }
@@ -79,8 +79,8 @@ mod tests {
         assert_eq!(exit(&[Outcome::Ok, Outcome::Deferred], true), Exit::HostFailed, "--fail-deferred");
         assert_eq!(Exit::of(&[], true, false), Exit::Interrupted);
         let reason = Some("maintenance: new disks".to_owned());
-        let left_out = HostResult { reason, ..HostResult::new("h", Outcome::Skipped) };
-        assert_eq!(Exit::of(&[left_out], false, true), Exit::Good);
+        let excluded = HostResult { reason, ..HostResult::new("h", Outcome::Skipped) };
+        assert_eq!(Exit::of(&[excluded], false, true), Exit::Good);
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
         }
         result
     });
-    let exit = ended(name, cli.output, &events, began, result, interrupt.is_wanted());
+    let exit = ended(name, cli.output, &events, began, result, interrupt.is_requested());
     runtime.block_on(async {
         tokio::select! {
             failures = events.finish() => {

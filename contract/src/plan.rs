@@ -32,8 +32,8 @@ pub struct Plan {
     /// Reasons why an apply would refuse before touching anything.
     pub problems: Vec<Problem>,
     /// Differences that an apply would leave alone, because the operator said so.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<Warning>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "leftOut")]
+    pub excluded: Vec<Warning>,
     /// Effects that an apply would not refuse, but that may be unintended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,

@@ -80,7 +80,8 @@ pub enum ReasonCode {
     /// Health checks failed that leave a change as it is: `onFailure = "continue"`.
     HealthChecks,
     /// Paths were left as they are, since somebody said so: `--force PATH`.
-    PathsLeftOut,
+    #[serde(rename = "paths-left-out")]
+    PathsExcluded,
     /// A reason that only a newer `NixFleet` knows.
     #[serde(other)]
     Unknown,
@@ -92,7 +93,7 @@ impl ReasonCode {
     pub const fn is_failure(self) -> bool {
         match self {
             Self::HealthChecks | Self::Unknown => true,
-            Self::PathsLeftOut => false,
+            Self::PathsExcluded => false,
         }
     }
 }
@@ -117,7 +118,8 @@ pub struct Report {
     /// How many steps were done.
     pub steps_done: usize,
     /// Backups of hand-edited or adopted content, as absolute paths on the host.
-    pub kept: Vec<String>,
+    #[serde(rename = "kept")]
+    pub backups: Vec<String>,
     /// Findings that could not be checked before the change, or that the change did not cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -162,7 +164,8 @@ pub struct Status {
     /// Managed units and their state.
     pub units: Vec<UnitStatus>,
     /// Backups of hand-edited content that was replaced or removed, as absolute paths.
-    pub kept: Vec<String>,
+    #[serde(rename = "kept")]
+    pub backups: Vec<String>,
     /// An interrupted run that the next apply will recover.
     pub interrupted: Option<String>,
     /// The run that holds the lock, in words.

@@ -9,19 +9,19 @@ use nixfleet_contract::step::paths::WriteFile;
 use nixfleet_contract::step::{PathStep, Step};
 
 use crate::nix::stored;
-use crate::remote::Wanted;
+use crate::remote::HostTarget;
 
 /// Fills in the new text of every file of which the plan does not have it. A content that is no text, or cannot be
 /// read, stays out; so does one that is not what the manifest wants. So does what others on the host may not read, unless it is
 /// to be shown.
-pub fn fill_in(plan: &mut Plan, wanted: &Wanted, show_private: bool) {
+pub fn fill_in(plan: &mut Plan, target: &HostTarget, show_private: bool) {
     if !show_private {
         plan.hide_private();
     }
     if !plan.steps.iter().any(lacks_text) {
         return;
     }
-    let Ok(manifest) = serde_json::from_slice::<Manifest>(&wanted.manifest) else { return };
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(&target.manifest) else { return };
     for step in &mut plan.steps {
         if let Step::Path(PathStep::WriteFile(WriteFile { path, before, after, .. })) = step
             && (show_private || !before.iter().chain([&*after]).any(FileView::is_private))
@@ -29,7 +29,7 @@ pub fn fill_in(plan: &mut Plan, wanted: &Wanted, show_private: bool) {
             && let Some(Entry::File(entry)) = manifest.entries.get(path)
             && after.sha256.as_ref() == Some(&entry.sha256)
         {
-            after.text = text(entry, Path::new(&wanted.closure.path));
+            after.text = text(entry, Path::new(&target.closure.path));
         }
     }
 }

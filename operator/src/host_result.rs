@@ -44,7 +44,7 @@ pub struct HostResult {
     /// `backups`: which there are, or go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backups: Option<Box<BackupsView>>,
-    /// Why it is left out, or would be, or had no turn.
+    /// Why it is excluded, or would be, or had no turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What went wrong.
@@ -148,7 +148,7 @@ impl HostResult {
 
     /// Whether the inventory leaves it out, which is no failure.
     #[must_use]
-    pub fn is_left_out(&self) -> bool {
+    pub fn is_excluded(&self) -> bool {
         self.outcome == Outcome::Skipped && self.reason.is_some()
     }
 

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch::Sender;
 
-/// Whether the user wants to stop. Clones share the wish.
+/// Whether the user wants to stop. Clones share the request.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
-    wanted: Arc<Sender<bool>>,
+    requested: Arc<Sender<bool>>,
     /// A [`Hosts`] as a number.
     hosts: Arc<AtomicU8>,
 }
@@ -50,54 +50,54 @@ impl Interrupt {
     }
 
     /// From now on no further host should be begun.
-    pub fn want(&self) {
-        self.wanted.send_replace(true);
+    pub fn request(&self) {
+        self.requested.send_replace(true);
     }
 
     /// Whether no further host should be begun.
     #[must_use]
-    pub fn is_wanted(&self) -> bool {
-        *self.wanted.borrow()
+    pub fn is_requested(&self) -> bool {
+        *self.requested.borrow()
     }
 
     /// Ends when no further host should be begun.
-    pub async fn wanted(&self) {
-        // The sender is ours, so nothing but the wish ends the wait.
-        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted).await;
+    pub async fn requested(&self) {
+        // The sender is ours, so nothing but the request ends the wait.
+        let _ = self.requested.subscribe().wait_for(|requested| *requested).await;
     }
 
     /// Ends at the next Ctrl-C.
     pub async fn again(&self) {
-        let Ok(mut orders) = Orders::heard() else { return std::future::pending().await };
-        orders.next().await;
-        self.want();
+        let Ok(mut signals) = Signals::listen() else { return std::future::pending().await };
+        signals.next().await;
+        self.request();
     }
 
     /// Ends when everything should be dropped as it is.
     pub async fn leave(&self) {
-        let Ok(mut orders) = Orders::heard() else { return std::future::pending().await };
+        let Ok(mut signals) = Signals::listen() else { return std::future::pending().await };
         // Its handler stays, however the wait ends: a terminal may say more than once that it is closed.
         let mut closed = terminal_closed();
         tokio::select! {
-            () = orders.next() => {}
+            () = signals.next() => {}
             () = hears(closed.as_mut()) => {}
         }
-        self.want();
+        self.request();
         // What became of hosts is still to be told, or they are still to end.
         if self.hosts() != Hosts::Untouched {
-            orders.next().await;
+            signals.next().await;
         }
     }
 }
 
 /// Signals of somebody who wants the program to end.
-struct Orders {
+struct Signals {
     interrupts: Signal,
     terminations: Signal,
 }
 
-impl Orders {
-    fn heard() -> io::Result<Self> {
+impl Signals {
+    fn listen() -> io::Result<Self> {
         let (interrupts, terminations) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         Ok(Self { interrupts, terminations })
     }

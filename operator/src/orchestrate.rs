@@ -29,7 +29,7 @@ where
     let mut running = JoinSet::new();
     loop {
         while running.len() < parallel.get()
-            && !interrupt.is_wanted()
+            && !interrupt.is_requested()
             && let Some((index, item)) = waiting.next()
         {
             let work = work(item);
@@ -74,7 +74,7 @@ mod tests {
             let interrupt = interrupt.clone();
             async move {
                 if item == 1 {
-                    interrupt.want();
+                    interrupt.request();
                 }
                 item
             }

@@ -47,10 +47,10 @@ const FILES: u64 = 16 << 10;
 /// Lets more files be open than most logins allow at first.
 pub fn allow_files() {
     let limits = getrlimit(Resource::Nofile);
-    let wanted = limits.maximum.map_or(FILES, |most| most.min(FILES));
-    if limits.current.is_some_and(|current| current < wanted) {
+    let target = limits.maximum.map_or(FILES, |most| most.min(FILES));
+    if limits.current.is_some_and(|current| current < target) {
         // Where that is refused, some hosts are told that their program cannot be started.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limits });
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(target), ..limits });
     }
 }
 

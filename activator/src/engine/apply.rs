@@ -13,7 +13,7 @@ use nixfleet_contract::report::{Outcome, ReasonCode, Report};
 
 use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::accounts::execute as accounts;
-use crate::engine::family::paths::left_out::suggest_force_if_declared;
+use crate::engine::family::paths::excluded::suggest_force_if_declared;
 use crate::engine::family::paths::ownership;
 use crate::engine::family::paths::stage;
 use crate::engine::family::units::bystanders::{Bystanders, Missing};
@@ -21,7 +21,7 @@ use crate::engine::health;
 use crate::engine::health::{Health, May};
 use crate::engine::plan::fast_path;
 use crate::engine::plan::planner::{self, Planned};
-use crate::engine::plan::target::{Offer, Target, Wanted};
+use crate::engine::plan::target::{GenerationRef, Target, TargetClosure};
 use crate::engine::state::State;
 use crate::engine::transaction::commit;
 use crate::engine::transaction::execute;
@@ -39,20 +39,20 @@ use crate::host::activator::{self, Acting};
 use crate::host::lock::Lock;
 use crate::host::profile::{self, Profile};
 
-/// What a host is to be brought to.
+/// The target of a run, as it is named to the activator.
 #[derive(Clone, Debug)]
-pub enum Goal {
+pub enum TargetRef {
     /// A closure on this machine.
     Closure(String),
     /// A generation of the host.
-    Generation(Wanted),
+    Generation(GenerationRef),
 }
 
-/// What is asked of a run.
+/// The request for an apply or a rollback.
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
-    /// What the host is to be brought to.
-    pub goal: &'a Goal,
+pub struct ApplyRequest<'a> {
+    /// The target.
+    pub target: &'a TargetRef,
     /// The fingerprint of the plan that somebody agreed to; another plan is refused.
     pub expect: Option<&'a str>,
     /// What is done in spite of an objection.
@@ -61,15 +61,20 @@ pub struct Order<'a> {
     pub login: Option<&'a Login>,
 }
 
-/// Brings a host to a goal, all or nothing. `expect` is the fingerprint of the plan somebody agreed to.
+/// Brings a host to a target, all or nothing. `expect` is the fingerprint of the plan somebody agreed to.
 #[must_use]
-pub fn apply(host: &Host, goal: &Goal, expect: Option<&str>, holder: Holder) -> Report {
-    apply_within(host, Order { goal, expect, force: &[], login: None }, holder, None)
+pub fn apply(host: &Host, target: &TargetRef, expect: Option<&str>, holder: Holder) -> Report {
+    apply_within(host, ApplyRequest { target, expect, force: &[], login: None }, holder, None)
 }
 
-/// Carries out an order, all or nothing, and undoes it where nobody confirms within the window.
+/// Carries out a request, all or nothing, and undoes it where nobody confirms within the window.
 #[must_use]
-pub fn apply_within(host: &Host, order: Order<'_>, holder: Holder, window: Option<Window<'_>>) -> Report {
+pub fn apply_within(
+    host: &Host,
+    request: ApplyRequest<'_>,
+    holder: Holder,
+    window: Option<Window<'_>>,
+) -> Report {
     let started = Instant::now();
     let mut report = Report {
         schema: SCHEMA,
@@ -79,7 +84,7 @@ pub fn apply_within(host: &Host, order: Order<'_>, holder: Holder, window: Optio
         before: None,
         after: None,
         steps_done: 0,
-        kept: Vec::new(),
+        backups: Vec::new(),
         notes: Vec::new(),
         problem: None,
         recovered: None,
@@ -92,7 +97,7 @@ pub fn apply_within(host: &Host, order: Order<'_>, holder: Holder, window: Optio
         Err(problem) => return Report { problem: Some(problem), ..report },
     };
     let last = holder.clone();
-    if let Err(problem) = run(host, order, holder, window, &mut report) {
+    if let Err(problem) = run(host, request, holder, window, &mut report) {
         report.problem = Some(problem);
     }
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -104,7 +109,7 @@ pub fn apply_within(host: &Host, order: Order<'_>, holder: Holder, window: Optio
 /// The outcome in the report is `blocked` until something is known to be better or worse.
 fn run(
     host: &Host,
-    order: Order<'_>,
+    request: ApplyRequest<'_>,
     holder: Holder,
     window: Option<Window<'_>>,
     report: &mut Report,
@@ -119,21 +124,21 @@ fn run(
     let profile = Profile::read(host)?;
     report.before.clone_from(&profile.current);
     report.after.clone_from(&profile.current);
-    let offer = match order.goal {
-        Goal::Closure(closure) => Offer::of_closure(closure)?,
-        Goal::Generation(wanted) => Offer::of_generation(&profile, *wanted)?,
+    let target_closure = match request.target {
+        TargetRef::Closure(closure) => TargetClosure::of_closure(closure)?,
+        TargetRef::Generation(reference) => TargetClosure::of_generation(&profile, *reference)?,
     };
-    if let Some(plan) = fast_path::unchanged(host, &offer)
-        && order.expect.is_none_or(|expect| expect == plan.fingerprint)
+    if let Some(plan) = fast_path::unchanged(host, &target_closure)
+        && request.expect.is_none_or(|expect| expect == plan.fingerprint)
     {
         report.host = plan.host;
-        return unchanged(host, &Check::of_manifest(&offer.manifest)?, report);
+        return unchanged(host, &Check::of_manifest(&target_closure.manifest)?, report);
     }
-    let target = offer.open()?.without(order.force);
+    let target = target_closure.open()?.without(request.force);
     report.host.clone_from(&target.manifest.host);
     let mut planned = planner::plan(host, &target)?;
-    planned.plan.overrule(order.force);
-    if order.expect.is_some_and(|expect| expect != planned.plan.fingerprint) {
+    planned.plan.overrule(request.force);
+    if request.expect.is_some_and(|expect| expect != planned.plan.fingerprint) {
         return Err(Problem::new(Code::PlanOutdated, "The host changed between plan and apply")
             .because("planning again gives another plan")
             .help("look at the new plan, then apply that"));
@@ -143,16 +148,16 @@ fn run(
     }
     if planned.plan.steps.is_empty() {
         let ended = unchanged(host, &target.manifest.health_checks, report);
-        tell_left_out(&planned.plan.left_out, report);
+        report_excluded(&planned.plan.excluded, report);
         return ended;
     }
-    let login = order.login.filter(|_| !order.force.contains(&Force::Lockout));
+    let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
     let found = validate::validate(host, &planned, &target, login);
     if let Some(problem) = first_of(&found.problems) {
         return Err(problem);
     }
     report.notes = found.notes;
-    let health = Health::of(host, &target.manifest.health_checks, May::of(&target, order.force));
+    let health = Health::of(host, &target.manifest.health_checks, May::of(&target, request.force));
     let change = Change { host, planned: &planned, target: &target, window, health };
     transact(&change, holder, report).map_err(|mut problem| {
         suggest_force_if_declared(&mut problem, &target.manifest);
@@ -169,11 +174,11 @@ fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), P
 }
 
 /// A host on which something was left as it is, on purpose, is no host that is as it should be.
-fn tell_left_out(left_out: &[Warning], report: &mut Report) {
-    let said = left_out.iter().map(|left| format!("left as it is: {}: {}", left.subject, left.what));
+fn report_excluded(excluded: &[Warning], report: &mut Report) {
+    let said = excluded.iter().map(|left| format!("left as it is: {}: {}", left.subject, left.what));
     report.notes.extend(said);
-    if !left_out.is_empty() && report.outcome.is_good() {
-        (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::PathsLeftOut));
+    if !excluded.is_empty() && report.outcome.is_good() {
+        (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::PathsExcluded));
     }
 }
 
@@ -198,7 +203,7 @@ struct Change<'a> {
 
 fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<(), Problem> {
     let Change { host, planned, target, health, .. } = change;
-    stage::keep_stale_slots(host)?;
+    stage::back_up_stale_slots(host)?;
     let mut journal = open::open(host, planned, target, holder)?;
     // Both can fail when what they make stands already, and only may not be on the disk: then that is undone, too.
     let begun =
@@ -234,9 +239,9 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
     };
     let verdict = Verdict::on(&report.health_checks);
     (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Ok), verdict.reason_code());
-    tell_left_out(&planned.plan.left_out, report);
+    report_excluded(&planned.plan.excluded, report);
     report.after = Some(journal.after.clone());
-    report.kept = journal.kept();
+    report.backups = journal.backups();
     if change.window.is_none() {
         report.left_to_others = health.elsewhere();
     }
@@ -281,7 +286,8 @@ fn execute_all(
         let started;
         (started, missing) = bystanders.bring_back()?;
         stand_without(&missing)?;
-        let ours = started.iter().filter_map(|unit| Some((unit, execute::wanted(units, unit)?.settle())));
+        let ours =
+            started.iter().filter_map(|unit| Some((unit, execute::declaration(units, unit)?.settle())));
         watch.add_all(ours)?;
     }
     // What is tried here is tried while units show that they stay up, and the confirmation is on its way.

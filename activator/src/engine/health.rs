@@ -10,7 +10,7 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::run::Confirmation;
 
-use crate::engine::plan::target::{Offer, Target};
+use crate::engine::plan::target::{Target, TargetClosure};
 use crate::engine::state::State;
 use crate::health::probe::curl;
 use crate::health::{Call, Vantage, last, run};
@@ -173,7 +173,7 @@ pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     let Some((number, closure)) = state.generation.zip(state.closure) else {
         return Err(Problem::new(Code::NoGeneration, "The host is not managed yet"));
     };
-    let checks = Check::of_manifest(&Offer::of_closure(&closure)?.manifest)?;
+    let checks = Check::of_manifest(&TargetClosure::of_closure(&closure)?.manifest)?;
     let generation = Generation { number, closure };
     let found = of_unchanged(host, Some(&generation), &checks);
     Ok(Health::of(host, &checks, May::Stand).checked(&generation, &found))

@@ -9,9 +9,9 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::{Status, UnitStatus};
 use nixfleet_contract::run::LastRun;
 
-use crate::engine::family::paths::slots::KEPT;
+use crate::engine::family::paths::slots::BACKUPS;
 use crate::engine::plan::planner;
-use crate::engine::plan::target::{Offer, Target};
+use crate::engine::plan::target::{Target, TargetClosure};
 use crate::engine::state::State;
 use crate::health::last;
 use crate::host::lock::Lock;
@@ -35,7 +35,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         generations: profile.generations,
         drift: Vec::new(),
         units: Vec::new(),
-        kept: kept(host),
+        backups: backups(host),
         interrupted: crate::engine::transaction::journal::interrupted(host),
         locked_by: Lock::holder(host),
         last: last_run(host),
@@ -46,7 +46,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         status.interrupted = None;
     }
     let Some(closure) = &state.closure else { return Ok(status) };
-    match Offer::of_closure(closure).and_then(Offer::open) {
+    match TargetClosure::of_closure(closure).and_then(TargetClosure::open) {
         Ok(target) => {
             let planned = planner::plan(host, &Target { number: state.generation, ..target })?;
             status.drift = planned.plan.drift;
@@ -86,9 +86,9 @@ fn in_force(state: &State) -> Option<Generation> {
 
 /// Copies that are kept, as absolute paths on the host, sorted.
 #[must_use]
-pub fn kept(host: &Host) -> Vec<String> {
+pub fn backups(host: &Host) -> Vec<String> {
     let mut found = Vec::new();
-    collect(&host.path(HOME).join(KEPT), &format!("{HOME}/{KEPT}"), &mut found);
+    collect(&host.path(HOME).join(BACKUPS), &format!("{HOME}/{BACKUPS}"), &mut found);
     found.sort();
     found
 }

@@ -91,16 +91,16 @@ fn nothing_gets_a_set_id_bit_where_somebody_else_may_rename_it() {
 fn a_directory_that_somebody_else_may_rename_changes_hands_only_when_it_is_empty() {
     let room = room();
     let path = "/home/ada/data";
-    let wanted = |value: Value| json!({ "directories": [value] });
+    let declared = |value: Value| json!({ "directories": [value] });
     // A directory of root's could be put there by its name.
     fs::create_dir_all(room.path(path)).unwrap();
     room.write("/home/ada/data/secret", "x");
     give(&room, path, 0, 0o700);
-    let adas = room.closure("1", &wanted(of_ada(directory(path, "0755"))));
+    let adas = room.closure("1", &declared(of_ada(directory(path, "0755"))));
     let report = room.applied(&adas, "blocked");
     assert_eq!(report["problem"]["code"], "NF-410", "{report}");
     assert_eq!(rights(&room, path), (0, 0o700));
-    let open = room.closure("2", &wanted(directory(path, "0755")));
+    let open = room.closure("2", &declared(directory(path, "0755")));
     assert_eq!(room.applied(&open, "blocked")["problem"]["code"], "NF-410");
     // An empty one is replaced, and comes back.
     fs::remove_file(room.path("/home/ada/data/secret")).unwrap();
@@ -110,12 +110,12 @@ fn a_directory_that_somebody_else_may_rename_changes_hands_only_when_it_is_empty
     assert_ne!(room.path(path).metadata().unwrap().ino(), inode);
     // What is ada's own gets what ada could have given it.
     room.write("/home/ada/data/notes", "x");
-    let closed = room.closure("3", &wanted(of_ada(directory(path, "0700"))));
+    let closed = room.closure("3", &declared(of_ada(directory(path, "0700"))));
     room.applied(&closed, "ok");
     assert_eq!(rights(&room, path), (ADA, 0o700));
     // Under the directories of root's all is as ever.
     fs::create_dir_all(room.path("/srv/data/inside")).unwrap();
-    room.applied(&room.closure("4", &wanted(of_ada(directory("/srv/data", "0750")))), "ok");
+    room.applied(&room.closure("4", &declared(of_ada(directory("/srv/data", "0750")))), "ok");
     assert_eq!(rights(&room, "/srv/data"), (ADA, 0o750));
 }
 
@@ -126,8 +126,8 @@ fn what_somebody_makes_large_is_neither_read_nor_kept() {
     let sparse = File::create(room.path(path)).unwrap();
     sparse.set_len(15 << 40).unwrap_or_else(|_| sparse.set_len(1 << 40).unwrap());
     give(&room, path, ADA, 0o644);
-    let wanted = with(of_ada(file(path, Some("mine\n"))), "onConflict", "backup");
-    let closure = room.closure("1", &json!({ "files": [wanted, file("/etc/fix", Some("x"))] }));
+    let declared = with(of_ada(file(path, Some("mine\n"))), "onConflict", "backup");
+    let closure = room.closure("1", &json!({ "files": [declared, file("/etc/fix", Some("x"))] }));
     let began = Instant::now();
     let plan = room.plan(&closure);
     // To read it would take hours.
@@ -195,9 +195,9 @@ fn a_copy_has_the_holes_of_what_it_is_a_copy_of() {
     let content = fs::read(room.path(path)).unwrap();
     let source = room.path("/source");
     fs::write(&source, &content).unwrap();
-    // It is as wanted already: what becomes the original is a copy, since it stays where it is.
-    let wanted = with(with(file(path, None), "source", source.to_str().unwrap()), "onConflict", "backup");
-    room.applied(&room.closure("1", &json!({ "files": [wanted] })), "ok");
+    // It is as declared already: what becomes the original is a copy, since it stays where it is.
+    let declared = with(with(file(path, None), "source", source.to_str().unwrap()), "onConflict", "backup");
+    room.applied(&room.closure("1", &json!({ "files": [declared] })), "ok");
     let kept = fs::read_dir(room.path("/var/lib/nixfleet/originals")).unwrap().next().unwrap().unwrap();
     let kept = kept.path().join("content");
     assert_eq!(fs::read(&kept).unwrap(), content);
@@ -205,7 +205,7 @@ fn a_copy_has_the_holes_of_what_it_is_a_copy_of() {
 }
 
 #[test]
-fn one_path_that_somebody_holds_is_left_out_and_nothing_else() {
+fn one_path_that_somebody_holds_is_excluded_and_nothing_else() {
     let room = room();
     let path = "/home/ada/profile";
     let lists =
@@ -256,7 +256,7 @@ fn lists(text: &str) -> Value {
 
 /// All that stands in a directory that cannot be trusted is left out with it, and stays on record.
 #[test]
-fn a_directory_that_is_left_out_is_left_out_with_what_stands_in_it() {
+fn a_directory_is_excluded_with_everything_in_it() {
     let room = room();
     room.applied(&room.closure("1", &lists("one\n")), "ok");
     room.chmod("/home/ada/app", 0o777);
@@ -275,7 +275,7 @@ fn a_directory_that_is_left_out_is_left_out_with_what_stands_in_it() {
 
 /// Nor does the fast path take it for what it should be once it stands as it was recorded.
 #[test]
-fn what_was_left_out_is_no_longer_so_when_its_way_is_free() {
+fn an_excluded_path_is_managed_again_when_its_way_is_free() {
     let room = room();
     room.applied(&room.closure("1", &lists("one\n")), "ok");
     room.chmod("/home/ada/app", 0o777);

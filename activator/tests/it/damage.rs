@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::apply::{TargetRef, apply};
 use nixfleet_activate::host::{Host, lock};
 use nixfleet_contract::report::{Outcome, Report};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ const HOME: &str = "/var/lib/nixfleet";
 const STOPS: &str = "Unreadable or newer records: stop, delete nothing, say the repair";
 
 fn run(host: &Host, closure: &str) -> Report {
-    apply(host, &Goal::Closure(closure.to_owned()), None, lock::this_process("me", "apply"))
+    apply(host, &TargetRef::Closure(closure.to_owned()), None, lock::this_process("me", "apply"))
 }
 
 /// Every way to damage a record that its reader can notice: cut off anywhere, emptied by zeros, of another kind or

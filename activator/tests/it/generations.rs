@@ -74,7 +74,7 @@ fn a_plan_says_what_was_never_managed_and_where_a_link_points() {
     room.write("/etc/a.conf", "theirs\n");
     std::os::unix::fs::symlink("../run/resolv.conf", room.path("/etc/b.conf")).unwrap();
     let adopted = |path: &str, text: &str| with(file(path, Some(text)), "onConflict", json!("adopt"));
-    let wanted =
+    let declared =
         |text: &str| json!({ "files": [adopted("/etc/a.conf", text), adopted("/etc/b.conf", text)] });
     let before = |plan: &Value| {
         let steps = plan["steps"].as_array().unwrap().iter().filter(|step| step["step"] == "writeFile");
@@ -82,13 +82,13 @@ fn a_plan_says_what_was_never_managed_and_where_a_link_points() {
             .map(|step| (step["before"]["foreign"].clone(), step["before"]["link"].clone()))
             .collect::<Vec<_>>()
     };
-    let one = room.closure("1", &wanted("ours\n"));
+    let one = room.closure("1", &declared("ours\n"));
     let first = [(json!(true), Value::Null), (json!(true), json!("../run/resolv.conf"))];
     assert_eq!(before(&room.plan(&one)), first);
     room.applied(&one, "ok");
     room.write("/etc/a.conf", "edited\n");
     let ours = [(Value::Null, Value::Null), (Value::Null, Value::Null)];
-    assert_eq!(before(&room.plan(&room.closure("2", &wanted("new\n")))), ours, "an edit of what is ours");
+    assert_eq!(before(&room.plan(&room.closure("2", &declared("new\n")))), ours, "an edit of what is ours");
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub fn state(bytes: &[u8]) -> bool {
 pub fn journal(bytes: &[u8]) -> bool {
     let Ok(journal) = Journal::parse(bytes) else { return false };
     for entry in journal.paths() {
-        for place in entry.kept().into_iter().chain(entry.slot().map(|slot| &slot.place)) {
+        for place in entry.backup().into_iter().chain(entry.slot().map(|slot| &slot.place)) {
             assert!(place.parse::<AbsPath>().is_ok(), "{place}");
             assert!(place.starts_with("/var/lib/nixfleet/") || place.contains("/.nixfleet-tx-"), "{place}");
         }

@@ -1,10 +1,10 @@
 //! A run that dies: the next one ends in exactly the old or exactly the new generation.
 
-use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::apply::{TargetRef, apply};
 use nixfleet_activate::engine::family::paths::stage;
 use nixfleet_activate::engine::health::May;
 use nixfleet_activate::engine::plan::planner;
-use nixfleet_activate::engine::plan::target::Offer;
+use nixfleet_activate::engine::plan::target::TargetClosure;
 use nixfleet_activate::engine::transaction::commit;
 use nixfleet_activate::engine::transaction::execute;
 use nixfleet_activate::engine::transaction::journal::{self, Journal, Phase};
@@ -73,7 +73,7 @@ fn prepared() -> (Room, String) {
 
 fn run_until(room: &Room, closure: &str, death: Death) {
     let host = Host::open(&room.path("/")).unwrap();
-    let target = Offer::of_closure(closure).and_then(Offer::open).unwrap();
+    let target = TargetClosure::of_closure(closure).and_then(TargetClosure::open).unwrap();
     let planned = planner::plan(&host, &target).unwrap();
     assert_eq!(planned.plan.problems, []);
     let mut journal = open::open(&host, &planned, &target, lock::this_process("me", "apply")).unwrap();
@@ -168,14 +168,14 @@ fn a_failure_takes_everything_back() {
 fn a_plan_that_was_not_agreed_to_is_refused() {
     let (room, closure) = prepared();
     let host = Host::open(&room.path("/")).unwrap();
-    let goal = Goal::Closure(closure.clone());
+    let target = TargetRef::Closure(closure.clone());
     let agreed = room.plan(&closure)["fingerprint"].as_str().unwrap().to_owned();
     room.write("/etc/access", "changed meanwhile\n");
-    let report = apply(&host, &goal, Some(&agreed), lock::this_process("me", "apply"));
+    let report = apply(&host, &target, Some(&agreed), lock::this_process("me", "apply"));
     assert_eq!(report.outcome, Outcome::Blocked);
     assert_eq!(report.problem.unwrap().code.as_str(), "NF-403");
     room.write("/etc/access", "access\n");
-    let report = apply(&host, &goal, Some(&agreed), lock::this_process("me", "apply"));
+    let report = apply(&host, &target, Some(&agreed), lock::this_process("me", "apply"));
     assert_eq!(report.outcome, Outcome::Ok, "{:?}", report.problem);
 }
 

@@ -4,10 +4,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use nixfleet_activate::engine::apply::{Goal, apply};
+use nixfleet_activate::engine::apply::{TargetRef, apply};
 use nixfleet_activate::engine::plan::fast_path;
 use nixfleet_activate::engine::plan::planner;
-use nixfleet_activate::engine::plan::target::{Offer, Wanted};
+use nixfleet_activate::engine::plan::target::{GenerationRef, TargetClosure};
 use nixfleet_activate::engine::state::{Origin, State, Thing};
 use nixfleet_activate::engine::status::status;
 use nixfleet_activate::host::{Host, lock};
@@ -56,7 +56,7 @@ fn generation() -> impl Strategy<Value = Generation> {
     let files = prop::collection::vec(prop::option::of((0..=LINK, any::<bool>())), FILES.len());
     (files, any::<bool>()).prop_map(|(mut files, directories)| {
         for (index, path) in FILES.iter().enumerate() {
-            let mut above = FILES.iter().zip(&files).filter(|(_, wanted)| wanted.is_some());
+            let mut above = FILES.iter().zip(&files).filter(|(_, declared)| declared.is_some());
             if above.any(|(above, _)| path.starts_with(&format!("{above}/"))) {
                 files[index] = None;
             }
@@ -77,10 +77,10 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(one, 1..7)
 }
 
-fn lists((wanted, directories): &Generation) -> Value {
+fn lists((declared, directories): &Generation) -> Value {
     let (mut files, mut links) = (Vec::new(), Vec::new());
-    for (path, wanted) in FILES.iter().zip(wanted) {
-        match wanted {
+    for (path, declared) in FILES.iter().zip(declared) {
+        match declared {
             None => {}
             Some((LINK, _)) => links.push(with(link(path, TARGET), "onConflict", "backup")),
             Some((content, narrow)) => {
@@ -101,8 +101,8 @@ fn closure(room: &Room, name: &str, generation: &Generation) -> String {
     room.closure(name, &lists(generation))
 }
 
-fn run(host: &Host, goal: &Goal) -> Report {
-    apply(host, goal, None, lock::this_process("me", "apply"))
+fn run(host: &Host, target: &TargetRef) -> Report {
+    apply(host, target, None, lock::this_process("me", "apply"))
 }
 
 /// What is managed now, as the host says it.
@@ -132,7 +132,7 @@ fn check_originals(room: &Room) -> Result<(), TestCaseError> {
     for path in &FILES[..STANDING] {
         let place = match state.paths.get(*path).map(|owned| &owned.origin) {
             None => (*path).to_owned(),
-            Some(Origin::Original { kept }) => kept.to_string(),
+            Some(Origin::Original { backup }) => backup.to_string(),
             Some(other) => return Err(TestCaseError::fail(format!("{path} came from {other:?}"))),
         };
         prop_assert_eq!(room.read(&place), format!("stood at {path}\n"), "{} is lost", path);
@@ -162,11 +162,11 @@ fn check_owned(room: &Room, host: &Host) -> Result<(), TestCaseError> {
 /// A glance says that nothing is to be done where the full comparison says so, and says the same; and nowhere else.
 fn check_glance(host: &Host) -> Result<(), TestCaseError> {
     let Some(closure) = State::read(host).unwrap().0.closure else { return Ok(()) };
-    let offer = Offer::of_closure(&closure).unwrap();
-    let glance = fast_path::unchanged(host, &offer);
-    let plan = planner::plan(host, &offer.open().unwrap()).unwrap().plan;
+    let target_closure = TargetClosure::of_closure(&closure).unwrap();
+    let fast = fast_path::unchanged(host, &target_closure);
+    let plan = planner::plan(host, &target_closure.open().unwrap()).unwrap().plan;
     let nothing = plan.steps.is_empty() && plan.drift.is_empty() && plan.problems.is_empty();
-    prop_assert_eq!(glance, nothing.then_some(plan));
+    prop_assert_eq!(fast, nothing.then_some(plan));
     Ok(())
 }
 
@@ -190,12 +190,12 @@ impl Play {
     }
 
     fn apply(&mut self, closure: &str, generation: &Generation) -> Result<(), TestCaseError> {
-        let report = run(&self.host, &Goal::Closure(closure.to_owned()));
+        let report = run(&self.host, &TargetRef::Closure(closure.to_owned()));
         prop_assert!(report.outcome.is_good(), "{:?}", report.problem);
-        let again = run(&self.host, &Goal::Closure(closure.to_owned()));
+        let again = run(&self.host, &TargetRef::Closure(closure.to_owned()));
         prop_assert_eq!(again.outcome, Outcome::Unchanged, "applying twice is applying once");
-        for (path, wanted) in FILES.iter().zip(&generation.0) {
-            match wanted {
+        for (path, declared) in FILES.iter().zip(&generation.0) {
+            match declared {
                 Some((LINK, _)) => {
                     let found = fs::read_link(self.room.path(path)).unwrap();
                     prop_assert_eq!(found.to_str(), Some(TARGET));
@@ -211,7 +211,7 @@ impl Play {
     }
 
     fn roll_back(&mut self) -> Result<(), TestCaseError> {
-        let report = run(&self.host, &Goal::Generation(Wanted::Previous));
+        let report = run(&self.host, &TargetRef::Generation(GenerationRef::Previous));
         let nowhere = report.problem.as_ref().is_some_and(|problem| problem.code.as_str() == "NF-409");
         prop_assert!(report.outcome.is_good() || nowhere, "{:?}", report.problem);
         self.edited &= nowhere;
@@ -224,7 +224,7 @@ impl Play {
         let comparable = !self.edited && current.is_some();
         self.apply(closure, generation)?;
         if comparable {
-            let report = run(&self.host, &Goal::Generation(Wanted::Number(current.unwrap())));
+            let report = run(&self.host, &TargetRef::Generation(GenerationRef::Number(current.unwrap())));
             prop_assert!(report.outcome.is_good(), "{:?}", report.problem);
             prop_assert_eq!(timeless(&self.room), before, "rolling back an apply changes nothing");
         }
@@ -272,7 +272,7 @@ fn play(moves: &[Move]) -> Result<(), TestCaseError> {
         check_originals(&play.room)?;
         check_glance(&play.host)?;
     }
-    let report = run(&play.host, &Goal::Closure(play.room.closure("nothing", &json!({}))));
+    let report = run(&play.host, &TargetRef::Closure(play.room.closure("nothing", &json!({}))));
     prop_assert!(report.outcome.is_good(), "{:?}", report.problem);
     prop_assert_eq!(outside(&play.room), before, "what stood there is back, what we made is gone");
     prop_assert_eq!(play.room.inspect(), "");

@@ -299,8 +299,8 @@ fn a_drop_of_all_backups_fails_anywhere() {
         let list = stand.run(&["backups", "list"], None);
         let list: Value = serde_json::from_slice(&list.stdout).unwrap();
         let request = stand.root().join("../request.json");
-        let wanted = json!({ "schema": 1, "backups": list["backups"] });
-        fs::write(&request, wanted.to_string()).unwrap();
+        let document = json!({ "schema": 1, "backups": list["backups"] });
+        fs::write(&request, document.to_string()).unwrap();
         let request = request.to_str().unwrap().to_owned();
         ["backups", "drop", "--request", &request].map(str::to_owned).to_vec()
     };
@@ -317,9 +317,9 @@ fn a_full_disk_is_no_reason_to_keep_what_nobody_needs() {
         full(stand);
         let list: Value = serde_json::from_slice(&stand.run(&["backups", "list"], None).stdout).unwrap();
         let free = list["backups"].as_array().unwrap().iter().filter(|backup| backup["needed"] != true);
-        let wanted = json!({ "schema": 1, "backups": free.collect::<Vec<_>>() });
+        let document = json!({ "schema": 1, "backups": free.collect::<Vec<_>>() });
         let request = stand.root().join("../request.json");
-        fs::write(&request, wanted.to_string()).unwrap();
+        fs::write(&request, document.to_string()).unwrap();
         let drop = ["backups", "drop", "--request", request.to_str().unwrap()];
         for arguments in [&GC[..], &drop] {
             // The lock is there, so opening it is no new file; nothing can be written from then on.

@@ -51,13 +51,13 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
             targets::select_to_build(&args.targets.flake, &args.targets.selection.selection(), context)
                 .await?;
         let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
-        let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
+        let targets::Rollout { origin, nix, hosts, excluded, outline } = rollout;
         let sessions = targets::sessions(hosts, &args.targets)?;
         let asking = Asking { force, options, parallel, trying: Some(Trying::of(args.yes, &origin.flake)) };
         return Ok(match planning::prepare(&nix, sessions, asking, context).await? {
             Ok((closures, plans)) => {
                 let memory = Memory::New { closures };
-                Ok(Rollout { id, question, origin, outline, plans, left_out, memory })
+                Ok(Rollout { id, question, origin, outline, plans, excluded, memory })
             }
             Err(results) => Err((results, Exit::Refused)),
         });
@@ -72,8 +72,8 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         let mut policy = args.rollout.run.of(saved.outline.policy.clone());
         policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);
         let outline = Outline { policy, ..saved.outline };
-        let (memory, origin, left_out) = (Memory::New { closures }, saved.origin, Vec::new());
-        return Ok(Ok(Rollout { id, question, origin, outline, plans, left_out, memory }));
+        let (memory, origin, excluded) = (Memory::New { closures }, saved.origin, Vec::new());
+        return Ok(Ok(Rollout { id, question, origin, outline, plans, excluded, memory }));
     }
     let results: Vec<HostResult> = plans.iter().map(|plan| refused(plan, &saved)).collect();
     let exit = context.exit(&results);

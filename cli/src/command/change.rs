@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::render;
 use nixfleet_operator::errands::Errands;
 use nixfleet_operator::event::RolloutId;
-use nixfleet_operator::event::{Bus, End, Happening, LeftOut};
+use nixfleet_operator::event::{Bus, End, ExcludedHost, Happening};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::nix::Stock;
 use nixfleet_operator::notify::Notifier;
@@ -52,7 +52,7 @@ pub struct Rollout {
     /// The plans of all its hosts, in any order.
     pub plans: Vec<HostPlan>,
     /// Selected hosts that do not take part.
-    pub left_out: Vec<LeftOut>,
+    pub excluded: Vec<ExcludedHost>,
     /// What it remembers.
     pub memory: Memory,
 }
@@ -67,7 +67,7 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
     let errands = plan::errands(&rollout.origin, &rollout.plans);
     let new_errands = plan::show_errands(&errands, &rollout.origin, context);
     if count > 0 {
-        plan::show_waves(&rollout.outline, &rollout.plans, &rollout.left_out, context);
+        plan::show_waves(&rollout.outline, &rollout.plans, &rollout.excluded, context);
     }
     if count > 0 && !manner.yes {
         plan::show_without(&rollout.plans, context);
@@ -88,7 +88,7 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
         context.warn(None, &problem.to_string());
     }
     if is_done {
-        let results = plan::results(&rollout.plans, &rollout.left_out);
+        let results = plan::results(&rollout.plans, &rollout.excluded);
         let exit = context.exit(&results);
         return context.refuse(results, exit);
     }
@@ -100,7 +100,7 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
     if let (true, Some(id), Some(end)) = (lasts, &view.id, view.end) {
         context.show(&render::what_next(id, end, view.reason.as_deref()));
     }
-    if context.interrupt.is_wanted() && view.end == Some(End::Complete) {
+    if context.interrupt.is_requested() && view.end == Some(End::Complete) {
         context.show(&render::interrupted_after_all());
     }
     context.finish(results, Some(view))
@@ -115,8 +115,8 @@ impl Rollout {
     ) -> anyhow::Result<(Vec<HostResult>, RolloutView, bool)> {
         let (events, began) = (context.events.of(self.id.clone()), Instant::now());
         let (told, goes_back, is_resumed) = (self.began(context), self.goes_back(), self.memory.is_resumed());
-        let Self { id, origin, outline, plans, left_out, memory, .. } = self;
-        let mut results = plan::results(&plans, &left_out);
+        let Self { id, origin, outline, plans, excluded, memory, .. } = self;
+        let mut results = plan::results(&plans, &excluded);
         let origin_revision = origin.revision.clone();
         let known = Errands::shown_here(&origin.flake);
         if !origin.notifications.is_empty() {
@@ -178,7 +178,7 @@ impl Rollout {
             resumed: self.memory.is_resumed(),
             policy: self.outline.policy.clone(),
             waves: self.outline.waves.clone(),
-            left_out: self.left_out.clone(),
+            excluded: self.excluded.clone(),
         }
     }
 }
@@ -239,5 +239,5 @@ pub fn back(
     outline: Outline,
     memory: Memory,
 ) -> Rollout {
-    Rollout { id, question: "Roll back", origin, outline, plans, left_out: Vec::new(), memory }
+    Rollout { id, question: "Roll back", origin, outline, plans, excluded: Vec::new(), memory }
 }

@@ -27,13 +27,13 @@ pub async fn ask(
     context: &Context,
 ) -> anyhow::Result<Vec<(String, Result<Option<HostEnd>, Problem>)>> {
     let asked = each(sessions, parallel, &context.interrupt, |session| {
-        let wanted = closures.get(&session.host().name).cloned();
+        let target = closures.get(&session.host().name).cloned();
         async move {
             let name = session.host().name.clone();
             let status = remote::status(&session).await;
             let end = match status {
                 Ok(Some(Status { locked_by: Some(holder), .. })) => Err(busy(&name, &holder)),
-                status => status.map(|status| of(&name, wanted.as_deref()?, status?)),
+                status => status.map(|status| of(&name, target.as_deref()?, status?)),
             };
             (name, end)
         }
@@ -48,8 +48,8 @@ fn busy(host: &str, holder: &str) -> Problem {
         .help("wait until that has ended, then say it again")
 }
 
-fn of(host: &str, wanted: &str, status: Status) -> Option<HostEnd> {
-    let current = status.current.filter(|current| current.closure == wanted)?;
+fn of(host: &str, target: &str, status: Status) -> Option<HostEnd> {
+    let current = status.current.filter(|current| current.closure == target)?;
     let LastRun { report, .. } = status.last?;
     (report.outcome == Outcome::Ok && report.after.as_ref() == Some(&current)).then(|| HostEnd {
         host: host.to_owned(),

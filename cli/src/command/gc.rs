@@ -76,11 +76,11 @@ fn end(mut results: Vec<HostResult>, context: &Context) -> anyhow::Result<Exit> 
 pub fn resting(hosts: Vec<Host>) -> (Vec<Host>, Vec<HostResult>) {
     let (resting, others): (Vec<Host>, Vec<Host>) =
         hosts.into_iter().partition(|host| host.maintenance.is_some());
-    let left_out = resting.into_iter().map(|host| {
+    let excluded = resting.into_iter().map(|host| {
         let reason = host.maintenance.map(|why| format!("maintenance: {why}"));
         HostResult { reason, ..HostResult::new(host.name, Outcome::Skipped) }
     });
-    (others, left_out.collect())
+    (others, excluded.collect())
 }
 
 /// A host, what is asked of it, and what it says would go; nothing where it was not asked.

@@ -7,7 +7,7 @@ use super::Context;
 use crate::args::{HistoryArgs, HistoryCommand};
 use crate::exit::Exit;
 use crate::render;
-use nixfleet_operator::history::{Entry, Store, Wanted};
+use nixfleet_operator::history::{Entry, EntryFilter, Store};
 use nixfleet_operator::state::StateDir;
 
 /// The JSON document.
@@ -29,12 +29,13 @@ pub fn execute(args: &HistoryArgs, context: &Context) -> anyhow::Result<Exit> {
     if let Some(HistoryCommand::Show { id }) = &args.what {
         return show(store, id, context);
     }
-    let wanted = Wanted { host: args.host.clone(), limit: usize::try_from(args.limit).unwrap_or(usize::MAX) };
-    let entries = store.map(|store| store.list(&wanted)).transpose()?.unwrap_or_default();
+    let filter =
+        EntryFilter { host: args.host.clone(), limit: usize::try_from(args.limit).unwrap_or(usize::MAX) };
+    let entries = store.map(|store| store.list(&filter)).transpose()?.unwrap_or_default();
     if entries.is_empty() {
-        context.show(&nothing(wanted.host.as_deref(), &state));
+        context.show(&nothing(filter.host.as_deref(), &state));
     } else {
-        context.show(&render::entries(&entries, wanted.host.is_some()));
+        context.show(&render::entries(&entries, filter.host.is_some()));
     }
     document(entries, context)
 }

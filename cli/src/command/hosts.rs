@@ -40,7 +40,7 @@ pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit
             format!("{}:{}", host.ssh.user, host.ssh.port),
             host.tags.join(" "),
             host.roles.join(" "),
-            left_out(host, &today),
+            excluded(host, &today),
         ]
     });
     context.show(&render::table(&["host", "base", "system", "address", "ssh", "tags", "roles", ""], rows));
@@ -48,7 +48,7 @@ pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit
 }
 
 /// Why an apply leaves a host out, if the inventory says something of the kind.
-fn left_out(host: &Host, today: &str) -> String {
+fn excluded(host: &Host, today: &str) -> String {
     let over = || host.pin.as_ref().map(|pin| format!("no longer {}", described(pin)));
     reason(host, today).or_else(over).unwrap_or_default()
 }

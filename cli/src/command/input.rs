@@ -28,15 +28,15 @@ pub enum Input {
 }
 
 impl Input {
-    /// What so many hosts read. `wanted`: `--stdin` was given.
+    /// What so many hosts read. `is_requested`: `--stdin` was given.
     ///
     /// # Errors
     /// There is something to read, and nobody has said that several hosts are to have it; or it cannot be read.
-    pub fn of(wanted: bool, hosts: usize) -> Result<Self, Problem> {
+    pub fn of(is_requested: bool, hosts: usize) -> Result<Self, Problem> {
         let stdin = io::stdin();
         let unreadable =
             |error: io::Error| Problem::new(Code::Usage, "the standard input cannot be read").because(error);
-        match (wanted, hosts) {
+        match (is_requested, hosts) {
             (true, 2..) => whole(stdin.lock()).map(Self::Whole).map_err(unreadable),
             (false, 2..) if waits() => Err(Problem::new(
                 Code::Usage,

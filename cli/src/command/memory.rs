@@ -91,7 +91,7 @@ impl Memory {
                     Ok(record) => {
                         let roots = Some(record.roots().to_owned());
                         context.events.subscribe(record);
-                        let done = as_wanted(plans);
+                        let done = at_target(plans);
                         let left = left_to_do(closures, |name| done.contains(name));
                         Remembered { lasts: true, roots, left, ..Remembered::default() }
                     }
@@ -106,9 +106,9 @@ impl Memory {
 }
 
 /// The hosts on which nothing is to be done.
-fn as_wanted(plans: &[HostPlan]) -> BTreeSet<&str> {
-    let is_as_wanted = |plan: &&HostPlan| !plan.is_to_change() && plan.result().outcome.is_good();
-    plans.iter().filter(is_as_wanted).map(HostPlan::name).collect()
+fn at_target(plans: &[HostPlan]) -> BTreeSet<&str> {
+    let is_at_target = |plan: &&HostPlan| !plan.is_to_change() && plan.result().outcome.is_good();
+    plans.iter().filter(is_at_target).map(HostPlan::name).collect()
 }
 
 /// The closures of the hosts that are not done, whether they have a plan now or not: they may have one when it is resumed.
@@ -199,7 +199,7 @@ mod tests {
         let problem = Problem::new(Code::Unreachable, "the host cannot be reached");
         let plans = [HostPlan { session: Arc::new(session), planned: Some(Err(problem)) }];
         let closures = BTreeMap::from([("a".to_owned(), Closure { path: "/nix/store/x".to_owned() })]);
-        let done = as_wanted(&plans);
+        let done = at_target(&plans);
         let left = left_to_do(closures, |name| done.contains(name));
         assert_eq!(left, BTreeSet::from(["/nix/store/x".to_owned()]));
     }

@@ -48,7 +48,7 @@ pub struct Context {
     name: &'static str,
     /// How results are shown.
     output: OutputArgs,
-    /// The user's wish to stop.
+    /// The user's request to stop.
     interrupt: Interrupt,
     /// Where it is told what happens.
     events: Bus,
@@ -82,7 +82,7 @@ impl Context {
 
     /// The exit code for these hosts.
     fn exit(&self, results: &[HostResult]) -> Exit {
-        Exit::of(results, self.interrupt.is_wanted(), self.strict)
+        Exit::of(results, self.interrupt.is_requested(), self.strict)
     }
 
     /// Does what a stage of the work is, and tells when it begins and ends.

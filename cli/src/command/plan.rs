@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::render::{self, Totals};
 use crate::saved::SavedPlan;
 use nixfleet_operator::errands::Errands;
-use nixfleet_operator::event::LeftOut;
+use nixfleet_operator::event::ExcludedHost;
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::inventory::Natural;
 use nixfleet_operator::plan_text::PlanText;
@@ -29,7 +29,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     let selected =
         targets::select_to_build(&args.targets.flake, &args.targets.selection.selection(), context).await?;
     let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
-    let targets::Rollout { origin, nix, hosts, left_out, outline } = rollout;
+    let targets::Rollout { origin, nix, hosts, excluded, outline } = rollout;
     let (sessions, parallel) = (targets::sessions(hosts, &args.targets)?, args.targets.at_once());
     let asking = Asking { force: &args.force, options: args.planning.options(), parallel, trying: None };
     let plans = match planning::prepare(&nix, sessions, asking, context).await? {
@@ -37,10 +37,10 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
         Err(results) => return context.refuse(results, Exit::Refused),
     };
     let totals = show(&plans, context)?;
-    show_waves(&outline, &plans, &left_out, context);
+    show_waves(&outline, &plans, &excluded, context);
     show_without(&plans, context);
     let new_errands = show_errands(&errands(&origin, &plans), &origin, context);
-    let results = results(&plans, &left_out);
+    let results = results(&plans, &excluded);
     if let Some(file) = &args.out {
         SavedPlan::of(&plans, origin, outline.clone())?.write(file)?;
     }
@@ -58,12 +58,12 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
 }
 
 /// Every selected host as it stands if it goes no further than this, by name.
-pub fn results(plans: &[HostPlan], left_out: &[LeftOut]) -> Vec<HostResult> {
-    let left_out = left_out.iter().map(|each| HostResult {
+pub fn results(plans: &[HostPlan], excluded: &[ExcludedHost]) -> Vec<HostResult> {
+    let excluded = excluded.iter().map(|each| HostResult {
         reason: Some(each.reason.clone()),
         ..HostResult::new(&each.host, Outcome::Skipped)
     });
-    let mut results: Vec<HostResult> = plans.iter().map(HostPlan::result).chain(left_out).collect();
+    let mut results: Vec<HostResult> = plans.iter().map(HostPlan::result).chain(excluded).collect();
     results.sort_by_cached_key(|result| Natural::of(&result.host));
     results
 }
@@ -115,10 +115,10 @@ pub fn show_totals(totals: Totals, context: &Context) {
 }
 
 /// Shows the waves, where there is more to say than that all hosts are in one.
-pub fn show_waves(outline: &Outline, plans: &[HostPlan], left_out: &[LeftOut], context: &Context) {
+pub fn show_waves(outline: &Outline, plans: &[HostPlan], excluded: &[ExcludedHost], context: &Context) {
     let to_change: BTreeSet<&str> =
         plans.iter().filter(|plan| plan.is_to_change()).map(HostPlan::name).collect();
-    context.show(&render::waves(outline, &to_change, left_out));
+    context.show(&render::waves(outline, &to_change, excluded));
 }
 
 /// Shows why some hosts have no plan.

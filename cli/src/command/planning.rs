@@ -24,7 +24,7 @@ use nixfleet_operator::nix::{Closure, Inlet, Nix, Supply, supply};
 use nixfleet_operator::orchestrate::each;
 use nixfleet_operator::plan_text::PlanText;
 use nixfleet_operator::remote::PlanOptions;
-use nixfleet_operator::remote::{self, Activators, PlanTerms, Wanted};
+use nixfleet_operator::remote::{self, Activators, HostTarget, PlanTerms};
 use nixfleet_operator::ssh::Session;
 
 /// How many rounds of hosts are connected while the build runs.
@@ -226,10 +226,10 @@ async fn one(
     activators: &Activators,
     from_here: Option<impl Fn(Vec<Check>) -> Vec<Check>>,
 ) -> Result<Planned, Problem> {
-    let wanted = Wanted::read(closure)?;
-    let (checks, there) = health::of_manifest(&wanted.manifest)?;
+    let target = HostTarget::read(closure)?;
+    let (checks, there) = health::of_manifest(&target.manifest)?;
     let trying = from_here.is_some().then_some(there);
-    let mut plan = remote::plan(session, &wanted, PlanTerms { force, options, trying }, activators).await?;
+    let mut plan = remote::plan(session, &target, PlanTerms { force, options, trying }, activators).await?;
     let mut found = plan.health_checks.take();
     if let (Some(found), Some(from_here)) = (&mut found, from_here) {
         found.extend(health::attempt(session, &from_here(checks.clone())).await);
@@ -238,10 +238,10 @@ async fn one(
     if !plan.steps.is_empty() && !force.contains(&Force::HealthChecks) {
         plan.problems.extend(health::obstacles(session, &checks).await);
     }
-    contents::fill_in(&mut plan, &wanted, options.show_private);
+    contents::fill_in(&mut plan, &target, options.show_private);
     Ok(Planned {
         plan: text_of(plan)?,
-        way: Way::Apply { closure: wanted.closure },
+        way: Way::Apply { closure: target.closure },
         checks: Some(checks),
         found: found.unwrap_or_default(),
     })

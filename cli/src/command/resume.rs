@@ -74,7 +74,7 @@ pub async fn execute(
         origin: head.origin,
         outline: Outline { policy, ..head.outline },
         plans,
-        left_out: Vec::new(),
+        excluded: Vec::new(),
         memory: Memory::Old { record, closures, changed, done, found },
     };
     change::execute(rollout, manner, context).await

@@ -16,7 +16,7 @@ use crate::render::{self, HOST_COLOURS, paint};
 use nixfleet_operator::event::{Happening, Phase, Stream};
 use nixfleet_operator::host_result::{HostResult, Ran};
 use nixfleet_operator::orchestrate::each;
-use nixfleet_operator::remote::{self, Finished, Order};
+use nixfleet_operator::remote::{self, Finished, RemoteCommand};
 use nixfleet_operator::ssh::Session;
 use nixfleet_operator::text::many_lines;
 
@@ -41,18 +41,18 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
     context.interrupt.hosts_are_changing();
     let for_people = !context.output.is_for_programs();
     let keep = context.output.json || (args.fold && for_people);
-    let order = Order { words, sudo: args.sudo, limit: Duration::from_secs(args.timeout), keep };
+    let command = RemoteCommand { words, sudo: args.sudo, limit: Duration::from_secs(args.timeout), keep };
     let (sender, receiver) = channel(WAITING);
     let ran = async {
         let sender = sender;
         each(sessions, args.targets.at_once(), &context.interrupt, |session| {
-            let (order, input, sender) = (order.clone(), Arc::clone(&input), sender.clone());
+            let (command, input, sender) = (command.clone(), Arc::clone(&input), sender.clone());
             let events = context.events.clone();
             async move {
                 let host = session.host().name.clone();
                 let began = Instant::now();
                 events.say(Happening::HostPhase { host: host.clone(), phase: Phase::Running });
-                let result = result(&host, one(&session, &order, &input, &sender).await);
+                let result = result(&host, one(&session, &command, &input, &sender).await);
                 // After the lines that still wait to be told. Whoever listens does so to the end.
                 let _ = sender.send(Happening::HostEnded(result.end(began.elapsed()))).await;
                 result
@@ -87,7 +87,7 @@ async fn to_the_end<T>(work: impl Future<Output = T>, context: &Context) -> T {
     tokio::pin!(work);
     tokio::select! {
         done = &mut work => done,
-        () = context.interrupt.wanted() => {
+        () = context.interrupt.requested() => {
             context.warn(None, INTERRUPTED);
             work.await
         }
@@ -96,14 +96,14 @@ async fn to_the_end<T>(work: impl Future<Output = T>, context: &Context) -> T {
 
 async fn one(
     session: &Session,
-    order: &Order,
+    command: &RemoteCommand,
     input: &Input,
     told: &Sender<Happening>,
 ) -> Result<Finished, Problem> {
     let input = input.open().map_err(|error| {
         Problem::new(Code::Usage, "the standard input cannot be handed on").because(error)
     })?;
-    remote::run(session, order, input, told).await
+    remote::run(session, command, input, told).await
 }
 
 fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {

@@ -9,7 +9,7 @@ use super::Context;
 use crate::args::{FlakeArgs, RolloutArgs, TargetArgs};
 use crate::completion;
 use crate::render;
-use nixfleet_operator::event::{LeftOut, Stage};
+use nixfleet_operator::event::{ExcludedHost, Stage};
 use nixfleet_operator::flake::Flake;
 use nixfleet_operator::inventory::{self, Selection};
 use nixfleet_operator::nix::Nix;
@@ -91,7 +91,7 @@ pub struct Rollout {
     /// The hosts that take part.
     pub hosts: Vec<Host>,
     /// The selected hosts that do not.
-    pub left_out: Vec<LeftOut>,
+    pub excluded: Vec<ExcludedHost>,
     /// What the rollout goes by.
     pub outline: Outline,
 }
@@ -118,7 +118,7 @@ pub fn rollout(
     if let Some(text) = without_canaries(&fleet, &parted, &outline.policy.canary)? {
         context.warn(None, &text);
     }
-    Ok(Rollout { origin, nix, hosts: parted.hosts, left_out: parted.left_out, outline })
+    Ok(Rollout { origin, nix, hosts: parted.hosts, excluded: parted.excluded, outline })
 }
 
 /// A session for each host.

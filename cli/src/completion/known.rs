@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Candidate;
 use nixfleet_operator::flake::Flake;
-use nixfleet_operator::history::{Store, Wanted};
+use nixfleet_operator::history::{EntryFilter, Store};
 use nixfleet_operator::inventory::Natural;
 use nixfleet_operator::rollout::Record;
 use nixfleet_operator::state::{StateDir, file_of};
@@ -97,9 +97,9 @@ impl OnDisk {
     }
 
     fn history(&self, host: Option<&str>) -> Vec<nixfleet_operator::history::Entry> {
-        let wanted = Wanted { host: host.map(str::to_owned), limit: 5 * OFFERED };
+        let filter = EntryFilter { host: host.map(str::to_owned), limit: 5 * OFFERED };
         let store = self.state.as_ref().and_then(|state| Store::look(state).ok().flatten());
-        store.and_then(|store| store.list(&wanted).ok()).unwrap_or_default()
+        store.and_then(|store| store.list(&filter).ok()).unwrap_or_default()
     }
 }
 

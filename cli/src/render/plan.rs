@@ -84,7 +84,7 @@ fn is_worth_showing(plan: &Plan) -> bool {
         || !plan.problems.is_empty()
         || !plan.drift.is_empty()
         || !plan.warnings.is_empty()
-        || !plan.left_out.is_empty()
+        || !plan.excluded.is_empty()
 }
 
 fn heading(group: &Group) -> String {
@@ -137,8 +137,8 @@ fn body(plan: &Plan, verbose: bool) -> String {
     let warnings = plan.warnings.iter().map(|warning| {
         format!("{} {}: {}", paint(YELLOW, "!"), one_line(&warning.subject), one_line(&warning.what))
     });
-    let left_out = plan
-        .left_out
+    let excluded = plan
+        .excluded
         .iter()
         .map(|left| format!("{} {}: {}", paint(YELLOW, "!"), one_line(&left.subject), one_line(&left.what)));
     let problems = plan
@@ -152,7 +152,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
         ("commands", of(Section::Commands)),
         ("units", of(Section::Units)),
         ("not as the last apply left it", drift.collect()),
-        ("left as it is", left_out.collect()),
+        ("left as it is", excluded.collect()),
         ("warnings", warnings.collect()),
         ("in the way", problems.collect()),
     ];

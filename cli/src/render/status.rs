@@ -37,7 +37,7 @@ fn statuses_in(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String
             generation.map_or_else(|| "-".to_owned(), |generation| generation.number.to_string()),
             count(|status| drift(status).len()),
             count(|status| down(status).count()),
-            count(|status| status.kept.len()),
+            count(|status| status.backups.len()),
         ]
     });
     let table = table(&["host", "state", "generation", "drift", "units down", "kept copies"], rows);
@@ -159,10 +159,10 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
             say(format!("health checks {} s ago:", now().saturating_sub(checked.at)));
             health::lines(&checked.results, verbose).into_iter().for_each(&mut say);
         }
-        for path in &status.kept {
+        for path in &status.backups {
             say(format!("kept: {path}"));
         }
-        if !status.kept.is_empty() {
+        if !status.backups.is_empty() {
             say("see the copies: nixfleet backups list".to_owned());
         }
         if verbose {

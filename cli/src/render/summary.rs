@@ -49,7 +49,7 @@ pub fn results(results: &[HostResult]) -> String {
 fn notes(result: &HostResult, problem: Option<&Problem>) -> Vec<String> {
     let problem = problem.into_iter().map(problem_text);
     let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
-    let kept: Vec<&String> = result.report.iter().flat_map(|report| &report.kept).collect();
+    let kept: Vec<&String> = result.report.iter().flat_map(|report| &report.backups).collect();
     let look = (!kept.is_empty()).then(|| "see the copies: nixfleet backups list".to_owned());
     let noted = result.report.iter().flat_map(|report| &report.notes);
     problem
@@ -192,7 +192,7 @@ mod tests {
             steps: Vec::new(),
             drift: Vec::new(),
             problems: Vec::new(),
-            left_out: Vec::new(),
+            excluded: Vec::new(),
             warnings: Vec::new(),
             lacks: vec![],
             unvalidated: false,

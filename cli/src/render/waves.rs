@@ -8,16 +8,16 @@ use nixfleet_contract::policy::{OnFailure, Policy};
 use super::style::{BOLD, YELLOW, paint};
 use super::table;
 use nixfleet_operator::event::RolloutId;
-use nixfleet_operator::event::{End, LeftOut};
+use nixfleet_operator::event::{End, ExcludedHost};
 use nixfleet_operator::rollout::Outline;
 use nixfleet_operator::text::one_line;
 
 /// How many names stand on a line.
 const NAMES: usize = 8;
 
-/// The waves with their hosts, the rules, and who is left out; nothing where all hosts are in one wave and nobody is left
-/// out. `to_change`: the hosts on which something would change.
-pub fn waves(outline: &Outline, to_change: &BTreeSet<&str>, left_out: &[LeftOut]) -> String {
+/// The waves with their hosts, the rules, and the excluded hosts; nothing if all hosts are in one wave and none is
+/// excluded. `to_change`: the hosts on which something would change.
+pub fn waves(outline: &Outline, to_change: &BTreeSet<&str>, excluded: &[ExcludedHost]) -> String {
     let mut text = String::new();
     if outline.waves.len() > 1 {
         let rows = outline.waves.iter().enumerate().map(|(wave, hosts)| {
@@ -26,11 +26,11 @@ pub fn waves(outline: &Outline, to_change: &BTreeSet<&str>, left_out: &[LeftOut]
         });
         let _ = writeln!(text, "{}{}\n", table(&["wave", "hosts", "to change", ""], rows), rules(outline));
     }
-    for each in left_out {
+    for each in excluded {
         let host = paint(BOLD, &each.host);
         let _ = writeln!(text, "{host} is left out: {}", one_line(&each.reason));
     }
-    if !left_out.is_empty() {
+    if !excluded.is_empty() {
         text.push('\n');
     }
     text
@@ -107,8 +107,8 @@ mod tests {
             budgets: vec![Budget { tag: "db".into(), most: 1, hosts: vec![] }],
             groups: vec![],
         };
-        let left_out = [LeftOut { host: "web-20".into(), reason: "maintenance: new\u{7} disks".into() }];
-        let text = waves(&outline, &BTreeSet::from(["web-01", "web-07"]), &left_out);
+        let excluded = [ExcludedHost { host: "web-20".into(), reason: "maintenance: new\u{7} disks".into() }];
+        let text = waves(&outline, &BTreeSet::from(["web-01", "web-07"]), &excluded);
         expect_test::expect![[r#"
             wave  hosts  to change
             1     1      1          web-01

@@ -15,7 +15,7 @@ use crate::values::ManagedPath;
 
 pub use accounts::AccountStep;
 pub use commands::CommandStep;
-pub use paths::{Keep, PathStep};
+pub use paths::{BackupKind, PathStep};
 pub use profile::ProfileStep;
 pub use text::{Line, Sign, Tone};
 pub use units::UnitStep;

@@ -57,9 +57,9 @@ pub struct CreateDirectory {
     /// What is at the path now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<FileView>,
-    /// [`Keep::Copy`] if that was edited by hand.
-    #[serde(default, skip_serializing_if = "Keep::is_nothing")]
-    pub keep: Keep,
+    /// [`BackupKind::Copy`] if that was edited by hand.
+    #[serde(rename = "keep", default, skip_serializing_if = "BackupKind::is_nothing")]
+    pub backup: BackupKind,
 }
 
 /// Creation or replacement of a file.
@@ -73,7 +73,8 @@ pub struct WriteFile {
     /// The new file.
     pub after: FileView,
     /// What happens to content that NixFleet does not own.
-    pub keep: Keep,
+    #[serde(rename = "keep")]
+    pub backup: BackupKind,
 }
 
 /// Creation or replacement of a link.
@@ -90,7 +91,8 @@ pub struct WriteLink {
     /// The new target.
     pub target: String,
     /// What happens to something that NixFleet does not own.
-    pub keep: Keep,
+    #[serde(rename = "keep")]
+    pub backup: BackupKind,
 }
 
 /// Change of mode or owner.
@@ -112,7 +114,8 @@ pub struct Own {
     /// Path.
     pub path: ManagedPath,
     /// What happens to it when management ends.
-    pub keep: Keep,
+    #[serde(rename = "keep")]
+    pub backup: BackupKind,
 }
 
 /// Removal of a managed file or link.
@@ -123,8 +126,9 @@ pub struct Remove {
     pub path: ManagedPath,
     /// What is at the path now, if it is a file.
     pub before: Option<FileView>,
-    /// [`Keep::Copy`] if it was edited by hand.
-    pub keep: Keep,
+    /// [`BackupKind::Copy`] if it was edited by hand.
+    #[serde(rename = "keep")]
+    pub backup: BackupKind,
 }
 
 /// Removal of a managed directory.
@@ -187,17 +191,17 @@ impl PathStep {
                 Line::new(Sign::Comes, format!("{path}/  {}", shown(access)))
                     .and(Tone::Quiet, "  home, with what every new one gets")
             }
-            Self::CreateDirectory(CreateDirectory { path, access, implicit, before, keep }) => {
+            Self::CreateDirectory(CreateDirectory { path, access, implicit, before, backup }) => {
                 let sign = if before.is_some() { Sign::Changes } else { Sign::Comes };
                 let line = Line::new(sign, format!("{path}/  {}", shown(access)))
                     .and(Tone::Quiet, if *implicit { ", needed by what stands in it" } else { "" })
-                    .and(Tone::Loud, keep.remark(before.as_ref()));
+                    .and(Tone::Loud, backup.remark(before.as_ref()));
                 match before {
                     Some(view) => line.and(Tone::Plain, "  was ").and(Tone::Plain, thing(view)),
                     None => line,
                 }
             }
-            Self::WriteFile(WriteFile { path, before, after, keep }) => {
+            Self::WriteFile(WriteFile { path, before, after, backup }) => {
                 let line = match before {
                     None => Line::new(Sign::Comes, format!("{path}  {}", shown(&after.access))),
                     // Only a file has content to compare.
@@ -213,9 +217,9 @@ impl PathStep {
                         Line::new(Sign::Changes, format!("{path}{gap}{change}"))
                     }
                 };
-                line.and(Tone::Loud, keep.remark(before.as_ref()))
+                line.and(Tone::Loud, backup.remark(before.as_ref()))
             }
-            Self::WriteLink(WriteLink { path, before, replaced, target, keep }) => {
+            Self::WriteLink(WriteLink { path, before, replaced, target, backup }) => {
                 let was = before.clone().or_else(|| replaced.as_ref().map(thing));
                 let sign = if was.is_some() { Sign::Changes } else { Sign::Comes };
                 let line = Line::new(sign, format!("{path} → ")).and(Tone::Plain, target);
@@ -223,21 +227,21 @@ impl PathStep {
                     Some(was) => line.and(Tone::Plain, "  was ").and(Tone::Plain, was),
                     None => line,
                 };
-                line.and(Tone::Loud, keep.remark(replaced.as_ref()))
+                line.and(Tone::Loud, backup.remark(replaced.as_ref()))
             }
             Self::ChangeAccess(ChangeAccess { path, before, after }) => {
                 Line::new(Sign::Changes, format!("{path}  {}", access_change(before, after)))
             }
             Self::Own(Own { path, .. }) => Line::new(Sign::Stays, format!("{path}  "))
                 .and(Tone::Quiet, "is as wanted already; managed from now on"),
-            Self::Remove(Remove { path, before, keep }) => {
+            Self::Remove(Remove { path, before, backup }) => {
                 let other = before.as_ref().filter(|view| view.sha256.is_none());
                 let what = other.map(|view| format!("  {}", thing(view))).unwrap_or_default();
-                Line::new(Sign::Goes, format!("{path}{what}")).and(Tone::Loud, keep.remark(before.as_ref()))
+                Line::new(Sign::Goes, format!("{path}{what}")).and(Tone::Loud, backup.remark(before.as_ref()))
             }
-            Self::Restore(Remove { path, before, keep }) => {
+            Self::Restore(Remove { path, before, backup }) => {
                 let what = format!("{path}  what stood there before management comes back");
-                Line::new(Sign::Changes, what).and(Tone::Loud, keep.remark(before.as_ref()))
+                Line::new(Sign::Changes, what).and(Tone::Loud, backup.remark(before.as_ref()))
             }
             Self::RemoveDirectory(RemoveDirectory { path }) => {
                 Line::new(Sign::Goes, format!("{path}/  ")).and(Tone::Quiet, "unless it holds something")
@@ -283,7 +287,7 @@ fn thing(view: &FileView) -> String {
 /// What happens to content that a step replaces or removes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Keep {
+pub enum BackupKind {
     /// Nothing: NixFleet owns it, and it is unchanged since the last apply.
     #[default]
     Nothing,
@@ -293,7 +297,7 @@ pub enum Keep {
     Original,
 }
 
-impl Keep {
+impl BackupKind {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     const fn is_nothing(&self) -> bool {
         matches!(self, Self::Nothing)
@@ -312,7 +316,7 @@ impl Keep {
     }
 }
 
-impl From<OnConflict> for Keep {
+impl From<OnConflict> for BackupKind {
     fn from(on_conflict: OnConflict) -> Self {
         match on_conflict {
             OnConflict::Adopt => Self::Copy,

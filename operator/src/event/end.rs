@@ -96,7 +96,8 @@ impl HostEnd {
 /// A host that was selected and is left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct LeftOut {
+#[schemars(rename = "LeftOut")]
+pub struct ExcludedHost {
     /// The host.
     pub host: String,
     /// Why, in words.

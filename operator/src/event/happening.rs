@@ -8,7 +8,7 @@ use nixfleet_contract::problem::Problem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::end::{End, HostEnd, LeftOut};
+use super::end::{End, ExcludedHost, HostEnd};
 use super::phase::{Phase, Stage};
 use crate::event::RolloutId;
 
@@ -110,7 +110,8 @@ pub enum Happening {
         /// The hosts of each wave, in order.
         waves: Vec<Vec<String>>,
         /// Hosts that were selected and are left out.
-        left_out: Vec<LeftOut>,
+        #[serde(rename = "leftOut")]
+        excluded: Vec<ExcludedHost>,
     },
     /// The hosts of a wave may be changed.
     WaveBegan {

@@ -10,7 +10,7 @@ mod reference;
 mod rollout_id;
 
 pub use bus::{Bus, Listener};
-pub use end::{End, HostEnd, LeftOut};
+pub use end::{End, ExcludedHost, HostEnd};
 pub use happening::{Event, Happening, Level, Stream};
 pub use lines::Lines;
 pub use phase::{Phase, Stage};

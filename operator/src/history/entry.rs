@@ -91,7 +91,7 @@ pub struct HostEntry {
     /// The exit code of what it ran: `nixfleet run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// Why it did not end well, or why it was left out.
+    /// Why it did not end well, or why it was excluded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Line>,
 }

@@ -10,7 +10,7 @@ const LIMIT: usize = 400;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
-    /// The code, such as `NF-406`; none for a host that was left out.
+    /// The code, such as `NF-406`; none for an excluded host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// What happened, and why if that can hold nothing secret.
@@ -18,7 +18,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// The line of a problem. The cause is left out where it can quote a file or a journal of a host, or, with `is_run`, what
+    /// The line of a problem. The cause is omitted where it can quote a file or a journal of a host, or, with `is_run`, what
     /// a command said.
     #[must_use]
     pub fn of(problem: &Problem, is_run: bool) -> Self {
@@ -32,9 +32,9 @@ impl Line {
         Self { code: Some(problem.code.as_str().to_owned()), text: short(&text) }
     }
 
-    /// The line of a host that was left out.
+    /// The line of an excluded host.
     #[must_use]
-    pub fn left_out(reason: &str) -> Self {
+    pub fn excluded(reason: &str) -> Self {
         Self { code: None, text: short(reason) }
     }
 }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_that_may_quote_a_file_are_left_out() {
+    fn causes_that_may_quote_a_file_are_omitted() {
         let quoting = Problem::new(Code::Validation, "sudo refuses the file")
             .at("/etc/sudoers.d/x")
             .because("syntax error near hunter2");
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_line_is_one_line_and_short() {
-        let line = Line::left_out(&format!("{}\nsecond", "x".repeat(1000)));
+        let line = Line::excluded(&format!("{}\nsecond", "x".repeat(1000)));
         assert_eq!((line.text.chars().count(), line.text.contains('\n')), (LIMIT + 1, false));
     }
 }

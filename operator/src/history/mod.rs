@@ -20,6 +20,6 @@ mod writing;
 
 pub use entry::{Entry, HostEntry, State};
 pub use line::Line;
-pub use reading::Wanted;
+pub use reading::EntryFilter;
 pub use store::Store;
 pub use writer::Writer;

@@ -19,9 +19,9 @@ const ENTRY: &str = "id, command, arguments, operator, began, ended, exit_code, 
 const HOST: &str = "host, steps, begun, outcome, before_number, before_closure, after_number, after_closure, \
                     duration_ms, exit_code, code, problem";
 
-/// Which commands.
+/// Selects commands of the history.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct EntryFilter {
     /// Those that came to a host, by its name or a pattern, and of their hosts only those.
     pub host: Option<String>,
     /// How many, the newest.
@@ -33,16 +33,16 @@ impl Store {
     ///
     /// # Errors
     /// The database is damaged.
-    pub fn list(&self, wanted: &Wanted) -> Result<Vec<Entry>, Problem> {
+    pub fn list(&self, filter: &EntryFilter) -> Result<Vec<Entry>, Problem> {
         let select = format!(
             "SELECT {ENTRY} FROM commands WHERE ?1 IS NULL \
              OR id IN (SELECT command FROM hosts WHERE host GLOB ?1) ORDER BY began DESC, id DESC LIMIT ?2"
         );
         let read = || {
             let mut select = self.connection.prepare(&select)?;
-            let entries = select.query_map(params![wanted.host, wanted.limit], entry)?;
+            let entries = select.query_map(params![filter.host, filter.limit], entry)?;
             entries
-                .map(|entry| self.complete(entry?, wanted.host.as_deref()))
+                .map(|entry| self.complete(entry?, filter.host.as_deref()))
                 .collect::<rusqlite::Result<_>>()
         };
         read().map_err(|error| self.problem(&error))

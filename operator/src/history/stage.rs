@@ -4,9 +4,9 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Outcome;
 
-use super::{Entry, Store, Wanted};
+use super::{Entry, EntryFilter, Store};
 use crate::event::RolloutId;
-use crate::event::{Event, Happening, HostEnd, LeftOut, Phase};
+use crate::event::{Event, ExcludedHost, Happening, HostEnd, Phase};
 use crate::state::StateDir;
 
 /// A state directory of a test.
@@ -36,8 +36,8 @@ impl Place {
     }
 }
 
-pub fn every() -> Wanted {
-    Wanted { host: None, limit: 100 }
+pub fn every() -> EntryFilter {
+    EntryFilter { host: None, limit: 100 }
 }
 
 pub fn id(number: u32) -> RolloutId {
@@ -93,9 +93,9 @@ pub fn host_ended(
     })
 }
 
-pub fn rollout_began(left_out: &[(&str, &str)]) -> Happening {
-    let left_out =
-        left_out.iter().map(|(host, reason)| LeftOut { host: (*host).into(), reason: (*reason).into() });
+pub fn rollout_began(excluded: &[(&str, &str)]) -> Happening {
+    let excluded =
+        excluded.iter().map(|(host, reason)| ExcludedHost { host: (*host).into(), reason: (*reason).into() });
     Happening::RolloutBegan {
         command: "apply".into(),
         operator: "ada@desk".into(),
@@ -104,7 +104,7 @@ pub fn rollout_began(left_out: &[(&str, &str)]) -> Happening {
         resumed: false,
         policy: nixfleet_contract::policy::Policy::plain(),
         waves: vec![],
-        left_out: left_out.collect(),
+        excluded: excluded.collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use nixfleet_contract::report::Outcome;
 
 use super::retention::{Bounds, forget};
 use super::stage::{Place, began, ended, host_ended, id, phase, planned, rollout_began};
-use super::{State, Store, Wanted};
+use super::{EntryFilter, State, Store};
 use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, Phase};
 
@@ -184,8 +184,8 @@ fn hosts_are_found_by_name_and_by_pattern() {
     }
     let store = Store::look(&place.state).unwrap().unwrap();
     let of = |pattern: &str, limit| {
-        let wanted = Wanted { host: Some(pattern.to_owned()), limit };
-        let entries = store.list(&wanted).unwrap();
+        let filter = EntryFilter { host: Some(pattern.to_owned()), limit };
+        let entries = store.list(&filter).unwrap();
         let hosts = entries.iter().flat_map(|entry| entry.hosts.iter().map(|host| host.host.clone()));
         hosts.collect::<Vec<_>>().join(" ")
     };

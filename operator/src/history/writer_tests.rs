@@ -11,7 +11,7 @@ fn until(place: &Place, what: impl Fn(&[super::Entry]) -> bool) {
     let begun = std::time::Instant::now();
     loop {
         let entries = super::Store::look(&place.state).unwrap();
-        let entries = entries.map(|store| store.list(&super::Wanted { host: None, limit: 9 }).unwrap());
+        let entries = entries.map(|store| store.list(&super::EntryFilter { host: None, limit: 9 }).unwrap());
         if entries.is_some_and(|entries| what(&entries)) {
             return;
         }

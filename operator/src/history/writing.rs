@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::retention::{BOUNDS, forget};
 use super::{Line, Store};
 use crate::event::RolloutId;
-use crate::event::{End, Event, Happening, HostEnd, LeftOut, Phase};
+use crate::event::{End, Event, ExcludedHost, Happening, HostEnd, Phase};
 use crate::host_result::outcome_of;
 
 /// The most that is written down of any number: all that read JSON take it for what it is, and sums of a few fit as well.
@@ -64,10 +64,10 @@ impl Note<'_> {
             Happening::FleetKnown { flake, revision } => {
                 self.set("flake = ?2, revision = ?3", params![self.id, flake, revision])
             }
-            Happening::RolloutBegan { left_out, .. } => {
+            Happening::RolloutBegan { excluded, .. } => {
                 let rollout = event.rollout.as_ref().map(ToString::to_string);
                 self.set("rollout = ?2", params![self.id, rollout])?;
-                left_out.iter().try_for_each(|host| self.left_out(host))
+                excluded.iter().try_for_each(|host| self.excluded(host))
             }
             Happening::RolloutPaused { reason } => self.set("reason = ?2", params![self.id, reason]),
             Happening::Declined => self.rollout_ended(End::Declined),
@@ -118,9 +118,9 @@ impl Note<'_> {
         self.to.prepare_cached(&update)?.execute(values).map(drop)
     }
 
-    fn left_out(&self, LeftOut { host, reason }: &LeftOut) -> rusqlite::Result<()> {
+    fn excluded(&self, ExcludedHost { host, reason }: &ExcludedHost) -> rusqlite::Result<()> {
         let outcome = Outcome::Skipped.as_str();
-        let values = params![self.id, host, outcome, Line::left_out(reason).text];
+        let values = params![self.id, host, outcome, Line::excluded(reason).text];
         self.host("outcome = ?3, problem = ?4", values)
     }
 

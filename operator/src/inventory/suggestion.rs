@@ -11,10 +11,10 @@ const NEAR: f64 = 0.75;
 const LISTED: usize = 8;
 
 /// What to say to somebody who wants what is not there, of all things of this kind that hosts have.
-pub fn suggestion(kind: impl Display, wanted: &str, known: &BTreeSet<&str>) -> String {
+pub fn suggestion(kind: impl Display, unknown: &str, known: &BTreeSet<&str>) -> String {
     // Two letters that changed places are one slip, of which the scale thinks little in a short word.
     let likeness = |word: &str| {
-        if strsim::osa_distance(wanted, word) == 1 { 1.0 } else { strsim::jaro_winkler(wanted, word) }
+        if strsim::osa_distance(unknown, word) == 1 { 1.0 } else { strsim::jaro_winkler(unknown, word) }
     };
     let mut near: Vec<&str> = known.iter().copied().filter(|word| likeness(word) >= NEAR).collect();
     near.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));

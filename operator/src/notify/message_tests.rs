@@ -24,7 +24,7 @@ fn began() -> Happening {
         resumed: false,
         policy: Policy::plain(),
         waves: vec![vec!["web-1".into()], vec!["web-2".into(), "web-3".into()]],
-        left_out: vec![],
+        excluded: vec![],
     }
 }
 

@@ -151,7 +151,7 @@ async fn a_webhook_gets_the_document_and_its_token() {
 }
 
 #[tokio::test]
-async fn only_wanted_moments_are_told_and_each_once() {
+async fn only_chosen_moments_are_reported_and_each_once() {
     let (url, requests) = server(Manner::Answers("200 OK"));
     let on = vec![Moment::Failure, Moment::Pause];
     play(&[("team", Notification { on, ..to(Kind::Slack, Some(url)) })], paused()).await;

@@ -17,9 +17,9 @@ use super::typed;
 use crate::nix::{Closure, stored};
 use crate::ssh::Session;
 
-/// What a host should become.
+/// The target of a host.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct HostTarget {
     /// The closure, in the store of this machine.
     pub closure: Closure,
     /// The activator in it: a path in the store, the same on both sides.
@@ -28,7 +28,7 @@ pub struct Wanted {
     pub manifest: Arc<[u8]>,
 }
 
-impl Wanted {
+impl HostTarget {
     /// Reads what is sent to the host.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl PlanTerms<'_> {
     }
 }
 
-/// Asks for a plan. Where the host already runs the activator of the wanted closure this is one SSH exec; else the
+/// Asks for a plan. Where the host already runs the activator of the target closure this is one SSH exec; else the
 /// activator is sent along in a second one, and removed again. So are contents that the host's own tools have to look at:
 /// with the activator those that may change, otherwise, in one more exec, those that the host asks for.
 ///
@@ -96,17 +96,17 @@ impl PlanTerms<'_> {
 /// The host cannot be reached, has no Nix, gives no root, or its activator refuses.
 pub async fn plan(
     session: &Session,
-    wanted: &Wanted,
+    target: &HostTarget,
     terms: PlanTerms<'_>,
     activators: &Activators,
 ) -> Result<Plan, Problem> {
-    let activator = wanted.activator.to_string_lossy();
-    let limit = terms.limit(session, &wanted.manifest);
+    let activator = target.activator.to_string_lossy();
+    let limit = terms.limit(session, &target.manifest);
     let flags = terms.flags();
     let ask = async |more: &str, contents: Vec<Arc<[u8]>>, limit: Duration| {
-        let arguments = [activator.as_ref(), &wanted.closure.path, more].into_iter();
+        let arguments = [activator.as_ref(), &target.closure.path, more].into_iter();
         let arguments: Vec<&str> = arguments.chain(flags.iter().map(String::as_str)).collect();
-        let pieces = [vec![Arc::clone(&wanted.manifest)], contents].concat();
+        let pieces = [vec![Arc::clone(&target.manifest)], contents].concat();
         super::ask(session, include_str!("scripts/plan.sh"), &arguments, pieces, limit).await
     };
     // No tool of the host looks at anything yet.
@@ -116,28 +116,28 @@ pub async fn plan(
         return Err(no_nix(session));
     }
     if answer.activator.as_deref() == Some(&activator) {
-        let plan = ours(answer.document()?, session, wanted)?;
+        let plan = ours(answer.document()?, session, target)?;
         if !plan.unvalidated {
             return Ok(plan);
         }
-        let contents = wanted.contents(session, |file| plan.lacks.contains(&file.sha256));
-        let answer = ask(&wanted.parts(&contents), contents, limit).await?;
-        return ours(answer.document()?, session, wanted);
+        let contents = target.contents(session, |file| plan.lacks.contains(&file.sha256));
+        let answer = ask(&target.parts(&contents), contents, limit).await?;
+        return ours(answer.document()?, session, target);
     }
     if !answer.succeeded() {
         return Err(answer.refusal());
     }
-    let program = activators.read(&wanted.activator)?;
-    let contents = if terms.options.no_validate { Vec::new() } else { wanted.contents(session, |_| true) };
-    let (size, parts) = (program.len().to_string(), wanted.parts(&contents));
-    let arguments = [size.as_str(), &wanted.closure.path, &parts].into_iter();
+    let program = activators.read(&target.activator)?;
+    let contents = if terms.options.no_validate { Vec::new() } else { target.contents(session, |_| true) };
+    let (size, parts) = (program.len().to_string(), target.parts(&contents));
+    let arguments = [size.as_str(), &target.closure.path, &parts].into_iter();
     let arguments: Vec<&str> = arguments.chain(flags.iter().map(String::as_str)).collect();
-    let pieces = [vec![program, Arc::clone(&wanted.manifest)], contents].concat();
+    let pieces = [vec![program, Arc::clone(&target.manifest)], contents].concat();
     let answer = super::ask(session, include_str!("scripts/upload.sh"), &arguments, pieces, limit).await?;
-    ours(answer.document()?, session, wanted)
+    ours(answer.document()?, session, target)
 }
 
-impl Wanted {
+impl HostTarget {
     /// Contents of files that the host's own tools may look at, each once, as far as they are not too long. What cannot be
     /// read here is missed there, which the plan says.
     fn contents(&self, session: &Session, is_asked_for: impl Fn(&FileEntry) -> bool) -> Vec<Arc<[u8]>> {
@@ -165,12 +165,12 @@ impl Wanted {
 }
 
 /// Refuses a plan for another closure: what is shown must be what is applied. The host is called what we call it.
-fn ours(plan: Plan, session: &Session, wanted: &Wanted) -> Result<Plan, Problem> {
+fn ours(plan: Plan, session: &Session, target: &HostTarget) -> Result<Plan, Problem> {
     let name = &session.host().name;
-    if plan.target == wanted.closure.path {
+    if plan.target == target.closure.path {
         return Ok(named(plan, session));
     }
-    let why = format!("asked about {}, it answered about {}", wanted.closure.path, plan.target);
+    let why = format!("asked about {}, it answered about {}", target.closure.path, plan.target);
     Err(Problem::new(Code::BadAnswer, "the host answered with another plan").at(name).because(why))
 }
 

@@ -27,7 +27,7 @@ const TO_END: Duration = Duration::from_secs(10);
 
 /// A command to run.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct RemoteCommand {
     /// Its words, which arrive on the host exactly as given.
     pub words: Vec<String>,
     /// Whether it runs as root.
@@ -55,34 +55,35 @@ pub struct Finished {
 /// The host cannot be reached, the command was not started there, or its output cannot be read.
 pub async fn run(
     session: &Session,
-    order: &Order,
+    command: &RemoteCommand,
     input: Option<Stdio>,
     told: &Sender<Happening>,
 ) -> Result<Finished, Problem> {
     session.verify().await?;
     let host = session.host();
-    let root = if order.sudo && host.ssh.user != "root" { "sudo" } else { "" };
-    let arguments: Vec<&str> = std::iter::once(root).chain(order.words.iter().map(String::as_str)).collect();
+    let root = if command.sudo && host.ssh.user != "root" { "sudo" } else { "" };
+    let arguments: Vec<&str> =
+        std::iter::once(root).chain(command.words.iter().map(String::as_str)).collect();
     let script = include_str!("scripts/run.sh");
-    let invocation = session.command(script, &arguments, input.is_some(), order.limit)?;
-    let mut command = invocation.command();
+    let invocation = session.command(script, &arguments, input.is_some(), command.limit)?;
+    let mut process = invocation.command();
     if let Some(input) = input {
-        command.stdin(input);
+        process.stdin(input);
     }
-    let mut child = command.spawn().map_err(|error| failure::broken(host, &error.to_string()))?;
+    let mut child = process.spawn().map_err(|error| failure::broken(host, &error.to_string()))?;
     // The other side of the input is to see when the command reads no more.
-    drop(command);
+    drop(process);
     let streams = [Stream::Stdout, Stream::Stderr];
-    let [mut out, mut errors] = streams.map(|stream| Heard::new(&host.name, stream, order.keep, told));
+    let [mut out, mut errors] = streams.map(|stream| Heard::new(&host.name, stream, command.keep, told));
     let finish = async {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         // A host that does not stop talking on one of them is not waited for on the other.
         tokio::try_join!(out.listen(stdout), errors.listen(stderr))?;
         child.wait().await
     };
-    let ended = tokio::time::timeout(order.limit, finish).await;
+    let ended = tokio::time::timeout(command.limit, finish).await;
     let Ok(ended) = ended else {
-        let problem = give_up(session, &mut child, out.process(), root, order.limit).await;
+        let problem = give_up(session, &mut child, out.process(), root, command.limit).await;
         let output = [out.kept, errors.kept];
         return Ok(Finished { exit: GIVEN_UP, output, problem: Some(problem) });
     };

@@ -5,7 +5,7 @@ use nixfleet_contract::health::Check;
 
 use crate::event::Phase;
 
-/// What a host is told beside the goal.
+/// What a host is told beside the target.
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {
     /// Within how many seconds the change has to be confirmed over a new connection, if it has to.

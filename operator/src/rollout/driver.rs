@@ -69,7 +69,7 @@ impl<'a, W: Work> Driver<'a, W> {
         let began = Instant::now();
         let mut interrupted = false;
         loop {
-            if interrupt.is_wanted() && !interrupted {
+            if interrupt.is_requested() && !interrupted {
                 interrupted = true;
                 self.schedule.interrupt();
                 self.events.say(Happening::RolloutInterrupted);
@@ -90,7 +90,7 @@ impl<'a, W: Work> Driver<'a, W> {
                     self.take_in(host, done);
                 }
                 () = sleep_until(wakes.unwrap_or(began)), if wakes.is_some() => {}
-                () = interrupt.wanted(), if !interrupted => {}
+                () = interrupt.requested(), if !interrupted => {}
             }
         }
     }

@@ -164,7 +164,7 @@ async fn a_host_that_cannot_be_copied_to_has_failed() {
 #[tokio::test]
 async fn after_an_interrupt_nothing_is_begun() {
     let interrupt = Interrupt::default();
-    interrupt.want();
+    interrupt.request();
     let told = driven(&["a", "b"], Policy::plain(), "", true, &interrupt).await;
     assert_eq!(told.verdict, Verdict::Paused(Pause::Interrupted));
     assert!(told.lines.contains("interrupted"), "{}", told.lines);

@@ -3,8 +3,8 @@
 mod driver;
 #[cfg(test)]
 mod driver_tests;
+mod excluded;
 mod hosts;
-mod left_out;
 mod limits;
 mod order;
 mod origin;
@@ -28,8 +28,8 @@ mod waves;
 mod waves_tests;
 
 pub use driver::{Driver, Work};
+pub use excluded::{described, part, pin, reason, reason_at, today, without_canaries};
 pub use hosts::Hosts;
-pub use left_out::{described, part, pin, reason, reason_at, today, without_canaries};
 pub use origin::Origin;
 pub use outline::{Budget, Outline, policy_for};
 pub use record::{Head, Planned, Record};

@@ -17,7 +17,7 @@ use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use crate::engine::backups::list::{META, entries, found};
-use crate::engine::family::paths::slots::{CONTENT, KEPT, ORIGINALS, is_original};
+use crate::engine::family::paths::slots::{BACKUPS, CONTENT, ORIGINALS, is_original};
 use crate::engine::state::{self, Origin, State};
 use crate::engine::transaction::recover;
 use crate::host::lock::Lock;
@@ -55,7 +55,7 @@ fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropRep
         }
     }
     let standing = found(host)?;
-    if let Some(other) = request.backups.iter().find(|wanted| !standing.contains(wanted)) {
+    if let Some(other) = request.backups.iter().find(|requested| !standing.contains(requested)) {
         return Err(Problem::new(Code::PlanOutdated, "A backup changed since it was shown")
             .at(&other.place)
             .because("it is gone, it is another one, or it is needed now and was not then")
@@ -106,8 +106,8 @@ fn unlink(file: &Path) -> io::Result<()> {
 fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
     let (mut state, _) = State::read(host)?;
     for owned in state.paths.values_mut() {
-        if let Origin::Original { kept } = &owned.origin
-            && originals.iter().any(|backup| backup.place == **kept)
+        if let Origin::Original { backup } = &owned.origin
+            && originals.iter().any(|original| original.place == **backup)
         {
             owned.origin = Origin::Created;
         }
@@ -119,16 +119,16 @@ fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
 fn tidy(host: &Host) -> Result<(), Problem> {
     let home = host.path(HOME);
     let copies = || -> io::Result<()> {
-        for directory in entries(&home.join(KEPT))? {
+        for directory in entries(&home.join(BACKUPS))? {
             prune(&directory)?;
         }
         Ok(())
     };
-    copies().map_err(|error| host_file("tidy", format!("{HOME}/{KEPT}"), &error))?;
+    copies().map_err(|error| host_file("tidy", format!("{HOME}/{BACKUPS}"), &error))?;
     let referred = State::read(host)?.0;
     let is_needed = |place: &str| {
         let mut origins = referred.paths.values().map(|owned| &owned.origin);
-        origins.any(|origin| matches!(origin, Origin::Original { kept } if **kept == *place))
+        origins.any(|origin| matches!(origin, Origin::Original { backup } if **backup == *place))
     };
     let originals = || -> io::Result<()> {
         for directory in entries(&home.join(ORIGINALS))? {

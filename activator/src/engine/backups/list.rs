@@ -12,7 +12,7 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::Mode;
 use serde::Deserialize;
 
-use crate::engine::family::paths::slots::{CONTENT, KEPT, ORIGINALS};
+use crate::engine::family::paths::slots::{BACKUPS, CONTENT, ORIGINALS};
 use crate::engine::state::{Origin, State};
 use crate::engine::transaction::journal;
 use crate::host::lock::Lock;
@@ -51,7 +51,7 @@ pub fn list(host: &Host) -> Result<Backups, Problem> {
 pub(in crate::engine) fn found(host: &Host) -> Result<Vec<Backup>, Problem> {
     let (state, _) = State::read(host)?;
     let mut backups = Vec::new();
-    copies(host, &mut backups).map_err(|error| host_file("read", format!("{HOME}/{KEPT}"), &error))?;
+    copies(host, &mut backups).map_err(|error| host_file("read", format!("{HOME}/{BACKUPS}"), &error))?;
     originals(host, &state, &mut backups)
         .map_err(|error| host_file("read", format!("{HOME}/{ORIGINALS}"), &error))?;
     backups.sort_by(|one, other| {
@@ -75,12 +75,12 @@ fn name_of(path: &Path) -> String {
 
 /// Copies of hand edits, each below the number of the generation whose change made it.
 fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
-    for directory in entries(&host.path(HOME).join(KEPT))? {
+    for directory in entries(&host.path(HOME).join(BACKUPS))? {
         let name = name_of(&directory);
         let kind = if name.starts_with(LEFT) { Kind::Leftover } else { Kind::HandEdit };
         let generation = name.split('~').next().and_then(|number| number.parse().ok());
         below(&directory, "", &mut |path, metadata| {
-            let place = format!("{HOME}/{KEPT}/{name}{path}");
+            let place = format!("{HOME}/{BACKUPS}/{name}{path}");
             backups.push(Backup { generation, ..backup(kind, path, place, metadata) });
         })?;
     }
@@ -102,7 +102,7 @@ fn below(directory: &Path, shown: &str, found: &mut impl FnMut(String, &Metadata
 
 fn originals(host: &Host, state: &State, backups: &mut Vec<Backup>) -> io::Result<()> {
     let owner = |(path, owned): (_, &crate::engine::state::Owned)| match &owned.origin {
-        Origin::Original { kept } => Some((kept.to_string(), format!("{path}"))),
+        Origin::Original { backup } => Some((backup.to_string(), format!("{path}"))),
         Origin::Created | Origin::Existed { .. } => None,
     };
     let needed: BTreeMap<String, String> = state.paths.iter().filter_map(owner).collect();

@@ -6,4 +6,4 @@ mod show;
 
 pub use discard::discard;
 pub use list::list;
-pub use show::{Wanted, show};
+pub use show::{BackupSelector, show};

@@ -15,9 +15,9 @@ use crate::host::{Host, host_file};
 /// The largest content that is shown, in bytes.
 const LIMIT: u64 = 48 << 20;
 
-/// Which backup is meant.
+/// Selects one backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct BackupSelector {
     /// The path that it is a backup of, or its place on the host.
     pub path: String,
     /// The generation whose change made it.
@@ -30,17 +30,17 @@ pub struct Wanted {
 ///
 /// # Errors
 /// There is none, it cannot be read, or it is larger than 48 MiB.
-pub fn show(host: &Host, wanted: &Wanted) -> Result<(Content, Vec<u8>), Problem> {
+pub fn show(host: &Host, selector: &BackupSelector) -> Result<(Content, Vec<u8>), Problem> {
     let all = found(host)?;
     let of_path: Vec<&Backup> =
-        all.iter().filter(|backup| backup.path == wanted.path || backup.place == wanted.path).collect();
+        all.iter().filter(|backup| backup.path == selector.path || backup.place == selector.path).collect();
     let mut meant: Vec<Backup> = of_path
         .iter()
-        .filter(|backup| wanted.generation.is_none_or(|number| backup.generation == Some(number)))
-        .filter(|backup| !wanted.original || backup.kind == Kind::Original)
+        .filter(|backup| selector.generation.is_none_or(|number| backup.generation == Some(number)))
+        .filter(|backup| !selector.original || backup.kind == Kind::Original)
         .map(|backup| Backup::clone(backup))
         .collect();
-    let backup = meant.pop().ok_or_else(|| none(wanted, !of_path.is_empty()))?;
+    let backup = meant.pop().ok_or_else(|| none(selector, !of_path.is_empty()))?;
     meant.reverse();
     let bytes = read(host, &backup).map_err(|error| host_file("read the backup", &backup.place, &error))?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -69,8 +69,8 @@ fn read(host: &Host, backup: &Backup) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn none(wanted: &Wanted, has_others: bool) -> Problem {
-    let problem = Problem::new(Code::HostFile, "The host has no such backup").at(&wanted.path);
+fn none(selector: &BackupSelector, has_others: bool) -> Problem {
+    let problem = Problem::new(Code::HostFile, "The host has no such backup").at(&selector.path);
     let problem = if has_others {
         problem.because("it has other backups of this path")
     } else {

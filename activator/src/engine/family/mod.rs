@@ -78,22 +78,22 @@ impl JournalEntry {
 impl TryFrom<Written> for JournalEntry {
     type Error = String;
 
-    fn try_from(Written { step, facts, kept }: Written) -> Result<Self, String> {
+    fn try_from(Written { step, facts, backup }: Written) -> Result<Self, String> {
         let what = step.line();
-        let without_copy = |kept: Option<AbsPath>| kept.map_or(Ok(()), |_| Err(Mismatch));
+        let without_backup = |backup: Option<AbsPath>| backup.map_or(Ok(()), |_| Err(Mismatch));
         let entry = match step {
-            Step::Path(step) => PathEntry::read(step, facts, kept).map(Self::Path),
+            Step::Path(step) => PathEntry::read(step, facts, backup).map(Self::Path),
             Step::Account(step) => {
-                without_copy(kept).and_then(|()| AccountEntry::read(step, facts)).map(Self::Account)
+                without_backup(backup).and_then(|()| AccountEntry::read(step, facts)).map(Self::Account)
             }
             Step::Profile(step) => {
-                without_copy(kept).and_then(|()| ProfileEntry::read(&step, facts)).map(Self::Profile)
+                without_backup(backup).and_then(|()| ProfileEntry::read(&step, facts)).map(Self::Profile)
             }
             Step::Command(step) => {
-                without_copy(kept).and_then(|()| CommandEntry::read(step, facts)).map(Self::Command)
+                without_backup(backup).and_then(|()| CommandEntry::read(step, facts)).map(Self::Command)
             }
             Step::Unit(step) => {
-                without_copy(kept).and_then(|()| UnitEntry::read(step, facts)).map(Self::Unit)
+                without_backup(backup).and_then(|()| UnitEntry::read(step, facts)).map(Self::Unit)
             }
         };
         entry.map_err(|Mismatch| format!("what it says of a step cannot be: {what}"))

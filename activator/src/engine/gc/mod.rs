@@ -24,9 +24,9 @@ use crate::host::profile::{self, Profile};
 
 pub use judge::{References, judge};
 
-/// What is agreed to, and what else is done.
+/// How garbage is collected.
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
+pub struct GcOptions<'a> {
     /// What is asked.
     pub request: &'a Request,
     /// The moment from which ages are counted, in seconds since 1970-01-01 UTC.
@@ -58,7 +58,7 @@ pub fn plan(host: &Host, request: &Request, at: u64) -> Result<GcPlan, Problem> 
 
 /// Drops what nobody needs, under the lock of the host. An interrupted run is recovered first.
 #[must_use]
-pub fn collect(host: &Host, order: Order<'_>, holder: &Holder) -> GcReport {
+pub fn collect(host: &Host, options: GcOptions<'_>, holder: &Holder) -> GcReport {
     let started = Instant::now();
     let mut report = GcReport {
         schema: SCHEMA,
@@ -71,9 +71,9 @@ pub fn collect(host: &Host, order: Order<'_>, holder: &Holder) -> GcReport {
         duration_ms: 0,
     };
     // The lock goes before the store is collected: that may take long, and Nix lets an apply go on meanwhile.
-    let dropped = drop_generations(host, order, holder, &mut report);
+    let dropped = drop_generations(host, options, holder, &mut report);
     let collected = dropped.and_then(|()| {
-        let Some(program) = order.collect else { return Ok(()) };
+        let Some(program) = options.collect else { return Ok(()) };
         report.collected = Some(store::collect(program)?);
         report.outcome = Outcome::Ok;
         Ok(())
@@ -91,7 +91,7 @@ pub fn collect(host: &Host, order: Order<'_>, holder: &Holder) -> GcReport {
 
 fn drop_generations(
     host: &Host,
-    order: Order<'_>,
+    options: GcOptions<'_>,
     holder: &Holder,
     report: &mut GcReport,
 ) -> Result<(), Problem> {
@@ -103,8 +103,8 @@ fn drop_generations(
             return Err(problem);
         }
     }
-    let generations = judged(host, order.request, order.at)?;
-    if order.expect.is_some_and(|expect| expect != fingerprint(&generations)) {
+    let generations = judged(host, options.request, options.at)?;
+    if options.expect.is_some_and(|expect| expect != fingerprint(&generations)) {
         return Err(Problem::new(Code::PlanOutdated, "The generations changed since they were shown")
             .because("other ones would go now")
             .help("look at the new plan, then run the command again"));

@@ -45,7 +45,7 @@ impl Obstacle {
     pub fn problem(&self, path: &str, stat: &Stat, accounts: &Accounts) -> Problem {
         let owner = accounts.user_of(stat.st_uid);
         let problem = |what: &str| Problem::new(Code::HostFile, what).at(path);
-        let leave_out = format!("or leave it as it is for this once: --force {path}");
+        let exclude = format!("or leave it as it is for this once: --force {path}");
         match self {
             Self::Large(limit) => problem("A file is too large to be looked into")
                 .because(format!(
@@ -55,14 +55,14 @@ impl Obstacle {
                     stat.st_blocks * 512
                 ))
                 .help(format!(
-                    "move it away; where it is what it should be, raise nixfleet.maxFileSize; {leave_out}"
+                    "move it away; where it is what it should be, raise nixfleet.maxFileSize; {exclude}"
                 )),
             Self::Changing => problem("A file changes all the time")
                 .because(format!("it belongs to `{owner}`, and changed while it was read, {ATTEMPTS} times"))
-                .help(format!("find out who writes to it (`fuser -v {path}`) and end that, {leave_out}")),
+                .help(format!("find out who writes to it (`fuser -v {path}`) and end that, {exclude}")),
             Self::Leased => problem("A process keeps a file from being opened")
                 .because(format!("it belongs to `{owner}`, and {}", holder(stat)))
-                .help(format!("end that process, {leave_out}")),
+                .help(format!("end that process, {exclude}")),
             Self::Refused(error) => problem("Failed to read").because(error),
         }
     }

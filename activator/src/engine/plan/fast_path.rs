@@ -1,6 +1,6 @@
 //! The fast path: tells whether a host is as a manifest wants it, which is what most runs find.
 //!
-//! The digest of the manifest tells whether it is the one in force. Then what was recorded of each path is what is wanted
+//! The digest of the manifest tells whether it is the one in force. Then what was recorded of each path is what is declared
 //! there, and the manifest's own entries need not be read. Whatever does not fit is left to the full comparison.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,9 +18,9 @@ use serde::de::IgnoredAny;
 use crate::engine::family::paths::home::Homes;
 use crate::engine::observe::reading::{self, LARGEST};
 use crate::engine::observe::{self, Observed};
-use crate::engine::plan::diff::{Desired, Diff, diff};
+use crate::engine::plan::diff::{Diff, TargetView, diff};
 use crate::engine::plan::planner;
-use crate::engine::plan::target::Offer;
+use crate::engine::plan::target::TargetClosure;
 use crate::engine::state::recorded::{Kind, Recorded, RecordedPath, Text, in_order};
 use crate::engine::state::{FileStat, RECORD, State};
 use crate::host::Host;
@@ -30,18 +30,18 @@ use crate::host::walk::{self, Directory, Walk};
 
 /// The plan of a host on which nothing is to be done, if that can be told without a full comparison.
 #[must_use]
-pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
+pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     let bytes = host.read_record(RECORD).ok()??;
     let recorded: Recorded<'_> = serde_json::from_slice(&bytes).ok()?;
     let in_force = recorded.schema == State::SCHEMA
-        && recorded.manifest.as_ref() == Some(&offer.digest)
-        && recorded.closure.as_ref() == Some(&offer.closure);
+        && recorded.manifest.as_ref() == Some(&target_closure.digest)
+        && recorded.closure.as_ref() == Some(&target_closure.closure);
     let outline: Outline<'_> =
-        if in_force { serde_json::from_slice(&offer.manifest).ok()? } else { return None };
+        if in_force { serde_json::from_slice(&target_closure.manifest).ok()? } else { return None };
     let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
-    // Of what was left as it was, that was recorded, and not what is wanted.
-    if !same || !state.left_out.is_empty() || planner::home_objection(host).is_some() {
+    // Of what was left as it was, that was recorded, and not what is declared.
+    if !same || !state.excluded.is_empty() || planner::home_objection(host).is_some() {
         return None;
     }
     let accounts = Accounts::read(host).ok()?;
@@ -61,22 +61,27 @@ pub fn unchanged(host: &Host, offer: &Offer) -> Option<Plan> {
     };
     let homes = Homes::of(host, &state, &manifest, &accounts, is_managed);
     let observed = observe_the_rest(host, &state, &manifest, (accounts, homes)).ok()?;
-    let leave_out = &BTreeSet::new();
-    let desired = Desired { manifest: &manifest, closure: &offer.closure, number: offer.number, leave_out };
-    if diff(&state, desired, &observed) != Diff::default() {
+    let exclude = &BTreeSet::new();
+    let target = TargetView {
+        manifest: &manifest,
+        closure: &target_closure.closure,
+        number: target_closure.number,
+        exclude,
+    };
+    if diff(&state, target, &observed) != Diff::default() {
         return None;
     }
     Some(Plan {
         schema: SCHEMA,
         host: manifest.host,
-        fingerprint: planner::fingerprint(&offer.digest, &bytes, &[]).ok()?,
+        fingerprint: planner::fingerprint(&target_closure.digest, &bytes, &[]).ok()?,
         current: observed.profile.current,
-        target: offer.closure.clone(),
+        target: target_closure.closure.clone(),
         packages: PackageChanges::default(),
         steps: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
-        left_out: Vec::new(),
+        excluded: Vec::new(),
         warnings: Vec::new(),
         lacks: Vec::new(),
         unvalidated: false,
@@ -154,7 +159,10 @@ impl Looker<'_> {
             (FileType::Directory, Kind::Directory) => Ok(self.has_access(&found, recorded)),
             (FileType::Symlink, Kind::Link) => {
                 let target = rustix::fs::readlinkat(directory.fd, name, Vec::new())?;
-                Ok(recorded.target.as_ref().is_some_and(|wanted| target.as_bytes() == wanted.0.as_bytes()))
+                Ok(recorded
+                    .target
+                    .as_ref()
+                    .is_some_and(|expected| target.as_bytes() == expected.0.as_bytes()))
             }
             _ => Ok(false),
         }
@@ -180,6 +188,6 @@ fn has_content(directory: Directory<'_>, name: &str, found: &Statx, recorded: &R
     }
     let content = reading::digest(directory, name, |_| Some(LARGEST));
     content.is_ok_and(|found| {
-        !found.list && recorded.sha256.as_ref().is_some_and(|wanted| wanted.0 == found.sha256)
+        !found.list && recorded.sha256.as_ref().is_some_and(|expected| expected.0 == found.sha256)
     })
 }

@@ -37,7 +37,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let (mut state, state_bytes) = State::read(host)?;
     let observed = observe(host, &state, &target.manifest)?;
     state.forget_replaced(&observed.accounts);
-    let diff = diff(&state, target.desired(), &observed);
+    let diff = diff(&state, target.view(), &observed);
     let commands = run::foresee(host, target, diff.steps);
     let steps = commands.steps;
     let shells = programs::missing_shells(host, &target.manifest, &steps);
@@ -60,7 +60,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(health::objections(host, target))
             .chain(commands.problems)
             .collect(),
-        left_out: diff.left_out,
+        excluded: diff.excluded,
         warnings: diff.warnings.into_iter().chain(along).chain(commands.warnings).chain(shells).collect(),
         lacks: Vec::new(),
         unvalidated: false,
@@ -111,7 +111,7 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
         steps: Vec::new(),
         drift: Vec::new(),
         problems: vec![problem],
-        left_out: Vec::new(),
+        excluded: Vec::new(),
         warnings: Vec::new(),
         lacks: Vec::new(),
         unvalidated: false,

@@ -88,8 +88,8 @@ impl Looker<'_> {
 
     /// A directory of ours, or the nearest above that exists: what is missing would be made there.
     fn own_place(&mut self, host: &Host, place: &str) {
-        let wanted = host.path(place);
-        let mut existing = wanted
+        let path = host.path(place);
+        let mut existing = path
             .ancestors()
             .map(|above| rustix::fs::open(above, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()));
         if let Some(Ok(directory)) = existing.find(Result::is_ok) {

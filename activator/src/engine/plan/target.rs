@@ -14,7 +14,7 @@ use nixfleet_contract::values::{AbsPath, ManagedPath};
 
 use crate::digest;
 use crate::engine::plan::contents::Contents;
-use crate::engine::plan::diff::Desired;
+use crate::engine::plan::diff::TargetView;
 use crate::engine::recovery_unit;
 use crate::host::profile::Profile;
 use crate::host::record::read_limited;
@@ -28,24 +28,24 @@ pub struct Target {
     pub digest: String,
     /// The closure.
     pub closure: String,
-    /// The number of the generation, where one that exists is wanted back.
+    /// The number of the generation, if the target is a generation that exists.
     pub number: Option<u64>,
     /// Contents of its files that came with it.
     pub contents: Arc<Contents>,
     /// Paths that are left as they are, with all that is managed below them.
-    pub leave_out: BTreeSet<ManagedPath>,
+    pub exclude: BTreeSet<ManagedPath>,
 }
 
 /// A closure that a host could converge to. Its manifest is not looked into yet.
 #[derive(Clone, Debug)]
-pub struct Offer {
+pub struct TargetClosure {
     /// The manifest as it was read.
     pub manifest: Vec<u8>,
     /// Its SHA-256.
     pub digest: String,
     /// The closure.
     pub closure: String,
-    /// The number of the generation, where one that exists is wanted back.
+    /// The number of the generation, if the target is a generation that exists.
     pub number: Option<u64>,
     /// Where the manifest was read, if it was in the closure.
     location: Option<PathBuf>,
@@ -53,7 +53,7 @@ pub struct Offer {
     contents: Arc<Contents>,
 }
 
-impl Offer {
+impl TargetClosure {
     /// Reads the manifest of a closure that is on this machine.
     ///
     /// # Errors
@@ -68,9 +68,8 @@ impl Offer {
                 .help("copy the closure to the host first, `nixfleet apply` does")
         };
         match read_limited(&path) {
-            Ok(Some(bytes)) => {
-                Self::of_manifest(bytes, closure).map(|offer| Self { location: Some(path), ..offer })
-            }
+            Ok(Some(bytes)) => Self::of_manifest(bytes, closure)
+                .map(|target_closure| Self { location: Some(path), ..target_closure }),
             Ok(None) => Err(absent("there is no such file".to_owned())),
             Err(error) => Err(absent(error.to_string())),
         }
@@ -97,14 +96,14 @@ impl Offer {
     ///
     /// # Errors
     /// [`Code::NoGeneration`] where it does not exist, listing those that do; [`Code::InvalidManifest`].
-    pub fn of_generation(profile: &Profile, wanted: Wanted) -> Result<Self, Problem> {
+    pub fn of_generation(profile: &Profile, reference: GenerationRef) -> Result<Self, Problem> {
         let current = profile.current.as_ref().map_or(u64::MAX, |generation| generation.number);
         let mut generations = profile.generations.iter().map(|info| &info.generation);
-        let found = match wanted {
-            Wanted::Number(number) => profile.generation(number),
-            Wanted::Previous => generations.rfind(|generation| generation.number < current),
+        let found = match reference {
+            GenerationRef::Number(number) => profile.generation(number),
+            GenerationRef::Previous => generations.rfind(|generation| generation.number < current),
         };
-        let generation: &Generation = found.ok_or_else(|| no_generation(profile, wanted))?;
+        let generation: &Generation = found.ok_or_else(|| no_generation(profile, reference))?;
         Ok(Self { number: Some(generation.number), ..Self::of_closure(&generation.closure)? })
     }
 
@@ -119,22 +118,22 @@ impl Offer {
             None => problem,
         })?;
         recovery_unit::take_over(&mut manifest);
-        Ok(Target { manifest, digest, closure, number, contents, leave_out: BTreeSet::new() })
+        Ok(Target { manifest, digest, closure, number, contents, exclude: BTreeSet::new() })
     }
 }
 
 impl Target {
     /// As the pure part of the engine takes it.
     #[must_use]
-    pub fn desired(&self) -> Desired<'_> {
-        let Self { manifest, closure, number, leave_out, .. } = self;
-        Desired { manifest, closure, number: *number, leave_out }
+    pub fn view(&self) -> TargetView<'_> {
+        let Self { manifest, closure, number, exclude, .. } = self;
+        TargetView { manifest, closure, number: *number, exclude }
     }
 
     /// The same, but for what is to be left as it is.
     #[must_use]
     pub fn without(self, force: &[Force]) -> Self {
-        Self { leave_out: force.iter().filter_map(Force::path).cloned().collect(), ..self }
+        Self { exclude: force.iter().filter_map(Force::path).cloned().collect(), ..self }
     }
 
     /// The content of a file.
@@ -182,14 +181,14 @@ fn check_absolute(closure: &str) -> Result<(), Problem> {
 
 /// A generation to go back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum GenerationRef {
     /// By number.
     Number(u64),
     /// The one before the one in force.
     Previous,
 }
 
-impl std::str::FromStr for Wanted {
+impl std::str::FromStr for GenerationRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -202,12 +201,12 @@ impl std::str::FromStr for Wanted {
     }
 }
 
-fn no_generation(profile: &Profile, wanted: Wanted) -> Problem {
+fn no_generation(profile: &Profile, reference: GenerationRef) -> Problem {
     let numbers: Vec<String> =
         profile.generations.iter().map(|info| info.generation.number.to_string()).collect();
-    let what = match wanted {
-        Wanted::Number(number) => format!("Generation {number} does not exist on the host"),
-        Wanted::Previous => "There is no generation before the one in force".to_owned(),
+    let what = match reference {
+        GenerationRef::Number(number) => format!("Generation {number} does not exist on the host"),
+        GenerationRef::Previous => "There is no generation before the one in force".to_owned(),
     };
     let problem = Problem::new(Code::NoGeneration, what).at(crate::host::profile::DIRECTORY);
     match numbers.as_slice() {

@@ -53,8 +53,8 @@ pub struct State {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub generations: BTreeMap<u64, Made>,
     /// Paths that the last transaction left as they were, since somebody said so.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub left_out: BTreeSet<ManagedPath>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", rename = "leftOut")]
+    pub excluded: BTreeSet<ManagedPath>,
 }
 
 impl Default for State {
@@ -73,7 +73,7 @@ impl Default for State {
             users: BTreeMap::new(),
             units: BTreeMap::new(),
             generations: BTreeMap::new(),
-            left_out: BTreeSet::new(),
+            excluded: BTreeSet::new(),
         }
     }
 }
@@ -167,10 +167,11 @@ pub enum Origin {
     /// Nothing, or something that was adopted: it goes when management ends.
     #[default]
     Created,
-    /// Something that is kept, to be put back.
+    /// Something that was backed up, to be put back.
     Original {
-        /// Where it is kept.
-        kept: AbsPath,
+        /// Where its backup is.
+        #[serde(rename = "kept")]
+        backup: AbsPath,
     },
     /// A directory, which stays and gets its mode and owner back.
     Existed {

@@ -37,8 +37,8 @@ pub struct Recorded<'r> {
     units: BTreeMap<UnitName, Unit>,
     #[serde(default)]
     generations: BTreeMap<u64, Made>,
-    #[serde(default)]
-    left_out: BTreeSet<ManagedPath>,
+    #[serde(default, rename = "leftOut")]
+    excluded: BTreeSet<ManagedPath>,
 }
 
 /// A word of a document, borrowed unless it is written with escapes.
@@ -107,7 +107,7 @@ impl<'r> Recorded<'r> {
             users: self.users,
             units: self.units,
             generations: self.generations,
-            left_out: self.left_out,
+            excluded: self.excluded,
         };
         (state, paths)
     }
@@ -152,10 +152,10 @@ impl TryFrom<RecordedPath<'_>> for Owned {
             }
         };
         let RecordedPath { origin, restart_units, reload_units, on_change, .. } = recorded;
-        if let Origin::Original { kept } = &origin
-            && !is_original(kept)
+        if let Origin::Original { backup } = &origin
+            && !is_original(backup)
         {
-            return Err(format!("no original is kept at `{kept}`"));
+            return Err(format!("no original is kept at `{backup}`"));
         }
         Ok(Self { thing, origin, restart_units, reload_units, on_change })
     }

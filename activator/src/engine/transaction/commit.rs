@@ -9,7 +9,7 @@ use super::journal::{self, Journal};
 use super::undo::remove_slots;
 use crate::engine::family::accounts::record::{groups_after, remember_ids, users_after};
 use crate::engine::family::paths::execute as paths;
-use crate::engine::family::paths::record::{keep_left_out, paths_after, remember_stats};
+use crate::engine::family::paths::record::{keep_excluded, paths_after, remember_stats};
 use crate::engine::observe::Observed;
 use crate::engine::plan::planner::Planned;
 use crate::engine::plan::target::Target;
@@ -24,7 +24,7 @@ use crate::host::profile::{self, Profile};
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]; nothing is committed then.
 pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
     let mut state = state_after(&planned.state, &planned.observed, target, journal);
-    keep_left_out(&mut state, planned, target);
+    keep_excluded(&mut state, planned, target);
     remember_stats(host, &mut state);
     remember_ids(host, &mut state)?;
     // The new generation has its link already; generations that were collected since have none any more.
@@ -51,7 +51,7 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
         users: users_after(old, observed, manifest, journal.accounts()),
         units: manifest.units.clone(),
         generations: generations_after(old, target, journal),
-        left_out: BTreeSet::new(),
+        excluded: BTreeSet::new(),
     }
 }
 

@@ -116,12 +116,12 @@ impl Executor<'_> {
             .map(|(verb, unit)| Job {
                 verb: *verb,
                 unit,
-                start_limit: wanted(units, unit).and_then(Unit::start_limit),
+                start_limit: declaration(units, unit).and_then(Unit::start_limit),
             })
             .collect();
         let states = systemd.carry_out(&with_limits)?;
         for (_, unit) in jobs.iter().filter(|(verb, _)| verb.brings_up()) {
-            let settle = wanted(units, unit).and_then(Unit::settle);
+            let settle = declaration(units, unit).and_then(Unit::settle);
             self.watch.add(unit, &states.get(*unit).cloned().unwrap_or_default(), settle);
         }
         Ok(())
@@ -161,6 +161,6 @@ const fn job_of(entry: &JournalEntry) -> Option<(Verb, &UnitName)> {
 
 /// The declaration of a unit, or of its template.
 #[must_use]
-pub fn wanted<'u>(units: &'u BTreeMap<UnitName, Unit>, unit: &UnitName) -> Option<&'u Unit> {
+pub fn declaration<'u>(units: &'u BTreeMap<UnitName, Unit>, unit: &UnitName) -> Option<&'u Unit> {
     units.get(unit).or_else(|| units.get(&unit.template()?))
 }

@@ -152,8 +152,8 @@ pub fn forget_transaction(host: &Host) -> Result<(), Problem> {
 ///
 /// # Errors
 /// [`Code::HostFile`].
-pub fn forget_original(host: &Host, kept: &str) -> Result<(), Problem> {
-    let directory = kept.rsplit_once('/').map_or(kept, |(directory, _)| directory);
+pub fn forget_original(host: &Host, backup: &str) -> Result<(), Problem> {
+    let directory = backup.rsplit_once('/').map_or(backup, |(directory, _)| directory);
     match disk::remove_tree(&host.path(directory)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(host_file("remove", directory, &error)),
         Ok(()) | Err(_) => Ok(()),

@@ -23,7 +23,7 @@ use crate::host::Host;
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
     /// Whether it is at all.
-    pub wanted: bool,
+    pub enabled: bool,
     /// Whether the plan is only to say what its validation needs: whoever asks for it asks once more then.
     pub may_ask: bool,
     /// Who has to be able to log in afterwards, if anyone.
@@ -61,7 +61,7 @@ fn look(planned: &Planned, target: &Target, terms: Terms<'_>) -> Foreseen {
     if subject.is_empty() && commands.is_empty() {
         return foreseen;
     }
-    if !terms.wanted {
+    if !terms.enabled {
         foreseen.warn(&subject.named(commands.iter().map(|(path, _)| *path)), "--no-validate leaves it out");
         return foreseen;
     }

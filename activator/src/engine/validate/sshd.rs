@@ -142,7 +142,7 @@ fn matches(pattern: &str, text: &str) -> bool {
             matches(&pattern[1..], text) || (!text.is_empty() && matches(pattern, &text[first_len(text)..]))
         }
         (Some('?'), Some(_)) => matches(&pattern[1..], &text[first_len(text)..]),
-        (Some(wanted), Some(found)) if wanted == found => {
+        (Some(declared), Some(found)) if declared == found => {
             matches(&pattern[first_len(pattern)..], &text[first_len(text)..])
         }
         _ => false,

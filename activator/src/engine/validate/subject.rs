@@ -230,7 +230,7 @@ fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPat
         PathStep::ChangeAccess(ChangeAccess { after, .. }) => Change::Access { access: ids(after) },
         PathStep::Remove(_) => Change::Gone,
         PathStep::Restore(Remove { path, .. }) => match &planned.state.paths.get(path)?.origin {
-            Origin::Original { kept } => Change::Restored { from: PathBuf::from(&**kept) },
+            Origin::Original { backup } => Change::Restored { from: PathBuf::from(&**backup) },
             Origin::Created | Origin::Existed { .. } => return None,
         },
         PathStep::CreateHome(_) | PathStep::Own(_) | PathStep::RemoveDirectory(_) | PathStep::Release(_) => {
@@ -255,8 +255,8 @@ fn units(changes: &Changes, target: &Target) -> BTreeSet<UnitName> {
         .iter()
         .filter(|(path, change)| matches!(change, Change::File { .. }) && !recovery_unit::has(path));
     let names = written.filter_map(|(path, _)| unit_of(path));
-    let wanted = |name: &UnitName| target.manifest.units.get(name).is_none_or(|unit| unit.verify);
-    names.filter(wanted).collect()
+    let is_verified = |name: &UnitName| target.manifest.units.get(name).is_none_or(|unit| unit.verify);
+    names.filter(is_verified).collect()
 }
 
 /// The unit that a file of the administrator's belongs to.

@@ -88,21 +88,21 @@ fn headers(map: &HeaderMap) -> Vec<(String, String)> {
 /// The first thing that is otherwise.
 pub fn judge(http: &Http, answer: &Answer) -> Attempt {
     let status = answer.status;
-    let good = http.status.map_or((200..300).contains(&status), |wanted| status == wanted);
+    let good = http.status.map_or((200..300).contains(&status), |expected| status == expected);
     if !good {
-        let wanted = http.status.map_or_else(|| "200 to 299".to_owned(), |wanted| wanted.to_string());
+        let expected = http.status.map_or_else(|| "200 to 299".to_owned(), |expected| expected.to_string());
         let to = values(answer, "location").next().map(|to| format!(", a redirection to {to}"));
-        return Err(format!("status {status}, not {wanted}{}", to.unwrap_or_default()));
+        return Err(format!("status {status}, not {expected}{}", to.unwrap_or_default()));
     }
-    for (name, wanted) in &http.response_headers {
+    for (name, expected) in &http.response_headers {
         let name = name.to_ascii_lowercase();
         let mut found = values(answer, &name).peekable();
         if found.peek().is_none() {
             return Err(format!("status {status}, but there is no header {name}"));
         }
         let found: Vec<&str> = found.collect();
-        if !found.iter().any(|value| value.contains(wanted)) {
-            return Err(format!("the header {name} is `{}`, without `{wanted}`", found.join(", ")));
+        if !found.iter().any(|value| value.contains(expected)) {
+            return Err(format!("the header {name} is `{}`, without `{expected}`", found.join(", ")));
         }
     }
     if http.method == Method::Get {

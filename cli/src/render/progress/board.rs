@@ -60,7 +60,7 @@ impl Board {
             Happening::HostPlanned { host, .. } => self.over(host),
             Happening::HostEnded(end) => {
                 self.over(&end.host);
-                // Who is left out is in no wave.
+                // An excluded host is in no wave.
                 if let Some(rollout) = &mut self.rollout
                     && rollout.waves.iter().any(|wave| wave.contains(&end.host))
                 {

@@ -31,7 +31,7 @@ fn began(waves: &[&[&str]]) -> Happening {
         resumed: false,
         policy: nixfleet_contract::policy::Policy::plain(),
         waves,
-        left_out: Vec::new(),
+        excluded: Vec::new(),
     }
 }
 

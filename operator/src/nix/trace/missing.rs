@@ -106,7 +106,7 @@ fn shell(word: &str) -> String {
 fn search(
     tree: &Tree,
     directory: &Path,
-    wanted: &Path,
+    missing: &Path,
     left: &mut usize,
 ) -> Option<(String, usize, usize, String)> {
     let mut entries: Vec<PathBuf> =
@@ -117,14 +117,14 @@ fn search(
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let kind = fs::symlink_metadata(&path).ok()?.file_type();
         let found = if kind.is_dir() && !hidden {
-            search(tree, &path, wanted, left)
+            search(tree, &path, missing, left)
         } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "nix") {
             let here = directory.strip_prefix(&tree.root).ok()?;
             let text = fs::read_to_string(&path).unwrap_or_default();
             let file = path.strip_prefix(&tree.root).ok()?.to_str()?.to_owned();
             let mut lines = text.lines().enumerate();
             lines.find_map(|(number, line)| {
-                let column = column_of(line, here, wanted)?;
+                let column = column_of(line, here, missing)?;
                 Some((file.clone(), number + 1, column, line.to_owned()))
             })
         } else {
@@ -138,13 +138,13 @@ fn search(
 }
 
 /// Where a line has a relative path that leads from a directory to a file.
-fn column_of(line: &str, here: &Path, wanted: &Path) -> Option<usize> {
+fn column_of(line: &str, here: &Path, missing: &Path) -> Option<usize> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/');
     let mut begin = 0;
     while let Some(at) = line[begin..].find('.').map(|at| begin + at) {
         let path: &str = line[at..].split(|c| !is_part(c)).next().unwrap_or_default();
         let begins = !line[..at].ends_with(is_part) && (path.starts_with("./") || path.starts_with("../"));
-        if begins && normal(&here.join(path)).is_some_and(|path| path == wanted) {
+        if begins && normal(&here.join(path)).is_some_and(|path| path == missing) {
             return Some(at);
         }
         begin = at + path.len().max(1);

@@ -38,12 +38,12 @@ impl<'a> Place<'a> {
     /// The line and its mark, aligned again.
     fn shown_excerpt(&self) -> String {
         let width = self.line.to_string().len();
-        let wanted = |line: &&&str| line.starts_with('|') || line.starts_with(&format!("{}|", self.line));
+        let is_shown = |line: &&&str| line.starts_with('|') || line.starts_with(&format!("{}|", self.line));
         let aligned = |line: &&str| {
             let (number, code) = line.split_once('|').unwrap_or(("", line));
             format!("{number:>width$} |{code}")
         };
-        self.excerpt.iter().filter(wanted).map(aligned).collect::<Vec<_>>().join("\n")
+        self.excerpt.iter().filter(is_shown).map(aligned).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -94,11 +94,11 @@ impl Known<'_> {
     /// The further groups: the current ones, without those that NixFleet added and the manifest no longer has, plus those that it
     /// has.
     fn groups(self) -> Vec<String> {
-        let wanted: BTreeSet<&str> =
+        let declared: BTreeSet<&str> =
             self.user.iter().flat_map(|user| user.extra_groups.iter().map(|group| &**group)).collect();
         let ours = |name: &str| self.owned.is_some_and(|owned| owned.groups.contains(name));
         let stays = self.account.groups.iter().map(String::as_str).filter(|name| !ours(name));
-        let groups: BTreeSet<&str> = stays.chain(wanted).collect();
+        let groups: BTreeSet<&str> = stays.chain(declared).collect();
         groups.into_iter().map(str::to_owned).collect()
     }
 
@@ -151,8 +151,8 @@ pub fn home_to_have(
     accounts: &Accounts,
 ) -> Option<String> {
     let Some(account) = account else { return user.create_home.then(|| user.home.to_string()) };
-    let wanted = user.create_home && states(user, UserField::CreateHome, owned);
-    wanted.then(|| Known { user: Some(user), account, owned, accounts }.becoming().home)
+    let creates_home = user.create_home && states(user, UserField::CreateHome, owned);
+    creates_home.then(|| Known { user: Some(user), account, owned, accounts }.becoming().home)
 }
 
 /// The name of a field, as a plan shows it.

@@ -38,7 +38,7 @@ impl Differ<'_> {
                         gid: group.gid,
                     })));
                 }
-                Some(gid) if group.gid.is_some_and(|wanted| wanted != *gid) => {
+                Some(gid) if group.gid.is_some_and(|declared| declared != *gid) => {
                     self.other_id("groups", &group.name, *gid);
                 }
                 Some(_) => {}
@@ -139,7 +139,7 @@ impl Differ<'_> {
             }
             return self.new_user(user, steps);
         };
-        if user.uid.is_some_and(|wanted| wanted != account.uid) {
+        if user.uid.is_some_and(|declared| declared != account.uid) {
             return self.other_id("users", &user.name, account.uid);
         }
         let becoming = self.becoming(Some(user), account, owned);

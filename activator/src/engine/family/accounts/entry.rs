@@ -94,7 +94,7 @@ impl AccountEntry {
             Self::ReleaseUser { step, before } => (AccountStep::ReleaseUser(step), facts(Some(before))),
             Self::DisableUser { step, before } => (AccountStep::DisableUser(step), facts(before)),
         };
-        Written { step: Step::Account(step), facts, kept: None }
+        Written { step: Step::Account(step), facts, backup: None }
     }
 
     /// Whether it creates or changes a managed account: such entries come before any swap.

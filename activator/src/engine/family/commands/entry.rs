@@ -53,7 +53,7 @@ impl CommandEntry {
             Self::RunCommand { step, back } => Written {
                 step: Step::Command(CommandStep::RunCommand(step)),
                 facts: Facts::Command { back },
-                kept: None,
+                backup: None,
             },
         }
     }

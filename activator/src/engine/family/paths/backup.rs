@@ -19,7 +19,7 @@ use crate::host::walk::Directory;
 ///
 /// # Errors
 /// The kernel's error; [`io::ErrorKind::NotFound`] if nothing is there.
-pub fn keep(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
+pub fn link_or_copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     match disk::link(from.fd, name, to.fd, as_name) {
         Ok(()) => Ok(()),
         // Another filesystem, one without hard links, or a file that has the maximum number of links.
@@ -32,8 +32,8 @@ pub fn keep(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -
 ///
 /// # Errors
 /// The kernel's error.
-pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<File> {
-    let beside = host.path(kept.rsplit_once('/').map_or("/", |(directory, _)| directory));
+pub fn describe(host: &Host, backup: &str, path: &ManagedPath) -> io::Result<File> {
+    let beside = host.path(backup.rsplit_once('/').map_or("/", |(directory, _)| directory));
     let meta = serde_json::json!({ "schema": nixfleet_contract::SCHEMA, "path": path });
     let file = disk::open(CWD, beside.join("meta.json"), Opening::Emptied)?;
     Writer(&file).write_all(format!("{meta}\n").as_bytes())?;
@@ -43,7 +43,7 @@ pub fn describe(host: &Host, kept: &str, path: &ManagedPath) -> io::Result<File>
 /// Copies a file or link with all metadata. Use it for a file that stays in place: an edit in place must not reach the copy.
 ///
 /// # Errors
-/// As [`keep`].
+/// As [`link_or_copy`].
 pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     let stat = rustix::fs::statat(from.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
     match FileType::from_raw_mode(stat.st_mode) {

@@ -6,20 +6,20 @@ use nixfleet_contract::manifest::{Access, Entry, OnConflict, UNITS};
 use nixfleet_contract::plan::FileView;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, CreateHome, Own, WriteFile, WriteLink};
-use nixfleet_contract::step::{Keep, PathStep, Step};
+use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
 
-use crate::engine::family::paths::drift::{access_drift, drift, is_wanted, keep_edited};
+use crate::engine::family::paths::drift::{access_drift, backup_if_edited, drift, is_as_declared};
+use crate::engine::family::paths::excluded::suggest_force;
 use crate::engine::family::paths::exposure::changes_hands;
-use crate::engine::family::paths::left_out::suggest_force;
 use crate::engine::observe::{Found, directories_above};
 use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
 
-/// Why something should be at a path.
+/// What a path should become, and why.
 #[derive(Clone, Copy)]
-enum Wanted<'a> {
+enum PathTarget<'a> {
     /// The manifest declares it.
     Entry(&'a Entry),
     /// It is a directory above a declared path.
@@ -56,24 +56,24 @@ impl Differ<'_> {
         // Sorted together with the declared ones, so that parents come first.
         let is_implicit =
             |path: &&ManagedPath| !manifest.entries.contains_key(*path) && !homes.contains_key(*path);
-        let implicit = needed.iter().filter(is_implicit).map(|path| (path, Wanted::Implicit));
-        let explicit = manifest.entries.iter().map(|(path, entry)| (path, Wanted::Entry(entry)));
-        let homes = homes.iter().map(|(path, access)| (path, Wanted::Home(access)));
-        for (path, wanted) in explicit.chain(implicit).chain(homes).collect::<BTreeMap<_, _>>() {
-            if self.is_left_out(path) {
-                self.leave_out(path, |differ, steps| differ.wanted(path, wanted, steps));
+        let implicit = needed.iter().filter(is_implicit).map(|path| (path, PathTarget::Implicit));
+        let explicit = manifest.entries.iter().map(|(path, entry)| (path, PathTarget::Entry(entry)));
+        let homes = homes.iter().map(|(path, access)| (path, PathTarget::Home(access)));
+        for (path, target) in explicit.chain(implicit).chain(homes).collect::<BTreeMap<_, _>>() {
+            if self.is_excluded(path) {
+                self.exclude(path, |differ, steps| differ.diff_path(path, target, steps));
             } else {
-                self.suggesting_force(|differ| differ.wanted(path, wanted, &mut steps));
+                self.suggesting_force(|differ| differ.diff_path(path, target, &mut steps));
             }
         }
         let state = self.state;
         for (path, owned) in state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path)) {
             let stays = needed.contains(path) && !matches!(owned.origin, Origin::Existed { .. });
-            if stays || self.is_above_left_out(path) {
+            if stays || self.is_above_excluded(path) {
                 continue;
             }
-            if self.is_left_out(path) {
-                self.leave_out(path, |differ, steps| differ.end(path, owned, steps));
+            if self.is_excluded(path) {
+                self.exclude(path, |differ, steps| differ.end(path, owned, steps));
             } else {
                 self.suggesting_force(|differ| differ.end(path, owned, &mut steps));
             }
@@ -94,17 +94,17 @@ impl Differ<'_> {
     }
 
     /// Adds the steps that make a path match the manifest.
-    fn wanted(&mut self, path: &ManagedPath, wanted: Wanted<'_>, steps: &mut PathSteps) {
-        if let Wanted::Entry(_) = wanted
+    fn diff_path(&mut self, path: &ManagedPath, target: PathTarget<'_>, steps: &mut PathSteps) {
+        if let PathTarget::Entry(_) = target
             && let Some(reserved) = self.newly_reserved(path)
         {
             return self.problems.push(reserved.refuses(path).at(path));
         }
-        match wanted {
-            Wanted::Entry(Entry::Directory(access)) => self.directory(path, access, steps),
-            Wanted::Entry(entry) => self.content(path, entry, steps),
-            Wanted::Implicit => self.implicit_directory(path, steps),
-            Wanted::Home(access) => {
+        match target {
+            PathTarget::Entry(Entry::Directory(access)) => self.directory(path, access, steps),
+            PathTarget::Entry(entry) => self.content(path, entry, steps),
+            PathTarget::Implicit => self.implicit_directory(path, steps),
+            PathTarget::Home(access) => {
                 self.becoming.insert(path.clone());
                 steps.directories.push(Step::Path(PathStep::CreateHome(CreateHome {
                     path: path.clone(),
@@ -170,9 +170,10 @@ impl Differ<'_> {
                         Some(held) => self.problems.push(changes_hands(path, found, access, held)),
                     }
                 } else if owned.is_none() {
-                    steps
-                        .directories
-                        .push(Step::Path(PathStep::Own(Own { path: path.clone(), keep: Keep::Original })));
+                    steps.directories.push(Step::Path(PathStep::Own(Own {
+                        path: path.clone(),
+                        backup: BackupKind::Original,
+                    })));
                 }
             }
             Found::Unreachable(problem) => self.problems.push(problem.clone()),
@@ -193,13 +194,13 @@ impl Differ<'_> {
     /// Replaces an empty directory with a new one.
     fn exchange_directory(&mut self, path: &ManagedPath, access: &Access, steps: &mut PathSteps) {
         let before = self.found(path).view();
-        let (path, access, keep) = (path.clone(), access.clone(), Keep::Nothing);
+        let (path, access, backup) = (path.clone(), access.clone(), BackupKind::Nothing);
         steps.directories.push(Step::Path(PathStep::CreateDirectory(CreateDirectory {
             path,
             access,
             implicit: false,
             before,
-            keep,
+            backup,
         })));
     }
 
@@ -212,12 +213,12 @@ impl Differ<'_> {
         steps: &mut PathSteps,
     ) {
         let found = self.found(path);
-        let mut keep = Keep::Nothing;
+        let mut backup = BackupKind::Nothing;
         if let Some(owned) = self.state.paths.get(path) {
             if let Some(what) = drift(&owned.thing, found) {
                 self.drifted(path, what);
             }
-            keep = keep_edited(&owned.thing, found);
+            backup = backup_if_edited(&owned.thing, found);
         }
         if *found != Found::Missing {
             self.touch(path);
@@ -229,7 +230,7 @@ impl Differ<'_> {
             access,
             implicit,
             before,
-            keep,
+            backup,
         })));
     }
 
@@ -246,24 +247,24 @@ impl Differ<'_> {
         }
         let found = self.found(path);
         let owned = self.state.paths.get(path);
-        if self.in_force && self.state.left_out.contains(path) && !is_wanted(found, entry) {
+        if self.in_force && self.state.excluded.contains(path) && !is_as_declared(found, entry) {
             self.drifted(path, "left out of the last apply");
         }
-        let keep = match (found, owned) {
+        let backup = match (found, owned) {
             (Found::Unreachable(problem), _) => return self.problems.push(problem.clone()),
             (Found::Other(special), _) => {
                 let why = format!("{special} stands there");
                 return self.problems.push(wrong_type(path, "a file or link", &why));
             }
-            (Found::Missing, None) => Keep::Nothing,
+            (Found::Missing, None) => BackupKind::Nothing,
             (Found::Missing, Some(_)) => {
                 self.drifted(path, "missing");
-                Keep::Nothing
+                BackupKind::Nothing
             }
             (Found::Directory { .. }, _) => return self.replace_directory(path, entry, steps),
-            (_, None) if is_wanted(found, entry) => {
-                let keep = on_conflict(entry).into();
-                return steps.writes.push(Step::Path(PathStep::Own(Own { path: path.clone(), keep })));
+            (_, None) if is_as_declared(found, entry) => {
+                let backup = on_conflict(entry).into();
+                return steps.writes.push(Step::Path(PathStep::Own(Own { path: path.clone(), backup })));
             }
             (_, None) => match on_conflict(entry) {
                 OnConflict::Fail => {
@@ -271,21 +272,21 @@ impl Differ<'_> {
                     let unit = units.find(|(_, unit)| unit.files.contains(path) || unit.links.contains(path));
                     return self.problems.push(conflict(path, entry, unit.map(|(name, _)| name)));
                 }
-                keep @ (OnConflict::Adopt | OnConflict::Backup) => keep.into(),
+                on_conflict @ (OnConflict::Adopt | OnConflict::Backup) => on_conflict.into(),
             },
             (_, Some(owned)) => {
                 let drift = drift(&owned.thing, found);
                 if let Some(what) = &drift {
                     self.drifted(path, what);
                 }
-                if is_wanted(found, entry) {
+                if is_as_declared(found, entry) {
                     return;
                 }
-                keep_edited(&owned.thing, found)
+                backup_if_edited(&owned.thing, found)
             }
         };
         self.touch(path);
-        steps.writes.push(self.write(path, entry, keep));
+        steps.writes.push(self.write(path, entry, backup));
     }
 
     /// Replaces a directory with a file or link.
@@ -294,18 +295,18 @@ impl Differ<'_> {
             return self.problems.push(wrong_type(path, "a file or link", &why));
         }
         self.touch(path);
-        steps.replacements.push(self.write(path, entry, Keep::Nothing));
+        steps.replacements.push(self.write(path, entry, BackupKind::Nothing));
     }
 
     /// The step that makes a path match an entry, if something else is there now.
-    fn write(&self, path: &ManagedPath, entry: &Entry, keep: Keep) -> Step {
+    fn write(&self, path: &ManagedPath, entry: &Entry, backup: BackupKind) -> Step {
         let found = self.found(path);
         let foreign = !self.state.paths.contains_key(path);
         let before = found.view().map(|view| FileView { foreign, ..view });
         let path = path.clone();
         match (entry, found) {
             (Entry::File(file), Found::File { sha256, access, .. })
-                if *sha256 == file.sha256 && keep == Keep::Nothing =>
+                if *sha256 == file.sha256 && backup == BackupKind::Nothing =>
             {
                 Step::Path(PathStep::ChangeAccess(ChangeAccess {
                     path,
@@ -318,7 +319,7 @@ impl Differ<'_> {
                 let (link, text) = (None, None);
                 let after =
                     FileView { sha256, size: file.size, access, link, foreign: false, text, private: false };
-                Step::Path(PathStep::WriteFile(WriteFile { path, before, after, keep }))
+                Step::Path(PathStep::WriteFile(WriteFile { path, before, after, backup }))
             }
             (Entry::Link(link), found) => {
                 let was = if let Found::Link { target } = found { Some(target.clone()) } else { None };
@@ -328,7 +329,7 @@ impl Differ<'_> {
                     before: was,
                     replaced: before,
                     target,
-                    keep,
+                    backup,
                 }))
             }
             (Entry::Directory(access), _) => {
@@ -338,7 +339,7 @@ impl Differ<'_> {
                     access,
                     implicit: false,
                     before,
-                    keep,
+                    backup,
                 }))
             }
         }
@@ -376,8 +377,8 @@ fn conflict(path: &ManagedPath, entry: &Entry, unit: Option<&UnitName>) -> Probl
     problem.help(format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\""))
 }
 
-fn wrong_type(path: &ManagedPath, wanted: &str, why: &str) -> Problem {
-    Problem::new(Code::Conflict, format!("The path should become {wanted}, but cannot"))
+fn wrong_type(path: &ManagedPath, declared: &str, why: &str) -> Problem {
+    Problem::new(Code::Conflict, format!("The path should become {declared}, but cannot"))
         .at(path)
         .because(why)
         .help(format!(

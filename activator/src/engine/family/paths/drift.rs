@@ -1,29 +1,31 @@
 //! Compares what is at a path with the manifest, and with what the last apply left.
 
 use nixfleet_contract::manifest::{Access, Entry};
-use nixfleet_contract::step::Keep;
+use nixfleet_contract::step::BackupKind;
 
 use crate::engine::observe::Found;
 use crate::engine::state::Thing;
 
-pub(in crate::engine) fn is_wanted(found: &Found, entry: &Entry) -> bool {
+pub(in crate::engine) fn is_as_declared(found: &Found, entry: &Entry) -> bool {
     match (found, entry) {
         (Found::File { sha256, access, .. }, Entry::File(file)) => {
             *sha256 == file.sha256 && *access == file.access
         }
         (Found::Link { target }, Entry::Link(link)) => *target == link.target,
-        (Found::Directory { access, .. }, Entry::Directory(wanted)) => access == wanted,
+        (Found::Directory { access, .. }, Entry::Directory(declared)) => access == declared,
         _ => false,
     }
 }
 
 /// A backup is made of content that somebody else wrote.
-pub(in crate::engine) fn keep_edited(thing: &Thing, found: &Found) -> Keep {
+pub(in crate::engine) fn backup_if_edited(thing: &Thing, found: &Found) -> BackupKind {
     match (thing, found) {
-        (_, Found::Missing) => Keep::Nothing,
-        (Thing::File { sha256: left, .. }, Found::File { sha256, .. }) if left == sha256 => Keep::Nothing,
-        (thing, found) if found.is(thing) => Keep::Nothing,
-        _ => Keep::Copy,
+        (_, Found::Missing) => BackupKind::Nothing,
+        (Thing::File { sha256: left, .. }, Found::File { sha256, .. }) if left == sha256 => {
+            BackupKind::Nothing
+        }
+        (thing, found) if found.is(thing) => BackupKind::Nothing,
+        _ => BackupKind::Copy,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Plans the end of management of paths, and what must be removed before it.
 
 use nixfleet_contract::step::paths::{ChangeAccess, Release, Remove, RemoveDirectory};
-use nixfleet_contract::step::{Keep, PathStep, Step};
+use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved};
 
 use crate::engine::family::paths::diff::PathSteps;
-use crate::engine::family::paths::drift::{drift, keep_edited};
+use crate::engine::family::paths::drift::{backup_if_edited, drift};
 use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::{Origin, Owned, Thing};
@@ -22,7 +22,7 @@ impl Differ<'_> {
         }
         let release = |why: &str| {
             let why = match &owned.origin {
-                Origin::Original { kept } => format!("{why}; what stood there before is {kept}"),
+                Origin::Original { backup } => format!("{why}; what stood there before is {backup}"),
                 Origin::Created | Origin::Existed { .. } => why.to_owned(),
             };
             Step::Path(PathStep::Release(Release { path: path.clone(), why }))
@@ -49,8 +49,11 @@ impl Differ<'_> {
                     None => {
                         self.touch(path);
                         let (path, before) = (path.clone(), found.view());
-                        let restore =
-                            Step::Path(PathStep::Restore(Remove { path, before, keep: Keep::Nothing }));
+                        let restore = Step::Path(PathStep::Restore(Remove {
+                            path,
+                            before,
+                            backup: BackupKind::Nothing,
+                        }));
                         return steps.directory_removals.push(restore);
                     }
                     Some(what) => release(&format!("the directory is not empty: {what}")),
@@ -74,8 +77,8 @@ impl Differ<'_> {
             }
             (found, thing, Origin::Original { .. }) => {
                 self.touch(path);
-                let keep = keep_edited(thing, found);
-                Step::Path(PathStep::Restore(Remove { path: path.clone(), before: found.view(), keep }))
+                let backup = backup_if_edited(thing, found);
+                Step::Path(PathStep::Restore(Remove { path: path.clone(), before: found.view(), backup }))
             }
             (_, Thing::Directory { .. }, _) => release("the directory is gone"),
             (Found::Missing, ..) => {
@@ -87,8 +90,8 @@ impl Differ<'_> {
             _ if Reserved::at(path).is_some() => release("only tools may write it, so it stays as it is"),
             (found, thing, _) => {
                 self.touch(path);
-                let keep = keep_edited(thing, found);
-                Step::Path(PathStep::Remove(Remove { path: path.clone(), before: found.view(), keep }))
+                let backup = backup_if_edited(thing, found);
+                Step::Path(PathStep::Remove(Remove { path: path.clone(), before: found.view(), backup }))
             }
         };
         steps.removals.push(step);

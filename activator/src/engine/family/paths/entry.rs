@@ -11,7 +11,7 @@ use super::access::Rights;
 use super::slots::{self, Slot};
 use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
 
-/// A step on a path, with what its undo needs. `kept`: the backup of the old content, which outlives the transaction.
+/// A step on a path, with what its undo needs. `backup`: the backup of the old content, which outlives the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathEntry {
     /// A home directory.
@@ -28,7 +28,7 @@ pub enum PathEntry {
         /// Where it is staged.
         slot: Slot,
         /// The backup of what is replaced.
-        kept: Option<AbsPath>,
+        backup: Option<AbsPath>,
     },
     /// A file.
     WriteFile {
@@ -37,7 +37,7 @@ pub enum PathEntry {
         /// Where it is staged.
         slot: Slot,
         /// The backup of what is replaced.
-        kept: Option<AbsPath>,
+        backup: Option<AbsPath>,
     },
     /// A link.
     WriteLink {
@@ -46,7 +46,7 @@ pub enum PathEntry {
         /// Where it is staged.
         slot: Slot,
         /// The backup of what is replaced.
-        kept: Option<AbsPath>,
+        backup: Option<AbsPath>,
     },
     /// A file that replaces one with the same content, because its mode or owner changes.
     ReplaceFile {
@@ -67,7 +67,7 @@ pub enum PathEntry {
         /// The step.
         step: Own,
         /// The backup of it.
-        kept: Option<AbsPath>,
+        backup: Option<AbsPath>,
     },
     /// A file or link that is removed.
     Remove {
@@ -76,7 +76,7 @@ pub enum PathEntry {
         /// Where it is moved.
         slot: Slot,
         /// The backup of it.
-        kept: Option<AbsPath>,
+        backup: Option<AbsPath>,
     },
     /// An original that is restored.
     Restore {
@@ -85,7 +85,7 @@ pub enum PathEntry {
         /// Where it is staged.
         slot: Slot,
         /// The backup of what is replaced.
-        kept: Option<AbsPath>,
+        backup: Option<AbsPath>,
         /// Where the original is kept now.
         original: AbsPath,
     },
@@ -108,34 +108,36 @@ impl PathEntry {
     pub(in crate::engine) fn read(
         step: PathStep,
         facts: Facts,
-        kept: Option<AbsPath>,
+        backup: Option<AbsPath>,
     ) -> Result<Self, Mismatch> {
-        let only_slot = |facts: Facts, kept: Option<AbsPath>| match kept {
+        let only_slot = |facts: Facts, backup: Option<AbsPath>| match backup {
             None => facts.slot().map(|(slot, _)| slot),
             Some(_) => Err(Mismatch),
         };
         Ok(match step {
-            PathStep::CreateHome(step) => Self::CreateHome { step, slot: only_slot(facts, kept)? },
-            PathStep::CreateDirectory(step) => Self::CreateDirectory { step, slot: facts.slot()?.0, kept },
-            PathStep::WriteFile(step) => Self::WriteFile { step, slot: facts.slot()?.0, kept },
-            PathStep::WriteLink(step) => Self::WriteLink { step, slot: facts.slot()?.0, kept },
-            PathStep::ChangeAccess(step) => match (facts, kept) {
+            PathStep::CreateHome(step) => Self::CreateHome { step, slot: only_slot(facts, backup)? },
+            PathStep::CreateDirectory(step) => Self::CreateDirectory { step, slot: facts.slot()?.0, backup },
+            PathStep::WriteFile(step) => Self::WriteFile { step, slot: facts.slot()?.0, backup },
+            PathStep::WriteLink(step) => Self::WriteLink { step, slot: facts.slot()?.0, backup },
+            PathStep::ChangeAccess(step) => match (facts, backup) {
                 (Facts::Access { uid, gid, mode, inode }, None) => {
                     Self::ChangeAccess { step, before: Rights { uid, gid, mode, inode } }
                 }
-                (facts, kept) => Self::ReplaceFile { step, slot: only_slot(facts, kept)? },
+                (facts, backup) => Self::ReplaceFile { step, slot: only_slot(facts, backup)? },
             },
             PathStep::Own(step) => {
                 facts.nothing()?;
-                Self::Own { step, kept }
+                Self::Own { step, backup }
             }
-            PathStep::Remove(step) => Self::Remove { step, slot: facts.slot()?.0, kept },
+            PathStep::Remove(step) => Self::Remove { step, slot: facts.slot()?.0, backup },
             PathStep::Restore(step) => {
                 let (slot, original) = facts.slot()?;
-                Self::Restore { step, slot, kept, original: original.ok_or(Mismatch)? }
+                Self::Restore { step, slot, backup, original: original.ok_or(Mismatch)? }
             }
-            PathStep::RemoveDirectory(step) => Self::RemoveDirectory { step, slot: only_slot(facts, kept)? },
-            PathStep::Release(step) => match (facts.nothing(), kept) {
+            PathStep::RemoveDirectory(step) => {
+                Self::RemoveDirectory { step, slot: only_slot(facts, backup)? }
+            }
+            PathStep::Release(step) => match (facts.nothing(), backup) {
                 (Ok(()), None) => Self::Release { step },
                 _ => return Err(Mismatch),
             },
@@ -145,26 +147,26 @@ impl PathEntry {
     /// The entry in its journal form.
     pub(in crate::engine) fn write(self) -> Written {
         let slot = |slot| Facts::of_slot(slot, None);
-        let (step, facts, kept) = match self {
+        let (step, facts, backup) = match self {
             Self::CreateHome { step, slot: it } => (PathStep::CreateHome(step), slot(it), None),
-            Self::CreateDirectory { step, slot: it, kept } => {
-                (PathStep::CreateDirectory(step), slot(it), kept)
+            Self::CreateDirectory { step, slot: it, backup } => {
+                (PathStep::CreateDirectory(step), slot(it), backup)
             }
-            Self::WriteFile { step, slot: it, kept } => (PathStep::WriteFile(step), slot(it), kept),
-            Self::WriteLink { step, slot: it, kept } => (PathStep::WriteLink(step), slot(it), kept),
+            Self::WriteFile { step, slot: it, backup } => (PathStep::WriteFile(step), slot(it), backup),
+            Self::WriteLink { step, slot: it, backup } => (PathStep::WriteLink(step), slot(it), backup),
             Self::ReplaceFile { step, slot: it } => (PathStep::ChangeAccess(step), slot(it), None),
             Self::ChangeAccess { step, before } => {
                 (PathStep::ChangeAccess(step), Facts::of_rights(before), None)
             }
-            Self::Own { step, kept } => (PathStep::Own(step), Facts::Nothing, kept),
-            Self::Remove { step, slot: it, kept } => (PathStep::Remove(step), slot(it), kept),
-            Self::Restore { step, slot, kept, original } => {
-                (PathStep::Restore(step), Facts::of_slot(slot, Some(original)), kept)
+            Self::Own { step, backup } => (PathStep::Own(step), Facts::Nothing, backup),
+            Self::Remove { step, slot: it, backup } => (PathStep::Remove(step), slot(it), backup),
+            Self::Restore { step, slot, backup, original } => {
+                (PathStep::Restore(step), Facts::of_slot(slot, Some(original)), backup)
             }
             Self::RemoveDirectory { step, slot: it } => (PathStep::RemoveDirectory(step), slot(it), None),
             Self::Release { step } => (PathStep::Release(step), Facts::Nothing, None),
         };
-        Written { step: Step::Path(step), facts, kept }
+        Written { step: Step::Path(step), facts, backup }
     }
 
     /// The path of the step.
@@ -217,14 +219,14 @@ impl PathEntry {
 
     /// The backup of the old content, if there is one.
     #[must_use]
-    pub const fn kept(&self) -> Option<&AbsPath> {
+    pub const fn backup(&self) -> Option<&AbsPath> {
         match self {
-            Self::CreateDirectory { kept, .. }
-            | Self::WriteFile { kept, .. }
-            | Self::WriteLink { kept, .. }
-            | Self::Own { kept, .. }
-            | Self::Remove { kept, .. }
-            | Self::Restore { kept, .. } => kept.as_ref(),
+            Self::CreateDirectory { backup, .. }
+            | Self::WriteFile { backup, .. }
+            | Self::WriteLink { backup, .. }
+            | Self::Own { backup, .. }
+            | Self::Remove { backup, .. }
+            | Self::Restore { backup, .. } => backup.as_ref(),
             Self::CreateHome { .. }
             | Self::ReplaceFile { .. }
             | Self::ChangeAccess { .. }
@@ -253,7 +255,7 @@ impl PathEntry {
 
     /// A place that the entry names and that NixFleet cannot have chosen. `index`: the position of the entry in the transaction.
     pub(in crate::engine) fn strange_place(&self, transaction: u64, index: usize) -> Option<&AbsPath> {
-        let kept = self.kept().filter(|kept| !slots::is_copy(kept) && !slots::is_original(kept));
+        let backup = self.backup().filter(|backup| !slots::is_copy(backup) && !slots::is_original(backup));
         let is_strange = |slot: &&AbsPath| !slots::is_slot(slot, transaction, index, self.path());
         let slot = self.slot().map(|slot| &slot.place).filter(is_strange);
         let original = match self {
@@ -269,6 +271,6 @@ impl PathEntry {
             | Self::RemoveDirectory { .. }
             | Self::Release { .. } => None,
         };
-        kept.or(slot).or(original)
+        backup.or(slot).or(original)
     }
 }

@@ -275,10 +275,10 @@ pub fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
             };
             clear().or_else(Refusal::unless_of_others)?;
         }
-        if let Some(kept) = entry.kept() {
-            swapper.clear(kept).map_err(|refusal| refusal.problem)?;
-            if slots::is_original(kept) {
-                forget_original(host, kept)?;
+        if let Some(backup) = entry.backup() {
+            swapper.clear(backup).map_err(|refusal| refusal.problem)?;
+            if slots::is_original(backup) {
+                forget_original(host, backup)?;
             }
         }
     }

@@ -21,10 +21,10 @@ impl Differ<'_> {
         &self,
         path: &ManagedPath,
         found: &Access,
-        wanted: &Access,
+        declared: &Access,
     ) -> bool {
         let others = self.others_on_the_way(path, Some(found));
-        let keeps_owner = found.owner == wanted.owner && found.group == wanted.group;
+        let keeps_owner = found.owner == declared.owner && found.group == declared.group;
         others.is_empty() || keeps_owner && others.iter().all(|other| **other == found.owner)
     }
 
@@ -92,11 +92,11 @@ impl Differ<'_> {
             | Found::Other(_)
             | Found::Unreachable(_) => None,
         };
-        let wanted = match self.manifest.entries.get(directory) {
+        let declared = match self.manifest.entries.get(directory) {
             Some(Entry::Directory(access)) => Some(access),
             Some(Entry::File(_) | Entry::Link(_)) | None => None,
         };
-        found.into_iter().chain(wanted)
+        found.into_iter().chain(declared)
     }
 }
 
@@ -104,7 +104,7 @@ impl Differ<'_> {
 pub(in crate::engine) fn changes_hands(
     path: &ManagedPath,
     found: &Access,
-    wanted: &Access,
+    declared: &Access,
     holds: &str,
 ) -> Problem {
     let shown = |access: &Access| format!("{} {}:{}", access.mode, access.owner, access.group);
@@ -114,11 +114,11 @@ pub(in crate::engine) fn changes_hands(
             "it is {} and should be {}, but whoever owns a directory above may exchange it for another one at any time. An \
              empty one would be replaced; this one holds {}",
             shown(found),
-            shown(wanted),
+            shown(declared),
             holds.escape_debug()
         ))
         .help(format!(
             "look at what it is, then do on the host: chown -h {}:{} {path} && chmod {} {path}",
-            wanted.owner, wanted.group, wanted.mode
+            declared.owner, declared.group, declared.mode
         ))
 }

@@ -1,7 +1,7 @@
 //! Files, links and directories.
 //!
 //! - [`entry`], [`open`]: a step, with what its undo needs
-//! - `diff`, `drift`, `ending`, `exposure`, `left_out`: planning
+//! - `diff`, `drift`, `ending`, `excluded`, `exposure`: planning
 //! - [`slots`]: the places of staged and of replaced things
 //! - [`stage`], [`ownership`], [`home`]: staging of everything new
 //! - [`backup`]: backups of everything old
@@ -14,10 +14,10 @@ mod diff;
 mod drift;
 mod ending;
 pub mod entry;
+pub(in crate::engine) mod excluded;
 pub mod execute;
 mod exposure;
 pub mod home;
-pub(in crate::engine) mod left_out;
 pub mod open;
 pub mod ownership;
 pub mod record;

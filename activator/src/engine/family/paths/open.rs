@@ -5,14 +5,14 @@ use std::io;
 
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::paths::ChangeAccess;
-use nixfleet_contract::step::{Keep, PathStep, Step};
+use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 use rustix::fs::{FileType, Stat};
 
 use super::access::Rights;
 use super::entry::PathEntry;
 use super::ownership::ids;
-use super::slots::{self, CONTENT, KEPT, ORIGINALS, Replaced, SLOTS, Slot};
+use super::slots::{self, BACKUPS, CONTENT, ORIGINALS, Replaced, SLOTS, Slot};
 use super::swap::outdated;
 use crate::digest;
 use crate::engine::plan::planner::Planned;
@@ -76,38 +76,38 @@ impl<'a> PathOpener<'a> {
                 PathEntry::CreateHome { slot: self.slot(index, &step.path)?, step: step.clone() }
             }
             PathStep::CreateDirectory(step) => {
-                let kept = self.keeping(&step.path, step.keep)?;
-                PathEntry::CreateDirectory { slot: self.slot(index, &step.path)?, step: step.clone(), kept }
+                let backup = self.backup_place(&step.path, step.backup)?;
+                PathEntry::CreateDirectory { slot: self.slot(index, &step.path)?, step: step.clone(), backup }
             }
             PathStep::WriteFile(step) => {
-                let kept = self.keeping(&step.path, step.keep)?;
-                PathEntry::WriteFile { slot: self.slot(index, &step.path)?, step: step.clone(), kept }
+                let backup = self.backup_place(&step.path, step.backup)?;
+                PathEntry::WriteFile { slot: self.slot(index, &step.path)?, step: step.clone(), backup }
             }
             PathStep::WriteLink(step) => {
-                let kept = self.keeping(&step.path, step.keep)?;
-                PathEntry::WriteLink { slot: self.slot(index, &step.path)?, step: step.clone(), kept }
+                let backup = self.backup_place(&step.path, step.backup)?;
+                PathEntry::WriteLink { slot: self.slot(index, &step.path)?, step: step.clone(), backup }
             }
             PathStep::ChangeAccess(step) => self.access(index, step)?,
             PathStep::Own(step) => {
                 // Undo restores only mode and owner of a directory, and the state has those.
                 let is_directory = self.stat(&step.path)?.is_none_or(|stat| is_directory(&stat));
-                let keeps = !is_directory && step.keep == Keep::Original;
-                let kept = if keeps { self.keeping(&step.path, step.keep)? } else { None };
-                PathEntry::Own { step: step.clone(), kept }
+                let has_backup = !is_directory && step.backup == BackupKind::Original;
+                let backup = if has_backup { self.backup_place(&step.path, step.backup)? } else { None };
+                PathEntry::Own { step: step.clone(), backup }
             }
             PathStep::Remove(step) => {
-                let kept = self.keeping(&step.path, step.keep)?;
-                PathEntry::Remove { slot: self.slot(index, &step.path)?, step: step.clone(), kept }
+                let backup = self.backup_place(&step.path, step.backup)?;
+                PathEntry::Remove { slot: self.slot(index, &step.path)?, step: step.clone(), backup }
             }
             PathStep::Restore(step) => {
-                let kept = self.keeping(&step.path, step.keep)?;
-                let Some(Origin::Original { kept: original }) =
+                let backup = self.backup_place(&step.path, step.backup)?;
+                let Some(Origin::Original { backup: original }) =
                     self.planned.state.paths.get(&step.path).map(|owned| &owned.origin)
                 else {
                     return Err(outdated(&step.path));
                 };
                 let (slot, original) = (self.slot(index, &step.path)?, original.clone());
-                PathEntry::Restore { step: step.clone(), slot, kept, original }
+                PathEntry::Restore { step: step.clone(), slot, backup, original }
             }
             PathStep::RemoveDirectory(step) => {
                 PathEntry::RemoveDirectory { slot: self.slot(index, &step.path)?, step: step.clone() }
@@ -164,11 +164,11 @@ impl<'a> PathOpener<'a> {
     }
 
     /// The place for a backup of old content. It never overwrites an existing backup.
-    fn keeping(&self, path: &ManagedPath, keep: Keep) -> Result<Option<AbsPath>, Problem> {
-        let (directory, name): (&dyn Fn(&str) -> String, _) = match keep {
-            Keep::Nothing => return Ok(None),
-            Keep::Copy => (&|suffix| format!("{HOME}/{KEPT}/{}{suffix}{path}", self.number), ""),
-            Keep::Original => {
+    fn backup_place(&self, path: &ManagedPath, backup: BackupKind) -> Result<Option<AbsPath>, Problem> {
+        let (directory, name): (&dyn Fn(&str) -> String, _) = match backup {
+            BackupKind::Nothing => return Ok(None),
+            BackupKind::Copy => (&|suffix| format!("{HOME}/{BACKUPS}/{}{suffix}{path}", self.number), ""),
+            BackupKind::Original => {
                 (&|suffix| format!("{HOME}/{ORIGINALS}/{}{suffix}", digest::of(&**path)), CONTENT)
             }
         };

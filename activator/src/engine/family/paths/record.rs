@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use nixfleet_contract::manifest::{Access, Entry, Manifest};
 use nixfleet_contract::plan::Warning;
-use nixfleet_contract::step::Keep;
+use nixfleet_contract::step::BackupKind;
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 
 use super::entry::PathEntry;
@@ -31,10 +31,10 @@ pub(in crate::engine) fn paths_after<'e>(
     let entries: BTreeMap<&ManagedPath, &PathEntry> =
         entries.filter(|entry| stays(entry)).map(|entry| (entry.path(), entry)).collect();
     let mut paths: BTreeMap<ManagedPath, Owned> = BTreeMap::new();
-    for (path, wanted) in &manifest.entries {
+    for (path, declared) in &manifest.entries {
         let known = old.paths.get(path).map(|owned| owned.origin.clone());
-        let origin = known.unwrap_or_else(|| origin(wanted, entries.get(path).copied()));
-        paths.insert(path.clone(), owned(wanted, origin));
+        let origin = known.unwrap_or_else(|| origin(declared, entries.get(path).copied()));
+        paths.insert(path.clone(), owned(declared, origin));
     }
     for (directory, origin) in implicit_directories(old, manifest, &entries) {
         let access = match entries.get(&directory) {
@@ -67,44 +67,44 @@ const fn stays(entry: &PathEntry) -> bool {
 }
 
 /// Keeps the previous record of each path that was left as it is, and of its parent directories.
-pub(in crate::engine) fn keep_left_out(state: &mut State, planned: &Planned, target: &Target) {
-    for Warning { subject, .. } in &planned.plan.left_out {
-        let Ok(path) = subject.parse::<ManagedPath>() else { continue };
-        state.paths.remove(&path);
-        for kept in path.ancestors().chain([path.clone()]) {
-            let is_wanted = kept != path && target.manifest.entries.contains_key(&kept);
-            if let Some(owned) = planned.state.paths.get(&kept).filter(|_| !is_wanted) {
-                state.paths.entry(kept).or_insert_with(|| owned.clone());
+pub(in crate::engine) fn keep_excluded(state: &mut State, planned: &Planned, target: &Target) {
+    for Warning { subject, .. } in &planned.plan.excluded {
+        let Ok(excluded) = subject.parse::<ManagedPath>() else { continue };
+        state.paths.remove(&excluded);
+        for path in excluded.ancestors().chain([excluded.clone()]) {
+            let is_declared = path != excluded && target.manifest.entries.contains_key(&path);
+            if let Some(owned) = planned.state.paths.get(&path).filter(|_| !is_declared) {
+                state.paths.entry(path).or_insert_with(|| owned.clone());
             }
         }
-        state.left_out.insert(path);
+        state.excluded.insert(excluded);
     }
 }
 
 /// Decides what happens to a newly managed path when its management ends.
-fn origin(wanted: &Entry, entry: Option<&PathEntry>) -> Origin {
+fn origin(declared: &Entry, entry: Option<&PathEntry>) -> Origin {
     let Some(entry) = entry else { return Origin::Created };
-    let original = |keep: Keep, kept: &Option<AbsPath>| match kept {
-        Some(kept) if keep == Keep::Original => Origin::Original { kept: kept.clone() },
+    let original = |kind: BackupKind, backup: &Option<AbsPath>| match backup {
+        Some(backup) if kind == BackupKind::Original => Origin::Original { backup: backup.clone() },
         Some(_) | None => Origin::Created,
     };
     match entry {
         PathEntry::ReplaceFile { step, .. } | PathEntry::ChangeAccess { step, .. } => {
             Origin::Existed { access: step.before.clone() }
         }
-        PathEntry::Own { step, kept } => match wanted {
+        PathEntry::Own { step, backup } => match declared {
             Entry::Directory(access) => Origin::Existed { access: access.clone() },
-            Entry::File(_) | Entry::Link(_) => original(step.keep, kept),
+            Entry::File(_) | Entry::Link(_) => original(step.backup, backup),
         },
-        PathEntry::CreateDirectory { step, .. } => match (wanted, &step.before) {
+        PathEntry::CreateDirectory { step, .. } => match (declared, &step.before) {
             // An empty directory that was exchanged because its owner or mode changed.
             (Entry::Directory(_), Some(was)) if was.sha256.is_none() && was.link.is_none() => {
                 Origin::Existed { access: was.access.clone() }
             }
             (Entry::Directory(_) | Entry::File(_) | Entry::Link(_), _) => Origin::Created,
         },
-        PathEntry::WriteFile { step, kept, .. } => original(step.keep, kept),
-        PathEntry::WriteLink { step, kept, .. } => original(step.keep, kept),
+        PathEntry::WriteFile { step, backup, .. } => original(step.backup, backup),
+        PathEntry::WriteLink { step, backup, .. } => original(step.backup, backup),
         PathEntry::CreateHome { .. }
         | PathEntry::Remove { .. }
         | PathEntry::Restore { .. }

@@ -14,7 +14,7 @@ pub const ORIGINALS: &str = "originals";
 /// The name of an original in its directory.
 pub const CONTENT: &str = "content";
 /// Directory of backups of replaced content, under [`HOME`].
-pub const KEPT: &str = "kept";
+pub const BACKUPS: &str = "kept";
 
 /// The place where a new thing and the one that it replaces are exchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub fn is_original(path: &str) -> bool {
 /// Whether a place can be a backup.
 #[must_use]
 pub fn is_copy(path: &str) -> bool {
-    path.starts_with(&format!("{HOME}/{KEPT}/"))
+    path.starts_with(&format!("{HOME}/{BACKUPS}/"))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::entry::PathEntry;
 use super::ownership::Owners;
-use super::slots::{KEPT, ORIGINALS, Replaced, SLOTS};
+use super::slots::{BACKUPS, ORIGINALS, Replaced, SLOTS};
 use super::swap::{name_of, outdated};
 use super::{backup, home};
 use crate::engine::plan::target::Target;
@@ -64,7 +64,7 @@ struct Stager<'a> {
 
 impl Stager<'_> {
     fn entry(&mut self, entry: &mut PathEntry) -> Result<(), Problem> {
-        self.keep(entry)?;
+        self.back_up(entry)?;
         let Some(slot) = entry.slot().map(|slot| slot.place.clone()) else { return Ok(()) };
         self.make_directory(&slot)?;
         let Some(directory) = self.slots.parent(&slot)? else { return Ok(()) };
@@ -105,7 +105,7 @@ impl Stager<'_> {
             }
             PathEntry::Restore { original, .. } => {
                 let from = self.sources.parent(original)?.ok_or_else(|| lost(original))?;
-                backup::keep(from, name_of(original), directory, name).map_err(failed)?;
+                backup::link_or_copy(from, name_of(original), directory, name).map_err(failed)?;
             }
             // Nothing new is staged.
             PathEntry::Remove { .. }
@@ -121,24 +121,25 @@ impl Stager<'_> {
         Ok(())
     }
 
-    /// Copies the old content, if the entry keeps a backup.
-    fn keep(&mut self, entry: &PathEntry) -> Result<(), Problem> {
-        let Some(kept) = entry.kept() else { return Ok(()) };
+    /// Copies the old content, if the entry has a backup.
+    fn back_up(&mut self, entry: &PathEntry) -> Result<(), Problem> {
+        let Some(backup) = entry.backup() else { return Ok(()) };
         let path = entry.path();
         let failed = |error| host_file("back up", &**path, &error);
-        self.make_directory(kept)?;
+        self.make_directory(backup)?;
         let Some(from) = self.sources.parent(path)? else { return Ok(()) };
-        let Some(to) = self.slots.parent(kept)? else { return Ok(()) };
-        let keep = if matches!(entry, PathEntry::Own { .. }) { backup::copy } else { backup::keep };
-        keep(from, path.name(), to, name_of(kept)).map_err(failed)?;
+        let Some(to) = self.slots.parent(backup)? else { return Ok(()) };
+        let back_up =
+            if matches!(entry, PathEntry::Own { .. }) { backup::copy } else { backup::link_or_copy };
+        back_up(from, path.name(), to, name_of(backup)).map_err(failed)?;
         // The name may now belong to another file than the one that was planned.
         if let Some(slot) = entry.slot()
-            && walk::look(to.fd, name_of(kept)).map_err(failed)?.as_ref().map(Replaced::of) != slot.replaced
+            && walk::look(to.fd, name_of(backup)).map_err(failed)?.as_ref().map(Replaced::of) != slot.replaced
         {
             return Err(outdated(path));
         }
-        if kept.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
-            let meta = backup::describe(self.host, kept, path).map_err(failed)?;
+        if backup.starts_with(&format!("{HOME}/{ORIGINALS}/")) {
+            let meta = backup::describe(self.host, backup, path).map_err(failed)?;
             if !self.at_once {
                 disk::sync(&meta).map_err(|errno| failed(errno.into()))?;
             }
@@ -212,19 +213,19 @@ fn lost(original: &str) -> Problem {
 ///
 /// # Errors
 /// [`Code::HostFile`].
-pub fn keep_stale_slots(host: &Host) -> Result<(), Problem> {
+pub fn back_up_stale_slots(host: &Host) -> Result<(), Problem> {
     let home = host.path(HOME);
-    let (slots, kept) = (home.join(SLOTS), home.join(KEPT));
-    let keep = || -> io::Result<()> {
+    let (slots, backups) = (home.join(SLOTS), home.join(BACKUPS));
+    let back_up = || -> io::Result<()> {
         for stale in fs::read_dir(&slots)? {
             let stale = stale?;
             // An empty slot is removed.
             if disk::remove_directory(CWD, stale.path()).is_ok() {
                 continue;
             }
-            disk::make_directories(&kept, 0o700)?;
+            disk::make_directories(&backups, 0o700)?;
             let name =
-                |count: u32| kept.join(format!("left-{}~{count}", stale.file_name().to_string_lossy()));
+                |count: u32| backups.join(format!("left-{}~{count}", stale.file_name().to_string_lossy()));
             let mut names = (1..u32::MAX).map(name);
             let free = names.find(|name| name.symlink_metadata().is_err());
             if let Some(free) = free {
@@ -233,7 +234,7 @@ pub fn keep_stale_slots(host: &Host) -> Result<(), Problem> {
         }
         Ok(())
     };
-    match keep() {
+    match back_up() {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(host_file("clear", format!("{HOME}/{SLOTS}"), &error))
         }

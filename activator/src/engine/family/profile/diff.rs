@@ -4,7 +4,7 @@ use nixfleet_contract::step::profile::SwitchProfile;
 use nixfleet_contract::step::{ProfileStep, Step};
 
 use crate::engine::observe::Observed;
-use crate::engine::plan::diff::{Desired, Differ};
+use crate::engine::plan::diff::{Differ, TargetView};
 use crate::engine::state::State;
 
 impl Differ<'_> {
@@ -21,19 +21,19 @@ impl Differ<'_> {
 }
 
 /// The step to a new generation for another closure; `None` if that closure is in force already.
-pub(in crate::engine) fn switch(state: &State, desired: Desired<'_>, observed: &Observed) -> Option<Step> {
+pub(in crate::engine) fn switch(state: &State, target: TargetView<'_>, observed: &Observed) -> Option<Step> {
     let profile = &observed.profile;
     let current = profile.current.as_ref();
     let from = current.map(|generation| generation.number);
-    let in_force = match desired.number {
+    let in_force = match target.number {
         Some(number) => from == Some(number),
-        None => current.is_some_and(|generation| generation.closure == desired.closure),
+        None => current.is_some_and(|generation| generation.closure == target.closure),
     };
     // If only the link was moved by hand, the generation that should be in force already has its number.
     let known = || {
         let generation = profile.generation(state.generation?)?;
-        (generation.closure == desired.closure).then_some(generation.number)
+        (generation.closure == target.closure).then_some(generation.number)
     };
-    let to = desired.number.or_else(known).unwrap_or_else(|| profile.next_number());
+    let to = target.number.or_else(known).unwrap_or_else(|| profile.next_number());
     (!in_force).then_some(Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { from, to })))
 }

@@ -46,7 +46,7 @@ impl ProfileEntry {
             Self::SwitchProfile { step, begun } => Written {
                 step: Step::Profile(ProfileStep::SwitchProfile(step)),
                 facts: Facts::Profile { begun },
-                kept: None,
+                backup: None,
             },
         }
     }

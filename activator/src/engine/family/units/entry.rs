@@ -80,7 +80,7 @@ impl UnitEntry {
             }
             Self::DaemonReload => (UnitStep::DaemonReload, Facts::Nothing),
         };
-        Written { step: Step::Unit(step), facts, kept: None }
+        Written { step: Step::Unit(step), facts, backup: None }
     }
 
     /// The job of the entry, if it is one.

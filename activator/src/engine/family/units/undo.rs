@@ -10,7 +10,7 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::family::units::bystanders::{Bystanders, Missing};
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::state::State;
-use crate::engine::transaction::execute::wanted;
+use crate::engine::transaction::execute::declaration;
 use crate::engine::transaction::journal::{self, Journal, Phase};
 use crate::engine::transaction::undo::Moment;
 use crate::host::Host;
@@ -167,7 +167,7 @@ impl<'a> Units<'a> {
             let jobs = jobs.iter().filter(|(verb, _)| verb.goes_with(together)).map(|(verb, unit)| Job {
                 verb: *verb,
                 unit,
-                start_limit: wanted(&units, unit).and_then(Unit::start_limit),
+                start_limit: declaration(&units, unit).and_then(Unit::start_limit),
             });
             failures.extend(self.systemd.carry_out(&jobs.collect::<Vec<_>>()).err());
         }

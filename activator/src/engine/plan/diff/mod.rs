@@ -15,17 +15,17 @@ use crate::engine::family::profile::diff::switch;
 use crate::engine::observe::{Found, Observed};
 use crate::engine::state::State;
 
-/// What a host should become.
+/// A target, as the pure part of the engine takes it.
 #[derive(Clone, Copy, Debug)]
-pub struct Desired<'a> {
+pub struct TargetView<'a> {
     /// The manifest.
     pub manifest: &'a Manifest,
     /// Its closure.
     pub closure: &'a str,
-    /// The number of the generation, where one that exists is wanted back.
+    /// The number of the generation, if the target is a generation that exists.
     pub number: Option<u64>,
     /// Paths that are left as they are, with all that is managed below them.
-    pub leave_out: &'a BTreeSet<ManagedPath>,
+    pub exclude: &'a BTreeSet<ManagedPath>,
 }
 
 /// What would be done and why it might be refused.
@@ -37,23 +37,23 @@ pub struct Diff {
     pub drift: Vec<Drift>,
     /// Why an apply would refuse.
     pub problems: Vec<Problem>,
-    /// Paths that are left out though they are not as declared, and why.
-    pub left_out: Vec<Warning>,
+    /// Paths that are excluded though they are not as declared, and why.
+    pub excluded: Vec<Warning>,
     /// What may not be what was meant.
     pub warnings: Vec<Warning>,
 }
 
 /// Finds the steps from a host as it stands to what it should become.
 #[must_use]
-pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
+pub fn diff(state: &State, target: TargetView<'_>, observed: &Observed) -> Diff {
     let mut differ = Differ {
         state,
-        manifest: desired.manifest,
+        manifest: target.manifest,
         observed,
-        in_force: state.closure.as_deref() == Some(desired.closure),
-        returns: desired.number.is_some(),
-        leave_out: desired.leave_out,
-        left_out: Vec::new(),
+        in_force: state.closure.as_deref() == Some(target.closure),
+        returns: target.number.is_some(),
+        exclude: target.exclude,
+        excluded: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
         warnings: Vec::new(),
@@ -74,15 +74,15 @@ pub fn diff(state: &State, desired: Desired<'_>, observed: &Observed) -> Diff {
         .chain(units.stop)
         .chain(paths.in_order())
         .chain(reload)
-        .chain(switch(state, desired, observed))
+        .chain(switch(state, target, observed))
         .chain(differ.commands())
         .chain(units.restart)
         .chain(units.start)
         .chain(units.reload)
         .chain(accounts.end)
         .collect();
-    let Differ { drift, problems, left_out, warnings, .. } = differ;
-    Diff { steps, drift, problems, left_out, warnings }
+    let Differ { drift, problems, excluded, warnings, .. } = differ;
+    Diff { steps, drift, problems, excluded, warnings }
 }
 
 /// Where the three meet. Collects what is found on the way.
@@ -92,10 +92,10 @@ pub(in crate::engine) struct Differ<'a> {
     pub(in crate::engine) observed: &'a Observed,
     /// The manifest is that of the last transaction, so whatever differs has been changed since.
     pub(in crate::engine) in_force: bool,
-    /// A generation that was in force once is wanted back.
+    /// The target is a generation that was in force once.
     pub(in crate::engine) returns: bool,
-    pub(in crate::engine) leave_out: &'a BTreeSet<ManagedPath>,
-    pub(in crate::engine) left_out: Vec<Warning>,
+    pub(in crate::engine) exclude: &'a BTreeSet<ManagedPath>,
+    pub(in crate::engine) excluded: Vec<Warning>,
     pub(in crate::engine) drift: Vec<Drift>,
     pub(in crate::engine) problems: Vec<Problem>,
     pub(in crate::engine) warnings: Vec<Warning>,

@@ -158,9 +158,9 @@ impl Journal {
 
     /// Backups of replaced or removed content that outlive the transaction, as absolute paths on the host.
     #[must_use]
-    pub fn kept(&self) -> Vec<String> {
-        let kept = self.paths().filter_map(PathEntry::kept);
-        kept.filter(|kept| slots::is_copy(kept)).map(ToString::to_string).collect()
+    pub fn backups(&self) -> Vec<String> {
+        let backups = self.paths().filter_map(PathEntry::backup);
+        backups.filter(|backup| slots::is_copy(backup)).map(ToString::to_string).collect()
     }
 
     /// Whether systemd must read its unit files again after the undo.

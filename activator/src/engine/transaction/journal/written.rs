@@ -21,8 +21,8 @@ pub struct Written {
     /// The facts before the step.
     pub facts: Facts,
     /// The backup of the old content.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kept: Option<AbsPath>,
+    #[serde(rename = "kept", default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<AbsPath>,
 }
 
 /// The facts that the undo of a step needs.

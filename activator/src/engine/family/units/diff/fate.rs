@@ -85,13 +85,13 @@ pub struct UnitSteps {
     pub reload: Vec<Step>,
 }
 
-/// The fate of a unit whose files change. `is_wanted`: it should run, whether or not it does.
-pub fn on_change(unit: &UnitName, wish: OnChange, state: &UnitState, is_wanted: bool) -> Option<Fate> {
+/// The fate of a unit whose files change. `should_run`: it should run, whether or not it does.
+pub fn on_change(unit: &UnitName, on_change: OnChange, state: &UnitState, should_run: bool) -> Option<Fate> {
     let down = !state.is_up() && !state.is_failed();
-    match (wish, unit.suffix()) {
+    match (on_change, unit.suffix()) {
         (OnChange::Nothing, _) => None,
         _ if is_job(state) => None,
-        _ if down => (is_wanted && state.triggered_by.is_empty()).then_some(Fate::Start),
+        _ if down => (should_run && state.triggered_by.is_empty()).then_some(Fate::Start),
         // A restart would stop everything in the slice; new limits apply once systemd has read its files.
         (_, "slice") if state.is_up() => None,
         // Starting a target that is up starts its new dependencies, and stops nothing.

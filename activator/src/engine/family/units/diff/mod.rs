@@ -149,13 +149,13 @@ impl Differ<'_> {
     fn named_by_files(&mut self, fates: &mut Fates) {
         for path in self.changed.clone() {
             let owned = self.state.paths.get(&path);
-            let wanted = match self.manifest.entries.get(&path) {
+            let declared = match self.manifest.entries.get(&path) {
                 Some(Entry::File(file)) => Some(file),
                 _ => None,
             };
-            let restart = wanted
+            let restart = declared
                 .map_or_else(|| owned.map(|owned| &owned.restart_units), |file| Some(&file.restart_units));
-            let reload = wanted
+            let reload = declared
                 .map_or_else(|| owned.map(|owned| &owned.reload_units), |file| Some(&file.reload_units));
             let why = format!("{} changed", short(&path));
             for (units, on_change) in [(restart, OnChange::Restart), (reload, OnChange::Reload)] {

@@ -29,7 +29,7 @@ fn a_home_stays_while_a_service_runs_as_its_user() {
         (state.user, state.sub) = (user.to_owned(), sub.to_owned());
         let target = with_home("/two", home);
         let problems =
-            crate::engine::plan::diff::tests::diff(&host.state, target.desired(), &host.observed).problems;
+            crate::engine::plan::diff::tests::diff(&host.state, target.view(), &host.observed).problems;
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     for user in ["web", "999"] {
@@ -54,7 +54,7 @@ fn a_home_stays_while_its_user_is_logged_in() {
     host.observed.processes.insert(999, vec![shell]);
     let problems = |home: &str| {
         let target = with_home("/two", home);
-        crate::engine::plan::diff::tests::diff(&host.state, target.desired(), &host.observed).problems
+        crate::engine::plan::diff::tests::diff(&host.state, target.view(), &host.observed).problems
     };
     assert_eq!(problems("/srv/old"), []);
     assert!(problems("/srv/new")[0].to_string().contains("while it runs process 7 (bash)"));

@@ -27,7 +27,7 @@ use crate::engine::family::paths::slots::Slot;
 use crate::engine::family::profile::entry::ProfileEntry;
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::observe::{Found, Observed};
-use crate::engine::plan::diff::{Desired, diff};
+use crate::engine::plan::diff::{TargetView, diff};
 use crate::engine::plan::target::Target;
 use crate::engine::state::State;
 use crate::engine::transaction::commit::state_after;
@@ -60,8 +60,8 @@ fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
     let intent = build::parse::intent(intent).unwrap();
     let manifest = build::compile::compile(&intent).unwrap().manifest;
     let contents = std::sync::Arc::default();
-    let (digest, closure, leave_out) = (closure.to_owned(), closure.to_owned(), BTreeSet::new());
-    Target { manifest, digest, closure, number: None, contents, leave_out }
+    let (digest, closure, exclude) = (closure.to_owned(), closure.to_owned(), BTreeSet::new());
+    Target { manifest, digest, closure, number: None, contents, exclude }
 }
 
 /// A host in memory, on which a target is in force and its enabled units run.
@@ -84,7 +84,7 @@ impl Simulated {
     }
 
     fn apply(&mut self, target: &Target) {
-        let steps = diff(&self.state, target.desired(), &self.observed).steps;
+        let steps = diff(&self.state, target.view(), &self.observed).steps;
         let number = self.observed.profile.next_number();
         let after = Generation { number, closure: target.closure.clone() };
         let journal = Journal {
@@ -138,8 +138,8 @@ impl Simulated {
     }
 
     fn expect(&self, target: &Target, expected: &Expect) {
-        let desired = Desired { number: None, ..target.desired() };
-        let found = diff(&self.state, desired, &self.observed);
+        let view = TargetView { number: None, ..target.view() };
+        let found = diff(&self.state, view, &self.observed);
         let steps = found.steps.iter().map(|step| step.line().to_string());
         let drift = found.drift.iter().map(|drift| format!("drift {}: {}", drift.subject, drift.what));
         let warnings =

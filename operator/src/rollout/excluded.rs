@@ -1,11 +1,11 @@
-//! Which of the selected hosts an apply leaves out: those in maintenance, and those with a pin that holds.
+//! The selected hosts that an apply excludes: those in maintenance, and those with a pin that holds.
 
 use jiff::Timestamp;
 use nixfleet_contract::fleet::{Fleet, Host, Pin};
 use nixfleet_contract::policy::Canary;
 use nixfleet_contract::problem::Problem;
 
-use crate::event::LeftOut;
+use crate::event::ExcludedHost;
 use crate::inventory::{self, Natural};
 
 /// The hosts that take part, those that do not, and what a person should know about them.
@@ -14,7 +14,7 @@ pub struct Parted {
     /// Who takes part.
     pub hosts: Vec<Host>,
     /// Who does not, and why.
-    pub left_out: Vec<LeftOut>,
+    pub excluded: Vec<ExcludedHost>,
     /// Hosts with something to be said about them.
     pub warnings: Vec<(String, String)>,
 }
@@ -36,14 +36,14 @@ pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
             parted.warnings.push((host.name.clone(), text));
         }
         match reason(&host, today) {
-            Some(reason) => parted.left_out.push(LeftOut { host: host.name, reason }),
+            Some(reason) => parted.excluded.push(ExcludedHost { host: host.name, reason }),
             None => parted.hosts.push(host),
         }
     }
     parted
 }
 
-/// Why an apply leaves a host out, if it does.
+/// Why an apply excludes a host, if it does.
 #[must_use]
 pub fn reason(host: &Host, today: &str) -> Option<String> {
     let maintenance = host.maintenance.as_ref().map(|why| format!("maintenance: {why}"));
@@ -56,7 +56,7 @@ pub fn pin<'a>(host: &'a Host, today: &str) -> Option<&'a Pin> {
     host.pin.as_ref().filter(|pin| !has_expired(pin, today))
 }
 
-/// Why a host is left out that stands at this generation, and that it does not stand where it is pinned.
+/// Why a host is excluded that stands at this generation, and that it does not stand where it is pinned.
 #[must_use]
 pub fn reason_at(host: &Host, generation: Option<u64>, today: &str) -> Option<String> {
     let pinned = pin(host, today).and_then(|pin| pin.generation);
@@ -65,15 +65,15 @@ pub fn reason_at(host: &Host, generation: Option<u64>, today: &str) -> Option<St
     reason(host, today).map(|reason| reason + &beside.unwrap_or_default())
 }
 
-/// What a person should know where the hosts that were chosen to go first are all left out: the next wave is the first.
+/// What a person should know where the hosts that were chosen to go first are all excluded: the next wave is the first.
 ///
 /// # Errors
 /// An expression cannot be read, or selects no host of the fleet.
 pub fn without_canaries(fleet: &Fleet, parted: &Parted, canary: &Canary) -> Result<Option<String>, Problem> {
     let (Canary::Chosen(expressions), false) = (canary, parted.hosts.is_empty()) else { return Ok(None) };
-    let left_out: Vec<Host> =
-        parted.left_out.iter().filter_map(|each| fleet.hosts.get(&each.host)).cloned().collect();
-    let resting = inventory::matching(fleet, expressions, &left_out)?;
+    let excluded: Vec<Host> =
+        parted.excluded.iter().filter_map(|each| fleet.hosts.get(&each.host)).cloned().collect();
+    let resting = inventory::matching(fleet, expressions, &excluded)?;
     if resting.is_empty() || !inventory::matching(fleet, expressions, &parted.hosts)?.is_empty() {
         return Ok(None);
     }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_in_maintenance_or_pinned_is_left_out_and_an_old_pin_is_told_of() {
+    fn hosts_in_maintenance_or_pinned_are_excluded_and_an_old_pin_is_reported() {
         let resting = Host { maintenance: Some("new disks".to_owned()), ..host("b", &[]) };
         let hosts = vec![
             host("a", &[]),
@@ -120,7 +120,7 @@ mod tests {
         let parted = part(hosts, "2027-01-31");
         let names: Vec<&str> = parted.hosts.iter().map(|host| host.name.as_str()).collect();
         assert_eq!(names, ["a", "e"]);
-        let reasons: Vec<&str> = parted.left_out.iter().map(|each| each.reason.as_str()).collect();
+        let reasons: Vec<&str> = parted.excluded.iter().map(|each| each.reason.as_str()).collect();
         assert_eq!(
             reasons,
             [
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn that_all_canaries_are_left_out_is_told() {
+    fn it_is_reported_that_all_canaries_are_excluded() {
         let resting =
             |name: &str| Host { maintenance: Some("new disks".to_owned()), ..host(name, &["canary"]) };
         let canary = Canary::Chosen(vec!["@canary".to_owned()]);

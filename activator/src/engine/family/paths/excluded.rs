@@ -19,7 +19,7 @@ pub(in crate::engine) fn suggest_force(problem: &mut Problem) {
     }
 }
 
-/// As [`suggest_force`], for the problem of a change. It may also be about a file of NixFleet, which cannot be left out.
+/// As [`suggest_force`], for the problem of a change. It may also be about a file of NixFleet, which cannot be excluded.
 pub(in crate::engine) fn suggest_force_if_declared(problem: &mut Problem, manifest: &Manifest) {
     let is_at = |location: &str, path: &ManagedPath| {
         **path == *location || path.ancestors().any(|above| *above == *location)
@@ -32,19 +32,19 @@ pub(in crate::engine) fn suggest_force_if_declared(problem: &mut Problem, manife
 
 impl Differ<'_> {
     /// Whether a path, or one above it, is left as it is.
-    pub(in crate::engine) fn is_left_out(&self, path: &ManagedPath) -> bool {
-        let is = |path: &ManagedPath| self.leave_out.contains(path);
-        !self.leave_out.is_empty() && (is(path) || path.ancestors().any(|above| is(&above)))
+    pub(in crate::engine) fn is_excluded(&self, path: &ManagedPath) -> bool {
+        let is = |path: &ManagedPath| self.exclude.contains(path);
+        !self.exclude.is_empty() && (is(path) || path.ancestors().any(|above| is(&above)))
     }
 
     /// Whether a directory must stay, because it contains a managed path that is left as it is.
-    pub(in crate::engine) fn is_above_left_out(&self, directory: &ManagedPath) -> bool {
+    pub(in crate::engine) fn is_above_excluded(&self, directory: &ManagedPath) -> bool {
         let is_below = |path: &ManagedPath| path.ancestors().any(|above| above == *directory);
-        self.leave_out.iter().any(|path| is_below(path) && self.state.paths.contains_key(path))
+        self.exclude.iter().any(|path| is_below(path) && self.state.paths.contains_key(path))
     }
 
     /// Finds out what would happen to a path and why that may be refused, but plans no step for it.
-    pub(in crate::engine) fn leave_out(
+    pub(in crate::engine) fn exclude(
         &mut self,
         path: &ManagedPath,
         plan: impl FnOnce(&mut Self, &mut PathSteps),
@@ -57,8 +57,8 @@ impl Differ<'_> {
         self.drift.truncate(drift);
         self.warnings.truncate(warnings);
         let why = self.problems.drain(problems..).next();
-        let is_as_wanted = why.is_none() && steps.in_order().next().is_none();
-        if is_as_wanted {
+        let is_as_declared = why.is_none() && steps.in_order().next().is_none();
+        if is_as_declared {
             return;
         }
         let what = why.map_or_else(
@@ -68,6 +68,6 @@ impl Differ<'_> {
                 format!("{}{because}", problem.what)
             },
         );
-        self.left_out.push(Warning { subject: path.to_string(), what });
+        self.excluded.push(Warning { subject: path.to_string(), what });
     }
 }

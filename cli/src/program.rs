@@ -69,8 +69,8 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return ended(name, cli.output, &events, began, Err(error.into()), false),
     };
-    if cli.command.is_remembered() {
-        remember(&events);
+    if cli.command.is_recorded() {
+        record_history(&events);
     }
     let interrupt = Interrupt::default();
     let context = Context::new(id.clone(), name, cli.output, interrupt.clone(), events.clone())
@@ -116,8 +116,8 @@ fn bus(output: OutputArgs) -> Bus {
     bus
 }
 
-/// Whatever happens is remembered. That it cannot be is no reason to do nothing.
-fn remember(events: &Bus) {
+/// Records what happens. A command that cannot be recorded runs all the same.
+fn record_history(events: &Bus) {
     match StateDir::find().map_err(Into::into).and_then(Writer::begin) {
         Ok(writer) => events.subscribe(writer),
         Err(error) => render::err(format_args!("warning: this command is missing from the history: {error}")),

@@ -106,7 +106,7 @@ fn stdout(directory: &Path, line: &str) -> String {
 }
 
 #[test]
-fn whatever_is_tried_is_remembered_without_secrets() {
+fn every_attempt_is_recorded_without_secrets() {
     let directory = tempfile::tempdir().unwrap();
     expect_test::expect![[r#"
         Nothing was done from this machine yet, as far as /here/state/ knows.

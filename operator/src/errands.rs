@@ -52,11 +52,11 @@ impl Errands {
         Ok(self.0.difference(&known.0).cloned().collect())
     }
 
-    /// Remembers them with those that are known.
+    /// Records them with those that are known.
     ///
     /// # Errors
     /// They cannot be written down.
-    pub fn remember(&self, state: &StateDir, flake: &str) -> Result<(), Problem> {
+    pub fn record(&self, state: &StateDir, flake: &str) -> Result<(), Problem> {
         let known = Self::known(state, flake)?;
         if self.0.is_subset(&known.0) {
             return Ok(());
@@ -183,7 +183,7 @@ mod tests {
         .assert_debug_eq(&errands.new_here(&state, "a").unwrap());
         let known = |(host, check): &(&str, Check)| Errands::known(&state, "a").unwrap().have(host, check);
         assert_eq!(checks.each_ref().map(known), [false, true, false]);
-        errands.remember(&state, "a").unwrap();
+        errands.record(&state, "a").unwrap();
         assert_eq!(checks.each_ref().map(known), [true; 3]);
         assert!(errands.new_here(&state, "a").unwrap().is_empty());
         assert_eq!(errands.new_here(&state, "b").unwrap().len(), 4, "another flake");

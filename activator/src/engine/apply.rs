@@ -101,7 +101,7 @@ pub fn apply_within(
         report.problem = Some(problem);
     }
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    recover::remember(host, last, &report);
+    recover::record_last_run(host, last, &report);
     drop(lock);
     report
 }
@@ -206,9 +206,9 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
     stage::back_up_stale_slots(host)?;
     let mut journal = open::open(host, planned, target, holder)?;
     // Both can fail when what they make stands already, and only may not be on the disk: then that is undone, too.
-    let begun =
+    let opened =
         profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
-    let failed = match begun.and_then(|()| execute_all(change, report, &mut journal)) {
+    let failed = match opened.and_then(|()| execute_all(change, report, &mut journal)) {
         Ok((done, failed)) => {
             report.steps_done = done;
             failed
@@ -245,7 +245,7 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
     if change.window.is_none() {
         report.left_to_others = health.elsewhere();
     }
-    health.remember(host, report.after.as_ref(), &report.health_checks);
+    health.record_results(host, report.after.as_ref(), &report.health_checks);
     // Behind the commit point a failure changes nothing about what the host has become.
     commit::finish(host, &journal)?;
     if let Some(problem) = first_of(&failed) {

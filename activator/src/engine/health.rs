@@ -133,12 +133,12 @@ impl<'a> Health<'a> {
     }
 
     /// Notes what was found out about a generation, if it is still the one in force: checks take their time.
-    pub fn remember(&self, host: &Host, generation: Option<&Generation>, results: &[CheckResult]) {
+    pub fn record_results(&self, host: &Host, generation: Option<&Generation>, results: &[CheckResult]) {
         let in_force = || Profile::read(host).ok()?.current;
         if let Some(generation) = generation.filter(|_| !results.is_empty())
             && in_force().is_some_and(|in_force| in_force.number == generation.number)
         {
-            last::remember(host, &self.checked(generation, results));
+            last::record(host, &self.checked(generation, results));
         }
     }
 
@@ -160,7 +160,7 @@ impl<'a> Health<'a> {
 pub fn of_unchanged(host: &Host, current: Option<&Generation>, checks: &[Check]) -> Vec<CheckResult> {
     let health = Health::of(host, checks, May::Stand);
     let found = run(&health.here, &health.from, &Call::default());
-    health.remember(host, current, &found);
+    health.record_results(host, current, &found);
     found
 }
 

@@ -9,7 +9,7 @@ use crate::host::Host;
 pub const RECORD: &str = "checks.json";
 
 /// Notes what was found out. A note that cannot be written changes nothing about the host.
-pub fn remember(host: &Host, checked: &Checked) {
+pub fn record(host: &Host, checked: &Checked) {
     let _ = host.write_record(RECORD, checked);
 }
 

@@ -14,7 +14,7 @@ use super::disk::{self, Opening, Writer};
 use super::{HOME, Host, clock, host_file};
 
 /// How long a look at the lock takes on a machine that is not busy, and how many of them are waited for.
-const GLANCE: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 const LOOKERS: u32 = 40;
 
 /// This very process as the holder of a lock.
@@ -79,7 +79,7 @@ impl Lock {
                 // Who only looks has it for a moment, see [`Self::holder`].
                 Err(Errno::WOULDBLOCK) if tries < LOOKERS => {
                     tries += 1;
-                    thread::sleep(GLANCE);
+                    thread::sleep(POLL_INTERVAL);
                 }
                 Err(Errno::WOULDBLOCK) => return Err(held(&read_holder(&mut file))),
                 Err(errno) => return Err(failed(errno.into())),

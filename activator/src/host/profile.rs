@@ -124,11 +124,11 @@ pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
     switch().map_err(|error| host_file("switch the profile", DIRECTORY, &error))
 }
 
-/// Puts the generation in force that was before, and forgets one that was only begun.
+/// Puts the generation in force that was before, and forgets one that the transaction created.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
-pub fn switch_back(host: &Host, before: Option<&Generation>, begun: Option<u64>) -> Result<(), Problem> {
+pub fn switch_back(host: &Host, before: Option<&Generation>, created: Option<u64>) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     if !directory.exists() {
         return Ok(());
@@ -146,7 +146,7 @@ pub fn switch_back(host: &Host, before: Option<&Generation>, begun: Option<u64>)
             None => remove(&current)?,
         }
         remove(&beside)?;
-        if let Some(number) = begun {
+        if let Some(number) = created {
             let link = link_name(number);
             remove(&directory.join(&link))?;
             remove(&self::beside(&directory, &link))?;

@@ -146,8 +146,8 @@ impl OutputArgs {
 }
 
 impl Command {
-    /// Whether the history remembers it: whatever plans, changes or runs something on hosts.
-    pub const fn is_remembered(&self) -> bool {
+    /// Whether the history records it: everything that plans, changes or runs something on hosts.
+    pub const fn is_recorded(&self) -> bool {
         match self {
             Self::Plan(_) | Self::Apply(_) | Self::Rollback(_) | Self::Run(_) | Self::Gc(_) => true,
             Self::Backups(args) => matches!(args.what, BackupsCommand::Drop(_)),

@@ -4,8 +4,8 @@ use nixfleet_contract::report::Outcome;
 
 use super::change::{Manner, Rollout};
 use super::host_plan::HostPlan;
-use super::memory::Memory;
 use super::planning::{Asking, Trying};
+use super::resume_state::ResumeState;
 use super::{Context, change, confirm, plan, planning, resume, targets};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::exit::Exit;
@@ -56,8 +56,8 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         let asking = Asking { force, options, parallel, trying: Some(Trying::of(args.yes, &origin.flake)) };
         return Ok(match planning::prepare(&nix, sessions, asking, context).await? {
             Ok((closures, plans)) => {
-                let memory = Memory::New { closures };
-                Ok(Rollout { id, question, origin, outline, plans, excluded, memory })
+                let resume_state = ResumeState::New { closures };
+                Ok(Rollout { id, question, origin, outline, plans, excluded, resume_state })
             }
             Err(results) => Err((results, Exit::Refused)),
         });
@@ -72,8 +72,8 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         let mut policy = args.rollout.run.of(saved.outline.policy.clone());
         policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);
         let outline = Outline { policy, ..saved.outline };
-        let (memory, origin, excluded) = (Memory::New { closures }, saved.origin, Vec::new());
-        return Ok(Ok(Rollout { id, question, origin, outline, plans, excluded, memory }));
+        let (resume_state, origin, excluded) = (ResumeState::New { closures }, saved.origin, Vec::new());
+        return Ok(Ok(Rollout { id, question, origin, outline, plans, excluded, resume_state }));
     }
     let results: Vec<HostResult> = plans.iter().map(|plan| refused(plan, &saved)).collect();
     let exit = context.exit(&results);

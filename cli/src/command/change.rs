@@ -11,7 +11,7 @@ use nixfleet_contract::report::Outcome;
 
 use super::carry_out::CarryOut;
 use super::host_plan::{HostPlan, Way};
-use super::memory::{Memory, Remembered};
+use super::resume_state::{PriorProgress, ResumeState};
 use super::{Context, confirm, milliseconds, plan};
 use crate::args::WindowArgs;
 use crate::document::RolloutView;
@@ -53,8 +53,8 @@ pub struct Rollout {
     pub plans: Vec<HostPlan>,
     /// Selected hosts that do not take part.
     pub excluded: Vec<ExcludedHost>,
-    /// What it remembers.
-    pub memory: Memory,
+    /// Its resume state.
+    pub resume_state: ResumeState,
 }
 
 /// Shows the plans, asks unless told not to, carries them out, and says what became of each host.
@@ -79,11 +79,11 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
             return Ok(Exit::Refused);
         }
     }
-    let is_done = count == 0 && !rollout.memory.goes_on();
-    // What nobody was asked about has not been agreed to. That it cannot be remembered means that it is shown again.
+    let is_done = count == 0 && !rollout.resume_state.goes_on();
+    // What nobody was asked about has not been agreed to. If it cannot be recorded, it is shown again.
     if (!is_done || manner.yes)
         && let Ok(state) = StateDir::find()
-        && let Err(problem) = errands.remember(&state, &rollout.origin.flake)
+        && let Err(problem) = errands.record(&state, &rollout.origin.flake)
     {
         context.warn(None, &problem.to_string());
     }
@@ -93,11 +93,11 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
         return context.refuse(results, exit);
     }
     context.interrupt.hosts_are_changing();
-    let (results, mut view, lasts) = rollout.carry_out(manner, context).await?;
+    let (results, mut view, is_recorded) = rollout.carry_out(manner, context).await?;
     view.new_errands = new_errands;
     context.show(&render::results(&results));
     context.show(&render::after_blocked(context.name, &results));
-    if let (true, Some(id), Some(end)) = (lasts, &view.id, view.end) {
+    if let (true, Some(id), Some(end)) = (is_recorded, &view.id, view.end) {
         context.show(&render::what_next(id, end, view.reason.as_deref()));
     }
     if context.interrupt.is_requested() && view.end == Some(End::Complete) {
@@ -107,25 +107,26 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
 }
 
 impl Rollout {
-    /// Carries it out. Returns what became of every host, of the whole, and whether it is remembered.
+    /// Carries it out. Returns what became of every host, of the whole, and whether it is recorded.
     async fn carry_out(
         self,
         manner: Manner<'_>,
         context: &Context,
     ) -> anyhow::Result<(Vec<HostResult>, RolloutView, bool)> {
         let (events, began) = (context.events.of(self.id.clone()), Instant::now());
-        let (told, goes_back, is_resumed) = (self.began(context), self.goes_back(), self.memory.is_resumed());
-        let Self { id, origin, outline, plans, excluded, memory, .. } = self;
+        let (told, goes_back, is_resumed) =
+            (self.began(context), self.goes_back(), self.resume_state.is_resumed());
+        let Self { id, origin, outline, plans, excluded, resume_state, .. } = self;
         let mut results = plan::results(&plans, &excluded);
         let origin_revision = origin.revision.clone();
         let known = Errands::shown_here(&origin.flake);
         if !origin.notifications.is_empty() {
             context.events.subscribe(Notifier::new(id.clone(), &origin.notifications, &events));
         }
-        let mut remembered = memory.begin(&id, origin, &outline, &plans, context);
-        let (hosts, keeping) = (remembered.hosts(&outline, &plans), remembered.keep());
+        let mut prior = resume_state.open(&id, origin, &outline, &plans, context);
+        let (hosts, rollout_roots) = (prior.hosts(&outline, &plans), prior.lay_roots());
         events.say(told);
-        remembered.tell(&results, &events);
+        prior.tell(&results, &events);
 
         let work = CarryOut {
             stock: Stock::of(plans.iter().filter_map(HostPlan::closure_to_copy)),
@@ -136,12 +137,12 @@ impl Rollout {
             force: manner.force.to_vec(),
             events: events.clone(),
             known,
-            changed: Mutex::new(std::mem::take(&mut remembered.changed)),
+            changed: Mutex::new(std::mem::take(&mut prior.changed)),
         };
         let driver = Driver::new(&outline, hosts, goes_back, work, &events);
         let (verdict, ended) = driver.drive(&context.interrupt).await?;
         let verdict =
-            if remembered.lasts { unless_busy(verdict, &results, &ended, &events) } else { verdict };
+            if prior.is_recorded { unless_busy(verdict, &results, &ended, &events) } else { verdict };
         let (end, reason) = verdict.end();
         context.interrupt.hosts_are_done();
         let has_changed = is_resumed || ended.values().any(HostResult::may_have_changed);
@@ -150,17 +151,17 @@ impl Rollout {
             end => end,
         };
 
-        if let Some(keeping) = keeping
-            && let Err(problem) = keeping.end(end.is_final()).await
+        if let Some(rollout_roots) = rollout_roots
+            && let Err(problem) = rollout_roots.end(end.is_final()).await
         {
             context.warn(None, &problem.to_string());
         }
-        settle(&mut results, ended, &remembered, &events);
+        settle(&mut results, ended, &prior, &events);
         events.say(Happening::RolloutEnded { end, duration_ms: milliseconds(began) });
         let (policy, waves) = (outline.policy, outline.waves);
         let view =
             RolloutView { id: Some(id), policy, waves, end: Some(end), reason, new_errands: Vec::new() };
-        Ok((results, view, remembered.lasts))
+        Ok((results, view, prior.is_recorded))
     }
 
     /// Whether it takes hosts back.
@@ -175,7 +176,7 @@ impl Rollout {
             operator: nixfleet_operator::identity::operator(),
             flake: Some(self.origin.flake.clone()),
             revision: self.origin.revision.clone(),
-            resumed: self.memory.is_resumed(),
+            resumed: self.resume_state.is_resumed(),
             policy: self.outline.policy.clone(),
             waves: self.outline.waves.clone(),
             excluded: self.excluded.clone(),
@@ -215,13 +216,13 @@ fn unless_busy(
 fn settle(
     results: &mut [HostResult],
     mut ended: BTreeMap<String, HostResult>,
-    remembered: &Remembered,
+    prior: &PriorProgress,
     events: &Bus,
 ) {
     for result in results {
         if let Some(ended) = ended.remove(&result.host) {
             *result = ended;
-        } else if let Some(done) = remembered.done.get(&result.host) {
+        } else if let Some(done) = prior.done.get(&result.host) {
             result.outcome = done.outcome;
         } else if result.outcome == Outcome::Ok {
             result.outcome = Outcome::Deferred;
@@ -237,7 +238,7 @@ pub fn back(
     origin: Origin,
     plans: Vec<HostPlan>,
     outline: Outline,
-    memory: Memory,
+    resume_state: ResumeState,
 ) -> Rollout {
-    Rollout { id, question: "Roll back", origin, outline, plans, excluded: Vec::new(), memory }
+    Rollout { id, question: "Roll back", origin, outline, plans, excluded: Vec::new(), resume_state }
 }

@@ -55,7 +55,7 @@ fn document(entries: Vec<Entry>, context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Good)
 }
 
-/// What there is to say where nothing is remembered.
+/// What there is to say if nothing is recorded.
 fn nothing(host: Option<&str>, state: &StateDir) -> String {
     let place = state.path("");
     match host {

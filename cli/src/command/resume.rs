@@ -12,8 +12,8 @@ use nixfleet_contract::report::Outcome;
 use super::carry_out::Changed;
 use super::change::{Manner, Rollout};
 use super::host_plan::HostPlan;
-use super::memory::Memory;
 use super::planning::{Asking, Trying};
+use super::resume_state::ResumeState;
 use super::{Context, change, found, planning, targets};
 use crate::args::{ApplyArgs, Resumed};
 use crate::exit::Exit;
@@ -75,7 +75,7 @@ pub async fn execute(
         outline: Outline { policy, ..head.outline },
         plans,
         excluded: Vec::new(),
-        memory: Memory::Old { record, closures, changed, done, found },
+        resume_state: ResumeState::Old { record, closures, changed, done, found },
     };
     change::execute(rollout, manner, context).await
 }

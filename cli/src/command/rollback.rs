@@ -12,7 +12,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::carry_out::{Changed, plan_back};
 use super::change::Manner;
 use super::host_plan::{HostPlan, Planned};
-use super::memory::Memory;
+use super::resume_state::ResumeState;
 use super::{Context, change, confirm, found, planning, targets};
 use crate::args::{RollbackArgs, TargetArgs};
 use crate::exit::Exit;
@@ -36,7 +36,7 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     let manner = Manner { yes: args.yes, window, force, substitute: false };
     let Some(rollout) = &args.rollout else {
         let (origin, plans, outline) = of_hosts(args, context).await?;
-        let rollout = change::back(context.id.clone(), origin, plans, outline, Memory::Nothing);
+        let rollout = change::back(context.id.clone(), origin, plans, outline, ResumeState::Nothing);
         return change::execute(rollout, manner, context).await;
     };
     let (head, told, record) = Record::resume(&StateDir::find()?, rollout)?;
@@ -49,8 +49,9 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     }
     let hosts = backs.keys().cloned().collect();
     let (origin, plans, outline) = of_rollout(head, backs, args, context).await?;
-    let memory = Memory::Undone { record, hosts };
-    change::execute(change::back(context.id.clone(), origin, plans, outline, memory), manner, context).await
+    let resume_state = ResumeState::Undone { record, hosts };
+    change::execute(change::back(context.id.clone(), origin, plans, outline, resume_state), manner, context)
+        .await
 }
 
 /// Where it comes from, what would change, and what it goes by.

@@ -19,7 +19,7 @@ use nixfleet_operator::state::StateDir;
 
 /// A fleet, and what of it was selected.
 pub struct Selected {
-    /// What is told and remembered of it.
+    /// What is told and recorded of it.
     pub origin: Origin,
     /// Nix, for the flake of the fleet.
     pub nix: Nix,
@@ -76,7 +76,7 @@ async fn evaluate(
     };
     context.events.say(origin.known());
     if let Ok(state) = StateDir::find() {
-        completion::remember(&state, &nix.flake, &fleet);
+        completion::record_names(&state, &nix.flake, &fleet);
     }
     let hosts = inventory::select(&fleet, selection)?;
     Ok(Selected { origin, nix, fleet, hosts })

@@ -16,7 +16,7 @@ use nixfleet_operator::state::{StateDir, file_of};
 
 /// The directory of the inventories, one file for each flake.
 const FOLDER: &str = "inventories";
-/// How many flakes are remembered.
+/// How many flakes are recorded.
 const FLAKES: usize = 32;
 /// How many generations, rollouts and commands are offered.
 const OFFERED: usize = 20;
@@ -54,7 +54,7 @@ impl Names {
 }
 
 /// Leaves the names of a fleet for later. That they cannot be kept is no reason for anything.
-pub fn remember(state: &StateDir, flake: &Flake, fleet: &Fleet) {
+pub fn record_names(state: &StateDir, flake: &Flake, fleet: &Fleet) {
     let write = || -> anyhow::Result<()> {
         let folder = state.folder(FOLDER)?;
         let mut file = tempfile::NamedTempFile::new_in(&folder)?;
@@ -172,10 +172,10 @@ mod tests {
         let flake = |name: &str| Flake { reference: format!("/fleets/{name}"), tree: None };
         let fleet = fleet(&[("web-10", &["prod", "web"]), ("web-2", &["prod"])]);
         for number in 0..40 {
-            remember(&state, &flake(&number.to_string()), &fleet);
+            record_names(&state, &flake(&number.to_string()), &fleet);
         }
         assert_eq!(std::fs::read_dir(folder.path().join(FOLDER)).unwrap().count(), FLAKES);
-        remember(&state, &flake("a"), &fleet);
+        record_names(&state, &flake("a"), &fleet);
         let on_disk = |name| OnDisk { state: Some(state.clone()), flake: Some(flake(name)), host: None };
         let names = on_disk("a").names();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! A command, as it is remembered.
+//! A command, as it is recorded.
 
 use jiff::Timestamp;
 use nixfleet_contract::plan::Generation;

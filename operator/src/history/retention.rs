@@ -1,8 +1,8 @@
-//! How much is remembered.
+//! How much is recorded.
 
 use rusqlite::Connection;
 
-/// Bounds of what is remembered. The newest command always is.
+/// Bounds of what is recorded. The newest command always is.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// How many commands.

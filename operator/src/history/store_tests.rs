@@ -32,7 +32,7 @@ fn rolled_back(id: &RolloutId) -> Vec<Happening> {
 }
 
 #[test]
-fn a_rollout_is_remembered_host_by_host() {
+fn a_rollout_is_recorded_host_by_host() {
     let (place, id) = (Place::new(), id(1));
     place.store().tell(&id, rolled_back(&id));
     let entry = place.all().remove(0);

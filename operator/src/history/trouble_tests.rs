@@ -31,7 +31,7 @@ fn many_commands_write_at_once() {
 }
 
 #[test]
-fn only_their_owner_reads_what_is_remembered() {
+fn only_their_owner_reads_the_history() {
     use std::os::unix::fs::PermissionsExt as _;
     let (place, id) = (Place::new(), id(1));
     let mut store = place.store();
@@ -55,7 +55,7 @@ fn a_host_that_says_absurd_numbers_takes_nothing_from_the_history() {
 }
 
 #[test]
-fn nothing_is_remembered_at_first() {
+fn nothing_is_recorded_at_first() {
     assert!(Store::look(&Place::new().state).unwrap().is_none());
 }
 

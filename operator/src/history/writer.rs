@@ -1,4 +1,4 @@
-//! Remembers what a command does, while it does it. A thread of its own writes, so that nothing waits for a disk or for other
+//! Records what a command does, while it does it. A thread of its own writes, so that nothing waits for a disk or for other
 //! commands that are writing.
 
 use std::future::Future;
@@ -51,7 +51,7 @@ impl Listener for Writer {
     }
 
     fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
-        if !writing::is_remembered(&event.happening) || self.events.send(event.clone()).is_ok() {
+        if !writing::is_recorded(&event.happening) || self.events.send(event.clone()).is_ok() {
             return Ok(());
         }
         // It stops hearing first and says why next.

@@ -1,4 +1,4 @@
-//! What of an event is remembered, and where.
+//! Which parts of an event are recorded, and where.
 
 use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::Problem;
@@ -14,8 +14,8 @@ use crate::host_result::outcome_of;
 /// The most that is written down of any number: all that read JSON take it for what it is, and sums of a few fit as well.
 const MOST: u64 = 1 << 53;
 
-/// Whether something of an event is remembered. What a host says never is.
-pub const fn is_remembered(happening: &Happening) -> bool {
+/// Whether a part of an event is recorded. What a host says never is.
+pub const fn is_recorded(happening: &Happening) -> bool {
     match happening {
         Happening::HostPhase { phase, .. } => begins(*phase),
         Happening::CommandBegan { .. }

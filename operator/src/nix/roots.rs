@@ -22,20 +22,20 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Keeps the closures of a rollout as long as something may be left to do.
 #[derive(Debug)]
-pub struct Keeping {
+pub struct RolloutRoots {
     directory: PathBuf,
     closures: BTreeSet<String>,
     laid: JoinHandle<Result<(), Problem>>,
 }
 
-impl Keeping {
+impl RolloutRoots {
     /// Of a rollout that begins.
     #[must_use]
-    pub fn begin(directory: PathBuf, closures: BTreeSet<String>) -> Self {
-        let (place, kept) = (directory.clone(), closures.clone());
+    pub fn lay(directory: PathBuf, closures: BTreeSet<String>) -> Self {
+        let (place, needed) = (directory.clone(), closures.clone());
         let laid = tokio::spawn(async move {
             sleep(GRACE).await;
-            keep(&place, &kept).await
+            lay_roots(&place, &needed).await
         });
         Self { directory, closures, laid }
     }
@@ -44,7 +44,7 @@ impl Keeping {
     /// be removed.
     ///
     /// # Errors
-    /// As for [`keep`].
+    /// As for [`lay_roots`].
     pub async fn end(self, is_final: bool) -> Result<(), Problem> {
         if !is_final && self.laid.is_finished() {
             if let Ok(laid) = self.laid.await {
@@ -55,7 +55,7 @@ impl Keeping {
             // It has been dropped, and Nix with it.
             let _ = self.laid.await;
         }
-        if is_final { Ok(()) } else { keep(&self.directory, &self.closures).await }
+        if is_final { Ok(()) } else { lay_roots(&self.directory, &self.closures).await }
     }
 }
 
@@ -64,7 +64,7 @@ impl Keeping {
 ///
 /// # Errors
 /// The directory cannot be made, or Nix does not lay them.
-async fn keep(directory: &Path, closures: &BTreeSet<String>) -> Result<(), Problem> {
+async fn lay_roots(directory: &Path, closures: &BTreeSet<String>) -> Result<(), Problem> {
     if closures.is_empty() {
         return Ok(());
     }

@@ -12,13 +12,13 @@ mod outline;
 #[cfg(test)]
 mod play;
 mod record;
+mod record_files;
 mod referred;
 mod schedule;
 #[cfg(test)]
 mod schedule_rules;
 #[cfg(test)]
 mod schedule_tests;
-mod shelf;
 mod state;
 mod told;
 mod undone;

@@ -1,4 +1,4 @@
-//! What the operator's machine remembers of a rollout: one file, whose first line says what was planned, and each further
+//! What the operator's machine records of a rollout: one file, whose first line says what was planned, and each further
 //! line is an event. Lines are only ever added, so a command that is killed loses at most the last one.
 
 use std::cmp::Reverse;
@@ -15,7 +15,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use super::shelf::{folder, forget_old, missing, names, path_of, roots_of};
+use super::record_files::{folder, forget_old, missing, names, path_of, roots_of};
 use super::{Origin, Outline, Told};
 use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, Listener};
@@ -129,7 +129,7 @@ impl Record {
         read(&path, &mut file).map(|(head, told, _)| (head, told))
     }
 
-    /// All rollouts that are remembered, the last one first.
+    /// All rollouts that are recorded, the last one first.
     ///
     /// # Errors
     /// The directory cannot be read.

@@ -245,7 +245,7 @@ impl Looker<'_> {
         let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(Found::Missing) };
         let access = self.access(path, &stat);
         Ok(match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => match self.remembered(path, &stat) {
+            FileType::RegularFile => match self.recorded_digest(path, &stat) {
                 Some(sha256) => Found::File { sha256, size: stat.st_size.cast_unsigned(), access },
                 None => self.read(directory, path, &stat),
             },
@@ -315,7 +315,7 @@ impl Looker<'_> {
     }
 
     /// The digest the state remembers, where the file cannot have changed since.
-    fn remembered(&self, path: &ManagedPath, stat: &Stat) -> Option<String> {
+    fn recorded_digest(&self, path: &ManagedPath, stat: &Stat) -> Option<String> {
         match &self.state.paths.get(path)?.thing {
             Thing::File { sha256, stat: Some(known), .. } if *known == FileStat::of(stat) => {
                 Some(sha256.clone())

@@ -7,9 +7,9 @@ use nixfleet_contract::report::Made;
 
 use super::journal::{self, Journal};
 use super::undo::remove_slots;
-use crate::engine::family::accounts::record::{groups_after, remember_ids, users_after};
+use crate::engine::family::accounts::record::{groups_after, record_ids, users_after};
 use crate::engine::family::paths::execute as paths;
-use crate::engine::family::paths::record::{keep_excluded, paths_after, remember_stats};
+use crate::engine::family::paths::record::{keep_excluded, paths_after, record_stats};
 use crate::engine::observe::Observed;
 use crate::engine::plan::planner::Planned;
 use crate::engine::plan::target::Target;
@@ -25,8 +25,8 @@ use crate::host::profile::{self, Profile};
 pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
     let mut state = state_after(&planned.state, &planned.observed, target, journal);
     keep_excluded(&mut state, planned, target);
-    remember_stats(host, &mut state);
-    remember_ids(host, &mut state)?;
+    record_stats(host, &mut state);
+    record_ids(host, &mut state)?;
     // The new generation has its link already; generations that were collected since have none any more.
     let profile = Profile::read(host)?;
     state.generations.retain(|number, _| profile.generation(*number).is_some());

@@ -106,7 +106,7 @@ pub fn recover_alone(host: &Host, moment: Moment) -> Result<Option<Report>, Prob
     };
     let Some(recovered) = put_right(host, moment)? else { return Ok(None) };
     let report = recovered.report(host);
-    remember(host, recovered.journal.holder, &report);
+    record_last_run(host, recovered.journal.holder, &report);
     Ok(Some(report))
 }
 
@@ -160,7 +160,7 @@ fn interrupted(why: &str) -> Problem {
 }
 
 /// Records the result of a run that has an id. A record that cannot be written is ignored: it does not affect the host.
-pub fn remember(host: &Host, holder: Holder, report: &Report) {
+pub fn record_last_run(host: &Host, holder: Holder, report: &Report) {
     if holder.run.is_some() {
         let last =
             LastRun::ended(holder, report.clone(), clock::seconds()).with_earlier(status::last_run(host));

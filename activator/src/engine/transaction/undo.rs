@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::journal::{self, Journal, Phase};
 use crate::engine::family::JournalEntry;
 use crate::engine::family::accounts::execute as accounts;
-use crate::engine::family::accounts::record::remember_created;
+use crate::engine::family::accounts::record::record_created;
 use crate::engine::family::commands::{run, undo as commands};
 use crate::engine::family::paths::execute::{self as paths, PathUndo};
 use crate::engine::family::paths::slots::SLOTS;
@@ -116,12 +116,12 @@ impl Undoer<'_> {
 }
 
 /// Records the accounts that the transaction created: they are never deleted.
-fn remember_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
+fn record_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
     if !journal.has_touched() {
         return Ok(());
     }
     let (mut state, _) = State::read(host)?;
-    if remember_created(&mut state, &Accounts::read(host)?, journal.accounts()) {
+    if record_created(&mut state, &Accounts::read(host)?, journal.accounts()) {
         host.write_record(state::RECORD, &state)?;
     }
     Ok(())
@@ -132,7 +132,7 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     paths::close(host, journal)?;
     remove_slots(host, journal)?;
     // Only now, when there is room again: a full disk may be the reason for the undo.
-    remember_accounts(host, journal)?;
+    record_accounts(host, journal)?;
     forget_transaction(host)?;
     host.remove_record(journal::RECORD)
 }

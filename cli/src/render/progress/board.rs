@@ -54,7 +54,7 @@ impl Board {
             Happening::StageBegan { stage } => self.stage = Some((*stage, now)),
             Happening::StageEnded { .. } => {
                 self.stage = None;
-                self.begin_anew();
+                self.restart();
             }
             Happening::HostPhase { host, phase } => self.phase(host, *phase, now),
             Happening::HostPlanned { host, .. } => self.over(host),
@@ -96,11 +96,11 @@ impl Board {
         if self.active.remove(host).is_some() && self.rollout.is_none() {
             self.done += 1;
         }
-        self.begin_anew();
+        self.restart();
     }
 
     /// Counts from nothing again where nothing is being done any more.
-    fn begin_anew(&mut self) {
+    fn restart(&mut self) {
         if self.active.is_empty() && self.rollout.is_none() && self.stage.is_none() {
             (self.begun, self.done) = (0, 0);
         }

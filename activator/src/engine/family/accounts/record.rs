@@ -85,7 +85,7 @@ fn before_of(user: &User, owned: Option<&OwnedUser>, observed: &Observed) -> BTr
 }
 
 /// Records the ids of accounts that NixFleet created: somebody may later create another account of the same name.
-pub(in crate::engine) fn remember_ids(host: &Host, state: &mut State) -> Result<(), Problem> {
+pub(in crate::engine) fn record_ids(host: &Host, state: &mut State) -> Result<(), Problem> {
     let mut unknown =
         state.users.iter_mut().filter(|(_, owned)| owned.created && owned.uid.is_none()).peekable();
     if unknown.peek().is_none() {
@@ -100,7 +100,7 @@ pub(in crate::engine) fn remember_ids(host: &Host, state: &mut State) -> Result<
 
 /// Records the accounts that an undone transaction created: they are never deleted, so the state must still list them. Returns
 /// whether the state changed.
-pub(in crate::engine) fn remember_created<'e>(
+pub(in crate::engine) fn record_created<'e>(
     state: &mut State,
     accounts: &Accounts,
     entries: impl Iterator<Item = &'e AccountEntry>,

@@ -26,13 +26,13 @@ use crate::host::{Host, disk, host_file};
 /// yet, and no set-id bit may give anybody root's rights.
 pub const WAITING: u32 = 0o700;
 
-/// Owners of staged things.
-pub struct Owners {
+/// The ownership of staged things.
+pub struct Ownership {
     accounts: Accounts,
     coming: Coming,
 }
 
-impl Owners {
+impl Ownership {
     /// The accounts that the host has, and those that the transaction creates.
     ///
     /// # Errors
@@ -60,11 +60,11 @@ impl Owners {
     }
 }
 
-impl Owners {
+impl Ownership {
     /// Gives a staged home, with everything in it, its owner and mode.
     ///
     /// # Errors
-    /// As [`Owners::take`].
+    /// As [`Ownership::take`].
     pub fn take_home(
         &self,
         home: &OwnedFd,

@@ -160,7 +160,7 @@ fn access_of(path: &ManagedPath, old: &State, observed: &Observed) -> Access {
 
 /// Records `stat` data of each file, so that it need not be read again while the data is the same. Skips a file that is so new
 /// that another change could get the same timestamp.
-pub(in crate::engine) fn remember_stats(host: &Host, state: &mut State) {
+pub(in crate::engine) fn record_stats(host: &Host, state: &mut State) {
     let now = clock::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let mut walk = Walk::new(host);

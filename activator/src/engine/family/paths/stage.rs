@@ -17,7 +17,7 @@ use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags};
 use sha2::{Digest as _, Sha256};
 
 use super::entry::PathEntry;
-use super::ownership::Owners;
+use super::ownership::Ownership;
 use super::slots::{BACKUPS, ORIGINALS, Replaced, SLOTS};
 use super::swap::{name_of, outdated};
 use super::{backup, home};
@@ -36,7 +36,7 @@ pub fn stage(host: &Host, target: &Target, journal: &mut Journal) -> Result<(), 
     let mut stager = Stager {
         host,
         target,
-        owners: Owners::of(host, journal)?,
+        ownership: Ownership::of(host, journal)?,
         slots: Walk::new(host),
         sources: Walk::new(host),
         directories: BTreeSet::new(),
@@ -53,7 +53,7 @@ pub fn stage(host: &Host, target: &Target, journal: &mut Journal) -> Result<(), 
 struct Stager<'a> {
     host: &'a Host,
     target: &'a Target,
-    owners: Owners,
+    ownership: Ownership,
     slots: Walk<'a>,
     sources: Walk<'a>,
     /// Directories in which names were added.
@@ -77,7 +77,7 @@ impl Stager<'_> {
                 let staged = disk::open(directory.fd, name, Opening::New).map_err(failed)?;
                 disk::drop_lists(&staged).map_err(|errno| failed(errno.into()))?;
                 copy(self.target, file, &staged, path)?;
-                self.owners.take(&staged, &file.access, failed)?;
+                self.ownership.take(&staged, &file.access, failed)?;
                 if !self.at_once {
                     disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
                 }
@@ -88,7 +88,7 @@ impl Stager<'_> {
             }
             PathEntry::CreateDirectory { step, .. } => {
                 let staged = create_directory(directory, name).map_err(failed)?;
-                self.owners.take(&staged, &step.access, failed)?;
+                self.ownership.take(&staged, &step.access, failed)?;
                 disk::sync(&staged).map_err(|errno| failed(errno.into()))?;
             }
             PathEntry::CreateHome { step: CreateHome { path, access }, .. } => {
@@ -101,7 +101,7 @@ impl Stager<'_> {
                     entries.contains_key(inside) || first.is_some_and(|(path, _)| path.starts_with(&inner))
                 };
                 home::fill(self.host, path, &staged, &is_managed).map_err(failed)?;
-                self.owners.take_home(&staged, access, failed)?;
+                self.ownership.take_home(&staged, access, failed)?;
             }
             PathEntry::Restore { original, .. } => {
                 let from = self.sources.parent(original)?.ok_or_else(|| lost(original))?;

@@ -17,7 +17,7 @@ pub enum ProfileEntry {
         /// The step.
         step: SwitchProfile,
         /// The number of the generation, if this transaction creates it.
-        begun: Option<u64>,
+        created: Option<u64>,
     },
 }
 
@@ -27,8 +27,8 @@ impl ProfileEntry {
     pub fn open(step: &ProfileStep, profile: &Profile) -> Self {
         match step {
             ProfileStep::SwitchProfile(step) => {
-                let begun = profile.generation(step.to).is_none().then_some(step.to);
-                Self::SwitchProfile { step: *step, begun }
+                let created = profile.generation(step.to).is_none().then_some(step.to);
+                Self::SwitchProfile { step: *step, created }
             }
         }
     }
@@ -36,16 +36,18 @@ impl ProfileEntry {
     /// Reads an entry from a journal.
     pub(in crate::engine) fn read(step: &ProfileStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
-            ProfileStep::SwitchProfile(step) => Self::SwitchProfile { step: *step, begun: facts.profile()? },
+            ProfileStep::SwitchProfile(step) => {
+                Self::SwitchProfile { step: *step, created: facts.profile()? }
+            }
         })
     }
 
     /// The entry in its journal form.
     pub(in crate::engine) fn write(self) -> Written {
         match self {
-            Self::SwitchProfile { step, begun } => Written {
+            Self::SwitchProfile { step, created } => Written {
                 step: Step::Profile(ProfileStep::SwitchProfile(step)),
-                facts: Facts::Profile { begun },
+                facts: Facts::Profile { created },
                 backup: None,
             },
         }
@@ -67,7 +69,7 @@ impl ProfileEntry {
     /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn undo(&self, host: &Host, before: Option<&Generation>) -> Result<(), Problem> {
         match self {
-            Self::SwitchProfile { begun, .. } => profile::switch_back(host, before, *begun),
+            Self::SwitchProfile { created, .. } => profile::switch_back(host, before, *created),
         }
     }
 }

@@ -72,7 +72,8 @@ pub enum Facts {
     /// The profile before.
     Profile {
         /// The number of the generation, if this transaction creates it.
-        begun: Option<u64>,
+        #[serde(rename = "begun")]
+        created: Option<u64>,
     },
 }
 
@@ -113,6 +114,6 @@ impl Facts {
     }
 
     pub(in crate::engine) fn profile(self) -> Result<Option<u64>, Mismatch> {
-        if let Self::Profile { begun } = self { Ok(begun) } else { Err(Mismatch) }
+        if let Self::Profile { created } = self { Ok(created) } else { Err(Mismatch) }
     }
 }

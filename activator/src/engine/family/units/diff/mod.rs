@@ -34,7 +34,7 @@ impl Differ<'_> {
             }
         }
         self.named_by_files(&mut fates);
-        self.behind_sockets(&mut fates);
+        self.restart_services_with_sockets(&mut fates);
         self.refused(&mut fates);
         self.masked(&fates);
         self.without_effect(&fates);
@@ -182,7 +182,7 @@ impl Differ<'_> {
     }
 
     /// Restarts a running service together with its socket, since a socket starts only while its service is down.
-    fn behind_sockets(&mut self, fates: &mut Fates) {
+    fn restart_services_with_sockets(&mut self, fates: &mut Fates) {
         let starts = |fate: Fate| matches!(fate, Fate::Start | Fate::Restart);
         let sockets = fates.to_vec().into_iter();
         for (socket, fate, _) in sockets.filter(|(unit, fate, _)| starts(*fate) && unit.suffix() == "socket")

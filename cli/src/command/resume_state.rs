@@ -1,4 +1,4 @@
-//! What is remembered of a rollout, so that it can go on after a pause, an interrupt, or the death of the command.
+//! The resume state of a rollout: what is recorded, so that it can go on after a pause, an interrupt, or the death of the command.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,12 +12,12 @@ use super::host_plan::{HostPlan, Way};
 use nixfleet_operator::event::RolloutId;
 use nixfleet_operator::event::{Bus, Happening, HostEnd};
 use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::nix::{Closure, Keeping};
+use nixfleet_operator::nix::{Closure, RolloutRoots};
 use nixfleet_operator::rollout::{Head, Hosts, Origin, Outline, Planned, Record, State, Undone};
 use nixfleet_operator::state::StateDir;
 
-/// What is remembered of a rollout.
-pub enum Memory {
+/// The resume state of a rollout.
+pub enum ResumeState {
     /// Nothing: it is not to be resumed.
     Nothing,
     /// It is to be resumed with these closures, if it must be.
@@ -47,7 +47,7 @@ pub enum Memory {
     },
 }
 
-impl Memory {
+impl ResumeState {
     /// Whether there is something to be written down even where no host is to be changed.
     pub const fn goes_on(&self) -> bool {
         matches!(self, Self::Old { .. } | Self::Undone { .. })
@@ -58,26 +58,26 @@ impl Memory {
         matches!(self, Self::Old { .. })
     }
 
-    /// Begins to remember. That nothing can be remembered is no reason to leave hosts as they are.
-    pub fn begin(
+    /// Starts to record. A rollout that cannot be recorded changes hosts all the same.
+    pub fn open(
         self,
         id: &RolloutId,
         origin: Origin,
         outline: &Outline,
         plans: &[HostPlan],
         context: &Context,
-    ) -> Remembered {
+    ) -> PriorProgress {
         match self {
-            Self::Nothing => Remembered::default(),
+            Self::Nothing => PriorProgress::default(),
             Self::Undone { record, hosts } => {
                 context.events.subscribe(Undone::new(record, id.clone(), hosts));
-                Remembered::default()
+                PriorProgress::default()
             }
             Self::Old { record, closures, done, changed, found } => {
                 let roots = Some(record.roots().to_owned());
                 context.events.subscribe(record);
                 let left = left_to_do(closures, |name| done.contains_key(name));
-                Remembered { done, changed, found, lasts: true, roots, left }
+                PriorProgress { done, changed, found, is_recorded: true, roots, left }
             }
             Self::New { closures } => {
                 let planned = plans.iter().filter_map(|plan| {
@@ -93,11 +93,11 @@ impl Memory {
                         context.events.subscribe(record);
                         let done = at_target(plans);
                         let left = left_to_do(closures, |name| done.contains(name));
-                        Remembered { lasts: true, roots, left, ..Remembered::default() }
+                        PriorProgress { is_recorded: true, roots, left, ..PriorProgress::default() }
                     }
                     Err(problem) => {
                         context.warn(None, &format!("this rollout cannot be resumed: {problem}"));
-                        Remembered::default()
+                        PriorProgress::default()
                     }
                 }
             }
@@ -116,15 +116,15 @@ fn left_to_do(closures: BTreeMap<String, Closure>, is_done: impl Fn(&str) -> boo
     closures.into_iter().filter(|(name, _)| !is_done(name)).map(|(_, closure)| closure.path).collect()
 }
 
-/// What a rollout knows of before.
+/// What a rollout has done before this command.
 #[derive(Default)]
-pub struct Remembered {
+pub struct PriorProgress {
     /// How hosts ended that are done.
     pub done: BTreeMap<String, HostEnd>,
     /// What it has made of hosts.
     pub changed: BTreeMap<String, Changed>,
-    /// Whether what happens from now on is remembered.
-    pub lasts: bool,
+    /// Whether what happens from now on is recorded.
+    pub is_recorded: bool,
     found: Vec<HostEnd>,
     /// Where roots of its closures belong.
     roots: Option<PathBuf>,
@@ -132,7 +132,7 @@ pub struct Remembered {
     left: BTreeSet<String>,
 }
 
-impl Remembered {
+impl PriorProgress {
     /// Where each host stands before the rollout begins or goes on.
     pub fn hosts(&self, outline: &Outline, plans: &[HostPlan]) -> Hosts {
         let by_name: BTreeMap<&str, &HostPlan> = plans.iter().map(|plan| (plan.name(), plan)).collect();
@@ -158,8 +158,8 @@ impl Remembered {
     }
 
     /// Keeps the closures that are needed to go on.
-    pub fn keep(&self) -> Option<Keeping> {
-        self.roots.as_ref().map(|roots| Keeping::begin(roots.clone(), self.left.clone()))
+    pub fn lay_roots(&self) -> Option<RolloutRoots> {
+        self.roots.as_ref().map(|roots| RolloutRoots::lay(roots.clone(), self.left.clone()))
     }
 }
 

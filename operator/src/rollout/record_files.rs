@@ -10,8 +10,8 @@ use crate::state::StateDir;
 
 /// The directory of the records.
 const FOLDER: &str = "rollouts";
-/// How many are kept at least.
-const KEPT: usize = 200;
+/// How many records are kept at least.
+const LIMIT: usize = 200;
 
 /// The directory, made if it is missing.
 ///
@@ -47,7 +47,7 @@ pub fn names(folder: &Path) -> std::io::Result<Vec<RolloutId>> {
 
 /// Old records are of no more use; that they stay is no harm.
 pub fn forget_old(folder: &Path) {
-    for old in names(folder).unwrap_or_default().iter().skip(KEPT) {
+    for old in names(folder).unwrap_or_default().iter().skip(LIMIT) {
         let _ = std::fs::remove_file(path_of(folder, old));
         let _ = std::fs::remove_dir_all(roots_of(folder, old));
     }

@@ -9,7 +9,6 @@ mod document;
 mod exit;
 mod program;
 mod render;
-mod saved;
 mod tip;
 
 pub use program::run;

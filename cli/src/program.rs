@@ -19,6 +19,7 @@ use nixfleet_operator::event::{Bus, Happening, Lines};
 use nixfleet_operator::history::Writer;
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::interrupt::{Hosts, Interrupt};
+use nixfleet_operator::operation;
 use nixfleet_operator::process;
 use nixfleet_operator::state::StateDir;
 
@@ -73,8 +74,13 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
         record_history(&events);
     }
     let interrupt = Interrupt::default();
-    let context = Context::new(id.clone(), name, cli.output, interrupt.clone(), events.clone())
-        .failing_deferred(cli.command.fails_deferred());
+    let operation = operation::Context {
+        id: id.clone(),
+        command: name,
+        interrupt: interrupt.clone(),
+        events: events.clone(),
+    };
+    let context = Context::new(operation, cli.output).failing_deferred(cli.command.fails_deferred());
     let result = runtime.block_on(async {
         let (command, operator) = (name.to_owned(), nixfleet_operator::identity::operator());
         events.say(Happening::CommandBegan { id, command, arguments, operator });
@@ -164,7 +170,7 @@ fn ended(
         }
         (_, exit) => exit,
     };
-    let duration_ms = command::milliseconds(began);
+    let duration_ms = operation::context::milliseconds(began);
     let exit_code = exit as u8;
     let told = problem.clone();
     // Before the last words: whatever is live on a terminal goes, and would take them along.

@@ -4,6 +4,7 @@
 //! - [`flake`][], [`nix`][], [`inventory`][]: the fleet, its closures, and the hosts that a selection means
 //! - [`process`][], [`ssh`][], [`remote`][]: a program here, a connection to a host, a step on a host
 //! - [`rollout`][]: how a change goes through many hosts
+//! - [`operation`][]: planning, changing and taking back, a step per file
 //! - [`event`][], [`history`][], [`notify`][]: what happens, and who is told
 //! - [`host_result`][], [`plan_text`][]: what a command finds on a host, or does to it
 
@@ -21,6 +22,7 @@ pub mod interrupt;
 pub mod inventory;
 pub mod nix;
 pub mod notify;
+pub mod operation;
 pub mod orchestrate;
 pub mod plan_text;
 pub mod process;

@@ -1,10 +1,9 @@
 //! `nixfleet apply`.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use super::{ExitArgs, ForceArgs, PlanningArgs, RolloutArgs, TargetArgs, WindowArgs};
-use nixfleet_operator::event::RolloutId;
+use nixfleet_operator::operation::resume::Resumed;
 
 /// What a plan that was made before has settled.
 const FIXED: [&str; 9] = ["selector", "host", "tag", "role", "base", "on", "strategy", "wave", "canary"];
@@ -60,21 +59,4 @@ pub struct ApplyArgs {
     #[arg(long, help_heading = "Apply", value_name = "ROLLOUT", num_args = 0..=1, conflicts_with_all = FIXED)]
     #[arg(default_missing_value = "last", conflicts_with_all = ["plan", "dry_run"])]
     pub resume: Option<Resumed>,
-}
-
-/// Which rollout goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resumed {
-    /// The last one that was begun on this machine.
-    Last,
-    /// One by its name.
-    Named(RolloutId),
-}
-
-impl FromStr for Resumed {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        if word == "last" { Ok(Self::Last) } else { word.parse().map(Self::Named) }
-    }
 }

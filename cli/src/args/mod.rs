@@ -23,7 +23,7 @@ mod window;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-pub use apply::{ApplyArgs, Resumed};
+pub use apply::ApplyArgs;
 pub use backups::{BackupsArgs, BackupsCommand, BackupsDropArgs, BackupsListArgs, BackupsShowArgs};
 pub use check::CheckArgs;
 pub use exit::ExitArgs;

@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 
 use nixfleet_contract::fleet::Base;
-use nixfleet_contract::policy::Policy;
 
 use super::FlakeArgs;
 use super::count::count;
 use nixfleet_operator::inventory::Selection;
+use nixfleet_operator::operation::Connections;
 
 /// Selectors. Several of one kind add up; different kinds narrow each other down; none at all means every host.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -85,9 +85,18 @@ pub struct TargetArgs {
 }
 
 impl TargetArgs {
+    /// The connections that the flags describe.
+    pub const fn connections(&self) -> Connections {
+        Connections {
+            parallel: self.parallel,
+            connect_timeout: self.connect_timeout,
+            connect_retries: self.connect_retries,
+        }
+    }
+
     /// How many hosts to ask at once.
     pub fn at_once(&self) -> NonZeroUsize {
-        self.parallel.unwrap_or(Policy::PARALLEL)
+        self.connections().at_once()
     }
 }
 

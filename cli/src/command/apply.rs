@@ -2,16 +2,20 @@
 
 use nixfleet_contract::report::Outcome;
 
-use super::change::{Manner, Rollout};
-use super::host_plan::HostPlan;
-use super::planning::{Asking, Trying};
-use super::resume_state::ResumeState;
-use super::{Context, change, confirm, plan, planning, resume, targets};
+use nixfleet_operator::operation::change::{ChangeOptions, Rollout};
+
+use super::change::Question;
+use super::{Context, change, confirm, plan, resume, targets};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::exit::Exit;
-use crate::saved::SavedPlan;
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::nix::Supply;
+use nixfleet_operator::operation::fleet::{Evaluated, Participants};
+use nixfleet_operator::operation::host_plan::HostPlan;
+use nixfleet_operator::operation::planning;
+use nixfleet_operator::operation::planning::{Asking, Trying};
+use nixfleet_operator::operation::resume_state::ResumeState;
+use nixfleet_operator::operation::saved_plan::SavedPlan;
 use nixfleet_operator::rollout::Outline;
 
 /// Plans, asks, and brings the hosts to what the flake describes.
@@ -28,12 +32,15 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit
     confirm::check(args.yes, context)?;
     args.planning.check(context.output, false)?;
     let (force, substitute) = (&args.force.force, args.substitute_on_destination);
-    let manner = Manner { yes: args.yes, window: args.window, force, substitute };
+    let options = ChangeOptions { window: args.window.window(), force, substitute };
     if let Some(resumed) = &args.resume {
-        return resume::execute(resumed, args, manner, context).await;
+        return resume::execute(resumed, args, options, context).await;
     }
     match planned(args, context).await? {
-        Ok(rollout) => change::execute(rollout, manner, context).await,
+        Ok(rollout) => {
+            let question = Question { what: "Apply to", yes: args.yes };
+            change::execute(rollout, question, options, context).await
+        }
         Err((results, exit)) => context.refuse(results, exit),
     }
 }
@@ -44,36 +51,37 @@ type Refused = (Vec<HostResult>, Exit);
 /// What to apply, or why nothing is applied at all.
 async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Rollout, Refused>> {
     let parallel = args.targets.at_once();
-    let (force, options) = (&args.force, args.planning.options());
-    let (id, question) = (context.id.clone(), "Apply to");
+    let (force, options) = (args.force.force.as_slice(), args.planning.options());
+    let id = context.operation.id.clone();
     let Some(file) = &args.plan else {
-        let selected =
+        let (Evaluated { origin, nix, fleet }, selected) =
             targets::select_to_build(&args.targets.flake, &args.targets.selection.selection(), context)
                 .await?;
-        let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
-        let targets::Rollout { origin, nix, hosts, excluded, outline } = rollout;
-        let sessions = targets::sessions(hosts, &args.targets)?;
+        let policy = |policy| args.rollout.of(policy);
+        let Participants { hosts, excluded, outline } =
+            Participants::of(&fleet, selected, policy, args.targets.parallel, &context.operation)?;
+        let sessions = args.targets.connections().sessions(hosts)?;
         let asking = Asking { force, options, parallel, trying: Some(Trying::of(args.yes, &origin.flake)) };
-        return Ok(match planning::prepare(&nix, sessions, asking, context).await? {
+        return Ok(match planning::prepare(&nix, sessions, asking, &context.operation).await? {
             Ok((closures, plans)) => {
                 let resume_state = ResumeState::New { closures };
-                Ok(Rollout { id, question, origin, outline, plans, excluded, resume_state })
+                Ok(Rollout { id, origin, outline, plans, excluded, resume_state })
             }
             Err(results) => Err((results, Exit::Refused)),
         });
     };
     let saved = SavedPlan::read(file)?;
-    context.events.say(saved.origin.known());
-    let (sessions, closures) = (targets::sessions(saved.hosts(), &args.targets)?, saved.closures());
+    context.operation.events.say(saved.origin.known());
+    let (sessions, closures) = (args.targets.connections().sessions(saved.hosts())?, saved.closures());
     let asking = Asking { force, options, parallel, trying: Some(Trying::of(args.yes, &saved.origin.flake)) };
-    let plans = planning::ask(sessions, Supply::of(closures.clone()), asking, context).await?;
+    let plans = planning::ask(sessions, Supply::of(closures.clone()), asking, &context.operation).await?;
     let exact = |plan: &HostPlan| plan.plan().is_some_and(|now| saved.objection(plan.name(), now).is_none());
     if plans.iter().all(exact) {
         let mut policy = args.rollout.run.of(saved.outline.policy.clone());
         policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);
         let outline = Outline { policy, ..saved.outline };
         let (resume_state, origin, excluded) = (ResumeState::New { closures }, saved.origin, Vec::new());
-        return Ok(Ok(Rollout { id, question, origin, outline, plans, excluded, resume_state }));
+        return Ok(Ok(Rollout { id, origin, outline, plans, excluded, resume_state }));
     }
     let results: Vec<HostResult> = plans.iter().map(|plan| refused(plan, &saved)).collect();
     let exit = context.exit(&results);

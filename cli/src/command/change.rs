@@ -1,244 +1,72 @@
-//! Carries plans out as a rollout: asks first, then changes the hosts wave by wave. The end of `apply` and of `rollback`.
+//! Shows plans, asks, and has them carried out as a rollout. The end of `apply` and of `rollback`.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
-
-use anyhow::Context as _;
-use nixfleet_contract::force::Force;
-use nixfleet_contract::problem::Code;
-use nixfleet_contract::report::Outcome;
-
-use super::carry_out::CarryOut;
-use super::host_plan::{HostPlan, Way};
-use super::resume_state::{PriorProgress, ResumeState};
-use super::{Context, confirm, milliseconds, plan};
-use crate::args::WindowArgs;
-use crate::document::RolloutView;
-use crate::exit::Exit;
-use crate::render;
-use nixfleet_operator::errands::Errands;
-use nixfleet_operator::event::RolloutId;
-use nixfleet_operator::event::{Bus, End, ExcludedHost, Happening};
-use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::nix::Stock;
-use nixfleet_operator::notify::Notifier;
-use nixfleet_operator::rollout::{Driver, Origin, Outline, Pause, Verdict};
+use nixfleet_operator::event::{End, Happening};
+use nixfleet_operator::operation::change::{self, ChangeOptions, Rollout};
 use nixfleet_operator::state::StateDir;
 
-/// How plans are carried out.
-#[derive(Clone, Copy)]
-pub struct Manner<'a> {
-    /// Without asking first.
-    pub yes: bool,
-    /// Whether each host has to be reached over a new connection.
-    pub window: WindowArgs,
-    /// In spite of which objections.
-    pub force: &'a [Force],
-    /// Whether hosts fetch from their own binary caches what those have.
-    pub substitute: bool,
-}
+use super::{Context, confirm, plan};
+use crate::exit::Exit;
+use crate::render;
 
-/// A rollout that has been planned.
-pub struct Rollout {
-    /// Its name.
-    pub id: RolloutId,
-    /// The question before it.
-    pub question: &'static str,
-    /// Where it comes from.
-    pub origin: Origin,
-    /// What it goes by.
-    pub outline: Outline,
-    /// The plans of all its hosts, in any order.
-    pub plans: Vec<HostPlan>,
-    /// Selected hosts that do not take part.
-    pub excluded: Vec<ExcludedHost>,
-    /// Its resume state.
-    pub resume_state: ResumeState,
+/// What is asked before hosts are changed.
+#[derive(Clone, Copy)]
+pub struct Question {
+    /// What is done to them: `Apply to`.
+    pub what: &'static str,
+    /// The user has said yes beforehand.
+    pub yes: bool,
 }
 
 /// Shows the plans, asks unless told not to, carries them out, and says what became of each host.
 ///
 /// # Errors
 /// Only a bug; what goes wrong on a host is in its result.
-pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) -> anyhow::Result<Exit> {
+pub async fn execute(
+    rollout: Rollout,
+    question: Question,
+    options: ChangeOptions<'_>,
+    context: &Context,
+) -> anyhow::Result<Exit> {
     let totals = plan::show(&rollout.plans, context)?;
     let count = rollout.plans.iter().filter(|plan| plan.is_to_change()).count();
-    let errands = plan::errands(&rollout.origin, &rollout.plans);
+    let errands = change::errands(&rollout.origin, &rollout.plans);
     let new_errands = plan::show_errands(&errands, &rollout.origin, context);
     if count > 0 {
         plan::show_waves(&rollout.outline, &rollout.plans, &rollout.excluded, context);
     }
-    if count > 0 && !manner.yes {
+    if count > 0 && !question.yes {
         plan::show_without(&rollout.plans, context);
         plan::show_totals(totals, context);
         let hosts = if count == 1 { "host" } else { "hosts" };
-        if !confirm::ask(format!("{} {count} {hosts}?", rollout.question)).await? {
-            context.events.say(Happening::Declined);
+        if !confirm::ask(format!("{} {count} {hosts}?", question.what)).await? {
+            context.operation.events.say(Happening::Declined);
             render::err("nothing was changed");
             return Ok(Exit::Refused);
         }
     }
     let is_done = count == 0 && !rollout.resume_state.goes_on();
     // What nobody was asked about has not been agreed to. If it cannot be recorded, it is shown again.
-    if (!is_done || manner.yes)
+    if (!is_done || question.yes)
         && let Ok(state) = StateDir::find()
         && let Err(problem) = errands.record(&state, &rollout.origin.flake)
     {
-        context.warn(None, &problem.to_string());
+        context.operation.warn(None, &problem.to_string());
     }
     if is_done {
-        let results = plan::results(&rollout.plans, &rollout.excluded);
+        let results = change::results(&rollout.plans, &rollout.excluded);
         let exit = context.exit(&results);
         return context.refuse(results, exit);
     }
-    context.interrupt.hosts_are_changing();
-    let (results, mut view, is_recorded) = rollout.carry_out(manner, context).await?;
+    context.operation.interrupt.hosts_are_changing();
+    let (results, mut view, is_recorded) = rollout.carry_out(options, &context.operation).await?;
     view.new_errands = new_errands;
     context.show(&render::results(&results));
-    context.show(&render::after_blocked(context.name, &results));
+    context.show(&render::after_blocked(context.operation.command, &results));
     if let (true, Some(id), Some(end)) = (is_recorded, &view.id, view.end) {
         context.show(&render::what_next(id, end, view.reason.as_deref()));
     }
-    if context.interrupt.is_requested() && view.end == Some(End::Complete) {
+    if context.operation.interrupt.is_requested() && view.end == Some(End::Complete) {
         context.show(&render::interrupted_after_all());
     }
     context.finish(results, Some(view))
-}
-
-impl Rollout {
-    /// Carries it out. Returns what became of every host, of the whole, and whether it is recorded.
-    async fn carry_out(
-        self,
-        manner: Manner<'_>,
-        context: &Context,
-    ) -> anyhow::Result<(Vec<HostResult>, RolloutView, bool)> {
-        let (events, began) = (context.events.of(self.id.clone()), Instant::now());
-        let (told, goes_back, is_resumed) =
-            (self.began(context), self.goes_back(), self.resume_state.is_resumed());
-        let Self { id, origin, outline, plans, excluded, resume_state, .. } = self;
-        let mut results = plan::results(&plans, &excluded);
-        let origin_revision = origin.revision.clone();
-        let known = Errands::shown_here(&origin.flake);
-        if !origin.notifications.is_empty() {
-            context.events.subscribe(Notifier::new(id.clone(), &origin.notifications, &events));
-        }
-        let mut prior = resume_state.open(&id, origin, &outline, &plans, context);
-        let (hosts, rollout_roots) = (prior.hosts(&outline, &plans), prior.lay_roots());
-        events.say(told);
-        prior.tell(&results, &events);
-
-        let work = CarryOut {
-            stock: Stock::of(plans.iter().filter_map(HostPlan::closure_to_copy)),
-            substitute: manner.substitute,
-            plans: in_order(plans, &outline)?,
-            window: manner.window,
-            revision: origin_revision,
-            force: manner.force.to_vec(),
-            events: events.clone(),
-            known,
-            changed: Mutex::new(std::mem::take(&mut prior.changed)),
-        };
-        let driver = Driver::new(&outline, hosts, goes_back, work, &events);
-        let (verdict, ended) = driver.drive(&context.interrupt).await?;
-        let verdict =
-            if prior.is_recorded { unless_busy(verdict, &results, &ended, &events) } else { verdict };
-        let (end, reason) = verdict.end();
-        context.interrupt.hosts_are_done();
-        let has_changed = is_resumed || ended.values().any(HostResult::may_have_changed);
-        let end = match end {
-            End::Paused | End::Interrupted if !has_changed => End::NothingChanged,
-            end => end,
-        };
-
-        if let Some(rollout_roots) = rollout_roots
-            && let Err(problem) = rollout_roots.end(end.is_final()).await
-        {
-            context.warn(None, &problem.to_string());
-        }
-        settle(&mut results, ended, &prior, &events);
-        events.say(Happening::RolloutEnded { end, duration_ms: milliseconds(began) });
-        let (policy, waves) = (outline.policy, outline.waves);
-        let view =
-            RolloutView { id: Some(id), policy, waves, end: Some(end), reason, new_errands: Vec::new() };
-        Ok((results, view, prior.is_recorded))
-    }
-
-    /// Whether it takes hosts back.
-    fn goes_back(&self) -> bool {
-        self.plans.iter().any(|plan| matches!(plan.way(), Some(Way::Rollback { .. })))
-    }
-
-    /// What is told when it begins.
-    fn began(&self, context: &Context) -> Happening {
-        Happening::RolloutBegan {
-            command: context.name.to_owned(),
-            operator: nixfleet_operator::identity::operator(),
-            flake: Some(self.origin.flake.clone()),
-            revision: self.origin.revision.clone(),
-            resumed: self.resume_state.is_resumed(),
-            policy: self.outline.policy.clone(),
-            waves: self.outline.waves.clone(),
-            excluded: self.excluded.clone(),
-        }
-    }
-}
-
-/// The plans in the order of the waves, one for each host: what is meant for one host must not be done to another.
-fn in_order(plans: Vec<HostPlan>, outline: &Outline) -> anyhow::Result<Vec<HostPlan>> {
-    let mut by_name: BTreeMap<String, HostPlan> =
-        plans.into_iter().map(|plan| (plan.name().to_owned(), plan)).collect();
-    let plan =
-        |(_, name)| by_name.remove(name).with_context(|| format!("{name} is in a wave but has no plan"));
-    outline.hosts().map(plan).collect()
-}
-
-/// Nothing is complete while another run is at a host: it may be one of this very rollout, whose command was killed.
-fn unless_busy(
-    verdict: Verdict,
-    results: &[HostResult],
-    ended: &BTreeMap<String, HostResult>,
-    events: &Bus,
-) -> Verdict {
-    let results = results.iter().map(|result| ended.get(&result.host).unwrap_or(result));
-    let is_locked =
-        |result: &&HostResult| result.problem.as_ref().is_some_and(|why| why.code == Code::Locked);
-    let hosts: Vec<String> = results.filter(is_locked).map(|result| result.host.clone()).collect();
-    if verdict != Verdict::Complete || hosts.is_empty() {
-        return verdict;
-    }
-    let pause = Pause::Busy { hosts };
-    events.say(Happening::RolloutPaused { reason: pause.to_string() });
-    Verdict::Paused(pause)
-}
-
-/// How every host ended: just now, in an earlier part of the rollout, or not at all.
-fn settle(
-    results: &mut [HostResult],
-    mut ended: BTreeMap<String, HostResult>,
-    prior: &PriorProgress,
-    events: &Bus,
-) {
-    for result in results {
-        if let Some(ended) = ended.remove(&result.host) {
-            *result = ended;
-        } else if let Some(done) = prior.done.get(&result.host) {
-            result.outcome = done.outcome;
-        } else if result.outcome == Outcome::Ok {
-            result.outcome = Outcome::Deferred;
-            result.reason = Some("its turn did not come".to_owned());
-            events.say(Happening::HostEnded(result.end(Duration::ZERO)));
-        }
-    }
-}
-
-/// The rollout of a command that takes hosts back: all at once, as far as the budgets of their tags let it.
-pub fn back(
-    id: RolloutId,
-    origin: Origin,
-    plans: Vec<HostPlan>,
-    outline: Outline,
-    resume_state: ResumeState,
-) -> Rollout {
-    Rollout { id, question: "Roll back", origin, outline, plans, excluded: Vec::new(), resume_state }
 }

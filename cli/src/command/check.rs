@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use nixfleet_contract::health::check::CheckName;
 use nixfleet_contract::health::{Check, CheckResult, Probe};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
@@ -15,6 +14,8 @@ use crate::render;
 use nixfleet_operator::errands::Errands;
 use nixfleet_operator::event::{Happening, Phase};
 use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::operation::fleet::Evaluated;
+use nixfleet_operator::operation::post_change_checks;
 use nixfleet_operator::orchestrate::each;
 use nixfleet_operator::ssh::Session;
 use nixfleet_operator::{health, remote};
@@ -24,13 +25,13 @@ use nixfleet_operator::{health, remote};
 /// # Errors
 /// The command came to no host.
 pub async fn execute(args: &CheckArgs, context: &Context) -> anyhow::Result<Exit> {
-    let targets::Selected { origin, hosts, .. } =
+    let (Evaluated { origin, .. }, hosts) =
         targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?;
     let known = Arc::new(Errands::shown_here(&origin.flake));
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
-    let sessions = targets::sessions(hosts, &args.targets)?;
-    let found = each(sessions, args.targets.at_once(), &context.interrupt, |session| {
-        let (known, events) = (Arc::clone(&known), context.events.clone());
+    let sessions = args.targets.connections().sessions(hosts)?;
+    let found = each(sessions, args.targets.at_once(), &context.operation.interrupt, |session| {
+        let (known, events) = (Arc::clone(&known), context.operation.events.clone());
         async move {
             let name = &session.host().name;
             events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Checking });
@@ -59,7 +60,7 @@ async fn one(session: &Session, known: &Errands) -> Result<Vec<CheckResult>, Pro
         return Ok(found);
     }
     let checks = health::of_closure(&checked.generation.closure)
-        .ok_or_else(|| unknown(session, &checked.elsewhere))?;
+        .ok_or_else(|| post_change_checks::unknown(session, &checked.elsewhere))?;
     if let Some(problem) = unseen(&session.host().name, &checks, known) {
         return Err(problem);
     }
@@ -82,16 +83,4 @@ fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
                 "see what they run: nixfleet plan --host {host}; where that is right: nixfleet apply --yes --host {host}"
             ))
     })
-}
-
-/// That these checks cannot be tried from here.
-pub fn unknown(session: &Session, names: &[CheckName]) -> Problem {
-    let name = &session.host().name;
-    let names = names.iter().map(|name| &**name).collect::<Vec<&str>>().join(", ");
-    Problem::new(Code::HealthCheck, format!("health checks that are tried from here are not known: {names}"))
-        .at(name)
-        .because("the closure of the host is not in the store of this machine")
-        .help(format!(
-            "check from where the host was applied, or build its closure: nixfleet plan --host {name}"
-        ))
 }

@@ -13,7 +13,7 @@ use super::Context;
 pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
     let refuse = |why: &str| {
         // Not the command itself: without its selectors and flags it would be about other hosts, or do something else.
-        let look = match context.name {
+        let look = match context.operation.command {
             "rollback" => "run it on a terminal, where it shows the plan and asks",
             "apply" => "look first: nixfleet plan",
             _ => "look first, with --dry-run in its place",

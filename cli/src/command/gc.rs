@@ -30,12 +30,15 @@ pub async fn execute(args: &GcArgs, context: &Context) -> anyhow::Result<Exit> {
     if !args.dry_run {
         confirm::check(args.yes, context)?;
     }
-    let hosts =
-        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
+    let (_, hosts) =
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?;
     let (hosts, mut results) = resting(hosts);
     let (rollouts, today) = (open_passages(&StateDir::find()?)?, today());
     let retention = args.older_than.map_or(Retention::Newest(args.keep.get()), Retention::Younger);
-    let asked: Vec<Asked> = targets::sessions(hosts, &args.targets)?
+    let asked: Vec<Asked> = args
+        .targets
+        .connections()
+        .sessions(hosts)?
         .into_iter()
         .map(|session| {
             let request = request(session.host(), retention, &rollouts, &today);
@@ -52,11 +55,11 @@ pub async fn execute(args: &GcArgs, context: &Context) -> anyhow::Result<Exit> {
         return end(results, context);
     }
     if !args.yes && !confirm::ask(question(&planned, goes, args.collect)).await? {
-        context.events.say(Happening::Declined);
+        context.operation.events.say(Happening::Declined);
         render::err("nothing was changed");
         return Ok(Exit::Refused);
     }
-    context.interrupt.hosts_are_changing();
+    context.operation.interrupt.hosts_are_changing();
     results.extend(carry_out(planned, args, context).await?);
     results.sort_by_cached_key(|result| Natural::of(&result.host));
     context.show(&render::gc_reports(&results));
@@ -67,7 +70,7 @@ pub async fn execute(args: &GcArgs, context: &Context) -> anyhow::Result<Exit> {
 fn end(mut results: Vec<HostResult>, context: &Context) -> anyhow::Result<Exit> {
     results.sort_by_cached_key(|result| Natural::of(&result.host));
     for result in &results {
-        context.events.say(Happening::HostEnded(result.end(std::time::Duration::ZERO)));
+        context.operation.events.say(Happening::HostEnded(result.end(std::time::Duration::ZERO)));
     }
     context.finish(results, None)
 }
@@ -151,14 +154,15 @@ fn request(
 async fn plan(asked: Vec<Asked>, args: &GcArgs, context: &Context) -> anyhow::Result<Vec<Asked>> {
     let questions: Vec<_> =
         asked.iter().map(|asked| (Arc::clone(&asked.session), asked.request.clone())).collect();
-    let plans = each(questions, args.targets.at_once(), &context.interrupt, |(session, request)| {
-        let events = context.events.clone();
-        async move {
-            let host = session.host().name.clone();
-            events.say(Happening::HostPhase { host, phase: Phase::Planning });
-            remote::plan_gc(&session, &request).await
-        }
-    });
+    let plans =
+        each(questions, args.targets.at_once(), &context.operation.interrupt, |(session, request)| {
+            let events = context.operation.events.clone();
+            async move {
+                let host = session.host().name.clone();
+                events.say(Happening::HostPhase { host, phase: Phase::Planning });
+                remote::plan_gc(&session, &request).await
+            }
+        });
     let plans = plans.await?;
     Ok(asked.into_iter().zip(plans).map(|(asked, plan)| Asked { plan, ..asked }).collect())
 }
@@ -174,8 +178,8 @@ fn question(planned: &[Asked], hosts: usize, collect: bool) -> String {
 async fn carry_out(planned: Vec<Asked>, args: &GcArgs, context: &Context) -> anyhow::Result<Vec<HostResult>> {
     let before: Vec<HostResult> = planned.iter().map(|asked| asked.result(args.collect)).collect();
     let collect = args.collect;
-    let done = each(planned, args.targets.at_once(), &context.interrupt, |asked| {
-        let events = context.events.clone();
+    let done = each(planned, args.targets.at_once(), &context.operation.interrupt, |asked| {
+        let events = context.operation.events.clone();
         async move {
             let began = Instant::now();
             let mut result = asked.result(collect);

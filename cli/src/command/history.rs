@@ -49,7 +49,7 @@ fn show(store: Option<Store>, id: &str, context: &Context) -> anyhow::Result<Exi
 
 fn document(entries: Vec<Entry>, context: &Context) -> anyhow::Result<Exit> {
     if context.output.json {
-        let document = Document { schema: SCHEMA, command: context.name, entries };
+        let document = Document { schema: SCHEMA, command: context.operation.command, entries };
         render::json(&document)?;
     }
     Ok(Exit::Good)

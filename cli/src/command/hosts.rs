@@ -23,10 +23,10 @@ struct Listed {
 /// # Errors
 /// No inventory, or a selection that is wrong.
 pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit> {
-    let hosts = targets::select(&args.flake, &args.selection.selection(), context).await?.hosts;
+    let (_, hosts) = targets::select(&args.flake, &args.selection.selection(), context).await?;
     if context.output.json {
         let listed = hosts.into_iter().map(|inventory| Listed { host: inventory.name.clone(), inventory });
-        render::json(&Document::of(context.name, listed.collect()))?;
+        render::json(&Document::of(context.operation.command, listed.collect()))?;
         return Ok(Exit::Good);
     }
     let today = today();

@@ -2,23 +2,17 @@
 
 mod apply;
 mod backups;
-mod carry_out;
 mod change;
 mod check;
 mod completions;
 mod confirm;
-mod found;
 mod gc;
 mod history;
-mod host_plan;
 mod hosts;
 mod input;
-mod late;
 mod plan;
-mod planning;
 mod reference;
 mod resume;
-mod resume_state;
 mod rollback;
 mod run;
 mod status;
@@ -26,32 +20,22 @@ mod targets;
 
 use std::time::{Duration, Instant};
 
-use nixfleet_contract::problem::Problem;
-
-pub use host_plan::{HostPlan, Planned, Way};
-
 use crate::args::{Command, OutputArgs};
-use crate::document::{Document, RolloutView};
+use crate::document::Document;
 use crate::exit::Exit;
 use crate::render::{self, Progress};
-use nixfleet_operator::event::RolloutId;
-use nixfleet_operator::event::{Bus, Happening, Level, Stage};
+use nixfleet_operator::event::Happening;
 use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::interrupt::Interrupt;
+use nixfleet_operator::operation;
+use nixfleet_operator::operation::rollout_view::RolloutView;
 
 /// What every subcommand works with.
 #[derive(Clone)]
 pub struct Context {
-    /// Its name, and that of a rollout that it begins.
-    id: RolloutId,
-    /// The subcommand's name.
-    name: &'static str,
+    /// The operation that the subcommand is.
+    operation: operation::Context,
     /// How results are shown.
     output: OutputArgs,
-    /// The user's request to stop.
-    interrupt: Interrupt,
-    /// Where it is told what happens.
-    events: Bus,
     /// Where progress is shown.
     progress: Progress,
     /// When the command began.
@@ -62,16 +46,10 @@ pub struct Context {
 
 impl Context {
     /// The context of one run of the program.
-    pub fn new(
-        id: RolloutId,
-        name: &'static str,
-        output: OutputArgs,
-        interrupt: Interrupt,
-        events: Bus,
-    ) -> Self {
+    pub fn new(operation: operation::Context, output: OutputArgs) -> Self {
         let progress = Progress::new();
-        events.subscribe(progress.clone());
-        Self { id, name, output, interrupt, events, progress, began: Instant::now(), strict: false }
+        operation.events.subscribe(progress.clone());
+        Self { operation, output, progress, began: Instant::now(), strict: false }
     }
 
     /// The same where hosts that wait, or of which something is still to be done, count as failures.
@@ -82,27 +60,7 @@ impl Context {
 
     /// The exit code for these hosts.
     fn exit(&self, results: &[HostResult]) -> Exit {
-        Exit::of(results, self.interrupt.is_requested(), self.strict)
-    }
-
-    /// Does what a stage of the work is, and tells when it begins and ends.
-    async fn stage<T>(
-        &self,
-        stage: Stage,
-        work: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<T, Problem> {
-        self.events.say(Happening::StageBegan { stage });
-        let began = Instant::now();
-        let result = work.await;
-        let problem = result.as_ref().err().cloned();
-        self.events.say(Happening::StageEnded { stage, duration_ms: milliseconds(began), problem });
-        result
-    }
-
-    /// Says something that should be looked at, of a host or of the whole.
-    fn warn(&self, host: Option<&str>, text: &str) {
-        let (host, text) = (host.map(str::to_owned), text.to_owned());
-        self.events.say(Happening::Log { level: Level::Warning, host, text });
+        Exit::of(results, self.operation.interrupt.is_requested(), self.strict)
     }
 
     /// Prints for people; a program that reads JSON gets nothing but its document.
@@ -122,9 +80,9 @@ impl Context {
     /// Ends a command that goes no further, with what each host has to do with it.
     fn refuse(&self, results: Vec<HostResult>, exit: Exit) -> anyhow::Result<Exit> {
         self.show(&render::results(&results));
-        self.show(&render::after_blocked(self.name, &results));
+        self.show(&render::after_blocked(self.operation.command, &results));
         for result in &results {
-            self.events.say(Happening::HostEnded(result.end(Duration::ZERO)));
+            self.operation.events.say(Happening::HostEnded(result.end(Duration::ZERO)));
         }
         self.print(results, None)?;
         Ok(exit)
@@ -132,20 +90,19 @@ impl Context {
 
     fn print(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> anyhow::Result<()> {
         if self.output.json {
-            render::json(&Document::of(self.name, results).with(rollout))?;
+            render::json(&Document::of(self.operation.command, results).with(rollout))?;
         } else if !self.output.events {
             let tally = render::tally(&results, self.began.elapsed());
             self.progress.suspend(|| {
-                if self.name == "run" { render::err(tally) } else { render::out(&format!("{tally}\n")) }
+                if self.operation.command == "run" {
+                    render::err(tally)
+                } else {
+                    render::out(&format!("{tally}\n"))
+                }
             });
         }
         Ok(())
     }
-}
-
-/// How long ago that was, in milliseconds.
-pub fn milliseconds(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Runs a subcommand.

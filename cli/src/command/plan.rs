@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use nixfleet_contract::report::Outcome;
-
-use super::host_plan::HostPlan;
-use super::planning::Asking;
-use super::{Context, planning, targets};
+use super::{Context, targets};
 use crate::args::PlanArgs;
-use crate::document::RolloutView;
 use crate::exit::Exit;
 use crate::render::{self, Totals};
-use crate::saved::SavedPlan;
 use nixfleet_operator::errands::Errands;
 use nixfleet_operator::event::ExcludedHost;
 use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::inventory::Natural;
+use nixfleet_operator::operation::change;
+use nixfleet_operator::operation::fleet::{Evaluated, Participants};
+use nixfleet_operator::operation::host_plan::HostPlan;
+use nixfleet_operator::operation::planning;
+use nixfleet_operator::operation::planning::Asking;
+use nixfleet_operator::operation::rollout_view::RolloutView;
+use nixfleet_operator::operation::saved_plan::SavedPlan;
 use nixfleet_operator::plan_text::PlanText;
 use nixfleet_operator::rollout::{Origin, Outline};
 use nixfleet_operator::state::StateDir;
@@ -26,21 +26,23 @@ use nixfleet_operator::state::StateDir;
 /// The command came to no host.
 pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit> {
     args.planning.check(context.output, args.out.is_some())?;
-    let selected =
+    let (Evaluated { origin, nix, fleet }, selected) =
         targets::select_to_build(&args.targets.flake, &args.targets.selection.selection(), context).await?;
-    let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
-    let targets::Rollout { origin, nix, hosts, excluded, outline } = rollout;
-    let (sessions, parallel) = (targets::sessions(hosts, &args.targets)?, args.targets.at_once());
-    let asking = Asking { force: &args.force, options: args.planning.options(), parallel, trying: None };
-    let plans = match planning::prepare(&nix, sessions, asking, context).await? {
+    let policy = |policy| args.rollout.of(policy);
+    let Participants { hosts, excluded, outline } =
+        Participants::of(&fleet, selected, policy, args.targets.parallel, &context.operation)?;
+    let (sessions, parallel) = (args.targets.connections().sessions(hosts)?, args.targets.at_once());
+    let asking =
+        Asking { force: &args.force.force, options: args.planning.options(), parallel, trying: None };
+    let plans = match planning::prepare(&nix, sessions, asking, &context.operation).await? {
         Ok((_, plans)) => plans,
         Err(results) => return context.refuse(results, Exit::Refused),
     };
     let totals = show(&plans, context)?;
     show_waves(&outline, &plans, &excluded, context);
     show_without(&plans, context);
-    let new_errands = show_errands(&errands(&origin, &plans), &origin, context);
-    let results = results(&plans, &excluded);
+    let new_errands = show_errands(&change::errands(&origin, &plans), &origin, context);
+    let results = change::results(&plans, &excluded);
     if let Some(file) = &args.out {
         SavedPlan::of(&plans, origin, outline.clone())?.write(file)?;
     }
@@ -57,17 +59,6 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     }
 }
 
-/// Every selected host as it stands if it goes no further than this, by name.
-pub fn results(plans: &[HostPlan], excluded: &[ExcludedHost]) -> Vec<HostResult> {
-    let excluded = excluded.iter().map(|each| HostResult {
-        reason: Some(each.reason.clone()),
-        ..HostResult::new(&each.host, Outcome::Skipped)
-    });
-    let mut results: Vec<HostResult> = plans.iter().map(HostPlan::result).chain(excluded).collect();
-    results.sort_by_cached_key(|result| Natural::of(&result.host));
-    results
-}
-
 /// Shows every plan.
 ///
 /// # Errors
@@ -81,16 +72,6 @@ pub fn show(plans: &[HostPlan], context: &Context) -> anyhow::Result<Totals> {
     Ok(render::plans(shown.len(), read, context.output.verbose, |text| context.show(text))?)
 }
 
-/// What a rollout has this machine do.
-pub fn errands(origin: &Origin, plans: &[HostPlan]) -> Errands {
-    let planned = plans.iter().filter_map(|plan| {
-        let planned = plan.planned.as_ref()?.as_ref().ok()?;
-        Some((plan.name(), planned.checks.as_deref()?))
-    });
-    let checks = planned.flat_map(|(host, checks)| checks.iter().map(move |check| (host, check)));
-    Errands::of(&origin.notifications, checks)
-}
-
 /// Shows and returns what of that is new on this machine.
 pub fn show_errands(errands: &Errands, origin: &Origin, context: &Context) -> Vec<String> {
     match StateDir::find().and_then(|state| errands.new_here(&state, &origin.flake)) {
@@ -100,7 +81,7 @@ pub fn show_errands(errands: &Errands, origin: &Origin, context: &Context) -> Ve
         }
         // All of it may be new.
         Err(problem) => {
-            context.warn(None, &format!("what is new on this machine is not known: {problem}"));
+            context.operation.warn(None, &format!("what is new on this machine is not known: {problem}"));
             context.show(&render::errands(&errands.all()));
             errands.all()
         }

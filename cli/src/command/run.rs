@@ -33,21 +33,21 @@ const INTERRUPTED: &str = "interrupted: the command is begun on no further host;
 /// The command came to no host.
 pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> {
     let words = words(args)?;
-    let hosts =
-        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
+    let (_, hosts) =
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?;
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     let input = Arc::new(Input::of(args.stdin, hosts.len())?);
-    let sessions = targets::sessions(hosts, &args.targets)?;
-    context.interrupt.hosts_are_changing();
+    let sessions = args.targets.connections().sessions(hosts)?;
+    context.operation.interrupt.hosts_are_changing();
     let for_people = !context.output.is_for_programs();
     let keep = context.output.json || (args.fold && for_people);
     let command = RemoteCommand { words, sudo: args.sudo, limit: Duration::from_secs(args.timeout), keep };
     let (sender, receiver) = channel(WAITING);
     let ran = async {
         let sender = sender;
-        each(sessions, args.targets.at_once(), &context.interrupt, |session| {
+        each(sessions, args.targets.at_once(), &context.operation.interrupt, |session| {
             let (command, input, sender) = (command.clone(), Arc::clone(&input), sender.clone());
-            let events = context.events.clone();
+            let events = context.operation.events.clone();
             async move {
                 let host = session.host().name.clone();
                 let began = Instant::now();
@@ -68,7 +68,9 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
         .map(|(name, ran)| ran.unwrap_or_else(|| HostResult::new(name, Outcome::Skipped)))
         .collect();
     if input.is_left() {
-        context.warn(None, "nobody has read the standard input; --stdin gives all of it to each host");
+        context
+            .operation
+            .warn(None, "nobody has read the standard input; --stdin gives all of it to each host");
     }
     if for_people {
         if args.fold {
@@ -87,8 +89,8 @@ async fn to_the_end<T>(work: impl Future<Output = T>, context: &Context) -> T {
     tokio::pin!(work);
     tokio::select! {
         done = &mut work => done,
-        () = context.interrupt.requested() => {
-            context.warn(None, INTERRUPTED);
+        () = context.operation.interrupt.requested() => {
+            context.operation.warn(None, INTERRUPTED);
             work.await
         }
     }
@@ -133,7 +135,7 @@ async fn listen(mut told: Receiver<Happening>, names: &[String], context: &Conte
                 }
                 other => {
                     print(&mut lines, context);
-                    context.events.say(other);
+                    context.operation.events.say(other);
                 }
             }
         }
@@ -190,6 +192,7 @@ mod tests {
     use nixfleet_operator::event::RolloutId;
     use nixfleet_operator::event::{Bus, Event, Listener};
     use nixfleet_operator::interrupt::Interrupt;
+    use nixfleet_operator::operation;
 
     struct Ear(Arc<Mutex<Vec<String>>>);
 
@@ -214,7 +217,15 @@ mod tests {
         let (bus, heard) = (Bus::default(), Arc::default());
         bus.subscribe(Ear(Arc::clone(&heard)));
         let output = OutputArgs { json: false, events: true, verbose: false };
-        let context = Context::new(RolloutId::draw(), "run", output, Interrupt::default(), bus);
+        let context = Context::new(
+            operation::Context {
+                id: RolloutId::draw(),
+                command: "run",
+                interrupt: Interrupt::default(),
+                events: bus,
+            },
+            output,
+        );
         let (sender, receiver) = channel(WAITING);
         for text in ["one", "two"] {
             let line = Happening::Output { host: "a".into(), stream: Stream::Stdout, text: text.into() };

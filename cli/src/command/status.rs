@@ -6,7 +6,9 @@ use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::{Outcome, Status};
 
-use super::{Context, milliseconds, targets};
+use nixfleet_operator::operation::context::milliseconds;
+
+use super::{Context, targets};
 use crate::args::StatusArgs;
 use crate::exit::Exit;
 use crate::render;
@@ -22,11 +24,11 @@ use nixfleet_operator::rollout::{reason, reason_at, today};
 /// # Errors
 /// The command came to no host.
 pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exit> {
-    let hosts =
-        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
-    let sessions = targets::sessions(hosts, &args.targets)?;
-    let found = each(sessions.clone(), args.targets.at_once(), &context.interrupt, |session| {
-        let events = context.events.clone();
+    let (_, hosts) =
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?;
+    let sessions = args.targets.connections().sessions(hosts)?;
+    let found = each(sessions.clone(), args.targets.at_once(), &context.operation.interrupt, |session| {
+        let events = context.operation.events.clone();
         async move {
             let name = &session.host().name;
             events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Looking });

@@ -33,10 +33,10 @@ pub async fn execute(args: &BackupsDropArgs, context: &Context) -> anyhow::Resul
         all: args.all,
         originals: args.original.iter().cloned().collect(),
     };
-    let hosts =
-        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
+    let (_, hosts) =
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?;
     let (hosts, mut results) = gc::resting(hosts);
-    let sessions = targets::sessions(hosts, &args.targets)?;
+    let sessions = args.targets.connections().sessions(hosts)?;
     let said = list::ask(&sessions, args.targets.at_once(), context).await?;
     let planned: Vec<Planned> =
         sessions.into_iter().zip(said).map(|(session, said)| Planned::of(session, said, &choice)).collect();
@@ -48,17 +48,17 @@ pub async fn execute(args: &BackupsDropArgs, context: &Context) -> anyhow::Resul
         results.extend(shown);
         results.sort_by_cached_key(|result| Natural::of(&result.host));
         for result in &results {
-            context.events.say(Happening::HostEnded(result.end(Duration::ZERO)));
+            context.operation.events.say(Happening::HostEnded(result.end(Duration::ZERO)));
         }
         return context.finish(results, None);
     }
     let hosts = planned.iter().filter(|planned| !planned.drop.is_empty()).count();
     if !args.yes && !confirm::ask(question(&goes, hosts)).await? {
-        context.events.say(Happening::Declined);
+        context.operation.events.say(Happening::Declined);
         render::err("nothing was changed");
         return Ok(Exit::Refused);
     }
-    context.interrupt.hosts_are_changing();
+    context.operation.interrupt.hosts_are_changing();
     results.extend(carry_out(planned, args, context).await?);
     results.sort_by_cached_key(|result| Natural::of(&result.host));
     context.show(&render::dropped(&results));
@@ -112,8 +112,8 @@ async fn carry_out(
     context: &Context,
 ) -> anyhow::Result<Vec<HostResult>> {
     let before: Vec<HostResult> = planned.iter().map(|planned| planned.result.clone()).collect();
-    let done = each(planned, args.targets.at_once(), &context.interrupt, |planned| {
-        let events = context.events.clone();
+    let done = each(planned, args.targets.at_once(), &context.operation.interrupt, |planned| {
+        let events = context.operation.events.clone();
         async move {
             let Planned { session, drop, mut result } = planned;
             let began = Instant::now();

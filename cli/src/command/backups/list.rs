@@ -28,9 +28,9 @@ pub type Said = Option<Result<Option<Backups>, Problem>>;
 /// The command came to no host.
 pub async fn execute(args: &BackupsListArgs, context: &Context) -> anyhow::Result<Exit> {
     let paths = Paths::of(&args.path)?;
-    let hosts =
-        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
-    let sessions = targets::sessions(hosts, &args.targets)?;
+    let (_, hosts) =
+        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?;
+    let sessions = args.targets.connections().sessions(hosts)?;
     let began = Instant::now();
     let said = ask(&sessions, args.targets.at_once(), context).await?;
     let results: Vec<HostResult> = sessions
@@ -39,7 +39,7 @@ pub async fn execute(args: &BackupsListArgs, context: &Context) -> anyhow::Resul
         .map(|(session, said)| {
             let result =
                 result(&session.host().name, said, |backup| paths.is_empty() || paths.mean(&backup.path));
-            context.events.say(Happening::HostEnded(result.end(began.elapsed())));
+            context.operation.events.say(Happening::HostEnded(result.end(began.elapsed())));
             result
         })
         .collect();
@@ -56,8 +56,8 @@ pub async fn ask(
     parallel: NonZeroUsize,
     context: &Context,
 ) -> anyhow::Result<Vec<Said>> {
-    let said = each(sessions.to_vec(), parallel, &context.interrupt, |session| {
-        let events = context.events.clone();
+    let said = each(sessions.to_vec(), parallel, &context.operation.interrupt, |session| {
+        let events = context.operation.events.clone();
         async move {
             let host = session.host().name.clone();
             events.say(Happening::HostPhase { host, phase: Phase::Looking });

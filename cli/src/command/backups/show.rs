@@ -24,7 +24,7 @@ use nixfleet_operator::text::many_lines;
 /// The command came to no host, or the content cannot be shown there.
 pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Result<Exit> {
     let selection = Selection::of_host(&args.host);
-    let mut hosts = targets::select(&args.flake, &selection, context).await?.hosts;
+    let (_, mut hosts) = targets::select(&args.flake, &selection, context).await?;
     let (Some(host), true) = (hosts.pop(), hosts.is_empty()) else {
         return Err(Problem::new(Code::Selection, "a backup is shown of one host, not of several")
             .at(&args.host)
@@ -33,7 +33,7 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Resul
     };
     let session = Session::new(host, &Sockets::open()?, 1, 0)?;
     let name = session.host().name.clone();
-    context.events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Looking });
+    context.operation.events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Looking });
     let began = Instant::now();
     let shown = Shown { path: &args.path, generation: args.generation, original: args.original };
     let found = remote::show_backup(&session, shown).await;
@@ -46,7 +46,7 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Resul
         Ok(view) => HostResult { backups: Some(Box::new(view)), ..HostResult::new(name, Outcome::Ok) },
         Err(problem) => HostResult::failed(name, problem),
     };
-    context.events.say(Happening::HostEnded(result.end(began.elapsed())));
+    context.operation.events.say(Happening::HostEnded(result.end(began.elapsed())));
     if context.output.is_for_programs() {
         return context.finish(vec![result], None);
     }

@@ -8,13 +8,13 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Outcome;
 
 use super::planning::text_of;
-use nixfleet_operator::errands::Errands;
-use nixfleet_operator::health;
-use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::nix::Closure;
-use nixfleet_operator::plan_text::PlanText;
-use nixfleet_operator::remote::Destination;
-use nixfleet_operator::ssh::Session;
+use crate::errands::Errands;
+use crate::health;
+use crate::host_result::HostResult;
+use crate::nix::Closure;
+use crate::plan_text::PlanText;
+use crate::remote::Destination;
+use crate::ssh::Session;
 
 /// A host, and what would change on it.
 pub struct HostPlan {
@@ -74,21 +74,25 @@ pub enum Way {
 
 impl HostPlan {
     /// The host's name.
+    #[must_use]
     pub fn name(&self) -> &str {
         &self.session.host().name
     }
 
     /// The plan, where there is one.
+    #[must_use]
     pub fn plan(&self) -> Option<&PlanText> {
         self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.plan)
     }
 
     /// How it is carried out, where there is a plan.
+    #[must_use]
     pub fn way(&self) -> Option<&Way> {
         self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.way)
     }
 
     /// How the host stands if it goes no further than this.
+    #[must_use]
     pub fn result(&self) -> HostResult {
         let mut result = match &self.planned {
             None => HostResult::new(self.name(), Outcome::Skipped),
@@ -114,6 +118,7 @@ impl HostPlan {
     }
 
     /// The closure that carrying it out copies to the host, if it does.
+    #[must_use]
     pub fn closure_to_copy(&self) -> Option<String> {
         match self.planned.as_ref()?.as_ref().ok()? {
             Planned { way: Way::Apply { closure }, .. } if self.is_to_change() => Some(closure.path.clone()),

@@ -12,20 +12,19 @@ use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
-use super::Context;
+use super::context::Context;
 use super::host_plan::{HostPlan, Planned, Way};
-use crate::args::ForceArgs;
-use nixfleet_operator::contents;
-use nixfleet_operator::errands::Errands;
-use nixfleet_operator::event::{Happening, Level, Phase, Stage};
-use nixfleet_operator::health;
-use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::nix::{Closure, Inlet, Nix, Supply, supply};
-use nixfleet_operator::orchestrate::each;
-use nixfleet_operator::plan_text::PlanText;
-use nixfleet_operator::remote::PlanOptions;
-use nixfleet_operator::remote::{self, Activators, HostTarget, PlanTerms};
-use nixfleet_operator::ssh::Session;
+use crate::contents;
+use crate::errands::Errands;
+use crate::event::{Happening, Level, Phase, Stage};
+use crate::health;
+use crate::host_result::HostResult;
+use crate::nix::{Closure, Inlet, Nix, Supply, supply};
+use crate::orchestrate::each;
+use crate::plan_text::PlanText;
+use crate::remote::PlanOptions;
+use crate::remote::{self, Activators, HostTarget, PlanTerms};
+use crate::ssh::Session;
 
 /// How many rounds of hosts are connected while the build runs.
 const WARM: usize = 4;
@@ -102,7 +101,7 @@ async fn build(
 #[derive(Clone, Copy)]
 pub struct Asking<'a> {
     /// In spite of which objections.
-    pub force: &'a ForceArgs,
+    pub force: &'a [Force],
     /// What they look at, and show.
     pub options: PlanOptions,
     /// How many at once.
@@ -122,6 +121,7 @@ pub enum Trying<'a> {
 
 impl<'a> Trying<'a> {
     /// `yes`: nobody will be asked.
+    #[must_use]
     pub const fn of(yes: bool, flake: &'a str) -> Self {
         if yes { Self::All } else { Self::Known(flake) }
     }
@@ -150,7 +150,7 @@ pub async fn ask(
     let planned = each(sessions.clone(), asking.parallel, &context.interrupt, |session| {
         let (activators, known, events) =
             (Arc::clone(&activators), Arc::clone(&known), context.events.clone());
-        let (force, options) = (asking.force.force.clone(), asking.options);
+        let (force, options) = (asking.force.to_vec(), asking.options);
         let is_tried = asking.trying.is_some();
         let mut supply = supply.clone();
         async move {
@@ -193,6 +193,7 @@ fn not_built(host: &str) -> Problem {
 }
 
 /// What is told of a host that was asked for its plan.
+#[must_use]
 pub fn said(host: &str, planned: &Result<Planned, Problem>) -> Happening {
     let host = host.to_owned();
     match planned {

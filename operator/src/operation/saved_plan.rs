@@ -11,10 +11,10 @@ use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::command::{HostPlan, Planned, Way};
-use nixfleet_operator::nix::{Closure, stored};
-use nixfleet_operator::plan_text::PlanText;
-use nixfleet_operator::rollout::{Origin, Outline};
+use super::host_plan::{HostPlan, Planned, Way};
+use crate::nix::{Closure, stored};
+use crate::plan_text::PlanText;
+use crate::rollout::{Origin, Outline};
 
 /// What `plan --out` writes and `apply --plan` reads.
 #[derive(Debug, Serialize, Deserialize)]
@@ -148,17 +148,20 @@ impl SavedPlan {
     }
 
     /// The hosts of the plan.
+    #[must_use]
     pub fn hosts(&self) -> Vec<Host> {
         self.hosts.iter().map(|saved| saved.host.clone()).collect()
     }
 
     /// Their closures.
+    #[must_use]
     pub fn closures(&self) -> BTreeMap<String, Closure> {
         let closure = |saved: &SavedHost| (saved.host.name.clone(), Closure { path: saved.closure.clone() });
         self.hosts.iter().map(closure).collect()
     }
 
     /// Why a host's present plan is not the saved one.
+    #[must_use]
     pub fn objection(&self, host: &str, now: &PlanText) -> Option<Problem> {
         let saved = self.hosts.iter().find(|saved| saved.host.name == host)?;
         (saved.plan.fingerprint() != now.fingerprint).then(|| {
@@ -200,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_plan_that_the_first_nixfleet_saved_is_read() {
-        let text = include_str!("../tests/fixtures/schema-1/saved-plan.json");
+        let text = include_str!("../../tests/fixtures/schema-1/saved-plan.json");
         let saved: SavedPlan = serde_json::from_str(text).unwrap();
         let [host] = saved.hosts.as_slice() else { panic!("{} hosts", saved.hosts.len()) };
         assert_eq!((saved.schema, host.host.name.as_str()), (1, "web-1"));

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use nixfleet_contract::report::Outcome;
 
-use super::Context;
 use super::carry_out::Changed;
+use super::context::Context;
 use super::host_plan::{HostPlan, Way};
-use nixfleet_operator::event::RolloutId;
-use nixfleet_operator::event::{Bus, Happening, HostEnd};
-use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::nix::{Closure, RolloutRoots};
-use nixfleet_operator::rollout::{Head, Hosts, Origin, Outline, Planned, Record, State, Undone};
-use nixfleet_operator::state::StateDir;
+use crate::event::RolloutId;
+use crate::event::{Bus, Happening, HostEnd};
+use crate::host_result::HostResult;
+use crate::nix::{Closure, RolloutRoots};
+use crate::rollout::{Head, Hosts, Origin, Outline, Planned, Record, State, Undone};
+use crate::state::StateDir;
 
 /// The resume state of a rollout.
 pub enum ResumeState {
@@ -49,16 +49,19 @@ pub enum ResumeState {
 
 impl ResumeState {
     /// Whether there is something to be written down even where no host is to be changed.
+    #[must_use]
     pub const fn goes_on(&self) -> bool {
         matches!(self, Self::Old { .. } | Self::Undone { .. })
     }
 
     /// Whether it was begun by an earlier command.
+    #[must_use]
     pub const fn is_resumed(&self) -> bool {
         matches!(self, Self::Old { .. })
     }
 
     /// Starts to record. A rollout that cannot be recorded changes hosts all the same.
+    #[must_use]
     pub fn open(
         self,
         id: &RolloutId,
@@ -134,6 +137,7 @@ pub struct PriorProgress {
 
 impl PriorProgress {
     /// Where each host stands before the rollout begins or goes on.
+    #[must_use]
     pub fn hosts(&self, outline: &Outline, plans: &[HostPlan]) -> Hosts {
         let by_name: BTreeMap<&str, &HostPlan> = plans.iter().map(|plan| (plan.name(), plan)).collect();
         let mut hosts = Hosts::new(outline, |name| stands(by_name.get(name).copied(), self.done.get(name)));
@@ -158,6 +162,7 @@ impl PriorProgress {
     }
 
     /// Keeps the closures that are needed to go on.
+    #[must_use]
     pub fn lay_roots(&self) -> Option<RolloutRoots> {
         self.roots.as_ref().map(|roots| RolloutRoots::lay(roots.clone(), self.left.clone()))
     }
@@ -184,7 +189,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use nixfleet_operator::ssh::{Session, Sockets};
+    use crate::ssh::{Session, Sockets};
 
     #[test]
     fn the_closure_of_a_host_that_did_not_answer_is_kept() {

@@ -10,16 +10,16 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, Report};
 
 use super::host_plan::{HostPlan, Planned, Way};
-use super::late;
-use crate::args::WindowArgs;
-use nixfleet_operator::errands::Errands;
-use nixfleet_operator::event::{Bus, Happening, Phase};
-use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::nix::Stock;
-use nixfleet_operator::remote::{self, Terms};
-use nixfleet_operator::remote::{Destination, PlanOptions};
-use nixfleet_operator::rollout::Work;
-use nixfleet_operator::ssh::Session;
+use super::post_change_checks;
+use super::window::Window;
+use crate::errands::Errands;
+use crate::event::{Bus, Happening, Phase};
+use crate::host_result::HostResult;
+use crate::nix::Stock;
+use crate::remote::{self, Terms};
+use crate::remote::{Destination, PlanOptions};
+use crate::rollout::Work;
+use crate::ssh::Session;
 
 /// What a change made of a host: the generation before, if there was one, and the one that it made.
 pub type Changed = (Option<Generation>, Generation);
@@ -29,7 +29,7 @@ pub struct CarryOut {
     /// The hosts.
     pub plans: Vec<HostPlan>,
     /// Whether each host has to be reached over a new connection.
-    pub window: WindowArgs,
+    pub window: Window,
     /// The revision of the flake, for the hosts to remember.
     pub revision: Option<String>,
     /// In spite of which objections.
@@ -130,7 +130,7 @@ impl CarryOut {
                 remote::rollback(session, *to, activator, plan, terms).await?
             }
         };
-        Ok(late::attempt(session, planned, terms, report).await)
+        Ok(post_change_checks::attempt(session, planned, terms, report).await)
     }
 }
 

@@ -9,11 +9,11 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, Status};
 use nixfleet_contract::run::LastRun;
 
-use super::Context;
-use nixfleet_operator::event::HostEnd;
-use nixfleet_operator::orchestrate::each;
-use nixfleet_operator::remote;
-use nixfleet_operator::ssh::Session;
+use super::context::Context;
+use crate::event::HostEnd;
+use crate::orchestrate::each;
+use crate::remote;
+use crate::ssh::Session;
 
 /// How each of these hosts came to the closure it should have. Whoever stands elsewhere, or does not say it, has nothing; who
 /// cannot be asked has a problem.

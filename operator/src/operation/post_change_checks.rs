@@ -2,16 +2,16 @@
 
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::Verdict;
-use nixfleet_contract::problem::Problem;
+use nixfleet_contract::health::check::CheckName;
+use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, Report};
 
-use super::check::unknown;
 use super::host_plan::{Planned, Way};
-use nixfleet_operator::event::Phase;
-use nixfleet_operator::remote::Terms;
-use nixfleet_operator::remote::{Destination, PlanOptions};
-use nixfleet_operator::ssh::Session;
-use nixfleet_operator::{health, remote};
+use crate::event::Phase;
+use crate::remote::Terms;
+use crate::remote::{Destination, PlanOptions};
+use crate::ssh::Session;
+use crate::{health, remote};
 
 /// Tries them, and takes the host back where that is what a failure means: it has committed the change and will not do so
 /// by itself.
@@ -56,4 +56,17 @@ fn add(problem: Option<Problem>, second: Option<Problem>) -> Option<Problem> {
     let Some(second) = second else { return Some(problem) };
     let why = problem.why.clone().unwrap_or_default();
     Some(problem.because(format!("{why}\nand then the host could not be taken back: {second}")))
+}
+
+/// That these checks cannot be tried from here.
+#[must_use]
+pub fn unknown(session: &Session, names: &[CheckName]) -> Problem {
+    let name = &session.host().name;
+    let names = names.iter().map(|name| &**name).collect::<Vec<&str>>().join(", ");
+    Problem::new(Code::HealthCheck, format!("health checks that are tried from here are not known: {names}"))
+        .at(name)
+        .because("the closure of the host is not in the store of this machine")
+        .help(format!(
+            "check from where the host was applied, or build its closure: nixfleet plan --host {name}"
+        ))
 }

@@ -1,0 +1,52 @@
+//! What each operation works with.
+
+use std::time::Instant;
+
+use nixfleet_contract::problem::Problem;
+
+use crate::event::{Bus, Happening, Level, RolloutId, Stage};
+use crate::interrupt::Interrupt;
+
+/// One operation: its name, whom it tells what happens, and whether to stop.
+#[derive(Clone)]
+pub struct Context {
+    /// The name of the operation, and of a rollout that it begins.
+    pub id: RolloutId,
+    /// The command, as the history names it: `apply`.
+    pub command: &'static str,
+    /// The user's wish to stop.
+    pub interrupt: Interrupt,
+    /// Listeners hear of everything here.
+    pub events: Bus,
+}
+
+impl Context {
+    /// Does the work of a stage, and tells when it begins and ends.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub async fn stage<T>(
+        &self,
+        stage: Stage,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        self.events.say(Happening::StageBegan { stage });
+        let began = Instant::now();
+        let result = work.await;
+        let problem = result.as_ref().err().cloned();
+        self.events.say(Happening::StageEnded { stage, duration_ms: milliseconds(began), problem });
+        result
+    }
+
+    /// Warns of something about a host, or about the whole.
+    pub fn warn(&self, host: Option<&str>, text: &str) {
+        let (host, text) = (host.map(str::to_owned), text.to_owned());
+        self.events.say(Happening::Log { level: Level::Warning, host, text });
+    }
+}
+
+/// The time since then in milliseconds.
+#[must_use]
+pub fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,197 @@
+//! Goes on with a rollout that was paused, interrupted or killed.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::force::Force;
+use nixfleet_contract::policy::Policy;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
+use serde::{Deserialize, Serialize};
+
+use super::carry_out::Changed;
+use super::change::Rollout;
+use super::connections::Connections;
+use super::context::Context;
+use super::host_plan::HostPlan;
+use super::planning::{self, Asking, Trying};
+use super::reconcile;
+use super::resume_state::ResumeState;
+use crate::event::{End, HostEnd, RolloutId};
+use crate::inventory::Natural;
+use crate::nix::{Closure, Supply};
+use crate::remote::PlanOptions;
+use crate::rollout::{Head, Outline, Record, Told};
+use crate::state::StateDir;
+
+/// A rollout to go on with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Resumed {
+    /// The last one that was begun on this machine.
+    Last,
+    /// One by its name.
+    Named(RolloutId),
+}
+
+impl FromStr for Resumed {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if word == "last" { Ok(Self::Last) } else { word.parse().map(Self::Named) }
+    }
+}
+
+/// How hosts are asked that are not done.
+#[derive(Clone, Copy)]
+pub struct Resume<'a> {
+    /// The connections.
+    pub connections: Connections,
+    /// In spite of which objections.
+    pub force: &'a [Force],
+    /// How hosts plan.
+    pub options: PlanOptions,
+    /// Nobody will be asked before hosts change.
+    pub yes: bool,
+}
+
+/// Plans the rest of a rollout: hosts that are done stay as they are, all others are asked again what would change. `policy`
+/// changes what the rollout goes by from now on.
+///
+/// # Errors
+/// There is nothing to go on with, or nothing to do it with.
+pub async fn plan(
+    resumed: &Resumed,
+    resume: Resume<'_>,
+    policy: impl FnOnce(Policy) -> Policy,
+    context: &Context,
+) -> anyhow::Result<Rollout> {
+    let state = StateDir::find()?;
+    let id = match resumed {
+        Resumed::Last => last(&state)?,
+        Resumed::Named(id) => id.clone(),
+    };
+    let (head, told, record) = Record::resume(&state, &id)?;
+    if !told.can_go_on() {
+        return Err(over(&id, told.end).into());
+    }
+    context.events.say(head.origin.known());
+    let (mut done, mut changed) = (told.done(), told.changed());
+    let closures = closures(&head, &told)?;
+    let mut hosts: Vec<Host> = head.hosts.values().map(|planned| planned.host.clone()).collect();
+    hosts.sort_by_cached_key(|host| Natural::of(&host.name));
+    let sessions = resume.connections.sessions(hosts)?;
+    let (open, ended): (Vec<_>, Vec<_>) =
+        sessions.into_iter().partition(|session| !done.contains_key(&session.host().name));
+    let parallel = resume.connections.at_once();
+    let trying = Some(Trying::of(resume.yes, &head.origin.flake));
+    let asking = Asking { force: resume.force, options: resume.options, parallel, trying };
+    let mut plans = planning::ask(open, Supply::of(closures.clone()), asking, context).await?;
+    for plan in &mut plans {
+        if let Some(problem) = moved_on(plan, &head, &changed) {
+            plan.planned = Some(Err(problem));
+        }
+    }
+    let found = untold(&plans, &closures, parallel, context).await?;
+    for end in &found {
+        changed.extend(end.after.clone().map(|after| (end.host.clone(), (end.before.clone(), after))));
+        done.insert(end.host.clone(), end.clone());
+    }
+    plans.extend(ended.into_iter().map(|session| HostPlan { session, planned: None }));
+    let mut policy = policy(head.outline.policy.clone());
+    policy.max_parallel = resume.connections.parallel.unwrap_or(policy.max_parallel);
+    Ok(Rollout {
+        id,
+        origin: head.origin,
+        outline: Outline { policy, ..head.outline },
+        plans,
+        excluded: Vec::new(),
+        resume_state: ResumeState::Old { record, closures, changed, done, found },
+    })
+}
+
+/// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is older.
+fn moved_on(plan: &HostPlan, head: &Head, changed: &BTreeMap<String, Changed>) -> Option<Problem> {
+    let current = plan.plan().filter(|plan| plan.is_to_change())?.current.as_ref();
+    let planned = head.hosts.get(plan.name())?;
+    let before = planned.before.as_ref()?;
+    let made = changed.get(plan.name()).map(|(_, made)| made);
+    let has_it = current.is_some_and(|current| current.closure == planned.closure);
+    if has_it || current == Some(before) || current.is_some() && current == made {
+        return None;
+    }
+    let now = current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
+    let name = plan.name();
+    Some(
+        Problem::new(Code::PlanOutdated, "the host no longer stands where the rollout found it")
+            .at(name)
+            .because(format!("it was at generation {}, and is at {now}", before.number))
+            .help(format!("what the flake describes now is applied by: nixfleet apply --host {name}")),
+    )
+}
+
+/// Of hosts on which nothing is to change any more, those that the rollout has changed although nobody wrote it down. Whoever
+/// does not say so is left as nothing but unchanged.
+async fn untold(
+    plans: &[HostPlan],
+    closures: &BTreeMap<String, Closure>,
+    parallel: NonZeroUsize,
+    context: &Context,
+) -> anyhow::Result<Vec<HostEnd>> {
+    let unchanged = plans.iter().filter(|plan| plan.result().outcome == Outcome::Unchanged);
+    let sessions = unchanged.map(|plan| Arc::clone(&plan.session)).collect();
+    let closures = closures.iter().map(|(host, closure)| (host.clone(), closure.path.clone())).collect();
+    let asked = reconcile::ask(sessions, &closures, parallel, context).await?;
+    Ok(asked.into_iter().filter_map(|(_, end)| end.ok().flatten()).collect())
+}
+
+/// The closures of the hosts that are not done.
+fn closures(head: &Head, told: &Told) -> Result<BTreeMap<String, Closure>, Problem> {
+    let done = told.done();
+    let open = head.hosts.iter().filter(|(name, _)| !done.contains_key(*name));
+    let closures: BTreeMap<String, Closure> =
+        open.map(|(name, planned)| (name.clone(), Closure { path: planned.closure.clone() })).collect();
+    match closures.values().find(|closure| !Path::new(&closure.path).exists()) {
+        None => Ok(closures),
+        Some(gone) => {
+            Err(Problem::new(Code::PlanOutdated, "a closure of the rollout is gone from the store")
+                .at(&gone.path)
+                .because("it was collected as garbage since the rollout was planned")
+                .help("begin anew: nixfleet apply"))
+        }
+    }
+}
+
+/// The last rollout, if it can go on.
+fn last(state: &StateDir) -> Result<RolloutId, Problem> {
+    let all = Record::all(state)?;
+    let nothing = |why: String| Problem::new(Code::NoRollout, "nothing is paused").because(why);
+    let Some(last) = all.first() else {
+        return Err(nothing("no rollout was begun on this machine".to_owned()));
+    };
+    let told = Record::look(state, last)?.1;
+    if told.can_go_on() {
+        return Ok(last.clone());
+    }
+    let can_go_on = |id: &&RolloutId| Record::look(state, id).is_ok_and(|(_, told)| told.can_go_on());
+    let problem = nothing(format!("the last rollout, {last}, is {}", word(told.end)));
+    Err(match all.iter().skip(1).find(can_go_on) {
+        Some(older) => problem.help(format!("an older one is: nixfleet apply --resume {older}")),
+        None => problem,
+    })
+}
+
+fn over(id: &RolloutId, end: Option<End>) -> Problem {
+    Problem::new(Code::NoRollout, "nothing is left to do in the rollout")
+        .at(id)
+        .because(format!("it is {}", word(end)))
+        .help("what the flake describes now is applied by: nixfleet apply")
+}
+
+fn word(end: Option<End>) -> &'static str {
+    end.map_or("broken off", End::as_str)
+}

@@ -1,0 +1,54 @@
+//! Whether a change has to be confirmed over a new connection.
+
+use nixfleet_contract::fleet::Host;
+use serde::{Deserialize, Serialize};
+
+/// The time within which a changed host has to be reached over a new connection. Otherwise it goes back by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Window {
+    /// Seconds, in place of what the inventory says.
+    pub confirm_timeout: Option<u64>,
+    /// Nobody has to confirm the change.
+    pub no_confirm: bool,
+}
+
+impl Window {
+    /// The seconds within which a change of a host has to be confirmed, if it has to.
+    #[must_use]
+    pub fn seconds(self, host: &Host) -> Option<u64> {
+        if self.no_confirm { None } else { self.confirm_timeout.or(host.rollout.confirm_timeout) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
+
+    use super::*;
+
+    #[test]
+    fn flags_have_the_last_word_and_the_inventory_the_first() {
+        let host = |confirm_timeout| Host {
+            name: "web-1".into(),
+            base: Base::Ubuntu,
+            system: "x86_64-linux".into(),
+            addr: "10.0.1.11".into(),
+            ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
+            rollout: Rollout { confirm_timeout },
+            tags: vec![],
+            roles: vec![],
+            timeouts: Timeouts::default(),
+            maintenance: None,
+            pin: None,
+        };
+        let seconds = |confirm_timeout, no_confirm, inventory| {
+            Window { confirm_timeout, no_confirm }.seconds(&host(inventory))
+        };
+        assert_eq!(seconds(None, false, Some(60)), Some(60));
+        assert_eq!(seconds(Some(5), false, Some(60)), Some(5));
+        assert_eq!(seconds(Some(5), false, None), Some(5));
+        assert_eq!(seconds(None, true, Some(60)), None);
+        assert_eq!(seconds(None, false, None), None);
+    }
+}

@@ -95,3 +95,19 @@ pub fn host_file(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Probl
     let problem = problem.at(path.as_ref().display()).because(error);
     if full { problem.help("free some space on the host, then apply again") } else { problem }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_quota_that_is_used_up_is_a_full_disk() {
+        for (errno, code) in
+            [(Errno::NOSPC, Code::DiskFull), (Errno::DQUOT, Code::DiskFull), (Errno::IO, Code::HostFile)]
+        {
+            assert_eq!(host_file("write", "/srv/a", &errno.into()).code, code, "{errno}");
+        }
+    }
+}

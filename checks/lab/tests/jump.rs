@@ -114,8 +114,9 @@ fn no_hosts_shut_the_jump_host_for_others() {
     nixfleet_lab::command::wait_until("evil waits", limit, || Ok(evil.sh("test -e /run/evil")?.ok()))
         .unwrap();
 
-    let (finished, document) =
-        operator.types_for_json("nixfleet run --json --on 'inner-* or evil or mute' -- hostname").unwrap();
+    let (finished, document) = operator
+        .types_for_json("timeout 90 nixfleet run --json --on 'inner-* or evil or mute' -- hostname")
+        .unwrap();
     let mut expected: std::collections::BTreeMap<String, String> =
         (1..=3 * MANY).map(|number| (format!("inner-{number}"), "ok".to_owned())).collect();
     let all = document["hosts"].as_array().unwrap();

@@ -2,7 +2,7 @@
 
 use nixfleet_contract::report::Outcome;
 
-use super::change::{Manner, Rollout};
+use super::change::{CarryOutOptions, Rollout};
 use super::host_plan::HostPlan;
 use super::planning::{Asking, Trying};
 use super::resume_state::ResumeState;
@@ -28,12 +28,12 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit
     confirm::check(args.yes, context)?;
     args.planning.check(context.output, false)?;
     let (force, substitute) = (&args.force.force, args.substitute_on_destination);
-    let manner = Manner { yes: args.yes, window: args.window, force, substitute };
+    let options = CarryOutOptions { yes: args.yes, window: args.window, force, substitute };
     if let Some(resumed) = &args.resume {
-        return resume::execute(resumed, args, manner, context).await;
+        return resume::execute(resumed, args, options, context).await;
     }
     match planned(args, context).await? {
-        Ok(rollout) => change::execute(rollout, manner, context).await,
+        Ok(rollout) => change::execute(rollout, options, context).await,
         Err((results, exit)) => context.refuse(results, exit),
     }
 }

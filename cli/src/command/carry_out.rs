@@ -9,7 +9,7 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, Report};
 
-use super::host_plan::{HostPlan, Planned, Way};
+use super::host_plan::{HostPlan, Operation, Planned};
 use super::late;
 use crate::args::WindowArgs;
 use nixfleet_operator::errands::Errands;
@@ -50,12 +50,12 @@ pub struct CarryOut {
 impl Work for CarryOut {
     async fn copy(&self, host: usize) -> Result<(), Problem> {
         let plan = &self.plans[host];
-        match plan.way() {
-            Some(Way::Apply { closure }) => {
+        match plan.operation() {
+            Some(Operation::Apply { closure }) => {
                 let paths = self.stock.closure(&closure.path).await?;
                 remote::send(&plan.session, paths, self.substitute).await
             }
-            Some(Way::Rollback { .. }) | None => Ok(()),
+            Some(Operation::Rollback { .. }) | None => Ok(()),
         }
     }
 
@@ -71,7 +71,7 @@ impl Work for CarryOut {
 
     async fn go_back(&self, host: usize) -> HostResult {
         let plan = &self.plans[host];
-        if let Some(Ok(planned @ Planned { way: Way::Rollback { .. }, .. })) = &plan.planned {
+        if let Some(Ok(planned @ Planned { operation: Operation::Rollback { .. }, .. })) = &plan.planned {
             return result(plan, planned, self.carry_out(&plan.session, planned).await);
         }
         let Some((before, made)) = self.changed().get(plan.name()).cloned() else { return plan.result() };
@@ -116,15 +116,15 @@ impl CarryOut {
             checks: planned.checks.as_deref(),
             phase: &phase,
         };
-        let report = match &planned.way {
-            Way::Apply { closure } => {
+        let report = match &planned.operation {
+            Operation::Apply { closure } => {
                 phase(Phase::Copying);
                 let paths = self.stock.closure(&closure.path).await?;
                 let (events, host) = (self.events.clone(), host.name.clone());
                 let arrived = move || events.say(Happening::HostPhase { host, phase: Phase::Activating });
                 remote::apply(session, closure, paths, fingerprint, terms, arrived).await?
             }
-            Way::Rollback { to, activator } => {
+            Operation::Rollback { to, activator } => {
                 phase(Phase::RollingBack);
                 let plan = (fingerprint, planned.plan.target.as_str());
                 remote::rollback(session, *to, activator, plan, terms).await?

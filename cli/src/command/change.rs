@@ -10,7 +10,7 @@ use nixfleet_contract::problem::Code;
 use nixfleet_contract::report::Outcome;
 
 use super::carry_out::CarryOut;
-use super::host_plan::{HostPlan, Way};
+use super::host_plan::{HostPlan, Operation};
 use super::resume_state::{PriorProgress, ResumeState};
 use super::{Context, confirm, milliseconds, plan};
 use crate::args::WindowArgs;
@@ -28,7 +28,7 @@ use nixfleet_operator::state::StateDir;
 
 /// How plans are carried out.
 #[derive(Clone, Copy)]
-pub struct Manner<'a> {
+pub struct CarryOutOptions<'a> {
     /// Without asking first.
     pub yes: bool,
     /// Whether each host has to be reached over a new connection.
@@ -61,7 +61,11 @@ pub struct Rollout {
 ///
 /// # Errors
 /// Only a bug; what goes wrong on a host is in its result.
-pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) -> anyhow::Result<Exit> {
+pub async fn execute(
+    rollout: Rollout,
+    options: CarryOutOptions<'_>,
+    context: &Context,
+) -> anyhow::Result<Exit> {
     let totals = plan::show(&rollout.plans, context)?;
     let count = rollout.plans.iter().filter(|plan| plan.is_to_change()).count();
     let errands = plan::errands(&rollout.origin, &rollout.plans);
@@ -69,7 +73,7 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
     if count > 0 {
         plan::show_waves(&rollout.outline, &rollout.plans, &rollout.excluded, context);
     }
-    if count > 0 && !manner.yes {
+    if count > 0 && !options.yes {
         plan::show_without(&rollout.plans, context);
         plan::show_totals(totals, context);
         let hosts = if count == 1 { "host" } else { "hosts" };
@@ -81,7 +85,7 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
     }
     let is_done = count == 0 && !rollout.resume_state.goes_on();
     // What nobody was asked about has not been agreed to. If it cannot be recorded, it is shown again.
-    if (!is_done || manner.yes)
+    if (!is_done || options.yes)
         && let Ok(state) = StateDir::find()
         && let Err(problem) = errands.record(&state, &rollout.origin.flake)
     {
@@ -93,7 +97,7 @@ pub async fn execute(rollout: Rollout, manner: Manner<'_>, context: &Context) ->
         return context.refuse(results, exit);
     }
     context.interrupt.hosts_are_changing();
-    let (results, mut view, is_recorded) = rollout.carry_out(manner, context).await?;
+    let (results, mut view, is_recorded) = rollout.carry_out(options, context).await?;
     view.new_errands = new_errands;
     context.show(&render::results(&results));
     context.show(&render::after_blocked(context.name, &results));
@@ -110,7 +114,7 @@ impl Rollout {
     /// Carries it out. Returns what became of every host, of the whole, and whether it is recorded.
     async fn carry_out(
         self,
-        manner: Manner<'_>,
+        options: CarryOutOptions<'_>,
         context: &Context,
     ) -> anyhow::Result<(Vec<HostResult>, RolloutView, bool)> {
         let (events, began) = (context.events.of(self.id.clone()), Instant::now());
@@ -130,11 +134,11 @@ impl Rollout {
 
         let work = CarryOut {
             stock: Stock::of(plans.iter().filter_map(HostPlan::closure_to_copy)),
-            substitute: manner.substitute,
+            substitute: options.substitute,
             plans: in_order(plans, &outline)?,
-            window: manner.window,
+            window: options.window,
             revision: origin_revision,
-            force: manner.force.to_vec(),
+            force: options.force.to_vec(),
             events: events.clone(),
             known,
             changed: Mutex::new(std::mem::take(&mut prior.changed)),
@@ -166,7 +170,7 @@ impl Rollout {
 
     /// Whether it takes hosts back.
     fn goes_back(&self) -> bool {
-        self.plans.iter().any(|plan| matches!(plan.way(), Some(Way::Rollback { .. })))
+        self.plans.iter().any(|plan| matches!(plan.operation(), Some(Operation::Rollback { .. })))
     }
 
     /// What is told when it begins.

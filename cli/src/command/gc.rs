@@ -35,17 +35,17 @@ pub async fn execute(args: &GcArgs, context: &Context) -> anyhow::Result<Exit> {
     let (hosts, mut results) = resting(hosts);
     let (rollouts, today) = (open_passages(&StateDir::find()?)?, today());
     let retention = args.older_than.map_or(Retention::Newest(args.keep.get()), Retention::Younger);
-    let asked: Vec<Asked> = targets::sessions(hosts, &args.targets)?
+    let targets: Vec<GcTarget> = targets::sessions(hosts, &args.targets)?
         .into_iter()
         .map(|session| {
             let request = request(session.host(), retention, &rollouts, &today);
-            Asked { session, request, plan: None }
+            GcTarget { session, request, plan: None }
         })
         .collect();
 
-    let planned = plan(asked, args, context).await?;
-    let goes = planned.iter().filter(|asked| asked.is_to_change(args.collect)).count();
-    let shown: Vec<HostResult> = planned.iter().map(|asked| asked.result(args.collect)).collect();
+    let planned = plan(targets, args, context).await?;
+    let goes = planned.iter().filter(|target| target.is_to_change(args.collect)).count();
+    let shown: Vec<HostResult> = planned.iter().map(|target| target.result(args.collect)).collect();
     context.show(&render::gc_plans(&shown, context.output.verbose));
     if args.dry_run || goes == 0 {
         results.extend(shown);
@@ -84,13 +84,13 @@ pub fn resting(hosts: Vec<Host>) -> (Vec<Host>, Vec<HostResult>) {
 }
 
 /// A host, what is asked of it, and what it says would go; nothing where it was not asked.
-struct Asked {
+struct GcTarget {
     session: Arc<Session>,
     request: Request,
     plan: Option<Result<Option<GcPlan>, Problem>>,
 }
 
-impl Asked {
+impl GcTarget {
     fn name(&self) -> &str {
         &self.session.host().name
     }
@@ -148,9 +148,9 @@ fn request(
 }
 
 /// Asks each host what would go.
-async fn plan(asked: Vec<Asked>, args: &GcArgs, context: &Context) -> anyhow::Result<Vec<Asked>> {
+async fn plan(targets: Vec<GcTarget>, args: &GcArgs, context: &Context) -> anyhow::Result<Vec<GcTarget>> {
     let questions: Vec<_> =
-        asked.iter().map(|asked| (Arc::clone(&asked.session), asked.request.clone())).collect();
+        targets.iter().map(|target| (Arc::clone(&target.session), target.request.clone())).collect();
     let plans = each(questions, args.targets.at_once(), &context.interrupt, |(session, request)| {
         let events = context.events.clone();
         async move {
@@ -160,36 +160,42 @@ async fn plan(asked: Vec<Asked>, args: &GcArgs, context: &Context) -> anyhow::Re
         }
     });
     let plans = plans.await?;
-    Ok(asked.into_iter().zip(plans).map(|(asked, plan)| Asked { plan, ..asked }).collect())
+    Ok(targets.into_iter().zip(plans).map(|(target, plan)| GcTarget { plan, ..target }).collect())
 }
 
-fn question(planned: &[Asked], hosts: usize, collect: bool) -> String {
-    let generations: usize = planned.iter().map(Asked::going).sum();
+fn question(planned: &[GcTarget], hosts: usize, collect: bool) -> String {
+    let generations: usize = planned.iter().map(GcTarget::going).sum();
     let noun = if generations == 1 { "generation" } else { "generations" };
     let store = if collect { " and collect the store" } else { "" };
     format!("Drop {generations} {noun}{store} on {}?", nixfleet_operator::text::hosts(hosts))
 }
 
 /// Drops what each host said would go.
-async fn carry_out(planned: Vec<Asked>, args: &GcArgs, context: &Context) -> anyhow::Result<Vec<HostResult>> {
-    let before: Vec<HostResult> = planned.iter().map(|asked| asked.result(args.collect)).collect();
+async fn carry_out(
+    planned: Vec<GcTarget>,
+    args: &GcArgs,
+    context: &Context,
+) -> anyhow::Result<Vec<HostResult>> {
+    let before: Vec<HostResult> = planned.iter().map(|target| target.result(args.collect)).collect();
     let collect = args.collect;
-    let done = each(planned, args.targets.at_once(), &context.interrupt, |asked| {
+    let done = each(planned, args.targets.at_once(), &context.interrupt, |target| {
         let events = context.events.clone();
         async move {
             let began = Instant::now();
-            let mut result = asked.result(collect);
-            if asked.is_to_change(collect)
-                && let Some(plan) = asked.known()
+            let mut result = target.result(collect);
+            if target.is_to_change(collect)
+                && let Some(plan) = target.known()
             {
-                let host = asked.name().to_owned();
+                let host = target.name().to_owned();
                 events.say(Happening::HostPhase { host, phase: Phase::Cleaning });
-                result = match remote::gc(&asked.session, &asked.request, plan, collect).await {
-                    Err(problem) => HostResult { gc: result.gc, ..HostResult::failed(asked.name(), problem) },
+                result = match remote::gc(&target.session, &target.request, plan, collect).await {
+                    Err(problem) => {
+                        HostResult { gc: result.gc, ..HostResult::failed(target.name(), problem) }
+                    }
                     Ok(report) => HostResult {
                         problem: report.problem.clone(),
                         gc: Some(Box::new(GcView { plan: plan.clone(), report: Some(report.clone()) })),
-                        ..HostResult::new(asked.name(), report.outcome)
+                        ..HostResult::new(target.name(), report.outcome)
                     },
                 };
             }

@@ -29,7 +29,7 @@ pub struct Planned {
     /// What would change.
     pub plan: PlanText,
     /// How.
-    pub way: Way,
+    pub operation: Operation,
     /// The health checks that are tried from here; nothing where they are not known.
     pub checks: Option<Vec<Check>>,
     /// What health checks found where nothing is to change.
@@ -43,7 +43,12 @@ impl Planned {
     /// Only a bug.
     pub fn back(plan: Plan, to: Destination, activator: String) -> Result<Self, Problem> {
         let checks = health::of_closure(&plan.target);
-        Ok(Self { plan: text_of(plan)?, way: Way::Rollback { to, activator }, checks, found: Vec::new() })
+        Ok(Self {
+            plan: text_of(plan)?,
+            operation: Operation::Rollback { to, activator },
+            checks,
+            found: Vec::new(),
+        })
     }
 }
 
@@ -57,7 +62,7 @@ impl Planned {
 }
 
 /// How a plan is carried out.
-pub enum Way {
+pub enum Operation {
     /// By copying a closure and activating it.
     Apply {
         /// The closure, in the store of this machine.
@@ -84,8 +89,8 @@ impl HostPlan {
     }
 
     /// How it is carried out, where there is a plan.
-    pub fn way(&self) -> Option<&Way> {
-        self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.way)
+    pub fn operation(&self) -> Option<&Operation> {
+        self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.operation)
     }
 
     /// How the host stands if it goes no further than this.
@@ -116,7 +121,9 @@ impl HostPlan {
     /// The closure that carrying it out copies to the host, if it does.
     pub fn closure_to_copy(&self) -> Option<String> {
         match self.planned.as_ref()?.as_ref().ok()? {
-            Planned { way: Way::Apply { closure }, .. } if self.is_to_change() => Some(closure.path.clone()),
+            Planned { operation: Operation::Apply { closure }, .. } if self.is_to_change() => {
+                Some(closure.path.clone())
+            }
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::{Outcome, Report};
 
 use super::check::unknown;
-use super::host_plan::{Planned, Way};
+use super::host_plan::{Operation, Planned};
 use nixfleet_operator::event::Phase;
 use nixfleet_operator::remote::Terms;
 use nixfleet_operator::remote::{Destination, PlanOptions};
@@ -29,7 +29,8 @@ pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut
     let verdict = Verdict::on(&report.health_checks);
     report.outcome = verdict.outcome(report.outcome);
     report.reason_code = verdict.reason_code().or(report.reason_code);
-    let may_undo = matches!(planned.way, Way::Apply { .. }) && !terms.force.contains(&Force::HealthChecks);
+    let may_undo =
+        matches!(planned.operation, Operation::Apply { .. }) && !terms.force.contains(&Force::HealthChecks);
     let to_undo = may_undo && verdict.is_to_undo();
     report.problem = verdict.into_problem();
     let Some(before) = report.before.clone().filter(|_| to_undo) else { return report };

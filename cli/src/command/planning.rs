@@ -13,7 +13,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
 use super::Context;
-use super::host_plan::{HostPlan, Planned, Way};
+use super::host_plan::{HostPlan, Operation, Planned};
 use crate::args::ForceArgs;
 use nixfleet_operator::contents;
 use nixfleet_operator::errands::Errands;
@@ -241,7 +241,7 @@ async fn one(
     contents::fill_in(&mut plan, &target, options.show_private);
     Ok(Planned {
         plan: text_of(plan)?,
-        way: Way::Apply { closure: target.closure },
+        operation: Operation::Apply { closure: target.closure },
         checks: Some(checks),
         found: found.unwrap_or_default(),
     })

@@ -10,7 +10,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
 use super::carry_out::Changed;
-use super::change::{Manner, Rollout};
+use super::change::{CarryOutOptions, Rollout};
 use super::host_plan::HostPlan;
 use super::planning::{Asking, Trying};
 use super::resume_state::ResumeState;
@@ -21,7 +21,7 @@ use nixfleet_operator::event::RolloutId;
 use nixfleet_operator::event::{End, HostEnd};
 use nixfleet_operator::inventory::Natural;
 use nixfleet_operator::nix::{Closure, Supply};
-use nixfleet_operator::rollout::{Head, Outline, Record, Told};
+use nixfleet_operator::rollout::{Head, Outline, Record, RolloutProgress};
 use nixfleet_operator::state::StateDir;
 
 /// Goes on with a rollout: hosts that are done stay as they are, all others are asked again what would change.
@@ -31,7 +31,7 @@ use nixfleet_operator::state::StateDir;
 pub async fn execute(
     resumed: &Resumed,
     args: &ApplyArgs,
-    manner: Manner<'_>,
+    options: CarryOutOptions<'_>,
     context: &Context,
 ) -> anyhow::Result<Exit> {
     let state = StateDir::find()?;
@@ -39,20 +39,20 @@ pub async fn execute(
         Resumed::Last => last(&state)?,
         Resumed::Named(id) => id.clone(),
     };
-    let (head, told, record) = Record::resume(&state, &id)?;
-    if !told.can_go_on() {
-        return Err(over(&id, told.end).into());
+    let (head, progress, record) = Record::resume(&state, &id)?;
+    if !progress.can_go_on() {
+        return Err(over(&id, progress.end).into());
     }
     context.events.say(head.origin.known());
-    let (mut done, mut changed) = (told.done(), told.changed());
-    let closures = closures(&head, &told)?;
+    let (mut done, mut changed) = (progress.done(), progress.changed());
+    let closures = closures(&head, &progress)?;
     let mut hosts: Vec<Host> = head.hosts.values().map(|planned| planned.host.clone()).collect();
     hosts.sort_by_cached_key(|host| Natural::of(&host.name));
     let (open, ended): (Vec<_>, Vec<_>) = targets::sessions(hosts, &args.targets)?
         .into_iter()
         .partition(|session| !done.contains_key(&session.host().name));
     let parallel = args.targets.at_once();
-    let trying = Some(Trying::of(manner.yes, &head.origin.flake));
+    let trying = Some(Trying::of(options.yes, &head.origin.flake));
     let asking = Asking { force: &args.force, options: args.planning.options(), parallel, trying };
     let mut plans = planning::ask(open, Supply::of(closures.clone()), asking, context).await?;
     for plan in &mut plans {
@@ -77,7 +77,7 @@ pub async fn execute(
         excluded: Vec::new(),
         resume_state: ResumeState::Old { record, closures, changed, done, found },
     };
-    change::execute(rollout, manner, context).await
+    change::execute(rollout, options, context).await
 }
 
 /// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is older.
@@ -116,8 +116,8 @@ async fn untold(
 }
 
 /// The closures of the hosts that are not done.
-fn closures(head: &Head, told: &Told) -> Result<BTreeMap<String, Closure>, Problem> {
-    let done = told.done();
+fn closures(head: &Head, progress: &RolloutProgress) -> Result<BTreeMap<String, Closure>, Problem> {
+    let done = progress.done();
     let open = head.hosts.iter().filter(|(name, _)| !done.contains_key(*name));
     let closures: BTreeMap<String, Closure> =
         open.map(|(name, planned)| (name.clone(), Closure { path: planned.closure.clone() })).collect();
@@ -139,12 +139,12 @@ fn last(state: &StateDir) -> Result<RolloutId, Problem> {
     let Some(last) = all.first() else {
         return Err(nothing("no rollout was begun on this machine".to_owned()));
     };
-    let told = Record::look(state, last)?.1;
-    if told.can_go_on() {
+    let progress = Record::look(state, last)?.1;
+    if progress.can_go_on() {
         return Ok(last.clone());
     }
-    let can_go_on = |id: &&RolloutId| Record::look(state, id).is_ok_and(|(_, told)| told.can_go_on());
-    let problem = nothing(format!("the last rollout, {last}, is {}", word(told.end)));
+    let can_go_on = |id: &&RolloutId| Record::look(state, id).is_ok_and(|(_, progress)| progress.can_go_on());
+    let problem = nothing(format!("the last rollout, {last}, is {}", word(progress.end)));
     Err(match all.iter().skip(1).find(can_go_on) {
         Some(older) => problem.help(format!("an older one is: nixfleet apply --resume {older}")),
         None => problem,

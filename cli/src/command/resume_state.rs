@@ -8,7 +8,7 @@ use nixfleet_contract::report::Outcome;
 
 use super::Context;
 use super::carry_out::Changed;
-use super::host_plan::{HostPlan, Way};
+use super::host_plan::{HostPlan, Operation};
 use nixfleet_operator::event::RolloutId;
 use nixfleet_operator::event::{Bus, Happening, HostEnd};
 use nixfleet_operator::host_result::HostResult;
@@ -169,9 +169,9 @@ fn stands(plan: Option<&HostPlan>, done: Option<&HostEnd>) -> State {
         return State::Ended(end.outcome);
     }
     let Some(plan) = plan else { return State::Ended(Outcome::Skipped) };
-    match plan.way().filter(|_| plan.is_to_change()) {
-        Some(Way::Apply { .. }) => State::Waiting,
-        Some(Way::Rollback { .. }) => State::ToReturn,
+    match plan.operation().filter(|_| plan.is_to_change()) {
+        Some(Operation::Apply { .. }) => State::Waiting,
+        Some(Operation::Rollback { .. }) => State::ToReturn,
         None => State::Ended(plan.result().outcome),
     }
 }

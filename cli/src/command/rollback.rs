@@ -10,7 +10,7 @@ use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::carry_out::{Changed, plan_back};
-use super::change::Manner;
+use super::change::CarryOutOptions;
 use super::host_plan::{HostPlan, Planned};
 use super::resume_state::ResumeState;
 use super::{Context, change, confirm, found, planning, targets};
@@ -20,7 +20,7 @@ use nixfleet_operator::event::{Happening, Phase};
 use nixfleet_operator::inventory::Natural;
 use nixfleet_operator::orchestrate::each;
 use nixfleet_operator::remote::{Destination, PlanOptions};
-use nixfleet_operator::rollout::{Budget, Head, Origin, Outline, Record, Told};
+use nixfleet_operator::rollout::{Budget, Head, Origin, Outline, Record, RolloutProgress};
 use nixfleet_operator::ssh::Session;
 use nixfleet_operator::state::StateDir;
 use nixfleet_operator::{health, remote};
@@ -33,16 +33,16 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     confirm::check(args.yes, context)?;
     args.planning.check(context.output, false)?;
     let (window, force) = (args.window, args.force.force.as_slice());
-    let manner = Manner { yes: args.yes, window, force, substitute: false };
+    let options = CarryOutOptions { yes: args.yes, window, force, substitute: false };
     let Some(rollout) = &args.rollout else {
         let (origin, plans, outline) = of_hosts(args, context).await?;
         let rollout = change::back(context.id.clone(), origin, plans, outline, ResumeState::Nothing);
-        return change::execute(rollout, manner, context).await;
+        return change::execute(rollout, options, context).await;
     };
-    let (head, told, record) = Record::resume(&StateDir::find()?, rollout)?;
+    let (head, progress, record) = Record::resume(&StateDir::find()?, rollout)?;
     context.events.say(head.origin.known());
-    let backs = ways_back(&head, &told, &args.targets, context).await?;
-    if backs.is_empty() && told.can_go_on() {
+    let backs = ways_back(&head, &progress, &args.targets, context).await?;
+    if backs.is_empty() && progress.can_go_on() {
         record.close()?;
         context.show("No host stands where this rollout put it. It has ended.\n");
         return context.finish(Vec::new(), None);
@@ -50,7 +50,7 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     let hosts = backs.keys().cloned().collect();
     let (origin, plans, outline) = of_rollout(head, backs, args, context).await?;
     let resume_state = ResumeState::Undone { record, hosts };
-    change::execute(change::back(context.id.clone(), origin, plans, outline, resume_state), manner, context)
+    change::execute(change::back(context.id.clone(), origin, plans, outline, resume_state), options, context)
         .await
 }
 
@@ -70,13 +70,13 @@ async fn of_hosts(args: &RollbackArgs, context: &Context) -> anyhow::Result<Plan
 /// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is asked itself.
 async fn ways_back(
     head: &Head,
-    told: &Told,
+    progress: &RolloutProgress,
     targets: &TargetArgs,
     context: &Context,
 ) -> anyhow::Result<BTreeMap<String, Back>> {
     let behind = |(host, changed)| (host, Back::Behind(changed));
-    let mut backs: BTreeMap<String, Back> = told.changed().into_iter().map(behind).collect();
-    let unknown = || head.hosts.iter().filter(|(name, _)| told.is_unknown(name));
+    let mut backs: BTreeMap<String, Back> = progress.changed().into_iter().map(behind).collect();
+    let unknown = || head.hosts.iter().filter(|(name, _)| progress.is_unknown(name));
     let closures = unknown().map(|(name, planned)| (name.clone(), planned.closure.clone())).collect();
     let hosts = unknown().map(|(_, planned)| planned.host.clone()).collect();
     let sessions = targets::sessions(hosts, targets)?;

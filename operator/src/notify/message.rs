@@ -76,7 +76,7 @@ pub struct Failed {
 }
 
 /// A message, and the moments that it is about: who wants any of them gets it, once.
-pub type Told = (BTreeSet<Moment>, Message);
+pub type MomentsMessage = (BTreeSet<Moment>, Message);
 
 /// What is known of a rollout so far.
 #[derive(Debug, Default)]
@@ -87,7 +87,7 @@ pub struct Story {
 
 impl Story {
     /// Takes an event of the rollout in, and says what is to be told now.
-    pub fn hear(&mut self, event: &Event) -> Option<Told> {
+    pub fn hear(&mut self, event: &Event) -> Option<MomentsMessage> {
         match &event.happening {
             Happening::RolloutBegan { .. } => {
                 self.message = begun(event);
@@ -109,7 +109,7 @@ impl Story {
         }
     }
 
-    fn ended(&self, time: Timestamp, end: End, duration_ms: u64) -> Option<Told> {
+    fn ended(&self, time: Timestamp, end: End, duration_ms: u64) -> Option<MomentsMessage> {
         let message = self.message.clone()?;
         let mut outcomes: BTreeMap<&'static str, usize> = BTreeMap::new();
         for (outcome, _) in self.ends.values() {

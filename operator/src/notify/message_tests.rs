@@ -5,7 +5,7 @@ use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
-use super::message::{Message, Story, Told};
+use super::message::{Message, MomentsMessage, Story};
 use super::request::Request;
 use super::text;
 use crate::event::RolloutId;
@@ -60,7 +60,7 @@ pub fn paused() -> Vec<Happening> {
     ]
 }
 
-fn told(happenings: Vec<Happening>) -> Vec<Told> {
+fn told(happenings: Vec<Happening>) -> Vec<MomentsMessage> {
     let mut story = Story::default();
     let event = |happening| Event { time: jiff::Timestamp::UNIX_EPOCH, ..Event::now(Some(id()), happening) };
     happenings.into_iter().filter_map(|happening| story.hear(&event(happening))).collect()

@@ -15,14 +15,14 @@ use crate::event::{Bus, Event, Happening, Listener};
 
 /// How a server treats who asks it.
 #[derive(Clone, Copy)]
-enum Manner {
+enum ServerBehavior {
     Answers(&'static str),
     AnswersAfter(Duration),
     Hangs,
 }
 
 /// A server on this machine, and what it was sent.
-fn server(manner: Manner) -> (String, Receiver<String>) {
+fn server(behavior: ServerBehavior) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hunter2", listener.local_addr().unwrap());
     let (sender, requests) = channel();
@@ -30,13 +30,13 @@ fn server(manner: Manner) -> (String, Receiver<String>) {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let _ = sender.send(request(&mut stream));
-            let answer = match manner {
-                Manner::Answers(answer) => answer,
-                Manner::AnswersAfter(time) => {
+            let answer = match behavior {
+                ServerBehavior::Answers(answer) => answer,
+                ServerBehavior::AnswersAfter(time) => {
                     std::thread::sleep(time);
                     "204 No Content"
                 }
-                Manner::Hangs => {
+                ServerBehavior::Hangs => {
                     std::mem::forget(stream);
                     continue;
                 }
@@ -131,7 +131,7 @@ fn body(request: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_webhook_gets_the_document_and_its_token() {
-    let (url, requests) = server(Manner::Answers("200 OK"));
+    let (url, requests) = server(ServerBehavior::Answers("200 OK"));
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         std::fs::write(folder.path().join(name), text).unwrap();
@@ -152,7 +152,7 @@ async fn a_webhook_gets_the_document_and_its_token() {
 
 #[tokio::test]
 async fn only_chosen_moments_are_reported_and_each_once() {
-    let (url, requests) = server(Manner::Answers("200 OK"));
+    let (url, requests) = server(ServerBehavior::Answers("200 OK"));
     let on = vec![Moment::Failure, Moment::Pause];
     play(&[("team", Notification { on, ..to(Kind::Slack, Some(url)) })], paused()).await;
     assert_eq!(requests.try_iter().count(), 1);
@@ -160,9 +160,9 @@ async fn only_chosen_moments_are_reported_and_each_once() {
 
 #[tokio::test]
 async fn who_refuses_fails_or_hangs_is_a_warning_and_delays_nothing_but_the_end() {
-    let (failing, _f) = server(Manner::Answers("500 Oh"));
-    let (hanging, _h) = server(Manner::Hangs);
-    let (slow, requests) = server(Manner::AnswersAfter(Duration::from_millis(300)));
+    let (failing, _f) = server(ServerBehavior::Answers("500 Oh"));
+    let (hanging, _h) = server(ServerBehavior::Hangs);
+    let (slow, requests) = server(ServerBehavior::AnswersAfter(Duration::from_millis(300)));
     // A port on which nobody listens any more.
     let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let webhook = |url: String| to(Kind::Webhook, Some(url));

@@ -87,7 +87,7 @@ impl Listener for Diary {
     }
 }
 
-struct Told {
+struct Driven {
     verdict: Verdict,
     lines: String,
     results: BTreeMap<String, HostResult>,
@@ -99,7 +99,7 @@ async fn driven(
     fails: &'static str,
     is_slow: bool,
     interrupt: &Interrupt,
-) -> Told {
+) -> Driven {
     let hosts: Vec<_> = names.iter().map(|name| host(name, &[])).collect();
     let outline = Outline::of(&fleet(&hosts, &[]), &hosts, policy).unwrap();
     let (bus, slow, lines) = (Bus::default(), Arc::new(Notify::new()), Arc::default());
@@ -110,7 +110,7 @@ async fn driven(
     let ended = tokio::time::timeout(Duration::from_secs(100), driver.drive(interrupt)).await;
     let (verdict, results) = ended.expect("it does not end").unwrap();
     let lines = lines.lock().unwrap().join(", ");
-    Told { verdict, lines, results }
+    Driven { verdict, lines, results }
 }
 
 fn after_two() -> Policy {

@@ -16,7 +16,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::record_files::{folder, forget_old, missing, names, path_of, roots_of};
-use super::{Origin, Outline, Told};
+use super::{Origin, Outline, RolloutProgress};
 use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, Listener};
 use crate::state::{StateDir, unusable};
@@ -101,7 +101,7 @@ impl Record {
     ///
     /// # Errors
     /// There is none of this name, it cannot be read, or another command is writing it.
-    pub fn resume(state: &StateDir, rollout: &RolloutId) -> Result<(Head, Told, Self), Problem> {
+    pub fn resume(state: &StateDir, rollout: &RolloutId) -> Result<(Head, RolloutProgress, Self), Problem> {
         let folder = folder(state)?;
         let path = path_of(&folder, rollout);
         let opened = OpenOptions::new().read(true).append(true).open(&path);
@@ -112,21 +112,21 @@ impl Record {
                 .because("another nixfleet on this machine is at it")
                 .help("wait for it to end, or interrupt it there")
         })?;
-        let (head, told, is_torn) = read(&path, &mut file)?;
+        let (head, progress, is_torn) = read(&path, &mut file)?;
         if is_torn {
             file.write_all(b"\n").map_err(|error| unusable(&path, &error))?;
         }
-        Ok((head, told, Self { file, rollout: rollout.clone(), roots: roots_of(&folder, rollout) }))
+        Ok((head, progress, Self { file, rollout: rollout.clone(), roots: roots_of(&folder, rollout) }))
     }
 
     /// Reads a record.
     ///
     /// # Errors
     /// There is none of this name, or it cannot be read.
-    pub fn look(state: &StateDir, rollout: &RolloutId) -> Result<(Head, Told), Problem> {
+    pub fn look(state: &StateDir, rollout: &RolloutId) -> Result<(Head, RolloutProgress), Problem> {
         let path = path_of(&folder(state)?, rollout);
         let mut file = File::open(&path).map_err(|error| missing(state, rollout, &error))?;
-        read(&path, &mut file).map(|(head, told, _)| (head, told))
+        read(&path, &mut file).map(|(head, progress, _)| (head, progress))
     }
 
     /// All rollouts that are recorded, the last one first.
@@ -201,7 +201,7 @@ impl Listener for Record {
 }
 
 /// What was planned, what became of it, and whether the last line was never finished.
-fn read(path: &Path, file: &mut File) -> Result<(Head, Told, bool), Problem> {
+fn read(path: &Path, file: &mut File) -> Result<(Head, RolloutProgress, bool), Problem> {
     let unreadable = |why: String| {
         Problem::new(Code::Usage, "the record of the rollout cannot be read").at(path.display()).because(why)
     };
@@ -213,12 +213,12 @@ fn read(path: &Path, file: &mut File) -> Result<(Head, Told, bool), Problem> {
     if head.schema != SCHEMA {
         return Err(unreadable(format!("it has schema {}, this nixfleet reads {SCHEMA}", head.schema)));
     }
-    let mut told = Told::default();
+    let mut progress = RolloutProgress::default();
     // A line that was cut off, or that a later nixfleet wrote, says nothing.
     for event in lines.filter_map(|line| serde_json::from_slice::<Event>(line).ok()) {
-        told.hear(event);
+        progress.hear(event);
     }
-    Ok((head, told, bytes.last() != Some(&b'\n')))
+    Ok((head, progress, bytes.last() != Some(&b'\n')))
 }
 
 #[cfg(test)]

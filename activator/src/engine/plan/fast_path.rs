@@ -47,11 +47,11 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     let accounts = Accounts::read(host).ok()?;
     state.forget_replaced(&accounts);
     let mut walk = Walk::new(host);
-    let looker = Looker { accounts: &accounts };
+    let comparer = PathComparer { accounts: &accounts };
     for (path, recorded) in &paths {
         let directory = walk.parent(&path.0).ok()??;
         let name = path.0.rsplit('/').next()?;
-        looker.stands(directory, name, recorded).ok().filter(|stands| *stands)?;
+        comparer.stands(directory, name, recorded).ok().filter(|stands| *stands)?;
     }
     let manifest = outline.manifest();
     // In the order of their names.
@@ -143,12 +143,12 @@ impl Outline<'_> {
     }
 }
 
-/// Looks at one path after the other.
-struct Looker<'a> {
+/// Compares paths with what was recorded of them.
+struct PathComparer<'a> {
     accounts: &'a Accounts,
 }
 
-impl Looker<'_> {
+impl PathComparer<'_> {
     /// Whether what stands at a path is what was recorded.
     fn stands(&self, directory: Directory<'_>, name: &str, recorded: &RecordedPath<'_>) -> io::Result<bool> {
         let Some(found) = walk::known(directory, name)? else { return Ok(false) };

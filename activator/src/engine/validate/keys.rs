@@ -30,9 +30,9 @@ pub fn keys(
         return None;
     }
     let strict = settings.value("strictmodes") != Some("no");
-    let looker = Looker { host, account, changes, strict };
+    let reader = KeyReader { host, account, changes, strict };
     let files = settings.words("authorizedkeysfile").filter(|file| *file != "none");
-    Some(files.flat_map(|file| looker.file(&expanded(file, user, account))).collect())
+    Some(files.flat_map(|file| reader.file(&expanded(file, user, account))).collect())
 }
 
 /// The file that a pattern of `AuthorizedKeysFile` stands for, see `sshd_config(5)`.
@@ -51,7 +51,7 @@ fn expanded(pattern: &str, user: &str, account: &Account) -> String {
     if path.starts_with('/') { path } else { format!("{}/{path}", account.home) }
 }
 
-struct Looker<'a> {
+struct KeyReader<'a> {
     host: &'a Host,
     account: &'a Account,
     changes: &'a Changes,
@@ -59,7 +59,7 @@ struct Looker<'a> {
     strict: bool,
 }
 
-impl Looker<'_> {
+impl KeyReader<'_> {
     fn file(&self, path: &str) -> BTreeSet<String> {
         let (Some(source), Some(ids)) = (self.source(path), self.ids(path)) else { return BTreeSet::new() };
         if !self.can_read(ids) || (self.strict && !self.is_safe(path)) {

@@ -7,7 +7,7 @@ use nixfleet_contract::backup::Backup;
 use nixfleet_contract::report::Outcome;
 
 use super::choice::{Choice, Chosen, Paths};
-use super::list::{self, Said};
+use super::list::{self, BackupsAnswer};
 use crate::args::BackupsDropArgs;
 use crate::command::{Context, confirm, gc, targets};
 use crate::exit::Exit;
@@ -37,9 +37,12 @@ pub async fn execute(args: &BackupsDropArgs, context: &Context) -> anyhow::Resul
         targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
     let (hosts, mut results) = gc::resting(hosts);
     let sessions = targets::sessions(hosts, &args.targets)?;
-    let said = list::ask(&sessions, args.targets.at_once(), context).await?;
-    let planned: Vec<Planned> =
-        sessions.into_iter().zip(said).map(|(session, said)| Planned::of(session, said, &choice)).collect();
+    let answers = list::ask(&sessions, args.targets.at_once(), context).await?;
+    let planned: Vec<Planned> = sessions
+        .into_iter()
+        .zip(answers)
+        .map(|(session, answer)| Planned::of(session, answer, &choice))
+        .collect();
 
     let shown: Vec<HostResult> = planned.iter().map(|planned| planned.result.clone()).collect();
     context.show(&render::drops(&shown));
@@ -74,13 +77,13 @@ struct Planned {
 }
 
 impl Planned {
-    fn of(session: Arc<Session>, said: Said, choice: &Choice) -> Self {
-        let (chosen, problem) = match &said {
+    fn of(session: Arc<Session>, answer: BackupsAnswer, choice: &Choice) -> Self {
+        let (chosen, problem) = match &answer {
             Some(Ok(Some(backups))) => (choice.among(backups), backups.problem.clone()),
             _ => (Chosen::default(), None),
         };
         let name = &session.host().name;
-        let mut result = list::result(name, said, |backup| chosen.drop.contains(backup));
+        let mut result = list::result(name, answer, |backup| chosen.drop.contains(backup));
         if let Some(view) = &mut result.backups {
             view.spared.clone_from(&chosen.spared);
             result.outcome = if chosen.drop.is_empty() { Outcome::Unchanged } else { Outcome::Ok };

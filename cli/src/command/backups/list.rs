@@ -19,8 +19,8 @@ use nixfleet_operator::orchestrate::each;
 use nixfleet_operator::remote;
 use nixfleet_operator::ssh::Session;
 
-/// What a host says of its backups: nothing where it was not asked, and no list where it is not managed.
-pub type Said = Option<Result<Option<Backups>, Problem>>;
+/// The answer of a host about its backups: nothing where it was not asked, and no list where it is not managed.
+pub type BackupsAnswer = Option<Result<Option<Backups>, Problem>>;
 
 /// Lists the backups of the hosts.
 ///
@@ -32,13 +32,13 @@ pub async fn execute(args: &BackupsListArgs, context: &Context) -> anyhow::Resul
         targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?.hosts;
     let sessions = targets::sessions(hosts, &args.targets)?;
     let began = Instant::now();
-    let said = ask(&sessions, args.targets.at_once(), context).await?;
+    let answers = ask(&sessions, args.targets.at_once(), context).await?;
     let results: Vec<HostResult> = sessions
         .iter()
-        .zip(said)
-        .map(|(session, said)| {
+        .zip(answers)
+        .map(|(session, answer)| {
             let result =
-                result(&session.host().name, said, |backup| paths.is_empty() || paths.mean(&backup.path));
+                result(&session.host().name, answer, |backup| paths.is_empty() || paths.mean(&backup.path));
             context.events.say(Happening::HostEnded(result.end(began.elapsed())));
             result
         })
@@ -55,8 +55,8 @@ pub async fn ask(
     sessions: &[Arc<Session>],
     parallel: NonZeroUsize,
     context: &Context,
-) -> anyhow::Result<Vec<Said>> {
-    let said = each(sessions.to_vec(), parallel, &context.interrupt, |session| {
+) -> anyhow::Result<Vec<BackupsAnswer>> {
+    let answers = each(sessions.to_vec(), parallel, &context.interrupt, |session| {
         let events = context.events.clone();
         async move {
             let host = session.host().name.clone();
@@ -64,16 +64,16 @@ pub async fn ask(
             remote::backups(&session).await
         }
     });
-    said.await
+    answers.await
 }
 
 /// The backups of a host that are meant.
 pub fn result(
     name: &str,
-    said: Said,
+    answer: BackupsAnswer,
     is_meant: impl Fn(&nixfleet_contract::backup::Backup) -> bool,
 ) -> HostResult {
-    match said {
+    match answer {
         None => HostResult::new(name, Outcome::Skipped),
         Some(Err(problem)) => HostResult::failed(name, problem),
         Some(Ok(None)) => {

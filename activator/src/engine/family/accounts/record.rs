@@ -6,8 +6,8 @@ use nixfleet_contract::manifest::{Manifest, User, UserField};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::{AccountName, Owner};
 
-use super::becoming::{stated_value, value_of};
 use super::entry::AccountEntry;
+use super::target_account::{stated_value, value_of};
 use crate::engine::observe::Observed;
 use crate::engine::state::{Before, OwnedUser, Restriction, State};
 use crate::host::Host;

@@ -22,23 +22,23 @@ use crate::host::{HOME, Host, host_file};
 
 /// Paths that become directories, and paths that stop being directories.
 fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
-    let (mut becoming, mut going) = (BTreeSet::new(), BTreeSet::new());
+    let (mut new_directories, mut old_directories) = (BTreeSet::new(), BTreeSet::new());
     for step in steps {
         let Step::Path(step) = step else { continue };
         match step {
             PathStep::CreateDirectory(_) | PathStep::CreateHome(_) => {
-                becoming.insert(&**step.path());
+                new_directories.insert(&**step.path());
             }
             PathStep::RemoveDirectory(_)
             | PathStep::WriteFile(_)
             | PathStep::WriteLink(_)
             | PathStep::Restore(_) => {
-                going.insert(&**step.path());
+                old_directories.insert(&**step.path());
             }
             PathStep::ChangeAccess(_) | PathStep::Own(_) | PathStep::Remove(_) | PathStep::Release(_) => {}
         }
     }
-    (becoming, going)
+    (new_directories, old_directories)
 }
 
 /// Looks up what the undo of steps on paths needs.
@@ -50,8 +50,8 @@ pub struct PathOpener<'a> {
     /// The filesystem and mount of [`HOME`].
     home: Place,
     walk: Walk<'a>,
-    becoming: BTreeSet<&'a str>,
-    going: BTreeSet<&'a str>,
+    new_directories: BTreeSet<&'a str>,
+    old_directories: BTreeSet<&'a str>,
 }
 
 impl<'a> PathOpener<'a> {
@@ -62,8 +62,8 @@ impl<'a> PathOpener<'a> {
     pub fn new(host: &'a Host, planned: &'a Planned, transaction: u64, number: u64) -> Result<Self, Problem> {
         let mut walk = Walk::new(host);
         let home = place(HOME, walk.nearest(&format!("{HOME}/{SLOTS}"))?.0)?;
-        let (becoming, going) = directories(&planned.plan.steps);
-        Ok(Self { host, planned, transaction, number, home, walk, becoming, going })
+        let (new_directories, old_directories) = directories(&planned.plan.steps);
+        Ok(Self { host, planned, transaction, number, home, walk, new_directories, old_directories })
     }
 
     /// Makes the entry of a step, with everything that its undo needs. `index`: its position in the plan.
@@ -135,7 +135,7 @@ impl<'a> PathOpener<'a> {
     /// A slot on the same filesystem as the destination: an exchange needs that.
     fn slot(&mut self, index: usize, path: &ManagedPath) -> Result<Slot, Problem> {
         let replaced = self.stat(path)?.map(|stat| Replaced::of(&stat));
-        let (directory, depth) = self.walk.nearest(self.standing(path))?;
+        let (directory, depth) = self.walk.nearest(self.existing_part(path))?;
         let here = place(path, directory)?;
         let slot = if here == self.home {
             slots::at_home(self.transaction, index)
@@ -155,7 +155,7 @@ impl<'a> PathOpener<'a> {
         let mut existing: Vec<ManagedPath> = path.ancestors().take(depth).collect();
         while let Some(directory) = existing.last() {
             let above = self.walk.nearest(directory)?.0;
-            if !self.going.contains(&**directory) || place(directory, above)? != here {
+            if !self.old_directories.contains(&**directory) || place(directory, above)? != here {
                 break;
             }
             existing.pop();
@@ -184,13 +184,13 @@ impl<'a> PathOpener<'a> {
     }
 
     /// The part of a path that can exist now: nothing exists yet in something that will become a directory.
-    fn standing<'p>(&self, path: &'p str) -> &'p str {
+    fn existing_part<'p>(&self, path: &'p str) -> &'p str {
         let mut above = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
-        above.find(|above| self.becoming.contains(above)).unwrap_or(path)
+        above.find(|above| self.new_directories.contains(above)).unwrap_or(path)
     }
 
     fn stat(&mut self, path: &ManagedPath) -> Result<Option<Stat>, Problem> {
-        if self.standing(path).len() < path.len() {
+        if self.existing_part(path).len() < path.len() {
             return Ok(None);
         }
         let Some(directory) = self.walk.parent(path)? else { return Ok(None) };

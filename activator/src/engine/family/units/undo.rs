@@ -70,7 +70,7 @@ impl<'a> Units<'a> {
         match moment {
             Moment::Running => self.stop_started(),
             Moment::Booting => {
-                self.call_off();
+                self.cancel_starts();
                 Vec::new()
             }
         }
@@ -128,7 +128,7 @@ impl<'a> Units<'a> {
     }
 
     /// Cancels the starts of changed units that systemd has queued.
-    fn call_off(&self) {
+    fn cancel_starts(&self) {
         let units: Vec<&UnitName> = self.all().into_iter().map(|(_, unit, _)| unit).collect();
         // A unit that systemd does not know is no error: the others are cancelled anyway.
         let _ = self.systemd.queue(Verb::Stop, &units);

@@ -108,7 +108,7 @@ impl Journal {
             .entries
             .iter()
             .enumerate()
-            .find_map(|(index, entry)| entry.as_path()?.strange_place(journal.transaction, index));
+            .find_map(|(index, entry)| entry.as_path()?.invalid_place(journal.transaction, index));
         match strange {
             None => Ok(journal),
             Some(place) => Err(unreadable(&format!(

@@ -5,8 +5,8 @@ use super::place::{Place, Source};
 /// The column at which Nix puts the text of an error below its `error:` line.
 const INDENT: &str = "       ";
 
-/// What Nix wrote of an error.
-pub struct Said<'a> {
+/// An error as Nix wrote it.
+pub struct NixError<'a> {
     /// The message of the innermost error.
     pub message: String,
     /// What led to it, from the outermost to the innermost.
@@ -21,7 +21,7 @@ enum Step<'a> {
     At(Place<'a>),
 }
 
-impl<'a> Said<'a> {
+impl<'a> NixError<'a> {
     /// Takes standard error apart.
     pub fn parse(stderr: &'a str) -> Self {
         let mut steps: Vec<Step> = Vec::new();

@@ -22,7 +22,7 @@ use nixfleet_activate::engine::plan::texts;
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
 use nixfleet_activate::engine::transaction::recover;
-use nixfleet_activate::engine::transaction::undo::Moment;
+use nixfleet_activate::engine::transaction::undo::UndoTime;
 use nixfleet_activate::engine::validate;
 use nixfleet_activate::engine::validate::foresight;
 use nixfleet_activate::engine::validate::subject::Subject;
@@ -30,7 +30,7 @@ use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{self, Lock};
 use nixfleet_activate::host::random;
 use nixfleet_activate::host::record::read_limited;
-use nixfleet_activate::host::transcript::Line;
+use nixfleet_activate::host::transcript::TranscriptLine;
 use nixfleet_activate::{build, show};
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::force::Force;
@@ -296,7 +296,7 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
         let well = is("SERVICE_RESULT", "success") && is("EXIT_CODE", "exited");
         return if well { Ok(()) } else { recover::stand_in(host, run) };
     }
-    let moment = if boot { Moment::Booting } else { Moment::Running };
+    let moment = if boot { UndoTime::Booting } else { UndoTime::Running };
     match recover::recover_alone(host, moment)? {
         Some(report) => print(&report, json, show::report),
         None => print(&Done { schema: SCHEMA }, json, |_| "nothing to recover\n".to_owned()),
@@ -320,8 +320,8 @@ struct Done {
 }
 
 /// Hands on what a run says before its report. Who does not read it misses nothing that the report does not say.
-fn notice(line: &Line, json: bool) {
-    if let Line::Notice(notice) = line {
+fn notice(line: &TranscriptLine, json: bool) {
+    if let TranscriptLine::Notice(notice) = line {
         let _ = print(notice, json, show::notice);
     }
 }

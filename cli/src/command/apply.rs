@@ -2,7 +2,7 @@
 
 use nixfleet_contract::report::Outcome;
 
-use super::change::{CarryOutOptions, Rollout};
+use super::change::{CarryOutOptions, PlannedRollout};
 use super::host_plan::HostPlan;
 use super::planning::{Asking, Trying};
 use super::resume_state::ResumeState;
@@ -42,7 +42,7 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit
 type Refused = (Vec<HostResult>, Exit);
 
 /// What to apply, or why nothing is applied at all.
-async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Rollout, Refused>> {
+async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<PlannedRollout, Refused>> {
     let parallel = args.targets.at_once();
     let (force, options) = (&args.force, args.planning.options());
     let (id, question) = (context.id.clone(), "Apply to");
@@ -51,13 +51,13 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
             targets::select_to_build(&args.targets.flake, &args.targets.selection.selection(), context)
                 .await?;
         let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
-        let targets::Rollout { origin, nix, hosts, excluded, outline } = rollout;
+        let targets::RolloutTargets { origin, nix, hosts, excluded, outline } = rollout;
         let sessions = targets::sessions(hosts, &args.targets)?;
         let asking = Asking { force, options, parallel, trying: Some(Trying::of(args.yes, &origin.flake)) };
         return Ok(match planning::prepare(&nix, sessions, asking, context).await? {
             Ok((closures, plans)) => {
                 let resume_state = ResumeState::New { closures };
-                Ok(Rollout { id, question, origin, outline, plans, excluded, resume_state })
+                Ok(PlannedRollout { id, question, origin, outline, plans, excluded, resume_state })
             }
             Err(results) => Err((results, Exit::Refused)),
         });
@@ -73,7 +73,7 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);
         let outline = Outline { policy, ..saved.outline };
         let (resume_state, origin, excluded) = (ResumeState::New { closures }, saved.origin, Vec::new());
-        return Ok(Ok(Rollout { id, question, origin, outline, plans, excluded, resume_state }));
+        return Ok(Ok(PlannedRollout { id, question, origin, outline, plans, excluded, resume_state }));
     }
     let results: Vec<HostResult> = plans.iter().map(|plan| refused(plan, &saved)).collect();
     let exit = context.exit(&results);

@@ -9,7 +9,7 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, Report};
 
-use super::host_plan::{HostPlan, Operation, Planned};
+use super::host_plan::{HostPlan, Operation, PlannedOperation};
 use super::late;
 use crate::args::WindowArgs;
 use nixfleet_operator::errands::Errands;
@@ -71,7 +71,9 @@ impl Work for CarryOut {
 
     async fn go_back(&self, host: usize) -> HostResult {
         let plan = &self.plans[host];
-        if let Some(Ok(planned @ Planned { operation: Operation::Rollback { .. }, .. })) = &plan.planned {
+        if let Some(Ok(planned @ PlannedOperation { operation: Operation::Rollback { .. }, .. })) =
+            &plan.planned
+        {
             return result(plan, planned, self.carry_out(&plan.session, planned).await);
         }
         let Some((before, made)) = self.changed().get(plan.name()).cloned() else { return plan.result() };
@@ -104,7 +106,7 @@ impl CarryOut {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn carry_out(&self, session: &Session, planned: &Planned) -> Result<Report, Problem> {
+    async fn carry_out(&self, session: &Session, planned: &PlannedOperation) -> Result<Report, Problem> {
         let (host, fingerprint) = (session.host(), planned.plan.fingerprint.as_str());
         let phase = |phase: Phase| self.events.say(Happening::HostPhase { host: host.name.clone(), phase });
         let (confirm, substitute) = (self.window.seconds(host), self.substitute);
@@ -135,7 +137,7 @@ impl CarryOut {
 }
 
 /// What became of a host whose plan was carried out.
-fn result(host: &HostPlan, planned: &Planned, report: Result<Report, Problem>) -> HostResult {
+fn result(host: &HostPlan, planned: &PlannedOperation, report: Result<Report, Problem>) -> HostResult {
     let plan = Some(planned.plan.clone());
     match report {
         Ok(report) => HostResult { plan, ..HostResult::reported(host.name(), report) },
@@ -153,7 +155,7 @@ pub async fn plan_back(
     before: Option<&Generation>,
     made: &Generation,
     force: &[Force],
-) -> Result<Planned, Problem> {
+) -> Result<PlannedOperation, Problem> {
     let name = &session.host().name;
     let Some(before) = before else {
         return Err(Problem::new(Code::NoGeneration, "there is nothing to go back to")
@@ -166,7 +168,7 @@ pub async fn plan_back(
     if plan.current.as_ref() == Some(before) {
         // By hand, or for a command that was killed. What is not as that left it is not what is asked about.
         plan.steps.clear();
-        return Planned::back(plan, to, activator);
+        return PlannedOperation::back(plan, to, activator);
     }
     let stands = |generation: Option<&Generation>| {
         generation.map_or_else(|| "none".to_owned(), |generation| generation.number.to_string())
@@ -178,5 +180,5 @@ pub async fn plan_back(
             .because(format!("it is at generation {now}, the rollout made {}", made.number))
             .help(format!("look at it: nixfleet status --host {name}")));
     }
-    Planned::back(plan, to, activator)
+    PlannedOperation::back(plan, to, activator)
 }

@@ -40,7 +40,7 @@ pub struct CarryOutOptions<'a> {
 }
 
 /// A rollout that has been planned.
-pub struct Rollout {
+pub struct PlannedRollout {
     /// Its name.
     pub id: RolloutId,
     /// The question before it.
@@ -62,7 +62,7 @@ pub struct Rollout {
 /// # Errors
 /// Only a bug; what goes wrong on a host is in its result.
 pub async fn execute(
-    rollout: Rollout,
+    rollout: PlannedRollout,
     options: CarryOutOptions<'_>,
     context: &Context,
 ) -> anyhow::Result<Exit> {
@@ -110,7 +110,7 @@ pub async fn execute(
     context.finish(results, Some(view))
 }
 
-impl Rollout {
+impl PlannedRollout {
     /// Carries it out. Returns what became of every host, of the whole, and whether it is recorded.
     async fn carry_out(
         self,
@@ -243,6 +243,6 @@ pub fn back(
     plans: Vec<HostPlan>,
     outline: Outline,
     resume_state: ResumeState,
-) -> Rollout {
-    Rollout { id, question: "Roll back", origin, outline, plans, excluded: Vec::new(), resume_state }
+) -> PlannedRollout {
+    PlannedRollout { id, question: "Roll back", origin, outline, plans, excluded: Vec::new(), resume_state }
 }

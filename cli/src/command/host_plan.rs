@@ -21,11 +21,11 @@ pub struct HostPlan {
     /// How to talk to it.
     pub session: Arc<Session>,
     /// What would change; nothing where the user interrupted before the host was asked.
-    pub planned: Option<Result<Planned, Problem>>,
+    pub planned: Option<Result<PlannedOperation, Problem>>,
 }
 
 /// A plan, and how it is carried out.
-pub struct Planned {
+pub struct PlannedOperation {
     /// What would change.
     pub plan: PlanText,
     /// How.
@@ -36,7 +36,7 @@ pub struct Planned {
     pub found: Vec<CheckResult>,
 }
 
-impl Planned {
+impl PlannedOperation {
     /// The plan of going back to a generation.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Planned {
     }
 }
 
-impl Planned {
+impl PlannedOperation {
     /// Leaves out the health checks from here of which nobody has been told.
     pub fn try_only(&mut self, host: &str, known: &Errands) {
         if let Some(checks) = &mut self.checks {
@@ -98,7 +98,7 @@ impl HostPlan {
         let mut result = match &self.planned {
             None => HostResult::new(self.name(), Outcome::Skipped),
             Some(Err(problem)) => HostResult::failed(self.name(), problem.clone()),
-            Some(Ok(Planned { plan, found, .. })) => match plan.problems.first() {
+            Some(Ok(PlannedOperation { plan, found, .. })) => match plan.problems.first() {
                 Some(problem) => HostResult {
                     problem: Some(problem.clone()),
                     ..HostResult::new(self.name(), Outcome::Blocked)
@@ -121,7 +121,7 @@ impl HostPlan {
     /// The closure that carrying it out copies to the host, if it does.
     pub fn closure_to_copy(&self) -> Option<String> {
         match self.planned.as_ref()?.as_ref().ok()? {
-            Planned { operation: Operation::Apply { closure }, .. } if self.is_to_change() => {
+            PlannedOperation { operation: Operation::Apply { closure }, .. } if self.is_to_change() => {
                 Some(closure.path.clone())
             }
             _ => None,

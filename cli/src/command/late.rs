@@ -1,12 +1,12 @@
 //! Health checks that are tried from here behind a change that nobody had to confirm.
 
 use nixfleet_contract::force::Force;
-use nixfleet_contract::health::Verdict;
+use nixfleet_contract::health::HealthVerdict;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::{Outcome, Report};
 
 use super::check::unknown;
-use super::host_plan::{Operation, Planned};
+use super::host_plan::{Operation, PlannedOperation};
 use nixfleet_operator::event::Phase;
 use nixfleet_operator::remote::Terms;
 use nixfleet_operator::remote::{Destination, PlanOptions};
@@ -15,7 +15,12 @@ use nixfleet_operator::{health, remote};
 
 /// Tries them, and takes the host back where that is what a failure means: it has committed the change and will not do so
 /// by itself.
-pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut report: Report) -> Report {
+pub async fn attempt(
+    session: &Session,
+    planned: &PlannedOperation,
+    terms: Terms<'_>,
+    mut report: Report,
+) -> Report {
     if report.left_to_others.is_empty() {
         return report;
     }
@@ -26,7 +31,7 @@ pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut
     };
     (terms.phase)(Phase::Checking);
     report.health_checks.extend(health::attempt(session, checks).await);
-    let verdict = Verdict::on(&report.health_checks);
+    let verdict = HealthVerdict::on(&report.health_checks);
     report.outcome = verdict.outcome(report.outcome);
     report.reason_code = verdict.reason_code().or(report.reason_code);
     let may_undo =

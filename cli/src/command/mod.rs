@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use nixfleet_contract::problem::Problem;
 
-pub use host_plan::{HostPlan, Operation, Planned};
+pub use host_plan::{HostPlan, Operation, PlannedOperation};
 
 use crate::args::{Command, OutputArgs};
 use crate::document::{Document, RolloutView};

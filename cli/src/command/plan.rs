@@ -29,7 +29,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
     let selected =
         targets::select_to_build(&args.targets.flake, &args.targets.selection.selection(), context).await?;
     let rollout = targets::rollout(selected, &args.targets, &args.rollout, context)?;
-    let targets::Rollout { origin, nix, hosts, excluded, outline } = rollout;
+    let targets::RolloutTargets { origin, nix, hosts, excluded, outline } = rollout;
     let (sessions, parallel) = (targets::sessions(hosts, &args.targets)?, args.targets.at_once());
     let asking = Asking { force: &args.force, options: args.planning.options(), parallel, trying: None };
     let plans = match planning::prepare(&nix, sessions, asking, context).await? {

@@ -13,7 +13,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
 use super::Context;
-use super::host_plan::{HostPlan, Operation, Planned};
+use super::host_plan::{HostPlan, Operation, PlannedOperation};
 use crate::args::ForceArgs;
 use nixfleet_operator::contents;
 use nixfleet_operator::errands::Errands;
@@ -193,10 +193,10 @@ fn not_built(host: &str) -> Problem {
 }
 
 /// What is told of a host that was asked for its plan.
-pub fn said(host: &str, planned: &Result<Planned, Problem>) -> Happening {
+pub fn said(host: &str, planned: &Result<PlannedOperation, Problem>) -> Happening {
     let host = host.to_owned();
     match planned {
-        Ok(Planned { plan, .. }) => Happening::HostPlanned {
+        Ok(PlannedOperation { plan, .. }) => Happening::HostPlanned {
             host,
             steps: Some(plan.steps),
             current: plan.current.clone(),
@@ -225,7 +225,7 @@ async fn one(
     (force, options): (&[Force], PlanOptions),
     activators: &Activators,
     from_here: Option<impl Fn(Vec<Check>) -> Vec<Check>>,
-) -> Result<Planned, Problem> {
+) -> Result<PlannedOperation, Problem> {
     let target = HostTarget::read(closure)?;
     let (checks, there) = health::of_manifest(&target.manifest)?;
     let trying = from_here.is_some().then_some(there);
@@ -239,7 +239,7 @@ async fn one(
         plan.problems.extend(health::obstacles(session, &checks).await);
     }
     contents::fill_in(&mut plan, &target, options.show_private);
-    Ok(Planned {
+    Ok(PlannedOperation {
         plan: text_of(plan)?,
         operation: Operation::Apply { closure: target.closure },
         checks: Some(checks),

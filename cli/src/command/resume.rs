@@ -10,7 +10,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
 use super::carry_out::Changed;
-use super::change::{CarryOutOptions, Rollout};
+use super::change::{CarryOutOptions, PlannedRollout};
 use super::host_plan::HostPlan;
 use super::planning::{Asking, Trying};
 use super::resume_state::ResumeState;
@@ -21,7 +21,7 @@ use nixfleet_operator::event::RolloutId;
 use nixfleet_operator::event::{End, HostEnd};
 use nixfleet_operator::inventory::Natural;
 use nixfleet_operator::nix::{Closure, Supply};
-use nixfleet_operator::rollout::{Head, Outline, Record, RolloutProgress};
+use nixfleet_operator::rollout::{Outline, Record, RolloutHead, RolloutProgress};
 use nixfleet_operator::state::StateDir;
 
 /// Goes on with a rollout: hosts that are done stay as they are, all others are asked again what would change.
@@ -68,7 +68,7 @@ pub async fn execute(
     plans.extend(ended.into_iter().map(|session| HostPlan { session, planned: None }));
     let mut policy = args.rollout.run.of(head.outline.policy.clone());
     policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);
-    let rollout = Rollout {
+    let rollout = PlannedRollout {
         id,
         question: "Go on with",
         origin: head.origin,
@@ -81,7 +81,7 @@ pub async fn execute(
 }
 
 /// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is older.
-fn moved_on(plan: &HostPlan, head: &Head, changed: &BTreeMap<String, Changed>) -> Option<Problem> {
+fn moved_on(plan: &HostPlan, head: &RolloutHead, changed: &BTreeMap<String, Changed>) -> Option<Problem> {
     let current = plan.plan().filter(|plan| plan.is_to_change())?.current.as_ref();
     let planned = head.hosts.get(plan.name())?;
     let before = planned.before.as_ref()?;
@@ -116,7 +116,7 @@ async fn untold(
 }
 
 /// The closures of the hosts that are not done.
-fn closures(head: &Head, progress: &RolloutProgress) -> Result<BTreeMap<String, Closure>, Problem> {
+fn closures(head: &RolloutHead, progress: &RolloutProgress) -> Result<BTreeMap<String, Closure>, Problem> {
     let done = progress.done();
     let open = head.hosts.iter().filter(|(name, _)| !done.contains_key(*name));
     let closures: BTreeMap<String, Closure> =

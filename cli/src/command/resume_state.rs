@@ -13,7 +13,9 @@ use nixfleet_operator::event::RolloutId;
 use nixfleet_operator::event::{Bus, Happening, HostEnd};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::nix::{Closure, RolloutRoots};
-use nixfleet_operator::rollout::{Head, Hosts, Origin, Outline, Planned, Record, State, Undone};
+use nixfleet_operator::rollout::{
+    HostState, Hosts, Origin, Outline, PlannedHost, Record, RolloutHead, Undone,
+};
 use nixfleet_operator::state::StateDir;
 
 /// The resume state of a rollout.
@@ -84,9 +86,9 @@ impl ResumeState {
                     let closure = closures.get(plan.name())?.path.clone();
                     let before = plan.plan().and_then(|plan| plan.current.clone());
                     let host = plan.session.host().clone();
-                    Some((plan.name().to_owned(), Planned { host, closure, before }))
+                    Some((plan.name().to_owned(), PlannedHost { host, closure, before }))
                 });
-                let head = Head::new(id.clone(), origin, outline.clone(), planned.collect());
+                let head = RolloutHead::new(id.clone(), origin, outline.clone(), planned.collect());
                 match StateDir::find().and_then(|state| Record::begin(&state, &head)) {
                     Ok(record) => {
                         let roots = Some(record.roots().to_owned());
@@ -164,15 +166,15 @@ impl PriorProgress {
 }
 
 /// Where a host stands before the rollout begins or goes on.
-fn stands(plan: Option<&HostPlan>, done: Option<&HostEnd>) -> State {
+fn stands(plan: Option<&HostPlan>, done: Option<&HostEnd>) -> HostState {
     if let Some(end) = done {
-        return State::Ended(end.outcome);
+        return HostState::Ended(end.outcome);
     }
-    let Some(plan) = plan else { return State::Ended(Outcome::Skipped) };
+    let Some(plan) = plan else { return HostState::Ended(Outcome::Skipped) };
     match plan.operation().filter(|_| plan.is_to_change()) {
-        Some(Operation::Apply { .. }) => State::Waiting,
-        Some(Operation::Rollback { .. }) => State::ToReturn,
-        None => State::Ended(plan.result().outcome),
+        Some(Operation::Apply { .. }) => HostState::Waiting,
+        Some(Operation::Rollback { .. }) => HostState::ToReturn,
+        None => HostState::Ended(plan.result().outcome),
     }
 }
 

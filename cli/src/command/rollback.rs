@@ -11,7 +11,7 @@ use nixfleet_contract::problem::{Code, Problem};
 
 use super::carry_out::{Changed, plan_back};
 use super::change::CarryOutOptions;
-use super::host_plan::{HostPlan, Planned};
+use super::host_plan::{HostPlan, PlannedOperation};
 use super::resume_state::ResumeState;
 use super::{Context, change, confirm, found, planning, targets};
 use crate::args::{RollbackArgs, TargetArgs};
@@ -20,7 +20,7 @@ use nixfleet_operator::event::{Happening, Phase};
 use nixfleet_operator::inventory::Natural;
 use nixfleet_operator::orchestrate::each;
 use nixfleet_operator::remote::{Destination, PlanOptions};
-use nixfleet_operator::rollout::{Budget, Head, Origin, Outline, Record, RolloutProgress};
+use nixfleet_operator::rollout::{Budget, Origin, Outline, Record, RolloutHead, RolloutProgress};
 use nixfleet_operator::ssh::Session;
 use nixfleet_operator::state::StateDir;
 use nixfleet_operator::{health, remote};
@@ -69,7 +69,7 @@ async fn of_hosts(args: &RollbackArgs, context: &Context) -> anyhow::Result<Plan
 
 /// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is asked itself.
 async fn ways_back(
-    head: &Head,
+    head: &RolloutHead,
     progress: &RolloutProgress,
     targets: &TargetArgs,
     context: &Context,
@@ -93,7 +93,7 @@ async fn ways_back(
 
 /// The hosts that a rollout has changed, to where they stood before.
 async fn of_rollout(
-    head: Head,
+    head: RolloutHead,
     mut backs: BTreeMap<String, Back>,
     args: &RollbackArgs,
     context: &Context,
@@ -168,7 +168,7 @@ async fn one(
     back: Back,
     force: &[Force],
     options: PlanOptions,
-) -> Result<Planned, Problem> {
+) -> Result<PlannedOperation, Problem> {
     match back {
         Back::Unknown(problem) => Err(problem),
         Back::Behind((before, made)) => plan_back(session, before.as_ref(), &made, force).await,
@@ -179,7 +179,7 @@ async fn one(
                 plan.problems.extend(health::obstacles(session, &checks).await);
             }
             plan.overrule(force);
-            Planned::back(plan, to, activator)
+            PlannedOperation::back(plan, to, activator)
         }
     }
 }

@@ -83,7 +83,7 @@ async fn evaluate(
 }
 
 /// A selection that is to be changed.
-pub struct Rollout {
+pub struct RolloutTargets {
     /// Where it comes from.
     pub origin: Origin,
     /// Nix, for the flake of the fleet.
@@ -105,7 +105,7 @@ pub fn rollout(
     targets: &TargetArgs,
     args: &RolloutArgs,
     context: &Context,
-) -> Result<Rollout, Problem> {
+) -> Result<RolloutTargets, Problem> {
     let Selected { origin, nix, fleet, hosts } = selected;
     let parted = part(hosts, &today());
     for (host, text) in &parted.warnings {
@@ -118,7 +118,7 @@ pub fn rollout(
     if let Some(text) = without_canaries(&fleet, &parted, &outline.policy.canary)? {
         context.warn(None, &text);
     }
-    Ok(Rollout { origin, nix, hosts: parted.hosts, excluded: parted.excluded, outline })
+    Ok(RolloutTargets { origin, nix, hosts: parted.hosts, excluded: parted.excluded, outline })
 }
 
 /// A session for each host.

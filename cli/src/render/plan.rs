@@ -18,7 +18,7 @@ use super::totals::Totals;
 use nixfleet_operator::text::{one_line, problem_text};
 
 /// Hosts whose plans read the same.
-struct Group {
+struct PlanGroup {
     /// The place of the first of them.
     first: usize,
     names: Vec<String>,
@@ -49,7 +49,7 @@ pub fn plans<E>(
     mut show: impl FnMut(&str),
 ) -> Result<Totals, E> {
     let mut totals = Totals::default();
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: Vec<PlanGroup> = Vec::new();
     let mut known = BTreeMap::new();
     for place in 0..count {
         let plan = read(place)?;
@@ -58,7 +58,7 @@ pub fn plans<E>(
             continue;
         }
         let number = *known.entry(Sha256::digest(body(&plan, verbose))).or_insert_with(|| {
-            groups.push(Group {
+            groups.push(PlanGroup {
                 first: place,
                 names: Vec::new(),
                 generations: Vec::new(),
@@ -87,7 +87,7 @@ fn is_worth_showing(plan: &Plan) -> bool {
         || !plan.excluded.is_empty()
 }
 
-fn heading(group: &Group) -> String {
+fn heading(group: &PlanGroup) -> String {
     let directions: Vec<Direction> = group.directions.iter().copied().collect();
     let generations = match (group.generations.as_slice(), directions.as_slice()) {
         ([one], _) => one,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, HostEnd};
-use crate::history::Line;
+use crate::history::ProblemLine;
 use crate::inventory::Natural;
 
 /// How many hosts that did not end well are named.
@@ -72,7 +72,7 @@ pub struct Failed {
     pub outcome: Outcome,
     /// Why, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Line>,
+    pub problem: Option<ProblemLine>,
 }
 
 /// A message, and the moments that it is about: who wants any of them gets it, once.
@@ -82,7 +82,7 @@ pub type MomentsMessage = (BTreeSet<Moment>, Message);
 #[derive(Debug, Default)]
 pub struct Story {
     message: Option<Message>,
-    ends: BTreeMap<String, (Outcome, Option<Line>)>,
+    ends: BTreeMap<String, (Outcome, Option<ProblemLine>)>,
 }
 
 impl Story {
@@ -94,7 +94,7 @@ impl Story {
                 self.message.clone().map(|message| ([Moment::Start].into(), message))
             }
             Happening::HostEnded(HostEnd { host, outcome, problem, .. }) => {
-                let line = problem.as_ref().map(|problem| Line::of(problem, false));
+                let line = problem.as_ref().map(|problem| ProblemLine::of(problem, false));
                 self.ends.insert(host.clone(), (*outcome, line));
                 None
             }

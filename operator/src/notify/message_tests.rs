@@ -1,6 +1,6 @@
 //! What is told of a rollout, and how each kind of service gets it.
 
-use nixfleet_contract::notification::{Kind, Moment};
+use nixfleet_contract::notification::{MessageFormat, Moment};
 use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
@@ -158,12 +158,12 @@ fn each_service_gets_what_it_understands() {
         Content-Type: application/json
 
         {"text":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, where 0 may\nweb-1: rolled-back [NF-406] &lt;@everyone&gt; \"web\" &amp; co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
-    "#]].assert_eq(&show(Kind::Slack, &message));
+    "#]].assert_eq(&show(MessageFormat::Slack, &message));
     expect_test::expect![[r#"
         Content-Type: application/json
 
         {"allowed_mentions":{"parse":[]},"content":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, where 0 may\nweb-1: rolled-back [NF-406] <@everyone> \"web\" & co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
-    "#]].assert_eq(&show(Kind::Discord, &message));
+    "#]].assert_eq(&show(MessageFormat::Discord, &message));
     expect_test::expect![[r#"
         Title: NixFleet: apply to 3 hosts: paused
         Priority: high
@@ -176,8 +176,8 @@ fn each_service_gets_what_it_understands() {
         next: nixfleet apply --resume 20261120-140322-kbzq
         next: nixfleet rollback --rollout 20261120-140322-kbzq
     "#]]
-    .assert_eq(&show(Kind::Ntfy, &message));
-    assert!(Request::new(Kind::Command, &message).is_none());
+    .assert_eq(&show(MessageFormat::Ntfy, &message));
+    assert!(Request::new(MessageFormat::Command, &message).is_none());
 }
 
 #[test]

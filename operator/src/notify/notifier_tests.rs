@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use nixfleet_contract::notification::{Kind, Moment, Notification};
+use nixfleet_contract::notification::{MessageFormat, Moment, Notification};
 
 use super::Notifier;
 use super::message_tests::{id, paused};
@@ -68,7 +68,7 @@ fn request(stream: &mut TcpStream) -> String {
 /// How long one that hangs is waited for, in seconds.
 const HANGING: u64 = 3;
 
-fn to(kind: Kind, url: Option<String>) -> Notification {
+fn to(kind: MessageFormat, url: Option<String>) -> Notification {
     Notification {
         kind,
         url,
@@ -138,7 +138,7 @@ async fn a_webhook_gets_the_document_and_its_token() {
         Some(folder.path().join(name).display().to_string())
     };
     let (url_file, token_file) = (write("url", &url), write("token", "a-token\n"));
-    let webhook = Notification { url_file, token_file, ..to(Kind::Webhook, None) };
+    let webhook = Notification { url_file, token_file, ..to(MessageFormat::Webhook, None) };
     let (_, _, warnings) = play(&[("team", webhook)], paused()).await;
     assert_eq!(warnings, [""; 0]);
     let sent: Vec<String> = requests.try_iter().collect();
@@ -154,7 +154,7 @@ async fn a_webhook_gets_the_document_and_its_token() {
 async fn only_chosen_moments_are_reported_and_each_once() {
     let (url, requests) = server(ServerBehavior::Answers("200 OK"));
     let on = vec![Moment::Failure, Moment::Pause];
-    play(&[("team", Notification { on, ..to(Kind::Slack, Some(url)) })], paused()).await;
+    play(&[("team", Notification { on, ..to(MessageFormat::Slack, Some(url)) })], paused()).await;
     assert_eq!(requests.try_iter().count(), 1);
 }
 
@@ -165,13 +165,16 @@ async fn who_refuses_fails_or_hangs_is_a_warning_and_delays_nothing_but_the_end(
     let (slow, requests) = server(ServerBehavior::AnswersAfter(Duration::from_millis(300)));
     // A port on which nobody listens any more.
     let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let webhook = |url: String| to(Kind::Webhook, Some(url));
+    let webhook = |url: String| to(MessageFormat::Webhook, Some(url));
     let recipients = [
         ("failing", webhook(failing)),
         ("hanging", hangs(webhook(hanging))),
         ("refusing", webhook(format!("http://{refusing}/hunter2"))),
         ("slow", webhook(slow)),
-        ("nowhere", Notification { url_env: Some("NIXFLEET_NO_SUCH".into()), ..to(Kind::Slack, None) }),
+        (
+            "nowhere",
+            Notification { url_env: Some("NIXFLEET_NO_SUCH".into()), ..to(MessageFormat::Slack, None) },
+        ),
     ];
     let (said, took, warnings) = play(&recipients, paused()).await;
     assert!(said < Duration::from_secs(HANGING), "{said:?}");
@@ -193,13 +196,16 @@ async fn a_command_reads_the_document() {
     let file = folder.path().join("said").display().to_string();
     let run = |script: String| {
         let command = ["sh", "-c", &script].map(String::from).to_vec();
-        Notification { command, ..to(Kind::Command, None) }
+        Notification { command, ..to(MessageFormat::Command, None) }
     };
     let recipients = [
         ("file", run(format!("cat >> {file}"))),
         ("broken", run("echo it is closed >&2; exit 3".into())),
         ("endless", hangs(run("exec sleep 600".into()))),
-        ("missing", Notification { command: vec!["/no/such/program".into()], ..to(Kind::Command, None) }),
+        (
+            "missing",
+            Notification { command: vec!["/no/such/program".into()], ..to(MessageFormat::Command, None) },
+        ),
     ];
     let (_, took, warnings) = play(&recipients, paused()).await;
     let said = std::fs::read_to_string(file).unwrap();
@@ -220,7 +226,7 @@ async fn a_command_reads_the_document() {
 #[tokio::test]
 async fn a_command_may_leave_something_running() {
     let command = ["sh", "-c", "sleep 60 &"].map(String::from).to_vec();
-    let screen = Notification { command, ..to(Kind::Command, None) };
+    let screen = Notification { command, ..to(MessageFormat::Command, None) };
     let (_, took, warnings) = play(&[("screen", screen)], paused()).await;
     assert_eq!(warnings, [""; 0]);
     assert!(took < Duration::from_secs(50), "{took:?}");
@@ -232,7 +238,8 @@ fn a_file_that_cannot_be_read_in_time_holds_no_rollout_up() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("url");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-    let stuck = Notification { url_file: Some(pipe.display().to_string()), ..to(Kind::Webhook, None) };
+    let stuck =
+        Notification { url_file: Some(pipe.display().to_string()), ..to(MessageFormat::Webhook, None) };
     let stuck = hangs(stuck);
     let (said, played) = channel();
     std::thread::spawn(move || {

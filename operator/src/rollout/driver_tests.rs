@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::verdict::{Pause, Verdict};
 use super::waves_tests::{fleet, host};
-use super::{Driver, Hosts, Outline, State, Work};
+use super::{Driver, HostState, Hosts, Outline, Work};
 use crate::event::{Bus, Event, Happening, Listener};
 use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
@@ -106,7 +106,7 @@ async fn driven(
     bus.subscribe(Diary { lines: Arc::clone(&lines), slow: Arc::clone(&slow) });
     let names = outline.hosts().map(|(_, name)| name.to_owned()).collect();
     let hands = Hands { names, fails, slow, is_slow };
-    let driver = Driver::new(&outline, Hosts::new(&outline, |_| State::Waiting), false, hands, &bus);
+    let driver = Driver::new(&outline, Hosts::new(&outline, |_| HostState::Waiting), false, hands, &bus);
     let ended = tokio::time::timeout(Duration::from_secs(100), driver.drive(interrupt)).await;
     let (verdict, results) = ended.expect("it does not end").unwrap();
     let lines = lines.lock().unwrap().join(", ");

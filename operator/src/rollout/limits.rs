@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Outline, State};
+use super::{HostState, Outline};
 
 /// What concerns one host.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ struct Budget {
 }
 
 #[derive(Clone, Debug)]
-struct Group {
+struct LimitGroup {
     after: Vec<usize>,
     /// How many of its hosts have not ended, by wave.
     left: Vec<usize>,
@@ -32,7 +32,7 @@ struct Group {
 pub struct Limits {
     ties: Vec<Ties>,
     budgets: Vec<Budget>,
-    groups: Vec<Group>,
+    groups: Vec<LimitGroup>,
 }
 
 impl Limits {
@@ -53,7 +53,7 @@ impl Limits {
                 ties[*place].group = Some(number);
                 left[ties[*place].wave] += 1;
             }
-            groups.push(Group { after: group.after.clone(), left });
+            groups.push(LimitGroup { after: group.after.clone(), left });
         }
         let budget = |budget: &super::Budget| Budget {
             tag: budget.tag.clone(),
@@ -65,7 +65,7 @@ impl Limits {
     }
 
     /// Notes that a host stands elsewhere now.
-    pub fn note(&mut self, host: usize, old: State, new: State) {
+    pub fn note(&mut self, host: usize, old: HostState, new: HostState) {
         let ties = &self.ties[host];
         for budget in &ties.budgets {
             let budget = &mut self.budgets[*budget];

@@ -8,13 +8,13 @@ use crate::event::{Bus, HostEnd};
 use crate::rollout::Undone;
 use crate::rollout::waves_tests::{fleet, host};
 
-fn head(rollout: &RolloutId) -> Head {
+fn head(rollout: &RolloutId) -> RolloutHead {
     let hosts = ["a", "b"].map(|name| host(name, &[]));
     let outline = Outline::of(&fleet(&hosts, &[]), &hosts, Policy::plain()).unwrap();
     let planned =
-        |host: Host| (host.name.clone(), Planned { host, closure: "/nix/store/x".into(), before: None });
+        |host: Host| (host.name.clone(), PlannedHost { host, closure: "/nix/store/x".into(), before: None });
     let origin = Origin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
-    Head::new(rollout.clone(), origin, outline, hosts.map(planned).into())
+    RolloutHead::new(rollout.clone(), origin, outline, hosts.map(planned).into())
 }
 
 fn ended(host: &str, outcome: Outcome) -> Happening {
@@ -55,7 +55,7 @@ fn of_two_rollouts_that_began_in_one_second_the_later_one_is_the_last() {
     for (nanosecond, id) in ids.iter().enumerate() {
         let began = "2026-11-20T14:03:22Z".parse::<Timestamp>().unwrap();
         let began = began + std::time::Duration::from_nanos(nanosecond as u64);
-        Record::begin(&state, &Head { began, ..head(id) }).unwrap();
+        Record::begin(&state, &RolloutHead { began, ..head(id) }).unwrap();
     }
     let [first, second, third] = ids;
     assert_eq!(Record::all(&state).unwrap(), [third, second, first]);

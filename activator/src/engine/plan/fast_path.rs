@@ -21,7 +21,7 @@ use crate::engine::observe::{self, Observed};
 use crate::engine::plan::diff::{Diff, TargetView, diff};
 use crate::engine::plan::planner;
 use crate::engine::plan::target::TargetClosure;
-use crate::engine::state::recorded::{Kind, Recorded, RecordedPath, Text, in_order};
+use crate::engine::state::recorded::{PathKind, Recorded, RecordedPath, Text, in_order};
 use crate::engine::state::{FileStat, RECORD, State};
 use crate::host::Host;
 use crate::host::accounts::Accounts;
@@ -153,11 +153,11 @@ impl PathComparer<'_> {
     fn stands(&self, directory: Directory<'_>, name: &str, recorded: &RecordedPath<'_>) -> io::Result<bool> {
         let Some(found) = walk::known(directory, name)? else { return Ok(false) };
         match (FileType::from_raw_mode(found.stx_mode.into()), recorded.kind) {
-            (FileType::RegularFile, Kind::File) => {
+            (FileType::RegularFile, PathKind::File) => {
                 Ok(self.has_access(&found, recorded) && has_content(directory, name, &found, recorded))
             }
-            (FileType::Directory, Kind::Directory) => Ok(self.has_access(&found, recorded)),
-            (FileType::Symlink, Kind::Link) => {
+            (FileType::Directory, PathKind::Directory) => Ok(self.has_access(&found, recorded)),
+            (FileType::Symlink, PathKind::Link) => {
                 let target = rustix::fs::readlinkat(directory.fd, name, Vec::new())?;
                 Ok(recorded
                     .target

@@ -9,7 +9,7 @@ use nixfleet_contract::step::{PathStep, ProfileStep, Step};
 use rustix::fs::{AtFlags, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-use crate::host::walk::{self, Directory, Place, Walk};
+use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{Host, host_file, profile};
 
 /// Looks for obstacles to steps. What cannot be looked at is left to others to say.
@@ -103,7 +103,7 @@ const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC)
 
 /// Filesystems that are read-only, each named once.
 #[derive(Default)]
-struct ReadOnly(Vec<Place>);
+struct ReadOnly(Vec<MountPoint>);
 
 impl ReadOnly {
     /// Why nothing can be written where a directory or file stands. `path`: what to call that.

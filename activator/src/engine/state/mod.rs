@@ -274,7 +274,7 @@ impl State {
         let recorded = serde_json::from_slice::<Recorded<'_>>(bytes);
         let schema = match &recorded {
             Ok(recorded) => recorded.schema,
-            Err(_) => serde_json::from_slice::<Head>(bytes).map_err(refused)?.schema,
+            Err(_) => serde_json::from_slice::<StateHead>(bytes).map_err(refused)?.schema,
         };
         if schema > Self::SCHEMA {
             return Err(Problem::new(Code::State, "A newer NixFleet wrote the state of the host")
@@ -295,7 +295,7 @@ impl State {
 
 /// As much of a state as tells whether the rest can be read.
 #[derive(Deserialize)]
-struct Head {
+struct StateHead {
     schema: u32,
 }
 

@@ -12,7 +12,7 @@ use crate::engine::validate::secrecy::Secrecy;
 use crate::engine::validate::subject::{Subject, unit_of};
 use crate::engine::validate::units;
 use crate::host::command::{self, Finished};
-use crate::host::preview::Change;
+use crate::host::preview::PathChange;
 
 /// How long one of them may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -159,7 +159,7 @@ fn is_of_visudo(line: &str) -> bool {
 #[must_use]
 pub fn discreet(finding: Finding, subject: &Subject) -> Finding {
     let files = subject.changes.iter().filter_map(|(path, change)| match change {
-        Change::File { source, .. }
+        PathChange::File { source, .. }
             if subject.private.contains(path) && finding.place.iter().any(|place| is_about(place, path)) =>
         {
             Some(source.as_path())
@@ -190,7 +190,7 @@ pub fn one_by_one(subject: &Subject, why: &str) -> Findings {
          units and the way in were not"
     ));
     for (path, change) in &subject.changes {
-        let Change::File { source, .. } = change else { continue };
+        let PathChange::File { source, .. } = change else { continue };
         let source = source.to_string_lossy();
         let (tool, argv) = if path.starts_with("/etc/sudoers") {
             (SUDO, vec!["visudo", "-cf", &source])

@@ -38,10 +38,10 @@ pub async fn execute(args: &BackupsDropArgs, context: &Context) -> anyhow::Resul
     let (hosts, mut results) = gc::resting(hosts);
     let sessions = targets::sessions(hosts, &args.targets)?;
     let answers = list::ask(&sessions, args.targets.at_once(), context).await?;
-    let planned: Vec<Planned> = sessions
+    let planned: Vec<PlannedDiscard> = sessions
         .into_iter()
         .zip(answers)
-        .map(|(session, answer)| Planned::of(session, answer, &choice))
+        .map(|(session, answer)| PlannedDiscard::of(session, answer, &choice))
         .collect();
 
     let shown: Vec<HostResult> = planned.iter().map(|planned| planned.result.clone()).collect();
@@ -69,14 +69,14 @@ pub async fn execute(args: &BackupsDropArgs, context: &Context) -> anyhow::Resul
 }
 
 /// A host, and what is to go from it.
-struct Planned {
+struct PlannedDiscard {
     session: Arc<Session>,
     drop: Vec<Backup>,
     /// What is known of it before anything is dropped.
     result: HostResult,
 }
 
-impl Planned {
+impl PlannedDiscard {
     fn of(session: Arc<Session>, answer: BackupsAnswer, choice: &Choice) -> Self {
         let (chosen, problem) = match &answer {
             Some(Ok(Some(backups))) => (choice.among(backups), backups.problem.clone()),
@@ -110,7 +110,7 @@ fn question(goes: &[&Backup], hosts: usize) -> String {
 }
 
 async fn carry_out(
-    planned: Vec<Planned>,
+    planned: Vec<PlannedDiscard>,
     args: &BackupsDropArgs,
     context: &Context,
 ) -> anyhow::Result<Vec<HostResult>> {
@@ -118,7 +118,7 @@ async fn carry_out(
     let done = each(planned, args.targets.at_once(), &context.interrupt, |planned| {
         let events = context.events.clone();
         async move {
-            let Planned { session, drop, mut result } = planned;
+            let PlannedDiscard { session, drop, mut result } = planned;
             let began = Instant::now();
             if !drop.is_empty() {
                 let name = session.host().name.clone();

@@ -6,7 +6,7 @@ use crate::flake::Flake;
 use crate::nix::stored;
 
 /// A place that Nix names, with the lines it shows.
-pub struct Place<'a> {
+pub struct SourceLocation<'a> {
     file: &'a str,
     line: usize,
     column: &'a str,
@@ -22,7 +22,7 @@ pub struct Found {
     pub excerpt: String,
 }
 
-impl<'a> Place<'a> {
+impl<'a> SourceLocation<'a> {
     /// Reads `file:line:column:`.
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.strip_suffix(':')?.rsplitn(3, ':');
@@ -113,7 +113,7 @@ impl<'a> Source<'a> {
 
     /// The place as the user knows it, where it is in one of their files. Where Nix does not say whose a store path is, the
     /// line itself is compared.
-    pub fn find(&self, place: &Place) -> Option<Found> {
+    pub fn find(&self, place: &SourceLocation) -> Option<Found> {
         let relative = self.relative(place.file)?;
         if self.root.is_none() && in_store(place.file).is_some() {
             let content = self.content(relative)?;

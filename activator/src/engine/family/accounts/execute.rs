@@ -12,7 +12,7 @@ use super::entry::AccountEntry;
 use super::target_account::AccountInputs;
 use crate::engine::state::State;
 use crate::host::Host;
-use crate::host::accounts::{self, Account, Accounts, Change};
+use crate::host::accounts::{self, Account, AccountChange, Accounts};
 
 /// Changes accounts on a host.
 #[derive(Clone, Copy)]
@@ -66,7 +66,7 @@ impl AccountChanges<'_> {
         let owned = self.state.users.get(name);
         let target = AccountInputs { user, account: before, owned, accounts: &accounts }.target();
         let after = target.account(before, &accounts);
-        accounts::modify_user(self.host, name, Change::between(before, &after))
+        accounts::modify_user(self.host, name, AccountChange::between(before, &after))
     }
 }
 
@@ -84,7 +84,9 @@ pub fn undo(host: &Host, entry: &AccountEntry) -> Result<(), Problem> {
         | AccountEntry::ReleaseUser { step: ReleaseUser { name, .. }, before }
         | AccountEntry::DisableUser { step: DisableUser { name, .. }, before: Some(before) } => {
             match Accounts::read(host)?.users.get(&**name) {
-                Some(now) if now != before => accounts::modify_user(host, name, Change::between(now, before)),
+                Some(now) if now != before => {
+                    accounts::modify_user(host, name, AccountChange::between(now, before))
+                }
                 Some(_) | None => Ok(()),
             }
         }

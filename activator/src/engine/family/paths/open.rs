@@ -17,7 +17,7 @@ use super::swap::outdated;
 use crate::digest;
 use crate::engine::plan::planner::Planned;
 use crate::engine::state::Origin;
-use crate::host::walk::{self, Directory, Place, Walk};
+use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{HOME, Host, host_file};
 
 /// Paths that become directories, and paths that stop being directories.
@@ -48,7 +48,7 @@ pub struct PathOpener<'a> {
     transaction: u64,
     number: u64,
     /// The filesystem and mount of [`HOME`].
-    home: Place,
+    home: MountPoint,
     walk: Walk<'a>,
     new_directories: BTreeSet<&'a str>,
     old_directories: BTreeSet<&'a str>,
@@ -149,7 +149,7 @@ impl<'a> PathOpener<'a> {
     fn lasting_directory(
         &mut self,
         path: &ManagedPath,
-        here: Place,
+        here: MountPoint,
         depth: usize,
     ) -> Result<String, Problem> {
         let mut existing: Vec<ManagedPath> = path.ancestors().take(depth).collect();
@@ -202,7 +202,7 @@ fn is_directory(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode).is_dir()
 }
 
-fn place(path: &str, directory: Directory<'_>) -> Result<Place, Problem> {
+fn place(path: &str, directory: Directory<'_>) -> Result<MountPoint, Problem> {
     directory.place().map_err(|error| host_file("look at the filesystem of", path, &error))
 }
 

@@ -11,8 +11,8 @@ use crate::engine::family::units::bystanders::{Bystanders, Missing};
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::state::State;
 use crate::engine::transaction::execute::declaration;
-use crate::engine::transaction::journal::{self, Journal, Phase};
-use crate::engine::transaction::undo::Moment;
+use crate::engine::transaction::journal::{self, Journal, JournalPhase};
+use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;
 use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
 
@@ -24,9 +24,9 @@ static UNKNOWN: BTreeMap<UnitName, Unit> = BTreeMap::new();
 pub(in crate::engine) fn note_stopped(
     host: &Host,
     journal: &Journal,
-    moment: Moment,
+    moment: UndoTime,
 ) -> (Option<Journal>, Option<Problem>) {
-    let runs = moment == Moment::Running && journal.phase == Phase::Swapping;
+    let runs = moment == UndoTime::Running && journal.phase == JournalPhase::Swapping;
     let Some(bystanders) = Bystanders::of(host, journal, &UNKNOWN).filter(|_| runs) else {
         return (None, None);
     };
@@ -66,10 +66,10 @@ impl<'a> Units<'a> {
     }
 
     /// Stops units before the old files are back. Returns failures.
-    pub(in crate::engine) fn stop(&self, moment: Moment) -> Vec<Problem> {
+    pub(in crate::engine) fn stop(&self, moment: UndoTime) -> Vec<Problem> {
         match moment {
-            Moment::Running => self.stop_started(),
-            Moment::Booting => {
+            UndoTime::Running => self.stop_started(),
+            UndoTime::Booting => {
                 self.cancel_starts();
                 Vec::new()
             }
@@ -77,16 +77,16 @@ impl<'a> Units<'a> {
     }
 
     /// Makes systemd read the old files again. Returns a failure. While the host boots, `boot_on` does that.
-    pub(in crate::engine) fn reread(&self, moment: Moment) -> Option<Problem> {
-        let reads = moment == Moment::Running && self.journal.reloads_daemon();
+    pub(in crate::engine) fn reread(&self, moment: UndoTime) -> Option<Problem> {
+        let reads = moment == UndoTime::Running && self.journal.reloads_daemon();
         if reads { self.systemd.daemon_reload().err() } else { None }
     }
 
     /// Brings units back, once systemd has read the old files.
-    pub(in crate::engine) fn bring_back(&self, moment: Moment) -> Back {
+    pub(in crate::engine) fn bring_back(&self, moment: UndoTime) -> Back {
         match moment {
-            Moment::Running => self.bring_up(),
-            Moment::Booting => Back { failures: self.boot_on(), notes: Vec::new() },
+            UndoTime::Running => self.bring_up(),
+            UndoTime::Booting => Back { failures: self.boot_on(), notes: Vec::new() },
         }
     }
 

@@ -227,7 +227,7 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
     if calm {
         let enabled = !request.planning.no_validate;
         let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
-        let terms = foresight::Terms { enabled, may_ask: request.name_lacking, login };
+        let terms = foresight::ValidationTerms { enabled, may_ask: request.name_lacking, login };
         foresight::foresee(&mut planned, host, target, terms);
     }
     let mut plan = planned.plan;

@@ -96,7 +96,7 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
             continue;
         }
         let copy = layer.0.join(number.to_string());
-        copy_tree(Path::new(room), &copy, &mut Budget { entries: ENTRIES, bytes: BYTES })?;
+        copy_tree(Path::new(room), &copy, &mut CopyBudget { entries: ENTRIES, bytes: BYTES })?;
         for (path, change) in inside {
             make(&copy.join(path), change)?;
         }
@@ -204,7 +204,7 @@ fn make(path: &Path, change: &PathChange) -> io::Result<()> {
             give(path, *access)
         }
         PathChange::Restored { from } => {
-            copy_tree(from, path, &mut Budget { entries: ENTRIES, bytes: BYTES })
+            copy_tree(from, path, &mut CopyBudget { entries: ENTRIES, bytes: BYTES })
         }
         PathChange::Access { .. } | PathChange::Gone => Ok(()),
     }
@@ -217,12 +217,12 @@ fn give(path: &Path, access: Ids) -> io::Result<()> {
 }
 
 /// What may still be copied.
-struct Budget {
+struct CopyBudget {
     entries: usize,
     bytes: u64,
 }
 
-impl Budget {
+impl CopyBudget {
     fn spend(&mut self, bytes: u64) -> io::Result<()> {
         let left = (self.entries.checked_sub(1), self.bytes.checked_sub(bytes));
         let (Some(entries), Some(bytes)) = left else {
@@ -233,7 +233,7 @@ impl Budget {
     }
 }
 
-fn copy_tree(from: &Path, to: &Path, budget: &mut Budget) -> io::Result<()> {
+fn copy_tree(from: &Path, to: &Path, budget: &mut CopyBudget) -> io::Result<()> {
     let found = from.symlink_metadata()?;
     budget.spend(if found.is_file() { found.len() } else { 0 })?;
     if found.is_symlink() {

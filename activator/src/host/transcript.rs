@@ -140,7 +140,7 @@ impl Transcript {
     /// The report, if the run has ended.
     #[must_use]
     pub fn report(&self) -> Option<Report> {
-        let mut reader = Reader::new(self.lines.clone());
+        let mut reader = LineReader::new(self.lines.clone());
         reader.lines().ok()?.into_iter().find_map(|line| match line {
             TranscriptLine::Report(report) => Some(*report),
             TranscriptLine::Notice(_) => None,
@@ -159,7 +159,7 @@ impl Transcript {
     ) -> Result<Report, Problem> {
         /// How often that is asked.
         const DOUBT: Duration = Duration::from_secs(1);
-        let mut reader = Reader::new(self.lines.clone());
+        let mut reader = LineReader::new(self.lines.clone());
         let mut pause = Duration::from_micros(500);
         let mut asked = Instant::now();
         let mut over = Ok(());
@@ -210,12 +210,12 @@ fn clear(host: &Host, directory: &Path) -> io::Result<()> {
 }
 
 /// Reads complete lines as they come.
-struct Reader {
+struct LineReader {
     path: PathBuf,
     position: u64,
 }
 
-impl Reader {
+impl LineReader {
     const fn new(path: PathBuf) -> Self {
         Self { path, position: 0 }
     }

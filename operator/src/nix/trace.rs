@@ -7,7 +7,7 @@ mod place;
 use missing::Missing;
 use nix_error::NixError;
 use nixfleet_contract::problem::{Code, Problem};
-use place::{Found, Source};
+use place::{Source, UserLocation};
 
 use crate::flake::Flake;
 
@@ -64,15 +64,15 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         .help(help)
 }
 
-fn with_excerpt(why: &str, place: Option<&Found>) -> String {
+fn with_excerpt(why: &str, place: Option<&UserLocation>) -> String {
     match place {
-        Some(Found { excerpt, .. }) if !excerpt.is_empty() => format!("{why}\n\n{excerpt}"),
+        Some(UserLocation { excerpt, .. }) if !excerpt.is_empty() => format!("{why}\n\n{excerpt}"),
         Some(_) | None => why.to_owned(),
     }
 }
 
 /// File and line, option, host: as much of it as Nix says.
-fn location(place: Option<Found>, nix_error: &NixError, source: &Source) -> String {
+fn location(place: Option<UserLocation>, nix_error: &NixError, source: &Source) -> String {
     let place = place.map(|place| place.location);
     let input = nix_error.input().map(|input| format!("flake.nix, inputs.{input}"));
     let host = nix_error.host().map(|host| format!("host {host}"));

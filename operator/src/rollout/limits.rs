@@ -13,7 +13,7 @@ struct Ties {
 }
 
 #[derive(Clone, Debug)]
-struct Budget {
+struct TagBudget {
     tag: String,
     most: usize,
     changing: usize,
@@ -31,7 +31,7 @@ struct LimitGroup {
 #[derive(Clone, Debug)]
 pub struct Limits {
     ties: Vec<Ties>,
-    budgets: Vec<Budget>,
+    budgets: Vec<TagBudget>,
     groups: Vec<LimitGroup>,
 }
 
@@ -55,7 +55,7 @@ impl Limits {
             }
             groups.push(LimitGroup { after: group.after.clone(), left });
         }
-        let budget = |budget: &super::Budget| Budget {
+        let budget = |budget: &super::Budget| TagBudget {
             tag: budget.tag.clone(),
             most: budget.most,
             changing: 0,
@@ -97,7 +97,7 @@ impl Limits {
         self.budgets(host).find(|budget| budget.down >= budget.most).map(|budget| budget.tag.as_str())
     }
 
-    fn budgets(&self, host: usize) -> impl Iterator<Item = &Budget> {
+    fn budgets(&self, host: usize) -> impl Iterator<Item = &TagBudget> {
         self.ties[host].budgets.iter().map(|budget| &self.budgets[*budget])
     }
 }

@@ -13,7 +13,7 @@ use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat, Statx, StatxTimestamp};
 
 use crate::engine::family::paths::home::Homes;
-use crate::engine::observe::reading::{Content, LARGEST};
+use crate::engine::observe::reading::{FileContent, LARGEST};
 use crate::engine::observe::special::Special;
 use crate::engine::state::{FileStat, Origin, OwnedUser, State, Thing};
 use crate::host::accounts::{Accounts, Process, processes_by_user};
@@ -281,7 +281,7 @@ impl PathObserver<'_> {
             |stat: &Stat| directory.is_roots && self.accounts.user_of(stat.st_uid) == Owner::root();
         let largest = |stat: &Stat| (!is_roots(stat)).then_some(limit);
         match reading::digest(directory, path.name(), largest) {
-            Ok(Content { sha256, stat, list }) => {
+            Ok(FileContent { sha256, stat, list }) => {
                 let access = Access { list, ..self.access(path, &stat) };
                 Found::File { sha256, size: stat.st_size.cast_unsigned(), access }
             }

@@ -36,7 +36,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     let in_force = recorded.schema == State::SCHEMA
         && recorded.manifest.as_ref() == Some(&target_closure.digest)
         && recorded.closure.as_ref() == Some(&target_closure.closure);
-    let outline: Outline<'_> =
+    let outline: ManifestOutline<'_> =
         if in_force { serde_json::from_slice(&target_closure.manifest).ok()? } else { return None };
     let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
@@ -106,7 +106,7 @@ fn observe_the_rest(
 /// A manifest of which only the paths of the entries are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Outline<'m> {
+struct ManifestOutline<'m> {
     schema: u32,
     host: String,
     base: String,
@@ -119,7 +119,7 @@ struct Outline<'m> {
     units: BTreeMap<UnitName, Unit>,
 }
 
-impl Outline<'_> {
+impl ManifestOutline<'_> {
     /// Whether the paths of the entries are those that are recorded, but for directories nobody asked for by itself.
     fn names_the_same(&self, recorded: &[(Text<'_>, RecordedPath<'_>)]) -> bool {
         let recorded = recorded.iter().filter(|(_, recorded)| !recorded.implicit).map(|(path, _)| path);

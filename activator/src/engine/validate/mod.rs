@@ -26,7 +26,7 @@ pub mod units;
 use std::io;
 
 use entrance::Entrance;
-use judge::{Finding, Judgement};
+use judge::{Judgement, ToolFinding};
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::inspected;
 use nixfleet_contract::login::Login;
@@ -161,7 +161,7 @@ fn settle(subject: &Subject, verdict: PreviewResult) -> Findings {
             if let Some(new) = finding.beyond(&now.findings) {
                 found.problems.push(refused(&judge::discreet(new, subject)));
             } else {
-                let Finding { tool, words, .. } = judge::discreet(finding, subject);
+                let ToolFinding { tool, words, .. } = judge::discreet(finding, subject);
                 found.notes.push(format!("{tool} complains of the host as it is: {}", words.join("; ")));
             }
         }
@@ -183,7 +183,7 @@ fn locked_out(login: &Login, obstacles: &[String]) -> Problem {
         )
 }
 
-fn refused(finding: &Finding) -> Problem {
+fn refused(finding: &ToolFinding) -> Problem {
     let help = match finding.tool.as_str() {
         judge::SYSTEMD => {
             "nothing was touched; correct the unit, or have it applied as it is: \

@@ -52,7 +52,7 @@ pub(in crate::engine) struct Units<'a> {
 
 /// The result of bringing units back.
 #[derive(Default)]
-pub(in crate::engine) struct Back {
+pub(in crate::engine) struct BringUpResult {
     /// Failures.
     pub(in crate::engine) failures: Vec<Problem>,
     /// Units outside of the transaction that ran before and do not come back.
@@ -83,10 +83,10 @@ impl<'a> Units<'a> {
     }
 
     /// Brings units back, once systemd has read the old files.
-    pub(in crate::engine) fn bring_back(&self, moment: UndoTime) -> Back {
+    pub(in crate::engine) fn bring_back(&self, moment: UndoTime) -> BringUpResult {
         match moment {
             UndoTime::Running => self.bring_up(),
-            UndoTime::Booting => Back { failures: self.boot_on(), notes: Vec::new() },
+            UndoTime::Booting => BringUpResult { failures: self.boot_on(), notes: Vec::new() },
         }
     }
 
@@ -141,7 +141,7 @@ impl<'a> Units<'a> {
     }
 
     /// Starts, with the old files, the units that ran before and were stopped or restarted since.
-    fn bring_up(&self) -> Back {
+    fn bring_up(&self) -> BringUpResult {
         let mut failures = Vec::new();
         let now = self.now(&mut failures);
         let mut jobs: Vec<(Verb, &UnitName)> = Vec::new();
@@ -178,7 +178,7 @@ impl<'a> Units<'a> {
             Ok(missing) => notes.extend(missing.iter().map(Missing::note)),
             Err(problem) => failures.push(problem),
         }
-        Back { failures, notes }
+        BringUpResult { failures, notes }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::engine::status::last_run;
 use crate::engine::transaction::window::Window;
 use crate::host::Host;
 use crate::host::systemd::Systemd;
-use crate::host::transcript::{Line, Transcript};
+use crate::host::transcript::{Transcript, TranscriptLine};
 use crate::host::transient::Transient;
 
 /// Carries a change out as the run of this name, in this very process, and says so in its transcript. It has to be
@@ -47,7 +47,7 @@ pub fn in_a_unit(
     host: &Host,
     run: &RunId,
     arguments: impl IntoIterator<Item = OsString>,
-    hand_on: impl FnMut(&Line),
+    hand_on: impl FnMut(&TranscriptLine),
 ) -> Result<Report, Problem> {
     let transcript = Transcript::of(host, run);
     transcript.begin(host)?;
@@ -59,7 +59,7 @@ pub fn in_a_unit(
 ///
 /// # Errors
 /// The host knows nothing of it, or it ends without a report.
-pub fn follow(host: &Host, run: &RunId, hand_on: impl FnMut(&Line)) -> Result<Report, Problem> {
+pub fn follow(host: &Host, run: &RunId, hand_on: impl FnMut(&TranscriptLine)) -> Result<Report, Problem> {
     let transcript = Transcript::of(host, run);
     if transcript.exists() {
         let mut unit = Transient::of(run);

@@ -22,7 +22,7 @@ use nixfleet_activate::engine::plan::texts;
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
 use nixfleet_activate::engine::transaction::recover;
-use nixfleet_activate::engine::transaction::undo::Moment;
+use nixfleet_activate::engine::transaction::undo::UndoTime;
 use nixfleet_activate::engine::validate;
 use nixfleet_activate::engine::validate::foresight;
 use nixfleet_activate::engine::validate::subject::Subject;
@@ -30,7 +30,7 @@ use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{self, Lock};
 use nixfleet_activate::host::random;
 use nixfleet_activate::host::record::read_limited;
-use nixfleet_activate::host::transcript::Line;
+use nixfleet_activate::host::transcript::TranscriptLine;
 use nixfleet_activate::{build, show};
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::force::Force;
@@ -99,8 +99,9 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             };
             let login = login.who();
             let (force, login) = (force.force.as_slice(), login.as_ref());
-            let asked = Asked { force, login, planning, name_lacking, health_checks, json: common.json };
-            plan(&host, target_closure.map_err(one)?, &asked).map_err(one)?;
+            let request =
+                PlanRequest { force, login, planning, name_lacking, health_checks, json: common.json };
+            plan(&host, target_closure.map_err(one)?, &request).map_err(one)?;
         }
         Command::Apply { common, closure, expect, force, run } => {
             let target = TargetRef::Closure(closure);
@@ -115,8 +116,9 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let target_closure = TargetClosure::of_generation(&profile, to).map_err(one)?;
             let (login, json) = (run.login.who(), common.json);
             let (force, login) = (force.force.as_slice(), login.as_ref());
-            let asked = Asked { force, login, planning, name_lacking: false, health_checks: false, json };
-            plan(&host, target_closure, &asked).map_err(one)?;
+            let request =
+                PlanRequest { force, login, planning, name_lacking: false, health_checks: false, json };
+            plan(&host, target_closure, &request).map_err(one)?;
         }
         Command::Rollback { common, to, expect, force, run, .. } => {
             let target = TargetRef::Generation(to);
@@ -171,8 +173,8 @@ fn end_with_the_reader() {
     });
 }
 
-/// What is asked of a plan.
-struct Asked<'a> {
+/// The request for a plan.
+struct PlanRequest<'a> {
     force: &'a [Force],
     login: Option<&'a Login>,
     planning: PlanningArgs,
@@ -200,36 +202,37 @@ fn target_closure(bytes: &[u8], parts: &[usize], target: &str) -> Result<TargetC
 }
 
 /// Prints a plan. Why a host cannot be planned for is part of the plan.
-fn plan(host: &Host, target_closure: TargetClosure, asked: &Asked<'_>) -> Result<(), Problem> {
+fn plan(host: &Host, target_closure: TargetClosure, request: &PlanRequest<'_>) -> Result<(), Problem> {
     let objection = Lock::objection(host);
-    let checks = if asked.health_checks { Check::of_manifest(&target_closure.manifest)? } else { Vec::new() };
+    let checks =
+        if request.health_checks { Check::of_manifest(&target_closure.manifest)? } else { Vec::new() };
     let mut plan = match fast_path::unchanged(host, &target_closure) {
         Some(plan) => plan,
-        None => full_plan(host, &target_closure.open()?.without(asked.force), asked, objection.is_none()),
+        None => full_plan(host, &target_closure.open()?.without(request.force), request, objection.is_none()),
     };
     plan.problems.extend(objection);
-    if asked.health_checks && plan.steps.is_empty() && plan.problems.is_empty() {
+    if request.health_checks && plan.steps.is_empty() && plan.problems.is_empty() {
         plan.health_checks = Some(health::of_unchanged(host, plan.current.as_ref(), &checks));
     }
-    print(&plan, asked.json, show::plan)
+    print(&plan, request.json, show::plan)
 }
 
 /// `calm`: no other run is changing the host.
-fn full_plan(host: &Host, target: &Target, asked: &Asked<'_>, calm: bool) -> Plan {
+fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool) -> Plan {
     let mut planned = match planner::plan(host, target) {
         Ok(planned) => planned,
         Err(problem) => return planner::refused(target, problem),
     };
-    planned.plan.overrule(asked.force);
+    planned.plan.overrule(request.force);
     if calm {
-        let enabled = !asked.planning.no_validate;
-        let login = asked.login.filter(|_| !asked.force.contains(&Force::Lockout));
-        let terms = foresight::Terms { enabled, may_ask: asked.name_lacking, login };
+        let enabled = !request.planning.no_validate;
+        let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
+        let terms = foresight::ValidationTerms { enabled, may_ask: request.name_lacking, login };
         foresight::foresee(&mut planned, host, target, terms);
     }
     let mut plan = planned.plan;
-    if asked.json {
-        texts::add(&mut plan, host, target, asked.planning.show_private);
+    if request.json {
+        texts::add(&mut plan, host, target, request.planning.show_private);
     }
     plan
 }
@@ -252,32 +255,32 @@ fn confirmation(file: &Path) -> Result<Confirmation, Problem> {
 fn change(
     common: &Common,
     request: ApplyRequest<'_>,
-    asked: &RunArgs,
+    args: &RunArgs,
     command: &str,
 ) -> Result<ExitCode, Problem> {
     let host = Host::open(&common.root)?;
     let units = attend::has_units(&host);
-    if !units && asked.confirm_timeout.is_some() {
+    if !units && args.confirm_timeout.is_some() {
         return Err(Problem::new(Code::Usage, "Nobody could confirm this change")
             .because(
                 "systemd does not run here, so it would not survive the connection it was asked for over",
             )
             .help("leave out --confirm-timeout"));
     }
-    let run = asked.run.clone().unwrap_or_else(random::run_id);
-    if units && !asked.in_unit {
-        let arguments = std::env::args_os().skip(1).chain(asked.repeated(&run)).chain(["--in-unit".into()]);
+    let run = args.run.clone().unwrap_or_else(random::run_id);
+    if units && !args.in_unit {
+        let arguments = std::env::args_os().skip(1).chain(args.repeated(&run)).chain(["--in-unit".into()]);
         let report = attend::in_a_unit(&host, &run, arguments, |line| notice(line, common.json))?;
         return finish(&report, common.json);
     }
-    let holder = lock::this_process(&asked.by, command).of_revision(asked.revision());
-    if asked.in_unit {
-        let limit = asked.confirm_timeout.map(Duration::from_secs);
+    let holder = lock::this_process(&args.by, command).of_revision(args.revision());
+    if args.in_unit {
+        let limit = args.confirm_timeout.map(Duration::from_secs);
         // Whoever follows prints the report; how the host fared is no failure of the unit.
         return attend::carry_out(&host, request, holder, &run, limit).map(|()| ExitCode::SUCCESS);
     }
     // Without systemd too, whoever has named a run can ask what became of it.
-    let holder = match &asked.run {
+    let holder = match &args.run {
         Some(run) => holder.of_run(run.clone()),
         None => holder,
     };
@@ -293,7 +296,7 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
         let well = is("SERVICE_RESULT", "success") && is("EXIT_CODE", "exited");
         return if well { Ok(()) } else { recover::stand_in(host, run) };
     }
-    let moment = if boot { Moment::Booting } else { Moment::Running };
+    let moment = if boot { UndoTime::Booting } else { UndoTime::Running };
     match recover::recover_alone(host, moment)? {
         Some(report) => print(&report, json, show::report),
         None => print(&Done { schema: SCHEMA }, json, |_| "nothing to recover\n".to_owned()),
@@ -317,8 +320,8 @@ struct Done {
 }
 
 /// Hands on what a run says before its report. Who does not read it misses nothing that the report does not say.
-fn notice(line: &Line, json: bool) {
-    if let Line::Notice(notice) = line {
+fn notice(line: &TranscriptLine, json: bool) {
+    if let TranscriptLine::Notice(notice) = line {
         let _ = print(notice, json, show::notice);
     }
 }

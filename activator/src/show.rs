@@ -10,7 +10,7 @@ use nixfleet_contract::report::{Report, Status};
 use nixfleet_contract::run::{AwaitingConfirm, News, Notice};
 use nixfleet_contract::values::Owner;
 
-use crate::engine::family::accounts::becoming;
+use crate::engine::family::accounts::target_account;
 use crate::engine::state::{Origin, State, Thing};
 use crate::host::clock;
 
@@ -193,7 +193,8 @@ pub fn inspect(state: &State) -> String {
         let created = if user.created { "created here" } else { "existed before" };
         let disabled = if user.disabled { ", disabled" } else { "" };
         let was = user.before.iter().filter(|(_, before)| before.was != before.left);
-        let was = was.map(|(field, before)| format!(", {} was {:?}", becoming::name(*field), before.was));
+        let was =
+            was.map(|(field, before)| format!(", {} was {:?}", target_account::name(*field), before.was));
         let was = was.collect::<Vec<_>>().concat();
         let added = if user.groups.is_empty() {
             String::new()

@@ -195,8 +195,9 @@ fn shown_plan(plan: &GcPlan) -> String {
     for judged in &plan.generations {
         let generation = &judged.info.generation;
         let reasons: Vec<&str> = judged.needed.iter().map(|need| need.as_str()).collect();
-        let fate = if judged.goes() { "goes".to_owned() } else { format!("stays: {}", reasons.join(", ")) };
-        let _ = writeln!(text, "generation {} {fate}", generation.number);
+        let verdict =
+            if judged.goes() { "goes".to_owned() } else { format!("stays: {}", reasons.join(", ")) };
+        let _ = writeln!(text, "generation {} {verdict}", generation.number);
     }
     if let Some(problem) = &plan.problem {
         let _ = writeln!(text, "{problem}");

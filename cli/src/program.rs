@@ -18,7 +18,7 @@ use nixfleet_operator::event::RolloutId;
 use nixfleet_operator::event::{Bus, Happening, Lines};
 use nixfleet_operator::history::Writer;
 use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::interrupt::{Hosts, Interrupt};
+use nixfleet_operator::interrupt::{ChangeProgress, Interrupt};
 use nixfleet_operator::operation;
 use nixfleet_operator::process;
 use nixfleet_operator::state::StateDir;
@@ -134,14 +134,14 @@ fn record_history(events: &Bus) {
 fn interrupted(name: &str, interrupt: &Interrupt) -> anyhow::Error {
     let problem = Problem::new(Code::Usage, "interrupted");
     match interrupt.hosts() {
-        Hosts::Untouched => problem.because("no host was changed"),
-        Hosts::Changing if name == "run" => problem
+        ChangeProgress::Untouched => problem.because("no host was changed"),
+        ChangeProgress::Changing if name == "run" => problem
             .because("the command goes on on the hosts where it had begun")
             .help("look for it there: nixfleet run -- pgrep -af WORD"),
-        Hosts::Changing => problem
+        ChangeProgress::Changing => problem
             .because("hosts that were being changed go on by themselves; all others are as they were")
             .help("see how hosts stand: nixfleet status"),
-        Hosts::Done => problem
+        ChangeProgress::Done => problem
             .because("every host that was begun had ended; only the rest of the output is missing")
             .help("see how they ended: nixfleet history show last"),
     }

@@ -11,7 +11,7 @@ use crate::values::Mode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum BackupReason {
     /// Somebody had edited a managed path by hand.
     HandEdit,
     /// It stood at the path before NixFleet managed it.
@@ -23,7 +23,7 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl BackupReason {
     /// The reason in words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -41,7 +41,7 @@ impl Kind {
 #[serde(rename_all = "camelCase")]
 pub struct Backup {
     /// Why it was made.
-    pub kind: Kind,
+    pub kind: BackupReason,
     /// The path that was backed up; the last part of `place` if that path is not known.
     pub path: String,
     /// Where the backup is on the host.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::health::check::Method;
-use crate::health::{OnFailure, Side};
+use crate::health::{OnCheckFailure, Side};
 use crate::manifest::{OnConflict, Package, UserField};
 
 /// Everything a host should have.
@@ -216,7 +216,7 @@ pub struct HealthCheck {
     /// Where the check runs.
     pub from: Side,
     /// The effect of a failure.
-    pub on_failure: OnFailure,
+    pub on_failure: OnCheckFailure,
 }
 
 /// An HTTP request, and what its response must look like.

@@ -42,7 +42,7 @@ pub struct Manifest {
 
 /// The part of a manifest that tells whether the rest can be read.
 #[derive(Deserialize)]
-struct Head {
+struct ManifestHead {
     schema: u32,
 }
 
@@ -59,7 +59,7 @@ impl Manifest {
         let manifest = serde_json::from_slice::<Self>(bytes);
         let schema = match &manifest {
             Ok(manifest) => manifest.schema,
-            Err(_) => serde_json::from_slice::<Head>(bytes).map_err(invalid)?.schema,
+            Err(_) => serde_json::from_slice::<ManifestHead>(bytes).map_err(invalid)?.schema,
         };
         if schema != SCHEMA {
             return Err(Problem::new(
@@ -186,7 +186,7 @@ impl Entry {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct EntryFields {
-    kind: Kind,
+    kind: EntryKind,
     source: Option<Source>,
     sha256: Option<String>,
     size: Option<u64>,
@@ -206,7 +206,7 @@ struct EntryFields {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Kind {
+enum EntryKind {
     Directory,
     File,
     Link,
@@ -233,21 +233,21 @@ impl TryFrom<EntryFields> for Entry {
         };
         let on_conflict = fields.on_conflict.unwrap_or_default();
         match fields.kind {
-            Kind::Directory
+            EntryKind::Directory
                 if has_content || has_hooks || fields.target.is_some() || fields.on_conflict.is_some() =>
             {
                 Err("a directory has only mode, owner and group".to_owned())
             }
-            Kind::Link if has_content || has_hooks || has_access => {
+            EntryKind::Link if has_content || has_hooks || has_access => {
                 Err("a link has only target and onConflict".to_owned())
             }
-            Kind::File if fields.target.is_some() => Err("a file has no target".to_owned()),
-            Kind::Directory => access().map(Self::Directory),
-            Kind::Link => {
+            EntryKind::File if fields.target.is_some() => Err("a file has no target".to_owned()),
+            EntryKind::Directory => access().map(Self::Directory),
+            EntryKind::Link => {
                 let target = fields.target.ok_or_else(|| missing("target"))?;
                 Ok(Self::Link(LinkEntry { target, on_conflict }))
             }
-            Kind::File => Ok(Self::File(FileEntry {
+            EntryKind::File => Ok(Self::File(FileEntry {
                 source: fields.source.ok_or_else(|| missing("source"))?,
                 sha256: fields.sha256.ok_or_else(|| missing("sha256"))?,
                 size: fields.size.ok_or_else(|| missing("size"))?,

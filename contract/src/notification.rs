@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
     /// How the message is sent.
-    pub kind: Kind,
+    pub kind: MessageFormat,
     /// Its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -24,7 +24,7 @@ pub struct Notification {
     /// The variable that holds its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_env: Option<String>,
-    /// The program to run, and its arguments, for [`Kind::Command`].
+    /// The program to run, and its arguments, for [`MessageFormat::Command`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
     /// The moments when a message is sent.
@@ -36,7 +36,7 @@ pub struct Notification {
 /// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Kind {
+pub enum MessageFormat {
     /// JSON over HTTP POST.
     Webhook,
     /// The format of ntfy.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::health::{Check, Probe, Side};
-use nixfleet_contract::notification::{Kind, Notification};
+use nixfleet_contract::notification::{MessageFormat, Notification};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::commands::command_line;
 use serde::{Deserialize, Serialize};
@@ -114,7 +114,7 @@ fn tried(host: &str, check: &Check) -> Option<String> {
 
 /// How somebody is told.
 fn told(notification: &Notification) -> String {
-    if notification.kind == Kind::Command {
+    if notification.kind == MessageFormat::Command {
         return format!("runs {}", command_line(&notification.command));
     }
     let place =

@@ -7,7 +7,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 
 use nixfleet_contract::problem::{Code, Problem};
-use reference::{Kind, Reference};
+use reference::{Reference, ReferenceKind};
 
 pub use tree::{Tree, normal};
 
@@ -44,10 +44,10 @@ impl Flake {
         }
         let reference = Reference::parse(named.trim_end_matches('#'));
         match reference.kind(from) {
-            Kind::Path => Self::at_path(&reference, from),
-            Kind::PathUrl(path) => Self::at_url("path:", &path, &reference, from),
-            Kind::GitUrl(path) => Self::at_url("git+file://", &path, &reference, from),
-            Kind::Remote => Ok(Self { reference: reference.to_string(), tree: None }),
+            ReferenceKind::Path => Self::at_path(&reference, from),
+            ReferenceKind::PathUrl(path) => Self::at_url("path:", &path, &reference, from),
+            ReferenceKind::GitUrl(path) => Self::at_url("git+file://", &path, &reference, from),
+            ReferenceKind::Remote => Ok(Self { reference: reference.to_string(), tree: None }),
         }
     }
 

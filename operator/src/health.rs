@@ -41,9 +41,9 @@ pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
 }
 
 /// Calls checks off when nobody waits for them any more.
-struct End(Call);
+struct CallGuard(Call);
 
-impl Drop for End {
+impl Drop for CallGuard {
     fn drop(&mut self) {
         self.0.off();
     }
@@ -78,7 +78,7 @@ pub async fn attempt(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     }
     let owned = checks.to_vec();
     let from = vantage(session, checks).await;
-    let end = End(Call::default());
+    let end = CallGuard(Call::default());
     let call = end.0.clone();
     let trying = tokio::task::spawn_blocking(move || run(&owned.iter().collect::<Vec<_>>(), &from, &call));
     let failed =

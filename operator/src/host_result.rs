@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nixfleet_contract::backup::{Backup, DropReport};
 use nixfleet_contract::gc::{Disk, GcPlan, GcReport};
-use nixfleet_contract::health::{CheckResult, Verdict};
+use nixfleet_contract::health::{CheckResult, HealthVerdict};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, ReasonCode, Report, Status};
 use serde::Serialize;
@@ -136,7 +136,7 @@ impl HostResult {
     /// The result of a host whose health checks were tried, and that ends like this where all is well.
     #[must_use]
     pub fn checked(host: impl Into<String>, found: Vec<CheckResult>, good: Outcome) -> Self {
-        let verdict = Verdict::on(&found);
+        let verdict = HealthVerdict::on(&found);
         let (outcome, reason_code) = (verdict.outcome(good), verdict.reason_code());
         Self {
             health_checks: found,

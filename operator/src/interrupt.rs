@@ -12,14 +12,14 @@ use tokio::sync::watch::Sender;
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     requested: Arc<Sender<bool>>,
-    /// A [`Hosts`] as a number.
+    /// A [`ChangeProgress`] as a number.
     hosts: Arc<AtomicU8>,
 }
 
 /// Whether hosts are being changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Hosts {
+pub enum ChangeProgress {
     /// None has been touched.
     Untouched = 0,
     /// Some are.
@@ -31,22 +31,22 @@ pub enum Hosts {
 impl Interrupt {
     /// From now on hosts are being changed: the first Ctrl-C lets those finish that have begun.
     pub fn hosts_are_changing(&self) {
-        self.hosts.store(Hosts::Changing as u8, Ordering::Relaxed);
+        self.hosts.store(ChangeProgress::Changing as u8, Ordering::Relaxed);
     }
 
     /// From now on no host is being changed any more.
     pub fn hosts_are_done(&self) {
-        self.hosts.store(Hosts::Done as u8, Ordering::Relaxed);
+        self.hosts.store(ChangeProgress::Done as u8, Ordering::Relaxed);
     }
 
     /// Whether hosts are being changed.
     #[must_use]
-    pub fn hosts(&self) -> Hosts {
+    pub fn hosts(&self) -> ChangeProgress {
         let stands = self.hosts.load(Ordering::Relaxed);
-        [Hosts::Changing, Hosts::Done]
+        [ChangeProgress::Changing, ChangeProgress::Done]
             .into_iter()
             .find(|each| *each as u8 == stands)
-            .unwrap_or(Hosts::Untouched)
+            .unwrap_or(ChangeProgress::Untouched)
     }
 
     /// From now on no further host should be begun.
@@ -84,7 +84,7 @@ impl Interrupt {
         }
         self.request();
         // What became of hosts is still to be told, or they are still to end.
-        if self.hosts() != Hosts::Untouched {
+        if self.hosts() != ChangeProgress::Untouched {
             signals.next().await;
         }
     }

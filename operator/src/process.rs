@@ -27,7 +27,7 @@ pub use conversation::Ends;
 pub use large::HELD;
 pub use output::Output;
 pub use reading::Hears;
-pub use running::{Drained, Owned, Running};
+pub use running::{Drained, OwnedProcess, Running};
 pub use streams::Theirs;
 
 use large::LARGE;
@@ -117,10 +117,10 @@ impl Invocation {
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn spawn(&self, streams: Theirs) -> io::Result<Owned> {
+    pub fn spawn(&self, streams: Theirs) -> io::Result<OwnedProcess> {
         let mut command = self.command();
         command.stdin(streams.stdin).stdout(streams.stdout).stderr(streams.stderr);
-        command.spawn().map(Owned::new)
+        command.spawn().map(OwnedProcess::new)
     }
 
     /// Runs it to its end.

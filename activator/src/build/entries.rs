@@ -103,10 +103,10 @@ impl<'a> Compiler<'a> {
     }
 
     /// The content of inline text, kept to be written into the closure.
-    pub(super) fn inline(&mut self, text: &'a str) -> Content {
+    pub(super) fn inline(&mut self, text: &'a str) -> ContentSource {
         let sha256 = digest::of(text);
         self.texts.insert(sha256.clone(), text);
-        Content { source: Source::of_text(&sha256), sha256, size: text.len() as u64 }
+        ContentSource { source: Source::of_text(&sha256), sha256, size: text.len() as u64 }
     }
 
     fn access(&mut self, option: &str, mode: &str, owner: &str, group: &str) -> Option<Access> {
@@ -116,7 +116,7 @@ impl<'a> Compiler<'a> {
         Some(Access { mode: mode?, owner: owner?, group: group?, list: false })
     }
 
-    fn content(&mut self, option: &str, file: &'a File) -> Option<Content> {
+    fn content(&mut self, option: &str, file: &'a File) -> Option<ContentSource> {
         match (&file.text, &file.source) {
             (Some(text), None) => Some(self.inline(text)),
             (None, Some(source)) => self.source(&format!("{option}.source"), source),
@@ -127,7 +127,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn source(&mut self, option: &str, source: &str) -> Option<Content> {
+    fn source(&mut self, option: &str, source: &str) -> Option<ContentSource> {
         let path = Path::new(source);
         let read = || {
             if !path.is_absolute() {
@@ -139,7 +139,7 @@ impl<'a> Compiler<'a> {
             }
             let source = source.parse().map_err(|invalid: Invalid| invalid.to_string())?;
             let (sha256, size) = digest::of_reader(file).map_err(|error| error.to_string())?;
-            Ok(Content { source, sha256, size })
+            Ok(ContentSource { source, sha256, size })
         };
         match read() {
             Ok(content) => Some(content),
@@ -152,7 +152,7 @@ impl<'a> Compiler<'a> {
 }
 
 /// Where content stands, and what identifies it.
-pub(super) struct Content {
+pub(super) struct ContentSource {
     pub(super) source: Source,
     pub(super) sha256: String,
     pub(super) size: u64,

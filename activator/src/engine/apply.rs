@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::force::Force;
-use nixfleet_contract::health::{Check, Verdict};
+use nixfleet_contract::health::{Check, HealthVerdict};
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::login::Login;
 use nixfleet_contract::plan::Warning;
@@ -26,12 +26,12 @@ use crate::engine::state::State;
 use crate::engine::transaction::commit;
 use crate::engine::transaction::execute;
 use crate::engine::transaction::execute::Executed;
-use crate::engine::transaction::journal::{self, Journal, Phase};
+use crate::engine::transaction::journal::{self, Journal, JournalPhase};
 use crate::engine::transaction::open;
 use crate::engine::transaction::recover;
 use crate::engine::transaction::settle;
 use crate::engine::transaction::undo;
-use crate::engine::transaction::undo::Moment;
+use crate::engine::transaction::undo::UndoTime;
 use crate::engine::transaction::window::Window;
 use crate::engine::validate;
 use crate::host::Host;
@@ -158,7 +158,7 @@ fn run(
     }
     report.notes = found.notes;
     let health = Health::of(host, &target.manifest.health_checks, May::of(&target, request.force));
-    let change = Change { host, planned: &planned, target: &target, window, health };
+    let change = ApplyChange { host, planned: &planned, target: &target, window, health };
     transact(&change, holder, report).map_err(|mut problem| {
         suggest_force_if_declared(&mut problem, &target.manifest);
         problem
@@ -168,7 +168,7 @@ fn run(
 /// A host on which nothing is to be done, and nothing could be undone for its checks.
 fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), Problem> {
     report.health_checks = health::of_unchanged(host, report.after.as_ref(), checks);
-    let verdict = Verdict::on(&report.health_checks);
+    let verdict = HealthVerdict::on(&report.health_checks);
     (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Unchanged), verdict.reason_code());
     verdict.into_problem().map_or(Ok(()), Err)
 }
@@ -193,7 +193,7 @@ fn first_of(problems: &[Problem]) -> Option<Problem> {
 }
 
 /// A change that is about to be made.
-struct Change<'a> {
+struct ApplyChange<'a> {
     host: &'a Host,
     planned: &'a Planned,
     target: &'a Target,
@@ -201,8 +201,8 @@ struct Change<'a> {
     health: Health<'a>,
 }
 
-fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<(), Problem> {
-    let Change { host, planned, target, health, .. } = change;
+fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Result<(), Problem> {
+    let ApplyChange { host, planned, target, health, .. } = change;
     stage::back_up_stale_slots(host)?;
     let mut journal = open::open(host, planned, target, holder)?;
     // Both can fail when what they make stands already, and only may not be on the disk: then that is undone, too.
@@ -219,7 +219,7 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
             Vec::new()
         }
         Err(problem) => {
-            let undone = undo::undo(host, &journal, Moment::Running);
+            let undone = undo::undo(host, &journal, UndoTime::Running);
             report.outcome = match &undone {
                 Ok(_) if journal.has_touched() => Outcome::RolledBack,
                 Ok(_) => Outcome::Blocked,
@@ -237,7 +237,7 @@ fn transact(change: &Change<'_>, holder: Holder, report: &mut Report) -> Result<
             });
         }
     };
-    let verdict = Verdict::on(&report.health_checks);
+    let verdict = HealthVerdict::on(&report.health_checks);
     (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Ok), verdict.reason_code());
     report_excluded(&planned.plan.excluded, report);
     report.after = Some(journal.after.clone());
@@ -262,11 +262,11 @@ fn is_committed(host: &Host, journal: &Journal) -> bool {
 /// Does everything up to the commit point. Returns how many operations that were, and the commands that failed where the
 /// change stands all the same.
 fn execute_all(
-    change: &Change<'_>,
+    change: &ApplyChange<'_>,
     report: &mut Report,
     journal: &mut Journal,
 ) -> Result<(usize, Vec<Problem>), Problem> {
-    let Change { host, planned, target, window, health } = change;
+    let ApplyChange { host, planned, target, window, health } = change;
     stage::stage(host, target, journal)?;
     report.notes.extend(validate::staged::validate(host, target, journal)?);
     // From here on only an activator that knows this journal can put the host right, also at boot.
@@ -276,7 +276,7 @@ fn execute_all(
     };
     activator::install(host, planned.state.activator, acting)?;
     let accounts = bring_accounts(host, planned, journal)?;
-    journal.enter(host, Phase::Swapping)?;
+    journal.enter(host, JournalPhase::Swapping)?;
     let units = &target.manifest.units;
     let Executed { done, mut watch, failed } =
         execute::execute(host, &planned.state, units, journal, health.may())?;
@@ -318,7 +318,7 @@ fn bring_accounts(host: &Host, planned: &Planned, journal: &mut Journal) -> Resu
     if !journal.accounts().any(AccountEntry::makes_account) {
         return Ok(0);
     }
-    journal.enter(host, Phase::Accounts)?;
+    journal.enter(host, JournalPhase::Accounts)?;
     let done = execute::execute_accounts(host, &planned.state, journal)?;
     ownership::hand_over(host, journal)?;
     Ok(done)

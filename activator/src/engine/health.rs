@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::check::CheckName;
-use nixfleet_contract::health::{Check, CheckResult, Checked, Probe, Side, Verdict};
+use nixfleet_contract::health::{Check, CheckResult, Checked, HealthVerdict, Probe, Side};
 use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::run::Confirmation;
@@ -146,8 +146,8 @@ impl<'a> Health<'a> {
     ///
     /// # Errors
     /// [`Code::HealthCheck`] where it has to be undone.
-    pub fn judge(&self, results: &[CheckResult]) -> Result<Verdict, Problem> {
-        let verdict = Verdict::on(results);
+    pub fn judge(&self, results: &[CheckResult]) -> Result<HealthVerdict, Problem> {
+        let verdict = HealthVerdict::on(results);
         match (self.may == May::Undo && verdict.is_to_undo(), verdict.clone().into_problem()) {
             (true, Some(problem)) => Err(problem),
             _ => Ok(verdict),

@@ -13,9 +13,9 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-/// What is about to be done.
+/// A change that is about to be done, and that a fault can prevent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum FaultPoint {
     /// Open a file that may be new.
     Create,
     /// Write to a file.
@@ -61,7 +61,7 @@ pub enum Subject<'a> {
 
 /// Where a run can be stopped: before a change.
 #[cfg(feature = "fault-injection")]
-pub(super) fn point(change: Change, subjects: &[Subject<'_>]) -> Result<(), Errno> {
+pub(super) fn point(change: FaultPoint, subjects: &[Subject<'_>]) -> Result<(), Errno> {
     super::injection::point(change, subjects)
 }
 
@@ -73,7 +73,7 @@ pub(super) fn writing(file: &File, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(not(feature = "fault-injection"))]
 #[expect(clippy::unnecessary_wraps, reason = "with the feature it fails")]
-pub(super) const fn point(_: Change, _: &[Subject<'_>]) -> Result<(), Errno> {
+pub(super) const fn point(_: FaultPoint, _: &[Subject<'_>]) -> Result<(), Errno> {
     Ok(())
 }
 

@@ -12,9 +12,9 @@ use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::fault::{Change, Subject};
+use super::fault::{FaultPoint, Subject};
 
-/// The variable that says what happens and where: `kill 17` at the 17th change, see [`Kind`] for the words.
+/// The variable that says what happens and where: `kill 17` at the 17th change, see [`FaultKind`] for the words.
 pub const FAULT: &str = "NIXFLEET_FAULT";
 /// The variable that makes the clock on the wall jump: by how many seconds, and from which change on: `-86400 17`.
 pub const CLOCK: &str = "NIXFLEET_CLOCK";
@@ -25,9 +25,9 @@ static CHANGES: AtomicU64 = AtomicU64::new(0);
 static FAULT_OF_THIS_RUN: OnceLock<Option<Fault>> = OnceLock::new();
 static JUMP_OF_THIS_RUN: OnceLock<Option<(i64, u64)>> = OnceLock::new();
 
-/// What happens.
+/// The kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum FaultKind {
     /// `kill`: the process is gone before the change.
     Kill,
     /// `torn`: it is gone after half of what it writes there.
@@ -43,7 +43,7 @@ enum Kind {
 }
 
 struct Fault {
-    kind: Kind,
+    kind: FaultKind,
     at: u64,
 }
 
@@ -52,37 +52,37 @@ impl Fault {
         let text = std::env::var(FAULT).ok()?;
         let (word, at) = text.split_once(' ')?;
         let kind = match word {
-            "kill" => Kind::Kill,
-            "torn" => Kind::Torn,
-            "enospc" => Kind::NoSpace,
-            "full" => Kind::Full,
-            "eio" => Kind::Broken,
-            "dead" => Kind::Dead,
+            "kill" => FaultKind::Kill,
+            "torn" => FaultKind::Torn,
+            "enospc" => FaultKind::NoSpace,
+            "full" => FaultKind::Full,
+            "eio" => FaultKind::Broken,
+            "dead" => FaultKind::Dead,
             _ => return None,
         };
         Some(Self { kind, at: at.parse().ok()? })
     }
 
-    fn hits(&self, number: u64, change: Change) -> bool {
+    fn hits(&self, number: u64, change: FaultPoint) -> bool {
         match self.kind {
-            Kind::Kill | Kind::Torn | Kind::NoSpace | Kind::Broken => number == self.at,
-            Kind::Full => number >= self.at && takes_room(change),
-            Kind::Dead => number >= self.at,
+            FaultKind::Kill | FaultKind::Torn | FaultKind::NoSpace | FaultKind::Broken => number == self.at,
+            FaultKind::Full => number >= self.at && takes_room(change),
+            FaultKind::Dead => number >= self.at,
         }
     }
 }
 
 /// What a full disk refuses; the rest it still does.
-const fn takes_room(change: Change) -> bool {
+const fn takes_room(change: FaultPoint) -> bool {
     matches!(
         change,
-        Change::Create
-            | Change::Write
-            | Change::Link
-            | Change::Symlink
-            | Change::MakeDirectory
-            | Change::Attribute
-            | Change::Run
+        FaultPoint::Create
+            | FaultPoint::Write
+            | FaultPoint::Link
+            | FaultPoint::Symlink
+            | FaultPoint::MakeDirectory
+            | FaultPoint::Attribute
+            | FaultPoint::Run
     )
 }
 
@@ -101,30 +101,30 @@ pub(super) fn shifted(time: SystemTime) -> SystemTime {
     there.unwrap_or(time)
 }
 
-pub(super) fn point(change: Change, subjects: &[Subject<'_>]) -> Result<(), Errno> {
+pub(super) fn point(change: FaultPoint, subjects: &[Subject<'_>]) -> Result<(), Errno> {
     match reached(change, subjects) {
         None => Ok(()),
-        Some(Kind::Kill | Kind::Torn) => Err(die()),
-        Some(Kind::NoSpace | Kind::Full) => Err(Errno::NOSPC),
-        Some(Kind::Broken | Kind::Dead) => Err(Errno::IO),
+        Some(FaultKind::Kill | FaultKind::Torn) => Err(die()),
+        Some(FaultKind::NoSpace | FaultKind::Full) => Err(Errno::NOSPC),
+        Some(FaultKind::Broken | FaultKind::Dead) => Err(Errno::IO),
     }
 }
 
 pub(super) fn writing(mut file: &File, bytes: &[u8]) -> io::Result<()> {
-    let Some(kind) = reached(Change::Write, &[Subject::Fd(file.as_fd())]) else { return Ok(()) };
-    if !matches!(kind, Kind::Kill | Kind::Dead) {
+    let Some(kind) = reached(FaultPoint::Write, &[Subject::Fd(file.as_fd())]) else { return Ok(()) };
+    if !matches!(kind, FaultKind::Kill | FaultKind::Dead) {
         file.write_all(&bytes[..bytes.len() / 2])?;
     }
     Err(match kind {
-        Kind::Kill | Kind::Torn => die(),
-        Kind::NoSpace | Kind::Full => Errno::NOSPC,
-        Kind::Broken | Kind::Dead => Errno::IO,
+        FaultKind::Kill | FaultKind::Torn => die(),
+        FaultKind::NoSpace | FaultKind::Full => Errno::NOSPC,
+        FaultKind::Broken | FaultKind::Dead => Errno::IO,
     }
     .into())
 }
 
 /// Counts a change, and says what happens at it.
-fn reached(change: Change, subjects: &[Subject<'_>]) -> Option<Kind> {
+fn reached(change: FaultPoint, subjects: &[Subject<'_>]) -> Option<FaultKind> {
     let number = CHANGES.fetch_add(1, Ordering::SeqCst) + 1;
     if let Some(log) = std::env::var_os(LOG) {
         let paths: Vec<String> =

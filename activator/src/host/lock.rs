@@ -13,9 +13,9 @@ use rustix::io::Errno;
 use super::disk::{self, Opening, Writer};
 use super::{HOME, Host, clock, host_file};
 
-/// How long a look at the lock takes on a machine that is not busy, and how many of them are waited for.
+/// How long it takes to read the holder of the lock on a machine that is not busy, and how many readers a run waits for.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-const LOOKERS: u32 = 40;
+const POLLS: u32 = 40;
 
 /// This very process as the holder of a lock.
 #[must_use]
@@ -77,7 +77,7 @@ impl Lock {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
                 // Who only looks has it for a moment, see [`Self::holder`].
-                Err(Errno::WOULDBLOCK) if tries < LOOKERS => {
+                Err(Errno::WOULDBLOCK) if tries < POLLS => {
                     tries += 1;
                     thread::sleep(POLL_INTERVAL);
                 }

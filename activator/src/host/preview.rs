@@ -24,10 +24,10 @@ const MEMORY: &str = "/dev/shm";
 const ENTRIES: usize = 20_000;
 const BYTES: u64 = 32 * 1024 * 1024;
 
-/// What becomes of a path.
+/// The change of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Change {
+pub enum PathChange {
     /// A file.
     File {
         /// What holds its content.
@@ -81,7 +81,7 @@ impl Ids {
 }
 
 /// What becomes of paths.
-pub type Changes = BTreeMap<ManagedPath, Change>;
+pub type Changes = BTreeMap<ManagedPath, PathChange>;
 
 /// Lays everything over the host. This process has to be in a mount namespace of its own.
 ///
@@ -96,7 +96,7 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
             continue;
         }
         let copy = layer.0.join(number.to_string());
-        copy_tree(Path::new(room), &copy, &mut Budget { entries: ENTRIES, bytes: BYTES })?;
+        copy_tree(Path::new(room), &copy, &mut CopyBudget { entries: ENTRIES, bytes: BYTES })?;
         for (path, change) in inside {
             make(&copy.join(path), change)?;
         }
@@ -108,7 +108,7 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
         copy_file(Path::new(file), &copy)?;
         match change {
             // A name cannot be taken away alone; without content it says as little.
-            Change::Gone => disk::truncate(&disk::open(CWD, &copy, Opening::Lasting)?)?,
+            PathChange::Gone => disk::truncate(&disk::open(CWD, &copy, Opening::Lasting)?)?,
             change => make(&copy, change)?,
         }
         mount_bind(&copy, file)?;
@@ -176,11 +176,11 @@ fn below<'a>(room: &str, path: &'a ManagedPath) -> Option<&'a str> {
 }
 
 /// Makes a path of a copy what it becomes.
-fn make(path: &Path, change: &Change) -> io::Result<()> {
-    if let Change::Access { access } = change {
+fn make(path: &Path, change: &PathChange) -> io::Result<()> {
+    if let PathChange::Access { access } = change {
         return give(path, *access);
     }
-    if let (Change::Directory { access }, true) = (change, path.is_dir()) {
+    if let (PathChange::Directory { access }, true) = (change, path.is_dir()) {
         return give(path, *access);
     }
     match path.symlink_metadata() {
@@ -188,23 +188,25 @@ fn make(path: &Path, change: &Change) -> io::Result<()> {
         Ok(_) => disk::unlink(CWD, path)?,
         Err(_) => {}
     }
-    if *change != Change::Gone
+    if *change != PathChange::Gone
         && let Some(directory) = path.parent()
     {
         disk::make_directories(directory, 0o755)?;
     }
     match change {
-        Change::File { source, access } => {
+        PathChange::File { source, access } => {
             copy_content(source, path)?;
             give(path, *access)
         }
-        Change::Link { target } => Ok(disk::symlink(Path::new(target), CWD, path)?),
-        Change::Directory { access } => {
+        PathChange::Link { target } => Ok(disk::symlink(Path::new(target), CWD, path)?),
+        PathChange::Directory { access } => {
             disk::make_directory(CWD, path, 0o700)?;
             give(path, *access)
         }
-        Change::Restored { from } => copy_tree(from, path, &mut Budget { entries: ENTRIES, bytes: BYTES }),
-        Change::Access { .. } | Change::Gone => Ok(()),
+        PathChange::Restored { from } => {
+            copy_tree(from, path, &mut CopyBudget { entries: ENTRIES, bytes: BYTES })
+        }
+        PathChange::Access { .. } | PathChange::Gone => Ok(()),
     }
 }
 
@@ -215,12 +217,12 @@ fn give(path: &Path, access: Ids) -> io::Result<()> {
 }
 
 /// What may still be copied.
-struct Budget {
+struct CopyBudget {
     entries: usize,
     bytes: u64,
 }
 
-impl Budget {
+impl CopyBudget {
     fn spend(&mut self, bytes: u64) -> io::Result<()> {
         let left = (self.entries.checked_sub(1), self.bytes.checked_sub(bytes));
         let (Some(entries), Some(bytes)) = left else {
@@ -231,7 +233,7 @@ impl Budget {
     }
 }
 
-fn copy_tree(from: &Path, to: &Path, budget: &mut Budget) -> io::Result<()> {
+fn copy_tree(from: &Path, to: &Path, budget: &mut CopyBudget) -> io::Result<()> {
     let found = from.symlink_metadata()?;
     budget.spend(if found.is_file() { found.len() } else { 0 })?;
     if found.is_symlink() {

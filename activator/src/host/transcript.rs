@@ -41,7 +41,7 @@ pub struct Transcript {
 
 /// One line of a transcript.
 #[derive(Clone, Debug)]
-pub enum Line {
+pub enum TranscriptLine {
     /// It waits to be confirmed.
     Notice(Notice),
     /// It has ended.
@@ -139,10 +139,10 @@ impl Transcript {
     /// The report, if the run has ended.
     #[must_use]
     pub fn report(&self) -> Option<Report> {
-        let mut reader = Reader::new(self.lines.clone());
+        let mut reader = LineReader::new(self.lines.clone());
         reader.lines().ok()?.into_iter().find_map(|line| match line {
-            Line::Report(report) => Some(*report),
-            Line::Notice(_) => None,
+            TranscriptLine::Report(report) => Some(*report),
+            TranscriptLine::Notice(_) => None,
         })
     }
 
@@ -153,12 +153,12 @@ impl Transcript {
     /// [`nixfleet_contract::problem::Code::HostFile`], or what `is_over` says.
     pub fn follow(
         &self,
-        mut hand_on: impl FnMut(&Line),
+        mut hand_on: impl FnMut(&TranscriptLine),
         mut is_over: impl FnMut() -> Result<(), Problem>,
     ) -> Result<Report, Problem> {
         /// How often that is asked.
         const DOUBT: Duration = Duration::from_secs(1);
-        let mut reader = Reader::new(self.lines.clone());
+        let mut reader = LineReader::new(self.lines.clone());
         let mut pause = Duration::from_micros(500);
         let mut asked = Instant::now();
         let mut over = Ok(());
@@ -166,7 +166,7 @@ impl Transcript {
             let lines = reader.lines().map_err(|error| host_file("read", &self.lines, &error))?;
             for line in lines {
                 hand_on(&line);
-                if let Line::Report(report) = line {
+                if let TranscriptLine::Report(report) = line {
                     return Ok(*report);
                 }
             }
@@ -209,17 +209,17 @@ fn clear(host: &Host, directory: &Path) -> io::Result<()> {
 }
 
 /// Reads complete lines as they come.
-struct Reader {
+struct LineReader {
     path: PathBuf,
     position: u64,
 }
 
-impl Reader {
+impl LineReader {
     const fn new(path: PathBuf) -> Self {
         Self { path, position: 0 }
     }
 
-    fn lines(&mut self) -> io::Result<Vec<Line>> {
+    fn lines(&mut self) -> io::Result<Vec<TranscriptLine>> {
         let mut file = File::open(&self.path)?;
         if file.metadata()?.len() == self.position {
             return Ok(Vec::new());
@@ -233,11 +233,11 @@ impl Reader {
     }
 }
 
-fn parse(line: &[u8]) -> io::Result<Line> {
+fn parse(line: &[u8]) -> io::Result<TranscriptLine> {
     if let Ok(notice) = serde_json::from_slice(line) {
-        return Ok(Line::Notice(notice));
+        return Ok(TranscriptLine::Notice(notice));
     }
-    Ok(Line::Report(Box::new(serde_json::from_slice(line)?)))
+    Ok(TranscriptLine::Report(Box::new(serde_json::from_slice(line)?)))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::room::{Room, directory, file, unit, with};
 const DOCUMENTS: u32 = 4096;
 
 /// What takes the place of something in a document.
-fn stranger() -> impl Strategy<Value = Value> {
+fn replacement() -> impl Strategy<Value = Value> {
     let tricks = [
         "",
         "/",
@@ -71,7 +71,7 @@ fn bends() -> impl Strategy<Value = Vec<Bend>> {
         Just("/nix/x".to_owned())
     ];
     let one = prop_oneof![
-        4 => (index(), stranger()).prop_map(|(at, value)| Bend::Replace(at, value)),
+        4 => (index(), replacement()).prop_map(|(at, value)| Bend::Replace(at, value)),
         2 => (index(), names).prop_map(|(at, name)| Bend::Rename(at, name)),
         1 => index().prop_map(Bend::Remove),
         2 => (index(), any::<u8>()).prop_map(|(at, byte)| Bend::Byte(at, byte)),

@@ -7,7 +7,7 @@ use nixfleet_activate::engine::plan::planner;
 use nixfleet_activate::engine::plan::target::TargetClosure;
 use nixfleet_activate::engine::transaction::commit;
 use nixfleet_activate::engine::transaction::execute;
-use nixfleet_activate::engine::transaction::journal::{self, Journal, Phase};
+use nixfleet_activate::engine::transaction::journal::{self, Journal, JournalPhase};
 use nixfleet_activate::engine::transaction::open;
 use nixfleet_activate::host::{Host, lock};
 use nixfleet_contract::report::Outcome;
@@ -85,7 +85,7 @@ fn run_until(room: &Room, closure: &str, death: Death) {
     if death == Death::Staged {
         return;
     }
-    journal.enter(&host, Phase::Swapping).unwrap();
+    journal.enter(&host, JournalPhase::Swapping).unwrap();
     let count = if let Death::Done(count) = death { count } else { journal.entries.len() };
     let entries = journal.entries.iter().take(count).cloned().collect();
     let part = Journal { entries, ..journal.clone() };

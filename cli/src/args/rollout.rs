@@ -140,13 +140,13 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct RolloutCommand {
         #[command(flatten)]
         rollout: RolloutArgs,
     }
 
     fn policy(line: &str, fleet: Policy) -> Policy {
-        Line::try_parse_from(line.split(' ')).unwrap().rollout.of(fleet)
+        RolloutCommand::try_parse_from(line.split(' ')).unwrap().rollout.of(fleet)
     }
 
     #[test]
@@ -196,7 +196,7 @@ mod tests {
             "x --on-failure explode",
             "x --unreachable ignore",
         ] {
-            assert!(Line::try_parse_from(line.split(' ')).is_err(), "{line}");
+            assert!(RolloutCommand::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use nixfleet_contract::report::Outcome;
 
-use nixfleet_operator::operation::change::{ChangeOptions, Rollout};
+use nixfleet_operator::operation::change::{ChangeOptions, PlannedRollout};
 
 use super::change::Question;
 use super::{Context, change, confirm, plan, resume, targets};
@@ -49,7 +49,7 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> anyhow::Result<Exit
 type Refused = (Vec<HostResult>, Exit);
 
 /// What to apply, or why nothing is applied at all.
-async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<Rollout, Refused>> {
+async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<PlannedRollout, Refused>> {
     let parallel = args.targets.at_once();
     let (force, options) = (args.force.force.as_slice(), args.planning.options());
     let id = context.operation.id.clone();
@@ -65,7 +65,7 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         return Ok(match planning::prepare(&nix, sessions, asking, &context.operation).await? {
             Ok((closures, plans)) => {
                 let resume_state = ResumeState::New { closures };
-                Ok(Rollout { id, origin, outline, plans, excluded, resume_state })
+                Ok(PlannedRollout { id, origin, outline, plans, excluded, resume_state })
             }
             Err(results) => Err((results, Exit::Refused)),
         });
@@ -81,7 +81,7 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<R
         policy.max_parallel = args.targets.parallel.unwrap_or(policy.max_parallel);
         let outline = Outline { policy, ..saved.outline };
         let (resume_state, origin, excluded) = (ResumeState::New { closures }, saved.origin, Vec::new());
-        return Ok(Ok(Rollout { id, origin, outline, plans, excluded, resume_state }));
+        return Ok(Ok(PlannedRollout { id, origin, outline, plans, excluded, resume_state }));
     }
     let results: Vec<HostResult> = plans.iter().map(|plan| refused(plan, &saved)).collect();
     let exit = context.exit(&results);

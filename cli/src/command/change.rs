@@ -1,7 +1,7 @@
 //! Shows plans, asks, and has them carried out as a rollout. The end of `apply` and of `rollback`.
 
 use nixfleet_operator::event::{End, Happening};
-use nixfleet_operator::operation::change::{self, ChangeOptions, Rollout};
+use nixfleet_operator::operation::change::{self, ChangeOptions, PlannedRollout};
 use nixfleet_operator::state::StateDir;
 
 use super::{Context, confirm, plan};
@@ -22,7 +22,7 @@ pub struct Question {
 /// # Errors
 /// Only a bug; what goes wrong on a host is in its result.
 pub async fn execute(
-    rollout: Rollout,
+    rollout: PlannedRollout,
     question: Question,
     options: ChangeOptions<'_>,
     context: &Context,

@@ -95,9 +95,9 @@ impl Context {
             let tally = render::tally(&results, self.began.elapsed());
             self.progress.suspend(|| {
                 if self.operation.command == "run" {
-                    render::err(tally)
+                    render::err(tally);
                 } else {
-                    render::out(&format!("{tally}\n"))
+                    render::out(&format!("{tally}\n"));
                 }
             });
         }

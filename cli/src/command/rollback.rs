@@ -25,13 +25,14 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
             let hosts = (&evaluated.fleet, hosts);
             rollback::of_hosts(evaluated.origin.clone(), hosts, args.to, how, &context.operation).await?
         }
-        Some(id) => match rollback::of_rollout(id, how, &context.operation).await? {
-            Some(rollout) => rollout,
-            None => {
+        Some(id) => {
+            if let Some(rollout) = rollback::of_rollout(id, how, &context.operation).await? {
+                rollout
+            } else {
                 context.show("No host stands where this rollout put it. It has ended.\n");
                 return context.finish(Vec::new(), None);
             }
-        },
+        }
     };
     let question = Question { what: "Roll back", yes: args.yes };
     let options = ChangeOptions { window: args.window.window(), force, substitute: false };

@@ -194,9 +194,9 @@ mod tests {
     use nixfleet_operator::interrupt::Interrupt;
     use nixfleet_operator::operation;
 
-    struct Ear(Arc<Mutex<Vec<String>>>);
+    struct OutputListener(Arc<Mutex<Vec<String>>>);
 
-    impl Listener for Ear {
+    impl Listener for OutputListener {
         fn name(&self) -> &'static str {
             "ear"
         }
@@ -215,7 +215,7 @@ mod tests {
     #[tokio::test]
     async fn a_host_has_ended_when_its_last_line_was_told() {
         let (bus, heard) = (Bus::default(), Arc::default());
-        bus.subscribe(Ear(Arc::clone(&heard)));
+        bus.subscribe(OutputListener(Arc::clone(&heard)));
         let output = OutputArgs { json: false, events: true, verbose: false };
         let context = Context::new(
             operation::Context {

@@ -2,7 +2,7 @@
 
 use clap::{Arg, Command};
 
-use super::line::Line;
+use super::line::CommandLine;
 use super::{Candidate, Known};
 
 /// The groups that exist always.
@@ -12,7 +12,7 @@ const GROUPS: [&str; 3] = ["all", "ubuntu", "nixos"];
 pub fn candidates(mut command: Command, words: &[String], known: &impl Known) -> Vec<Candidate> {
     command.build();
     let (current, before) = words.split_last().map_or(("", words), |(last, before)| (last.as_str(), before));
-    let line = Line::read(&command, before);
+    let line = CommandLine::read(&command, before);
     let mut found = Vec::new();
     if line.is_foreign {
         return found;
@@ -50,7 +50,7 @@ fn flags(command: &Command) -> impl Iterator<Item = Candidate> {
 }
 
 /// What may stand where no flag does: a subcommand, or an argument.
-fn free(line: &Line<'_>, current: &str, known: &impl Known) -> Vec<Candidate> {
+fn free(line: &CommandLine<'_>, current: &str, known: &impl Known) -> Vec<Candidate> {
     let subcommands = line.command.get_subcommands().filter(|each| line.free == 0 && !each.is_hide_set());
     let about = |each: &Command| each.get_about().map(ToString::to_string).unwrap_or_default();
     let mut found: Vec<Candidate> =

@@ -3,7 +3,7 @@
 use clap::{Arg, Command};
 
 /// What the words so far come to.
-pub struct Line<'c> {
+pub struct CommandLine<'c> {
     /// The command that they name.
     pub command: &'c Command,
     /// How many of its words are neither flags nor their values.
@@ -23,7 +23,7 @@ pub struct Flag<'c> {
     pub is_optional: bool,
 }
 
-impl<'c> Line<'c> {
+impl<'c> CommandLine<'c> {
     /// Reads the words before the cursor. `command` is built.
     pub fn read(command: &'c Command, words: &[String]) -> Self {
         let mut line = Self { command, free: 0, flag: None, is_foreign: false };

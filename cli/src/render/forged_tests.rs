@@ -307,7 +307,7 @@ proptest! {
         hold(&what_next(&RolloutId::draw(), End::Paused, Some(&text)));
         hold(&format!("error: {}", problem_text(&problem)));
         for is_run in [false, true] {
-            let line = history::Line::of(&problem, is_run).to_string();
+            let line = history::ProblemLine::of(&problem, is_run).to_string();
             hold(&line);
             prop_assert!(!line.contains('\n'), "{:?}", line);
         }

@@ -12,7 +12,7 @@ use nixfleet_contract::report::Outcome;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
 use super::table;
 use nixfleet_operator::event::End;
-use nixfleet_operator::history::{Entry, HostEntry, State};
+use nixfleet_operator::history::{CommandState, Entry, HostEntry};
 use nixfleet_operator::text::one_line;
 
 /// The longest command line in a list, in characters.
@@ -77,7 +77,7 @@ fn single(entry: &Entry, others: &[Entry], zone: &TimeZone) -> String {
         say("see also", &format!("{}  {}", other.id, line(other)));
     }
     let _ = writeln!(text, "  {:<9}{}", "result", result(entry));
-    if entry.state == State::Interrupted {
+    if entry.state == CommandState::Interrupted {
         let _ = writeln!(
             text,
             "           it was killed, or could not write any more; how hosts stand: nixfleet status"
@@ -109,10 +109,10 @@ fn when(entry: &Entry, zone: &TimeZone) -> String {
 /// How a command ended, in a few words.
 fn result(entry: &Entry) -> String {
     let word = match (entry.state, &entry.problem) {
-        (State::Running, _) => Some(paint(YELLOW, "running")),
-        (State::Interrupted, _) => Some(paint(RED, "interrupted")),
-        (State::Ended, Some(problem)) => Some(paint(RED, one_line(&problem.to_string()))),
-        (State::Ended, None) => match entry.end.filter(|end| *end != End::Complete) {
+        (CommandState::Running, _) => Some(paint(YELLOW, "running")),
+        (CommandState::Interrupted, _) => Some(paint(RED, "interrupted")),
+        (CommandState::Ended, Some(problem)) => Some(paint(RED, one_line(&problem.to_string()))),
+        (CommandState::Ended, None) => match entry.end.filter(|end| *end != End::Complete) {
             Some(End::Declined) => Some(paint(YELLOW, End::Declined.as_str())),
             Some(end) => Some(paint(RED, end.as_str())),
             None if entry.hosts.is_empty() => Some(paint(DIM, "no hosts")),
@@ -134,7 +134,7 @@ fn result(entry: &Entry) -> String {
     [word, counts].into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
-fn word(host: &HostEntry, state: State) -> String {
+fn word(host: &HostEntry, state: CommandState) -> String {
     let word = host.word(state);
     let style = match host.outcome {
         Some(outcome) => outcome_style(outcome),

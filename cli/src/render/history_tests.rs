@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use nixfleet_operator::history::Line;
+use nixfleet_operator::history::ProblemLine;
 
 fn host(name: &str, outcome: Option<Outcome>, generations: (u64, Option<u64>)) -> HostEntry {
     let generation = |number| Generation { number, closure: "/nix/store/x".into() };
@@ -29,7 +29,7 @@ fn entry_of(id: &str, command: &str, hosts: Vec<HostEntry>) -> Entry {
         operator: "ada@desk".into(),
         began,
         ended: Some(began + SignedDuration::from_millis(41_500)),
-        state: State::Ended,
+        state: CommandState::Ended,
         exit_code: Some(0),
         flake: Some("/home/ada/fleet".into()),
         revision: Some("4f2c9d1-dirty".into()),
@@ -42,12 +42,13 @@ fn entry_of(id: &str, command: &str, hosts: Vec<HostEntry>) -> Entry {
 }
 
 fn samples() -> [Entry; 5] {
-    let problem = Some(Line { code: Some("NF-406".into()), text: "web.service did not\u{7} start".into() });
+    let problem =
+        Some(ProblemLine { code: Some("NF-406".into()), text: "web.service did not\u{7} start".into() });
     let back = HostEntry { problem, ..host("web-2", Some(Outcome::RolledBack), (1, Some(1))) };
     let begun = HostEntry { begun: true, ..host("web-2", None, (1, None)) };
     let ran = HostEntry { exit_code: Some(3), ..host("web-1", Some(Outcome::Failed), (1, None)) };
     let ok = || host("web-1", Some(Outcome::Ok), (1, Some(2)));
-    let refused = Some(Line { code: Some("NF-103".into()), text: "unknown tag `x`".into() });
+    let refused = Some(ProblemLine { code: Some("NF-103".into()), text: "unknown tag `x`".into() });
     [
         Entry {
             rollout: "20261120-140322-kbzq".parse().ok(),
@@ -57,7 +58,7 @@ fn samples() -> [Entry; 5] {
         },
         entry_of("20261120-140322-bbbb", "plan", vec![host("web-1", None, (1, None))]),
         Entry {
-            state: State::Interrupted,
+            state: CommandState::Interrupted,
             ended: None,
             ..entry_of("20261120-140322-cccc", "apply", vec![ok(), begun])
         },

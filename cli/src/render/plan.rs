@@ -18,19 +18,19 @@ use super::totals::Totals;
 use nixfleet_operator::text::{one_line, problem_text};
 
 /// Hosts whose plans read the same.
-struct Group {
+struct PlanGroup {
     /// The place of the first of them.
     first: usize,
     names: Vec<String>,
     /// From where to where they go, once each.
     generations: Vec<String>,
     /// In which directions.
-    ways: BTreeSet<Way>,
+    directions: BTreeSet<Direction>,
 }
 
 /// In which direction a host goes through its generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Way {
+enum Direction {
     Nowhere,
     Forth,
     Back,
@@ -49,7 +49,7 @@ pub fn plans<E>(
     mut show: impl FnMut(&str),
 ) -> Result<Totals, E> {
     let mut totals = Totals::default();
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: Vec<PlanGroup> = Vec::new();
     let mut known = BTreeMap::new();
     for place in 0..count {
         let plan = read(place)?;
@@ -58,16 +58,16 @@ pub fn plans<E>(
             continue;
         }
         let number = *known.entry(Sha256::digest(body(&plan, verbose))).or_insert_with(|| {
-            groups.push(Group {
+            groups.push(PlanGroup {
                 first: place,
                 names: Vec::new(),
                 generations: Vec::new(),
-                ways: BTreeSet::new(),
+                directions: BTreeSet::new(),
             });
             groups.len() - 1
         });
         let (group, generations) = (&mut groups[number], generations(&plan));
-        group.ways.insert(way(&plan));
+        group.directions.insert(direction(&plan));
         group.names.push(paint(BOLD, one_line(&plan.host)));
         if group.generations.last() != Some(&generations) {
             group.generations.push(generations);
@@ -87,13 +87,13 @@ fn is_worth_showing(plan: &Plan) -> bool {
         || !plan.excluded.is_empty()
 }
 
-fn heading(group: &Group) -> String {
-    let ways: Vec<Way> = group.ways.iter().copied().collect();
-    let generations = match (group.generations.as_slice(), ways.as_slice()) {
+fn heading(group: &PlanGroup) -> String {
+    let directions: Vec<Direction> = group.directions.iter().copied().collect();
+    let generations = match (group.generations.as_slice(), directions.as_slice()) {
         ([one], _) => one,
-        (_, [Way::Forth]) => "each to its next generation",
-        (_, [Way::Back]) => "each back to an earlier generation",
-        (_, [Way::Nowhere]) => "each stays at its generation",
+        (_, [Direction::Forth]) => "each to its next generation",
+        (_, [Direction::Back]) => "each back to an earlier generation",
+        (_, [Direction::Nowhere]) => "each stays at its generation",
         _ => "each to another generation",
     };
     format!("{}  {}", group.names.join(", "), paint(DIM, generations))
@@ -105,11 +105,11 @@ fn switch(plan: &Plan) -> Option<(Option<u64>, u64)> {
     step.map(|ProfileStep::SwitchProfile(SwitchProfile { from, to })| (*from, *to))
 }
 
-fn way(plan: &Plan) -> Way {
+fn direction(plan: &Plan) -> Direction {
     match switch(plan) {
-        None => Way::Nowhere,
-        Some((Some(from), to)) if to < from => Way::Back,
-        Some(_) => Way::Forth,
+        None => Direction::Nowhere,
+        Some((Some(from), to)) if to < from => Direction::Back,
+        Some(_) => Direction::Forth,
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Check {
     /// Where the check runs.
     pub from: Side,
     /// The effect of a failure.
-    pub on_failure: OnFailure,
+    pub on_failure: OnCheckFailure,
 }
 
 impl Check {
@@ -249,7 +249,7 @@ impl Side {
 /// The effect of a failed check on a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum OnFailure {
+pub enum OnCheckFailure {
     /// It is reported; the change stands, and a rollout goes on.
     Continue,
     /// The change stands but counts as failed, and the rollout stops.

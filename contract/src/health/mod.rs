@@ -8,6 +8,6 @@ pub mod check;
 pub mod result;
 pub mod verdict;
 
-pub use check::{Check, Http, OnFailure, Probe, Side};
+pub use check::{Check, Http, OnCheckFailure, Probe, Side};
 pub use result::{CheckResult, Checked};
-pub use verdict::Verdict;
+pub use verdict::HealthVerdict;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{Check, CheckName, OnFailure, Side};
+use super::check::{Check, CheckName, OnCheckFailure, Side};
 use crate::SCHEMA;
 use crate::plan::Generation;
 
@@ -17,7 +17,7 @@ pub struct CheckResult {
     /// Where it ran.
     pub from: Side,
     /// The effect of a failure.
-    pub on_failure: OnFailure,
+    pub on_failure: OnCheckFailure,
     /// Whether the last attempt succeeded.
     pub passed: bool,
     /// Number of attempts.

@@ -1,20 +1,20 @@
 //! Judges the results of health checks for a host.
 
-use super::check::OnFailure;
+use super::check::OnCheckFailure;
 use super::result::CheckResult;
 use crate::problem::{Code, Problem};
 use crate::report::{Outcome, ReasonCode};
 
 /// The verdict on a host, from the results of its health checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct HealthVerdict {
     /// The most severe effect among the failed checks; `None` if all passed.
-    worst: Option<OnFailure>,
+    worst: Option<OnCheckFailure>,
     /// The problem to report.
     problem: Option<Problem>,
 }
 
-impl Verdict {
+impl HealthVerdict {
     /// Judges some results.
     #[must_use]
     pub fn on(results: &[CheckResult]) -> Self {
@@ -26,7 +26,7 @@ impl Verdict {
     /// Whether the change must be undone.
     #[must_use]
     pub fn is_to_undo(&self) -> bool {
-        self.worst == Some(OnFailure::Rollback)
+        self.worst == Some(OnCheckFailure::Rollback)
     }
 
     /// The outcome of a host on which nothing is undone. `good`: the outcome if all checks passed.
@@ -34,8 +34,8 @@ impl Verdict {
     pub const fn outcome(&self, good: Outcome) -> Outcome {
         match self.worst {
             None => good,
-            Some(OnFailure::Continue) => Outcome::Partial,
-            Some(OnFailure::Stop | OnFailure::Rollback) => Outcome::Failed,
+            Some(OnCheckFailure::Continue) => Outcome::Partial,
+            Some(OnCheckFailure::Stop | OnCheckFailure::Rollback) => Outcome::Failed,
         }
     }
 
@@ -43,8 +43,8 @@ impl Verdict {
     #[must_use]
     pub const fn reason_code(&self) -> Option<ReasonCode> {
         match self.worst {
-            Some(OnFailure::Continue) => Some(ReasonCode::HealthChecks),
-            Some(OnFailure::Stop | OnFailure::Rollback) | None => None,
+            Some(OnCheckFailure::Continue) => Some(ReasonCode::HealthChecks),
+            Some(OnCheckFailure::Stop | OnCheckFailure::Rollback) | None => None,
         }
     }
 
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::health::Side;
 
-    fn result(name: &str, passed: bool, on_failure: OnFailure) -> CheckResult {
+    fn result(name: &str, passed: bool, on_failure: OnCheckFailure) -> CheckResult {
         CheckResult {
             name: name.parse().unwrap(),
             kind: "tcp".to_owned(),
@@ -96,10 +96,13 @@ mod tests {
 
     #[test]
     fn the_gravest_failure_decides() {
-        let (good, told) = (result("a", true, OnFailure::Rollback), result("b", false, OnFailure::Continue));
-        let (stop, undo) = (result("c", false, OnFailure::Stop), result("d", false, OnFailure::Rollback));
+        let (good, told) =
+            (result("a", true, OnCheckFailure::Rollback), result("b", false, OnCheckFailure::Continue));
+        let (stop, undo) =
+            (result("c", false, OnCheckFailure::Stop), result("d", false, OnCheckFailure::Rollback));
         let on = |results: &[&CheckResult]| {
-            let verdict = Verdict::on(&results.iter().map(|result| (*result).clone()).collect::<Vec<_>>());
+            let verdict =
+                HealthVerdict::on(&results.iter().map(|result| (*result).clone()).collect::<Vec<_>>());
             (verdict.is_to_undo(), verdict.outcome(Outcome::Ok))
         };
         assert_eq!(on(&[&good]), (false, Outcome::Ok));
@@ -110,19 +113,20 @@ mod tests {
 
     #[test]
     fn the_problem_says_what_each_check_found() {
-        let one = Verdict::on(&[result("web", false, OnFailure::Stop)]).into_problem().unwrap();
+        let one = HealthVerdict::on(&[result("web", false, OnCheckFailure::Stop)]).into_problem().unwrap();
         expect_test::expect![[r#"
             [NF-418] Health check web failed
               why: Connection refused (tcp from the host, 2 attempts)
               help: correct what is wrong, then apply again; see it as it is now: nixfleet check"#]]
         .assert_eq(&one.to_string());
-        let results = [result("web", false, OnFailure::Stop), result("db", false, OnFailure::Continue)];
+        let results =
+            [result("web", false, OnCheckFailure::Stop), result("db", false, OnCheckFailure::Continue)];
         expect_test::expect![[r#"
             [NF-418] 2 health checks failed: web, db
               why: web: Connection refused (tcp from the host, 2 attempts)
                      db: Connection refused (tcp from the host, 2 attempts)
               help: correct what is wrong, then apply again; see it as it is now: nixfleet check"#]]
-        .assert_eq(&Verdict::on(&results).into_problem().unwrap().to_string());
-        assert_eq!(Verdict::on(&[]).into_problem(), None);
+        .assert_eq(&HealthVerdict::on(&results).into_problem().unwrap().to_string());
+        assert_eq!(HealthVerdict::on(&[]).into_problem(), None);
     }
 }

@@ -107,12 +107,12 @@ fn failure(name: &str, error: &anyhow::Error) -> String {
 mod tests {
     use super::*;
 
-    struct Ear {
+    struct RecordingListener {
         heard: Arc<Mutex<Vec<Event>>>,
         patience: usize,
     }
 
-    impl Listener for Ear {
+    impl Listener for RecordingListener {
         fn name(&self) -> &'static str {
             "ear"
         }
@@ -132,9 +132,9 @@ mod tests {
         }
     }
 
-    fn ear(patience: usize) -> (Ear, Arc<Mutex<Vec<Event>>>) {
+    fn ear(patience: usize) -> (RecordingListener, Arc<Mutex<Vec<Event>>>) {
         let heard = Arc::default();
-        (Ear { heard: Arc::clone(&heard), patience }, heard)
+        (RecordingListener { heard: Arc::clone(&heard), patience }, heard)
     }
 
     fn line(text: &str) -> Happening {

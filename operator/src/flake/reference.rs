@@ -15,7 +15,7 @@ pub struct Reference {
 }
 
 /// What a reference names.
-pub enum Kind {
+pub enum ReferenceKind {
     /// A path.
     Path,
     /// The path of a `path:` URL: Nix copies all that is there.
@@ -35,15 +35,15 @@ impl Reference {
     }
 
     /// What it names, where relative paths begin at `from`.
-    pub fn kind(&self, from: &Path) -> Kind {
+    pub fn kind(&self, from: &Path) -> ReferenceKind {
         if let Some(path) = self.place.strip_prefix("path:").and_then(path_of_url) {
-            Kind::PathUrl(path)
+            ReferenceKind::PathUrl(path)
         } else if let Some(path) = self.place.strip_prefix("git+file:").and_then(path_of_url) {
-            Kind::GitUrl(path)
+            ReferenceKind::GitUrl(path)
         } else if self.place.is_empty() || self.place.starts_with(['.', '/', '~']) || self.is_in(from) {
-            Kind::Path
+            ReferenceKind::Path
         } else {
-            Kind::Remote
+            ReferenceKind::Remote
         }
     }
 

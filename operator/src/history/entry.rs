@@ -5,7 +5,7 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::report::Outcome;
 use serde::Serialize;
 
-use super::Line;
+use super::ProblemLine;
 use crate::event::End;
 use crate::event::RolloutId;
 
@@ -27,7 +27,7 @@ pub struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
     /// Whether it did.
-    pub state: State,
+    pub state: CommandState,
     /// Its exit code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u8>,
@@ -48,7 +48,7 @@ pub struct Entry {
     pub reason: Option<String>,
     /// Why the command came to no host.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Line>,
+    pub problem: Option<ProblemLine>,
     /// The hosts that it came to, by name.
     pub hosts: Vec<HostEntry>,
 }
@@ -56,7 +56,7 @@ pub struct Entry {
 /// Whether a command came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum State {
+pub enum CommandState {
     /// It runs.
     Running,
     /// It ended by itself.
@@ -93,16 +93,16 @@ pub struct HostEntry {
     pub exit_code: Option<i32>,
     /// Why it did not end well, or why it was excluded.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Line>,
+    pub problem: Option<ProblemLine>,
 }
 
 impl HostEntry {
     /// How it stands, in a word or two. `state`: that of its command.
     #[must_use]
-    pub fn word(&self, state: State) -> &'static str {
+    pub fn word(&self, state: CommandState) -> &'static str {
         match (self.outcome, self.begun, state) {
             (Some(outcome), ..) => outcome.as_str(),
-            (None, true, State::Running) => "changing",
+            (None, true, CommandState::Running) => "changing",
             (None, true, _) => "unknown",
             (None, false, _) => "to change",
         }

@@ -9,7 +9,7 @@ const LIMIT: usize = 400;
 /// One line, and the code of the problem it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Line {
+pub struct ProblemLine {
     /// The code, such as `NF-406`; none for an excluded host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -17,7 +17,7 @@ pub struct Line {
     pub text: String,
 }
 
-impl Line {
+impl ProblemLine {
     /// The line of a problem. The cause is omitted where it can quote a file or a journal of a host, or, with `is_run`, what
     /// a command said.
     #[must_use]
@@ -39,7 +39,7 @@ impl Line {
     }
 }
 
-impl std::fmt::Display for Line {
+impl std::fmt::Display for ProblemLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(code) = &self.code {
             write!(f, "[{code}] ")?;
@@ -90,20 +90,23 @@ mod tests {
             .at("/etc/sudoers.d/x")
             .because("syntax error near hunter2");
         assert_eq!(
-            Line::of(&quoting, false).to_string(),
+            ProblemLine::of(&quoting, false).to_string(),
             "[NF-408] sudo refuses the file (/etc/sudoers.d/x)"
         );
         let plain =
             Problem::new(Code::Unreachable, "the host cannot be reached").because("\nNo route\u{7}\nx");
-        assert_eq!(Line::of(&plain, false).to_string(), "[NF-301] the host cannot be reached: No route␇");
-        assert_eq!(Line::of(&plain, true).to_string(), "[NF-301] the host cannot be reached");
+        assert_eq!(
+            ProblemLine::of(&plain, false).to_string(),
+            "[NF-301] the host cannot be reached: No route␇"
+        );
+        assert_eq!(ProblemLine::of(&plain, true).to_string(), "[NF-301] the host cannot be reached");
         let nix = Problem::new(Code::NoFleet, "the flake has no `nixfleet` output").because("hunter2@host");
-        assert_eq!(Line::of(&nix, false).to_string(), "[NF-102] the flake has no `nixfleet` output");
+        assert_eq!(ProblemLine::of(&nix, false).to_string(), "[NF-102] the flake has no `nixfleet` output");
     }
 
     #[test]
     fn a_line_is_one_line_and_short() {
-        let line = Line::excluded(&format!("{}\nsecond", "x".repeat(1000)));
+        let line = ProblemLine::excluded(&format!("{}\nsecond", "x".repeat(1000)));
         assert_eq!((line.text.chars().count(), line.text.contains('\n')), (LIMIT + 1, false));
     }
 }

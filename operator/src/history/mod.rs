@@ -18,8 +18,8 @@ mod writer;
 mod writer_tests;
 mod writing;
 
-pub use entry::{Entry, HostEntry, State};
-pub use line::Line;
+pub use entry::{CommandState, Entry, HostEntry};
+pub use line::ProblemLine;
 pub use reading::EntryFilter;
 pub use store::Store;
 pub use writer::Writer;

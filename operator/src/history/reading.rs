@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::presence::Presence;
-use super::{Entry, HostEntry, Line, State, Store};
+use super::{CommandState, Entry, HostEntry, ProblemLine, Store};
 use crate::inventory::Natural;
 
 /// How many names a message shows.
@@ -105,7 +105,9 @@ impl Store {
         let mut hosts: Vec<HostEntry> = hosts.collect::<rusqlite::Result<_>>()?;
         hosts.sort_by_cached_key(|host| Natural::of(&host.host));
         let state = match entry.state {
-            State::Interrupted if Presence::is_seen(self.running(), &entry.id) => State::Running,
+            CommandState::Interrupted if Presence::is_seen(self.running(), &entry.id) => {
+                CommandState::Running
+            }
             state => state,
         };
         Ok(Entry { state, hosts, ..entry })
@@ -121,7 +123,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         operator: row.get("operator")?,
         began: time(row.get("began")?),
         ended: ended.map(time),
-        state: if ended.is_some() { State::Ended } else { State::Interrupted },
+        state: if ended.is_some() { CommandState::Ended } else { CommandState::Interrupted },
         exit_code: row.get("exit_code")?,
         flake: row.get("flake")?,
         revision: row.get("revision")?,
@@ -153,9 +155,9 @@ fn generation(row: &Row<'_>, number: &str, closure: &str) -> rusqlite::Result<Op
     Ok(parts.0.zip(parts.1).map(|(number, closure)| Generation { number, closure }))
 }
 
-fn line(row: &Row<'_>) -> rusqlite::Result<Option<Line>> {
+fn line(row: &Row<'_>) -> rusqlite::Result<Option<ProblemLine>> {
     let (code, text): (Option<String>, Option<String>) = (row.get("code")?, row.get("problem")?);
-    Ok(text.map(|text| Line { code, text }))
+    Ok(text.map(|text| ProblemLine { code, text }))
 }
 
 fn time(milliseconds: i64) -> Timestamp {

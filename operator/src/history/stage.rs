@@ -10,12 +10,12 @@ use crate::event::{Event, ExcludedHost, Happening, HostEnd, Phase};
 use crate::state::StateDir;
 
 /// A state directory of a test.
-pub struct Place {
+pub struct TestStore {
     pub state: StateDir,
     folder: tempfile::TempDir,
 }
 
-impl Place {
+impl TestStore {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { state: StateDir::at(folder.path()), folder }

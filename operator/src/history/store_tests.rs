@@ -4,8 +4,8 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
 use super::retention::{Bounds, forget};
-use super::stage::{Place, began, ended, host_ended, id, phase, planned, rollout_began};
-use super::{EntryFilter, State, Store};
+use super::stage::{TestStore, began, ended, host_ended, id, phase, planned, rollout_began};
+use super::{CommandState, EntryFilter, Store};
 use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, Phase};
 
@@ -33,7 +33,7 @@ fn rolled_back(id: &RolloutId) -> Vec<Happening> {
 
 #[test]
 fn a_rollout_is_recorded_host_by_host() {
-    let (place, id) = (Place::new(), id(1));
+    let (place, id) = (TestStore::new(), id(1));
     place.store().tell(&id, rolled_back(&id));
     let entry = place.all().remove(0);
     let text = serde_json::to_string_pretty(&entry).unwrap();
@@ -119,7 +119,7 @@ fn a_rollout_is_recorded_host_by_host() {
 
 #[test]
 fn a_plan_says_what_would_change() {
-    let (place, id) = (Place::new(), id(1));
+    let (place, id) = (TestStore::new(), id(1));
     let unreachable = Problem::new(Code::Unreachable, "the host cannot be reached");
     let lost =
         Happening::HostPlanned { host: "c".into(), steps: None, current: None, problem: Some(unreachable) };
@@ -131,13 +131,13 @@ fn a_plan_says_what_would_change() {
 
 #[test]
 fn a_change_that_the_user_declined_says_so() {
-    let (place, id) = (Place::new(), id(1));
+    let (place, id) = (TestStore::new(), id(1));
     place.store().tell(
         &id,
         vec![began(&id, "apply"), planned("web-10", 3), planned("web-2", 0), Happening::Declined, ended(1)],
     );
     let entry = place.all().remove(0);
-    assert_eq!((entry.state, entry.end), (State::Ended, Some(End::Declined)));
+    assert_eq!((entry.state, entry.end), (CommandState::Ended, Some(End::Declined)));
     assert!(entry.hosts.iter().any(|host| host.word(entry.state) == "to change"), "{entry:?}");
     let hosts: Vec<&str> = entry.hosts.iter().map(|host| host.host.as_str()).collect();
     assert_eq!(hosts, ["web-2", "web-10"], "in the order in which people count");
@@ -145,7 +145,7 @@ fn a_change_that_the_user_declined_says_so() {
 
 #[test]
 fn an_end_that_only_a_later_nixfleet_knows_hides_nothing_else() {
-    let (place, id) = (Place::new(), id(1));
+    let (place, id) = (TestStore::new(), id(1));
     let mut store = place.store();
     store.tell(&id, vec![began(&id, "apply"), ended(0)]);
     store.connection.execute("UPDATE commands SET rollout_end = 'postponed'", ()).unwrap();
@@ -154,12 +154,12 @@ fn an_end_that_only_a_later_nixfleet_knows_hides_nothing_else() {
 
 #[test]
 fn a_command_that_was_killed_is_interrupted_and_what_it_had_begun_is_unknown() {
-    let (place, id) = (Place::new(), id(1));
+    let (place, id) = (TestStore::new(), id(1));
     let (a, b) = (phase("a", Phase::Activating), phase("b", Phase::Activating));
     let done = host_ended("a", Outcome::Ok, (1, 2), None);
     place.store().tell(&id, vec![began(&id, "apply"), planned("a", 1), planned("b", 1), a, done, b]);
     let entry = place.all().remove(0);
-    assert_eq!((entry.state, entry.ended, entry.exit_code), (State::Interrupted, None, None));
+    assert_eq!((entry.state, entry.ended, entry.exit_code), (CommandState::Interrupted, None, None));
     let words: Vec<&str> = entry.hosts.iter().map(|host| host.word(entry.state)).collect();
     assert_eq!(words, ["ok", "unknown"]);
 }
@@ -167,7 +167,7 @@ fn a_command_that_was_killed_is_interrupted_and_what_it_had_begun_is_unknown() {
 /// It had done its work when the command before was killed: the plan now begins where it ended.
 #[test]
 fn a_host_knows_better_than_the_plan_where_it_stood() {
-    let (place, id) = (Place::new(), id(1));
+    let (place, id) = (TestStore::new(), id(1));
     let found = host_ended("a", Outcome::Ok, (5, 6), None);
     place.store().tell(&id, vec![began(&id, "apply"), planned("a", 0), found]);
     let host = place.all().remove(0).hosts.remove(0);
@@ -177,7 +177,7 @@ fn a_host_knows_better_than_the_plan_where_it_stood() {
 
 #[test]
 fn hosts_are_found_by_name_and_by_pattern() {
-    let place = Place::new();
+    let place = TestStore::new();
     for (number, host) in ["web-1", "web-2", "db-1"].into_iter().enumerate() {
         let id = id(u32::try_from(number).unwrap());
         place.store().tell(&id, vec![began(&id, "apply"), planned(host, 1), planned("all", 1)]);
@@ -197,7 +197,7 @@ fn hosts_are_found_by_name_and_by_pattern() {
 
 #[test]
 fn a_command_is_found_by_a_part_of_its_name() {
-    let place = Place::new();
+    let place = TestStore::new();
     let other: RolloutId = "20261121-090000-xxxx".parse().unwrap();
     for id in [id(1), id(2), other.clone()] {
         place.store().tell(&id, vec![began(&id, "plan")]);
@@ -224,7 +224,7 @@ fn a_command_is_found_by_a_part_of_its_name() {
 
 #[test]
 fn all_commands_of_a_rollout_are_seen_together() {
-    let place = Place::new();
+    let place = TestStore::new();
     let (first, second) = (id(1), id(2));
     place.store().tell(&first, vec![began(&first, "apply"), rollout_began(&[])]);
     let began = vec![began(&second, "apply")];
@@ -238,7 +238,7 @@ fn all_commands_of_a_rollout_are_seen_together() {
 
 #[test]
 fn the_oldest_are_forgotten_and_the_newest_never() {
-    let place = Place::new();
+    let place = TestStore::new();
     let mut store = place.store();
     for number in 1..=6 {
         let hosts = (0..10).map(|host| planned(&format!("h{host}"), 1));

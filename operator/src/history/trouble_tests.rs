@@ -4,14 +4,14 @@ use nixfleet_contract::problem::Code;
 use nixfleet_contract::report::Outcome;
 use rusqlite::Connection;
 
-use super::stage::{Place, began, ended, every, host_ended, id};
-use super::{State, Store};
+use super::stage::{TestStore, began, ended, every, host_ended, id};
+use super::{CommandState, Store};
 use crate::event::RolloutId;
 use crate::event::{Event, Happening, HostEnd};
 
 #[test]
 fn many_commands_write_at_once() {
-    let place = Place::new();
+    let place = TestStore::new();
     let ids: Vec<RolloutId> = (0..8).map(id).collect();
     std::thread::scope(|scope| {
         for id in &ids {
@@ -27,13 +27,13 @@ fn many_commands_write_at_once() {
     });
     let all = place.all();
     assert_eq!(all.len(), 8);
-    assert!(all.iter().all(|entry| entry.hosts.len() == 50 && entry.state == State::Ended));
+    assert!(all.iter().all(|entry| entry.hosts.len() == 50 && entry.state == CommandState::Ended));
 }
 
 #[test]
 fn only_their_owner_reads_the_history() {
     use std::os::unix::fs::PermissionsExt as _;
-    let (place, id) = (Place::new(), id(1));
+    let (place, id) = (TestStore::new(), id(1));
     let mut store = place.store();
     store.tell(&id, vec![began(&id, "plan")]);
     for entry in std::fs::read_dir(place.database().parent().unwrap()).unwrap() {
@@ -44,7 +44,7 @@ fn only_their_owner_reads_the_history() {
 
 #[test]
 fn a_host_that_says_absurd_numbers_takes_nothing_from_the_history() {
-    let (place, id) = (Place::new(), id(1));
+    let (place, id) = (TestStore::new(), id(1));
     let Happening::HostEnded(end) = host_ended("a", Outcome::Ok, (u64::MAX - 1, u64::MAX), None) else {
         unreachable!()
     };
@@ -56,11 +56,11 @@ fn a_host_that_says_absurd_numbers_takes_nothing_from_the_history() {
 
 #[test]
 fn nothing_is_recorded_at_first() {
-    assert!(Store::look(&Place::new().state).unwrap().is_none());
+    assert!(Store::look(&TestStore::new().state).unwrap().is_none());
 }
 
 /// What is said of a database, to who writes and to who reads.
-fn said_of(place: &Place) -> String {
+fn said_of(place: &TestStore) -> String {
     let both = [Store::open(&place.state).unwrap_err(), Store::look(&place.state).unwrap_err()];
     assert_eq!(both[0], both[1]);
     both[0].to_string().replace(&*place.database().to_string_lossy(), "HISTORY")
@@ -68,7 +68,7 @@ fn said_of(place: &Place) -> String {
 
 #[test]
 fn a_damaged_database_is_named_with_its_repair() {
-    let place = Place::new();
+    let place = TestStore::new();
     std::fs::write(place.database(), "this is no database, but long enough to look like one").unwrap();
     expect_test::expect![[r#"
         [NF-105] the history cannot be used
@@ -80,7 +80,7 @@ fn a_damaged_database_is_named_with_its_repair() {
 
 #[test]
 fn a_database_that_lost_its_middle_fails_no_worse() {
-    let (place, id) = (Place::new(), id(1));
+    let (place, id) = (TestStore::new(), id(1));
     let mut store = place.store();
     let hosts = (0..2000).map(|host| host_ended(&format!("h{host}"), Outcome::Ok, (1, 2), None));
     store.tell(&id, std::iter::once(began(&id, "apply")).chain(hosts).collect());
@@ -99,7 +99,7 @@ fn a_database_that_lost_its_middle_fails_no_worse() {
 
 #[test]
 fn a_database_of_a_newer_nixfleet_is_left_alone() {
-    let place = Place::new();
+    let place = TestStore::new();
     drop(place.store());
     Connection::open(place.database()).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let before = std::fs::read(place.database()).unwrap();

@@ -2,12 +2,12 @@
 
 use nixfleet_contract::report::Outcome;
 
-use super::stage::{Place, began, ended, host_ended, id, phase};
-use super::{State, Writer};
+use super::stage::{TestStore, began, ended, host_ended, id, phase};
+use super::{CommandState, Writer};
 use crate::event::{Bus, Event, Happening, Listener, Phase, Stream};
 
 /// Waits until the history says so.
-fn until(place: &Place, what: impl Fn(&[super::Entry]) -> bool) {
+fn until(place: &TestStore, what: impl Fn(&[super::Entry]) -> bool) {
     let begun = std::time::Instant::now();
     loop {
         let entries = super::Store::look(&place.state).unwrap();
@@ -22,22 +22,24 @@ fn until(place: &Place, what: impl Fn(&[super::Entry]) -> bool) {
 
 #[tokio::test]
 async fn a_command_is_seen_while_it_runs_and_after_it() {
-    let (place, bus, id) = (Place::new(), Bus::default(), id(1));
+    let (place, bus, id) = (TestStore::new(), Bus::default(), id(1));
     bus.subscribe(Writer::begin(place.state.clone()).unwrap());
     bus.say(began(&id, "run"));
     bus.say(phase("a", Phase::Running));
-    until(&place, |all| all.first().is_some_and(|one| one.state == State::Running && one.hosts.len() == 1));
+    until(&place, |all| {
+        all.first().is_some_and(|one| one.state == CommandState::Running && one.hosts.len() == 1)
+    });
     bus.say(host_ended("a", Outcome::Ok, (1, 1), None));
     bus.say(ended(0));
     bus.finish().await;
     let entry = place.all().remove(0);
-    assert_eq!((entry.state, entry.exit_code), (State::Ended, Some(0)));
+    assert_eq!((entry.state, entry.exit_code), (CommandState::Ended, Some(0)));
     assert_eq!(std::fs::read_dir(place.state.path("history/running")).unwrap().count(), 0);
 }
 
 #[tokio::test]
 async fn what_a_host_says_is_not_written_down() {
-    let (place, bus, id) = (Place::new(), Bus::default(), id(1));
+    let (place, bus, id) = (TestStore::new(), Bus::default(), id(1));
     bus.subscribe(Writer::begin(place.state.clone()).unwrap());
     bus.say(began(&id, "run"));
     bus.say(Happening::Output { host: "a".into(), stream: Stream::Stdout, text: "hunter2".into() });
@@ -52,7 +54,7 @@ async fn what_a_host_says_is_not_written_down() {
 
 #[tokio::test]
 async fn a_history_that_cannot_be_written_is_told_and_the_command_goes_on() {
-    let (place, id) = (Place::new(), id(1));
+    let (place, id) = (TestStore::new(), id(1));
     std::fs::write(place.database(), "no database").unwrap();
     let mut writer = Box::new(Writer::begin(place.state.clone()).unwrap());
     let hear = |writer: &mut Writer, happening| writer.hear(&Event::now(None, happening));

@@ -6,7 +6,7 @@ use nixfleet_contract::report::Outcome;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::retention::{BOUNDS, forget};
-use super::{Line, Store};
+use super::{ProblemLine, Store};
 use crate::event::RolloutId;
 use crate::event::{End, Event, ExcludedHost, Happening, HostEnd, Phase};
 use crate::host_result::outcome_of;
@@ -120,7 +120,7 @@ impl Note<'_> {
 
     fn excluded(&self, ExcludedHost { host, reason }: &ExcludedHost) -> rusqlite::Result<()> {
         let outcome = Outcome::Skipped.as_str();
-        let values = params![self.id, host, outcome, Line::excluded(reason).text];
+        let values = params![self.id, host, outcome, ProblemLine::excluded(reason).text];
         self.host("outcome = ?3, problem = ?4", values)
     }
 
@@ -173,13 +173,13 @@ impl Note<'_> {
         self.host(what, values)
     }
 
-    fn line(&self, problem: &Problem) -> rusqlite::Result<Line> {
+    fn line(&self, problem: &Problem) -> rusqlite::Result<ProblemLine> {
         let mut select = self.to.prepare_cached("SELECT command = 'run' FROM commands WHERE id = ?1")?;
-        Ok(Line::of(problem, select.query_row([&self.id], |row| row.get(0))?))
+        Ok(ProblemLine::of(problem, select.query_row([&self.id], |row| row.get(0))?))
     }
 }
 
-fn parts(line: Option<Line>) -> (Option<String>, Option<String>) {
+fn parts(line: Option<ProblemLine>) -> (Option<String>, Option<String>) {
     line.map_or((None, None), |line| (line.code, Some(line.text)))
 }
 

@@ -21,14 +21,14 @@ pub enum Expression {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
     /// Which property is looked at.
-    pub kind: Kind,
+    pub kind: Property,
     /// What it should be: a literal or a glob.
     pub pattern: String,
 }
 
 /// The properties that can be selected by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Property {
     /// The host's name.
     Host,
     /// One of its tags.
@@ -39,7 +39,7 @@ pub enum Kind {
     Base,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for Property {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Host => "host",
@@ -53,8 +53,8 @@ impl fmt::Display for Kind {
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Term(Term { kind: Kind::Host, pattern }) => f.write_str(pattern),
-            Self::Term(Term { kind: Kind::Tag, pattern }) => write!(f, "@{pattern}"),
+            Self::Term(Term { kind: Property::Host, pattern }) => f.write_str(pattern),
+            Self::Term(Term { kind: Property::Tag, pattern }) => write!(f, "@{pattern}"),
             Self::Term(Term { kind, pattern }) => write!(f, "{kind}:{pattern}"),
             Self::Not(inner) => write!(f, "not ({inner})"),
             Self::And(left, right) => write!(f, "({left}) and ({right})"),
@@ -186,12 +186,12 @@ impl<'a> Parser<'a> {
             [] => return Err(expected()),
         };
         let (kind, pattern) = match (word.strip_prefix('@'), word.split_once(':')) {
-            (None, Some(("role", role))) => (Kind::Role, role),
-            (None, Some(("base", base))) => (Kind::Base, base),
-            (Some(tag), _) | (None, Some(("tag" | "group", tag))) => (Kind::Tag, tag),
-            (None, Some(("host", host))) => (Kind::Host, host),
+            (None, Some(("role", role))) => (Property::Role, role),
+            (None, Some(("base", base))) => (Property::Base, base),
+            (Some(tag), _) | (None, Some(("tag" | "group", tag))) => (Property::Tag, tag),
+            (None, Some(("host", host))) => (Property::Host, host),
             (None, Some((unknown, _))) => return Err(format!("`{unknown}:` is none of role: and base:")),
-            (None, None) => (Kind::Host, word),
+            (None, None) => (Property::Host, word),
         };
         if pattern.is_empty() {
             return Err(expected());
@@ -259,7 +259,12 @@ mod tests {
     }
 
     fn expressions() -> impl Strategy<Value = Expression> {
-        let kind = prop_oneof![Just(Kind::Host), Just(Kind::Tag), Just(Kind::Role), Just(Kind::Base)];
+        let kind = prop_oneof![
+            Just(Property::Host),
+            Just(Property::Tag),
+            Just(Property::Role),
+            Just(Property::Base)
+        ];
         let term = (kind, "[a-z][a-z0-9*-]{0,5}")
             .prop_filter("no word of the language", |(_, word)| !matches!(&**word, "and" | "or" | "not"))
             .prop_map(|(kind, pattern)| Expression::Term(Term { kind, pattern }));

@@ -6,7 +6,7 @@ use globset::{Glob, GlobMatcher};
 use nixfleet_contract::fleet::{Base, Fleet, Host};
 use nixfleet_contract::problem::{Code, Problem};
 
-use super::expression::{Expression, Kind, Term, list, parse};
+use super::expression::{Expression, Property, Term, list, parse};
 use super::suggestion::suggestion;
 use super::{Natural, Selection};
 
@@ -32,10 +32,10 @@ pub fn select(fleet: &Fleet, selection: &Selection) -> Result<Vec<Host>, Problem
     let written =
         selection.expressions.iter().map(|text| parse(text).map_err(|error| malformed(text, error)));
     let kinds = [
-        terms(Kind::Host, &selection.hosts),
-        terms(Kind::Tag, &selection.tags),
-        terms(Kind::Role, &selection.roles),
-        terms(Kind::Base, &bases),
+        terms(Property::Host, &selection.hosts),
+        terms(Property::Tag, &selection.tags),
+        terms(Property::Role, &selection.roles),
+        terms(Property::Base, &bases),
         written.collect::<Result<_, _>>()?,
     ];
 
@@ -99,12 +99,12 @@ fn base_of(word: &str) -> Option<Base> {
 }
 
 /// The words that a term of this kind is compared with.
-fn words(host: &Host, kind: Kind) -> Vec<&str> {
+fn words(host: &Host, kind: Property) -> Vec<&str> {
     match kind {
-        Kind::Host => vec![&host.name],
-        Kind::Tag => host.tags.iter().map(String::as_str).collect(),
-        Kind::Role => host.roles.iter().map(String::as_str).collect(),
-        Kind::Base => vec![base_word(host.base)],
+        Property::Host => vec![&host.name],
+        Property::Tag => host.tags.iter().map(String::as_str).collect(),
+        Property::Role => host.roles.iter().map(String::as_str).collect(),
+        Property::Base => vec![base_word(host.base)],
     }
 }
 
@@ -112,7 +112,7 @@ fn words(host: &Host, kind: Kind) -> Vec<&str> {
 enum Matcher {
     All,
     Base(Base),
-    Term(Kind, GlobMatcher),
+    Term(Property, GlobMatcher),
     Not(Box<Self>),
     And(Box<Self>, Box<Self>),
     Or(Box<Self>, Box<Self>),
@@ -141,9 +141,9 @@ impl Matcher {
             None => return Ok(None),
         };
         match kind {
-            Kind::Tag => {}
-            Kind::Host if !fleet.hosts.contains_key(pattern) => {}
-            Kind::Host | Kind::Role | Kind::Base => return Ok(None),
+            Property::Tag => {}
+            Property::Host if !fleet.hosts.contains_key(pattern) => {}
+            Property::Host | Property::Role | Property::Base => return Ok(None),
         }
         // The inventory refuses such a tag; one that an older NixFleet has evaluated may have it.
         if let Some(host) = fleet.hosts.values().find(|host| host.tags.contains(pattern)) {
@@ -175,7 +175,7 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
     if known.iter().any(|word| glob.is_match(word)) {
         return Ok(glob);
     }
-    if *kind == Kind::Base && base_of(pattern).is_some() {
+    if *kind == Property::Base && base_of(pattern).is_some() {
         return Ok(glob);
     }
     let what = if pattern.contains(['*', '?', '[', '{']) {
@@ -184,7 +184,7 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
         format!("unknown {kind} `{pattern}`")
     };
     let group = || fleet.hosts.values().any(|host| host.tags.contains(pattern));
-    let help = if *kind == Kind::Host && group() {
+    let help = if *kind == Property::Host && group() {
         format!("there is a tag of that name: @{pattern}")
     } else if let Some(word) = pattern.strip_prefix('!') {
         format!("to leave out what a word means, write an expression: --on 'not {word}'")

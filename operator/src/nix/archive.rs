@@ -14,14 +14,14 @@ const PIECE: usize = 64 << 10;
 
 /// Why an archive is not written to its end.
 #[derive(Debug)]
-pub enum Failure {
+pub enum ArchiveFailure {
     /// What it is made of cannot be read.
     Read(PathBuf, io::Error),
     /// Where it goes takes no more.
     Write(io::Error),
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for ArchiveFailure {
     fn from(error: io::Error) -> Self {
         Self::Write(error)
     }
@@ -31,13 +31,13 @@ impl From<io::Error> for Failure {
 ///
 /// # Errors
 /// The path cannot be read, or the archive not written.
-pub fn write(path: &Path, out: &mut impl Write) -> Result<(), Failure> {
+pub fn write(path: &Path, out: &mut impl Write) -> Result<(), ArchiveFailure> {
     wire::string(out, "nix-archive-1")?;
     node(path, out)
 }
 
-fn node(path: &Path, out: &mut impl Write) -> Result<(), Failure> {
-    let unreadable = |error| Failure::Read(path.to_owned(), error);
+fn node(path: &Path, out: &mut impl Write) -> Result<(), ArchiveFailure> {
+    let unreadable = |error| ArchiveFailure::Read(path.to_owned(), error);
     let metadata = fs::symlink_metadata(path).map_err(unreadable)?;
     words(out, &["(", "type"])?;
     if metadata.is_symlink() {
@@ -59,8 +59,8 @@ fn node(path: &Path, out: &mut impl Write) -> Result<(), Failure> {
 }
 
 /// Entries are in the order of the bytes of their names.
-fn directory(path: &Path, out: &mut impl Write) -> Result<(), Failure> {
-    let unreadable = |error| Failure::Read(path.to_owned(), error);
+fn directory(path: &Path, out: &mut impl Write) -> Result<(), ArchiveFailure> {
+    let unreadable = |error| ArchiveFailure::Read(path.to_owned(), error);
     let entries = fs::read_dir(path).map_err(unreadable)?;
     let mut names: Vec<_> =
         entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>().map_err(unreadable)?;
@@ -84,8 +84,8 @@ fn name_in_archive(name: &[u8]) -> &[u8] {
     name.windows(SUFFIX.len()).position(|window| window == SUFFIX).map_or(name, |end| &name[..end])
 }
 
-fn contents(path: &Path, length: u64, out: &mut impl Write) -> Result<(), Failure> {
-    let unreadable = |error| Failure::Read(path.to_owned(), error);
+fn contents(path: &Path, length: u64, out: &mut impl Write) -> Result<(), ArchiveFailure> {
+    let unreadable = |error| ArchiveFailure::Read(path.to_owned(), error);
     wire::number(out, length)?;
     let mut file = File::open(path).map_err(unreadable)?.take(length);
     let mut piece = vec![0; PIECE.min(usize::try_from(length).unwrap_or(PIECE))];
@@ -135,6 +135,6 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         let root = tempfile::tempdir().unwrap();
         let gone = root.path().join("gone");
-        assert!(matches!(write(&gone, &mut Vec::new()), Err(Failure::Read(path, _)) if path == gone));
+        assert!(matches!(write(&gone, &mut Vec::new()), Err(ArchiveFailure::Read(path, _)) if path == gone));
     }
 }

@@ -28,7 +28,7 @@ pub struct Freight {
 
 /// Why a closure did not arrive.
 #[derive(Debug)]
-pub enum Failure {
+pub enum CopyFailure {
     /// It is not as it should be on this machine.
     Here(Problem),
     /// The host, or the way to it.
@@ -40,7 +40,7 @@ pub enum Failure {
     },
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for CopyFailure {
     fn from(error: io::Error) -> Self {
         Self::There { error, all_sent: false }
     }
@@ -51,7 +51,7 @@ impl From<io::Error> for Failure {
 ///
 /// # Errors
 /// The closure did not arrive. What did is found there the next time.
-pub fn copy(freight: &Freight, input: &mut dyn Read, output: &mut dyn Write) -> Result<(), Failure> {
+pub fn copy(freight: &Freight, input: &mut dyn Read, output: &mut dyn Write) -> Result<(), CopyFailure> {
     let mut serve = Serve::greet(input, BufWriter::with_capacity(BUFFER, output))?;
     let names = freight.paths.iter().map(|path| path.path.as_str());
     let valid: BTreeSet<String> = serve.lock(names, freight.substitute)?.into_iter().collect();
@@ -61,7 +61,7 @@ pub fn copy(freight: &Freight, input: &mut dyn Read, output: &mut dyn Write) -> 
         send(path, serve.announce(path)?)?;
     }
     wait_until_valid(&mut serve, freight, missing.len())
-        .map_err(|error| Failure::There { error, all_sent: true })
+        .map_err(|error| CopyFailure::There { error, all_sent: true })
 }
 
 fn wait_until_valid(
@@ -80,22 +80,24 @@ fn wait_until_valid(
 }
 
 /// Sends the archive of a path. It has to be as long as announced, or the host would take its end for something else.
-fn send(path: &StorePath, out: &mut impl Write) -> Result<(), Failure> {
+fn send(path: &StorePath, out: &mut impl Write) -> Result<(), CopyFailure> {
     let mut counted = Counted { out, left: path.nar_size };
     let written = archive::write(Path::new(&path.path), &mut counted);
     let changed = |why: &str| {
         let problem = Problem::new(Code::Build, "a path in the store of this machine is not what it was");
         let help = format!("have Nix mend it: nix-store --repair-path {}", path.path);
-        Failure::Here(problem.at(&path.path).because(why).help(help))
+        CopyFailure::Here(problem.at(&path.path).because(why).help(help))
     };
     match written {
         Ok(()) if counted.left == 0 => Ok(()),
         Ok(()) => Err(changed("it has become smaller")),
-        Err(archive::Failure::Write(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
+        Err(archive::ArchiveFailure::Write(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
             Err(changed("it has become larger"))
         }
-        Err(archive::Failure::Write(error)) => Err(error.into()),
-        Err(archive::Failure::Read(file, error)) => Err(changed(&format!("{}: {error}", file.display()))),
+        Err(archive::ArchiveFailure::Write(error)) => Err(error.into()),
+        Err(archive::ArchiveFailure::Read(file, error)) => {
+            Err(changed(&format!("{}: {error}", file.display())))
+        }
     }
 }
 

@@ -15,18 +15,18 @@ const LOG_LINES: usize = 15;
 /// No host is named: the failure is not one of a host.
 pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result<Built, Problem> {
     let errors = errors(stderr);
-    let is_of_a_host = |error: &&Error| derivations.values().any(|path| error.names(path));
-    let causes: Vec<&Error> = errors.iter().filter(|error| error.is_cause()).collect();
-    let shared: Vec<&Error> = causes.iter().copied().filter(|error| !is_of_a_host(error)).collect();
+    let is_of_a_host = |error: &&NixFailure| derivations.values().any(|path| error.names(path));
+    let causes: Vec<&NixFailure> = errors.iter().filter(|error| error.is_cause()).collect();
+    let shared: Vec<&NixFailure> = causes.iter().copied().filter(|error| !is_of_a_host(error)).collect();
     let mut built = Built::default();
     for (host, derivation) in derivations {
-        let named: Vec<&Error> = errors.iter().filter(|error| error.names(derivation)).collect();
+        let named: Vec<&NixFailure> = errors.iter().filter(|error| error.names(derivation)).collect();
         if named.is_empty() {
             // Nix does not say what it finished; the next build will find it in the store.
             built.closures.insert(host.clone(), Closure { path: String::new() });
             continue;
         }
-        let own: Vec<&Error> = named.iter().copied().filter(|error| error.is_cause()).collect();
+        let own: Vec<&NixFailure> = named.iter().copied().filter(|error| error.is_cause()).collect();
         // Its last error sums all others up.
         let single = named.iter().copied().filter(|error| !error.head.starts_with("build of ")).collect();
         let shown = [&own, &shared].into_iter().find(|errors| !errors.is_empty()).unwrap_or(&single);
@@ -41,7 +41,7 @@ pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result
     Ok(built)
 }
 
-fn problem(derivation: &str, errors: &[&Error]) -> Problem {
+fn problem(derivation: &str, errors: &[&NixFailure]) -> Problem {
     let why: Vec<String> = errors
         .iter()
         .map(|error| {
@@ -62,7 +62,7 @@ fn problem(derivation: &str, errors: &[&Error]) -> Problem {
 }
 
 /// What to do where no log would say it.
-fn help(errors: &[&Error]) -> Option<String> {
+fn help(errors: &[&NixFailure]) -> Option<String> {
     let error = errors.iter().find(|error| error.log.is_empty())?;
     let says = |words: &str| error.text().contains(words);
     if says("is required to build") || says("platform mismatch") || says("missing system features") {
@@ -87,13 +87,13 @@ fn quoted(text: &str) -> Option<&str> {
 
 /// One error of Nix: its first line, what it says of it below, and the lines of the builder's log.
 #[derive(Debug, Default)]
-struct Error {
+struct NixFailure {
     head: String,
     details: Vec<String>,
     log: Vec<String>,
 }
 
-impl Error {
+impl NixFailure {
     /// Whether it says that of this derivation.
     fn names(&self, derivation: &str) -> bool {
         self.head.contains(derivation)
@@ -127,12 +127,12 @@ impl Error {
     }
 }
 
-fn errors(stderr: &str) -> Vec<Error> {
-    let mut errors: Vec<Error> = Vec::new();
+fn errors(stderr: &str) -> Vec<NixFailure> {
+    let mut errors: Vec<NixFailure> = Vec::new();
     let mut inside = false;
     for line in stderr.lines() {
         if let Some(head) = line.strip_prefix("error: ") {
-            errors.push(Error { head: head.trim_end_matches(';').to_owned(), ..Error::default() });
+            errors.push(NixFailure { head: head.trim_end_matches(';').to_owned(), ..NixFailure::default() });
             inside = true;
         } else if !line.starts_with(' ') {
             inside = false;

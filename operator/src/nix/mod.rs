@@ -24,7 +24,7 @@ use crate::flake::Flake;
 use crate::process::{self, Invocation, Output};
 
 pub use build::{Built, Closure};
-pub use copy::{Failure as CopyFailure, Freight, copy};
+pub use copy::{CopyFailure, Freight, copy};
 pub use roots::RolloutRoots;
 pub use stock::{Stock, StorePath};
 pub use supply::{Inlet, Supply, supply};

@@ -1,13 +1,13 @@
 //! What a person needs of an evaluation error of Nix: the message, and the place, option and host that led to it.
 
 mod missing;
+mod nix_error;
 mod place;
-mod said;
 
 use missing::Missing;
+use nix_error::NixError;
 use nixfleet_contract::problem::{Code, Problem};
-use place::{Found, Source};
-use said::Said;
+use place::{Source, UserLocation};
 
 use crate::flake::Flake;
 
@@ -16,9 +16,9 @@ const MISTAKES: &str = "[NF-201] ";
 
 /// Makes a problem of what Nix wrote on standard error.
 pub fn distil(stderr: &str, flake: &Flake) -> Problem {
-    let said = Said::parse(stderr);
-    let source = Source::new(flake, said.root());
-    let message = source.in_words_of_the_user(&said.message);
+    let nix_error = NixError::parse(stderr);
+    let source = Source::new(flake, nix_error.root());
+    let message = source.in_words_of_the_user(&nix_error.message);
     if message.contains("does not provide attribute") {
         return Problem::new(Code::NoFleet, "the flake has no `nixfleet` output")
             .at(flake.shown())
@@ -29,25 +29,25 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         let (what, list) = mistakes.split_once('\n').unwrap_or((mistakes, ""));
         return Problem::new(Code::Evaluation, what).at(flake.shown()).because(list.trim_start_matches('\n'));
     }
-    let place = said.places().rev().find_map(|place| source.find(place));
-    if let Some(missing) = Missing::find(&said.message, &source) {
+    let place = nix_error.places().rev().find_map(|place| source.find(place));
+    if let Some(missing) = Missing::find(&nix_error.message, &source) {
         let place = place.or_else(|| missing.named());
         let problem = missing.problem();
         let why = with_excerpt(problem.why.as_deref().unwrap_or_default(), place.as_ref());
-        return problem.at(location(place, &said, &source)).because(why);
+        return problem.at(location(place, &nix_error, &source)).because(why);
     }
-    if let Some((argument, file)) = said.argument()
+    if let Some((argument, file)) = nix_error.argument()
         && message.starts_with(&format!("attribute '{argument}' missing"))
     {
         let place = source.first(file, argument).or(place);
         let of_a_host = "config, host, hosts, inputs, lib, name, options and pkgs";
-        let given = if said.host().is_some() { of_a_host } else { "config, inputs, lib and options" };
+        let given = if nix_error.host().is_some() { of_a_host } else { "config, inputs, lib and options" };
         return Problem::new(
             Code::Evaluation,
             format!("a module asks for `{argument}`, which no module gets"),
         )
         .because(with_excerpt(&format!("a module here gets {given}"), place.as_ref()))
-        .at(location(place, &said, &source))
+        .at(location(place, &nix_error, &source))
         .help(format!("take `{argument}` out of the arguments; a flake's own values come with `inputs`"));
     }
     let help = if message.starts_with("infinite recursion") {
@@ -60,23 +60,23 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
     };
     Problem::new(Code::Evaluation, "Nix could not evaluate the fleet")
         .because(with_excerpt(&message, place.as_ref()))
-        .at(location(place, &said, &source))
+        .at(location(place, &nix_error, &source))
         .help(help)
 }
 
-fn with_excerpt(why: &str, place: Option<&Found>) -> String {
+fn with_excerpt(why: &str, place: Option<&UserLocation>) -> String {
     match place {
-        Some(Found { excerpt, .. }) if !excerpt.is_empty() => format!("{why}\n\n{excerpt}"),
+        Some(UserLocation { excerpt, .. }) if !excerpt.is_empty() => format!("{why}\n\n{excerpt}"),
         Some(_) | None => why.to_owned(),
     }
 }
 
 /// File and line, option, host: as much of it as Nix says.
-fn location(place: Option<Found>, said: &Said, source: &Source) -> String {
+fn location(place: Option<UserLocation>, nix_error: &NixError, source: &Source) -> String {
     let place = place.map(|place| place.location);
-    let input = said.input().map(|input| format!("flake.nix, inputs.{input}"));
-    let host = said.host().map(|host| format!("host {host}"));
-    let parts: Vec<String> = [place, input, said.option(source), host].into_iter().flatten().collect();
+    let input = nix_error.input().map(|input| format!("flake.nix, inputs.{input}"));
+    let host = nix_error.host().map(|host| format!("host {host}"));
+    let parts: Vec<String> = [place, input, nix_error.option(source), host].into_iter().flatten().collect();
     if parts.is_empty() { source.flake.shown() } else { parts.join(", ") }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use nixfleet_contract::notification::{Kind, Notification};
+use nixfleet_contract::notification::{MessageFormat, Notification};
 
 use super::curl;
 use super::message::Message;
 use super::request::Request;
-use super::secret::Place;
+use super::secret::SecretPlace;
 use crate::process::Invocation;
 
 /// Delivers a message.
@@ -29,9 +29,13 @@ pub async fn deliver(to: &Notification, message: &Message) -> Result<(), String>
 
 /// Its address, and the token that it wants.
 fn address(to: &Notification) -> Result<(String, Option<String>), String> {
-    let url =
-        Place { plain: to.url.as_deref(), file: to.url_file.as_deref(), variable: to.url_env.as_deref() };
-    let token = Place { plain: None, file: to.token_file.as_deref(), variable: to.token_env.as_deref() };
+    let url = SecretPlace {
+        plain: to.url.as_deref(),
+        file: to.url_file.as_deref(),
+        variable: to.url_env.as_deref(),
+    };
+    let token =
+        SecretPlace { plain: None, file: to.token_file.as_deref(), variable: to.token_env.as_deref() };
     let url = url.read()?.ok_or("it has no address")?;
     if !(url.starts_with("https://") || url.starts_with("http://")) {
         return Err("its address is not one that begins with https:// or http://".to_owned());
@@ -40,7 +44,7 @@ fn address(to: &Notification) -> Result<(String, Option<String>), String> {
 }
 
 async fn command(to: &Notification, message: &Message, limit: Duration) -> Result<(), String> {
-    debug_assert_eq!(to.kind, Kind::Command);
+    debug_assert_eq!(to.kind, MessageFormat::Command);
     let Some((program, arguments)) = to.command.split_first() else {
         return Err("it has no command".to_owned());
     };

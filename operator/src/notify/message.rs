@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, HostEnd};
-use crate::history::Line;
+use crate::history::ProblemLine;
 use crate::inventory::Natural;
 
 /// How many hosts that did not end well are named.
@@ -72,29 +72,29 @@ pub struct Failed {
     pub outcome: Outcome,
     /// Why, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Line>,
+    pub problem: Option<ProblemLine>,
 }
 
 /// A message, and the moments that it is about: who wants any of them gets it, once.
-pub type Told = (BTreeSet<Moment>, Message);
+pub type MomentsMessage = (BTreeSet<Moment>, Message);
 
 /// What is known of a rollout so far.
 #[derive(Debug, Default)]
 pub struct Story {
     message: Option<Message>,
-    ends: BTreeMap<String, (Outcome, Option<Line>)>,
+    ends: BTreeMap<String, (Outcome, Option<ProblemLine>)>,
 }
 
 impl Story {
     /// Takes an event of the rollout in, and says what is to be told now.
-    pub fn hear(&mut self, event: &Event) -> Option<Told> {
+    pub fn hear(&mut self, event: &Event) -> Option<MomentsMessage> {
         match &event.happening {
             Happening::RolloutBegan { .. } => {
                 self.message = begun(event);
                 self.message.clone().map(|message| ([Moment::Start].into(), message))
             }
             Happening::HostEnded(HostEnd { host, outcome, problem, .. }) => {
-                let line = problem.as_ref().map(|problem| Line::of(problem, false));
+                let line = problem.as_ref().map(|problem| ProblemLine::of(problem, false));
                 self.ends.insert(host.clone(), (*outcome, line));
                 None
             }
@@ -109,7 +109,7 @@ impl Story {
         }
     }
 
-    fn ended(&self, time: Timestamp, end: End, duration_ms: u64) -> Option<Told> {
+    fn ended(&self, time: Timestamp, end: End, duration_ms: u64) -> Option<MomentsMessage> {
         let message = self.message.clone()?;
         let mut outcomes: BTreeMap<&'static str, usize> = BTreeMap::new();
         for (outcome, _) in self.ends.values() {

@@ -1,11 +1,11 @@
 //! What is told of a rollout, and how each kind of service gets it.
 
-use nixfleet_contract::notification::{Kind, Moment};
+use nixfleet_contract::notification::{MessageFormat, Moment};
 use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
-use super::message::{Message, Story, Told};
+use super::message::{Message, MomentsMessage, Story};
 use super::request::Request;
 use super::text;
 use crate::event::RolloutId;
@@ -60,7 +60,7 @@ pub fn paused() -> Vec<Happening> {
     ]
 }
 
-fn told(happenings: Vec<Happening>) -> Vec<Told> {
+fn told(happenings: Vec<Happening>) -> Vec<MomentsMessage> {
     let mut story = Story::default();
     let event = |happening| Event { time: jiff::Timestamp::UNIX_EPOCH, ..Event::now(Some(id()), happening) };
     happenings.into_iter().filter_map(|happening| story.hear(&event(happening))).collect()
@@ -158,12 +158,12 @@ fn each_service_gets_what_it_understands() {
         Content-Type: application/json
 
         {"text":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, where 0 may\nweb-1: rolled-back [NF-406] &lt;@everyone&gt; \"web\" &amp; co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
-    "#]].assert_eq(&show(Kind::Slack, &message));
+    "#]].assert_eq(&show(MessageFormat::Slack, &message));
     expect_test::expect![[r#"
         Content-Type: application/json
 
         {"allowed_mentions":{"parse":[]},"content":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, where 0 may\nweb-1: rolled-back [NF-406] <@everyone> \"web\" & co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
-    "#]].assert_eq(&show(Kind::Discord, &message));
+    "#]].assert_eq(&show(MessageFormat::Discord, &message));
     expect_test::expect![[r#"
         Title: NixFleet: apply to 3 hosts: paused
         Priority: high
@@ -176,8 +176,8 @@ fn each_service_gets_what_it_understands() {
         next: nixfleet apply --resume 20261120-140322-kbzq
         next: nixfleet rollback --rollout 20261120-140322-kbzq
     "#]]
-    .assert_eq(&show(Kind::Ntfy, &message));
-    assert!(Request::new(Kind::Command, &message).is_none());
+    .assert_eq(&show(MessageFormat::Ntfy, &message));
+    assert!(Request::new(MessageFormat::Command, &message).is_none());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::delivery::deliver;
-use super::message::{Story, Told};
+use super::message::{MomentsMessage, Story};
 use crate::event::RolloutId;
 use crate::event::{Bus, Event, Happening, Level, Listener};
 
@@ -30,7 +30,7 @@ pub struct Notifier {
 struct Recipient {
     name: String,
     patience: Duration,
-    queue: UnboundedSender<Arc<Told>>,
+    queue: UnboundedSender<Arc<MomentsMessage>>,
     task: JoinHandle<()>,
 }
 
@@ -92,7 +92,7 @@ impl Listener for Notifier {
 async fn tell(
     name: String,
     notification: Notification,
-    mut messages: UnboundedReceiver<Arc<Told>>,
+    mut messages: UnboundedReceiver<Arc<MomentsMessage>>,
     events: Bus,
 ) {
     while let Some(told) = messages.recv().await {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use nixfleet_contract::notification::{Kind, Moment, Notification};
+use nixfleet_contract::notification::{MessageFormat, Moment, Notification};
 
 use super::Notifier;
 use super::message_tests::{id, paused};
@@ -15,14 +15,14 @@ use crate::event::{Bus, Event, Happening, Listener};
 
 /// How a server treats who asks it.
 #[derive(Clone, Copy)]
-enum Manner {
+enum ServerBehavior {
     Answers(&'static str),
     AnswersAfter(Duration),
     Hangs,
 }
 
 /// A server on this machine, and what it was sent.
-fn server(manner: Manner) -> (String, Receiver<String>) {
+fn server(behavior: ServerBehavior) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hunter2", listener.local_addr().unwrap());
     let (sender, requests) = channel();
@@ -30,13 +30,13 @@ fn server(manner: Manner) -> (String, Receiver<String>) {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let _ = sender.send(request(&mut stream));
-            let answer = match manner {
-                Manner::Answers(answer) => answer,
-                Manner::AnswersAfter(time) => {
+            let answer = match behavior {
+                ServerBehavior::Answers(answer) => answer,
+                ServerBehavior::AnswersAfter(time) => {
                     std::thread::sleep(time);
                     "204 No Content"
                 }
-                Manner::Hangs => {
+                ServerBehavior::Hangs => {
                     std::mem::forget(stream);
                     continue;
                 }
@@ -68,7 +68,7 @@ fn request(stream: &mut TcpStream) -> String {
 /// How long one that hangs is waited for, in seconds.
 const HANGING: u64 = 3;
 
-fn to(kind: Kind, url: Option<String>) -> Notification {
+fn to(kind: MessageFormat, url: Option<String>) -> Notification {
     Notification {
         kind,
         url,
@@ -131,14 +131,14 @@ fn body(request: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_webhook_gets_the_document_and_its_token() {
-    let (url, requests) = server(Manner::Answers("200 OK"));
+    let (url, requests) = server(ServerBehavior::Answers("200 OK"));
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         std::fs::write(folder.path().join(name), text).unwrap();
         Some(folder.path().join(name).display().to_string())
     };
     let (url_file, token_file) = (write("url", &url), write("token", "a-token\n"));
-    let webhook = Notification { url_file, token_file, ..to(Kind::Webhook, None) };
+    let webhook = Notification { url_file, token_file, ..to(MessageFormat::Webhook, None) };
     let (_, _, warnings) = play(&[("team", webhook)], paused()).await;
     assert_eq!(warnings, [""; 0]);
     let sent: Vec<String> = requests.try_iter().collect();
@@ -152,26 +152,29 @@ async fn a_webhook_gets_the_document_and_its_token() {
 
 #[tokio::test]
 async fn only_chosen_moments_are_reported_and_each_once() {
-    let (url, requests) = server(Manner::Answers("200 OK"));
+    let (url, requests) = server(ServerBehavior::Answers("200 OK"));
     let on = vec![Moment::Failure, Moment::Pause];
-    play(&[("team", Notification { on, ..to(Kind::Slack, Some(url)) })], paused()).await;
+    play(&[("team", Notification { on, ..to(MessageFormat::Slack, Some(url)) })], paused()).await;
     assert_eq!(requests.try_iter().count(), 1);
 }
 
 #[tokio::test]
 async fn who_refuses_fails_or_hangs_is_a_warning_and_delays_nothing_but_the_end() {
-    let (failing, _f) = server(Manner::Answers("500 Oh"));
-    let (hanging, _h) = server(Manner::Hangs);
-    let (slow, requests) = server(Manner::AnswersAfter(Duration::from_millis(300)));
+    let (failing, _f) = server(ServerBehavior::Answers("500 Oh"));
+    let (hanging, _h) = server(ServerBehavior::Hangs);
+    let (slow, requests) = server(ServerBehavior::AnswersAfter(Duration::from_millis(300)));
     // A port on which nobody listens any more.
     let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let webhook = |url: String| to(Kind::Webhook, Some(url));
+    let webhook = |url: String| to(MessageFormat::Webhook, Some(url));
     let recipients = [
         ("failing", webhook(failing)),
         ("hanging", hangs(webhook(hanging))),
         ("refusing", webhook(format!("http://{refusing}/hunter2"))),
         ("slow", webhook(slow)),
-        ("nowhere", Notification { url_env: Some("NIXFLEET_NO_SUCH".into()), ..to(Kind::Slack, None) }),
+        (
+            "nowhere",
+            Notification { url_env: Some("NIXFLEET_NO_SUCH".into()), ..to(MessageFormat::Slack, None) },
+        ),
     ];
     let (said, took, warnings) = play(&recipients, paused()).await;
     assert!(said < Duration::from_secs(HANGING), "{said:?}");
@@ -193,13 +196,16 @@ async fn a_command_reads_the_document() {
     let file = folder.path().join("said").display().to_string();
     let run = |script: String| {
         let command = ["sh", "-c", &script].map(String::from).to_vec();
-        Notification { command, ..to(Kind::Command, None) }
+        Notification { command, ..to(MessageFormat::Command, None) }
     };
     let recipients = [
         ("file", run(format!("cat >> {file}"))),
         ("broken", run("echo it is closed >&2; exit 3".into())),
         ("endless", hangs(run("exec sleep 600".into()))),
-        ("missing", Notification { command: vec!["/no/such/program".into()], ..to(Kind::Command, None) }),
+        (
+            "missing",
+            Notification { command: vec!["/no/such/program".into()], ..to(MessageFormat::Command, None) },
+        ),
     ];
     let (_, took, warnings) = play(&recipients, paused()).await;
     let said = std::fs::read_to_string(file).unwrap();
@@ -220,7 +226,7 @@ async fn a_command_reads_the_document() {
 #[tokio::test]
 async fn a_command_may_leave_something_running() {
     let command = ["sh", "-c", "sleep 60 &"].map(String::from).to_vec();
-    let screen = Notification { command, ..to(Kind::Command, None) };
+    let screen = Notification { command, ..to(MessageFormat::Command, None) };
     let (_, took, warnings) = play(&[("screen", screen)], paused()).await;
     assert_eq!(warnings, [""; 0]);
     assert!(took < Duration::from_secs(50), "{took:?}");
@@ -232,7 +238,8 @@ fn a_file_that_cannot_be_read_in_time_holds_no_rollout_up() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("url");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-    let stuck = Notification { url_file: Some(pipe.display().to_string()), ..to(Kind::Webhook, None) };
+    let stuck =
+        Notification { url_file: Some(pipe.display().to_string()), ..to(MessageFormat::Webhook, None) };
     let stuck = hangs(stuck);
     let (said, played) = channel();
     std::thread::spawn(move || {

@@ -1,6 +1,6 @@
 //! A message as the request that each kind of service understands.
 
-use nixfleet_contract::notification::{Kind, Moment};
+use nixfleet_contract::notification::{MessageFormat, Moment};
 use serde_json::json;
 
 use super::message::Message;
@@ -20,20 +20,20 @@ pub struct Request {
 
 impl Request {
     /// A message for a kind of service; nothing for a command, which needs no request.
-    pub fn new(kind: Kind, message: &Message) -> Option<Self> {
+    pub fn new(kind: MessageFormat, message: &Message) -> Option<Self> {
         let json = |body: serde_json::Value| Self {
             headers: vec!["Content-Type: application/json".to_owned()],
             body: body.to_string(),
         };
         match kind {
-            Kind::Webhook => Some(json(serde_json::to_value(message).unwrap_or_default())),
+            MessageFormat::Webhook => Some(json(serde_json::to_value(message).unwrap_or_default())),
             // Whatever a host is called, nobody is called by it.
-            Kind::Discord => {
+            MessageFormat::Discord => {
                 Some(json(json!({ "content": plain(message), "allowed_mentions": { "parse": [] } })))
             }
-            Kind::Slack => Some(json(json!({ "text": escaped(&plain(message)) }))),
-            Kind::Ntfy => Some(ntfy(message)),
-            Kind::Command => None,
+            MessageFormat::Slack => Some(json(json!({ "text": escaped(&plain(message)) }))),
+            MessageFormat::Ntfy => Some(ntfy(message)),
+            MessageFormat::Command => None,
         }
     }
 }

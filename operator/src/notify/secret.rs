@@ -7,9 +7,9 @@ use std::path::PathBuf;
 /// The longest one, in bytes.
 const LIMIT: u64 = 8 << 10;
 
-/// Where a value stands.
+/// The place of a secret value.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct SecretPlace<'a> {
     /// In the fleet itself: no secret.
     pub plain: Option<&'a str>,
     /// In a file.
@@ -18,7 +18,7 @@ pub struct Place<'a> {
     pub variable: Option<&'a str>,
 }
 
-impl Place<'_> {
+impl SecretPlace<'_> {
     /// The value, without white space around it; nothing where nothing says where it is. It may take for ever: a file may
     /// be on a disk that does not answer.
     ///
@@ -68,15 +68,15 @@ mod tests {
         let file = folder.path().join("token").display().to_string();
         let read = |text: &str| {
             std::fs::write(&file, text).unwrap();
-            Place { plain: None, file: Some(&file), variable: None }.read()
+            SecretPlace { plain: None, file: Some(&file), variable: None }.read()
         };
         assert_eq!(read("hunter2\n"), Ok(Some("hunter2".to_owned())));
         for bad in ["", "\n", "hunter2\nheader: x"] {
             assert!(!read(bad).unwrap_err().contains("hunter2"), "{bad:?}");
         }
-        let endless = Place { plain: None, file: Some("/dev/zero"), variable: None };
+        let endless = SecretPlace { plain: None, file: Some("/dev/zero"), variable: None };
         assert_eq!(endless.read().unwrap_err(), "/dev/zero does not hold one line of text");
-        let missing = Place { plain: None, file: None, variable: Some("NIXFLEET_NO_SUCH_THING") };
+        let missing = SecretPlace { plain: None, file: None, variable: Some("NIXFLEET_NO_SUCH_THING") };
         assert_eq!(missing.read().unwrap_err(), "the variable NIXFLEET_NO_SUCH_THING is not set");
     }
 }

@@ -9,7 +9,7 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, Report};
 
-use super::host_plan::{HostPlan, Planned, Way};
+use super::host_plan::{HostPlan, Operation, PlannedOperation};
 use super::post_change_checks;
 use super::window::Window;
 use crate::errands::Errands;
@@ -50,12 +50,12 @@ pub struct CarryOut {
 impl Work for CarryOut {
     async fn copy(&self, host: usize) -> Result<(), Problem> {
         let plan = &self.plans[host];
-        match plan.way() {
-            Some(Way::Apply { closure }) => {
+        match plan.operation() {
+            Some(Operation::Apply { closure }) => {
                 let paths = self.stock.closure(&closure.path).await?;
                 remote::send(&plan.session, paths, self.substitute).await
             }
-            Some(Way::Rollback { .. }) | None => Ok(()),
+            Some(Operation::Rollback { .. }) | None => Ok(()),
         }
     }
 
@@ -71,7 +71,9 @@ impl Work for CarryOut {
 
     async fn go_back(&self, host: usize) -> HostResult {
         let plan = &self.plans[host];
-        if let Some(Ok(planned @ Planned { way: Way::Rollback { .. }, .. })) = &plan.planned {
+        if let Some(Ok(planned @ PlannedOperation { operation: Operation::Rollback { .. }, .. })) =
+            &plan.planned
+        {
             return result(plan, planned, self.carry_out(&plan.session, planned).await);
         }
         let Some((before, made)) = self.changed().get(plan.name()).cloned() else { return plan.result() };
@@ -104,7 +106,7 @@ impl CarryOut {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn carry_out(&self, session: &Session, planned: &Planned) -> Result<Report, Problem> {
+    async fn carry_out(&self, session: &Session, planned: &PlannedOperation) -> Result<Report, Problem> {
         let (host, fingerprint) = (session.host(), planned.plan.fingerprint.as_str());
         let phase = |phase: Phase| self.events.say(Happening::HostPhase { host: host.name.clone(), phase });
         let (confirm, substitute) = (self.window.seconds(host), self.substitute);
@@ -116,15 +118,15 @@ impl CarryOut {
             checks: planned.checks.as_deref(),
             phase: &phase,
         };
-        let report = match &planned.way {
-            Way::Apply { closure } => {
+        let report = match &planned.operation {
+            Operation::Apply { closure } => {
                 phase(Phase::Copying);
                 let paths = self.stock.closure(&closure.path).await?;
                 let (events, host) = (self.events.clone(), host.name.clone());
                 let arrived = move || events.say(Happening::HostPhase { host, phase: Phase::Activating });
                 remote::apply(session, closure, paths, fingerprint, terms, arrived).await?
             }
-            Way::Rollback { to, activator } => {
+            Operation::Rollback { to, activator } => {
                 phase(Phase::RollingBack);
                 let plan = (fingerprint, planned.plan.target.as_str());
                 remote::rollback(session, *to, activator, plan, terms).await?
@@ -135,7 +137,7 @@ impl CarryOut {
 }
 
 /// What became of a host whose plan was carried out.
-fn result(host: &HostPlan, planned: &Planned, report: Result<Report, Problem>) -> HostResult {
+fn result(host: &HostPlan, planned: &PlannedOperation, report: Result<Report, Problem>) -> HostResult {
     let plan = Some(planned.plan.clone());
     match report {
         Ok(report) => HostResult { plan, ..HostResult::reported(host.name(), report) },
@@ -153,7 +155,7 @@ pub async fn plan_back(
     before: Option<&Generation>,
     made: &Generation,
     force: &[Force],
-) -> Result<Planned, Problem> {
+) -> Result<PlannedOperation, Problem> {
     let name = &session.host().name;
     let Some(before) = before else {
         return Err(Problem::new(Code::NoGeneration, "there is nothing to go back to")
@@ -166,7 +168,7 @@ pub async fn plan_back(
     if plan.current.as_ref() == Some(before) {
         // By hand, or for a command that was killed. What is not as that left it is not what is asked about.
         plan.steps.clear();
-        return Planned::back(plan, to, activator);
+        return PlannedOperation::back(plan, to, activator);
     }
     let stands = |generation: Option<&Generation>| {
         generation.map_or_else(|| "none".to_owned(), |generation| generation.number.to_string())
@@ -178,5 +180,5 @@ pub async fn plan_back(
             .because(format!("it is at generation {now}, the rollout made {}", made.number))
             .help(format!("look at it: nixfleet status --host {name}")));
     }
-    Planned::back(plan, to, activator)
+    PlannedOperation::back(plan, to, activator)
 }

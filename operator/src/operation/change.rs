@@ -11,7 +11,7 @@ use nixfleet_contract::report::Outcome;
 
 use super::carry_out::CarryOut;
 use super::context::{Context, milliseconds};
-use super::host_plan::{HostPlan, Way};
+use super::host_plan::{HostPlan, Operation};
 use super::resume_state::{PriorProgress, ResumeState};
 use super::rollout_view::RolloutView;
 use super::window::Window;
@@ -35,7 +35,7 @@ pub struct ChangeOptions<'a> {
 }
 
 /// A rollout that has been planned.
-pub struct Rollout {
+pub struct PlannedRollout {
     /// Its name.
     pub id: RolloutId,
     /// Where it comes from.
@@ -50,7 +50,7 @@ pub struct Rollout {
     pub resume_state: ResumeState,
 }
 
-impl Rollout {
+impl PlannedRollout {
     /// Carries it out. Returns what became of every host, of the whole, and whether it is recorded.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl Rollout {
 
     /// Whether it takes hosts back.
     fn goes_back(&self) -> bool {
-        self.plans.iter().any(|plan| matches!(plan.way(), Some(Way::Rollback { .. })))
+        self.plans.iter().any(|plan| matches!(plan.operation(), Some(Operation::Rollback { .. })))
     }
 
     /// What is told when it begins.

@@ -21,33 +21,38 @@ pub struct HostPlan {
     /// How to talk to it.
     pub session: Arc<Session>,
     /// What would change; nothing where the user interrupted before the host was asked.
-    pub planned: Option<Result<Planned, Problem>>,
+    pub planned: Option<Result<PlannedOperation, Problem>>,
 }
 
 /// A plan, and how it is carried out.
-pub struct Planned {
+pub struct PlannedOperation {
     /// What would change.
     pub plan: PlanText,
     /// How.
-    pub way: Way,
+    pub operation: Operation,
     /// The health checks that are tried from here; nothing where they are not known.
     pub checks: Option<Vec<Check>>,
     /// What health checks found where nothing is to change.
     pub found: Vec<CheckResult>,
 }
 
-impl Planned {
+impl PlannedOperation {
     /// The plan of going back to a generation.
     ///
     /// # Errors
     /// Only a bug.
     pub fn back(plan: Plan, to: Destination, activator: String) -> Result<Self, Problem> {
         let checks = health::of_closure(&plan.target);
-        Ok(Self { plan: text_of(plan)?, way: Way::Rollback { to, activator }, checks, found: Vec::new() })
+        Ok(Self {
+            plan: text_of(plan)?,
+            operation: Operation::Rollback { to, activator },
+            checks,
+            found: Vec::new(),
+        })
     }
 }
 
-impl Planned {
+impl PlannedOperation {
     /// Leaves out the health checks from here of which nobody has been told.
     pub fn try_only(&mut self, host: &str, known: &Errands) {
         if let Some(checks) = &mut self.checks {
@@ -57,7 +62,7 @@ impl Planned {
 }
 
 /// How a plan is carried out.
-pub enum Way {
+pub enum Operation {
     /// By copying a closure and activating it.
     Apply {
         /// The closure, in the store of this machine.
@@ -87,8 +92,8 @@ impl HostPlan {
 
     /// How it is carried out, where there is a plan.
     #[must_use]
-    pub fn way(&self) -> Option<&Way> {
-        self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.way)
+    pub fn operation(&self) -> Option<&Operation> {
+        self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.operation)
     }
 
     /// How the host stands if it goes no further than this.
@@ -97,7 +102,7 @@ impl HostPlan {
         let mut result = match &self.planned {
             None => HostResult::new(self.name(), Outcome::Skipped),
             Some(Err(problem)) => HostResult::failed(self.name(), problem.clone()),
-            Some(Ok(Planned { plan, found, .. })) => match plan.problems.first() {
+            Some(Ok(PlannedOperation { plan, found, .. })) => match plan.problems.first() {
                 Some(problem) => HostResult {
                     problem: Some(problem.clone()),
                     ..HostResult::new(self.name(), Outcome::Blocked)
@@ -121,7 +126,9 @@ impl HostPlan {
     #[must_use]
     pub fn closure_to_copy(&self) -> Option<String> {
         match self.planned.as_ref()?.as_ref().ok()? {
-            Planned { way: Way::Apply { closure }, .. } if self.is_to_change() => Some(closure.path.clone()),
+            PlannedOperation { operation: Operation::Apply { closure }, .. } if self.is_to_change() => {
+                Some(closure.path.clone())
+            }
             _ => None,
         }
     }

@@ -13,7 +13,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
 use super::context::Context;
-use super::host_plan::{HostPlan, Planned, Way};
+use super::host_plan::{HostPlan, Operation, PlannedOperation};
 use crate::contents;
 use crate::errands::Errands;
 use crate::event::{Happening, Level, Phase, Stage};
@@ -194,10 +194,10 @@ fn not_built(host: &str) -> Problem {
 
 /// What is told of a host that was asked for its plan.
 #[must_use]
-pub fn said(host: &str, planned: &Result<Planned, Problem>) -> Happening {
+pub fn said(host: &str, planned: &Result<PlannedOperation, Problem>) -> Happening {
     let host = host.to_owned();
     match planned {
-        Ok(Planned { plan, .. }) => Happening::HostPlanned {
+        Ok(PlannedOperation { plan, .. }) => Happening::HostPlanned {
             host,
             steps: Some(plan.steps),
             current: plan.current.clone(),
@@ -226,7 +226,7 @@ async fn one(
     (force, options): (&[Force], PlanOptions),
     activators: &Activators,
     from_here: Option<impl Fn(Vec<Check>) -> Vec<Check>>,
-) -> Result<Planned, Problem> {
+) -> Result<PlannedOperation, Problem> {
     let target = HostTarget::read(closure)?;
     let (checks, there) = health::of_manifest(&target.manifest)?;
     let trying = from_here.is_some().then_some(there);
@@ -240,9 +240,9 @@ async fn one(
         plan.problems.extend(health::obstacles(session, &checks).await);
     }
     contents::fill_in(&mut plan, &target, options.show_private);
-    Ok(Planned {
+    Ok(PlannedOperation {
         plan: text_of(plan)?,
-        way: Way::Apply { closure: target.closure },
+        operation: Operation::Apply { closure: target.closure },
         checks: Some(checks),
         found: found.unwrap_or_default(),
     })

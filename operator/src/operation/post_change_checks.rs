@@ -1,12 +1,12 @@
 //! Health checks that are tried from here behind a change that nobody had to confirm.
 
 use nixfleet_contract::force::Force;
-use nixfleet_contract::health::Verdict;
+use nixfleet_contract::health::HealthVerdict;
 use nixfleet_contract::health::check::CheckName;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, Report};
 
-use super::host_plan::{Planned, Way};
+use super::host_plan::{Operation, PlannedOperation};
 use crate::event::Phase;
 use crate::remote::Terms;
 use crate::remote::{Destination, PlanOptions};
@@ -15,7 +15,12 @@ use crate::{health, remote};
 
 /// Tries them, and takes the host back where that is what a failure means: it has committed the change and will not do so
 /// by itself.
-pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut report: Report) -> Report {
+pub async fn attempt(
+    session: &Session,
+    planned: &PlannedOperation,
+    terms: Terms<'_>,
+    mut report: Report,
+) -> Report {
     if report.left_to_others.is_empty() {
         return report;
     }
@@ -26,10 +31,11 @@ pub async fn attempt(session: &Session, planned: &Planned, terms: Terms<'_>, mut
     };
     (terms.phase)(Phase::Checking);
     report.health_checks.extend(health::attempt(session, checks).await);
-    let verdict = Verdict::on(&report.health_checks);
+    let verdict = HealthVerdict::on(&report.health_checks);
     report.outcome = verdict.outcome(report.outcome);
     report.reason_code = verdict.reason_code().or(report.reason_code);
-    let may_undo = matches!(planned.way, Way::Apply { .. }) && !terms.force.contains(&Force::HealthChecks);
+    let may_undo =
+        matches!(planned.operation, Operation::Apply { .. }) && !terms.force.contains(&Force::HealthChecks);
     let to_undo = may_undo && verdict.is_to_undo();
     report.problem = verdict.into_problem();
     let Some(before) = report.before.clone().filter(|_| to_undo) else { return report };

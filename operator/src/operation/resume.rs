@@ -14,7 +14,7 @@ use nixfleet_contract::report::Outcome;
 use serde::{Deserialize, Serialize};
 
 use super::carry_out::Changed;
-use super::change::Rollout;
+use super::change::PlannedRollout;
 use super::connections::Connections;
 use super::context::Context;
 use super::host_plan::HostPlan;
@@ -25,7 +25,7 @@ use crate::event::{End, HostEnd, RolloutId};
 use crate::inventory::Natural;
 use crate::nix::{Closure, Supply};
 use crate::remote::PlanOptions;
-use crate::rollout::{Head, Outline, Record, Told};
+use crate::rollout::{Outline, Record, RolloutHead, RolloutProgress};
 use crate::state::StateDir;
 
 /// A rollout to go on with.
@@ -69,7 +69,7 @@ pub async fn plan(
     resume: Resume<'_>,
     policy: impl FnOnce(Policy) -> Policy,
     context: &Context,
-) -> anyhow::Result<Rollout> {
+) -> anyhow::Result<PlannedRollout> {
     let state = StateDir::find()?;
     let id = match resumed {
         Resumed::Last => last(&state)?,
@@ -104,7 +104,7 @@ pub async fn plan(
     plans.extend(ended.into_iter().map(|session| HostPlan { session, planned: None }));
     let mut policy = policy(head.outline.policy.clone());
     policy.max_parallel = resume.connections.parallel.unwrap_or(policy.max_parallel);
-    Ok(Rollout {
+    Ok(PlannedRollout {
         id,
         origin: head.origin,
         outline: Outline { policy, ..head.outline },
@@ -115,7 +115,7 @@ pub async fn plan(
 }
 
 /// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is older.
-fn moved_on(plan: &HostPlan, head: &Head, changed: &BTreeMap<String, Changed>) -> Option<Problem> {
+fn moved_on(plan: &HostPlan, head: &RolloutHead, changed: &BTreeMap<String, Changed>) -> Option<Problem> {
     let current = plan.plan().filter(|plan| plan.is_to_change())?.current.as_ref();
     let planned = head.hosts.get(plan.name())?;
     let before = planned.before.as_ref()?;
@@ -150,7 +150,7 @@ async fn untold(
 }
 
 /// The closures of the hosts that are not done.
-fn closures(head: &Head, told: &Told) -> Result<BTreeMap<String, Closure>, Problem> {
+fn closures(head: &RolloutHead, told: &RolloutProgress) -> Result<BTreeMap<String, Closure>, Problem> {
     let done = told.done();
     let open = head.hosts.iter().filter(|(name, _)| !done.contains_key(*name));
     let closures: BTreeMap<String, Closure> =

@@ -8,12 +8,12 @@ use nixfleet_contract::report::Outcome;
 
 use super::carry_out::Changed;
 use super::context::Context;
-use super::host_plan::{HostPlan, Way};
+use super::host_plan::{HostPlan, Operation};
 use crate::event::RolloutId;
 use crate::event::{Bus, Happening, HostEnd};
 use crate::host_result::HostResult;
 use crate::nix::{Closure, RolloutRoots};
-use crate::rollout::{Head, Hosts, Origin, Outline, Planned, Record, State, Undone};
+use crate::rollout::{HostState, Hosts, Origin, Outline, PlannedHost, Record, RolloutHead, Undone};
 use crate::state::StateDir;
 
 /// The resume state of a rollout.
@@ -87,9 +87,9 @@ impl ResumeState {
                     let closure = closures.get(plan.name())?.path.clone();
                     let before = plan.plan().and_then(|plan| plan.current.clone());
                     let host = plan.session.host().clone();
-                    Some((plan.name().to_owned(), Planned { host, closure, before }))
+                    Some((plan.name().to_owned(), PlannedHost { host, closure, before }))
                 });
-                let head = Head::new(id.clone(), origin, outline.clone(), planned.collect());
+                let head = RolloutHead::new(id.clone(), origin, outline.clone(), planned.collect());
                 match StateDir::find().and_then(|state| Record::begin(&state, &head)) {
                     Ok(record) => {
                         let roots = Some(record.roots().to_owned());
@@ -169,15 +169,15 @@ impl PriorProgress {
 }
 
 /// Where a host stands before the rollout begins or goes on.
-fn stands(plan: Option<&HostPlan>, done: Option<&HostEnd>) -> State {
+fn stands(plan: Option<&HostPlan>, done: Option<&HostEnd>) -> HostState {
     if let Some(end) = done {
-        return State::Ended(end.outcome);
+        return HostState::Ended(end.outcome);
     }
-    let Some(plan) = plan else { return State::Ended(Outcome::Skipped) };
-    match plan.way().filter(|_| plan.is_to_change()) {
-        Some(Way::Apply { .. }) => State::Waiting,
-        Some(Way::Rollback { .. }) => State::ToReturn,
-        None => State::Ended(plan.result().outcome),
+    let Some(plan) = plan else { return HostState::Ended(Outcome::Skipped) };
+    match plan.operation().filter(|_| plan.is_to_change()) {
+        Some(Operation::Apply { .. }) => HostState::Waiting,
+        Some(Operation::Rollback { .. }) => HostState::ToReturn,
+        None => HostState::Ended(plan.result().outcome),
     }
 }
 

@@ -10,17 +10,17 @@ use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::carry_out::{Changed, plan_back};
-use super::change::Rollout;
+use super::change::PlannedRollout;
 use super::connections::Connections;
 use super::context::Context;
-use super::host_plan::{HostPlan, Planned};
+use super::host_plan::{HostPlan, PlannedOperation};
 use super::resume_state::ResumeState;
 use super::{planning, reconcile};
 use crate::event::{Happening, Phase, RolloutId};
 use crate::inventory::Natural;
 use crate::orchestrate::each;
 use crate::remote::{Destination, PlanOptions};
-use crate::rollout::{Budget, Head, Origin, Outline, Record, Told};
+use crate::rollout::{Budget, Origin, Outline, Record, RolloutHead, RolloutProgress};
 use crate::ssh::Session;
 use crate::state::StateDir;
 use crate::{health, remote};
@@ -49,7 +49,7 @@ pub async fn of_hosts(
     to: Destination,
     how: Rollback<'_>,
     context: &Context,
-) -> anyhow::Result<Rollout> {
+) -> anyhow::Result<PlannedRollout> {
     let outline = Outline::of(fleet, &hosts, policy(how.connections))?;
     let outline = Outline { groups: Vec::new(), ..outline };
     let hosts = hosts.into_iter().map(|host| (host, Back::To(to))).collect();
@@ -66,7 +66,7 @@ pub async fn of_rollout(
     id: &RolloutId,
     how: Rollback<'_>,
     context: &Context,
-) -> anyhow::Result<Option<Rollout>> {
+) -> anyhow::Result<Option<PlannedRollout>> {
     let (head, told, record) = Record::resume(&StateDir::find()?, id)?;
     context.events.say(head.origin.known());
     let backs = ways_back(&head, &told, how.connections, context).await?;
@@ -80,14 +80,18 @@ pub async fn of_rollout(
 }
 
 /// All at once, as far as the budgets of their tags let it.
-fn rollout((origin, plans, outline): Planning, resume_state: ResumeState, context: &Context) -> Rollout {
-    Rollout { id: context.id.clone(), origin, outline, plans, excluded: Vec::new(), resume_state }
+fn rollout(
+    (origin, plans, outline): Planning,
+    resume_state: ResumeState,
+    context: &Context,
+) -> PlannedRollout {
+    PlannedRollout { id: context.id.clone(), origin, outline, plans, excluded: Vec::new(), resume_state }
 }
 
 /// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is asked itself.
 async fn ways_back(
-    head: &Head,
-    told: &Told,
+    head: &RolloutHead,
+    told: &RolloutProgress,
     connections: Connections,
     context: &Context,
 ) -> anyhow::Result<BTreeMap<String, Back>> {
@@ -110,7 +114,7 @@ async fn ways_back(
 
 /// The hosts that a rollout has changed, to where they stood before.
 async fn plan_backs(
-    head: Head,
+    head: RolloutHead,
     mut backs: BTreeMap<String, Back>,
     how: Rollback<'_>,
     context: &Context,
@@ -184,7 +188,7 @@ async fn one(
     back: Back,
     force: &[Force],
     options: PlanOptions,
-) -> Result<Planned, Problem> {
+) -> Result<PlannedOperation, Problem> {
     match back {
         Back::Unknown(problem) => Err(problem),
         Back::Behind((before, made)) => plan_back(session, before.as_ref(), &made, force).await,
@@ -195,7 +199,7 @@ async fn one(
                 plan.problems.extend(health::obstacles(session, &checks).await);
             }
             plan.overrule(force);
-            Planned::back(plan, to, activator)
+            PlannedOperation::back(plan, to, activator)
         }
     }
 }

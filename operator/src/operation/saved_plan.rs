@@ -11,7 +11,7 @@ use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::host_plan::{HostPlan, Planned, Way};
+use super::host_plan::{HostPlan, Operation, PlannedOperation};
 use crate::nix::{Closure, stored};
 use crate::plan_text::PlanText;
 use crate::rollout::{Origin, Outline};
@@ -77,11 +77,13 @@ impl SavedPlan {
     /// A host has no plan: what is not known cannot be applied exactly.
     pub fn of(plans: &[HostPlan], origin: Origin, outline: Outline) -> Result<Self, Problem> {
         let hosts = plans.iter().map(|each| match &each.planned {
-            Some(Ok(Planned { plan, way: Way::Apply { closure }, .. })) => Ok(SavedHost {
-                host: each.session.host().clone(),
-                closure: closure.path.clone(),
-                plan: SavedText::Shown(plan.clone()),
-            }),
+            Some(Ok(PlannedOperation { plan, operation: Operation::Apply { closure }, .. })) => {
+                Ok(SavedHost {
+                    host: each.session.host().clone(),
+                    closure: closure.path.clone(),
+                    plan: SavedText::Shown(plan.clone()),
+                })
+            }
             _ => Err(Problem::new(Code::Usage, "the plan is not saved")
                 .at(each.name())
                 .because("there is no plan for this host")

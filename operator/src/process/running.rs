@@ -48,12 +48,12 @@ impl Running {
 
 /// A program of ours. Dropped before it ends, it is killed, and with it whatever it has started that has not gone its own way.
 #[derive(Debug)]
-pub struct Owned {
+pub struct OwnedProcess {
     child: Child,
     group: Option<Pid>,
 }
 
-impl Owned {
+impl OwnedProcess {
     /// Of the leader of a process group.
     pub(super) fn new(child: Child) -> Self {
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
@@ -81,7 +81,7 @@ impl Owned {
     }
 }
 
-impl Drop for Owned {
+impl Drop for OwnedProcess {
     fn drop(&mut self) {
         // They may have ended by now.
         let _ = self.group.map(|group| kill_process_group(group, Signal::KILL));

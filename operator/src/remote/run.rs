@@ -57,7 +57,7 @@ pub async fn run(
     session: &Session,
     command: &RemoteCommand,
     input: Option<Stdio>,
-    told: &Sender<Happening>,
+    events: &Sender<Happening>,
 ) -> Result<Finished, Problem> {
     session.verify().await?;
     let host = session.host();
@@ -74,7 +74,8 @@ pub async fn run(
     // The other side of the input is to see when the command reads no more.
     drop(process);
     let streams = [Stream::Stdout, Stream::Stderr];
-    let [mut out, mut errors] = streams.map(|stream| Heard::new(&host.name, stream, command.keep, told));
+    let [mut out, mut errors] =
+        streams.map(|stream| StreamReader::new(&host.name, stream, command.keep, events));
     let finish = async {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         // A host that does not stop talking on one of them is not waited for on the other.
@@ -143,12 +144,12 @@ fn not_begun(session: &Session, out: &[u8], errors: &[u8], exit: i32) -> Problem
     sudo::refused(&errors, host).unwrap_or_else(|| ran_nothing(host, said, Some(exit)))
 }
 
-/// What is heard of one stream.
-struct Heard<'a> {
+/// Reads one stream of a command.
+struct StreamReader<'a> {
     host: &'a str,
     stream: Stream,
     keep: bool,
-    told: &'a Sender<Happening>,
+    events: &'a Sender<Happening>,
     /// Whether the output of the command has begun.
     begun: bool,
     /// What came before that, with the line that ends it.
@@ -159,10 +160,10 @@ struct Heard<'a> {
     last: String,
 }
 
-impl<'a> Heard<'a> {
-    fn new(host: &'a str, stream: Stream, keep: bool, told: &'a Sender<Happening>) -> Self {
+impl<'a> StreamReader<'a> {
+    fn new(host: &'a str, stream: Stream, keep: bool, events: &'a Sender<Happening>) -> Self {
         let (noise, kept, last) = (Vec::new(), Vec::new(), String::new());
-        Self { host, stream, keep, told, begun: false, noise, kept, last }
+        Self { host, stream, keep, events, begun: false, noise, kept, last }
     }
 
     /// The process on the host that the first line names.
@@ -204,7 +205,7 @@ impl<'a> Heard<'a> {
             return self.keep(bytes);
         }
         let line = Happening::Output { host: self.host.to_owned(), stream: self.stream, text };
-        self.told.send(line).await.map_err(io::Error::other)
+        self.events.send(line).await.map_err(io::Error::other)
     }
 
     /// Keeps output. What is not small takes a part of the room that all hosts have together, piece by piece.
@@ -228,11 +229,11 @@ mod tests {
 
     use super::*;
 
-    async fn heard(output: &[u8], keep: bool) -> (Vec<String>, Vec<u8>, Option<String>) {
+    async fn read_stream(output: &[u8], keep: bool) -> (Vec<String>, Vec<u8>, Option<String>) {
         let (sender, mut receiver) = channel(64);
-        let mut heard = Heard::new("web-1", Stream::Stdout, keep, &sender);
-        heard.listen(Some(output)).await.unwrap();
-        let (kept, process) = (std::mem::take(&mut heard.kept), heard.process());
+        let mut reader = StreamReader::new("web-1", Stream::Stdout, keep, &sender);
+        reader.listen(Some(output)).await.unwrap();
+        let (kept, process) = (std::mem::take(&mut reader.kept), reader.process());
         drop(sender);
         let mut lines = Vec::new();
         while let Some(happening) = receiver.recv().await {
@@ -246,10 +247,10 @@ mod tests {
     #[tokio::test]
     async fn the_output_begins_after_the_mark() {
         let output = b"Welcome\nno newline\n@nixfleet 612\none\n@nixfleet 7\ntwo";
-        let (lines, _, process) = heard(output, false).await;
+        let (lines, _, process) = read_stream(output, false).await;
         assert_eq!(lines, ["one", "@nixfleet 7", "two"]);
         assert_eq!(process.as_deref(), Some("612"));
-        let (lines, kept, process) = heard(b"This account is not available\n", true).await;
+        let (lines, kept, process) = read_stream(b"This account is not available\n", true).await;
         assert_eq!((lines.len(), kept.len(), process), (0, 0, None));
     }
 
@@ -257,12 +258,12 @@ mod tests {
     async fn noise_and_output_that_is_kept_have_an_end() {
         let (sender, _receiver) = channel(1);
         for (begin, limit) in [("", NOISE), ("@nixfleet 1\n", COMMAND)] {
-            let mut heard = Heard::new("web-1", Stream::Stdout, true, &sender);
+            let mut reader = StreamReader::new("web-1", Stream::Stdout, true, &sender);
             let endless = begin.as_bytes().chain(tokio::io::repeat(b'x'));
-            let error = heard.listen(Some(endless)).await.unwrap_err().to_string();
+            let error = reader.listen(Some(endless)).await.unwrap_err().to_string();
             assert!(error.contains(limit.of), "{error}");
             let most = limit.bytes + usize::try_from(LINE_LIMIT).unwrap() + 1;
-            assert!(heard.kept.len().max(heard.noise.len()) <= most, "{}", limit.of);
+            assert!(reader.kept.len().max(reader.noise.len()) <= most, "{}", limit.of);
         }
     }
 
@@ -270,6 +271,6 @@ mod tests {
     async fn output_that_is_kept_is_kept_to_the_byte() {
         let long = [vec![b'x'; 200 << 10], vec![0, 255, b'\n', b'\r']].concat();
         let output = [b"\n@nixfleet 1\n".to_vec(), long.clone()].concat();
-        assert_eq!(heard(&output, true).await.1, long);
+        assert_eq!(read_stream(&output, true).await.1, long);
     }
 }

@@ -26,7 +26,7 @@ pub trait Work: Send + Sync + 'static {
 }
 
 /// What became of a task.
-enum Done {
+enum TaskEnd {
     Copied,
     NotCopied(Problem),
     Ended(Box<HostResult>, Duration),
@@ -39,7 +39,7 @@ pub struct Driver<'a, W> {
     schedule: Schedule,
     work: Arc<W>,
     events: &'a Bus,
-    tasks: JoinSet<(usize, Done)>,
+    tasks: JoinSet<(usize, TaskEnd)>,
     results: BTreeMap<String, HostResult>,
 }
 
@@ -126,7 +126,7 @@ impl<'a, W: Work> Driver<'a, W> {
         self.says(host, Phase::Copying);
         self.tasks.spawn(async move {
             let copied = work.copy(host).await;
-            (host, copied.map_or_else(Done::NotCopied, |()| Done::Copied))
+            (host, copied.map_or_else(TaskEnd::NotCopied, |()| TaskEnd::Copied))
         });
     }
 
@@ -135,7 +135,7 @@ impl<'a, W: Work> Driver<'a, W> {
         self.tasks.spawn(async move {
             let began = Instant::now();
             let result = work.change(host).await;
-            (host, Done::Ended(Box::new(result), began.elapsed()))
+            (host, TaskEnd::Ended(Box::new(result), began.elapsed()))
         });
     }
 
@@ -145,7 +145,7 @@ impl<'a, W: Work> Driver<'a, W> {
         self.tasks.spawn(async move {
             let began = Instant::now();
             let result = work.go_back(host).await;
-            (host, Done::Ended(Box::new(result), began.elapsed()))
+            (host, TaskEnd::Ended(Box::new(result), began.elapsed()))
         });
     }
 
@@ -153,16 +153,16 @@ impl<'a, W: Work> Driver<'a, W> {
         self.events.say(Happening::HostPhase { host: self.names[host].clone(), phase });
     }
 
-    fn take_in(&mut self, host: usize, done: Done) {
+    fn take_in(&mut self, host: usize, done: TaskEnd) {
         let (result, took) = match done {
-            Done::Copied => {
+            TaskEnd::Copied => {
                 self.says(host, Phase::Waiting);
                 return self.schedule.copied(host);
             }
-            Done::NotCopied(problem) => {
+            TaskEnd::NotCopied(problem) => {
                 (HostResult::failed(self.names[host].as_str(), problem), Duration::ZERO)
             }
-            Done::Ended(result, took) => (*result, took),
+            TaskEnd::Ended(result, took) => (*result, took),
         };
         let end = result.end(took);
         self.schedule.ended(host, end.outcome);

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::verdict::{Pause, Verdict};
 use super::waves_tests::{fleet, host};
-use super::{Driver, Hosts, Outline, State, Work};
+use super::{Driver, HostState, Hosts, Outline, Work};
 use crate::event::{Bus, Event, Happening, Listener};
 use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
@@ -87,7 +87,7 @@ impl Listener for Diary {
     }
 }
 
-struct Told {
+struct Driven {
     verdict: Verdict,
     lines: String,
     results: BTreeMap<String, HostResult>,
@@ -99,18 +99,18 @@ async fn driven(
     fails: &'static str,
     is_slow: bool,
     interrupt: &Interrupt,
-) -> Told {
+) -> Driven {
     let hosts: Vec<_> = names.iter().map(|name| host(name, &[])).collect();
     let outline = Outline::of(&fleet(&hosts, &[]), &hosts, policy).unwrap();
     let (bus, slow, lines) = (Bus::default(), Arc::new(Notify::new()), Arc::default());
     bus.subscribe(Diary { lines: Arc::clone(&lines), slow: Arc::clone(&slow) });
     let names = outline.hosts().map(|(_, name)| name.to_owned()).collect();
     let hands = Hands { names, fails, slow, is_slow };
-    let driver = Driver::new(&outline, Hosts::new(&outline, |_| State::Waiting), false, hands, &bus);
+    let driver = Driver::new(&outline, Hosts::new(&outline, |_| HostState::Waiting), false, hands, &bus);
     let ended = tokio::time::timeout(Duration::from_secs(100), driver.drive(interrupt)).await;
     let (verdict, results) = ended.expect("it does not end").unwrap();
     let lines = lines.lock().unwrap().join(", ");
-    Told { verdict, lines, results }
+    Driven { verdict, lines, results }
 }
 
 fn after_two() -> Policy {

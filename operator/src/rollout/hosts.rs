@@ -6,11 +6,11 @@ use std::ops::Range;
 use nixfleet_contract::report::Outcome;
 
 use super::limits::{Limits, shift};
-use super::{Outline, State};
+use super::{HostState, Outline};
 
 #[derive(Clone, Debug)]
 struct Member {
-    state: State,
+    state: HostState,
     /// Something was begun on it since this schedule was made.
     fresh: bool,
     /// It stands where the rollout has put it.
@@ -38,7 +38,7 @@ pub struct Hosts {
 
 impl Hosts {
     /// The hosts of an outline, each as it stands at first.
-    pub fn new(outline: &Outline, stands: impl Fn(&str) -> State) -> Self {
+    pub fn new(outline: &Outline, stands: impl Fn(&str) -> HostState) -> Self {
         let names: Vec<(usize, &str)> = outline.hosts().collect();
         let sizes: Vec<usize> = outline.waves.iter().map(Vec::len).collect();
         let ends = sizes.iter().scan(0, |end, size| {
@@ -48,7 +48,12 @@ impl Hosts {
         let mut hosts = Self {
             members: names
                 .iter()
-                .map(|(wave, _)| Member { state: State::Waiting, fresh: false, changed: false, wave: *wave })
+                .map(|(wave, _)| Member {
+                    state: HostState::Waiting,
+                    fresh: false,
+                    changed: false,
+                    wave: *wave,
+                })
                 .collect(),
             waves: ends.zip(&sizes).map(|(end, size)| end - size..end).collect(),
             left: sizes,
@@ -105,7 +110,7 @@ impl Hosts {
 
     /// Where a host stands.
     #[must_use]
-    pub fn state(&self, host: usize) -> State {
+    pub fn state(&self, host: usize) -> HostState {
         self.members[host].state
     }
 
@@ -116,20 +121,20 @@ impl Hosts {
     }
 
     /// Notes where a host stands from now on.
-    pub fn put(&mut self, host: usize, state: State) {
+    pub fn put(&mut self, host: usize, state: HostState) {
         let old = std::mem::replace(&mut self.members[host].state, state);
         let member = &mut self.members[host];
-        member.fresh |= state.is_changing() || state == State::Copying;
-        if let State::Ended(outcome) = state {
+        member.fresh |= state.is_changing() || state == HostState::Copying;
+        if let HostState::Ended(outcome) = state {
             member.changed = outcome.has_changed() || member.changed && outcome != Outcome::RolledBack;
         }
         self.limits.note(host, old, state);
         shift(&mut self.left[member.wave], !old.has_ended(), !state.has_ended());
-        shift(&mut self.copying, old == State::Copying, state == State::Copying);
+        shift(&mut self.copying, old == HostState::Copying, state == HostState::Copying);
         shift(&mut self.changing, old.is_changing(), state.is_changing());
         hold(&mut self.open, host, state.is_open());
-        hold(&mut self.waiting, host, state == State::Waiting);
-        hold(&mut self.to_return, host, state == State::ToReturn);
+        hold(&mut self.waiting, host, state == HostState::Waiting);
+        hold(&mut self.to_return, host, state == HostState::ToReturn);
     }
 
     /// Notes that a host stands where the rollout has put it, however it ended.
@@ -149,7 +154,7 @@ impl Hosts {
         {
             start = host + 1;
             if self.limits.let_change(host) {
-                self.put(host, State::Changing);
+                self.put(host, HostState::Changing);
                 begun.push(host);
             } else {
                 self.held.push(host);
@@ -166,7 +171,7 @@ impl Hosts {
                 break;
             }
             if self.limits.let_return(host) {
-                self.put(host, State::Returning);
+                self.put(host, HostState::Returning);
                 begun.push(host);
             }
         }
@@ -183,7 +188,7 @@ impl Hosts {
         let next = self.waves.get(wave + 1).map(|wave| self.waiting.range(wave.clone()));
         let begun: Vec<usize> = held.chain(next.into_iter().flatten()).copied().take(room).collect();
         for host in &begun {
-            self.put(*host, State::Copying);
+            self.put(*host, HostState::Copying);
         }
         begun
     }
@@ -209,7 +214,7 @@ impl Hosts {
     /// The hosts of a wave that have ended: whether something was begun on each, and how it ended.
     pub fn ended(&self, wave: usize) -> impl Iterator<Item = (bool, Outcome)> {
         self.of(wave).filter_map(|member| match member.state {
-            State::Ended(outcome) => Some((member.fresh, outcome)),
+            HostState::Ended(outcome) => Some((member.fresh, outcome)),
             _ => None,
         })
     }
@@ -217,14 +222,14 @@ impl Hosts {
     /// How many hosts of a wave are not as they should be.
     #[must_use]
     pub fn bad(&self, wave: usize) -> usize {
-        let bad = |member: &&Member| matches!(member.state, State::Ended(outcome) if !outcome.is_good());
+        let bad = |member: &&Member| matches!(member.state, HostState::Ended(outcome) if !outcome.is_good());
         self.of(wave).filter(bad).count()
     }
 
     /// Whether any host of a wave is as it should be.
     #[must_use]
     pub fn any_good(&self, wave: usize) -> bool {
-        self.of(wave).any(|member| matches!(member.state, State::Ended(outcome) if outcome.is_good() || outcome.has_changed()))
+        self.of(wave).any(|member| matches!(member.state, HostState::Ended(outcome) if outcome.is_good() || outcome.has_changed()))
     }
 
     /// Whether any host of a wave was changed just now.

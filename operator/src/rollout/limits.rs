@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Outline, State};
+use super::{HostState, Outline};
 
 /// What concerns one host.
 #[derive(Clone, Debug, Default)]
@@ -13,7 +13,7 @@ struct Ties {
 }
 
 #[derive(Clone, Debug)]
-struct Budget {
+struct TagBudget {
     tag: String,
     most: usize,
     changing: usize,
@@ -21,7 +21,7 @@ struct Budget {
 }
 
 #[derive(Clone, Debug)]
-struct Group {
+struct LimitGroup {
     after: Vec<usize>,
     /// How many of its hosts have not ended, by wave.
     left: Vec<usize>,
@@ -31,8 +31,8 @@ struct Group {
 #[derive(Clone, Debug)]
 pub struct Limits {
     ties: Vec<Ties>,
-    budgets: Vec<Budget>,
-    groups: Vec<Group>,
+    budgets: Vec<TagBudget>,
+    groups: Vec<LimitGroup>,
 }
 
 impl Limits {
@@ -53,9 +53,9 @@ impl Limits {
                 ties[*place].group = Some(number);
                 left[ties[*place].wave] += 1;
             }
-            groups.push(Group { after: group.after.clone(), left });
+            groups.push(LimitGroup { after: group.after.clone(), left });
         }
-        let budget = |budget: &super::Budget| Budget {
+        let budget = |budget: &super::Budget| TagBudget {
             tag: budget.tag.clone(),
             most: budget.most,
             changing: 0,
@@ -65,7 +65,7 @@ impl Limits {
     }
 
     /// Notes that a host stands elsewhere now.
-    pub fn note(&mut self, host: usize, old: State, new: State) {
+    pub fn note(&mut self, host: usize, old: HostState, new: HostState) {
         let ties = &self.ties[host];
         for budget in &ties.budgets {
             let budget = &mut self.budgets[*budget];
@@ -97,7 +97,7 @@ impl Limits {
         self.budgets(host).find(|budget| budget.down >= budget.most).map(|budget| budget.tag.as_str())
     }
 
-    fn budgets(&self, host: usize) -> impl Iterator<Item = &Budget> {
+    fn budgets(&self, host: usize) -> impl Iterator<Item = &TagBudget> {
         self.ties[host].budgets.iter().map(|budget| &self.budgets[*budget])
     }
 }

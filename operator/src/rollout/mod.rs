@@ -11,6 +11,7 @@ mod origin;
 mod outline;
 #[cfg(test)]
 mod play;
+mod progress;
 mod record;
 mod record_files;
 mod referred;
@@ -20,7 +21,6 @@ mod schedule_rules;
 #[cfg(test)]
 mod schedule_tests;
 mod state;
-mod told;
 mod undone;
 mod verdict;
 mod waves;
@@ -32,10 +32,10 @@ pub use excluded::{described, part, pin, reason, reason_at, today, without_canar
 pub use hosts::Hosts;
 pub use origin::Origin;
 pub use outline::{Budget, Outline, policy_for};
-pub use record::{Head, Planned, Record};
+pub use progress::RolloutProgress;
+pub use record::{PlannedHost, Record, RolloutHead};
 pub use referred::open_passages;
-pub use state::State;
-pub use told::Told;
+pub use state::HostState;
 pub use undone::Undone;
 pub use verdict::{Pause, Verdict};
 pub use waves::check_growth;

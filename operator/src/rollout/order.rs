@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Hosts that carry the same of the tags that have an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Group {
+pub struct HostGroup {
     /// Those tags.
     pub tags: BTreeSet<String>,
     /// The hosts.
@@ -25,7 +25,7 @@ type Later = BTreeMap<String, BTreeSet<String>>;
 ///
 /// # Errors
 /// There is no order that keeps what is said.
-pub fn groups(tags: &BTreeMap<String, Tag>, hosts: &[Host]) -> Result<Vec<Group>, Problem> {
+pub fn groups(tags: &BTreeMap<String, Tag>, hosts: &[Host]) -> Result<Vec<HostGroup>, Problem> {
     let later = later(tags);
     if let Some((tag, _)) = later.iter().find(|(tag, later)| later.contains(*tag)) {
         return Err(circle(&format!("the tag {tag} comes before itself")));
@@ -40,8 +40,8 @@ pub fn groups(tags: &BTreeMap<String, Tag>, hosts: &[Host]) -> Result<Vec<Group>
             by_tags.entry(of_host).or_default().push(host.name.clone());
         }
     }
-    let mut groups: Vec<Group> =
-        by_tags.into_iter().map(|(tags, hosts)| Group { tags, hosts, after: Vec::new() }).collect();
+    let mut groups: Vec<HostGroup> =
+        by_tags.into_iter().map(|(tags, hosts)| HostGroup { tags, hosts, after: Vec::new() }).collect();
     for place in 0..groups.len() {
         groups[place].after = (0..groups.len())
             .filter(|other| comes_before(&later, &groups[*other].tags, &groups[place].tags))
@@ -57,8 +57,8 @@ pub fn groups(tags: &BTreeMap<String, Tag>, hosts: &[Host]) -> Result<Vec<Group>
 }
 
 /// How many groups at least have their turn before each host's; hosts in no group are not among them.
-pub fn ranks(groups: &[Group]) -> BTreeMap<String, usize> {
-    let of_group = |(group, level): (&Group, Option<usize>)| {
+pub fn ranks(groups: &[HostGroup]) -> BTreeMap<String, usize> {
+    let of_group = |(group, level): (&HostGroup, Option<usize>)| {
         let level = level.unwrap_or_default();
         group.hosts.iter().map(move |host| (host.clone(), level)).collect::<Vec<_>>()
     };
@@ -66,10 +66,10 @@ pub fn ranks(groups: &[Group]) -> BTreeMap<String, usize> {
 }
 
 /// The longest way to each group from one that has none before it; nothing for groups in a circle or behind one.
-fn levels(groups: &[Group]) -> Vec<Option<usize>> {
+fn levels(groups: &[HostGroup]) -> Vec<Option<usize>> {
     let mut levels: Vec<Option<usize>> = vec![None; groups.len()];
     loop {
-        let level = |group: &Group| {
+        let level = |group: &HostGroup| {
             let before = group.after.iter().map(|other| levels[*other]).collect::<Option<Vec<_>>>()?;
             Some(before.into_iter().max().map_or(0, |level| level + 1))
         };

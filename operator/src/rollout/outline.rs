@@ -8,7 +8,7 @@ use nixfleet_contract::policy::{Canary, Policy};
 use nixfleet_contract::problem::Problem;
 use serde::{Deserialize, Serialize};
 
-use super::order::{self, Group};
+use super::order::{self, HostGroup};
 use super::waves;
 use crate::inventory;
 
@@ -23,7 +23,7 @@ pub struct Outline {
     /// How many of which hosts may be down at once.
     pub budgets: Vec<Budget>,
     /// Which hosts wait for which others.
-    pub groups: Vec<Group>,
+    pub groups: Vec<HostGroup>,
 }
 
 /// How many hosts with a tag may be down or changing at once.

@@ -8,7 +8,7 @@ use nixfleet_contract::report::Outcome;
 use super::Outline;
 use super::hosts::Hosts;
 use super::schedule::{Action, Schedule};
-use super::state::State;
+use super::state::HostState;
 use super::verdict::Verdict;
 
 /// A rollout carried out by nobody: each host ends as foretold, one after the other, and time passes only in soaks.
@@ -33,7 +33,8 @@ pub struct Play {
 impl Play {
     pub fn new(outline: &Outline, ends: &[(&str, Outcome)], settled: &[(&str, Outcome)]) -> Self {
         let known: BTreeMap<&str, Outcome> = settled.iter().copied().collect();
-        let stands = |name: &str| known.get(name).map_or(State::Waiting, |outcome| State::Ended(*outcome));
+        let stands =
+            |name: &str| known.get(name).map_or(HostState::Waiting, |outcome| HostState::Ended(*outcome));
         Self {
             names: outline.hosts().map(|(_, name)| name.to_owned()).collect(),
             schedule: Schedule::new(outline.policy.clone(), Hosts::new(outline, stands)),

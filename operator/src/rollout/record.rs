@@ -16,7 +16,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::record_files::{folder, forget_old, missing, names, path_of, roots_of};
-use super::{Origin, Outline, Told};
+use super::{Origin, Outline, RolloutProgress};
 use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, Listener};
 use crate::state::{StateDir, unusable};
@@ -24,7 +24,7 @@ use crate::state::{StateDir, unusable};
 /// What was planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Head {
+pub struct RolloutHead {
     /// Always [`SCHEMA`].
     pub schema: u32,
     /// The rollout.
@@ -39,13 +39,13 @@ pub struct Head {
     /// What it goes by.
     pub outline: Outline,
     /// Its hosts by name, with their closures.
-    pub hosts: BTreeMap<String, Planned>,
+    pub hosts: BTreeMap<String, PlannedHost>,
 }
 
 /// A host, and what it is to become.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Planned {
+pub struct PlannedHost {
     /// The host.
     pub host: Host,
     /// Its closure.
@@ -55,14 +55,14 @@ pub struct Planned {
     pub before: Option<Generation>,
 }
 
-impl Head {
+impl RolloutHead {
     /// What is planned now.
     #[must_use]
     pub fn new(
         rollout: RolloutId,
         origin: Origin,
         outline: Outline,
-        hosts: BTreeMap<String, Planned>,
+        hosts: BTreeMap<String, PlannedHost>,
     ) -> Self {
         let (began, operator) = (Timestamp::now(), crate::identity::operator());
         Self { schema: SCHEMA, rollout, began, operator, origin, outline, hosts }
@@ -81,7 +81,7 @@ impl Record {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn begin(state: &StateDir, head: &Head) -> Result<Self, Problem> {
+    pub fn begin(state: &StateDir, head: &RolloutHead) -> Result<Self, Problem> {
         let folder = folder(state)?;
         let path = path_of(&folder, &head.rollout);
         let failed = |error: std::io::Error| unusable(&path, &error);
@@ -101,7 +101,10 @@ impl Record {
     ///
     /// # Errors
     /// There is none of this name, it cannot be read, or another command is writing it.
-    pub fn resume(state: &StateDir, rollout: &RolloutId) -> Result<(Head, Told, Self), Problem> {
+    pub fn resume(
+        state: &StateDir,
+        rollout: &RolloutId,
+    ) -> Result<(RolloutHead, RolloutProgress, Self), Problem> {
         let folder = folder(state)?;
         let path = path_of(&folder, rollout);
         let opened = OpenOptions::new().read(true).append(true).open(&path);
@@ -112,21 +115,21 @@ impl Record {
                 .because("another nixfleet on this machine is at it")
                 .help("wait for it to end, or interrupt it there")
         })?;
-        let (head, told, is_torn) = read(&path, &mut file)?;
+        let (head, progress, is_torn) = read(&path, &mut file)?;
         if is_torn {
             file.write_all(b"\n").map_err(|error| unusable(&path, &error))?;
         }
-        Ok((head, told, Self { file, rollout: rollout.clone(), roots: roots_of(&folder, rollout) }))
+        Ok((head, progress, Self { file, rollout: rollout.clone(), roots: roots_of(&folder, rollout) }))
     }
 
     /// Reads a record.
     ///
     /// # Errors
     /// There is none of this name, or it cannot be read.
-    pub fn look(state: &StateDir, rollout: &RolloutId) -> Result<(Head, Told), Problem> {
+    pub fn look(state: &StateDir, rollout: &RolloutId) -> Result<(RolloutHead, RolloutProgress), Problem> {
         let path = path_of(&folder(state)?, rollout);
         let mut file = File::open(&path).map_err(|error| missing(state, rollout, &error))?;
-        read(&path, &mut file).map(|(head, told, _)| (head, told))
+        read(&path, &mut file).map(|(head, progress, _)| (head, progress))
     }
 
     /// All rollouts that are recorded, the last one first.
@@ -201,7 +204,7 @@ impl Listener for Record {
 }
 
 /// What was planned, what became of it, and whether the last line was never finished.
-fn read(path: &Path, file: &mut File) -> Result<(Head, Told, bool), Problem> {
+fn read(path: &Path, file: &mut File) -> Result<(RolloutHead, RolloutProgress, bool), Problem> {
     let unreadable = |why: String| {
         Problem::new(Code::Usage, "the record of the rollout cannot be read").at(path.display()).because(why)
     };
@@ -209,16 +212,16 @@ fn read(path: &Path, file: &mut File) -> Result<(Head, Told, bool), Problem> {
     file.read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
     let first = lines.next().unwrap_or_default();
-    let head: Head = serde_json::from_slice(first).map_err(|error| unreadable(error.to_string()))?;
+    let head: RolloutHead = serde_json::from_slice(first).map_err(|error| unreadable(error.to_string()))?;
     if head.schema != SCHEMA {
         return Err(unreadable(format!("it has schema {}, this nixfleet reads {SCHEMA}", head.schema)));
     }
-    let mut told = Told::default();
+    let mut progress = RolloutProgress::default();
     // A line that was cut off, or that a later nixfleet wrote, says nothing.
     for event in lines.filter_map(|line| serde_json::from_slice::<Event>(line).ok()) {
-        told.hear(event);
+        progress.hear(event);
     }
-    Ok((head, told, bytes.last() != Some(&b'\n')))
+    Ok((head, progress, bytes.last() != Some(&b'\n')))
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@ use crate::event::{Bus, HostEnd};
 use crate::rollout::Undone;
 use crate::rollout::waves_tests::{fleet, host};
 
-fn head(rollout: &RolloutId) -> Head {
+fn head(rollout: &RolloutId) -> RolloutHead {
     let hosts = ["a", "b"].map(|name| host(name, &[]));
     let outline = Outline::of(&fleet(&hosts, &[]), &hosts, Policy::plain()).unwrap();
     let planned =
-        |host: Host| (host.name.clone(), Planned { host, closure: "/nix/store/x".into(), before: None });
+        |host: Host| (host.name.clone(), PlannedHost { host, closure: "/nix/store/x".into(), before: None });
     let origin = Origin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
-    Head::new(rollout.clone(), origin, outline, hosts.map(planned).into())
+    RolloutHead::new(rollout.clone(), origin, outline, hosts.map(planned).into())
 }
 
 fn ended(host: &str, outcome: Outcome) -> Happening {
@@ -42,8 +42,8 @@ fn a_record_says_what_was_planned_and_what_became_of_it() {
     assert_eq!(Record::resume(&state, &id).err().unwrap().what, "the rollout is being carried out");
     bus.of(id.clone()).say(Happening::RolloutEnded { end: End::Paused, duration_ms: 1 });
     drop(bus);
-    let (head, told, _) = Record::resume(&state, &id).unwrap();
-    assert_eq!((head, told.hosts.len(), told.end), (planned, 1, Some(End::Paused)));
+    let (head, progress, _) = Record::resume(&state, &id).unwrap();
+    assert_eq!((head, progress.hosts.len(), progress.end), (planned, 1, Some(End::Paused)));
     assert_eq!(Record::all(&state).unwrap(), [id]);
 }
 
@@ -55,7 +55,7 @@ fn of_two_rollouts_that_began_in_one_second_the_later_one_is_the_last() {
     for (nanosecond, id) in ids.iter().enumerate() {
         let began = "2026-11-20T14:03:22Z".parse::<Timestamp>().unwrap();
         let began = began + std::time::Duration::from_nanos(nanosecond as u64);
-        Record::begin(&state, &Head { began, ..head(id) }).unwrap();
+        Record::begin(&state, &RolloutHead { began, ..head(id) }).unwrap();
     }
     let [first, second, third] = ids;
     assert_eq!(Record::all(&state).unwrap(), [third, second, first]);
@@ -85,15 +85,15 @@ fn a_rollout_that_was_taken_back_has_nothing_left_to_do() {
     record.write(Happening::RolloutEnded { end: End::Paused, duration_ms: 1 }).unwrap();
     drop(record);
     for (host, end) in [("a", End::Paused), ("b", End::RolledBack)] {
-        let (_, told, record) = Record::resume(&state, &id).unwrap();
-        let left = told.done().into_keys().collect();
+        let (_, progress, record) = Record::resume(&state, &id).unwrap();
+        let left = progress.done().into_keys().collect();
         let bus = Bus::default();
         bus.subscribe(Undone::new(record, by.clone(), left));
         bus.of(by.clone()).say(ended(host, Outcome::Ok));
         bus.of(by.clone()).say(Happening::RolloutEnded { end: End::Complete, duration_ms: 1 });
         drop(bus);
-        let (_, told) = Record::look(&state, &id).unwrap();
-        assert_eq!((told.hosts[host].outcome, told.end), (Outcome::RolledBack, Some(end)));
+        let (_, progress) = Record::look(&state, &id).unwrap();
+        assert_eq!((progress.hosts[host].outcome, progress.end), (Outcome::RolledBack, Some(end)));
     }
 }
 
@@ -104,8 +104,8 @@ fn a_line_that_was_cut_off_is_no_line() {
     let mut record = Record::begin(&state, &head(&id)).unwrap();
     record.file.write_all(b"{\"schema\":1,\"ti").unwrap();
     drop(record);
-    let (_, told, mut record) = Record::resume(&state, &id).unwrap();
-    assert_eq!(told, Told::default());
+    let (_, progress, mut record) = Record::resume(&state, &id).unwrap();
+    assert_eq!(progress, RolloutProgress::default());
     record.hear(&Event::now(Some(id.clone()), ended("a", Outcome::Ok))).unwrap();
     drop(record);
     assert_eq!(Record::look(&state, &id).unwrap().1.hosts.len(), 1);
@@ -134,9 +134,9 @@ fn records_of_the_first_nixfleet_are_read() {
     let rollouts = Record::all(&state).unwrap();
     assert_eq!(rollouts.len(), 5);
     for rollout in rollouts {
-        let (head, told) = Record::look(&state, &rollout).unwrap();
+        let (head, progress) = Record::look(&state, &rollout).unwrap();
         assert_eq!((head.operator.as_str(), head.hosts.len()), ("ada@operator", 1));
-        assert_eq!(told.hosts.keys().collect::<Vec<_>>(), ["web-1"], "{rollout}");
+        assert_eq!(progress.hosts.keys().collect::<Vec<_>>(), ["web-1"], "{rollout}");
     }
 }
 

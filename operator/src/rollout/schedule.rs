@@ -7,7 +7,7 @@ use nixfleet_contract::policy::{OnFailure, Policy, Unreachable};
 use nixfleet_contract::report::Outcome;
 
 use super::hosts::Hosts;
-use super::state::State;
+use super::state::HostState;
 use super::verdict::{Pause, Verdict};
 
 /// What to do, or to tell. Hosts are meant by their place in the waves, counted through.
@@ -33,7 +33,7 @@ pub enum Action {
 
 /// Where a rollout stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Phase {
+enum SchedulePhase {
     /// The present wave has not been told of yet.
     Between,
     /// Hosts of the present wave are changed.
@@ -54,7 +54,7 @@ pub struct Schedule {
     policy: Policy,
     hosts: Hosts,
     wave: usize,
-    phase: Phase,
+    phase: SchedulePhase,
     failures: usize,
     interrupted: bool,
 }
@@ -62,12 +62,12 @@ pub struct Schedule {
 impl Schedule {
     /// A rollout that has not begun.
     pub const fn new(policy: Policy, hosts: Hosts) -> Self {
-        Self { policy, hosts, wave: 0, phase: Phase::Between, failures: 0, interrupted: false }
+        Self { policy, hosts, wave: 0, phase: SchedulePhase::Between, failures: 0, interrupted: false }
     }
 
     /// A rollout that takes all its hosts back, at once and whatever becomes of any of them.
     pub fn back(policy: Policy, hosts: Hosts) -> Self {
-        Self { phase: Phase::Returning(None), ..Self::new(policy, hosts) }
+        Self { phase: SchedulePhase::Returning(None), ..Self::new(policy, hosts) }
     }
 
     /// What is to be done at this time, counted from any fixed moment. To be asked again whenever something has ended
@@ -82,7 +82,7 @@ impl Schedule {
     /// When to ask again although nothing has ended.
     pub const fn wakes(&self) -> Option<Duration> {
         match self.phase {
-            Phase::Soaking(until) => Some(until),
+            SchedulePhase::Soaking(until) => Some(until),
             _ => None,
         }
     }
@@ -90,20 +90,20 @@ impl Schedule {
     /// How the rollout ended, once it has.
     pub const fn verdict(&self) -> Option<&Verdict> {
         match &self.phase {
-            Phase::Over(verdict) => Some(verdict),
+            SchedulePhase::Over(verdict) => Some(verdict),
             _ => None,
         }
     }
 
     /// The closure of a host has come to it.
     pub fn copied(&mut self, host: usize) {
-        self.hosts.put(host, State::Copied);
+        self.hosts.put(host, HostState::Copied);
     }
 
     /// A host has ended: its change, its return, or already its copy.
     pub fn ended(&mut self, host: usize, outcome: Outcome) {
-        let returning = self.hosts.state(host) == State::Returning;
-        self.hosts.put(host, State::Ended(outcome));
+        let returning = self.hosts.state(host) == HostState::Returning;
+        self.hosts.put(host, HostState::Ended(outcome));
         // Who could not be copied to ahead of its turn is no fault of the present wave, and counts when its own begins.
         if !returning && self.counts(outcome) && self.hosts.wave(host) <= self.wave {
             self.failures += 1;
@@ -137,18 +137,18 @@ impl Schedule {
 
     /// Goes one step on, if one can be gone.
     fn step(&mut self, now: Duration, actions: &mut Vec<Action>) -> bool {
-        if let Phase::Between | Phase::Running | Phase::Soaking(_) = self.phase
+        if let SchedulePhase::Between | SchedulePhase::Running | SchedulePhase::Soaking(_) = self.phase
             && let Some(pause) = self.wants_stop()
         {
             return self.stop(pause, actions);
         }
         match self.phase.clone() {
-            Phase::Between => self.begin_wave(actions),
-            Phase::Running => self.run(now, actions),
-            Phase::Soaking(until) => now >= until && self.end_wave(actions),
-            Phase::Stopping(pause) => self.hosts.changing() == 0 && self.after_stop(pause, actions),
-            Phase::Returning(pause) => self.go_back(pause, actions),
-            Phase::Over(_) => false,
+            SchedulePhase::Between => self.begin_wave(actions),
+            SchedulePhase::Running => self.run(now, actions),
+            SchedulePhase::Soaking(until) => now >= until && self.end_wave(actions),
+            SchedulePhase::Stopping(pause) => self.hosts.changing() == 0 && self.after_stop(pause, actions),
+            SchedulePhase::Returning(pause) => self.go_back(pause, actions),
+            SchedulePhase::Over(_) => false,
         }
     }
 
@@ -162,13 +162,13 @@ impl Schedule {
 
     fn stop(&mut self, pause: Pause, actions: &mut Vec<Action>) -> bool {
         actions.push(Action::Stopped(pause.clone()));
-        self.phase = Phase::Stopping(pause);
+        self.phase = SchedulePhase::Stopping(pause);
         true
     }
 
     fn begin_wave(&mut self, actions: &mut Vec<Action>) -> bool {
         if self.wave == self.hosts.waves() {
-            self.phase = Phase::Over(Verdict::Complete);
+            self.phase = SchedulePhase::Over(Verdict::Complete);
             return true;
         }
         actions.push(Action::WaveBegan(self.wave));
@@ -176,7 +176,7 @@ impl Schedule {
         let failed = |begun, outcome| (begun || outcome == Outcome::Unreachable) && self.counts(outcome);
         self.failures +=
             self.hosts.ended(self.wave).filter(|(begun, outcome)| failed(*begun, *outcome)).count();
-        self.phase = Phase::Running;
+        self.phase = SchedulePhase::Running;
         true
     }
 
@@ -201,7 +201,7 @@ impl Schedule {
         }
         if !is_last && self.policy.soak > 0 && self.hosts.any_changed(self.wave) {
             actions.push(Action::WaveSoaks(self.wave));
-            self.phase = Phase::Soaking(now + Duration::from_secs(self.policy.soak));
+            self.phase = SchedulePhase::Soaking(now + Duration::from_secs(self.policy.soak));
             return true;
         }
         self.end_wave(actions)
@@ -210,25 +210,25 @@ impl Schedule {
     fn end_wave(&mut self, actions: &mut Vec<Action>) -> bool {
         actions.push(Action::WaveEnded(self.wave, self.hosts.bad(self.wave)));
         self.wave += 1;
-        self.phase = Phase::Between;
+        self.phase = SchedulePhase::Between;
         true
     }
 
     fn after_stop(&mut self, pause: Pause, actions: &mut Vec<Action>) -> bool {
         if pause == Pause::Interrupted && self.hosts.all_ended() {
-            self.phase = Phase::Over(Verdict::Complete);
+            self.phase = SchedulePhase::Over(Verdict::Complete);
             return true;
         }
         let back = if matches!(pause, Pause::Failures { .. }) { self.to_take_back() } else { Vec::new() };
         if back.is_empty() || self.interrupted {
-            self.phase = Phase::Over(Verdict::Paused(pause));
+            self.phase = SchedulePhase::Over(Verdict::Paused(pause));
             return true;
         }
         for host in &back {
-            self.hosts.put(*host, State::ToReturn);
+            self.hosts.put(*host, HostState::ToReturn);
         }
         actions.push(Action::Returning(back));
-        self.phase = Phase::Returning(Some(pause));
+        self.phase = SchedulePhase::Returning(Some(pause));
         true
     }
 
@@ -249,7 +249,7 @@ impl Schedule {
             return false;
         }
         let (stayed, all) = (self.to_take_back().len(), self.policy.on_failure == OnFailure::RollbackAll);
-        self.phase = Phase::Over(match pause {
+        self.phase = SchedulePhase::Over(match pause {
             _ if self.hosts.any_to_return() => Verdict::Paused(Pause::Interrupted),
             Some(pause) if stayed > 0 => {
                 Verdict::Paused(Pause::Stayed { why: Box::new(pause), hosts: stayed })
@@ -262,7 +262,7 @@ impl Schedule {
 
     /// Copies ahead, so that less is left to do for a host when its turn comes.
     fn copy_ahead(&mut self, actions: &mut Vec<Action>) {
-        if !matches!(self.phase, Phase::Running | Phase::Soaking(_)) {
+        if !matches!(self.phase, SchedulePhase::Running | SchedulePhase::Soaking(_)) {
             return;
         }
         let room = self.policy.max_parallel.get().saturating_sub(self.hosts.copying());

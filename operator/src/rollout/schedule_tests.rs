@@ -11,7 +11,7 @@ use super::Outline;
 use super::hosts::Hosts;
 use super::play::Play;
 use super::schedule::{Action, Schedule};
-use super::state::State;
+use super::state::HostState;
 use super::verdict::{Pause, Verdict};
 use super::waves_tests::{fleet, host};
 
@@ -110,7 +110,8 @@ fn an_interrupt_when_every_host_is_done_leaves_nothing_to_go_on_with() {
 fn what_goes_back_goes_back_whatever_happens_and_within_the_budget() {
     let tag = Tag { max_down: Some(Amount::Count(1)), ..Tag::default() };
     let outline = outline(&four(), &[("db", tag)], Policy::plain());
-    let stands = |name: &str| if name == "a" { State::Ended(Outcome::Unreachable) } else { State::ToReturn };
+    let stands =
+        |name: &str| if name == "a" { HostState::Ended(Outcome::Unreachable) } else { HostState::ToReturn };
     let mut schedule = Schedule::back(outline.policy.clone(), Hosts::new(&outline, stands));
     for host in 1..4 {
         assert_eq!(schedule.next(Duration::ZERO), [Action::GoBack(host)]);
@@ -124,7 +125,7 @@ fn what_goes_back_goes_back_whatever_happens_and_within_the_budget() {
 fn what_must_wait_is_copied_to_beforehand() {
     let tag = Tag { max_down: Some(Amount::Count(1)), ..Tag::default() };
     let outline = outline(&four(), &[("db", tag)], in_pairs());
-    let mut schedule = Schedule::new(outline.policy.clone(), Hosts::new(&outline, |_| State::Waiting));
+    let mut schedule = Schedule::new(outline.policy.clone(), Hosts::new(&outline, |_| HostState::Waiting));
     let copies = [1, 2, 3].map(Action::Copy);
     assert_eq!(
         schedule.next(Duration::ZERO),

@@ -2,9 +2,9 @@
 
 use nixfleet_contract::report::Outcome;
 
-/// Where a host stands.
+/// The state of a host in a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum HostState {
     /// Its turn has not come; what it lacks is copied when it is changed.
     Waiting,
     /// Its turn has not come, and its closure is being copied to it meanwhile.
@@ -21,7 +21,7 @@ pub enum State {
     Returning,
 }
 
-impl State {
+impl HostState {
     /// Whether its turn is yet to come, and nothing is being done about it.
     #[must_use]
     pub const fn is_open(self) -> bool {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use nixfleet_contract::SCHEMA;
-use nixfleet_contract::backup::{Backup, DropReport, DropRequest, Kind};
+use nixfleet_contract::backup::{Backup, BackupReason, DropReport, DropRequest};
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
@@ -85,13 +85,13 @@ fn remove(host: &Host, backup: &Backup) -> Result<(), Problem> {
     let failed = |error: &io::Error| host_file("remove the backup", &backup.place, error);
     unlink(&file).map_err(|error| failed(&error))?;
     match backup.kind {
-        Kind::Original => {
+        BackupReason::Original => {
             let directory = file.parent().unwrap_or(&file);
             // What it was comes last, so that it can be named as long as it is there.
             unlink(&directory.join(META)).map_err(|error| failed(&error))?;
             disk::remove_tree(directory).map_err(|error| failed(&error))
         }
-        Kind::HandEdit | Kind::Leftover | Kind::Other => Ok(()),
+        BackupReason::HandEdit | BackupReason::Leftover | BackupReason::Other => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nixfleet_contract::SCHEMA;
-use nixfleet_contract::backup::{Backup, Backups, Kind};
+use nixfleet_contract::backup::{Backup, BackupReason, Backups};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::Mode;
 use serde::Deserialize;
@@ -77,7 +77,7 @@ fn name_of(path: &Path) -> String {
 fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
     for directory in entries(&host.path(HOME).join(BACKUPS))? {
         let name = name_of(&directory);
-        let kind = if name.starts_with(LEFT) { Kind::Leftover } else { Kind::HandEdit };
+        let kind = if name.starts_with(LEFT) { BackupReason::Leftover } else { BackupReason::HandEdit };
         let generation = name.split('~').next().and_then(|number| number.parse().ok());
         below(&directory, "", &mut |path, metadata| {
             let place = format!("{HOME}/{BACKUPS}/{name}{path}");
@@ -112,7 +112,7 @@ fn originals(host: &Host, state: &State, backups: &mut Vec<Backup>) -> io::Resul
         let Ok(metadata) = directory.join(CONTENT).symlink_metadata() else { continue };
         let path = needed.get(&place).cloned().or_else(|| said(&directory)).unwrap_or(name);
         let needed = needed.contains_key(&place);
-        backups.push(Backup { needed, ..backup(Kind::Original, path, place, &metadata) });
+        backups.push(Backup { needed, ..backup(BackupReason::Original, path, place, &metadata) });
     }
     Ok(())
 }
@@ -123,7 +123,7 @@ fn said(directory: &Path) -> Option<String> {
     serde_json::from_slice(&bytes).ok().map(|meta: Meta| meta.path)
 }
 
-fn backup(kind: Kind, path: String, place: String, metadata: &Metadata) -> Backup {
+fn backup(kind: BackupReason, path: String, place: String, metadata: &Metadata) -> Backup {
     Backup {
         kind,
         path,

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use nixfleet_contract::SCHEMA;
-use nixfleet_contract::backup::{Backup, Content, Kind};
+use nixfleet_contract::backup::{Backup, BackupReason, Content};
 use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{Mode, OFlags};
 
@@ -37,7 +37,7 @@ pub fn show(host: &Host, selector: &BackupSelector) -> Result<(Content, Vec<u8>)
     let mut meant: Vec<Backup> = of_path
         .iter()
         .filter(|backup| selector.generation.is_none_or(|number| backup.generation == Some(number)))
-        .filter(|backup| !selector.original || backup.kind == Kind::Original)
+        .filter(|backup| !selector.original || backup.kind == BackupReason::Original)
         .map(|backup| Backup::clone(backup))
         .collect();
     let backup = meant.pop().ok_or_else(|| none(selector, !of_path.is_empty()))?;

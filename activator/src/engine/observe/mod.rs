@@ -13,7 +13,7 @@ use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat, Statx, StatxTimestamp};
 
 use crate::engine::family::paths::home::Homes;
-use crate::engine::observe::reading::{Content, LARGEST};
+use crate::engine::observe::reading::{FileContent, LARGEST};
 use crate::engine::observe::special::Special;
 use crate::engine::state::{FileStat, Origin, OwnedUser, State, Thing};
 use crate::host::accounts::{Accounts, Process, processes_by_user};
@@ -138,13 +138,13 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
         directories.iter().chain(&originals).chain(state.paths.keys()).chain(manifest.entries.keys());
     let wanted: BTreeSet<&ManagedPath> = wanted.collect();
     let mut walk = Walk::new(host);
-    let looker = Looker { accounts: &accounts, state, manifest, needed: &directories };
+    let observer = PathObserver { accounts: &accounts, state, manifest, needed: &directories };
     let look = |path: &ManagedPath| {
         let found = match walk.parent(path) {
             Ok(None) => Found::Missing,
             Ok(Some(directory)) => {
                 let unreadable = |error| Found::Unreachable(host_file("read", &**path, &error));
-                looker.look(directory, path).unwrap_or_else(unreadable)
+                observer.look(directory, path).unwrap_or_else(unreadable)
             }
             Err(problem) => Found::Unreachable(problem),
         };
@@ -231,8 +231,8 @@ pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitNam
     managed.chain(activated).chain(owned).chain(wanted).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Looks at one path after the other.
-struct Looker<'a> {
+/// Observes paths, each once.
+struct PathObserver<'a> {
     accounts: &'a Accounts,
     state: &'a State,
     manifest: &'a Manifest,
@@ -240,7 +240,7 @@ struct Looker<'a> {
     needed: &'a BTreeSet<ManagedPath>,
 }
 
-impl Looker<'_> {
+impl PathObserver<'_> {
     fn look(&self, directory: Directory<'_>, path: &ManagedPath) -> io::Result<Found> {
         let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(Found::Missing) };
         let access = self.access(path, &stat);
@@ -281,7 +281,7 @@ impl Looker<'_> {
             |stat: &Stat| directory.is_roots && self.accounts.user_of(stat.st_uid) == Owner::root();
         let largest = |stat: &Stat| (!is_roots(stat)).then_some(limit);
         match reading::digest(directory, path.name(), largest) {
-            Ok(Content { sha256, stat, list }) => {
+            Ok(FileContent { sha256, stat, list }) => {
                 let access = Access { list, ..self.access(path, &stat) };
                 Found::File { sha256, size: stat.st_size.cast_unsigned(), access }
             }

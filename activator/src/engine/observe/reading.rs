@@ -70,7 +70,7 @@ impl Obstacle {
 
 /// A file as it was at one moment.
 #[derive(Debug)]
-pub struct Content {
+pub struct FileContent {
     /// SHA-256 of its content.
     pub sha256: String,
     /// What the filesystem says of it.
@@ -87,7 +87,7 @@ pub fn digest(
     directory: Directory<'_>,
     name: &str,
     largest: impl Fn(&Stat) -> Option<u64>,
-) -> Result<Content, Obstacle> {
+) -> Result<FileContent, Obstacle> {
     for _ in 0..ATTEMPTS {
         let file = open(directory, name)?;
         let before = rustix::fs::fstat(&file)?;
@@ -101,7 +101,7 @@ pub fn digest(
         let (sha256, read) = digest::of_reader((&file).take(size + 1)).map_err(Obstacle::Refused)?;
         let after = rustix::fs::fstat(&file)?;
         if read == size && FileStat::of(&before) == FileStat::of(&after) {
-            return Ok(Content { sha256, stat: after, list: has_list(&file) });
+            return Ok(FileContent { sha256, stat: after, list: has_list(&file) });
         }
     }
     Err(Obstacle::Changing)

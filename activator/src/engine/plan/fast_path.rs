@@ -21,7 +21,7 @@ use crate::engine::observe::{self, Observed};
 use crate::engine::plan::diff::{Diff, TargetView, diff};
 use crate::engine::plan::planner;
 use crate::engine::plan::target::TargetClosure;
-use crate::engine::state::recorded::{Kind, Recorded, RecordedPath, Text, in_order};
+use crate::engine::state::recorded::{PathKind, Recorded, RecordedPath, Text, in_order};
 use crate::engine::state::{FileStat, RECORD, State};
 use crate::host::Host;
 use crate::host::accounts::Accounts;
@@ -36,7 +36,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     let in_force = recorded.schema == State::SCHEMA
         && recorded.manifest.as_ref() == Some(&target_closure.digest)
         && recorded.closure.as_ref() == Some(&target_closure.closure);
-    let outline: Outline<'_> =
+    let outline: ManifestOutline<'_> =
         if in_force { serde_json::from_slice(&target_closure.manifest).ok()? } else { return None };
     let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
@@ -47,11 +47,11 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     let accounts = Accounts::read(host).ok()?;
     state.forget_replaced(&accounts);
     let mut walk = Walk::new(host);
-    let looker = Looker { accounts: &accounts };
+    let comparer = PathComparer { accounts: &accounts };
     for (path, recorded) in &paths {
         let directory = walk.parent(&path.0).ok()??;
         let name = path.0.rsplit('/').next()?;
-        looker.stands(directory, name, recorded).ok().filter(|stands| *stands)?;
+        comparer.stands(directory, name, recorded).ok().filter(|stands| *stands)?;
     }
     let manifest = outline.manifest();
     // In the order of their names.
@@ -106,7 +106,7 @@ fn observe_the_rest(
 /// A manifest of which only the paths of the entries are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Outline<'m> {
+struct ManifestOutline<'m> {
     schema: u32,
     host: String,
     base: String,
@@ -119,7 +119,7 @@ struct Outline<'m> {
     units: BTreeMap<UnitName, Unit>,
 }
 
-impl Outline<'_> {
+impl ManifestOutline<'_> {
     /// Whether the paths of the entries are those that are recorded, but for directories nobody asked for by itself.
     fn names_the_same(&self, recorded: &[(Text<'_>, RecordedPath<'_>)]) -> bool {
         let recorded = recorded.iter().filter(|(_, recorded)| !recorded.implicit).map(|(path, _)| path);
@@ -143,21 +143,21 @@ impl Outline<'_> {
     }
 }
 
-/// Looks at one path after the other.
-struct Looker<'a> {
+/// Compares paths with what was recorded of them.
+struct PathComparer<'a> {
     accounts: &'a Accounts,
 }
 
-impl Looker<'_> {
+impl PathComparer<'_> {
     /// Whether what stands at a path is what was recorded.
     fn stands(&self, directory: Directory<'_>, name: &str, recorded: &RecordedPath<'_>) -> io::Result<bool> {
         let Some(found) = walk::known(directory, name)? else { return Ok(false) };
         match (FileType::from_raw_mode(found.stx_mode.into()), recorded.kind) {
-            (FileType::RegularFile, Kind::File) => {
+            (FileType::RegularFile, PathKind::File) => {
                 Ok(self.has_access(&found, recorded) && has_content(directory, name, &found, recorded))
             }
-            (FileType::Directory, Kind::Directory) => Ok(self.has_access(&found, recorded)),
-            (FileType::Symlink, Kind::Link) => {
+            (FileType::Directory, PathKind::Directory) => Ok(self.has_access(&found, recorded)),
+            (FileType::Symlink, PathKind::Link) => {
                 let target = rustix::fs::readlinkat(directory.fd, name, Vec::new())?;
                 Ok(recorded
                     .target

@@ -9,25 +9,25 @@ use nixfleet_contract::step::{PathStep, ProfileStep, Step};
 use rustix::fs::{AtFlags, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-use crate::host::walk::{self, Directory, Place, Walk};
+use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{Host, host_file, profile};
 
 /// Looks for obstacles to steps. What cannot be looked at is left to others to say.
 #[must_use]
 pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
-    let mut looker = Looker {
+    let mut preflight = Preflight {
         walk: Walk::new(host),
         directory: String::new(),
         read_only: ReadOnly::default(),
         found: Vec::new(),
     };
     for step in steps {
-        looker.step(step);
+        preflight.step(step);
     }
     for place in own_places(host, steps) {
-        looker.own_place(host, place);
+        preflight.own_place(host, place);
     }
-    looker.found
+    preflight.found
 }
 
 /// Where the steps write besides to managed paths: account files, generations, roots of Nix.
@@ -41,7 +41,7 @@ fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str>
     places.into_iter().filter(|(is_written, _)| *is_written).map(|(_, place)| place)
 }
 
-struct Looker<'h> {
+struct Preflight<'h> {
     walk: Walk<'h>,
     /// The one that was looked at last: most steps are about one where the step before was.
     directory: String,
@@ -49,7 +49,7 @@ struct Looker<'h> {
     found: Vec<Problem>,
 }
 
-impl Looker<'_> {
+impl Preflight<'_> {
     fn step(&mut self, step: &Step) {
         let (Some(path), false) =
             (step.path(), matches!(step, Step::Path(PathStep::Own(_) | PathStep::Release(_))))
@@ -103,7 +103,7 @@ const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC)
 
 /// Filesystems that are read-only, each named once.
 #[derive(Default)]
-struct ReadOnly(Vec<Place>);
+struct ReadOnly(Vec<MountPoint>);
 
 impl ReadOnly {
     /// Why nothing can be written where a directory or file stands. `path`: what to call that.

@@ -20,13 +20,13 @@ const BUDGET: u64 = 16 * 1024 * 1024;
 /// Adds the contents that people want to compare. Where others may not read what a file is or was, neither content is added
 /// unless it is asked for.
 pub fn add(plan: &mut Plan, host: &Host, target: &Target, show_private: bool) {
-    let mut reader = Reader { host, target, walk: Walk::new(host), budget: BUDGET, show_private };
+    let mut reader = TextReader { host, target, walk: Walk::new(host), budget: BUDGET, show_private };
     for step in &mut plan.steps {
         reader.step(step);
     }
 }
 
-struct Reader<'a> {
+struct TextReader<'a> {
     host: &'a Host,
     target: &'a Target,
     walk: Walk<'a>,
@@ -34,7 +34,7 @@ struct Reader<'a> {
     show_private: bool,
 }
 
-impl Reader<'_> {
+impl TextReader<'_> {
     fn step(&mut self, step: &mut Step) {
         let Some(path) = step.path().cloned() else { return };
         let is_compared = !matches!(step, Step::Path(PathStep::WriteLink(_) | PathStep::CreateDirectory(_)));

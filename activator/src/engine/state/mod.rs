@@ -200,7 +200,7 @@ pub struct OwnedUser {
     pub groups: BTreeSet<Owner>,
     /// What stood in each stated field of an account that was there before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub before: BTreeMap<UserField, Before>,
+    pub before: BTreeMap<UserField, PreviousField>,
     /// What kept an account from being used before it was disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restriction: Option<Restriction>,
@@ -211,7 +211,7 @@ pub struct OwnedUser {
 
 /// A field of an account before it was managed, and now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Before {
+pub struct PreviousField {
     /// What stood there before. It comes back when nobody states the field any more.
     pub was: String,
     /// As what the last transaction left it. Anything else is a hand edit.
@@ -274,7 +274,7 @@ impl State {
         let recorded = serde_json::from_slice::<Recorded<'_>>(bytes);
         let schema = match &recorded {
             Ok(recorded) => recorded.schema,
-            Err(_) => serde_json::from_slice::<Head>(bytes).map_err(refused)?.schema,
+            Err(_) => serde_json::from_slice::<StateHead>(bytes).map_err(refused)?.schema,
         };
         if schema > Self::SCHEMA {
             return Err(Problem::new(Code::State, "A newer NixFleet wrote the state of the host")
@@ -295,7 +295,7 @@ impl State {
 
 /// As much of a state as tells whether the rest can be read.
 #[derive(Deserialize)]
-struct Head {
+struct StateHead {
     schema: u32,
 }
 

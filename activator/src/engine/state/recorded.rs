@@ -50,7 +50,7 @@ pub struct Text<'r>(#[serde(borrow)] pub Cow<'r, str>);
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordedPath<'r> {
-    pub kind: Kind,
+    pub kind: PathKind,
     #[serde(borrow)]
     pub access: Option<RecordedAccess<'r>>,
     #[serde(default)]
@@ -73,7 +73,7 @@ pub struct RecordedPath<'r> {
 /// What stands at an owned path.
 #[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Kind {
+pub enum PathKind {
     Directory,
     File,
     Link,
@@ -142,12 +142,12 @@ impl TryFrom<RecordedPath<'_>> for Owned {
             None => Err(missing("access")),
         };
         let thing = match recorded.kind {
-            Kind::Directory => Thing::Directory { access: access()?, implicit: recorded.implicit },
-            Kind::File => {
+            PathKind::Directory => Thing::Directory { access: access()?, implicit: recorded.implicit },
+            PathKind::File => {
                 let sha256 = recorded.sha256.ok_or_else(|| missing("sha256"))?.0.into_owned();
                 Thing::File { sha256, access: access()?, stat: recorded.stat }
             }
-            Kind::Link => {
+            PathKind::Link => {
                 Thing::Link { target: recorded.target.ok_or_else(|| missing("target"))?.0.into_owned() }
             }
         };

@@ -5,7 +5,7 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::{AccountStep, ProfileStep, Step};
 
-use super::journal::{Journal, Phase};
+use super::journal::{Journal, JournalPhase};
 use crate::engine::family::JournalEntry;
 use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::commands::entry::CommandEntry;
@@ -44,7 +44,7 @@ pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> 
     }
     let after = Generation { number, closure: target.closure.clone() };
     let before_units = bystanders::before(host, &planned.plan.steps, &planned.observed)?;
-    let (schema, phase) = (Journal::SCHEMA, Phase::Preparing);
+    let (schema, phase) = (Journal::SCHEMA, JournalPhase::Preparing);
     Ok(Journal { schema, transaction, holder, phase, before, after, entries, before_units })
 }
 

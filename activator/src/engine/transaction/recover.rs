@@ -11,7 +11,7 @@ use crate::engine::state::State;
 use crate::engine::status;
 use crate::engine::transaction::commit;
 use crate::engine::transaction::journal::Journal;
-use crate::engine::transaction::undo::{self, Moment};
+use crate::engine::transaction::undo::{self, UndoTime};
 use crate::host::lock::{self, Lock};
 use crate::host::profile::Profile;
 use crate::host::transcript::Transcript;
@@ -73,10 +73,10 @@ impl Recovered {
 /// # Errors
 /// [`Code::Recovery`] or [`Code::State`]; nothing else is done then.
 pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
-    Ok(put_right(host, Moment::Running)?.map(|recovered| recovered.words()))
+    Ok(put_right(host, UndoTime::Running)?.map(|recovered| recovered.words()))
 }
 
-fn put_right(host: &Host, moment: Moment) -> Result<Option<Recovered>, Problem> {
+fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem> {
     let Some(journal) = Journal::read(host)? else {
         // A run that died just before its journal was written, or just after it was removed, leaves its closure pinned.
         undo::forget_transaction(host)?;
@@ -99,7 +99,7 @@ fn put_right(host: &Host, moment: Moment) -> Result<Option<Recovered>, Problem> 
 ///
 /// # Errors
 /// As [`recover`].
-pub fn recover_alone(host: &Host, moment: Moment) -> Result<Option<Report>, Problem> {
+pub fn recover_alone(host: &Host, moment: UndoTime) -> Result<Option<Report>, Problem> {
     let _lock = match Lock::take(host, &lock::this_process("root@localhost", "recover")) {
         Err(problem) if problem.code == Code::Locked => return Ok(None),
         lock => lock?,
@@ -121,7 +121,7 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
     }
     // The run may have recorded its result before it ended.
     let noted = || status::last_run(host).filter(|last| last.holder.run.as_ref() == Some(run));
-    let report = match recover_alone(host, Moment::Running) {
+    let report = match recover_alone(host, UndoTime::Running) {
         Ok(Some(report)) => report,
         Ok(None) => match noted() {
             Some(last) => last.report,

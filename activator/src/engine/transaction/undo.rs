@@ -6,7 +6,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::journal::{self, Journal, Phase};
+use super::journal::{self, Journal, JournalPhase};
 use crate::engine::family::JournalEntry;
 use crate::engine::family::accounts::execute as accounts;
 use crate::engine::family::accounts::record::record_created;
@@ -23,7 +23,7 @@ use crate::host::{HOME, Host, host_file};
 
 /// When an undo happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum UndoTime {
     /// On a running host.
     Running,
     /// While the host boots, before any managed unit has started. Enablement, not what ran before, decides what starts; and
@@ -36,7 +36,7 @@ pub enum Moment {
 ///
 /// # Errors
 /// [`Code::Recovery`] with the first failure; the journal stays, and the next run tries again.
-pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<Vec<String>, Problem> {
+pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<String>, Problem> {
     let (noted, failed) = units::note_stopped(host, journal, moment);
     let journal = noted.as_ref().unwrap_or(journal);
     let mut undoer = Undoer {
@@ -65,7 +65,7 @@ pub fn undo(host: &Host, journal: &Journal, moment: Moment) -> Result<Vec<String
 struct Undoer<'a> {
     host: &'a Host,
     journal: &'a Journal,
-    moment: Moment,
+    moment: UndoTime,
     paths: PathUndo<'a>,
     failures: Vec<Problem>,
     notes: Vec<String>,
@@ -73,7 +73,7 @@ struct Undoer<'a> {
 
 impl Undoer<'_> {
     fn all(&mut self) {
-        let swapping = self.journal.phase == Phase::Swapping;
+        let swapping = self.journal.phase == JournalPhase::Swapping;
         let units = Units::of(self.host, self.journal).filter(|_| swapping);
         self.failures.extend(units.iter().flat_map(|units| units.stop(self.moment)));
         for entry in self.journal.entries.iter().rev() {

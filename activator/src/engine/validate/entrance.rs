@@ -15,7 +15,7 @@ use crate::engine::validate::keys;
 use crate::engine::validate::sshd::Settings;
 use crate::host::Host;
 use crate::host::accounts::{Account, Accounts};
-use crate::host::preview::{Change, Changes};
+use crate::host::preview::{Changes, PathChange};
 use crate::host::{clock, command};
 
 /// How long sudo may take to decide.
@@ -89,9 +89,9 @@ fn shell(host: &Host, user: &str, account: &Account, changes: &Changes) -> Optio
         return Some(format!("the shell of {user}: {shell} lets nobody in"));
     }
     let runs = match changes.iter().find(|(path, _)| ***path == *shell).map(|(_, change)| change) {
-        Some(Change::File { access, .. } | Change::Access { access }) => access.mode & 0o111 != 0,
-        Some(Change::Gone | Change::Directory { .. }) => false,
-        Some(Change::Link { .. } | Change::Restored { .. }) => true,
+        Some(PathChange::File { access, .. } | PathChange::Access { access }) => access.mode & 0o111 != 0,
+        Some(PathChange::Gone | PathChange::Directory { .. }) => false,
+        Some(PathChange::Link { .. } | PathChange::Restored { .. }) => true,
         None => fs::metadata(host.path(shell))
             .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0),
     };

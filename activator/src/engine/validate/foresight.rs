@@ -21,7 +21,7 @@ use crate::host::Host;
 
 /// On which terms a plan is validated.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
+pub struct ValidationTerms<'a> {
     /// Whether it is at all.
     pub enabled: bool,
     /// Whether the plan is only to say what its validation needs: whoever asks for it asks once more then.
@@ -31,7 +31,7 @@ pub struct Terms<'a> {
 }
 
 /// Adds to a plan what the host's own tools say of it, or the contents that they need.
-pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: Terms<'_>) {
+pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: ValidationTerms<'_>) {
     if !host.is_machine() || planned.plan.steps.is_empty() || is_off(&planned.plan) {
         return;
     }
@@ -44,15 +44,15 @@ pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: Terms
 
 /// What comes to a plan.
 #[derive(Default)]
-struct Foreseen {
+struct ForeseenPlan {
     lacks: Vec<String>,
     unvalidated: bool,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
 }
 
-fn look(planned: &Planned, target: &Target, terms: Terms<'_>) -> Foreseen {
-    let mut foreseen = Foreseen::default();
+fn look(planned: &Planned, target: &Target, terms: ValidationTerms<'_>) -> ForeseenPlan {
+    let mut foreseen = ForeseenPlan::default();
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
     let subject = Subject::of(planned, target, terms.login).for_plan(planned, target, program);
     let needed: Vec<_> = inspected(planned, target, terms.login).collect();
@@ -69,7 +69,7 @@ fn look(planned: &Planned, target: &Target, terms: Terms<'_>) -> Foreseen {
     if terms.may_ask {
         // Whoever asks waits for tools only where there is something for them to look at.
         let lacks: BTreeSet<_> = lacking.iter().map(|(_, file)| file.sha256.clone()).collect();
-        return Foreseen { lacks: lacks.into_iter().collect(), unvalidated: true, ..foreseen };
+        return ForeseenPlan { lacks: lacks.into_iter().collect(), unvalidated: true, ..foreseen };
     }
     for (path, argv) in commands.iter().filter(|(_, argv)| may_come(argv)) {
         let program = argv.first().map_or("", String::as_str);
@@ -93,7 +93,7 @@ fn look(planned: &Planned, target: &Target, terms: Terms<'_>) -> Foreseen {
     foreseen
 }
 
-impl Foreseen {
+impl ForeseenPlan {
     fn warn(&mut self, subject: &str, why: &str) {
         let what = format!("not validated: {why}. An apply does it before it touches anything");
         self.warnings.push(Warning { subject: subject.to_string(), what });

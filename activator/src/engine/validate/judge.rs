@@ -12,7 +12,7 @@ use crate::engine::validate::secrecy::Secrecy;
 use crate::engine::validate::subject::{Subject, unit_of};
 use crate::engine::validate::units;
 use crate::host::command::{self, Finished};
-use crate::host::preview::Change;
+use crate::host::preview::PathChange;
 
 /// How long one of them may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -29,9 +29,9 @@ const SSHD: &str = "sshd";
 #[serde(rename_all = "camelCase")]
 pub struct Judgement {
     /// What is wrong, by tool.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ToolFinding>,
     /// Tools that are there and could not be started: nobody knows what they would say.
-    pub silent: Vec<Finding>,
+    pub silent: Vec<ToolFinding>,
     /// What could not be looked at.
     pub notes: Vec<String>,
 }
@@ -39,7 +39,7 @@ pub struct Judgement {
 /// What one tool finds wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Finding {
+pub struct ToolFinding {
     /// The tool.
     pub tool: String,
     /// The paths or units it may be about.
@@ -48,7 +48,7 @@ pub struct Finding {
     pub words: Vec<String>,
 }
 
-impl Finding {
+impl ToolFinding {
     /// The same without what was said before; nothing where that was all.
     #[must_use]
     pub fn beyond(&self, before: &[Self]) -> Option<Self> {
@@ -84,7 +84,7 @@ impl Judgement {
             Ok(finished) if finished.status.is_none() => self.notes.push(unheard(tool, &finished.why())),
             Ok(finished) => {
                 let words = words(&finished, tool);
-                self.findings.push(Finding { tool: tool.to_owned(), place: place(), words });
+                self.findings.push(ToolFinding { tool: tool.to_owned(), place: place(), words });
             }
             Err(error) => self.not_started(tool, argv[0], &error),
         }
@@ -94,7 +94,7 @@ impl Judgement {
     fn not_started(&mut self, tool: &str, program: &str, error: &io::Error) {
         if error.kind() != io::ErrorKind::NotFound {
             let words = vec![format!("{program}: {error}")];
-            self.silent.push(Finding { tool: tool.to_owned(), place: vec![program.to_owned()], words });
+            self.silent.push(ToolFinding { tool: tool.to_owned(), place: vec![program.to_owned()], words });
         }
     }
 
@@ -115,7 +115,7 @@ impl Judgement {
                     subject.units.iter().filter(|unit| words.iter().any(|line| units::names(line, unit)));
                 let place: Vec<String> = place.map(ToString::to_string).collect();
                 if !words.is_empty() {
-                    self.findings.push(Finding { tool: SYSTEMD.to_owned(), place, words });
+                    self.findings.push(ToolFinding { tool: SYSTEMD.to_owned(), place, words });
                 }
             }
             Err(error) => self.not_started(SYSTEMD, "systemd-analyze", &error),
@@ -125,7 +125,7 @@ impl Judgement {
 
 /// Refuses what a tool would have to look at that cannot be started.
 #[must_use]
-pub fn unstarted(silent: &Finding) -> Problem {
+pub fn unstarted(silent: &ToolFinding) -> Problem {
     Problem::new(Code::Validation, format!("{} could not be asked about the new generation", silent.tool))
         .at(silent.place.join(", "))
         .because(silent.words.join("\n"))
@@ -157,9 +157,9 @@ fn is_of_visudo(line: &str) -> bool {
 
 /// The same without the content of files that others may not read.
 #[must_use]
-pub fn discreet(finding: Finding, subject: &Subject) -> Finding {
+pub fn discreet(finding: ToolFinding, subject: &Subject) -> ToolFinding {
     let files = subject.changes.iter().filter_map(|(path, change)| match change {
-        Change::File { source, .. }
+        PathChange::File { source, .. }
             if subject.private.contains(path) && finding.place.iter().any(|place| is_about(place, path)) =>
         {
             Some(source.as_path())
@@ -169,7 +169,7 @@ pub fn discreet(finding: Finding, subject: &Subject) -> Finding {
     // Of sudo only lines are left that quote nothing.
     let secrecy = if finding.tool == SUDO { Secrecy::default() } else { Secrecy::of(files) };
     let words = finding.words.iter().map(|line| secrecy.hide(line)).collect();
-    Finding { words, ..finding }
+    ToolFinding { words, ..finding }
 }
 
 /// Whether a path is a place, or one of the files of a unit.
@@ -190,7 +190,7 @@ pub fn one_by_one(subject: &Subject, why: &str) -> Findings {
          units and the way in were not"
     ));
     for (path, change) in &subject.changes {
-        let Change::File { source, .. } = change else { continue };
+        let PathChange::File { source, .. } = change else { continue };
         let source = source.to_string_lossy();
         let (tool, argv) = if path.starts_with("/etc/sudoers") {
             (SUDO, vec!["visudo", "-cf", &source])
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_was_said_before_is_not_said_again() {
-        let finding = |words: &[&str]| Finding {
+        let finding = |words: &[&str]| ToolFinding {
             tool: SUDO.to_owned(),
             place: vec![],
             words: words.iter().map(ToString::to_string).collect(),
@@ -257,6 +257,8 @@ mod tests {
         let new = finding(&["a", "b"]).beyond(&[finding(&["a"])]).unwrap();
         assert_eq!(new.words, ["b"]);
         assert_eq!(finding(&["a"]).beyond(&[finding(&["b", "a"])]), None);
-        assert!(finding(&["a"]).beyond(&[Finding { tool: SSHD.to_owned(), ..finding(&["a"]) }]).is_some());
+        assert!(
+            finding(&["a"]).beyond(&[ToolFinding { tool: SSHD.to_owned(), ..finding(&["a"]) }]).is_some()
+        );
     }
 }

@@ -9,7 +9,7 @@ use nixfleet_contract::values::ManagedPath;
 
 use crate::engine::validate::sshd::Settings;
 use crate::host::accounts::Account;
-use crate::host::preview::{Change, Changes, Ids};
+use crate::host::preview::{Changes, Ids, PathChange};
 use crate::host::{HOME, Host};
 
 /// The longest file of keys that is read, in bytes.
@@ -30,9 +30,9 @@ pub fn keys(
         return None;
     }
     let strict = settings.value("strictmodes") != Some("no");
-    let looker = Looker { host, account, changes, strict };
+    let reader = KeyReader { host, account, changes, strict };
     let files = settings.words("authorizedkeysfile").filter(|file| *file != "none");
-    Some(files.flat_map(|file| looker.file(&expanded(file, user, account))).collect())
+    Some(files.flat_map(|file| reader.file(&expanded(file, user, account))).collect())
 }
 
 /// The file that a pattern of `AuthorizedKeysFile` stands for, see `sshd_config(5)`.
@@ -51,7 +51,7 @@ fn expanded(pattern: &str, user: &str, account: &Account) -> String {
     if path.starts_with('/') { path } else { format!("{}/{path}", account.home) }
 }
 
-struct Looker<'a> {
+struct KeyReader<'a> {
     host: &'a Host,
     account: &'a Account,
     changes: &'a Changes,
@@ -59,7 +59,7 @@ struct Looker<'a> {
     strict: bool,
 }
 
-impl Looker<'_> {
+impl KeyReader<'_> {
     fn file(&self, path: &str) -> BTreeSet<String> {
         let (Some(source), Some(ids)) = (self.source(path), self.ids(path)) else { return BTreeSet::new() };
         if !self.can_read(ids) || (self.strict && !self.is_safe(path)) {
@@ -73,29 +73,31 @@ impl Looker<'_> {
         String::from_utf8_lossy(&text).lines().filter_map(key).map(str::to_owned).collect()
     }
 
-    fn change(&self, path: &str) -> Option<&Change> {
+    fn change(&self, path: &str) -> Option<&PathChange> {
         self.changes.get(&path.parse::<ManagedPath>().ok()?)
     }
 
     /// What holds the content that will stand at a path.
     fn source(&self, path: &str) -> Option<PathBuf> {
         match self.change(path) {
-            Some(Change::File { source, .. }) => Some(source.clone()),
-            Some(Change::Restored { from }) => Some(self.host.path(&from.to_string_lossy())),
-            Some(Change::Link { target }) => Some(PathBuf::from(target)),
-            Some(Change::Directory { .. } | Change::Gone) => None,
-            Some(Change::Access { .. }) | None => Some(self.host.path(path)),
+            Some(PathChange::File { source, .. }) => Some(source.clone()),
+            Some(PathChange::Restored { from }) => Some(self.host.path(&from.to_string_lossy())),
+            Some(PathChange::Link { target }) => Some(PathBuf::from(target)),
+            Some(PathChange::Directory { .. } | PathChange::Gone) => None,
+            Some(PathChange::Access { .. }) | None => Some(self.host.path(path)),
         }
     }
 
     /// Owner and mode of what will stand at a path.
     fn ids(&self, path: &str) -> Option<Ids> {
         match self.change(path) {
-            Some(Change::File { access, .. } | Change::Directory { access } | Change::Access { access }) => {
-                Some(*access)
-            }
-            Some(Change::Gone) => None,
-            Some(Change::Link { .. } | Change::Restored { .. }) => Ids::of(&self.source(path)?).ok(),
+            Some(
+                PathChange::File { access, .. }
+                | PathChange::Directory { access }
+                | PathChange::Access { access },
+            ) => Some(*access),
+            Some(PathChange::Gone) => None,
+            Some(PathChange::Link { .. } | PathChange::Restored { .. }) => Ids::of(&self.source(path)?).ok(),
             None => Ids::of(&self.host.path(path)).ok(),
         }
     }
@@ -178,12 +180,13 @@ mod tests {
 
         let source = root.path().join("new");
         std::fs::write(&source, "ssh-ed25519 BBBB ada\n").unwrap();
-        let change = |uid, mode| Change::File { source: source.clone(), access: Ids { uid, gid: 0, mode } };
+        let change =
+            |uid, mode| PathChange::File { source: source.clone(), access: Ids { uid, gid: 0, mode } };
         let changed = |path: &str, change| Changes::from([(path.parse().unwrap(), change)]);
         assert_eq!(keys(&changed("/home/ada/.ssh/authorized_keys", change(me, 0o600))), ["BBBB"]);
         assert_eq!(keys(&changed("/home/ada/.ssh/authorized_keys", change(me, 0o622))), [] as [&str; 0]);
-        assert_eq!(keys(&changed("/home/ada/.ssh/authorized_keys", Change::Gone)), [] as [&str; 0]);
-        let open = Change::Access { access: Ids { uid: me, gid: 0, mode: 0o777 } };
+        assert_eq!(keys(&changed("/home/ada/.ssh/authorized_keys", PathChange::Gone)), [] as [&str; 0]);
+        let open = PathChange::Access { access: Ids { uid: me, gid: 0, mode: 0o777 } };
         assert_eq!(keys(&changed("/home/ada", open)), [] as [&str; 0]);
         let command = Settings::parse("authorizedkeyscommand /usr/bin/keys");
         assert_eq!(super::keys(&host, "ada", &accounts.users["ada"], &command, &Changes::new()), None);

@@ -26,7 +26,7 @@ pub mod units;
 use std::io;
 
 use entrance::Entrance;
-use judge::{Finding, Judgement};
+use judge::{Judgement, ToolFinding};
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::inspected;
 use nixfleet_contract::login::Login;
@@ -55,10 +55,10 @@ pub struct Findings {
     pub notes: Vec<String>,
 }
 
-/// What a preview showed.
+/// The result of a preview.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Verdict {
+pub struct PreviewResult {
     schema: u32,
     judgement: Judgement,
     /// What keeps the user out, and did not before.
@@ -86,7 +86,7 @@ pub fn validate(host: &Host, planned: &Planned, target: &Target, login: Option<&
 }
 
 /// Runs this program once more with mounts of its own.
-fn previewed(subject: &Subject) -> Result<Verdict, String> {
+fn previewed(subject: &Subject) -> Result<PreviewResult, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let argv =
         ["unshare", "--mount", "--propagation", "private", "--", &program.to_string_lossy(), "preview"];
@@ -96,7 +96,7 @@ fn previewed(subject: &Subject) -> Result<Verdict, String> {
     if !finished.success() {
         return Err(finished.why());
     }
-    let verdict: Verdict =
+    let verdict: PreviewResult =
         serde_json::from_slice(finished.stdout.as_bytes()).map_err(|error| error.to_string())?;
     if verdict.schema == SCHEMA { Ok(verdict) } else { Err("it speaks another language".to_owned()) }
 }
@@ -105,7 +105,7 @@ fn previewed(subject: &Subject) -> Result<Verdict, String> {
 ///
 /// # Errors
 /// It cannot be laid over the host.
-pub fn preview(host: &Host, subject: &Subject) -> io::Result<Verdict> {
+pub fn preview(host: &Host, subject: &Subject) -> io::Result<PreviewResult> {
     let look = |changes: &Changes| {
         subject.login.as_ref().map(|login| Entrance::look(host, login, &subject.program, changes))
     };
@@ -124,7 +124,7 @@ pub fn preview(host: &Host, subject: &Subject) -> io::Result<Verdict> {
     let questions: Vec<Question> =
         questions.map(|(number, question)| question.previewed(&layer, number)).collect::<io::Result<_>>()?;
     let refused = question::ask(&questions);
-    Ok(Verdict { schema: SCHEMA, judgement, obstacles, refused })
+    Ok(PreviewResult { schema: SCHEMA, judgement, obstacles, refused })
 }
 
 /// Does to a copy of the account files what the plan does to them, and lays that over the host's.
@@ -149,7 +149,7 @@ fn lay_accounts(host: &Host, subject: &Subject, layer: &Layer) -> io::Result<()>
 }
 
 /// From what a preview showed to what is wrong.
-fn settle(subject: &Subject, verdict: Verdict) -> Findings {
+fn settle(subject: &Subject, verdict: PreviewResult) -> Findings {
     let mut found = Findings {
         problems: verdict.judgement.silent.iter().map(judge::unstarted).collect(),
         notes: verdict.judgement.notes,
@@ -161,7 +161,7 @@ fn settle(subject: &Subject, verdict: Verdict) -> Findings {
             if let Some(new) = finding.beyond(&now.findings) {
                 found.problems.push(refused(&judge::discreet(new, subject)));
             } else {
-                let Finding { tool, words, .. } = judge::discreet(finding, subject);
+                let ToolFinding { tool, words, .. } = judge::discreet(finding, subject);
                 found.notes.push(format!("{tool} complains of the host as it is: {}", words.join("; ")));
             }
         }
@@ -183,7 +183,7 @@ fn locked_out(login: &Login, obstacles: &[String]) -> Problem {
         )
 }
 
-fn refused(finding: &Finding) -> Problem {
+fn refused(finding: &ToolFinding) -> Problem {
     let help = match finding.tool.as_str() {
         judge::SYSTEMD => {
             "nothing was touched; correct the unit, or have it applied as it is: \

@@ -19,7 +19,7 @@ use crate::engine::recovery_unit;
 use crate::engine::state::Origin;
 use crate::engine::validate::question::{Question, may_come};
 use crate::host::accounts::Accounts;
-use crate::host::preview::{Change, Changes, Ids};
+use crate::host::preview::{Changes, Ids, PathChange};
 
 /// Where the administrator's units stand.
 pub const UNITS: &str = "/etc/systemd/system";
@@ -214,23 +214,23 @@ fn concerns(step: &AccountStep, user: &str) -> bool {
 }
 
 /// What a step makes of a path.
-fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPath, Change)> {
+fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPath, PathChange)> {
     let ids = |access: &Access| ids(&planned.observed.accounts, access);
     let step = step.as_path()?;
     let change = match step {
         PathStep::WriteFile(WriteFile { path, .. }) => {
             let Some(Entry::File(file)) = target.manifest.entries.get(path) else { return None };
             let source = target.place(path, file).unwrap_or_else(|| target.source(&file.source));
-            Change::File { source, access: ids(&file.access) }
+            PathChange::File { source, access: ids(&file.access) }
         }
-        PathStep::WriteLink(WriteLink { target, .. }) => Change::Link { target: target.clone() },
+        PathStep::WriteLink(WriteLink { target, .. }) => PathChange::Link { target: target.clone() },
         PathStep::CreateDirectory(CreateDirectory { access, .. }) => {
-            Change::Directory { access: ids(access) }
+            PathChange::Directory { access: ids(access) }
         }
-        PathStep::ChangeAccess(ChangeAccess { after, .. }) => Change::Access { access: ids(after) },
-        PathStep::Remove(_) => Change::Gone,
+        PathStep::ChangeAccess(ChangeAccess { after, .. }) => PathChange::Access { access: ids(after) },
+        PathStep::Remove(_) => PathChange::Gone,
         PathStep::Restore(Remove { path, .. }) => match &planned.state.paths.get(path)?.origin {
-            Origin::Original { backup } => Change::Restored { from: PathBuf::from(&**backup) },
+            Origin::Original { backup } => PathChange::Restored { from: PathBuf::from(&**backup) },
             Origin::Created | Origin::Existed { .. } => return None,
         },
         PathStep::CreateHome(_) | PathStep::Own(_) | PathStep::RemoveDirectory(_) | PathStep::Release(_) => {
@@ -253,7 +253,7 @@ fn units(changes: &Changes, target: &Target) -> BTreeSet<UnitName> {
     // Our own is as this program has it.
     let written = changes
         .iter()
-        .filter(|(path, change)| matches!(change, Change::File { .. }) && !recovery_unit::has(path));
+        .filter(|(path, change)| matches!(change, PathChange::File { .. }) && !recovery_unit::has(path));
     let names = written.filter_map(|(path, _)| unit_of(path));
     let is_verified = |name: &UnitName| target.manifest.units.get(name).is_none_or(|unit| unit.verify);
     names.filter(is_verified).collect()

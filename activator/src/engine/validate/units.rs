@@ -9,7 +9,7 @@ use std::path::Path;
 use nixfleet_contract::values::UnitName;
 
 use crate::engine::validate::subject::{Subject, UNITS, unit_of};
-use crate::host::preview::Change;
+use crate::host::preview::PathChange;
 
 /// Where unit files are, in the order in which systemd looks for them; from systemd.unit(5), and `/lib` as it was.
 const DIRECTORIES: [&str; 5] = [
@@ -73,9 +73,11 @@ fn comes_along(line: &str, subject: &Subject) -> bool {
             || subject.changes.iter().any(|(path, change)| {
                 **path == *program
                     && match change {
-                        Change::File { access, .. } | Change::Access { access } => access.mode & 0o111 != 0,
-                        Change::Link { .. } | Change::Restored { .. } => true,
-                        Change::Directory { .. } | Change::Gone => false,
+                        PathChange::File { access, .. } | PathChange::Access { access } => {
+                            access.mode & 0o111 != 0
+                        }
+                        PathChange::Link { .. } | PathChange::Restored { .. } => true,
+                        PathChange::Directory { .. } | PathChange::Gone => false,
                     }
             })
     })
@@ -88,7 +90,7 @@ mod tests {
 
     fn subject(units: &[&str], files: &[(&str, u32)]) -> Subject {
         let file =
-            |mode| Change::File { source: "/nix/store/x".into(), access: Ids { uid: 0, gid: 0, mode } };
+            |mode| PathChange::File { source: "/nix/store/x".into(), access: Ids { uid: 0, gid: 0, mode } };
         Subject {
             units: units.iter().map(|unit| unit.parse().unwrap()).collect(),
             changes: files.iter().map(|(path, mode)| (path.parse().unwrap(), file(*mode))).collect(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nixfleet_contract::health::check::{Http, Method};
 
 use super::Attempt;
-use super::http::{self, Answer, BODY_LIMIT, USER_AGENT};
+use super::http::{self, BODY_LIMIT, HttpAnswer, USER_AGENT};
 use crate::health::run::Call;
 use crate::health::vantage::Vantage;
 use crate::host::command;
@@ -34,7 +34,7 @@ pub fn attempt(http: &Http, from: &Vantage, limit: Duration, call: &Call) -> Att
         return Err(if said.is_empty() { finished.why() } else { said.to_owned() });
     }
     let (status, headers) = written.split_once(' ').unwrap_or((written.trim(), ""));
-    let answer = Answer {
+    let answer = HttpAnswer {
         status: status.parse().map_err(|_| format!("curl said `{written}` in place of a status"))?,
         headers: if http.response_headers.is_empty() { Vec::new() } else { parse(headers)? },
         // As much of it as over plain HTTP.

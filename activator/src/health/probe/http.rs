@@ -21,7 +21,7 @@ pub const BODY_LIMIT: usize = 1024 * 1024;
 pub const USER_AGENT: &str = concat!("nixfleet/", env!("CARGO_PKG_VERSION"));
 
 /// An answer, as far as checks look at it.
-pub struct Answer {
+pub struct HttpAnswer {
     /// Its status.
     pub status: u16,
     /// The values of each header, by its name in small letters.
@@ -41,7 +41,7 @@ pub fn attempt(http: &Http, from: &Vantage, limit: Duration) -> Attempt {
         let answer = agent.run(request(http)?)?;
         let (head, mut body) = answer.into_parts();
         let body = if http.wants_body() { read(&mut body)? } else { String::new() };
-        Ok(Answer { status: head.status.as_u16(), headers: headers(&head.headers), body })
+        Ok(HttpAnswer { status: head.status.as_u16(), headers: headers(&head.headers), body })
     };
     match ask() {
         Ok(answer) => judge(http, &answer),
@@ -86,7 +86,7 @@ fn headers(map: &HeaderMap) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// The first thing that is otherwise.
-pub fn judge(http: &Http, answer: &Answer) -> Attempt {
+pub fn judge(http: &Http, answer: &HttpAnswer) -> Attempt {
     let status = answer.status;
     let good = http.status.map_or((200..300).contains(&status), |expected| status == expected);
     if !good {
@@ -122,7 +122,7 @@ fn judge_body(http: &Http, body: &str) -> Result<(), String> {
     }
 }
 
-fn values<'a>(answer: &'a Answer, name: &str) -> impl Iterator<Item = &'a str> {
+fn values<'a>(answer: &'a HttpAnswer, name: &str) -> impl Iterator<Item = &'a str> {
     let named = answer.headers.iter().filter(move |(found, _)| found == name);
     named.map(|(_, value)| value.as_str())
 }

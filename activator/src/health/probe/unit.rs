@@ -16,7 +16,7 @@ const PROPERTIES: &str =
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A unit as it stands.
-struct Standing {
+struct ProbedUnit {
     loaded: bool,
     active: String,
     sub: String,
@@ -34,7 +34,7 @@ struct Standing {
 /// It is not active, or did not stay so.
 pub fn attempt(unit: &UnitName, stable_for: Duration, limit: Duration, call: &Call) -> Attempt {
     let deadline = Instant::now() + stable_for + limit;
-    let mut first: Option<Standing> = None;
+    let mut first: Option<ProbedUnit> = None;
     loop {
         let now = look(unit, limit)?;
         if !now.loaded {
@@ -64,11 +64,11 @@ pub fn attempt(unit: &UnitName, stable_for: Duration, limit: Duration, call: &Ca
     }
 }
 
-fn found(now: &Standing, up: Duration) -> Finding {
+fn found(now: &ProbedUnit, up: Duration) -> Finding {
     Finding(format!("{} ({}) for {} s", now.active, now.sub, up.as_secs()))
 }
 
-fn look(unit: &UnitName, limit: Duration) -> Result<Standing, String> {
+fn look(unit: &UnitName, limit: Duration) -> Result<ProbedUnit, String> {
     let argv = ["systemctl", "show", "--no-pager", PROPERTIES, "--", unit];
     let finished = command::run(&argv, limit).map_err(|error| format!("systemctl cannot be run: {error}"))?;
     if finished.success() {
@@ -77,10 +77,10 @@ fn look(unit: &UnitName, limit: Duration) -> Result<Standing, String> {
     Err(format!("systemd does not answer: {}", finished.why()))
 }
 
-fn parse(text: &str) -> Standing {
+fn parse(text: &str) -> ProbedUnit {
     let properties: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
     let get = |key: &str| properties.get(key).copied().unwrap_or_default();
-    Standing {
+    ProbedUnit {
         loaded: !matches!(get("LoadState"), "not-found" | ""),
         active: get("ActiveState").to_owned(),
         sub: get("SubState").to_owned(),

@@ -6,4 +6,4 @@ mod tools;
 
 pub use files::{Account, Accounts};
 pub use processes::{Process, by_user as processes_by_user};
-pub use tools::{Change, EXPIRED, create_group, create_user, disable_user, modify_user};
+pub use tools::{AccountChange, EXPIRED, create_group, create_user, disable_user, modify_user};

@@ -20,11 +20,11 @@ pub const EXPIRED: &str = "1";
 
 /// What changes a user: only what differs, since usermod(8) refuses some changes while the user is logged in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Change {
+pub struct AccountChange {
     arguments: Vec<OsString>,
 }
 
-impl Change {
+impl AccountChange {
     /// From one state of the account files to another. Groups are written to both of their files, whichever differs.
     #[must_use]
     pub fn between(from: &Account, to: &Account) -> Self {
@@ -120,7 +120,7 @@ pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
 /// [`Code::Account`] or [`Code::HostFile`].
 pub fn disable_user(host: &Host, name: &str, groups: &BTreeSet<Owner>) -> Result<(), Problem> {
     match Accounts::read(host)?.users.get(name) {
-        Some(account) => modify_user(host, name, Change::disable(account, groups)),
+        Some(account) => modify_user(host, name, AccountChange::disable(account, groups)),
         None => Ok(()),
     }
 }
@@ -129,8 +129,8 @@ pub fn disable_user(host: &Host, name: &str, groups: &BTreeSet<Owner>) -> Result
 ///
 /// # Errors
 /// [`Code::Account`].
-pub fn modify_user(host: &Host, name: &str, change: Change) -> Result<(), Problem> {
-    if change == Change::default() {
+pub fn modify_user(host: &Host, name: &str, change: AccountChange) -> Result<(), Problem> {
+    if change == AccountChange::default() {
         return Ok(());
     }
     run(host, "usermod", change.arguments, name)
@@ -168,7 +168,7 @@ mod tests {
         let mut accounts = Accounts::parse("web:x:1:1::/:/bin/sh\n", "adm:x:4:\n");
         let before = accounts.users["web"].clone();
         accounts.parse_shadow("", "adm:*::web\n");
-        let change = Change::between(&accounts.users["web"], &before);
+        let change = AccountChange::between(&accounts.users["web"], &before);
         assert_eq!(change.arguments, ["--groups", ""]);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
-use super::order::{self, Phase};
+use super::order::{self, JobPhase};
 use super::verb::Verb;
 use super::wiring::{self, Wire};
 use super::{Systemd, UnitState, no_answer, systemctl, verdict};
@@ -69,7 +69,7 @@ impl Systemd {
 
     fn run(
         self,
-        phase: &Phase<'_>,
+        phase: &JobPhase<'_>,
         wires: &BTreeMap<&UnitName, Wire>,
         limits: &BTreeMap<&UnitName, Duration>,
         since: Since,

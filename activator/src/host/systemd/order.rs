@@ -12,21 +12,24 @@ use super::wiring::Wire;
 
 /// One call of `systemctl`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Phase<'a> {
+pub(super) struct JobPhase<'a> {
     pub(super) verb: Verb,
     pub(super) units: Vec<&'a UnitName>,
 }
 
 /// Splits jobs into calls, in order. All jobs stop, or all reload, or each starts or restarts.
-pub(super) fn phases<'a>(jobs: &[(Verb, &'a UnitName)], wires: &BTreeMap<&UnitName, Wire>) -> Vec<Phase<'a>> {
+pub(super) fn phases<'a>(
+    jobs: &[(Verb, &'a UnitName)],
+    wires: &BTreeMap<&UnitName, Wire>,
+) -> Vec<JobPhase<'a>> {
     if jobs.iter().any(|(verb, _)| *verb == Verb::Stop) {
         let units: Vec<&UnitName> = jobs.iter().map(|(_, unit)| *unit).collect();
-        return vec![Phase { verb: Verb::Stop, units: stopping(&units, wires) }];
+        return vec![JobPhase { verb: Verb::Stop, units: stopping(&units, wires) }];
     }
     let bounced = bounced(jobs, wires);
     let first = (!bounced.is_empty()).then(|| {
         let units: Vec<&UnitName> = bounced.iter().copied().collect();
-        Phase { verb: Verb::Stop, units: stopping(&units, wires) }
+        JobPhase { verb: Verb::Stop, units: stopping(&units, wires) }
     });
     let verbs = jobs.iter().map(|(verb, unit)| {
         let verb = if bounced.contains(unit) { Verb::Start } else { *verb };
@@ -70,12 +73,15 @@ fn stopping<'a>(units: &[&'a UnitName], wires: &BTreeMap<&UnitName, Wire>) -> Ve
 
 /// Everything after what it comes after, in as few calls as that allows. Where units come after each other in a circle,
 /// systemd cuts it somewhere; here the first by name does.
-fn starting<'a>(mut left: BTreeMap<&'a UnitName, Verb>, wires: &BTreeMap<&UnitName, Wire>) -> Vec<Phase<'a>> {
+fn starting<'a>(
+    mut left: BTreeMap<&'a UnitName, Verb>,
+    wires: &BTreeMap<&UnitName, Wire>,
+) -> Vec<JobPhase<'a>> {
     let before = before_each(&left, wires);
     let waits = |unit: &UnitName, left: &BTreeMap<&UnitName, Verb>| {
         before.get(unit).is_some_and(|before| before.iter().any(|unit| left.contains_key(unit)))
     };
-    let mut phases: Vec<Phase<'a>> = Vec::new();
+    let mut phases: Vec<JobPhase<'a>> = Vec::new();
     while let Some(first) = left.keys().next().copied() {
         let current = phases.last().map(|phase| phase.verb);
         let ready: Vec<&UnitName> = left.keys().copied().filter(|unit| !waits(unit, &left)).collect();
@@ -84,7 +90,7 @@ fn starting<'a>(mut left: BTreeMap<&'a UnitName, Verb>, wires: &BTreeMap<&UnitNa
         let Some(verb) = left.remove(next) else { break };
         match phases.last_mut() {
             Some(phase) if phase.verb == verb => phase.units.push(next),
-            _ => phases.push(Phase { verb, units: vec![next] }),
+            _ => phases.push(JobPhase { verb, units: vec![next] }),
         }
     }
     phases
@@ -117,7 +123,7 @@ mod tests {
         let known = names(&wires.iter().map(|(name, _)| *name).collect::<Vec<_>>());
         let wires = known.iter().zip(wires).map(|(name, (_, wire))| (name, wire.clone())).collect();
         let jobs: Vec<_> = jobs.iter().zip(&units).map(|((verb, _), unit)| (*verb, unit)).collect();
-        let line = |phase: &Phase<'_>| {
+        let line = |phase: &JobPhase<'_>| {
             let units: Vec<&str> = phase.units.iter().map(|unit| &***unit).collect();
             format!("{} {}", phase.verb.as_str(), units.join(" "))
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::UnitName;
 
-use super::order::Phase;
+use super::order::JobPhase;
 use super::verb::Verb;
 use super::{QUERY_LIMIT, UnitState};
 use crate::host::clock::Since;
@@ -14,7 +14,7 @@ use crate::host::command::{self, Finished};
 
 /// Finds the first unit that a call did not bring where it should be.
 pub(super) fn judge(
-    phase: &Phase<'_>,
+    phase: &JobPhase<'_>,
     states: &BTreeMap<UnitName, UnitState>,
     finished: &Finished,
     since: Since,
@@ -57,7 +57,7 @@ pub(super) fn still_up(
 
 /// Says which unit a call waited for until its time was over.
 pub(super) fn late(
-    phase: &Phase<'_>,
+    phase: &JobPhase<'_>,
     states: &BTreeMap<UnitName, UnitState>,
     limit: Duration,
     since: Since,

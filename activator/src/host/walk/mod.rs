@@ -57,7 +57,7 @@ pub struct Directory<'w> {
 
 /// A filesystem and the mount that leads to it: the kernel does not rename across mounts, even on one filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct MountPoint {
     device: (u32, u32),
     /// Zero before Linux 5.8, which does not report it.
     mount: u64,
@@ -74,9 +74,9 @@ impl<'w> Directory<'w> {
     ///
     /// # Errors
     /// The kernel's error.
-    pub fn place(self) -> io::Result<Place> {
+    pub fn place(self) -> io::Result<MountPoint> {
         let stat = rustix::fs::statx(self.fd, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
-        Ok(Place { device: (stat.stx_dev_major, stat.stx_dev_minor), mount: stat.stx_mnt_id })
+        Ok(MountPoint { device: (stat.stx_dev_major, stat.stx_dev_minor), mount: stat.stx_mnt_id })
     }
 }
 

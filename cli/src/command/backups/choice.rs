@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use globset::{GlobBuilder, GlobMatcher};
-use nixfleet_contract::backup::{Backup, Backups, Kind};
+use nixfleet_contract::backup::{Backup, BackupReason, Backups};
 use nixfleet_contract::problem::{Code, Problem};
 
 /// Paths, or patterns of paths.
@@ -72,7 +72,7 @@ impl Choice {
     pub fn among(&self, backups: &Backups) -> Chosen {
         let mut chosen = Chosen::default();
         for backup in &backups.backups {
-            let is_named = backup.kind == Kind::Original && self.originals.contains(&backup.path);
+            let is_named = backup.kind == BackupReason::Original && self.originals.contains(&backup.path);
             if is_named || (self.means(backup, backups.at) && !backup.needed) {
                 chosen.drop.push(backup.clone());
             } else if self.means(backup, backups.at) {

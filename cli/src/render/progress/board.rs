@@ -25,7 +25,7 @@ pub struct Board {
     active: BTreeMap<String, Active>,
     /// How many hosts something was done about that was no rollout.
     done: usize,
-    rollout: Option<Rollout>,
+    rollout: Option<WaveBoard>,
     begun: usize,
 }
 
@@ -38,7 +38,7 @@ struct Active {
 }
 
 #[derive(Debug)]
-struct Rollout {
+struct WaveBoard {
     began: Instant,
     waves: Vec<BTreeSet<String>>,
     /// From 1; 0 before the first.
@@ -70,7 +70,7 @@ impl Board {
             Happening::RolloutBegan { waves, .. } => {
                 let waves = waves.iter().map(|wave| wave.iter().cloned().collect()).collect();
                 let (wave, ended, watched_until) = (0, BTreeMap::new(), None);
-                self.rollout = Some(Rollout { began: now, waves, wave, ended, watched_until });
+                self.rollout = Some(WaveBoard { began: now, waves, wave, ended, watched_until });
             }
             Happening::RolloutEnded { .. } | Happening::CommandEnded { .. } => *self = Self::default(),
             _ => {
@@ -177,7 +177,7 @@ impl Board {
     }
 }
 
-impl Rollout {
+impl WaveBoard {
     fn hear(&mut self, happening: &Happening, now: Instant) {
         match happening {
             Happening::WaveBegan { wave, .. } => (self.wave, self.watched_until) = (*wave, None),

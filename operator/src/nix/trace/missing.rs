@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nixfleet_contract::problem::{Code, Problem};
 
-use super::place::{Found, Source};
+use super::place::{Source, UserLocation};
 use crate::flake::{Tree, normal};
 
 /// How many files and directories are looked through for the line that names a missing file.
@@ -89,11 +89,11 @@ impl<'a> Missing<'a> {
     }
 
     /// The line that names it.
-    pub fn named(&self) -> Option<Found> {
+    pub fn named(&self) -> Option<UserLocation> {
         let tree = self.source.flake.tree.as_ref()?;
         let mut left = ENTRIES;
         let (file, line, column, text) = search(tree, &tree.root, Path::new(&self.file), &mut left)?;
-        Some(Found::new(&self.source.shown(&file), line, column, &text))
+        Some(UserLocation::new(&self.source.shown(&file), line, column, &text))
     }
 }
 

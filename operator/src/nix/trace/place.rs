@@ -6,7 +6,7 @@ use crate::flake::Flake;
 use crate::nix::stored;
 
 /// A place that Nix names, with the lines it shows.
-pub struct Place<'a> {
+pub struct SourceLocation<'a> {
     file: &'a str,
     line: usize,
     column: &'a str,
@@ -15,14 +15,14 @@ pub struct Place<'a> {
 }
 
 /// A place in a file of the user.
-pub struct Found {
+pub struct UserLocation {
     /// `file:line:column`, the file as seen from the flake.
     pub location: String,
     /// The line, with a mark below.
     pub excerpt: String,
 }
 
-impl<'a> Place<'a> {
+impl<'a> SourceLocation<'a> {
     /// Reads `file:line:column:`.
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.strip_suffix(':')?.rsplitn(3, ':');
@@ -47,7 +47,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Found {
+impl UserLocation {
     /// The place of something in a line of a file.
     pub fn new(shown: &str, line: usize, column: usize, text: &str) -> Self {
         let width = line.to_string().len();
@@ -113,7 +113,7 @@ impl<'a> Source<'a> {
 
     /// The place as the user knows it, where it is in one of their files. Where Nix does not say whose a store path is, the
     /// line itself is compared.
-    pub fn find(&self, place: &Place) -> Option<Found> {
+    pub fn find(&self, place: &SourceLocation) -> Option<UserLocation> {
         let relative = self.relative(place.file)?;
         if self.root.is_none() && in_store(place.file).is_some() {
             let content = self.content(relative)?;
@@ -123,7 +123,7 @@ impl<'a> Source<'a> {
             }
         }
         let location = format!("{}:{}:{}", self.shown(relative), place.line, place.column);
-        Some(Found { location, excerpt: place.shown_excerpt() })
+        Some(UserLocation { location, excerpt: place.shown_excerpt() })
     }
 
     /// What is in a file of the tree. Code of the flake can have Nix name any path, and links in the tree may lead anywhere.
@@ -133,7 +133,7 @@ impl<'a> Source<'a> {
     }
 
     /// The first line of a file that has this word.
-    pub fn first(&self, file: &str, word: &str) -> Option<Found> {
+    pub fn first(&self, file: &str, word: &str) -> Option<UserLocation> {
         let relative = self.relative(file)?;
         let content = self.content(relative)?;
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\'');
@@ -145,7 +145,7 @@ impl<'a> Source<'a> {
         };
         let mut lines = content.lines().enumerate();
         let (number, column, line) = lines.find_map(|(number, line)| Some((number, column(line)?, line)))?;
-        Some(Found::new(&self.shown(relative), number + 1, column, line))
+        Some(UserLocation::new(&self.shown(relative), number + 1, column, line))
     }
 
     /// A message of Nix, with files and the flake as the user knows them.

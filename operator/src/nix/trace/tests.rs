@@ -16,7 +16,7 @@ macro_rules! both {
 
 /// What a user is told in both cases, where the flake in Git at `/home/ada/fleet` has these files.
 #[track_caller]
-fn distilled_from_both(said: [&str; 2], files: &[(&str, &str)]) -> String {
+fn distilled_from_both(nix_error: [&str; 2], files: &[(&str, &str)]) -> String {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().canonicalize().unwrap();
     for (file, content) in files {
@@ -25,8 +25,10 @@ fn distilled_from_both(said: [&str; 2], files: &[(&str, &str)]) -> String {
     }
     let here = path.to_str().unwrap();
     let flake = Flake { reference: here.into(), tree: Some(Tree::new(&path, &path, true)) };
-    let [older, newer] = said.map(|said| {
-        distil(&said.replace("/home/ada/fleet", here), &flake).to_string().replace(here, "/home/ada/fleet")
+    let [older, newer] = nix_error.map(|nix_error| {
+        distil(&nix_error.replace("/home/ada/fleet", here), &flake)
+            .to_string()
+            .replace(here, "/home/ada/fleet")
     });
     assert_eq!(older, newer);
     older
@@ -136,8 +138,8 @@ fn a_file_of_a_submodule_asks_for_the_submodules() {
 #[test]
 fn files_of_a_flake_that_is_elsewhere_are_told_too() {
     let flake = Flake { reference: "git+file:///home/ada/fleet?ref=main".into(), tree: None };
-    for said in both!("commit") {
-        let location = distil(said, &flake).location.unwrap();
+    for nix_error in both!("commit") {
+        let location = distil(nix_error, &flake).location.unwrap();
         assert_eq!(location, "roles/db.nix:3:34, nixfleet.files.\"/etc/x\".text, host db-1");
     }
 }
@@ -192,7 +194,7 @@ fn a_file_that_is_broken_off_is_named() {
 
 #[test]
 fn a_list_of_problems_is_shown_whole() {
-    let said = include_str!("../../../tests/nix/eval-problems.txt");
+    let nix_error = include_str!("../../../tests/nix/eval-problems.txt");
     expect![[r#"
         [NF-201] Nix could not evaluate the fleet
           where: /fleet
@@ -205,12 +207,12 @@ fn a_list_of_problems_is_shown_whole() {
                  2. hosts.web-2.roles names the unknown role "ngnix"
                       error: did you mean nginx?
           help: see the whole trace of Nix with -v"#]]
-    .assert_eq(&distilled("fleet.nix", "{ }", said));
+    .assert_eq(&distilled("fleet.nix", "{ }", nix_error));
 }
 
 #[test]
 fn the_mistakes_of_a_fleet_are_told_as_they_were_collected() {
-    let said = include_str!("../../../tests/nix/eval-mistakes.txt");
+    let nix_error = include_str!("../../../tests/nix/eval-mistakes.txt");
     expect![[r#"
         [NF-201] 3 mistakes in the fleet
           where: /fleet
@@ -227,46 +229,46 @@ fn the_mistakes_of_a_fleet_are_told_as_they_were_collected() {
                     where: nixfleet.files."etc/motd", in roles/web.nix:51
                     hosts: web-1, web-2
                     write: nixfleet.files."/etc/motd" = …;"#]]
-    .assert_eq(&distilled("fleet.nix", "{ }", said));
+    .assert_eq(&distilled("fleet.nix", "{ }", nix_error));
 }
 
 #[test]
 fn a_file_that_git_does_not_know_is_explained() {
-    let said = include_str!("../../../tests/nix/eval-untracked.txt");
+    let nix_error = include_str!("../../../tests/nix/eval-untracked.txt");
     expect![[r#"
         [NF-201] Nix does not see the file hosts.nix
           where: /fleet
           why: in a Git checkout Nix sees only the files that Git knows
           help: git add :/hosts.nix"#]]
-    .assert_eq(&distilled("hosts.nix", "{ }", said));
+    .assert_eq(&distilled("hosts.nix", "{ }", nix_error));
 }
 
 #[test]
 fn a_flake_without_a_fleet_is_told_apart() {
-    let said = include_str!("../../../tests/nix/eval-no-output.txt");
+    let nix_error = include_str!("../../../tests/nix/eval-no-output.txt");
     expect![[r#"
         [NF-102] the flake has no `nixfleet` output
           where: /fleet
           why: flake 'git+file:///home/ada/fleet' does not provide attribute 'packages.x86_64-linux.nothing.fleet', 'legacyPackages.x86_64-linux.nothing.fleet' or 'nothing.fleet'
-          help: let its outputs come from nixfleet.lib.mkFleet { … }"#]].assert_eq(&distilled("flake.nix", "{ }", said));
+          help: let its outputs come from nixfleet.lib.mkFleet { … }"#]].assert_eq(&distilled("flake.nix", "{ }", nix_error));
 }
 
 #[test]
 fn a_line_of_another_tree_is_not_taken_for_the_users() {
-    let said = include_str!("../../../tests/nix/eval-undefined.txt");
+    let nix_error = include_str!("../../../tests/nix/eval-undefined.txt");
     expect![[r#"
         [NF-201] Nix could not evaluate the fleet
           where: /fleet
           why: undefined variable 'adress'
           help: see the whole trace of Nix with -v"#]]
-    .assert_eq(&distilled("fleet.nix", "{\n  another = line;\n}\n", said));
+    .assert_eq(&distilled("fleet.nix", "{\n  another = line;\n}\n", nix_error));
 }
 
 #[test]
 fn what_is_secret_in_a_reference_is_not_told() {
     let flake = Flake { reference: "git+https://hunter2@host/fleet".into(), tree: None };
-    for said in ["does not provide attribute 'nixfleet.fleet'", "cannot be fetched"] {
-        let stderr = format!("error: flake 'git+https://hunter2@host/fleet?ref=main' {said}\n");
+    for nix_error in ["does not provide attribute 'nixfleet.fleet'", "cannot be fetched"] {
+        let stderr = format!("error: flake 'git+https://hunter2@host/fleet?ref=main' {nix_error}\n");
         let told = distil(&stderr, &flake).to_string();
         assert!(told.contains("git+https://…@host/fleet") && !told.contains("hunter2"), "{told}");
     }

@@ -10,7 +10,7 @@ use nixfleet_contract::step::units::UnitJob;
 use nixfleet_contract::step::{AccountStep, Step, UnitStep};
 use nixfleet_contract::values::{AccountName, ManagedPath, Owner, UnitName};
 
-use crate::engine::family::accounts::becoming::{self, Becoming, Known, given};
+use crate::engine::family::accounts::target_account::{self, AccountInputs, TargetAccount, given};
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::OwnedUser;
 use crate::host::accounts::{Account, Process};
@@ -68,10 +68,10 @@ impl Differ<'_> {
                     groups,
                 })));
             } else if !owned.created {
-                let becoming = self.becoming(None, account, Some(owned));
-                self.says_what_stays(name, &becoming);
-                self.home_in_use(name, account, &becoming.home, stopped);
-                let changes = self.changes(account, &becoming);
+                let target = self.target_account(None, account, Some(owned));
+                self.says_what_stays(name, &target);
+                self.home_in_use(name, account, &target.home, stopped);
+                let changes = self.changes(account, &target);
                 if !changes.is_empty() {
                     steps.end.push(Step::Account(AccountStep::ReleaseUser(ReleaseUser {
                         name: name.clone(),
@@ -82,14 +82,20 @@ impl Differ<'_> {
         }
     }
 
-    fn becoming(&self, user: Option<&User>, account: &Account, owned: Option<&OwnedUser>) -> Becoming {
-        Known { user, account, owned, accounts: &self.observed.accounts }.becoming()
+    fn target_account(
+        &self,
+        user: Option<&User>,
+        account: &Account,
+        owned: Option<&OwnedUser>,
+    ) -> TargetAccount {
+        AccountInputs { user, account, owned, accounts: &self.observed.accounts }.target()
     }
 
     /// The primary group that a user will get, if the manifest decides about it.
     fn group_to_get<'u>(&self, user: &'u User) -> Option<&'u Owner> {
         let exists = self.observed.accounts.users.contains_key(&*user.name);
-        let decides = !exists || becoming::states(user, UserField::Group, self.state.users.get(&user.name));
+        let decides =
+            !exists || target_account::states(user, UserField::Group, self.state.users.get(&user.name));
         decides.then_some(&user.group)
     }
 
@@ -142,10 +148,10 @@ impl Differ<'_> {
         if user.uid.is_some_and(|declared| declared != account.uid) {
             return self.other_id("users", &user.name, account.uid);
         }
-        let becoming = self.becoming(Some(user), account, owned);
-        self.says_what_stays(&user.name, &becoming);
-        self.home_in_use(&user.name, account, &becoming.home, &[]);
-        let mut changes = self.changes(account, &becoming);
+        let target = self.target_account(Some(user), account, owned);
+        self.says_what_stays(&user.name, &target);
+        self.home_in_use(&user.name, account, &target.home, &[]);
+        let mut changes = self.changes(account, &target);
         if let Some(owned) = owned.filter(|owned| owned.disabled) {
             changes.push(enabled_again(owned));
         }
@@ -175,28 +181,28 @@ impl Differ<'_> {
         steps.create.push(Step::Account(AccountStep::CreateUser(CreateUser { user })));
     }
 
-    fn changes(&self, account: &Account, becoming: &Becoming) -> Vec<String> {
+    fn changes(&self, account: &Account, target: &TargetAccount) -> Vec<String> {
         let group = self.observed.accounts.group_of(account.gid);
         let fields = [
-            ("group", &*group, &*becoming.group),
-            ("home", &account.home, &becoming.home),
-            ("shell", &account.shell, &becoming.shell),
-            ("description", &account.description, &becoming.description),
+            ("group", &*group, &*target.group),
+            ("home", &account.home, &target.home),
+            ("shell", &account.shell, &target.shell),
+            ("description", &account.description, &target.description),
         ];
-        let same_group = self.observed.accounts.gid(&becoming.group) == Some(account.gid);
+        let same_group = self.observed.accounts.gid(&target.group) == Some(account.gid);
         let differing =
             fields.iter().filter(|(what, old, new)| old != new && !(*what == "group" && same_group));
         let mut changes: Vec<String> =
             differing.map(|(what, old, new)| format!("{what}: {} → {}", shown(old), shown(new))).collect();
-        if becoming.groups != account.groups {
-            changes.push(format!("groups: {} → {}", listed(&account.groups), listed(&becoming.groups)));
+        if target.groups != account.groups {
+            changes.push(format!("groups: {} → {}", listed(&account.groups), listed(&target.groups)));
         }
         changes
     }
 
     /// Warns of fields that do not return to their earlier values, because somebody changed them by hand.
-    fn says_what_stays(&mut self, name: &Owner, becoming: &Becoming) {
-        for left in &becoming.left_alone {
+    fn says_what_stays(&mut self, name: &Owner, target: &TargetAccount) {
+        for left in &target.left_alone {
             let what = format!(
                 "{} stays {}, changed by hand; it was {} before it was managed",
                 left.field,

@@ -8,11 +8,11 @@ use nixfleet_contract::step::AccountStep;
 use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
 use nixfleet_contract::values::Owner;
 
-use super::becoming::Known;
 use super::entry::AccountEntry;
+use super::target_account::AccountInputs;
 use crate::engine::state::State;
 use crate::host::Host;
-use crate::host::accounts::{self, Account, Accounts, Change};
+use crate::host::accounts::{self, Account, AccountChange, Accounts};
 
 /// Changes accounts on a host.
 #[derive(Clone, Copy)]
@@ -64,9 +64,9 @@ impl AccountChanges<'_> {
     fn change(self, name: &Owner, user: Option<&User>, before: &Account) -> Result<(), Problem> {
         let accounts = Accounts::read(self.host)?;
         let owned = self.state.users.get(name);
-        let becoming = Known { user, account: before, owned, accounts: &accounts }.becoming();
-        let after = becoming.account(before, &accounts);
-        accounts::modify_user(self.host, name, Change::between(before, &after))
+        let target = AccountInputs { user, account: before, owned, accounts: &accounts }.target();
+        let after = target.account(before, &accounts);
+        accounts::modify_user(self.host, name, AccountChange::between(before, &after))
     }
 }
 
@@ -84,7 +84,9 @@ pub fn undo(host: &Host, entry: &AccountEntry) -> Result<(), Problem> {
         | AccountEntry::ReleaseUser { step: ReleaseUser { name, .. }, before }
         | AccountEntry::DisableUser { step: DisableUser { name, .. }, before: Some(before) } => {
             match Accounts::read(host)?.users.get(&**name) {
-                Some(now) if now != before => accounts::modify_user(host, name, Change::between(now, before)),
+                Some(now) if now != before => {
+                    accounts::modify_user(host, name, AccountChange::between(now, before))
+                }
                 Some(_) | None => Ok(()),
             }
         }
@@ -130,12 +132,12 @@ pub fn check<'e>(host: &Host, entries: impl Iterator<Item = &'e AccountEntry>) -
 }
 
 /// Accounts that a transaction creates.
-pub struct Coming {
+pub struct NewAccounts {
     users: BTreeSet<String>,
     groups: BTreeSet<String>,
 }
 
-impl Coming {
+impl NewAccounts {
     /// The accounts that these entries create.
     pub fn with<'e>(entries: impl Iterator<Item = &'e AccountEntry>) -> Self {
         let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());

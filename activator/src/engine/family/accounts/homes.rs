@@ -7,9 +7,9 @@ use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{ManagedPath, Mode, Owner};
 
-use crate::engine::family::accounts::becoming::Known;
 use crate::engine::family::accounts::diff::quoted;
-use crate::engine::family::paths::home::Standing;
+use crate::engine::family::accounts::target_account::AccountInputs;
+use crate::engine::family::paths::home::HomeState;
 use crate::engine::plan::diff::Differ;
 
 impl Differ<'_> {
@@ -18,9 +18,9 @@ impl Differ<'_> {
         let mut new = BTreeMap::new();
         let (manifest, observed) = (self.manifest, self.observed);
         for user in &manifest.users {
-            let Some((home, standing)) = observed.homes.of.get(&user.name) else { continue };
-            match standing {
-                Standing::Nothing => match home.parse::<ManagedPath>() {
+            let Some((home, state)) = observed.homes.of.get(&user.name) else { continue };
+            match state {
+                HomeState::Nothing => match home.parse::<ManagedPath>() {
                     Ok(path) => {
                         if self.in_force && self.is_known(user) {
                             self.drifted(&user.name, format!("home {home}: missing"));
@@ -29,13 +29,13 @@ impl Differ<'_> {
                     }
                     Err(invalid) => self.no_home(user, home, "cannot be created", &invalid.to_string()),
                 },
-                Standing::Directory { uid } if self.is_theirs(user, *uid) => {}
-                Standing::Directory { uid } => {
+                HomeState::Directory { uid } if self.is_theirs(user, *uid) => {}
+                HomeState::Directory { uid } => {
                     let owner = observed.accounts.user_of(*uid);
                     self.no_home(user, home, &format!("belongs to {owner}"), "");
                 }
-                Standing::Other => self.no_home(user, home, "is no directory", ""),
-                Standing::Unreachable(problem) => {
+                HomeState::Other => self.no_home(user, home, "is no directory", ""),
+                HomeState::Unreachable(problem) => {
                     let why = problem.why.as_deref().unwrap_or_default();
                     let where_ = problem.location.as_deref().unwrap_or_default();
                     let why = format!("{} {where_} {why}", problem.what);
@@ -60,7 +60,7 @@ impl Differ<'_> {
         let (accounts, owned) = (&self.observed.accounts, self.state.users.get(&user.name));
         let account = accounts.users.get(&*user.name);
         let group = account.and_then(|account| {
-            Known { user: Some(user), account, owned, accounts }.becoming().group.parse::<Owner>().ok()
+            AccountInputs { user: Some(user), account, owned, accounts }.target().group.parse::<Owner>().ok()
         });
         Access {
             mode: self.observed.homes.mode.unwrap_or(Mode::DIRECTORY),

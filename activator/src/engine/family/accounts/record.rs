@@ -6,10 +6,10 @@ use nixfleet_contract::manifest::{Manifest, User, UserField};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::{AccountName, Owner};
 
-use super::becoming::{stated_value, value_of};
 use super::entry::AccountEntry;
+use super::target_account::{stated_value, value_of};
 use crate::engine::observe::Observed;
-use crate::engine::state::{Before, OwnedUser, Restriction, State};
+use crate::engine::state::{OwnedUser, PreviousField, Restriction, State};
 use crate::host::Host;
 use crate::host::accounts::Accounts;
 
@@ -73,13 +73,17 @@ fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
 }
 
 /// The values that an account had before it was managed, in the fields that the manifest states.
-fn before_of(user: &User, owned: Option<&OwnedUser>, observed: &Observed) -> BTreeMap<UserField, Before> {
+fn before_of(
+    user: &User,
+    owned: Option<&OwnedUser>,
+    observed: &Observed,
+) -> BTreeMap<UserField, PreviousField> {
     let account = observed.accounts.users.get(&*user.name);
     let fields = [UserField::Group, UserField::Home, UserField::Shell, UserField::Description];
     let before = fields.into_iter().filter(|field| user.states(*field)).filter_map(|field| {
         let known = owned.and_then(|owned| owned.before.get(&field)).map(|before| before.was.clone());
         let was = known.or_else(|| value_of(field, account?, &observed.accounts))?;
-        Some((field, Before { was, left: stated_value(field, user)?.to_owned() }))
+        Some((field, PreviousField { was, left: stated_value(field, user)?.to_owned() }))
     });
     before.collect()
 }

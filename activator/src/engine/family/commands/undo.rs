@@ -8,11 +8,15 @@ use nixfleet_contract::values::ManagedPath;
 
 use super::entry::CommandEntry;
 use super::run;
-use crate::engine::transaction::undo::Moment;
+use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;
 
 /// Runs each command once. A command that fails does not stop the undo. Returns a note for each failure.
-pub fn undo<'e>(host: &Host, entries: impl Iterator<Item = &'e CommandEntry>, moment: Moment) -> Vec<String> {
+pub fn undo<'e>(
+    host: &Host,
+    entries: impl Iterator<Item = &'e CommandEntry>,
+    moment: UndoTime,
+) -> Vec<String> {
     let mut back: BTreeMap<&[String], BTreeSet<ManagedPath>> = BTreeMap::new();
     for entry in entries {
         let CommandEntry::RunCommand { step, back: commands } = entry;
@@ -23,8 +27,8 @@ pub fn undo<'e>(host: &Host, entries: impl Iterator<Item = &'e CommandEntry>, mo
     let began = Instant::now();
     let failed = |(command, paths): (&[String], BTreeSet<ManagedPath>)| {
         let limit = match moment {
-            Moment::Running => run::LIMIT,
-            Moment::Booting => run::LIMIT_AT_BOOT.saturating_sub(began.elapsed()),
+            UndoTime::Running => run::LIMIT,
+            UndoTime::Booting => run::LIMIT_AT_BOOT.saturating_sub(began.elapsed()),
         };
         let problem = run::run(host, command, &paths, limit).err()?;
         let (command, why) = (command_line(command), problem.why.unwrap_or_default());

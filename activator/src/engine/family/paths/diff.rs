@@ -105,7 +105,7 @@ impl Differ<'_> {
             PathTarget::Entry(entry) => self.content(path, entry, steps),
             PathTarget::Implicit => self.implicit_directory(path, steps),
             PathTarget::Home(access) => {
-                self.becoming.insert(path.clone());
+                self.new_directories.insert(path.clone());
                 steps.directories.push(Step::Path(PathStep::CreateHome(CreateHome {
                     path: path.clone(),
                     access: access.clone(),
@@ -223,7 +223,7 @@ impl Differ<'_> {
         if *found != Found::Missing {
             self.touch(path);
         }
-        self.becoming.insert(path.clone());
+        self.new_directories.insert(path.clone());
         let (path, before) = (path.clone(), found.view());
         steps.directories.push(Step::Path(PathStep::CreateDirectory(CreateDirectory {
             path,

@@ -100,7 +100,7 @@ impl Differ<'_> {
     /// Whether the parent directory of a path is missing, and no step creates it.
     fn directory_is_gone(&self, path: &ManagedPath) -> bool {
         path.parent().is_some_and(|above| {
-            self.observed.paths.get(&above) == Some(&Found::Missing) && !self.becoming.contains(&above)
+            self.observed.paths.get(&above) == Some(&Found::Missing) && !self.new_directories.contains(&above)
         })
     }
 

@@ -254,10 +254,10 @@ impl PathEntry {
     }
 
     /// A place that the entry names and that NixFleet cannot have chosen. `index`: the position of the entry in the transaction.
-    pub(in crate::engine) fn strange_place(&self, transaction: u64, index: usize) -> Option<&AbsPath> {
+    pub(in crate::engine) fn invalid_place(&self, transaction: u64, index: usize) -> Option<&AbsPath> {
         let backup = self.backup().filter(|backup| !slots::is_copy(backup) && !slots::is_original(backup));
-        let is_strange = |slot: &&AbsPath| !slots::is_slot(slot, transaction, index, self.path());
-        let slot = self.slot().map(|slot| &slot.place).filter(is_strange);
+        let is_invalid = |slot: &&AbsPath| !slots::is_slot(slot, transaction, index, self.path());
+        let slot = self.slot().map(|slot| &slot.place).filter(is_invalid);
         let original = match self {
             Self::Restore { original, .. } => Some(original).filter(|original| !slots::is_original(original)),
             Self::CreateHome { .. }

@@ -50,10 +50,11 @@ impl Differ<'_> {
         plan: impl FnOnce(&mut Self, &mut PathSteps),
     ) {
         let (problems, drift, warnings) = (self.problems.len(), self.drift.len(), self.warnings.len());
-        let (changed, becoming, reload) = (self.changed.clone(), self.becoming.clone(), self.reload_daemon);
+        let (changed, new_directories, reload) =
+            (self.changed.clone(), self.new_directories.clone(), self.reload_daemon);
         let mut steps = PathSteps::default();
         plan(self, &mut steps);
-        (self.changed, self.becoming, self.reload_daemon) = (changed, becoming, reload);
+        (self.changed, self.new_directories, self.reload_daemon) = (changed, new_directories, reload);
         self.drift.truncate(drift);
         self.warnings.truncate(warnings);
         let why = self.problems.drain(problems..).next();

@@ -10,7 +10,7 @@ use super::entry::PathEntry;
 use super::slots::{self, Slot};
 use super::swap::{Places, Swapper};
 use crate::engine::transaction::flush::sync_directories;
-use crate::engine::transaction::journal::{Journal, Phase};
+use crate::engine::transaction::journal::{Journal, JournalPhase};
 use crate::engine::transaction::undo::forget_original;
 use crate::host::Host;
 use crate::host::walk::Refusal;
@@ -260,7 +260,7 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = Swapper::new(host);
-    let never_swapped = journal.phase != Phase::Swapping;
+    let never_swapped = journal.phase != JournalPhase::Swapping;
     for entry in journal.paths() {
         if let Some(slot) = entry.slot() {
             let is_home = matches!(entry, PathEntry::CreateHome { .. });

@@ -13,7 +13,7 @@ use nixfleet_contract::values::{ManagedPath, Mode, Owner};
 use rustix::fs::{AtFlags, CWD, FileType, Mode as Bits, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::engine::family::accounts::becoming::home_to_have;
+use crate::engine::family::accounts::target_account::home_to_have;
 use crate::engine::family::paths::backup;
 use crate::engine::family::paths::ownership::give;
 use crate::engine::state::State;
@@ -30,14 +30,14 @@ const SKELETON: &str = "/etc/skel";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Homes {
     /// The path of each user's home, and what is there.
-    pub of: BTreeMap<Owner, (String, Standing)>,
+    pub of: BTreeMap<Owner, (String, HomeState)>,
     /// The permission bits of a new home.
     pub mode: Option<Mode>,
 }
 
 /// The state of the path of a home.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum HomeState {
     /// Nothing.
     Nothing,
     /// A directory, perhaps through a link.
@@ -69,36 +69,36 @@ impl Homes {
             else {
                 continue;
             };
-            let standing = look(host, &mut walk, &home);
-            let is_theirs = account.is_some_and(|it| standing == Standing::Directory { uid: it.uid });
+            let state = look(host, &mut walk, &home);
+            let is_theirs = account.is_some_and(|it| state == HomeState::Directory { uid: it.uid });
             if !is_theirs && homes.mode.is_none() {
                 homes.mode = Some(mode(host));
             }
-            homes.of.insert(user.name.clone(), (home, standing));
+            homes.of.insert(user.name.clone(), (home, state));
         }
         homes
     }
 
     /// The homes that are missing and can be created.
     pub fn missing(&self) -> impl Iterator<Item = ManagedPath> {
-        let missing = self.of.values().filter(|(_, standing)| *standing == Standing::Nothing);
+        let missing = self.of.values().filter(|(_, state)| *state == HomeState::Nothing);
         missing.filter_map(|(home, _)| home.parse().ok())
     }
 }
 
-fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> Standing {
+fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> HomeState {
     let path = host.path(home);
     if let Some(user) = mounts::mounted_on_the_way(&path) {
-        return Standing::Unreachable(host_file("look at", home, &mounts::foreign(user)));
+        return HomeState::Unreachable(host_file("look at", home, &mounts::foreign(user)));
     }
     match fs::metadata(&path) {
-        Ok(found) if found.is_dir() => Standing::Directory { uid: found.uid() },
-        Ok(_) => Standing::Other,
+        Ok(found) if found.is_dir() => HomeState::Directory { uid: found.uid() },
+        Ok(_) => HomeState::Other,
         Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::symlink_metadata(&path) {
-            Ok(_) => Standing::Other,
-            Err(_) => walk.nearest(home).map_or_else(Standing::Unreachable, |_| Standing::Nothing),
+            Ok(_) => HomeState::Other,
+            Err(_) => walk.nearest(home).map_or_else(HomeState::Unreachable, |_| HomeState::Nothing),
         },
-        Err(error) => Standing::Unreachable(host_file("look at", home, &error)),
+        Err(error) => HomeState::Unreachable(host_file("look at", home, &error)),
     }
 }
 

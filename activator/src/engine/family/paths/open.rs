@@ -17,28 +17,28 @@ use super::swap::outdated;
 use crate::digest;
 use crate::engine::plan::planner::Planned;
 use crate::engine::state::Origin;
-use crate::host::walk::{self, Directory, Place, Walk};
+use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{HOME, Host, host_file};
 
 /// Paths that become directories, and paths that stop being directories.
 fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
-    let (mut becoming, mut going) = (BTreeSet::new(), BTreeSet::new());
+    let (mut new_directories, mut old_directories) = (BTreeSet::new(), BTreeSet::new());
     for step in steps {
         let Step::Path(step) = step else { continue };
         match step {
             PathStep::CreateDirectory(_) | PathStep::CreateHome(_) => {
-                becoming.insert(&**step.path());
+                new_directories.insert(&**step.path());
             }
             PathStep::RemoveDirectory(_)
             | PathStep::WriteFile(_)
             | PathStep::WriteLink(_)
             | PathStep::Restore(_) => {
-                going.insert(&**step.path());
+                old_directories.insert(&**step.path());
             }
             PathStep::ChangeAccess(_) | PathStep::Own(_) | PathStep::Remove(_) | PathStep::Release(_) => {}
         }
     }
-    (becoming, going)
+    (new_directories, old_directories)
 }
 
 /// Looks up what the undo of steps on paths needs.
@@ -48,10 +48,10 @@ pub struct PathOpener<'a> {
     transaction: u64,
     number: u64,
     /// The filesystem and mount of [`HOME`].
-    home: Place,
+    home: MountPoint,
     walk: Walk<'a>,
-    becoming: BTreeSet<&'a str>,
-    going: BTreeSet<&'a str>,
+    new_directories: BTreeSet<&'a str>,
+    old_directories: BTreeSet<&'a str>,
 }
 
 impl<'a> PathOpener<'a> {
@@ -62,8 +62,8 @@ impl<'a> PathOpener<'a> {
     pub fn new(host: &'a Host, planned: &'a Planned, transaction: u64, number: u64) -> Result<Self, Problem> {
         let mut walk = Walk::new(host);
         let home = place(HOME, walk.nearest(&format!("{HOME}/{SLOTS}"))?.0)?;
-        let (becoming, going) = directories(&planned.plan.steps);
-        Ok(Self { host, planned, transaction, number, home, walk, becoming, going })
+        let (new_directories, old_directories) = directories(&planned.plan.steps);
+        Ok(Self { host, planned, transaction, number, home, walk, new_directories, old_directories })
     }
 
     /// Makes the entry of a step, with everything that its undo needs. `index`: its position in the plan.
@@ -135,7 +135,7 @@ impl<'a> PathOpener<'a> {
     /// A slot on the same filesystem as the destination: an exchange needs that.
     fn slot(&mut self, index: usize, path: &ManagedPath) -> Result<Slot, Problem> {
         let replaced = self.stat(path)?.map(|stat| Replaced::of(&stat));
-        let (directory, depth) = self.walk.nearest(self.standing(path))?;
+        let (directory, depth) = self.walk.nearest(self.existing_part(path))?;
         let here = place(path, directory)?;
         let slot = if here == self.home {
             slots::at_home(self.transaction, index)
@@ -149,13 +149,13 @@ impl<'a> PathOpener<'a> {
     fn lasting_directory(
         &mut self,
         path: &ManagedPath,
-        here: Place,
+        here: MountPoint,
         depth: usize,
     ) -> Result<String, Problem> {
         let mut existing: Vec<ManagedPath> = path.ancestors().take(depth).collect();
         while let Some(directory) = existing.last() {
             let above = self.walk.nearest(directory)?.0;
-            if !self.going.contains(&**directory) || place(directory, above)? != here {
+            if !self.old_directories.contains(&**directory) || place(directory, above)? != here {
                 break;
             }
             existing.pop();
@@ -184,13 +184,13 @@ impl<'a> PathOpener<'a> {
     }
 
     /// The part of a path that can exist now: nothing exists yet in something that will become a directory.
-    fn standing<'p>(&self, path: &'p str) -> &'p str {
+    fn existing_part<'p>(&self, path: &'p str) -> &'p str {
         let mut above = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
-        above.find(|above| self.becoming.contains(above)).unwrap_or(path)
+        above.find(|above| self.new_directories.contains(above)).unwrap_or(path)
     }
 
     fn stat(&mut self, path: &ManagedPath) -> Result<Option<Stat>, Problem> {
-        if self.standing(path).len() < path.len() {
+        if self.existing_part(path).len() < path.len() {
             return Ok(None);
         }
         let Some(directory) = self.walk.parent(path)? else { return Ok(None) };
@@ -202,7 +202,7 @@ fn is_directory(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode).is_dir()
 }
 
-fn place(path: &str, directory: Directory<'_>) -> Result<Place, Problem> {
+fn place(path: &str, directory: Directory<'_>) -> Result<MountPoint, Problem> {
     directory.place().map_err(|error| host_file("look at the filesystem of", path, &error))
 }
 

@@ -15,7 +15,7 @@ use rustix::fs::{Mode as Bits, OFlags};
 use super::entry::PathEntry;
 use super::home;
 use super::swap::name_of;
-use crate::engine::family::accounts::execute::Coming;
+use crate::engine::family::accounts::execute::NewAccounts;
 use crate::engine::transaction::flush;
 use crate::engine::transaction::journal::Journal;
 use crate::host::accounts::Accounts;
@@ -29,7 +29,7 @@ pub const WAITING: u32 = 0o700;
 /// The ownership of staged things.
 pub struct Ownership {
     accounts: Accounts,
-    coming: Coming,
+    new_accounts: NewAccounts,
 }
 
 impl Ownership {
@@ -38,7 +38,7 @@ impl Ownership {
     /// # Errors
     /// [`Code::HostFile`].
     pub fn of(host: &Host, journal: &Journal) -> Result<Self, Problem> {
-        Ok(Self { accounts: Accounts::read(host)?, coming: Coming::with(journal.accounts()) })
+        Ok(Self { accounts: Accounts::read(host)?, new_accounts: NewAccounts::with(journal.accounts()) })
     }
 
     /// Gives a staged thing its owner and mode, or leaves it to root until its owner exists.
@@ -51,7 +51,7 @@ impl Ownership {
         access: &Access,
         failed: impl Fn(io::Error) -> Problem,
     ) -> Result<(), Problem> {
-        if self.coming.has(&access.owner, &access.group) {
+        if self.new_accounts.has(&access.owner, &access.group) {
             let mode = access.mode.bits() & WAITING;
             return disk::change_mode(file, mode).map_err(|errno| failed(errno.into()));
         }
@@ -71,7 +71,7 @@ impl Ownership {
         access: &Access,
         failed: impl Fn(io::Error) -> Problem,
     ) -> Result<(), Problem> {
-        if self.coming.has(&access.owner, &access.group) {
+        if self.new_accounts.has(&access.owner, &access.group) {
             return disk::sync(home).map_err(|errno| failed(errno.into()));
         }
         let (uid, gid) = ids(&self.accounts, access)?;
@@ -106,8 +106,8 @@ pub fn give(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
 /// # Errors
 /// [`Code::Account`] or [`Code::HostFile`].
 pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
-    let coming = Coming::with(journal.accounts());
-    let comes = |it: &Waiting<'_>| coming.has(&it.access.owner, &it.access.group);
+    let new_accounts = NewAccounts::with(journal.accounts());
+    let comes = |it: &Waiting<'_>| new_accounts.has(&it.access.owner, &it.access.group);
     let waiting: Vec<Waiting<'_>> = journal.paths().filter_map(Waiting::of).filter(|it| comes(it)).collect();
     let accounts = Accounts::read(host)?;
     let at_once = waiting.len() > flush::MANY;

@@ -11,8 +11,8 @@ use crate::engine::family::units::bystanders::{Bystanders, Missing};
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::state::State;
 use crate::engine::transaction::execute::declaration;
-use crate::engine::transaction::journal::{self, Journal, Phase};
-use crate::engine::transaction::undo::Moment;
+use crate::engine::transaction::journal::{self, Journal, JournalPhase};
+use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;
 use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
 
@@ -24,9 +24,9 @@ static UNKNOWN: BTreeMap<UnitName, Unit> = BTreeMap::new();
 pub(in crate::engine) fn note_stopped(
     host: &Host,
     journal: &Journal,
-    moment: Moment,
+    moment: UndoTime,
 ) -> (Option<Journal>, Option<Problem>) {
-    let runs = moment == Moment::Running && journal.phase == Phase::Swapping;
+    let runs = moment == UndoTime::Running && journal.phase == JournalPhase::Swapping;
     let Some(bystanders) = Bystanders::of(host, journal, &UNKNOWN).filter(|_| runs) else {
         return (None, None);
     };
@@ -52,7 +52,7 @@ pub(in crate::engine) struct Units<'a> {
 
 /// The result of bringing units back.
 #[derive(Default)]
-pub(in crate::engine) struct Back {
+pub(in crate::engine) struct BringUpResult {
     /// Failures.
     pub(in crate::engine) failures: Vec<Problem>,
     /// Units outside of the transaction that ran before and do not come back.
@@ -66,27 +66,27 @@ impl<'a> Units<'a> {
     }
 
     /// Stops units before the old files are back. Returns failures.
-    pub(in crate::engine) fn stop(&self, moment: Moment) -> Vec<Problem> {
+    pub(in crate::engine) fn stop(&self, moment: UndoTime) -> Vec<Problem> {
         match moment {
-            Moment::Running => self.stop_started(),
-            Moment::Booting => {
-                self.call_off();
+            UndoTime::Running => self.stop_started(),
+            UndoTime::Booting => {
+                self.cancel_starts();
                 Vec::new()
             }
         }
     }
 
     /// Makes systemd read the old files again. Returns a failure. While the host boots, `boot_on` does that.
-    pub(in crate::engine) fn reread(&self, moment: Moment) -> Option<Problem> {
-        let reads = moment == Moment::Running && self.journal.reloads_daemon();
+    pub(in crate::engine) fn reread(&self, moment: UndoTime) -> Option<Problem> {
+        let reads = moment == UndoTime::Running && self.journal.reloads_daemon();
         if reads { self.systemd.daemon_reload().err() } else { None }
     }
 
     /// Brings units back, once systemd has read the old files.
-    pub(in crate::engine) fn bring_back(&self, moment: Moment) -> Back {
+    pub(in crate::engine) fn bring_back(&self, moment: UndoTime) -> BringUpResult {
         match moment {
-            Moment::Running => self.bring_up(),
-            Moment::Booting => Back { failures: self.boot_on(), notes: Vec::new() },
+            UndoTime::Running => self.bring_up(),
+            UndoTime::Booting => BringUpResult { failures: self.boot_on(), notes: Vec::new() },
         }
     }
 
@@ -128,7 +128,7 @@ impl<'a> Units<'a> {
     }
 
     /// Cancels the starts of changed units that systemd has queued.
-    fn call_off(&self) {
+    fn cancel_starts(&self) {
         let units: Vec<&UnitName> = self.all().into_iter().map(|(_, unit, _)| unit).collect();
         // A unit that systemd does not know is no error: the others are cancelled anyway.
         let _ = self.systemd.queue(Verb::Stop, &units);
@@ -141,7 +141,7 @@ impl<'a> Units<'a> {
     }
 
     /// Starts, with the old files, the units that ran before and were stopped or restarted since.
-    fn bring_up(&self) -> Back {
+    fn bring_up(&self) -> BringUpResult {
         let mut failures = Vec::new();
         let now = self.now(&mut failures);
         let mut jobs: Vec<(Verb, &UnitName)> = Vec::new();
@@ -178,7 +178,7 @@ impl<'a> Units<'a> {
             Ok(missing) => notes.extend(missing.iter().map(Missing::note)),
             Err(problem) => failures.push(problem),
         }
-        Back { failures, notes }
+        BringUpResult { failures, notes }
     }
 }
 

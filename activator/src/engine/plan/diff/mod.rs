@@ -58,7 +58,7 @@ pub fn diff(state: &State, target: TargetView<'_>, observed: &Observed) -> Diff 
         problems: Vec::new(),
         warnings: Vec::new(),
         changed: BTreeSet::new(),
-        becoming: BTreeSet::new(),
+        new_directories: BTreeSet::new(),
         reload_daemon: false,
     };
     differ.profile();
@@ -102,7 +102,7 @@ pub(in crate::engine) struct Differ<'a> {
     /// Paths whose content or access would change: they decide which units are affected.
     pub(in crate::engine) changed: BTreeSet<ManagedPath>,
     /// Paths that would become directories.
-    pub(in crate::engine) becoming: BTreeSet<ManagedPath>,
+    pub(in crate::engine) new_directories: BTreeSet<ManagedPath>,
     /// Something systemd reads would change.
     pub(in crate::engine) reload_daemon: bool,
 }
@@ -111,7 +111,9 @@ impl<'a> Differ<'a> {
     /// What stands at a path: nothing below what is yet to become a directory.
     pub(in crate::engine) fn found(&self, path: &ManagedPath) -> &'a Found {
         match self.observed.found(path) {
-            Found::Unreachable(_) if path.parent().is_some_and(|above| self.becoming.contains(&above)) => {
+            Found::Unreachable(_)
+                if path.parent().is_some_and(|above| self.new_directories.contains(&above)) =>
+            {
                 &Found::Missing
             }
             found => found,

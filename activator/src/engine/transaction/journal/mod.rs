@@ -36,7 +36,7 @@ pub struct Journal {
     /// The run.
     pub holder: Holder,
     /// How far it may have come.
-    pub phase: Phase,
+    pub phase: JournalPhase,
     /// The generation in force before.
     pub before: Option<Generation>,
     /// The generation in force afterwards.
@@ -61,7 +61,7 @@ pub struct Before {
 /// How far a transaction may have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Phase {
+pub enum JournalPhase {
     /// New content may be staged; nothing else has been touched.
     Preparing,
     /// Everything is staged and validated; accounts may have changed.
@@ -95,7 +95,7 @@ impl Journal {
         // If parsing fails, the schema is read alone, since it explains more.
         let schema = match &journal {
             Ok(journal) => journal.schema,
-            Err(_) => serde_json::from_slice::<Head>(bytes).map_err(refused)?.schema,
+            Err(_) => serde_json::from_slice::<JournalHead>(bytes).map_err(refused)?.schema,
         };
         if schema > Self::SCHEMA {
             return Err(newer(schema));
@@ -108,7 +108,7 @@ impl Journal {
             .entries
             .iter()
             .enumerate()
-            .find_map(|(index, entry)| entry.as_path()?.strange_place(journal.transaction, index));
+            .find_map(|(index, entry)| entry.as_path()?.invalid_place(journal.transaction, index));
         match strange {
             None => Ok(journal),
             Some(place) => Err(unreadable(&format!(
@@ -121,7 +121,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Code::HostFile`] or [`Code::DiskFull`]; then nothing of that phase may be done.
-    pub fn enter(&mut self, host: &Host, phase: Phase) -> Result<(), Problem> {
+    pub fn enter(&mut self, host: &Host, phase: JournalPhase) -> Result<(), Problem> {
         let before = std::mem::replace(&mut self.phase, phase);
         let written = host.write_record(RECORD, self);
         if written.is_err() {
@@ -133,7 +133,7 @@ impl Journal {
     /// Whether anything outside of the staging area may have been touched.
     #[must_use]
     pub fn has_touched(&self) -> bool {
-        self.phase != Phase::Preparing
+        self.phase != JournalPhase::Preparing
     }
 
     /// The entries on accounts.
@@ -172,7 +172,7 @@ impl Journal {
 
 /// The part of a journal that tells whether the rest can be read.
 #[derive(Deserialize)]
-struct Head {
+struct JournalHead {
     schema: u32,
 }
 

@@ -6,20 +6,20 @@ use nixfleet_contract::manifest::{Entry, Unit};
 use nixfleet_contract::values::UnitName;
 
 use crate::engine::family::units::diff::Differ;
-use crate::engine::family::units::diff::fate::Fates;
 use crate::engine::family::units::diff::names::declared_as;
+use crate::engine::family::units::diff::unit_action::UnitActions;
 use crate::host::systemd::UnitState;
 
 impl Differ<'_> {
-    pub(in crate::engine) fn without_effect(&mut self, fates: &Fates) {
+    pub(in crate::engine) fn without_effect(&mut self, actions: &UnitActions) {
         if self.observed.units.is_none() {
             return;
         }
         let manifest = self.manifest;
         for (name, unit) in &manifest.units {
-            self.hangs_on_nothing(name, unit);
-            self.runs_as_nobody(name, unit);
-            if unit.enabled.is_none() && self.is_nowhere(name) {
+            self.warn_of_missing_targets(name, unit);
+            self.warn_of_missing_accounts(name, unit);
+            if unit.enabled.is_none() && self.is_missing(name) {
                 self.warn(name, "there is no such unit on the host, so nothing reads its drop-ins");
             }
         }
@@ -29,15 +29,15 @@ impl Differ<'_> {
                 [("restartUnits", &file.restart_units), ("reloadUnits", &file.reload_units)]
             {
                 for unit in units {
-                    self.does_nothing_to(unit, &format!("{option} of {path}"), fates);
+                    self.warn_of_no_effect(unit, &format!("{option} of {path}"), actions);
                 }
             }
         }
     }
 
     /// Warns of links that enable a unit but that systemd never reads.
-    fn hangs_on_nothing(&mut self, name: &UnitName, unit: &Unit) {
-        let targets = unit.wanted_by().filter(|target| self.is_nowhere(target));
+    fn warn_of_missing_targets(&mut self, name: &UnitName, unit: &Unit) {
+        let targets = unit.wanted_by().filter(|target| self.is_missing(target));
         for target in targets.collect::<BTreeSet<_>>().into_iter().filter(|_| unit.enabled == Some(true)) {
             let what = format!(
                 "its [Install] section names {target}, which is neither on the host nor declared, so {target} never \
@@ -49,7 +49,7 @@ impl Differ<'_> {
     }
 
     /// Warns of a service whose user or group does not exist.
-    fn runs_as_nobody(&mut self, name: &UnitName, unit: &Unit) {
+    fn warn_of_missing_accounts(&mut self, name: &UnitName, unit: &Unit) {
         if !unit.files.iter().any(|path| self.changed.contains(path)) {
             return;
         }
@@ -64,23 +64,23 @@ impl Differ<'_> {
         };
         let user = unit.handling.user.iter().filter(|user| !is_user(user));
         let group = unit.handling.group.iter().filter(|group| !is_group(group));
-        let strangers = user.map(|user| ("User", user)).chain(group.map(|group| ("Group", group)));
-        for (setting, stranger) in strangers {
+        let missing = user.map(|user| ("User", user)).chain(group.map(|group| ("Group", group)));
+        for (setting, account) in missing {
             let what = format!(
-                "{setting}={stranger}: no such account is on the host or declared, so it starts only if the host knows \
-                 {stranger} from elsewhere, such as LDAP"
+                "{setting}={account}: no such account is on the host or declared, so it starts only if the host knows \
+                 {account} from elsewhere, such as LDAP"
             );
             self.warn(name, what);
         }
     }
 
     /// Warns of a unit that a file names without effect.
-    fn does_nothing_to(&mut self, unit: &UnitName, named_by: &str, fates: &Fates) {
+    fn warn_of_no_effect(&mut self, unit: &UnitName, named_by: &str, actions: &UnitActions) {
         let state = self.observed_state(unit, false);
-        if self.is_nowhere(unit) {
+        if self.is_missing(unit) {
             let what = format!("there is no such unit on the host, so {named_by} does nothing to it");
             self.warn(unit, what);
-        } else if self.rests(&state, unit) && fates.of(&self.unit_named(unit)).is_none() {
+        } else if self.rests(&state, unit) && actions.of(&self.unit_named(unit)).is_none() {
             let when = if state.invocation.is_empty() { "has not run yet" } else { "has ended" };
             let what = format!(
                 "not started by {named_by}: it is a oneshot that {when}, and only what runs is restarted"
@@ -91,7 +91,7 @@ impl Differ<'_> {
 
     /// Whether a unit is neither on the host nor declared. An instance is looked up by its template; a unit with a shared prefix
     /// is not looked up.
-    fn is_nowhere(&self, name: &UnitName) -> bool {
+    fn is_missing(&self, name: &UnitName) -> bool {
         let units = &self.manifest.units;
         let template = || name.template().and_then(|template| declared_as(units, &template));
         if name.is_family() || declared_as(units, name).or_else(template).is_some() {

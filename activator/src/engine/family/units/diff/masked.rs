@@ -5,24 +5,26 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{ManagedPath, UnitName};
 
 use crate::engine::family::units::diff::Differ;
-use crate::engine::family::units::diff::fate::{Fate, Fates};
+use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions};
 
 impl Differ<'_> {
     /// Refuses steps on masked units that would fail or have no effect.
-    pub(in crate::engine) fn masked(&mut self, fates: &Fates) {
-        for (unit, fate, why) in fates.iter() {
-            if fate != Fate::Stop && self.stays_masked(unit) {
-                let what = match fate {
-                    Fate::Reload => "reload",
-                    Fate::Restart => "restart",
-                    Fate::Start | Fate::Stop => "start",
+    pub(in crate::engine) fn masked(&mut self, actions: &UnitActions) {
+        for (unit, action, why) in actions.iter() {
+            if action != UnitAction::Stop && self.stays_masked(unit) {
+                let what = match action {
+                    UnitAction::Reload => "reload",
+                    UnitAction::Restart => "restart",
+                    UnitAction::Start | UnitAction::Stop => "start",
                 };
                 let problem = masked(unit).because(format!("the change would {what} it: {why}"));
                 self.problems.push(problem);
             }
         }
         for (name, unit) in &self.manifest.units {
-            if unit.enabled.is_none() && self.stays_masked(name) && fates.of(&self.unit_named(name)).is_none()
+            if unit.enabled.is_none()
+                && self.stays_masked(name)
+                && actions.of(&self.unit_named(name)).is_none()
             {
                 self.problems.push(masked(name).because("its drop-ins would have no effect"));
             }

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 mod effect;
-mod fate;
 mod masked;
 mod names;
 mod refused;
+mod unit_action;
 
-pub(in crate::engine) use fate::UnitSteps;
-use fate::{Fate, Fates, should_run};
 use nixfleet_contract::manifest::{Entry, OnChange, UNITS, Unit};
 use nixfleet_contract::values::{ManagedPath, UnitName};
+pub(in crate::engine) use unit_action::UnitSteps;
+use unit_action::{UnitAction, UnitActions, should_run};
 
 use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;
@@ -20,25 +20,25 @@ use crate::host::systemd::UnitState;
 
 impl Differ<'_> {
     pub(in crate::engine) fn units(&mut self) -> UnitSteps {
-        let mut fates = Fates::default();
+        let mut actions = UnitActions::default();
         let (state, manifest) = (self.state, self.manifest);
         for (name, unit) in &manifest.units {
             self.unmasked(name, unit);
             for target in self.running_forms(name, unit) {
-                self.managed(name, unit, &target, &mut fates);
+                self.managed(name, unit, &target, &mut actions);
             }
         }
         for (name, unit) in state.units.iter().filter(|(name, _)| !manifest.units.contains_key(*name)) {
             for target in self.running_forms(name, unit) {
-                self.removed(name, unit, &target, &mut fates);
+                self.removed(name, unit, &target, &mut actions);
             }
         }
-        self.named_by_files(&mut fates);
-        self.restart_services_with_sockets(&mut fates);
-        self.refused(&mut fates);
-        self.masked(&fates);
-        self.without_effect(&fates);
-        fates.into_steps()
+        self.named_by_files(&mut actions);
+        self.restart_services_with_sockets(&mut actions);
+        self.refused(&mut actions);
+        self.masked(&actions);
+        self.without_effect(&actions);
+        actions.into_steps()
     }
 
     /// The units that run for a declared one: itself, the instances of a template, or the units with its prefix.
@@ -56,7 +56,7 @@ impl Differ<'_> {
     }
 
     /// Plans a declared unit.
-    fn managed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, fates: &mut Fates) {
+    fn managed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, actions: &mut UnitActions) {
         let before = self.state.units.get(name);
         let is_another = target != name && self.stands_for_itself(name, target);
         // Only one instance of a template is enabled.
@@ -66,11 +66,11 @@ impl Differ<'_> {
         let (enabled, was_enabled) = (is_enabled_by(unit), before.is_some_and(is_enabled_by));
         let observed = self.observed_state(target, was_enabled);
         if enabled && !was_enabled && !observed.is_up() {
-            return fates.set(target, Fate::Start, "newly enabled");
+            return actions.set(target, UnitAction::Start, "newly enabled");
         }
         if was_enabled && !enabled && unit.enabled.is_some() {
             if observed.is_up() {
-                fates.set(target, Fate::Stop, "no longer enabled");
+                actions.set(target, UnitAction::Stop, "no longer enabled");
             }
             return;
         }
@@ -80,11 +80,11 @@ impl Differ<'_> {
             let why = format!("{} changed", short(path));
             let calm = self.manifest.units.get(target).is_some_and(|own| own.on_change == OnChange::Nothing);
             let on_change = if calm { OnChange::Nothing } else { unit.on_change };
-            return self.react(target, on_change, &observed, enabled, &why, fates);
+            return self.react(target, on_change, &observed, enabled, &why, actions);
         }
         if enabled && was_enabled && self.observed.units.is_some() && should_run(&observed) {
             self.drifted(target, if observed.is_failed() { "failed" } else { "not running" });
-            fates.set(target, Fate::Start, "not running");
+            actions.set(target, UnitAction::Start, "not running");
         }
     }
 
@@ -118,26 +118,26 @@ impl Differ<'_> {
         state: &UnitState,
         enabled: bool,
         why: &str,
-        fates: &mut Fates,
+        actions: &mut UnitActions,
     ) {
         let unit = self.unit_named(unit);
-        if let Some(fate) = fate::on_change(&unit, on_change, state, enabled) {
-            fates.set(&unit, fate, why);
+        if let Some(action) = unit_action::on_change(&unit, on_change, state, enabled) {
+            actions.set(&unit, action, why);
         }
     }
 
     /// Plans a unit that is no longer declared.
-    fn removed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, fates: &mut Fates) {
+    fn removed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, actions: &mut UnitActions) {
         let observed = self.observed_state(target, unit.enabled == Some(true));
         let is_form = target == name || self.is_made_of(target, name);
         let comes_back = unit.enabled.is_none() || unit.files.iter().any(|path| self.was_there_before(path));
         if comes_back || !is_form {
             // The distribution's unit remains, without the managed drop-ins.
             if unit.files.iter().any(|path| self.concerns(path, name, target)) {
-                self.react(target, unit.on_change, &observed, false, "its changes are removed", fates);
+                self.react(target, unit.on_change, &observed, false, "its changes are removed", actions);
             }
         } else if unit.stop_if_removed && (observed.is_up() || observed.is_failed()) {
-            fates.set(target, Fate::Stop, "no longer managed");
+            actions.set(target, UnitAction::Stop, "no longer managed");
         }
     }
 
@@ -146,7 +146,7 @@ impl Differ<'_> {
     }
 
     /// Plans the units that changed files name.
-    fn named_by_files(&mut self, fates: &mut Fates) {
+    fn named_by_files(&mut self, actions: &mut UnitActions) {
         for path in self.changed.clone() {
             let owned = self.state.paths.get(&path);
             let declared = match self.manifest.entries.get(&path) {
@@ -164,7 +164,7 @@ impl Differ<'_> {
                     for unit in self.instances(&unit) {
                         let observed = self.observed_state(&unit, self.state.units.contains_key(&unit));
                         if observed.is_up() || observed.is_failed() {
-                            self.react(&unit, on_change, &observed, false, &why, fates);
+                            self.react(&unit, on_change, &observed, false, &why, actions);
                         }
                     }
                 }
@@ -182,10 +182,11 @@ impl Differ<'_> {
     }
 
     /// Restarts a running service together with its socket, since a socket starts only while its service is down.
-    fn restart_services_with_sockets(&mut self, fates: &mut Fates) {
-        let starts = |fate: Fate| matches!(fate, Fate::Start | Fate::Restart);
-        let sockets = fates.to_vec().into_iter();
-        for (socket, fate, _) in sockets.filter(|(unit, fate, _)| starts(*fate) && unit.suffix() == "socket")
+    fn restart_services_with_sockets(&mut self, actions: &mut UnitActions) {
+        let starts = |action: UnitAction| matches!(action, UnitAction::Start | UnitAction::Restart);
+        let sockets = actions.to_vec().into_iter();
+        for (socket, action, _) in
+            sockets.filter(|(unit, action, _)| starts(*action) && unit.suffix() == "socket")
         {
             let known = self.observed_state(&socket, false).triggers;
             let known = known.iter().filter_map(|service| service.parse().ok());
@@ -193,22 +194,24 @@ impl Differ<'_> {
             let services: Vec<UnitName> =
                 known.chain(stated).map(|service: UnitName| self.unit_named(&service)).collect();
             for service in services {
-                if !self.observed_state(&service, false).is_up() || fates.of(&service) == Some(Fate::Stop) {
+                if !self.observed_state(&service, false).is_up()
+                    || actions.of(&service) == Some(UnitAction::Stop)
+                {
                     continue;
                 }
-                let refuses = self.refuses(&service, Fate::Restart);
+                let refuses = self.refuses(&service, UnitAction::Restart);
                 if refuses.start || refuses.stop {
                     let what = format!(
                         "not started: it only starts while {service} is down, which refuses to be restarted \
                          (RefuseManualStop=): in force after a reboot"
                     );
                     self.warn(&socket, what);
-                    fates.remove(&socket);
-                } else if fate == Fate::Start {
+                    actions.remove(&socket);
+                } else if action == UnitAction::Start {
                     let why = format!("{socket} starts, which it only does while {service} is down");
-                    fates.set(&service, Fate::Restart, &why);
+                    actions.set(&service, UnitAction::Restart, &why);
                 } else {
-                    fates.set(&service, Fate::Restart, &format!("{socket} restarts"));
+                    actions.set(&service, UnitAction::Restart, &format!("{socket} restarts"));
                 }
             }
         }

@@ -4,16 +4,16 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::UnitName;
 
 use crate::engine::family::units::diff::Differ;
-use crate::engine::family::units::diff::fate::{Fate, Fates};
+use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions};
 use crate::host::systemd::Refuses;
 
 impl Differ<'_> {
-    /// Removes fates that systemd would refuse, and warns when the change will take effect.
-    pub(in crate::engine) fn refused(&mut self, fates: &mut Fates) {
-        for (unit, fate, why) in fates.to_vec() {
-            let Refuses { start, stop, reload } = self.refuses(&unit, fate);
-            let setting = match fate {
-                Fate::Reload if reload => {
+    /// Removes actions that systemd would refuse, and warns when the change will take effect.
+    pub(in crate::engine) fn refused(&mut self, actions: &mut UnitActions) {
+        for (unit, action, why) in actions.to_vec() {
+            let Refuses { start, stop, reload } = self.refuses(&unit, action);
+            let setting = match action {
+                UnitAction::Reload if reload => {
                     self.problems.push(
                         Problem::new(Code::Unit, format!("Unit {unit} cannot be reloaded"))
                             .at(&unit)
@@ -22,34 +22,34 @@ impl Differ<'_> {
                     );
                     continue;
                 }
-                Fate::Start | Fate::Restart if start => "RefuseManualStart=",
-                Fate::Stop | Fate::Restart if stop => "RefuseManualStop=",
-                Fate::Start | Fate::Stop | Fate::Restart | Fate::Reload => continue,
+                UnitAction::Start | UnitAction::Restart if start => "RefuseManualStart=",
+                UnitAction::Stop | UnitAction::Restart if stop => "RefuseManualStop=",
+                UnitAction::Start | UnitAction::Stop | UnitAction::Restart | UnitAction::Reload => continue,
             };
-            let what = match fate {
-                Fate::Stop => {
+            let what = match action {
+                UnitAction::Stop => {
                     format!("it runs on until the host reboots: it refuses to be stopped ({setting})")
                 }
-                Fate::Restart => format!(
+                UnitAction::Restart => format!(
                     "not restarted, since it refuses to be ({setting}): the change is in force after a reboot ({why})"
                 ),
-                Fate::Start | Fate::Reload => {
+                UnitAction::Start | UnitAction::Reload => {
                     format!(
                         "not started, since it refuses to be ({setting}): something else or a reboot starts it"
                     )
                 }
             };
             self.warn(&unit, what);
-            fates.remove(&unit);
+            actions.remove(&unit);
         }
     }
 
     /// What systemd will refuse at that point: a unit is stopped with its old files, and everything else uses the new ones.
-    pub(in crate::engine) fn refuses(&self, unit: &UnitName, fate: Fate) -> Refuses {
+    pub(in crate::engine) fn refuses(&self, unit: &UnitName, action: UnitAction) -> Refuses {
         let observed = self.observed_state(unit, false).refuses;
         let declared = self.declared(unit);
         let changes = |files: &[_]| files.iter().any(|path| self.changed.contains(path));
-        let Some(new) = declared.filter(|new| fate != Fate::Stop && changes(&new.files)) else {
+        let Some(new) = declared.filter(|new| action != UnitAction::Stop && changes(&new.files)) else {
             return observed;
         };
         // If NixFleet manages the whole text, a missing setting has systemd's default.

@@ -32,7 +32,7 @@ use crate::engine::plan::target::Target;
 use crate::engine::state::State;
 use crate::engine::transaction::commit::state_after;
 use crate::engine::transaction::journal::written::Facts;
-use crate::engine::transaction::journal::{Journal, Phase};
+use crate::engine::transaction::journal::{Journal, JournalPhase};
 use crate::host::accounts::Accounts;
 use crate::host::lock;
 use crate::host::systemd::UnitState;
@@ -91,7 +91,7 @@ impl Simulated {
             schema: SCHEMA,
             transaction: number,
             holder: lock::this_process("me", "apply"),
-            phase: Phase::Swapping,
+            phase: JournalPhase::Swapping,
             before: None,
             after: after.clone(),
             entries: steps.iter().map(|step| self.entry(step)).collect(),

@@ -10,7 +10,7 @@ use crate::host::accounts::{Account, Accounts, EXPIRED};
 
 /// The account after the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Becoming {
+pub struct TargetAccount {
     /// Primary group, by name.
     pub group: String,
     /// Home directory.
@@ -40,7 +40,7 @@ pub struct LeftAlone {
 
 /// The inputs that decide what an account becomes.
 #[derive(Clone, Copy)]
-pub struct Known<'a> {
+pub struct AccountInputs<'a> {
     /// The user in the manifest; `None` if its management ends.
     pub user: Option<&'a User>,
     /// The account in the account files.
@@ -51,16 +51,16 @@ pub struct Known<'a> {
     pub accounts: &'a Accounts,
 }
 
-impl Known<'_> {
+impl AccountInputs<'_> {
     /// Computes the account after the change.
     #[must_use]
-    pub fn becoming(self) -> Becoming {
+    pub fn target(self) -> TargetAccount {
         let mut left_alone = Vec::new();
         let mut field = |field| self.field(field, &mut left_alone);
         let [group, home, shell, description] =
             [UserField::Group, UserField::Home, UserField::Shell, UserField::Description].map(&mut field);
         let (groups, restriction) = (self.groups(), self.restriction());
-        Becoming { group, home, shell, description, groups, restriction, left_alone }
+        TargetAccount { group, home, shell, description, groups, restriction, left_alone }
     }
 
     /// The value of one field: stated in the manifest, restored, or left as it is.
@@ -117,7 +117,7 @@ impl Known<'_> {
     }
 }
 
-impl Becoming {
+impl TargetAccount {
     /// The account as the account files will have it.
     #[must_use]
     pub fn account(&self, account: &Account, accounts: &Accounts) -> Account {
@@ -152,7 +152,7 @@ pub fn home_to_have(
 ) -> Option<String> {
     let Some(account) = account else { return user.create_home.then(|| user.home.to_string()) };
     let creates_home = user.create_home && states(user, UserField::CreateHome, owned);
-    creates_home.then(|| Known { user: Some(user), account, owned, accounts }.becoming().home)
+    creates_home.then(|| AccountInputs { user: Some(user), account, owned, accounts }.target().home)
 }
 
 /// The name of a field, as a plan shows it.

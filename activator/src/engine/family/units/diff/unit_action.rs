@@ -1,4 +1,4 @@
-//! Fates: what the plan does with each unit.
+//! Unit actions: what the plan does with each unit.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::host::systemd::UnitState;
 
 /// The action of the plan on a unit; a later variant wins over an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub enum UnitAction {
     /// Reload it.
     Reload,
     /// Restart it.
@@ -22,50 +22,54 @@ pub enum Fate {
     Stop,
 }
 
-/// The fate of each unit, and the reason. Each unit has one fate: a restart wins over a reload.
+/// The action on each unit, and the reason. Each unit has one action: a restart wins over a reload.
 #[derive(Debug, Default)]
-pub struct Fates(BTreeMap<UnitName, (Fate, String)>);
+pub struct UnitActions(BTreeMap<UnitName, (UnitAction, String)>);
 
-impl Fates {
-    /// Sets the fate of a unit, unless it has one that wins.
-    pub fn set(&mut self, unit: &UnitName, fate: Fate, why: &str) {
+impl UnitActions {
+    /// Sets the action on a unit, unless it has one that wins.
+    pub fn set(&mut self, unit: &UnitName, action: UnitAction, why: &str) {
         match self.0.get(unit) {
-            Some((known, _)) if *known >= fate => {}
+            Some((known, _)) if *known >= action => {}
             _ => {
-                self.0.insert(unit.clone(), (fate, why.to_owned()));
+                self.0.insert(unit.clone(), (action, why.to_owned()));
             }
         }
     }
 
-    /// Every unit with a fate, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&UnitName, Fate, &str)> {
-        self.0.iter().map(|(unit, (fate, why))| (unit, *fate, why.as_str()))
+    /// Every unit with an action, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&UnitName, UnitAction, &str)> {
+        self.0.iter().map(|(unit, (action, why))| (unit, *action, why.as_str()))
     }
 
-    /// A copy, for a loop that changes fates.
-    pub fn to_vec(&self) -> Vec<(UnitName, Fate, String)> {
-        self.0.iter().map(|(unit, (fate, why))| (unit.clone(), *fate, why.clone())).collect()
+    /// A copy, for a loop that changes actions.
+    pub fn to_vec(&self) -> Vec<(UnitName, UnitAction, String)> {
+        self.0.iter().map(|(unit, (action, why))| (unit.clone(), *action, why.clone())).collect()
     }
 
-    /// Removes the fate of a unit.
+    /// Removes the action on a unit.
     pub fn remove(&mut self, unit: &UnitName) {
         self.0.remove(unit);
     }
 
-    /// The fate of a unit.
-    pub fn of(&self, unit: &UnitName) -> Option<Fate> {
-        self.0.get(unit).map(|(fate, _)| *fate)
+    /// The action on a unit.
+    pub fn of(&self, unit: &UnitName) -> Option<UnitAction> {
+        self.0.get(unit).map(|(action, _)| *action)
     }
 
-    /// Turns the fates into steps.
+    /// Turns the actions into steps.
     pub fn into_steps(self) -> UnitSteps {
         let mut steps = UnitSteps::default();
-        for (unit, (fate, why)) in self.0 {
-            match fate {
-                Fate::Stop => steps.stop.push(Step::Unit(UnitStep::StopUnit(UnitJob { unit, why }))),
-                Fate::Start => steps.start.push(Step::Unit(UnitStep::StartUnit(UnitJob { unit, why }))),
-                Fate::Restart => steps.restart.push(Step::Unit(UnitStep::RestartUnit(UnitJob { unit, why }))),
-                Fate::Reload => steps.reload.push(Step::Unit(UnitStep::ReloadUnit(UnitJob { unit, why }))),
+        for (unit, (action, why)) in self.0 {
+            match action {
+                UnitAction::Stop => steps.stop.push(Step::Unit(UnitStep::StopUnit(UnitJob { unit, why }))),
+                UnitAction::Start => steps.start.push(Step::Unit(UnitStep::StartUnit(UnitJob { unit, why }))),
+                UnitAction::Restart => {
+                    steps.restart.push(Step::Unit(UnitStep::RestartUnit(UnitJob { unit, why })))
+                }
+                UnitAction::Reload => {
+                    steps.reload.push(Step::Unit(UnitStep::ReloadUnit(UnitJob { unit, why })))
+                }
             }
         }
         steps
@@ -85,19 +89,24 @@ pub struct UnitSteps {
     pub reload: Vec<Step>,
 }
 
-/// The fate of a unit whose files change. `should_run`: it should run, whether or not it does.
-pub fn on_change(unit: &UnitName, on_change: OnChange, state: &UnitState, should_run: bool) -> Option<Fate> {
+/// The action on a unit whose files change. `should_run`: it should run, whether or not it does.
+pub fn on_change(
+    unit: &UnitName,
+    on_change: OnChange,
+    state: &UnitState,
+    should_run: bool,
+) -> Option<UnitAction> {
     let down = !state.is_up() && !state.is_failed();
     match (on_change, unit.suffix()) {
         (OnChange::Nothing, _) => None,
         _ if is_job(state) => None,
-        _ if down => (should_run && state.triggered_by.is_empty()).then_some(Fate::Start),
+        _ if down => (should_run && state.triggered_by.is_empty()).then_some(UnitAction::Start),
         // A restart would stop everything in the slice; new limits apply once systemd has read its files.
         (_, "slice") if state.is_up() => None,
         // Starting a target that is up starts its new dependencies, and stops nothing.
-        (_, "target") => Some(Fate::Start),
-        (OnChange::Reload, _) if state.is_up() => Some(Fate::Reload),
-        (OnChange::Reload | OnChange::Restart, _) => Some(Fate::Restart),
+        (_, "target") => Some(UnitAction::Start),
+        (OnChange::Reload, _) if state.is_up() => Some(UnitAction::Reload),
+        (OnChange::Reload | OnChange::Restart, _) => Some(UnitAction::Restart),
     }
 }
 

@@ -1,12 +1,12 @@
 //! An error of Nix, taken apart.
 
-use super::place::{Place, Source};
+use super::place::{Source, SourceLocation};
 
 /// The column at which Nix puts the text of an error below its `error:` line.
 const INDENT: &str = "       ";
 
-/// What Nix wrote of an error.
-pub struct Said<'a> {
+/// An error as Nix wrote it.
+pub struct NixError<'a> {
     /// The message of the innermost error.
     pub message: String,
     /// What led to it, from the outermost to the innermost.
@@ -18,10 +18,10 @@ enum Step<'a> {
     /// What was being done.
     Doing(&'a str),
     /// Where.
-    At(Place<'a>),
+    At(SourceLocation<'a>),
 }
 
-impl<'a> Said<'a> {
+impl<'a> NixError<'a> {
     /// Takes standard error apart.
     pub fn parse(stderr: &'a str) -> Self {
         let mut steps: Vec<Step> = Vec::new();
@@ -31,7 +31,7 @@ impl<'a> Said<'a> {
             if let Some(doing) = line.strip_prefix(INDENT).and_then(|line| line.strip_prefix("… ")) {
                 steps.push(Step::Doing(doing));
                 open = false;
-            } else if let Some(place) = text.strip_prefix("at ").and_then(Place::parse) {
+            } else if let Some(place) = text.strip_prefix("at ").and_then(SourceLocation::parse) {
                 steps.push(Step::At(place));
                 open = true;
             } else if let Some(Step::At(place)) = steps.last_mut()
@@ -47,7 +47,7 @@ impl<'a> Said<'a> {
     }
 
     /// Every place that is named, from the outermost to the innermost.
-    pub fn places(&self) -> impl DoubleEndedIterator<Item = &Place<'a>> {
+    pub fn places(&self) -> impl DoubleEndedIterator<Item = &SourceLocation<'a>> {
         self.steps.iter().filter_map(|step| match step {
             Step::At(place) => Some(place),
             Step::Doing(_) => None,
@@ -145,7 +145,7 @@ fn message(stderr: &str) -> String {
     let mut place_follows = false;
     for line in lines {
         let Some(line) = line.strip_prefix(INDENT).or_else(|| line.is_empty().then_some("")) else { break };
-        place_follows |= line.strip_prefix("at ").is_some_and(|place| Place::parse(place).is_some());
+        place_follows |= line.strip_prefix("at ").is_some_and(|place| SourceLocation::parse(place).is_some());
         if !place_follows || line.starts_with("Did you mean") {
             text.push(line);
         }

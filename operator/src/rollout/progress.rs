@@ -7,9 +7,9 @@ use nixfleet_contract::problem::Code;
 
 use crate::event::{End, Event, Happening, HostEnd};
 
-/// What has become of a rollout.
+/// The progress of a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct RolloutProgress {
     /// How each host ended last, and where it stood before the rollout came to it.
     pub hosts: BTreeMap<String, HostEnd>,
     /// How it ended; nothing where the command was killed.
@@ -18,7 +18,7 @@ pub struct Told {
     heard: BTreeSet<String>,
 }
 
-impl Told {
+impl RolloutProgress {
     /// Takes an event in.
     pub fn hear(&mut self, event: Event) {
         match event.happening {
@@ -90,8 +90,8 @@ mod tests {
     }
 
     /// What is known of the host `a` behind these ends, each with the generations before and after.
-    fn told(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> Told {
-        let mut told = Told::default();
+    fn progress(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> RolloutProgress {
+        let mut progress = RolloutProgress::default();
         for (outcome, before, after) in ends {
             let (before, after) = (before.map(generation), after.map(generation));
             let end = HostEnd {
@@ -104,21 +104,21 @@ mod tests {
                 after,
                 duration_ms: 1,
             };
-            told.hear(Event::now(None, Happening::HostEnded(end)));
+            progress.hear(Event::now(None, Happening::HostEnded(end)));
         }
-        told
+        progress
     }
 
     fn made(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> Option<(Option<u64>, u64)> {
-        let changed = told(ends).changed().remove("a");
+        let changed = progress(ends).changed().remove("a");
         changed.map(|(before, made)| (before.map(|before| before.number), made.number))
     }
 
     #[test]
     fn a_host_that_was_lost_while_it_changed_may_have_changed() {
-        let is_unknown = |ends: &[_]| told(ends).is_unknown("a");
+        let is_unknown = |ends: &[_]| progress(ends).is_unknown("a");
         assert!(is_unknown(&[]), "the command was killed");
-        assert!(!Told { end: Some(End::Paused), ..Told::default() }.is_unknown("a"));
+        assert!(!RolloutProgress { end: Some(End::Paused), ..RolloutProgress::default() }.is_unknown("a"));
         assert!(is_unknown(&[(Outcome::Unreachable, Some(1), None)]));
         // It did not answer when the rollout went on either.
         assert!(is_unknown(&[(Outcome::Failed, Some(1), None), (Outcome::Unreachable, None, None)]));

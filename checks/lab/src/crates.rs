@@ -134,7 +134,9 @@ mod tests {
             page.contains(&format!("```text\n{picture}```\n")),
             "docs/internals/architecture.md lacks\n{picture}"
         );
-        folders("activator").unwrap();
+        for name in ["activator", "cli"] {
+            folders(name).unwrap();
+        }
     }
 
     #[test]

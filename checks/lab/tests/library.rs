@@ -1,0 +1,48 @@
+//! The operator's side without the command line: a program of a few lines plans and applies a host.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod stage;
+
+use std::fs;
+use std::process::Command;
+
+use nixfleet_lab::checkout;
+use stage::{assert_says, generation, lone};
+
+/// `operator/examples/apply.rs`, compiled.
+fn example() -> Vec<u8> {
+    let arguments = ["build", "--quiet", "--locked", "--package", "nixfleet-operator", "--example", "apply"];
+    let manifest = checkout::path("Cargo.toml");
+    let built = Command::new("cargo").args(arguments).arg("--manifest-path").arg(manifest).status();
+    assert!(built.unwrap().success());
+    fs::read(checkout::path("target/debug/examples/apply")).unwrap()
+}
+
+#[test]
+fn a_program_plans_and_applies_a_host_without_the_command_line() {
+    let program = example();
+    let lab = lone("web-1");
+    let operator = lab.operator().unwrap();
+    let script = "cat > /usr/local/bin/apply-example && chmod 0755 /usr/local/bin/apply-example";
+    let shell = operator.guest().program("sh").unwrap().args(["-ec", script]);
+    shell.input(program).run().unwrap().success().unwrap();
+
+    let applied = operator.types("apply-example . web-1").unwrap();
+    assert_says(&applied, 0, &["web-1: ok"]);
+    let steps = applied.stdout.lines().next().unwrap();
+    assert!(steps.starts_with("web-1: ") && steps.ends_with(" steps") && !steps.contains(" 0 "), "{steps}");
+    let web = lab.guest("web-1").unwrap();
+    assert_eq!(generation(&web), 1);
+    assert_says(
+        &operator.types("nixfleet plan --host web-1 --exit-code").unwrap(),
+        0,
+        &["Nothing to change"],
+    );
+    assert_says(
+        &operator.types("apply-example . web-1").unwrap(),
+        0,
+        &["web-1: 0 steps", "web-1: unchanged"],
+    );
+    assert_says(&operator.types("apply-example . nobody").unwrap(), 1, &["NF-103", "nobody"]);
+}

@@ -7,7 +7,7 @@ mod stage;
 use std::fs;
 use std::process::Command;
 
-use nixfleet_lab::checkout;
+use nixfleet_lab::{checkout, place};
 use stage::{assert_says, generation, lone};
 
 /// `operator/examples/apply.rs`, compiled.
@@ -16,7 +16,7 @@ fn example() -> Vec<u8> {
     let manifest = checkout::path("Cargo.toml");
     let built = Command::new("cargo").args(arguments).arg("--manifest-path").arg(manifest).status();
     assert!(built.unwrap().success());
-    fs::read(checkout::path("target/debug/examples/apply")).unwrap()
+    fs::read(place::target().join("debug/examples/apply")).unwrap()
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_program_plans_and_applies_a_host_without_the_command_line() {
     let steps = applied.stdout.lines().next().unwrap();
     assert!(steps.starts_with("web-1: ") && steps.ends_with(" steps") && !steps.contains(" 0 "), "{steps}");
     let web = lab.guest("web-1").unwrap();
-    assert_eq!(generation(&web), 1);
+    assert_eq!(generation(web), 1);
     assert_says(
         &operator.types("nixfleet plan --host web-1 --exit-code").unwrap(),
         0,

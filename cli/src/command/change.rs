@@ -23,7 +23,7 @@ use nixfleet_operator::event::{Bus, End, ExcludedHost, Happening};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::nix::Stock;
 use nixfleet_operator::notify::Notifier;
-use nixfleet_operator::rollout::{Driver, Origin, Outline, Pause, Verdict};
+use nixfleet_operator::rollout::{Driver, Outline, Pause, RolloutOrigin, Verdict};
 use nixfleet_operator::state::StateDir;
 
 /// How plans are carried out.
@@ -46,7 +46,7 @@ pub struct PlannedRollout {
     /// The question before it.
     pub question: &'static str,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: RolloutOrigin,
     /// What it goes by.
     pub outline: Outline,
     /// The plans of all its hosts, in any order.
@@ -239,7 +239,7 @@ fn settle(
 /// The rollout of a command that takes hosts back: all at once, as far as the budgets of their tags let it.
 pub fn back(
     id: RolloutId,
-    origin: Origin,
+    origin: RolloutOrigin,
     plans: Vec<HostPlan>,
     outline: Outline,
     resume_state: ResumeState,

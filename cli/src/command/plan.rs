@@ -17,7 +17,7 @@ use nixfleet_operator::event::ExcludedHost;
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::inventory::Natural;
 use nixfleet_operator::plan_text::PlanText;
-use nixfleet_operator::rollout::{Origin, Outline};
+use nixfleet_operator::rollout::{Outline, RolloutOrigin};
 use nixfleet_operator::state::StateDir;
 
 /// Shows what would change, and in which waves. Changes nothing.
@@ -82,7 +82,7 @@ pub fn show(plans: &[HostPlan], context: &Context) -> anyhow::Result<Totals> {
 }
 
 /// What a rollout has this machine do.
-pub fn errands(origin: &Origin, plans: &[HostPlan]) -> Errands {
+pub fn errands(origin: &RolloutOrigin, plans: &[HostPlan]) -> Errands {
     let planned = plans.iter().filter_map(|plan| {
         let planned = plan.planned.as_ref()?.as_ref().ok()?;
         Some((plan.name(), planned.checks.as_deref()?))
@@ -92,7 +92,7 @@ pub fn errands(origin: &Origin, plans: &[HostPlan]) -> Errands {
 }
 
 /// Shows and returns what of that is new on this machine.
-pub fn show_errands(errands: &Errands, origin: &Origin, context: &Context) -> Vec<String> {
+pub fn show_errands(errands: &Errands, origin: &RolloutOrigin, context: &Context) -> Vec<String> {
     match StateDir::find().and_then(|state| errands.new_here(&state, &origin.flake)) {
         Ok(new) => {
             context.show(&render::errands(&new));

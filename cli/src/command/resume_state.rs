@@ -14,7 +14,7 @@ use nixfleet_operator::event::{Bus, Happening, HostEnd};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::nix::{Closure, RolloutRoots};
 use nixfleet_operator::rollout::{
-    HostState, Hosts, Origin, Outline, PlannedHost, Record, RolloutHead, Undone,
+    HostState, Hosts, Outline, PlannedHost, Record, RolloutHead, RolloutOrigin, Undone,
 };
 use nixfleet_operator::state::StateDir;
 
@@ -64,7 +64,7 @@ impl ResumeState {
     pub fn open(
         self,
         id: &RolloutId,
-        origin: Origin,
+        origin: RolloutOrigin,
         outline: &Outline,
         plans: &[HostPlan],
         context: &Context,

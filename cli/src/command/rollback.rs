@@ -20,7 +20,7 @@ use nixfleet_operator::event::{Happening, Phase};
 use nixfleet_operator::inventory::Natural;
 use nixfleet_operator::orchestrate::each;
 use nixfleet_operator::remote::{Destination, PlanOptions};
-use nixfleet_operator::rollout::{Budget, Origin, Outline, Record, RolloutHead, RolloutProgress};
+use nixfleet_operator::rollout::{Budget, Outline, Record, RolloutHead, RolloutOrigin, RolloutProgress};
 use nixfleet_operator::ssh::Session;
 use nixfleet_operator::state::StateDir;
 use nixfleet_operator::{health, remote};
@@ -55,7 +55,7 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
 }
 
 /// Where it comes from, what would change, and what it goes by.
-type Planning = (Origin, Vec<HostPlan>, Outline);
+type Planning = (RolloutOrigin, Vec<HostPlan>, Outline);
 
 /// The selected hosts, to a generation.
 async fn of_hosts(args: &RollbackArgs, context: &Context) -> anyhow::Result<Planning> {

@@ -13,14 +13,16 @@ use nixfleet_operator::event::{ExcludedHost, Stage};
 use nixfleet_operator::flake::Flake;
 use nixfleet_operator::inventory::{self, Selection};
 use nixfleet_operator::nix::Nix;
-use nixfleet_operator::rollout::{Origin, Outline, check_growth, part, policy_for, today, without_canaries};
+use nixfleet_operator::rollout::{
+    Outline, RolloutOrigin, check_growth, part, policy_for, today, without_canaries,
+};
 use nixfleet_operator::ssh::{Session, Sockets};
 use nixfleet_operator::state::StateDir;
 
 /// A fleet, and what of it was selected.
 pub struct Selected {
     /// What is told and recorded of it.
-    pub origin: Origin,
+    pub origin: RolloutOrigin,
     /// Nix, for the flake of the fleet.
     pub nix: Nix,
     /// The whole inventory.
@@ -69,7 +71,7 @@ async fn evaluate(
     let fleet = context
         .stage(Stage::Evaluation, async { if all { nix.fleet_to_build().await } else { nix.fleet().await } });
     let fleet = fleet.await?;
-    let origin = Origin {
+    let origin = RolloutOrigin {
         flake: nix.flake.shown(),
         revision: fleet.revision.clone(),
         notifications: fleet.notifications.clone(),
@@ -85,7 +87,7 @@ async fn evaluate(
 /// A selection that is to be changed.
 pub struct RolloutTargets {
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: RolloutOrigin,
     /// Nix, for the flake of the fleet.
     pub nix: Nix,
     /// The hosts that take part.

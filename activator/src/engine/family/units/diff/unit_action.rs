@@ -65,10 +65,10 @@ impl UnitActions {
                 UnitAction::Stop => steps.stop.push(Step::Unit(UnitStep::StopUnit(UnitJob { unit, why }))),
                 UnitAction::Start => steps.start.push(Step::Unit(UnitStep::StartUnit(UnitJob { unit, why }))),
                 UnitAction::Restart => {
-                    steps.restart.push(Step::Unit(UnitStep::RestartUnit(UnitJob { unit, why })))
+                    steps.restart.push(Step::Unit(UnitStep::RestartUnit(UnitJob { unit, why })));
                 }
                 UnitAction::Reload => {
-                    steps.reload.push(Step::Unit(UnitStep::ReloadUnit(UnitJob { unit, why })))
+                    steps.reload.push(Step::Unit(UnitStep::ReloadUnit(UnitJob { unit, why })));
                 }
             }
         }

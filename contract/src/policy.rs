@@ -97,8 +97,8 @@ impl Policy {
 
 /// A number of hosts, or a part of them: `3`, `10%`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "Written"))]
-#[serde(try_from = "Written", into = "Written")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "AmountText"))]
+#[serde(try_from = "AmountText", into = "AmountText")]
 pub enum Amount {
     /// This many hosts.
     Count(usize),
@@ -151,23 +151,23 @@ impl fmt::Display for Amount {
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Amount"))]
 #[serde(untagged)]
-enum Written {
+enum AmountText {
     Number(usize),
     Text(String),
 }
 
-impl TryFrom<Written> for Amount {
+impl TryFrom<AmountText> for Amount {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
+    fn try_from(written: AmountText) -> Result<Self, Self::Error> {
         match written {
-            Written::Number(count) => Ok(Self::Count(count)),
-            Written::Text(text) => text.parse(),
+            AmountText::Number(count) => Ok(Self::Count(count)),
+            AmountText::Text(text) => text.parse(),
         }
     }
 }
 
-impl From<Amount> for Written {
+impl From<Amount> for AmountText {
     fn from(amount: Amount) -> Self {
         match amount {
             Amount::Count(count) => Self::Number(count),

@@ -3,12 +3,12 @@
 use nixfleet_contract::manifest::Handling;
 use nixfleet_contract::values::UnitName;
 
-use super::install::Section;
+use super::install::UnitSection;
 
 /// Reads the text of a unit, followed by the texts of its drop-ins. `own`: the unit file itself is declared here.
 pub(super) fn handling(unit: &UnitName, text: &str, own: bool) -> Handling {
-    let mut settings = Section::read(text, "Unit");
-    let mut service = Section::read(text, "Service");
+    let mut settings = UnitSection::read(text, "Unit");
+    let mut service = UnitSection::read(text, "Service");
     let reloads = [("ExecReload", &mut service), ("PropagatesReloadTo", &mut settings)];
     let reloads = reloads.into_iter().any(|(key, section)| section.last(key).is_some());
     let kind = service.last("Type");
@@ -30,7 +30,7 @@ pub(super) fn handling(unit: &UnitName, text: &str, own: bool) -> Handling {
 /// The service of a socket; nothing for one that starts an instance for each connection.
 fn activated(unit: &UnitName, text: &str) -> Option<UnitName> {
     let stem = unit.strip_suffix(".socket")?;
-    let mut socket = Section::read(text, "Socket");
+    let mut socket = UnitSection::read(text, "Socket");
     if socket.last("Accept").is_some_and(|value| is_true(&value)) {
         return None;
     }

@@ -25,7 +25,7 @@ impl Install {
         text: &str,
         is_enabled: impl Fn(&UnitName) -> bool,
     ) -> Result<Self, Vec<String>> {
-        let mut section = Section::read(text, "Install");
+        let mut section = UnitSection::read(text, "Install");
         let mut mistakes = Vec::new();
         let instance = section.last("DefaultInstance").map(|instance| {
             unit.instance(&instance)
@@ -68,9 +68,9 @@ impl Install {
 
 /// The words of each key of a section.
 #[derive(Default)]
-pub(super) struct Section(BTreeMap<String, Vec<String>>);
+pub(super) struct UnitSection(BTreeMap<String, Vec<String>>);
 
-impl Section {
+impl UnitSection {
     pub(super) fn read(text: &str, name: &str) -> Self {
         let mut section = Self::default();
         let mut inside = false;

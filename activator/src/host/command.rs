@@ -15,7 +15,7 @@ use nixfleet_contract::backoff::Backoff;
 use rustix::fs::CWD;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::fault::{self, FaultPoint, Subject};
+use super::fault::{self, FaultPoint, FaultSubject};
 
 /// Where host tools are looked for, as far as nobody but root can put a program there.
 const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -122,7 +122,7 @@ fn run_to_end<S: AsRef<OsStr>>(
     is_off: &dyn Fn() -> bool,
 ) -> io::Result<Finished> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    fault::point(FaultPoint::Run, &[Subject::In(CWD, program.as_ref().as_ref())])?;
+    fault::point(FaultPoint::Run, &[FaultSubject::In(CWD, program.as_ref().as_ref())])?;
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()

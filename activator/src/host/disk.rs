@@ -13,7 +13,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::fault::{self, FaultPoint, Subject};
+use super::fault::{self, FaultPoint, FaultSubject};
 
 /// What may stand at the name of a file that is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub fn open(directory: BorrowedFd<'_>, name: impl AsRef<Path>, opening: Opening)
         Opening::Lasting => OFlags::RDWR,
     };
     let flags = flags | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    fault::point(FaultPoint::Create, &[Subject::In(directory, name)])?;
+    fault::point(FaultPoint::Create, &[FaultSubject::In(directory, name)])?;
     Ok(File::from(rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(0o600))?))
 }
 
@@ -61,7 +61,7 @@ impl Write for Writer<'_> {
 /// # Errors
 /// What the kernel says.
 pub fn truncate(file: &File) -> io::Result<()> {
-    fault::point(FaultPoint::Truncate, &[Subject::Fd(file.as_fd())])?;
+    fault::point(FaultPoint::Truncate, &[FaultSubject::Fd(file.as_fd())])?;
     file.set_len(0)
 }
 
@@ -70,7 +70,7 @@ pub fn truncate(file: &File) -> io::Result<()> {
 /// # Errors
 /// What the kernel says.
 pub fn resize(file: &File, size: u64) -> io::Result<()> {
-    fault::point(FaultPoint::Truncate, &[Subject::Fd(file.as_fd())])?;
+    fault::point(FaultPoint::Truncate, &[FaultSubject::Fd(file.as_fd())])?;
     file.set_len(size)
 }
 
@@ -79,7 +79,7 @@ pub fn resize(file: &File, size: u64) -> io::Result<()> {
 /// # Errors
 /// What the kernel says.
 pub fn sync(file: impl AsFd) -> Result<(), Errno> {
-    fault::point(FaultPoint::Sync, &[Subject::Fd(file.as_fd())])?;
+    fault::point(FaultPoint::Sync, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fsync(file)
 }
 
@@ -97,7 +97,7 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
 /// # Errors
 /// What the kernel says.
 pub fn sync_filesystem(file: impl AsFd) -> Result<(), Errno> {
-    fault::point(FaultPoint::SyncFilesystem, &[Subject::Fd(file.as_fd())])?;
+    fault::point(FaultPoint::SyncFilesystem, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::syncfs(file)
 }
 
@@ -113,7 +113,7 @@ pub fn rename(
     flags: RenameFlags,
 ) -> Result<(), Errno> {
     let (name, as_name) = (name.as_ref(), as_name.as_ref());
-    fault::point(FaultPoint::Rename, &[Subject::In(from, name), Subject::In(to, as_name)])?;
+    fault::point(FaultPoint::Rename, &[FaultSubject::In(from, name), FaultSubject::In(to, as_name)])?;
     rustix::fs::renameat_with(from, name, to, as_name, flags)
 }
 
@@ -122,7 +122,10 @@ pub fn rename(
 /// # Errors
 /// What the kernel says.
 pub fn link(from: BorrowedFd<'_>, name: &str, to: BorrowedFd<'_>, as_name: &str) -> Result<(), Errno> {
-    fault::point(FaultPoint::Link, &[Subject::In(from, name.as_ref()), Subject::In(to, as_name.as_ref())])?;
+    fault::point(
+        FaultPoint::Link,
+        &[FaultSubject::In(from, name.as_ref()), FaultSubject::In(to, as_name.as_ref())],
+    )?;
     rustix::fs::linkat(from, name, to, as_name, AtFlags::empty())
 }
 
@@ -132,7 +135,7 @@ pub fn link(from: BorrowedFd<'_>, name: &str, to: BorrowedFd<'_>, as_name: &str)
 /// What the kernel says.
 pub fn symlink(target: &Path, directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), Errno> {
     let name = name.as_ref();
-    fault::point(FaultPoint::Symlink, &[Subject::In(directory, name)])?;
+    fault::point(FaultPoint::Symlink, &[FaultSubject::In(directory, name)])?;
     rustix::fs::symlinkat(target, directory, name)
 }
 
@@ -142,7 +145,7 @@ pub fn symlink(target: &Path, directory: BorrowedFd<'_>, name: impl AsRef<Path>)
 /// What the kernel says.
 pub fn make_directory(directory: BorrowedFd<'_>, name: impl AsRef<Path>, mode: u32) -> Result<(), Errno> {
     let name = name.as_ref();
-    fault::point(FaultPoint::MakeDirectory, &[Subject::In(directory, name)])?;
+    fault::point(FaultPoint::MakeDirectory, &[FaultSubject::In(directory, name)])?;
     rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(mode))
 }
 
@@ -167,7 +170,7 @@ pub fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
 /// What the kernel says.
 pub fn unlink(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), Errno> {
     let name = name.as_ref();
-    fault::point(FaultPoint::Unlink, &[Subject::In(directory, name)])?;
+    fault::point(FaultPoint::Unlink, &[FaultSubject::In(directory, name)])?;
     rustix::fs::unlinkat(directory, name, AtFlags::empty())
 }
 
@@ -177,7 +180,7 @@ pub fn unlink(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), E
 /// What the kernel says.
 pub fn remove_directory(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), Errno> {
     let name = name.as_ref();
-    fault::point(FaultPoint::RemoveDirectory, &[Subject::In(directory, name)])?;
+    fault::point(FaultPoint::RemoveDirectory, &[FaultSubject::In(directory, name)])?;
     rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)
 }
 
@@ -227,7 +230,7 @@ pub fn names(directory: impl AsFd) -> io::Result<Vec<OsString>> {
 /// # Errors
 /// What the kernel says.
 pub fn change_mode(file: impl AsFd, mode: u32) -> Result<(), Errno> {
-    fault::point(FaultPoint::Mode, &[Subject::Fd(file.as_fd())])?;
+    fault::point(FaultPoint::Mode, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fchmod(file, Mode::from_raw_mode(mode))
 }
 
@@ -236,7 +239,7 @@ pub fn change_mode(file: impl AsFd, mode: u32) -> Result<(), Errno> {
 /// # Errors
 /// What the kernel says.
 pub fn change_owner(file: impl AsFd, uid: u32, gid: u32) -> Result<(), Errno> {
-    fault::point(FaultPoint::Owner, &[Subject::Fd(file.as_fd())])?;
+    fault::point(FaultPoint::Owner, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
 }
 
@@ -245,7 +248,7 @@ pub fn change_owner(file: impl AsFd, uid: u32, gid: u32) -> Result<(), Errno> {
 /// # Errors
 /// What the kernel says.
 pub fn change_link_owner(directory: BorrowedFd<'_>, name: &str, uid: u32, gid: u32) -> Result<(), Errno> {
-    fault::point(FaultPoint::Owner, &[Subject::In(directory, name.as_ref())])?;
+    fault::point(FaultPoint::Owner, &[FaultSubject::In(directory, name.as_ref())])?;
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     rustix::fs::chownat(directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
 }
@@ -255,7 +258,7 @@ pub fn change_link_owner(directory: BorrowedFd<'_>, name: &str, uid: u32, gid: u
 /// # Errors
 /// What the kernel says.
 pub fn change_times(directory: BorrowedFd<'_>, name: &str, times: &Timestamps) -> Result<(), Errno> {
-    fault::point(FaultPoint::Times, &[Subject::In(directory, name.as_ref())])?;
+    fault::point(FaultPoint::Times, &[FaultSubject::In(directory, name.as_ref())])?;
     rustix::fs::utimensat(directory, name, times, AtFlags::SYMLINK_NOFOLLOW)
 }
 
@@ -267,7 +270,7 @@ pub fn drop_lists(file: impl AsFd) -> Result<(), Errno> {
     for name in [c"system.posix_acl_access", c"system.posix_acl_default"] {
         match rustix::fs::fgetxattr_query(&file, name) {
             Ok(0) | Err(Errno::NODATA | Errno::OPNOTSUPP) => continue,
-            _ => fault::point(FaultPoint::Attribute, &[Subject::Fd(file.as_fd())])?,
+            _ => fault::point(FaultPoint::Attribute, &[FaultSubject::Fd(file.as_fd())])?,
         }
         rustix::fs::fremovexattr(&file, name)?;
     }
@@ -279,6 +282,6 @@ pub fn drop_lists(file: impl AsFd) -> Result<(), Errno> {
 /// # Errors
 /// What the kernel says.
 pub fn set_attribute(file: &File, name: &[u8], value: &[u8]) -> Result<(), Errno> {
-    fault::point(FaultPoint::Attribute, &[Subject::Fd(file.as_fd())])?;
+    fault::point(FaultPoint::Attribute, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fsetxattr(file, name, value, XattrFlags::empty())
 }

@@ -52,7 +52,7 @@ pub enum FaultPoint {
 
 /// What it is done to.
 #[derive(Clone, Copy)]
-pub enum Subject<'a> {
+pub enum FaultSubject<'a> {
     /// Something open.
     Fd(BorrowedFd<'a>),
     /// A name in an open directory.
@@ -61,7 +61,7 @@ pub enum Subject<'a> {
 
 /// Where a run can be stopped: before a change.
 #[cfg(feature = "fault-injection")]
-pub(super) fn point(change: FaultPoint, subjects: &[Subject<'_>]) -> Result<(), Errno> {
+pub(super) fn point(change: FaultPoint, subjects: &[FaultSubject<'_>]) -> Result<(), Errno> {
     super::injection::point(change, subjects)
 }
 
@@ -73,7 +73,7 @@ pub(super) fn writing(file: &File, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(not(feature = "fault-injection"))]
 #[expect(clippy::unnecessary_wraps, reason = "with the feature it fails")]
-pub(super) const fn point(_: FaultPoint, _: &[Subject<'_>]) -> Result<(), Errno> {
+pub(super) const fn point(_: FaultPoint, _: &[FaultSubject<'_>]) -> Result<(), Errno> {
     Ok(())
 }
 

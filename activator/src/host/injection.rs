@@ -12,7 +12,7 @@ use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::fault::{FaultPoint, Subject};
+use super::fault::{FaultPoint, FaultSubject};
 
 /// The variable that says what happens and where: `kill 17` at the 17th change, see [`FaultKind`] for the words.
 pub const FAULT: &str = "NIXFLEET_FAULT";
@@ -101,7 +101,7 @@ pub(super) fn shifted(time: SystemTime) -> SystemTime {
     there.unwrap_or(time)
 }
 
-pub(super) fn point(change: FaultPoint, subjects: &[Subject<'_>]) -> Result<(), Errno> {
+pub(super) fn point(change: FaultPoint, subjects: &[FaultSubject<'_>]) -> Result<(), Errno> {
     match reached(change, subjects) {
         None => Ok(()),
         Some(FaultKind::Kill | FaultKind::Torn) => Err(die()),
@@ -111,7 +111,7 @@ pub(super) fn point(change: FaultPoint, subjects: &[Subject<'_>]) -> Result<(), 
 }
 
 pub(super) fn writing(mut file: &File, bytes: &[u8]) -> io::Result<()> {
-    let Some(kind) = reached(FaultPoint::Write, &[Subject::Fd(file.as_fd())]) else { return Ok(()) };
+    let Some(kind) = reached(FaultPoint::Write, &[FaultSubject::Fd(file.as_fd())]) else { return Ok(()) };
     if !matches!(kind, FaultKind::Kill | FaultKind::Dead) {
         file.write_all(&bytes[..bytes.len() / 2])?;
     }
@@ -124,7 +124,7 @@ pub(super) fn writing(mut file: &File, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Counts a change, and says what happens at it.
-fn reached(change: FaultPoint, subjects: &[Subject<'_>]) -> Option<FaultKind> {
+fn reached(change: FaultPoint, subjects: &[FaultSubject<'_>]) -> Option<FaultKind> {
     let number = CHANGES.fetch_add(1, Ordering::SeqCst) + 1;
     if let Some(log) = std::env::var_os(LOG) {
         let paths: Vec<String> =
@@ -147,7 +147,7 @@ fn die() -> Errno {
     Errno::IO
 }
 
-fn path_of(subject: Subject<'_>) -> PathBuf {
+fn path_of(subject: FaultSubject<'_>) -> PathBuf {
     let open = |fd: BorrowedFd<'_>| {
         if fd.as_raw_fd() == CWD.as_raw_fd() {
             return PathBuf::new();
@@ -155,7 +155,7 @@ fn path_of(subject: Subject<'_>) -> PathBuf {
         std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap_or_default()
     };
     match subject {
-        Subject::Fd(fd) => open(fd),
-        Subject::In(fd, name) => open(fd).join(name),
+        FaultSubject::Fd(fd) => open(fd),
+        FaultSubject::In(fd, name) => open(fd).join(name),
     }
 }

@@ -7,16 +7,16 @@ use super::Context;
 use crate::args::{HistoryArgs, HistoryCommand};
 use crate::exit::Exit;
 use crate::render;
-use nixfleet_operator::history::{Entry, EntryFilter, Store};
+use nixfleet_operator::history::{CommandEntry, EntryFilter, Store};
 use nixfleet_operator::state::StateDir;
 
 /// The JSON document.
 #[derive(Serialize)]
-struct Document {
+struct HistoryDocument {
     schema: u32,
     command: &'static str,
     /// The last one first.
-    entries: Vec<Entry>,
+    entries: Vec<CommandEntry>,
 }
 
 /// Shows what was done from this machine. Reaches no host.
@@ -47,9 +47,9 @@ fn show(store: Option<Store>, id: &str, context: &Context) -> anyhow::Result<Exi
     document(vec![entry], context)
 }
 
-fn document(entries: Vec<Entry>, context: &Context) -> anyhow::Result<Exit> {
+fn document(entries: Vec<CommandEntry>, context: &Context) -> anyhow::Result<Exit> {
     if context.output.json {
-        let document = Document { schema: SCHEMA, command: context.operation.command, entries };
+        let document = HistoryDocument { schema: SCHEMA, command: context.operation.command, entries };
         render::json(&document)?;
     }
     Ok(Exit::Good)

@@ -17,7 +17,7 @@ use nixfleet_operator::operation::planning::Asking;
 use nixfleet_operator::operation::rollout_view::RolloutView;
 use nixfleet_operator::operation::saved_plan::SavedPlan;
 use nixfleet_operator::plan_text::PlanText;
-use nixfleet_operator::rollout::{Origin, Outline};
+use nixfleet_operator::rollout::{Outline, RolloutOrigin};
 use nixfleet_operator::state::StateDir;
 
 /// Shows what would change, and in which waves. Changes nothing.
@@ -73,7 +73,7 @@ pub fn show(plans: &[HostPlan], context: &Context) -> anyhow::Result<Totals> {
 }
 
 /// Shows and returns what of that is new on this machine.
-pub fn show_errands(errands: &Errands, origin: &Origin, context: &Context) -> Vec<String> {
+pub fn show_errands(errands: &Errands, origin: &RolloutOrigin, context: &Context) -> Vec<String> {
     match StateDir::find().and_then(|state| errands.new_here(&state, &origin.flake)) {
         Ok(new) => {
             context.show(&render::errands(&new));

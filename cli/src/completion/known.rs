@@ -96,7 +96,7 @@ impl OnDisk {
         }
     }
 
-    fn history(&self, host: Option<&str>) -> Vec<nixfleet_operator::history::Entry> {
+    fn history(&self, host: Option<&str>) -> Vec<nixfleet_operator::history::CommandEntry> {
         let filter = EntryFilter { host: host.map(str::to_owned), limit: 5 * OFFERED };
         let store = self.state.as_ref().and_then(|state| Store::look(state).ok().flatten());
         store.and_then(|store| store.list(&filter).ok()).unwrap_or_default()

@@ -12,23 +12,23 @@ use nixfleet_contract::report::Outcome;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
 use super::table;
 use nixfleet_operator::event::End;
-use nixfleet_operator::history::{CommandState, Entry, HostEntry};
+use nixfleet_operator::history::{CommandEntry, CommandState, HostEntry};
 use nixfleet_operator::text::one_line;
 
 /// The longest command line in a list, in characters.
 const LINE: usize = 60;
 
 /// A list of commands. `of_hosts`: their hosts are shown one by one, since only few were asked about.
-pub fn entries(entries: &[Entry], of_hosts: bool) -> String {
+pub fn entries(entries: &[CommandEntry], of_hosts: bool) -> String {
     list(entries, of_hosts, &TimeZone::system())
 }
 
 /// All that is known of a command. `others`: those of the same rollout.
-pub fn entry(entry: &Entry, others: &[Entry]) -> String {
+pub fn entry(entry: &CommandEntry, others: &[CommandEntry]) -> String {
     single(entry, others, &TimeZone::system())
 }
 
-fn list(entries: &[Entry], of_hosts: bool, zone: &TimeZone) -> String {
+fn list(entries: &[CommandEntry], of_hosts: bool, zone: &TimeZone) -> String {
     let mut rows = Vec::new();
     for entry in entries {
         let head = [
@@ -57,7 +57,7 @@ fn list(entries: &[Entry], of_hosts: bool, zone: &TimeZone) -> String {
     table(heading, rows)
 }
 
-fn single(entry: &Entry, others: &[Entry], zone: &TimeZone) -> String {
+fn single(entry: &CommandEntry, others: &[CommandEntry], zone: &TimeZone) -> String {
     let mut text = format!("{}  nixfleet {}\n", paint(BOLD, &entry.id), one_line(&line(entry)));
     let mut say = |name: &str, what: &str| {
         let _ = writeln!(text, "  {name:<9}{}", one_line(what));
@@ -95,7 +95,7 @@ fn single(entry: &Entry, others: &[Entry], zone: &TimeZone) -> String {
     text
 }
 
-fn when(entry: &Entry, zone: &TimeZone) -> String {
+fn when(entry: &CommandEntry, zone: &TimeZone) -> String {
     let began = time(entry.began, zone, "%Y-%m-%d %H:%M:%S %Z");
     match entry.ended {
         Some(ended) => {
@@ -107,7 +107,7 @@ fn when(entry: &Entry, zone: &TimeZone) -> String {
 }
 
 /// How a command ended, in a few words.
-fn result(entry: &Entry) -> String {
+fn result(entry: &CommandEntry) -> String {
     let word = match (entry.state, &entry.problem) {
         (CommandState::Running, _) => Some(paint(YELLOW, "running")),
         (CommandState::Interrupted, _) => Some(paint(RED, "interrupted")),
@@ -159,7 +159,7 @@ fn generations(host: &HostEntry) -> String {
 }
 
 /// The command line behind `nixfleet`.
-fn line(entry: &Entry) -> String {
+fn line(entry: &CommandEntry) -> String {
     let quoted = entry.arguments.iter().map(|word| {
         let plain = shlex::try_quote(word).map(std::borrow::Cow::into_owned);
         plain.unwrap_or_else(|_| word.clone())

@@ -20,9 +20,9 @@ fn host(name: &str, outcome: Option<Outcome>, generations: (u64, Option<u64>)) -
     }
 }
 
-fn entry_of(id: &str, command: &str, hosts: Vec<HostEntry>) -> Entry {
+fn entry_of(id: &str, command: &str, hosts: Vec<HostEntry>) -> CommandEntry {
     let began = "2026-11-20T14:03:22Z".parse().unwrap();
-    Entry {
+    CommandEntry {
         id: id.parse().unwrap(),
         command: command.into(),
         arguments: ["--on", "web-* and @prod"].map(String::from).to_vec(),
@@ -41,7 +41,7 @@ fn entry_of(id: &str, command: &str, hosts: Vec<HostEntry>) -> Entry {
     }
 }
 
-fn samples() -> [Entry; 5] {
+fn samples() -> [CommandEntry; 5] {
     let problem =
         Some(ProblemLine { code: Some("NF-406".into()), text: "web.service did not\u{7} start".into() });
     let back = HostEntry { problem, ..host("web-2", Some(Outcome::RolledBack), (1, Some(1))) };
@@ -50,19 +50,19 @@ fn samples() -> [Entry; 5] {
     let ok = || host("web-1", Some(Outcome::Ok), (1, Some(2)));
     let refused = Some(ProblemLine { code: Some("NF-103".into()), text: "unknown tag `x`".into() });
     [
-        Entry {
+        CommandEntry {
             rollout: "20261120-140322-kbzq".parse().ok(),
             end: Some(End::Paused),
             reason: Some("1 host failed, where 0 may".into()),
             ..entry_of("20261120-140322-kbzq", "apply", vec![ok(), back])
         },
         entry_of("20261120-140322-bbbb", "plan", vec![host("web-1", None, (1, None))]),
-        Entry {
+        CommandEntry {
             state: CommandState::Interrupted,
             ended: None,
             ..entry_of("20261120-140322-cccc", "apply", vec![ok(), begun])
         },
-        Entry { problem: refused, ..entry_of("20261120-140322-dddd", "apply", vec![]) },
+        CommandEntry { problem: refused, ..entry_of("20261120-140322-dddd", "apply", vec![]) },
         entry_of("20261120-140322-ffff", "run", vec![ran]),
     ]
 }
@@ -75,7 +75,7 @@ fn plain(text: &str) -> String {
 fn a_change_that_was_declined_says_so() {
     let undone = HostEntry { begun: false, after: None, ..host("web-1", None, (1, None)) };
     let declined =
-        Entry { end: Some(End::Declined), ..entry_of("20261120-140322-bbbb", "apply", vec![undone]) };
+        CommandEntry { end: Some(End::Declined), ..entry_of("20261120-140322-bbbb", "apply", vec![undone]) };
     let text = entries(&[declined], false);
     assert!(text.contains("declined") && text.contains("1 to change"), "{text}");
 }

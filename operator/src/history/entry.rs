@@ -12,7 +12,7 @@ use crate::event::RolloutId;
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct CommandEntry {
     /// Its name, and that of the rollout that it began.
     pub id: RolloutId,
     /// The subcommand.

@@ -18,7 +18,7 @@ mod writer;
 mod writer_tests;
 mod writing;
 
-pub use entry::{CommandState, Entry, HostEntry};
+pub use entry::{CommandEntry, CommandState, HostEntry};
 pub use line::ProblemLine;
 pub use reading::EntryFilter;
 pub use store::Store;

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::presence::Presence;
-use super::{CommandState, Entry, HostEntry, ProblemLine, Store};
+use super::{CommandEntry, CommandState, HostEntry, ProblemLine, Store};
 use crate::inventory::Natural;
 
 /// How many names a message shows.
@@ -33,7 +33,7 @@ impl Store {
     ///
     /// # Errors
     /// The database is damaged.
-    pub fn list(&self, filter: &EntryFilter) -> Result<Vec<Entry>, Problem> {
+    pub fn list(&self, filter: &EntryFilter) -> Result<Vec<CommandEntry>, Problem> {
         let select = format!(
             "SELECT {ENTRY} FROM commands WHERE ?1 IS NULL \
              OR id IN (SELECT command FROM hosts WHERE host GLOB ?1) ORDER BY began DESC, id DESC LIMIT ?2"
@@ -52,7 +52,7 @@ impl Store {
     ///
     /// # Errors
     /// There is none, or more than one, or the database is damaged.
-    pub fn find(&self, name: &str) -> Result<Entry, Problem> {
+    pub fn find(&self, name: &str) -> Result<CommandEntry, Problem> {
         let ids = self.ids(name).map_err(|error| self.problem(&error))?;
         let [id] = ids.as_slice() else {
             let known = self.ids("").map_err(|error| self.problem(&error))?;
@@ -67,7 +67,7 @@ impl Store {
     ///
     /// # Errors
     /// The database is damaged.
-    pub fn same_rollout(&self, entry: &Entry) -> Result<Vec<Entry>, Problem> {
+    pub fn same_rollout(&self, entry: &CommandEntry) -> Result<Vec<CommandEntry>, Problem> {
         let read = || {
             let rollout = entry.rollout.as_ref().map(ToString::to_string);
             let select =
@@ -98,7 +98,7 @@ impl Store {
     }
 
     /// With its hosts, and whether it is still running.
-    fn complete(&self, entry: Entry, only: Option<&str>) -> rusqlite::Result<Entry> {
+    fn complete(&self, entry: CommandEntry, only: Option<&str>) -> rusqlite::Result<CommandEntry> {
         let select = format!("SELECT {HOST} FROM hosts WHERE command = ?1 AND (?2 IS NULL OR host GLOB ?2)");
         let mut select = self.connection.prepare_cached(&select)?;
         let hosts = select.query_map(params![entry.id.to_string(), only], host)?;
@@ -110,13 +110,13 @@ impl Store {
             }
             state => state,
         };
-        Ok(Entry { state, hosts, ..entry })
+        Ok(CommandEntry { state, hosts, ..entry })
     }
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+fn entry(row: &Row<'_>) -> rusqlite::Result<CommandEntry> {
     let ended: Option<i64> = row.get("ended")?;
-    Ok(Entry {
+    Ok(CommandEntry {
         id: word(row, "id")?,
         command: row.get("command")?,
         arguments: json(row, "arguments", &row.get::<_, String>("arguments")?)?,

@@ -4,7 +4,7 @@ use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Outcome;
 
-use super::{Entry, EntryFilter, Store};
+use super::{CommandEntry, EntryFilter, Store};
 use crate::event::RolloutId;
 use crate::event::{Event, ExcludedHost, Happening, HostEnd, Phase};
 use crate::state::StateDir;
@@ -31,7 +31,7 @@ impl TestStore {
         Store::open(&self.state).unwrap()
     }
 
-    pub fn all(&self) -> Vec<Entry> {
+    pub fn all(&self) -> Vec<CommandEntry> {
         Store::look(&self.state).unwrap().unwrap().list(&every()).unwrap()
     }
 }

@@ -7,7 +7,7 @@ use super::{CommandState, Writer};
 use crate::event::{Bus, Event, Happening, Listener, Phase, Stream};
 
 /// Waits until the history says so.
-fn until(place: &TestStore, what: impl Fn(&[super::Entry]) -> bool) {
+fn until(place: &TestStore, what: impl Fn(&[super::CommandEntry]) -> bool) {
     let begun = std::time::Instant::now();
     loop {
         let entries = super::Store::look(&place.state).unwrap();

@@ -4,10 +4,10 @@ mod missing;
 mod nix_error;
 mod place;
 
-use missing::Missing;
+use missing::MissingFile;
 use nix_error::NixError;
 use nixfleet_contract::problem::{Code, Problem};
-use place::{Source, UserLocation};
+use place::{FlakeSource, UserLocation};
 
 use crate::flake::Flake;
 
@@ -17,7 +17,7 @@ const MISTAKES: &str = "[NF-201] ";
 /// Makes a problem of what Nix wrote on standard error.
 pub fn distil(stderr: &str, flake: &Flake) -> Problem {
     let nix_error = NixError::parse(stderr);
-    let source = Source::new(flake, nix_error.root());
+    let source = FlakeSource::new(flake, nix_error.root());
     let message = source.in_words_of_the_user(&nix_error.message);
     if message.contains("does not provide attribute") {
         return Problem::new(Code::NoFleet, "the flake has no `nixfleet` output")
@@ -30,7 +30,7 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         return Problem::new(Code::Evaluation, what).at(flake.shown()).because(list.trim_start_matches('\n'));
     }
     let place = nix_error.places().rev().find_map(|place| source.find(place));
-    if let Some(missing) = Missing::find(&nix_error.message, &source) {
+    if let Some(missing) = MissingFile::find(&nix_error.message, &source) {
         let place = place.or_else(|| missing.named());
         let problem = missing.problem();
         let why = with_excerpt(problem.why.as_deref().unwrap_or_default(), place.as_ref());
@@ -72,7 +72,7 @@ fn with_excerpt(why: &str, place: Option<&UserLocation>) -> String {
 }
 
 /// File and line, option, host: as much of it as Nix says.
-fn location(place: Option<UserLocation>, nix_error: &NixError, source: &Source) -> String {
+fn location(place: Option<UserLocation>, nix_error: &NixError, source: &FlakeSource) -> String {
     let place = place.map(|place| place.location);
     let input = nix_error.input().map(|input| format!("flake.nix, inputs.{input}"));
     let host = nix_error.host().map(|host| format!("host {host}"));

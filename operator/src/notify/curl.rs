@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::request::Request;
+use super::request::HttpRequest;
 use crate::process::{Failure, Invocation};
 
 /// How much longer the process may take than it was told to.
@@ -14,7 +14,12 @@ const GRACE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// It is not taken in time. The message quotes neither the address nor the token.
-pub async fn post(request: &Request, url: &str, token: Option<&str>, limit: Duration) -> Result<(), String> {
+pub async fn post(
+    request: &HttpRequest,
+    url: &str,
+    token: Option<&str>,
+    limit: Duration,
+) -> Result<(), String> {
     let config = config(request, url, token, limit);
     let invocation = Invocation::new("curl", limit + GRACE)
         .args(["--config", "-"])
@@ -36,7 +41,7 @@ pub async fn post(request: &Request, url: &str, token: Option<&str>, limit: Dura
     }
 }
 
-fn config(request: &Request, url: &str, token: Option<&str>, limit: Duration) -> String {
+fn config(request: &HttpRequest, url: &str, token: Option<&str>, limit: Duration) -> String {
     let mut config = String::from("silent\nshow-error\ngloboff\n");
     let mut say = |name: &str, value: &str| {
         let _ = writeln!(config, "{name} = {}", quoted(value));
@@ -78,7 +83,7 @@ mod tests {
 
     #[test]
     fn nothing_in_a_value_becomes_another_option() {
-        let request = Request { headers: vec![], body: "a \"b\" \\ \nurl = x".into() };
+        let request = HttpRequest { headers: vec![], body: "a \"b\" \\ \nurl = x".into() };
         let config =
             config(&request, "https://host/x\"\noutput = y", Some("hunter2"), Duration::from_secs(5));
         expect_test::expect![[r#"

@@ -6,7 +6,7 @@ use nixfleet_contract::notification::{MessageFormat, Notification};
 
 use super::curl;
 use super::message::Message;
-use super::request::Request;
+use super::request::HttpRequest;
 use super::secret::SecretPlace;
 use crate::process::Invocation;
 
@@ -16,7 +16,7 @@ use crate::process::Invocation;
 /// It does not arrive in time: why, for people, without any secret.
 pub async fn deliver(to: &Notification, message: &Message) -> Result<(), String> {
     let limit = Duration::from_secs(to.timeout);
-    let Some(request) = Request::new(to.kind, message) else { return command(to, message, limit).await };
+    let Some(request) = HttpRequest::new(to.kind, message) else { return command(to, message, limit).await };
     // Aside, since all hosts would wait for a disk that does not answer.
     let to = to.clone();
     let reading = tokio::task::spawn_blocking(move || address(&to));

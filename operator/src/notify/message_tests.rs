@@ -6,7 +6,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 
 use super::message::{Message, MomentsMessage, Story};
-use super::request::Request;
+use super::request::HttpRequest;
 use super::text;
 use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, HostEnd};
@@ -150,7 +150,7 @@ fn each_end_is_told_to_whom_it_concerns() {
 #[test]
 fn each_service_gets_what_it_understands() {
     let show = |kind, message: &Message| {
-        let Request { headers, body } = Request::new(kind, message).unwrap();
+        let HttpRequest { headers, body } = HttpRequest::new(kind, message).unwrap();
         format!("{}\n\n{body}\n", headers.join("\n"))
     };
     let message = last(paused());
@@ -177,7 +177,7 @@ fn each_service_gets_what_it_understands() {
         next: nixfleet rollback --rollout 20261120-140322-kbzq
     "#]]
     .assert_eq(&show(MessageFormat::Ntfy, &message));
-    assert!(Request::new(MessageFormat::Command, &message).is_none());
+    assert!(HttpRequest::new(MessageFormat::Command, &message).is_none());
 }
 
 #[test]

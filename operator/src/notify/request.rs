@@ -11,14 +11,14 @@ const LIMIT: usize = 2000;
 
 /// What is sent by POST.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct HttpRequest {
     /// Headers, without the one that authorises.
     pub headers: Vec<String>,
     /// The body.
     pub body: String,
 }
 
-impl Request {
+impl HttpRequest {
     /// A message for a kind of service; nothing for a command, which needs no request.
     pub fn new(kind: MessageFormat, message: &Message) -> Option<Self> {
         let json = |body: serde_json::Value| Self {
@@ -54,7 +54,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn ntfy(message: &Message) -> Request {
+fn ntfy(message: &Message) -> HttpRequest {
     let (priority, tags) = match message.event {
         Moment::Start => ("default", "rocket"),
         Moment::Success => ("default", "white_check_mark"),
@@ -64,7 +64,7 @@ fn ntfy(message: &Message) -> Request {
     // Headers are ASCII, to be safe; names of commands are.
     let title: String =
         text::title(message).chars().map(|letter| if letter.is_ascii() { letter } else { '?' }).collect();
-    Request {
+    HttpRequest {
         headers: vec![
             format!("Title: NixFleet: {title}"),
             format!("Priority: {priority}"),

@@ -21,7 +21,7 @@ use crate::host_result::HostResult;
 use crate::inventory::Natural;
 use crate::nix::Stock;
 use crate::notify::Notifier;
-use crate::rollout::{Driver, Origin, Outline, Pause, Verdict};
+use crate::rollout::{Driver, Outline, Pause, RolloutOrigin, Verdict};
 
 /// How plans are carried out.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ pub struct PlannedRollout {
     /// Its name.
     pub id: RolloutId,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: RolloutOrigin,
     /// What it goes by.
     pub outline: Outline,
     /// The plans of all its hosts, in any order.
@@ -193,7 +193,7 @@ pub fn results(plans: &[HostPlan], excluded: &[ExcludedHost]) -> Vec<HostResult>
 
 /// What a rollout has this machine do.
 #[must_use]
-pub fn errands(origin: &Origin, plans: &[HostPlan]) -> Errands {
+pub fn errands(origin: &RolloutOrigin, plans: &[HostPlan]) -> Errands {
     let planned = plans.iter().filter_map(|plan| {
         let planned = plan.planned.as_ref()?.as_ref().ok()?;
         Some((plan.name(), planned.checks.as_deref()?))

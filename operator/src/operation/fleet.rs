@@ -12,7 +12,7 @@ use super::context::Context;
 use crate::event::{ExcludedHost, Stage};
 use crate::flake::Flake;
 use crate::nix::{Nix, Show};
-use crate::rollout::{Origin, Outline, check_growth, part, policy_for, today, without_canaries};
+use crate::rollout::{Outline, RolloutOrigin, check_growth, part, policy_for, today, without_canaries};
 
 /// A fleet to evaluate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct FleetRequest {
 /// An evaluated fleet.
 pub struct Evaluated {
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: RolloutOrigin,
     /// Nix, for the flake of the fleet.
     pub nix: Nix,
     /// The whole inventory.
@@ -52,7 +52,7 @@ pub async fn evaluate(
     let mut nix = Nix::new(found, request.nix_flags.clone(), request.verbose, show);
     let evaluation = async { if all { nix.fleet_to_build().await } else { nix.fleet().await } };
     let fleet = context.stage(Stage::Evaluation, evaluation).await?;
-    let origin = Origin {
+    let origin = RolloutOrigin {
         flake: nix.flake.shown(),
         revision: fleet.revision.clone(),
         notifications: fleet.notifications.clone(),

@@ -13,7 +13,7 @@ use crate::event::RolloutId;
 use crate::event::{Bus, Happening, HostEnd};
 use crate::host_result::HostResult;
 use crate::nix::{Closure, RolloutRoots};
-use crate::rollout::{HostState, Hosts, Origin, Outline, PlannedHost, Record, RolloutHead, Undone};
+use crate::rollout::{HostState, Hosts, Outline, PlannedHost, Record, RolloutHead, RolloutOrigin, Undone};
 use crate::state::StateDir;
 
 /// The resume state of a rollout.
@@ -65,7 +65,7 @@ impl ResumeState {
     pub fn open(
         self,
         id: &RolloutId,
-        origin: Origin,
+        origin: RolloutOrigin,
         outline: &Outline,
         plans: &[HostPlan],
         context: &Context,

@@ -20,7 +20,7 @@ use crate::event::{Happening, Phase, RolloutId};
 use crate::inventory::Natural;
 use crate::orchestrate::each;
 use crate::remote::{Destination, PlanOptions};
-use crate::rollout::{Budget, Origin, Outline, Record, RolloutHead, RolloutProgress};
+use crate::rollout::{Budget, Outline, Record, RolloutHead, RolloutOrigin, RolloutProgress};
 use crate::ssh::Session;
 use crate::state::StateDir;
 use crate::{health, remote};
@@ -37,14 +37,14 @@ pub struct Rollback<'a> {
 }
 
 /// Where it comes from, what would change, and what it goes by.
-type Planning = (Origin, Vec<HostPlan>, Outline);
+type Planning = (RolloutOrigin, Vec<HostPlan>, Outline);
 
 /// Plans to take these hosts of a fleet back to a generation.
 ///
 /// # Errors
 /// The outline cannot be made, or there is no place for connections.
 pub async fn of_hosts(
-    origin: Origin,
+    origin: RolloutOrigin,
     (fleet, hosts): (&Fleet, Vec<Host>),
     to: Destination,
     how: Rollback<'_>,

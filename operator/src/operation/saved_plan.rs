@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::host_plan::{HostPlan, Operation, PlannedOperation};
 use crate::nix::{Closure, stored};
 use crate::plan_text::PlanText;
-use crate::rollout::{Origin, Outline};
+use crate::rollout::{Outline, RolloutOrigin};
 
 /// What `plan --out` writes and `apply --plan` reads.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ use crate::rollout::{Origin, Outline};
 pub struct SavedPlan {
     schema: u32,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: RolloutOrigin,
     /// How the hosts are gone through.
     pub outline: Outline,
     hosts: Vec<SavedHost>,
@@ -75,7 +75,7 @@ impl SavedPlan {
     ///
     /// # Errors
     /// A host has no plan: what is not known cannot be applied exactly.
-    pub fn of(plans: &[HostPlan], origin: Origin, outline: Outline) -> Result<Self, Problem> {
+    pub fn of(plans: &[HostPlan], origin: RolloutOrigin, outline: Outline) -> Result<Self, Problem> {
         let hosts = plans.iter().map(|each| match &each.planned {
             Some(Ok(PlannedOperation { plan, operation: Operation::Apply { closure }, .. })) => {
                 Ok(SavedHost {
@@ -191,7 +191,7 @@ mod tests {
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let (budgets, groups, waves) = (Vec::new(), Vec::new(), Vec::new());
         let outline = Outline { policy: Policy::plain(), budgets, groups, waves };
-        let origin = Origin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
+        let origin = RolloutOrigin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
         let saved = SavedPlan::of(&[], origin, outline).unwrap();
         let read = std::thread::scope(|scope| {
             let reader = scope.spawn(|| std::fs::read(&pipe).unwrap());

@@ -30,7 +30,7 @@ mod waves_tests;
 pub use driver::{Driver, Work};
 pub use excluded::{described, part, pin, reason, reason_at, today, without_canaries};
 pub use hosts::Hosts;
-pub use origin::Origin;
+pub use origin::RolloutOrigin;
 pub use outline::{Budget, Outline, policy_for};
 pub use progress::RolloutProgress;
 pub use record::{PlannedHost, Record, RolloutHead};

@@ -10,7 +10,7 @@ use crate::event::Happening;
 /// The fleet that a rollout was planned for, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Origin {
+pub struct RolloutOrigin {
     /// The flake that describes it, as it may be shown.
     pub flake: String,
     /// Its revision in Git, with `-dirty` where the tree had changes.
@@ -21,7 +21,7 @@ pub struct Origin {
     pub notifications: BTreeMap<String, Notification>,
 }
 
-impl Origin {
+impl RolloutOrigin {
     /// What is told when it is known.
     #[must_use]
     pub fn known(&self) -> Happening {

@@ -16,7 +16,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::record_files::{folder, forget_old, missing, names, path_of, roots_of};
-use super::{Origin, Outline, RolloutProgress};
+use super::{Outline, RolloutOrigin, RolloutProgress};
 use crate::event::RolloutId;
 use crate::event::{End, Event, Happening, Listener};
 use crate::state::{StateDir, unusable};
@@ -35,7 +35,7 @@ pub struct RolloutHead {
     pub operator: String,
     /// Where it comes from.
     #[serde(flatten)]
-    pub origin: Origin,
+    pub origin: RolloutOrigin,
     /// What it goes by.
     pub outline: Outline,
     /// Its hosts by name, with their closures.
@@ -60,7 +60,7 @@ impl RolloutHead {
     #[must_use]
     pub fn new(
         rollout: RolloutId,
-        origin: Origin,
+        origin: RolloutOrigin,
         outline: Outline,
         hosts: BTreeMap<String, PlannedHost>,
     ) -> Self {

@@ -13,7 +13,7 @@ fn head(rollout: &RolloutId) -> RolloutHead {
     let outline = Outline::of(&fleet(&hosts, &[]), &hosts, Policy::plain()).unwrap();
     let planned =
         |host: Host| (host.name.clone(), PlannedHost { host, closure: "/nix/store/x".into(), before: None });
-    let origin = Origin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
+    let origin = RolloutOrigin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
     RolloutHead::new(rollout.clone(), origin, outline, hosts.map(planned).into())
 }
 

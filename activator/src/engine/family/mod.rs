@@ -25,11 +25,11 @@ use self::commands::entry::CommandEntry;
 use self::paths::entry::PathEntry;
 use self::profile::entry::ProfileEntry;
 use self::units::entry::UnitEntry;
-use super::transaction::journal::written::{Mismatch, Written};
+use super::transaction::journal::written::{Mismatch, WrittenEntry};
 
 /// A step, with what its undo needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "WrittenEntry", into = "WrittenEntry")]
 pub enum JournalEntry {
     /// Users and groups.
     Account(AccountEntry),
@@ -75,10 +75,10 @@ impl JournalEntry {
     }
 }
 
-impl TryFrom<Written> for JournalEntry {
+impl TryFrom<WrittenEntry> for JournalEntry {
     type Error = String;
 
-    fn try_from(Written { step, facts, backup }: Written) -> Result<Self, String> {
+    fn try_from(WrittenEntry { step, facts, backup }: WrittenEntry) -> Result<Self, String> {
         let what = step.line();
         let without_backup = |backup: Option<AbsPath>| backup.map_or(Ok(()), |_| Err(Mismatch));
         let entry = match step {
@@ -100,7 +100,7 @@ impl TryFrom<Written> for JournalEntry {
     }
 }
 
-impl From<JournalEntry> for Written {
+impl From<JournalEntry> for WrittenEntry {
     fn from(entry: JournalEntry) -> Self {
         match entry {
             JournalEntry::Account(entry) => entry.write(),

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use nixfleet_contract::problem::{Code, Problem};
 use rustix::io::Errno;
 
-use crate::host::walk::{Refusal, Walk};
+use crate::host::walk::{Walk, WalkRefusal};
 use crate::host::{Host, disk, host_file};
 
 /// From this number of entries, syncing a whole filesystem costs less than syncing file by file.
@@ -46,14 +46,14 @@ pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(
             let Some(opened) = walk.way_to(&format!("{directory}/"))? else { return Ok(()) };
             let failed = |errno: Errno| {
                 let error = errno.into();
-                Refusal::within(opened, &error, host_file("write to the disk", directory, &error))
+                WalkRefusal::within(opened, &error, host_file("write to the disk", directory, &error))
             };
             disk::sync(opened.fd).map_err(failed)
         };
         match sync() {
             // Something other than a directory has replaced it, perhaps through this change.
-            Err(Refusal { problem, .. }) if problem.code == Code::UnsafePath => {}
-            synced => synced.or_else(Refusal::unless_of_others)?,
+            Err(WalkRefusal { problem, .. }) if problem.code == Code::UnsafePath => {}
+            synced => synced.or_else(WalkRefusal::unless_of_others)?,
         }
     }
     Ok(())

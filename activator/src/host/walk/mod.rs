@@ -9,7 +9,7 @@ use nixfleet_contract::problem::Problem;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-pub use refusal::Refusal;
+pub use refusal::WalkRefusal;
 use refusal::{is_of_the_disk, no_directory, open_to_others};
 
 use super::mounts::{foreign, mounted_by};
@@ -105,7 +105,7 @@ impl<'h> Walk<'h> {
     ///
     /// # Errors
     /// As [`Walk::parent`].
-    pub fn way_to(&mut self, path: &str) -> Result<Option<Directory<'_>>, Refusal> {
+    pub fn way_to(&mut self, path: &str) -> Result<Option<Directory<'_>>, WalkRefusal> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         if !parent.is_empty() && parent == self.at {
             return Ok(Some(self.last()));
@@ -126,7 +126,7 @@ impl<'h> Walk<'h> {
     }
 
     /// Opens as much of a directory path as exists; returns the number of components.
-    fn enter(&mut self, directory: &str) -> Result<usize, Refusal> {
+    fn enter(&mut self, directory: &str) -> Result<usize, WalkRefusal> {
         self.at.clear();
         let names: Vec<&str> = directory.split('/').filter(|name| !name.is_empty()).collect();
         let common = self.open.iter().zip(&names).take_while(|(level, name)| level.name == **name).count();
@@ -136,15 +136,15 @@ impl<'h> Walk<'h> {
             let here = self.open.last().map_or(self.host.root_fd.as_fd(), |level| level.fd.as_fd());
             let path = || format!("/{}", names[..=depth].join("/"));
             let is_in_roots = self.open.iter().all(|level| level.is_roots);
-            let refusal = |problem| Refusal { problem, is_others: !is_in_roots };
+            let refusal = |problem| WalkRefusal { problem, is_others: !is_in_roots };
             let failed = |verb: &str, errno: Errno| {
                 let error = errno.into();
                 let is_others = !is_in_roots && !is_of_the_disk(&error);
-                Refusal { problem: host_file(verb, path(), &error), is_others }
+                WalkRefusal { problem: host_file(verb, path(), &error), is_others }
             };
             if let Some(user) = mounted_by(here, names[depth]) {
                 let problem = host_file("open the directory", path(), &foreign(user));
-                return Err(Refusal { problem, is_others: true });
+                return Err(WalkRefusal { problem, is_others: true });
             }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let fd = match rustix::fs::openat(here, names[depth], flags, Mode::empty()) {
@@ -156,7 +156,7 @@ impl<'h> Walk<'h> {
                 // Only a filesystem of another user refuses root.
                 Err(Errno::ACCESS) => {
                     let problem = host_file("open the directory", path(), &Errno::ACCESS.into());
-                    return Err(Refusal { problem, is_others: true });
+                    return Err(WalkRefusal { problem, is_others: true });
                 }
                 Err(errno) => return Err(failed("open the directory", errno)),
             };
@@ -168,7 +168,7 @@ impl<'h> Walk<'h> {
             };
             if !is_safe {
                 let is_others = !is_in_roots || !is_ours(&stat);
-                return Err(Refusal { problem: open_to_others(self.host, &stat, &path()), is_others });
+                return Err(WalkRefusal { problem: open_to_others(self.host, &stat, &path()), is_others });
             }
             let is_roots = is_ours(&stat) && stat.st_mode & 0o002 == 0;
             let is_local = is_local(&fd);

@@ -16,14 +16,14 @@ use crate::host::mounts::is_of_a_filesystem;
 
 /// Why a directory is not opened, or why something in it is not changed.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct WalkRefusal {
     /// The problem to report.
     pub problem: Problem,
     /// Whether another user than root may have caused it, in a directory of theirs.
     pub is_others: bool,
 }
 
-impl Refusal {
+impl WalkRefusal {
     /// A refusal for something in an open directory. `error`: the kernel's error.
     #[must_use]
     pub fn within(directory: Directory<'_>, error: &io::Error, problem: Problem) -> Self {
@@ -121,7 +121,7 @@ mod tests {
         let here = rustix::fs::open("/", OFlags::PATH, Mode::empty()).unwrap();
         let is_others = |error: &io::Error, is_roots| {
             let directory = Directory { fd: here.as_fd(), is_roots, is_local: true };
-            Refusal::within(directory, error, Problem::new(Code::HostFile, "")).is_others
+            WalkRefusal::within(directory, error, Problem::new(Code::HostFile, "")).is_others
         };
         // Full; failing; found broken by ext4 and XFS; found broken by others; gone.
         for errno in [Errno::NOSPC, Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA, Errno::SHUTDOWN] {

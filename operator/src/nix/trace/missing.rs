@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 
 use nixfleet_contract::problem::{Code, Problem};
 
-use super::place::{Source, UserLocation};
+use super::place::{FlakeSource, UserLocation};
 use crate::flake::{Tree, normal};
 
 /// How many files and directories are looked through for the line that names a missing file.
 const ENTRIES: usize = 20_000;
 
 /// A file that the flake names and Nix does not find.
-pub struct Missing<'a> {
+pub struct MissingFile<'a> {
     /// Relative to the root of the tree.
     file: String,
-    source: &'a Source<'a>,
+    source: &'a FlakeSource<'a>,
 }
 
-impl<'a> Missing<'a> {
+impl<'a> MissingFile<'a> {
     /// The file that a message says is missing, where it would be one of the user's.
-    pub fn find(message: &str, source: &'a Source<'a>) -> Option<Self> {
+    pub fn find(message: &str, source: &'a FlakeSource<'a>) -> Option<Self> {
         let first = message.lines().next()?;
         let mut quoted = first.split(['\'', '"']).skip(1).step_by(2);
         let named = quoted.next()?;

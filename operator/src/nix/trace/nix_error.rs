@@ -1,6 +1,6 @@
 //! An error of Nix, taken apart.
 
-use super::place::{Source, SourceLocation};
+use super::place::{FlakeSource, SourceLocation};
 
 /// The column at which Nix puts the text of an error below its `error:` line.
 const INDENT: &str = "       ";
@@ -10,11 +10,11 @@ pub struct NixError<'a> {
     /// The message of the innermost error.
     pub message: String,
     /// What led to it, from the outermost to the innermost.
-    steps: Vec<Step<'a>>,
+    steps: Vec<TraceStep<'a>>,
 }
 
 /// A step on the way to an error.
-enum Step<'a> {
+enum TraceStep<'a> {
     /// What was being done.
     Doing(&'a str),
     /// Where.
@@ -24,17 +24,17 @@ enum Step<'a> {
 impl<'a> NixError<'a> {
     /// Takes standard error apart.
     pub fn parse(stderr: &'a str) -> Self {
-        let mut steps: Vec<Step> = Vec::new();
+        let mut steps: Vec<TraceStep> = Vec::new();
         let mut open = false;
         for line in stderr.lines().skip_while(|line| !line.starts_with("error:")) {
             let text = line.trim_start();
             if let Some(doing) = line.strip_prefix(INDENT).and_then(|line| line.strip_prefix("… ")) {
-                steps.push(Step::Doing(doing));
+                steps.push(TraceStep::Doing(doing));
                 open = false;
             } else if let Some(place) = text.strip_prefix("at ").and_then(SourceLocation::parse) {
-                steps.push(Step::At(place));
+                steps.push(TraceStep::At(place));
                 open = true;
-            } else if let Some(Step::At(place)) = steps.last_mut()
+            } else if let Some(TraceStep::At(place)) = steps.last_mut()
                 && open
                 && is_code(text)
             {
@@ -49,8 +49,8 @@ impl<'a> NixError<'a> {
     /// Every place that is named, from the outermost to the innermost.
     pub fn places(&self) -> impl DoubleEndedIterator<Item = &SourceLocation<'a>> {
         self.steps.iter().filter_map(|step| match step {
-            Step::At(place) => Some(place),
-            Step::Doing(_) => None,
+            TraceStep::At(place) => Some(place),
+            TraceStep::Doing(_) => None,
         })
     }
 
@@ -58,8 +58,8 @@ impl<'a> NixError<'a> {
     /// and from Nix itself.
     fn doing(&self) -> impl Iterator<Item = &'a str> {
         self.steps.iter().rev().filter_map(|step| match step {
-            Step::Doing(doing) => Some(*doing),
-            Step::At(_) => None,
+            TraceStep::Doing(doing) => Some(*doing),
+            TraceStep::At(_) => None,
         })
     }
 
@@ -88,12 +88,12 @@ impl<'a> NixError<'a> {
 
     /// The option that was evaluated: the last that was begun, and the entries and fields of it that follow at once. What
     /// follows a place belongs to something that was used there.
-    pub fn option(&self, source: &Source) -> Option<String> {
+    pub fn option(&self, source: &FlakeSource) -> Option<String> {
         let mut option: Option<String> = None;
         let mut open = false;
         for step in &self.steps {
             match step {
-                Step::Doing(doing) => {
+                TraceStep::Doing(doing) => {
                     if let Some(path) = quoted(doing, "while evaluating the option ") {
                         option = Some(path.to_owned());
                         open = true;
@@ -106,7 +106,7 @@ impl<'a> NixError<'a> {
                         option = None;
                     }
                 }
-                Step::At(place) => open &= source.find(place).is_none(),
+                TraceStep::At(place) => open &= source.find(place).is_none(),
             }
         }
         option

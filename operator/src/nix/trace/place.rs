@@ -57,14 +57,14 @@ impl UserLocation {
 }
 
 /// The files of the user.
-pub struct Source<'a> {
+pub struct FlakeSource<'a> {
     /// The flake they belong to.
     pub flake: &'a Flake,
     /// The store path that they were copied to, where Nix says it.
     root: Option<&'a str>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> FlakeSource<'a> {
     /// The files of a flake.
     pub const fn new(flake: &'a Flake, root: Option<&'a str>) -> Self {
         Self { flake, root }

@@ -3,7 +3,7 @@
 use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
 use nixfleet_contract::step::{AccountStep, Step};
 
-use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
+use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 use crate::host::accounts::{Account, Accounts};
 
 /// A step on an account, with what its undo needs.
@@ -85,7 +85,7 @@ impl AccountEntry {
     }
 
     /// The entry in its journal form.
-    pub(in crate::engine) fn write(self) -> Written {
+    pub(in crate::engine) fn write(self) -> WrittenEntry {
         let facts = |before| Facts::Account { before };
         let (step, facts) = match self {
             Self::CreateGroup { step } => (AccountStep::CreateGroup(step), Facts::Nothing),
@@ -94,7 +94,7 @@ impl AccountEntry {
             Self::ReleaseUser { step, before } => (AccountStep::ReleaseUser(step), facts(Some(before))),
             Self::DisableUser { step, before } => (AccountStep::DisableUser(step), facts(before)),
         };
-        Written { step: Step::Account(step), facts, backup: None }
+        WrittenEntry { step: Step::Account(step), facts, backup: None }
     }
 
     /// Whether it creates or changes a managed account: such entries come before any swap.

@@ -6,7 +6,7 @@ use nixfleet_contract::step::commands::RunCommand;
 use nixfleet_contract::step::{CommandStep, Step};
 
 use crate::engine::state::State;
-use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
+use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 
 /// A step that runs a command, with what its undo needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,9 +48,9 @@ impl CommandEntry {
     }
 
     /// The entry in its journal form.
-    pub(in crate::engine) fn write(self) -> Written {
+    pub(in crate::engine) fn write(self) -> WrittenEntry {
         match self {
-            Self::RunCommand { step, back } => Written {
+            Self::RunCommand { step, back } => WrittenEntry {
                 step: Step::Command(CommandStep::RunCommand(step)),
                 facts: Facts::Command { back },
                 backup: None,

@@ -19,7 +19,7 @@ use crate::engine::plan::target::Target;
 use crate::engine::transaction::journal::Journal;
 use crate::engine::validate::secrecy::Secrecy;
 use crate::host::command;
-use crate::host::walk::{Refusal, Walk};
+use crate::host::walk::{Walk, WalkRefusal};
 use crate::host::{Host, disk, host_file, profile};
 
 /// Time limit for one command.
@@ -90,7 +90,7 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
         });
         written.or_else(|error| {
             let problem = host_file("write to the disk", &directory, &error);
-            Refusal::within(opened, &error, problem).unless_of_others()
+            WalkRefusal::within(opened, &error, problem).unless_of_others()
         })?;
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::engine::plan::preflight;
 use crate::host::accounts::Accounts;
 use crate::host::disk;
 use crate::host::mounts;
-use crate::host::walk::{Refusal, Walk};
+use crate::host::walk::{Walk, WalkRefusal};
 use crate::host::{Host, host_file};
 
 /// Identifies a directory, so that a replacement is noticed.
@@ -100,8 +100,8 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
     let directory = match walk.way_to(path) {
         Ok(Some(directory)) => directory,
         Ok(None) => return Ok(None),
-        Err(Refusal { problem, is_others: true }) => return Ok(Some(left_to_others(path, &problem))),
-        Err(Refusal { problem, .. }) => return Err(problem),
+        Err(WalkRefusal { problem, is_others: true }) => return Ok(Some(left_to_others(path, &problem))),
+        Err(WalkRefusal { problem, .. }) => return Err(problem),
     };
     if let Some(user) = mounts::mounted_by(directory.fd, path.name()) {
         let problem = host_file("open the directory", &**path, &mounts::foreign(user));
@@ -114,7 +114,7 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP) => return Ok(None),
         Err(errno) => {
             let problem = preflight::refused("change mode and owner of", path, errno);
-            let refusal = Refusal::within(directory, &errno.into(), problem);
+            let refusal = WalkRefusal::within(directory, &errno.into(), problem);
             let said = left_to_others(path, &refusal.problem);
             return refusal.unless_of_others().map(|()| Some(said));
         }

@@ -9,7 +9,7 @@ use nixfleet_contract::values::{AbsPath, ManagedPath};
 
 use super::access::Rights;
 use super::slots::{self, Slot};
-use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
+use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 
 /// A step on a path, with what its undo needs. `backup`: the backup of the old content, which outlives the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl PathEntry {
     }
 
     /// The entry in its journal form.
-    pub(in crate::engine) fn write(self) -> Written {
+    pub(in crate::engine) fn write(self) -> WrittenEntry {
         let slot = |slot| Facts::of_slot(slot, None);
         let (step, facts, backup) = match self {
             Self::CreateHome { step, slot: it } => (PathStep::CreateHome(step), slot(it), None),
@@ -166,7 +166,7 @@ impl PathEntry {
             Self::RemoveDirectory { step, slot: it } => (PathStep::RemoveDirectory(step), slot(it), None),
             Self::Release { step } => (PathStep::Release(step), Facts::Nothing, None),
         };
-        Written { step: Step::Path(step), facts, backup }
+        WrittenEntry { step: Step::Path(step), facts, backup }
     }
 
     /// The path of the step.

@@ -13,7 +13,7 @@ use crate::engine::transaction::flush::sync_directories;
 use crate::engine::transaction::journal::{Journal, JournalPhase};
 use crate::engine::transaction::undo::forget_original;
 use crate::host::Host;
-use crate::host::walk::Refusal;
+use crate::host::walk::WalkRefusal;
 
 /// Changes paths on a host.
 pub struct PathChanges<'a> {
@@ -122,10 +122,10 @@ impl<'a> PathUndo<'a> {
         match self.exchange_back(entry) {
             Ok(()) => {}
             // One user's path must not keep the whole host from going back.
-            Err(Refusal { problem, is_others: true }) => {
+            Err(WalkRefusal { problem, is_others: true }) => {
                 return Ok(Some(left_to_others(entry.path(), &problem)));
             }
-            Err(Refusal { problem, .. }) => return Err(problem),
+            Err(WalkRefusal { problem, .. }) => return Err(problem),
         }
         match entry {
             PathEntry::ChangeAccess { step, before } => {
@@ -145,7 +145,7 @@ impl<'a> PathUndo<'a> {
     }
 
     /// Exchanges new and old again, if the entry exchanged them.
-    fn exchange_back(&mut self, entry: &PathEntry) -> Result<(), Refusal> {
+    fn exchange_back(&mut self, entry: &PathEntry) -> Result<(), WalkRefusal> {
         let path = entry.path();
         match entry {
             PathEntry::CreateHome { slot, .. } => {
@@ -178,7 +178,7 @@ impl<'a> PathUndo<'a> {
         &mut self,
         path: &'e ManagedPath,
         slot: &'e Slot,
-    ) -> Result<Option<(Places<'e>, u64)>, Refusal> {
+    ) -> Result<Option<(Places<'e>, u64)>, WalkRefusal> {
         if self.is_gone_from_above(path)? {
             return Ok(None);
         }
@@ -190,7 +190,7 @@ impl<'a> PathUndo<'a> {
     }
 
     /// Whether the parent directory of a path is missing: the undo has replaced it already, or it was never created.
-    fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, Refusal> {
+    fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, WalkRefusal> {
         for (at, _) in path.match_indices('/').skip(1) {
             if let Some(staged) = self.became.get(&path[..at])
                 && self.changes.swapper.stands_at(&path[..at])? != Some(*staged)
@@ -228,12 +228,12 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     for entry in journal.paths() {
         let Some(slot) = entry.slot() else { continue };
         // If another user blocks this in a directory of theirs, the slot stays.
-        swapper.clear(&slot.place).or_else(Refusal::unless_of_others)?;
+        swapper.clear(&slot.place).or_else(WalkRefusal::unless_of_others)?;
         match entry {
             // If somebody has put something into it since, it stays.
             PathEntry::RemoveDirectory { step, .. } => {
                 let places = Places { path: &step.path, slot: &slot.place };
-                swapper.put_back(places).or_else(Refusal::unless_of_others)?;
+                swapper.put_back(places).or_else(WalkRefusal::unless_of_others)?;
             }
             PathEntry::Restore { original, .. } if slots::is_original(original) => {
                 forget_original(host, original)?;
@@ -273,7 +273,7 @@ pub fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
                     Ok(())
                 }
             };
-            clear().or_else(Refusal::unless_of_others)?;
+            clear().or_else(WalkRefusal::unless_of_others)?;
         }
         if let Some(backup) = entry.backup() {
             swapper.clear(backup).map_err(|refusal| refusal.problem)?;

@@ -69,12 +69,12 @@ impl Homes {
             else {
                 continue;
             };
-            let state = look(host, &mut walk, &home);
-            let is_theirs = account.is_some_and(|it| state == HomeState::Directory { uid: it.uid });
+            let home_state = look(host, &mut walk, &home);
+            let is_theirs = account.is_some_and(|it| home_state == HomeState::Directory { uid: it.uid });
             if !is_theirs && homes.mode.is_none() {
                 homes.mode = Some(mode(host));
             }
-            homes.of.insert(user.name.clone(), (home, state));
+            homes.of.insert(user.name.clone(), (home, home_state));
         }
         homes
     }

@@ -129,9 +129,9 @@ impl Stager<'_> {
         self.make_directory(backup)?;
         let Some(from) = self.sources.parent(path)? else { return Ok(()) };
         let Some(to) = self.slots.parent(backup)? else { return Ok(()) };
-        let backing_up =
+        let copy_or_link =
             if matches!(entry, PathEntry::Own { .. }) { backup::copy } else { backup::link_or_copy };
-        backing_up(from, path.name(), to, name_of(backup)).map_err(failed)?;
+        copy_or_link(from, path.name(), to, name_of(backup)).map_err(failed)?;
         // The name may now belong to another file than the one that was planned.
         if let Some(slot) = entry.slot()
             && walk::look(to.fd, name_of(backup)).map_err(failed)?.as_ref().map(Replaced::of) != slot.replaced

@@ -14,7 +14,7 @@ use crate::engine::observe::names_in;
 use crate::engine::plan::preflight;
 use crate::host::disk;
 use crate::host::mounts;
-use crate::host::walk::{self, Directory, Refusal, Walk};
+use crate::host::walk::{self, Directory, Walk, WalkRefusal};
 use crate::host::{Host, host_file};
 
 /// Exchanges things between destinations and slots. It has two walks, so that both directories stay open.
@@ -56,7 +56,7 @@ impl<'h> Swapper<'h> {
     /// [`Code::PlanOutdated`] as for [`Swapper::bring_in`].
     pub fn take_out(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
         let pair = self.pair(places)?;
-        let problem = |refusal: Refusal| refusal.problem;
+        let problem = |refusal: WalkRefusal| refusal.problem;
         if pair.at_destination().map_err(problem)?.is_none() {
             return Ok(());
         }
@@ -70,7 +70,7 @@ impl<'h> Swapper<'h> {
     /// [`Code::HostFile`].
     pub fn take_out_if_empty(&mut self, places: Places<'_>) -> Result<(), Problem> {
         let pair = self.pair(places)?;
-        let problem = |refusal: Refusal| refusal.problem;
+        let problem = |refusal: WalkRefusal| refusal.problem;
         let Some(stat) = pair.at_destination().map_err(problem)? else { return Ok(()) };
         if !is_directory(&stat) || !is_empty(pair.destination, pair.name, places.path)? {
             return Ok(());
@@ -86,7 +86,7 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), Refusal> {
+    pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), WalkRefusal> {
         // Checked before the path to the destination: if another user has made that path unsafe, an undo with nothing left to do
         // still ends.
         if self.slot_holds(places.slot)? == Some(staged) {
@@ -103,7 +103,7 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn put_back(&mut self, places: Places<'_>) -> Result<(), Refusal> {
+    pub fn put_back(&mut self, places: Places<'_>) -> Result<(), WalkRefusal> {
         if self.slot_holds(places.slot)?.is_none() {
             return Ok(());
         }
@@ -117,7 +117,7 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn remove_created(&mut self, places: Places<'_>, staged: u64) -> Result<bool, Refusal> {
+    pub fn remove_created(&mut self, places: Places<'_>, staged: u64) -> Result<bool, WalkRefusal> {
         if self.slot_holds(places.slot)?.is_some() {
             return Ok(true);
         }
@@ -125,7 +125,7 @@ impl<'h> Swapper<'h> {
         if pair.was_brought_in(staged)? {
             remove_directory(pair.destination, pair.name).map_err(|error| {
                 let problem = host_file("remove", places.path, &error);
-                Refusal::within(pair.destination, &pair.cause(error), problem)
+                WalkRefusal::within(pair.destination, &pair.cause(error), problem)
             })?;
         }
         Ok(false)
@@ -135,7 +135,7 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), Refusal> {
+    pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), WalkRefusal> {
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
         // If the owner blocks access to it, somebody has used it.
         let is_unused =
@@ -156,14 +156,14 @@ impl<'h> Swapper<'h> {
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
                 removed => {
                     return removed.map_err(|error| {
-                        Refusal::within(pair.slot, &error, host_file("remove", places.slot, &error))
+                        WalkRefusal::within(pair.slot, &error, host_file("remove", places.slot, &error))
                     });
                 }
             }
         }
         match pair.rename_in(RenameFlags::NOREPLACE) {
             // Something else is there: the next run backs up what is in the slot.
-            Err(Refusal { problem, .. }) if problem.code == Code::PlanOutdated => Ok(()),
+            Err(WalkRefusal { problem, .. }) if problem.code == Code::PlanOutdated => Ok(()),
             moved => moved,
         }
     }
@@ -172,11 +172,11 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn clear_home(&mut self, slot: &str) -> Result<(), Refusal> {
+    pub fn clear_home(&mut self, slot: &str) -> Result<(), WalkRefusal> {
         let Some(directory) = self.slots.way_to(slot)? else { return Ok(()) };
         match disk::remove_tree_in(directory.fd, name_of(slot)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Refusal::within(directory, &error, host_file("remove", slot, &error)))
+                Err(WalkRefusal::within(directory, &error, host_file("remove", slot, &error)))
             }
             _ => Ok(()),
         }
@@ -186,9 +186,9 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn clear(&mut self, slot: &str) -> Result<(), Refusal> {
+    pub fn clear(&mut self, slot: &str) -> Result<(), WalkRefusal> {
         let Some(directory) = self.slots.way_to(slot)? else { return Ok(()) };
-        let failed = |error| Refusal::within(directory, &error, host_file("remove", slot, &error));
+        let failed = |error| WalkRefusal::within(directory, &error, host_file("remove", slot, &error));
         let Some(stat) = walk::look(directory.fd, name_of(slot)).map_err(failed)? else { return Ok(()) };
         if is_directory(&stat) {
             return remove_directory(directory, name_of(slot)).map_err(failed);
@@ -203,7 +203,7 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`], [`Code::UnsafePath`].
-    pub fn stands_at(&mut self, path: &str) -> Result<Option<u64>, Refusal> {
+    pub fn stands_at(&mut self, path: &str) -> Result<Option<u64>, WalkRefusal> {
         inode(self.destinations.way_to(path)?, path)
     }
 
@@ -211,7 +211,7 @@ impl<'h> Swapper<'h> {
     ///
     /// # Errors
     /// [`Code::HostFile`].
-    pub fn slot_holds(&mut self, slot: &str) -> Result<Option<u64>, Refusal> {
+    pub fn slot_holds(&mut self, slot: &str) -> Result<Option<u64>, WalkRefusal> {
         inode(self.slots.way_to(slot)?, slot)
     }
 
@@ -222,7 +222,7 @@ impl<'h> Swapper<'h> {
     }
 
     /// `None` if one of the two directories does not exist.
-    fn pair_if_there<'a>(&'a mut self, places: Places<'a>) -> Result<Option<Pair<'a>>, Refusal> {
+    fn pair_if_there<'a>(&'a mut self, places: Places<'a>) -> Result<Option<Pair<'a>>, WalkRefusal> {
         let destination = self.destinations.way_to(places.path)?;
         let slot = self.slots.way_to(places.slot)?;
         Ok(destination.zip(slot).map(|(destination, slot)| Pair {
@@ -245,15 +245,15 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn at_destination(&self) -> Result<Option<Stat>, Refusal> {
+    fn at_destination(&self) -> Result<Option<Stat>, WalkRefusal> {
         walk::look(self.destination.fd, self.name).map_err(|error| {
-            Refusal::within(self.destination, &error, host_file("look at", self.places.path, &error))
+            WalkRefusal::within(self.destination, &error, host_file("look at", self.places.path, &error))
         })
     }
 
-    fn in_slot(&self) -> Result<Option<Stat>, Refusal> {
+    fn in_slot(&self) -> Result<Option<Stat>, WalkRefusal> {
         walk::look_in_ours(self.slot.fd, self.slot_name).map_err(|error| {
-            Refusal::within(self.slot, &error, host_file("look at", self.places.slot, &error))
+            WalkRefusal::within(self.slot, &error, host_file("look at", self.places.slot, &error))
         })
     }
 
@@ -270,17 +270,17 @@ impl Pair<'_> {
     }
 
     /// Whether the staged thing, identified by its inode, has left the slot and is at the destination.
-    fn was_brought_in(&self, staged: u64) -> Result<bool, Refusal> {
+    fn was_brought_in(&self, staged: u64) -> Result<bool, WalkRefusal> {
         let is_staged = |stat: Stat| stat.st_ino == staged;
         Ok(!self.in_slot()?.is_some_and(is_staged) && self.at_destination()?.is_some_and(is_staged))
     }
 
-    fn rename_in(&self, flags: RenameFlags) -> Result<(), Refusal> {
+    fn rename_in(&self, flags: RenameFlags) -> Result<(), WalkRefusal> {
         disk::rename(self.slot.fd, self.slot_name, self.destination.fd, self.name, flags)
             .map_err(|errno| self.refused(errno))
     }
 
-    fn rename_out(&self) -> Result<(), Refusal> {
+    fn rename_out(&self) -> Result<(), WalkRefusal> {
         self.move_out().map_err(|errno| self.refused(errno))
     }
 
@@ -289,12 +289,12 @@ impl Pair<'_> {
         disk::rename(self.destination.fd, self.name, self.slot.fd, self.slot_name, flags)
     }
 
-    fn refused(&self, errno: Errno) -> Refusal {
+    fn refused(&self, errno: Errno) -> WalkRefusal {
         let problem = match errno {
             Errno::NOENT | Errno::EXIST => outdated(self.places.path),
             errno => preflight::refused("replace", self.places.path, errno),
         };
-        Refusal::within(self.destination, &self.cause(errno.into()), problem)
+        WalkRefusal::within(self.destination, &self.cause(errno.into()), problem)
     }
 
     /// Why the destination cannot be changed: a user may have mounted something there since this was looked at.
@@ -304,11 +304,11 @@ impl Pair<'_> {
 }
 
 /// The inode at a path. `directory`: its open parent, if that exists.
-fn inode(directory: Option<Directory<'_>>, path: &str) -> Result<Option<u64>, Refusal> {
+fn inode(directory: Option<Directory<'_>>, path: &str) -> Result<Option<u64>, WalkRefusal> {
     let Some(directory) = directory else { return Ok(None) };
     match walk::look(directory.fd, name_of(path)) {
         Ok(found) => Ok(found.map(|stat| stat.st_ino)),
-        Err(error) => Err(Refusal::within(directory, &error, host_file("look at", path, &error))),
+        Err(error) => Err(WalkRefusal::within(directory, &error, host_file("look at", path, &error))),
     }
 }
 

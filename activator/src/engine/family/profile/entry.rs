@@ -5,7 +5,7 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::profile::SwitchProfile;
 use nixfleet_contract::step::{ProfileStep, Step};
 
-use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
+use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 use crate::host::Host;
 use crate::host::profile::{self, Profile};
 
@@ -43,9 +43,9 @@ impl ProfileEntry {
     }
 
     /// The entry in its journal form.
-    pub(in crate::engine) fn write(self) -> Written {
+    pub(in crate::engine) fn write(self) -> WrittenEntry {
         match self {
-            Self::SwitchProfile { step, created } => Written {
+            Self::SwitchProfile { step, created } => WrittenEntry {
                 step: Step::Profile(ProfileStep::SwitchProfile(step)),
                 facts: Facts::Profile { created },
                 backup: None,

@@ -6,7 +6,7 @@ use nixfleet_contract::step::units::UnitJob;
 use nixfleet_contract::step::{Step, UnitStep};
 use nixfleet_contract::values::UnitName;
 
-use crate::engine::transaction::journal::written::{Facts, Mismatch, Written};
+use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 use crate::host::systemd::{UnitState, Verb};
 
 /// A step on a unit, with what its undo needs.
@@ -67,7 +67,7 @@ impl UnitEntry {
     }
 
     /// The entry in its journal form.
-    pub(in crate::engine) fn write(self) -> Written {
+    pub(in crate::engine) fn write(self) -> WrittenEntry {
         let (step, facts) = match self {
             Self::Job { verb, job, before } => {
                 let step = match verb {
@@ -80,7 +80,7 @@ impl UnitEntry {
             }
             Self::DaemonReload => (UnitStep::DaemonReload, Facts::Nothing),
         };
-        Written { step: Step::Unit(step), facts, backup: None }
+        WrittenEntry { step: Step::Unit(step), facts, backup: None }
     }
 
     /// The job of the entry, if it is one.

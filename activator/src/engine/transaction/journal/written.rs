@@ -15,7 +15,7 @@ use crate::host::systemd::UnitState;
 /// A step, with the facts that its undo needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Written {
+pub struct WrittenEntry {
     /// The step as planned.
     pub step: Step,
     /// The facts before the step.

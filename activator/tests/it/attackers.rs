@@ -155,7 +155,7 @@ fn an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk() {
         let room = room();
         let path = "/home/ada/notes";
         // tmpfs counts attributes of users as inodes, since Linux 6.6.
-        for (place, options) in [("/home/ada", "size=1m"), ("/var/lib/nixfleet", "nr_inodes=48")] {
+        for (place, options) in [("/home/ada", "size=1m"), ("/var/lib/nixfleet", "nr_inodes=48,mode=700")] {
             let place = room.path(place);
             fs::create_dir_all(&place).unwrap();
             let mount =

@@ -6,7 +6,6 @@
 mod stage;
 
 use std::thread;
-use std::time::Instant;
 
 use nixfleet_lab::command::Program;
 use nixfleet_lab::snapshot::Snapshot;

@@ -164,16 +164,16 @@ fn hosts_that_answer_with_malice_cost_the_others_nothing() {
     }
     let flooded = lab.guest("web-06").unwrap();
     let before = flooded.ssh_connections().unwrap();
-    let refuses = lab.guest("web-12").unwrap();
-    let before_refusals = refuses.ssh_connections().unwrap();
+    let web_12 = lab.guest("web-12").unwrap();
+    let before_refusals = web_12.ssh_connections().unwrap();
     let release = "sed -i 's/version = \"1\"/version = \"2\"/' ../rollout/app.nix";
     lab.operator().unwrap().types(release).unwrap().success().unwrap();
 
     let (finished, document, peak) = applies(&lab);
 
     let logins = flooded.ssh_connections().unwrap() - before;
-    let refused: usize = refuses.ask("wc -l < /tmp/refused").unwrap().parse().unwrap();
-    let logins_to_refuse = refuses.ssh_connections().unwrap() - before_refusals;
+    let refused: usize = web_12.ask("wc -l < /tmp/refused").unwrap().parse().unwrap();
+    let logins_to_refuse = web_12.ssh_connections().unwrap() - before_refusals;
     println!("peak memory {peak} MiB, {logins} logins; {refused} refusals in {logins_to_refuse} logins");
     let mut expected: BTreeMap<String, String> =
         outcomes_of(["web-01", "db-01", "db-02", "db-03", "db-04"].map(|name| (name, "ok")));

@@ -15,7 +15,7 @@ use crate::document::Document;
 use crate::exit::Exit;
 use crate::{render, tip};
 use nixfleet_operator::event::RolloutId;
-use nixfleet_operator::event::{Bus, Happening, Lines};
+use nixfleet_operator::event::{Bus, EventKind, Lines};
 use nixfleet_operator::history::Writer;
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::interrupt::{ChangeProgress, Interrupt};
@@ -83,7 +83,7 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
     let context = Context::new(operation, cli.output).failing_deferred(cli.command.fails_deferred());
     let result = runtime.block_on(async {
         let (command, operator) = (name.to_owned(), nixfleet_operator::identity::operator());
-        events.say(Happening::CommandBegan { id, command, arguments, operator });
+        events.say(EventKind::CommandBegan { id, command, arguments, operator });
         let result = tokio::select! {
             result = command::execute(&cli.command, &context) => result,
             () = interrupt.leave() => return Err(interrupted(name, &interrupt)),
@@ -174,7 +174,7 @@ fn ended(
     let exit_code = exit as u8;
     let told = problem.clone();
     // Before the last words: whatever is live on a terminal goes, and would take them along.
-    events.say(Happening::CommandEnded {
+    events.say(EventKind::CommandEnded {
         command: command.to_owned(),
         exit_code,
         duration_ms,

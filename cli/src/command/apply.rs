@@ -9,7 +9,7 @@ use super::{Context, change, confirm, plan, resume, targets};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::exit::Exit;
 use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::nix::Supply;
+use nixfleet_operator::nix::ClosureReceiver;
 use nixfleet_operator::operation::fleet::{Evaluated, Participants};
 use nixfleet_operator::operation::host_plan::HostPlan;
 use nixfleet_operator::operation::planning;
@@ -74,7 +74,8 @@ async fn planned(args: &ApplyArgs, context: &Context) -> anyhow::Result<Result<P
     context.operation.events.say(saved.origin.known());
     let (sessions, closures) = (args.targets.connections().sessions(saved.hosts())?, saved.closures());
     let asking = Asking { force, options, parallel, trying: Some(Trying::of(args.yes, &saved.origin.flake)) };
-    let plans = planning::ask(sessions, Supply::of(closures.clone()), asking, &context.operation).await?;
+    let plans =
+        planning::ask(sessions, ClosureReceiver::of(closures.clone()), asking, &context.operation).await?;
     let exact = |plan: &HostPlan| plan.plan().is_some_and(|now| saved.objection(plan.name(), now).is_none());
     if plans.iter().all(exact) {
         let mut policy = args.rollout.run.of(saved.outline.policy.clone());

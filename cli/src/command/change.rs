@@ -1,6 +1,6 @@
 //! Shows plans, asks, and has them carried out as a rollout. The end of `apply` and of `rollback`.
 
-use nixfleet_operator::event::{End, Happening};
+use nixfleet_operator::event::{End, EventKind};
 use nixfleet_operator::operation::change::{self, ChangeOptions, PlannedRollout};
 use nixfleet_operator::state::StateDir;
 
@@ -39,7 +39,7 @@ pub async fn execute(
         plan::show_totals(totals, context);
         let hosts = if count == 1 { "host" } else { "hosts" };
         if !confirm::ask(format!("{} {count} {hosts}?", question.what)).await? {
-            context.operation.events.say(Happening::Declined);
+            context.operation.events.say(EventKind::Declined);
             render::err("nothing was changed");
             return Ok(Exit::Refused);
         }

@@ -12,7 +12,7 @@ use crate::args::CheckArgs;
 use crate::exit::Exit;
 use crate::render;
 use nixfleet_operator::errands::Errands;
-use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::event::{EventKind, Phase};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::operation::fleet::Evaluated;
 use nixfleet_operator::operation::post_change_checks;
@@ -34,13 +34,13 @@ pub async fn execute(args: &CheckArgs, context: &Context) -> anyhow::Result<Exit
         let (known, events) = (Arc::clone(&known), context.operation.events.clone());
         async move {
             let name = &session.host().name;
-            events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Checking });
+            events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Checking });
             let began = Instant::now();
             let result = match one(&session, &known).await {
                 Ok(found) => HostResult::checked(name, found, Outcome::Ok),
                 Err(problem) => HostResult::failed(name, problem),
             };
-            events.say(Happening::HostEnded(result.end(began.elapsed())));
+            events.say(EventKind::HostEnded(result.end(began.elapsed())));
             result
         }
     });

@@ -13,7 +13,7 @@ use super::{Context, confirm, targets};
 use crate::args::GcArgs;
 use crate::exit::Exit;
 use crate::render;
-use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::event::{EventKind, Phase};
 use nixfleet_operator::host_result::{GcView, HostResult};
 use nixfleet_operator::inventory::Natural;
 use nixfleet_operator::orchestrate::each;
@@ -55,7 +55,7 @@ pub async fn execute(args: &GcArgs, context: &Context) -> anyhow::Result<Exit> {
         return end(results, context);
     }
     if !args.yes && !confirm::ask(question(&planned, goes, args.collect)).await? {
-        context.operation.events.say(Happening::Declined);
+        context.operation.events.say(EventKind::Declined);
         render::err("nothing was changed");
         return Ok(Exit::Refused);
     }
@@ -70,7 +70,7 @@ pub async fn execute(args: &GcArgs, context: &Context) -> anyhow::Result<Exit> {
 fn end(mut results: Vec<HostResult>, context: &Context) -> anyhow::Result<Exit> {
     results.sort_by_cached_key(|result| Natural::of(&result.host));
     for result in &results {
-        context.operation.events.say(Happening::HostEnded(result.end(std::time::Duration::ZERO)));
+        context.operation.events.say(EventKind::HostEnded(result.end(std::time::Duration::ZERO)));
     }
     context.finish(results, None)
 }
@@ -159,7 +159,7 @@ async fn plan(asked: Vec<Asked>, args: &GcArgs, context: &Context) -> anyhow::Re
             let events = context.operation.events.clone();
             async move {
                 let host = session.host().name.clone();
-                events.say(Happening::HostPhase { host, phase: Phase::Planning });
+                events.say(EventKind::HostPhase { host, phase: Phase::Planning });
                 remote::plan_gc(&session, &request).await
             }
         });
@@ -187,7 +187,7 @@ async fn carry_out(planned: Vec<Asked>, args: &GcArgs, context: &Context) -> any
                 && let Some(plan) = asked.known()
             {
                 let host = asked.name().to_owned();
-                events.say(Happening::HostPhase { host, phase: Phase::Cleaning });
+                events.say(EventKind::HostPhase { host, phase: Phase::Cleaning });
                 result = match remote::gc(&asked.session, &asked.request, plan, collect).await {
                     Err(problem) => HostResult { gc: result.gc, ..HostResult::failed(asked.name(), problem) },
                     Ok(report) => HostResult {
@@ -197,7 +197,7 @@ async fn carry_out(planned: Vec<Asked>, args: &GcArgs, context: &Context) -> any
                     },
                 };
             }
-            events.say(Happening::HostEnded(result.end(began.elapsed())));
+            events.say(EventKind::HostEnded(result.end(began.elapsed())));
             result
         }
     });

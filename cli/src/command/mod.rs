@@ -24,7 +24,7 @@ use crate::args::{Command, OutputArgs};
 use crate::document::Document;
 use crate::exit::Exit;
 use crate::render::{self, Progress};
-use nixfleet_operator::event::Happening;
+use nixfleet_operator::event::EventKind;
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::operation;
 use nixfleet_operator::operation::rollout_view::RolloutView;
@@ -82,7 +82,7 @@ impl Context {
         self.show(&render::results(&results));
         self.show(&render::after_blocked(self.operation.command, &results));
         for result in &results {
-            self.operation.events.say(Happening::HostEnded(result.end(Duration::ZERO)));
+            self.operation.events.say(EventKind::HostEnded(result.end(Duration::ZERO)));
         }
         self.print(results, None)?;
         Ok(exit)

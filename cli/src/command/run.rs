@@ -13,7 +13,7 @@ use super::{Context, targets};
 use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::render::{self, HOST_COLOURS, paint};
-use nixfleet_operator::event::{Happening, Phase, Stream};
+use nixfleet_operator::event::{EventKind, Phase, Stream};
 use nixfleet_operator::host_result::{HostResult, Ran};
 use nixfleet_operator::orchestrate::each;
 use nixfleet_operator::remote::{self, Finished, RemoteCommand};
@@ -51,10 +51,10 @@ pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> 
             async move {
                 let host = session.host().name.clone();
                 let began = Instant::now();
-                events.say(Happening::HostPhase { host: host.clone(), phase: Phase::Running });
+                events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Running });
                 let result = result(&host, one(&session, &command, &input, &sender).await);
                 // After the lines that still wait to be told. Whoever listens does so to the end.
-                let _ = sender.send(Happening::HostEnded(result.end(began.elapsed()))).await;
+                let _ = sender.send(EventKind::HostEnded(result.end(began.elapsed()))).await;
                 result
             }
         })
@@ -100,7 +100,7 @@ async fn one(
     session: &Session,
     command: &RemoteCommand,
     input: &Input,
-    told: &Sender<Happening>,
+    told: &Sender<EventKind>,
 ) -> Result<Finished, Problem> {
     let input = input.open().map_err(|error| {
         Problem::new(Code::Usage, "the standard input cannot be handed on").because(error)
@@ -119,16 +119,16 @@ fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
 }
 
 /// Tells what hosts tell, in the order in which it comes. Where lines are not wanted as events, they are printed.
-async fn listen(mut told: Receiver<Happening>, names: &[String], context: &Context) {
+async fn listen(mut told: Receiver<EventKind>, names: &[String], context: &Context) {
     let width = names.iter().map(String::len).max().unwrap_or_default();
     let colours: BTreeMap<&str, _> =
         names.iter().map(String::as_str).zip(HOST_COLOURS.iter().copied().cycle()).collect();
     let mut come = Vec::new();
     while told.recv_many(&mut come, WAITING).await > 0 {
         let mut lines = Vec::new();
-        for happening in come.drain(..) {
-            match happening {
-                Happening::Output { host, stream, text } if !context.output.events => {
+        for kind in come.drain(..) {
+            match kind {
+                EventKind::Output { host, stream, text } if !context.output.events => {
                     let colour = colours.get(host.as_str()).copied().unwrap_or_default();
                     let head = paint(colour, format_args!("{host:<width$} |"));
                     lines.push((stream, format!("{head} {}", many_lines(&text))));
@@ -202,9 +202,9 @@ mod tests {
         }
 
         fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
-            let word = match &event.happening {
-                Happening::Output { text, .. } => text.clone(),
-                Happening::HostEnded(end) => end.outcome.to_string(),
+            let word = match &event.kind {
+                EventKind::Output { text, .. } => text.clone(),
+                EventKind::HostEnded(end) => end.outcome.to_string(),
                 _ => return Ok(()),
             };
             self.0.lock().unwrap().push(word);
@@ -228,11 +228,11 @@ mod tests {
         );
         let (sender, receiver) = channel(WAITING);
         for text in ["one", "two"] {
-            let line = Happening::Output { host: "a".into(), stream: Stream::Stdout, text: text.into() };
+            let line = EventKind::Output { host: "a".into(), stream: Stream::Stdout, text: text.into() };
             sender.send(line).await.unwrap();
         }
         let end = HostResult::new("a", Outcome::Ok).end(Duration::ZERO);
-        sender.send(Happening::HostEnded(end)).await.unwrap();
+        sender.send(EventKind::HostEnded(end)).await.unwrap();
         drop(sender);
         listen(receiver, &["a".to_owned()], &context).await;
         assert_eq!(*heard.lock().unwrap(), ["one", "two", "ok"]);

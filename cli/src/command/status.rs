@@ -12,7 +12,7 @@ use super::{Context, targets};
 use crate::args::StatusArgs;
 use crate::exit::Exit;
 use crate::render;
-use nixfleet_operator::event::{Happening, HostEnd, Phase};
+use nixfleet_operator::event::{EventKind, HostEnd, Phase};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::host_result::outcome_of;
 use nixfleet_operator::orchestrate::each;
@@ -31,9 +31,9 @@ pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exi
         let events = context.operation.events.clone();
         async move {
             let name = &session.host().name;
-            events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Looking });
+            events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Looking });
             let (began, status) = (Instant::now(), remote::status(&session).await);
-            events.say(Happening::HostEnded(ended(name, &status, began)));
+            events.say(EventKind::HostEnded(ended(name, &status, began)));
             status
         }
     });

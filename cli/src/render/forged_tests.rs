@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::held::hold;
 use super::*;
 use nixfleet_operator::event::RolloutId;
-use nixfleet_operator::event::{End, Event, Happening, Level};
+use nixfleet_operator::event::{End, Event, EventKind, Level};
 use nixfleet_operator::history;
 use nixfleet_operator::host_result::{BackupsView, GcView, HostResult, Ran};
 use nixfleet_operator::text::problem_text;
@@ -296,11 +296,11 @@ proptest! {
         let problem: Problem = forged(problem(), &texts);
         let text = texts.concat();
         let end = HostResult::failed("web-1", problem.clone()).end(Duration::ZERO);
-        let log = |host: Option<&str>| Happening::Log {
+        let log = |host: Option<&str>| EventKind::Log {
             level: Level::Warning, host: host.map(str::to_owned), text: text.clone(),
         };
-        for happening in [Happening::HostEnded(end), log(None), log(Some("web-1"))] {
-            if let Some(line) = progress::line(&Event::now(Some(RolloutId::draw()), happening)) {
+        for kind in [EventKind::HostEnded(end), log(None), log(Some("web-1"))] {
+            if let Some(line) = progress::line(&Event::now(Some(RolloutId::draw()), kind)) {
                 hold(&line);
             }
         }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Event, Happening, Level};
+use super::{Event, EventKind, Level};
 use crate::event::RolloutId;
 use crate::text::one_line;
 
@@ -55,8 +55,8 @@ impl Bus {
     }
 
     /// Says what happens now. The other listeners hear of one that fails.
-    pub fn say(&self, happening: Happening) {
-        let event = Event::now(self.rollout.clone(), happening);
+    pub fn say(&self, kind: EventKind) {
+        let event = Event::now(self.rollout.clone(), kind);
         let mut failures = Vec::new();
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain_mut(|listener| match listener.hear(&event) {
@@ -68,7 +68,7 @@ impl Bus {
         });
         drop(listeners);
         for text in failures {
-            self.say(Happening::Log { level: Level::Warning, host: None, text });
+            self.say(EventKind::Log { level: Level::Warning, host: None, text });
         }
     }
 
@@ -137,8 +137,8 @@ mod tests {
         (RecordingListener { heard: Arc::clone(&heard), patience }, heard)
     }
 
-    fn line(text: &str) -> Happening {
-        Happening::Log { level: Level::Info, host: None, text: text.to_owned() }
+    fn line(text: &str) -> EventKind {
+        EventKind::Log { level: Level::Info, host: None, text: text.to_owned() }
     }
 
     #[test]
@@ -153,8 +153,8 @@ mod tests {
         let second = second.lock().unwrap();
         assert_eq!((first.lock().unwrap().len(), second.len()), (1, 4));
         let warning =
-            Happening::Log { level: Level::Warning, host: None, text: "ear: it is too loud".to_owned() };
-        assert_eq!(second[2].happening, warning, "the others hear of it");
+            EventKind::Log { level: Level::Warning, host: None, text: "ear: it is too loud".to_owned() };
+        assert_eq!(second[2].kind, warning, "the others hear of it");
     }
 
     #[test]

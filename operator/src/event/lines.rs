@@ -37,7 +37,7 @@ mod tests {
     use nixfleet_contract::report::Outcome;
 
     use super::*;
-    use crate::event::{Happening, HostEnd, Phase};
+    use crate::event::{EventKind, HostEnd, Phase};
 
     #[test]
     fn an_event_is_one_line_and_reads_back_as_the_same() {
@@ -53,12 +53,12 @@ mod tests {
         };
         let mut written = Vec::new();
         let mut lines = Lines::new(&mut written, false);
-        for happening in [
-            Happening::HostPhase { host: "web-1".into(), phase: Phase::RollingBack },
-            Happening::HostEnded(end),
-            Happening::RolloutInterrupted,
+        for kind in [
+            EventKind::HostPhase { host: "web-1".into(), phase: Phase::RollingBack },
+            EventKind::HostEnded(end),
+            EventKind::RolloutInterrupted,
         ] {
-            let event = Event { time: jiff::Timestamp::UNIX_EPOCH, ..Event::now(None, happening) };
+            let event = Event { time: jiff::Timestamp::UNIX_EPOCH, ..Event::now(None, kind) };
             lines.hear(&event).unwrap();
             let read: Event = serde_json::from_slice(&serde_json::to_vec(&event).unwrap()).unwrap();
             assert_eq!(read, event);

@@ -3,7 +3,7 @@
 
 mod bus;
 mod end;
-mod happening;
+mod kind;
 mod lines;
 mod phase;
 mod reference;
@@ -11,7 +11,7 @@ mod rollout_id;
 
 pub use bus::{Bus, Listener};
 pub use end::{End, ExcludedHost, HostEnd};
-pub use happening::{Event, Happening, Level, Stream};
+pub use kind::{Event, EventKind, Level, Stream};
 pub use lines::Lines;
 pub use phase::{Phase, Stage};
 pub use reference::{page, schema};

@@ -6,7 +6,7 @@ use nixfleet_contract::report::Outcome;
 
 use super::{CommandEntry, EntryFilter, Store};
 use crate::event::RolloutId;
-use crate::event::{Event, ExcludedHost, Happening, HostEnd, Phase};
+use crate::event::{Event, EventKind, ExcludedHost, HostEnd, Phase};
 use crate::state::StateDir;
 
 /// A state directory of a test.
@@ -44,9 +44,9 @@ pub fn id(number: u32) -> RolloutId {
     format!("20261120-14{:02}{:02}-kbzq", number / 60, number % 60).parse().unwrap()
 }
 
-pub fn began(id: &RolloutId, command: &str) -> Happening {
+pub fn began(id: &RolloutId, command: &str) -> EventKind {
     let arguments = ["--tag", "web"].map(String::from).to_vec();
-    Happening::CommandBegan {
+    EventKind::CommandBegan {
         id: id.clone(),
         command: command.into(),
         arguments,
@@ -54,16 +54,16 @@ pub fn began(id: &RolloutId, command: &str) -> Happening {
     }
 }
 
-pub fn ended(exit_code: u8) -> Happening {
-    Happening::CommandEnded { command: "apply".into(), exit_code, duration_ms: 9, problem: None }
+pub fn ended(exit_code: u8) -> EventKind {
+    EventKind::CommandEnded { command: "apply".into(), exit_code, duration_ms: 9, problem: None }
 }
 
 pub fn generation(number: u64) -> Generation {
     Generation { number, closure: format!("/nix/store/{number}") }
 }
 
-pub fn planned(host: &str, steps: usize) -> Happening {
-    Happening::HostPlanned {
+pub fn planned(host: &str, steps: usize) -> EventKind {
+    EventKind::HostPlanned {
         host: host.into(),
         steps: Some(steps),
         current: Some(generation(1)),
@@ -71,8 +71,8 @@ pub fn planned(host: &str, steps: usize) -> Happening {
     }
 }
 
-pub fn phase(host: &str, phase: Phase) -> Happening {
-    Happening::HostPhase { host: host.into(), phase }
+pub fn phase(host: &str, phase: Phase) -> EventKind {
+    EventKind::HostPhase { host: host.into(), phase }
 }
 
 pub fn host_ended(
@@ -80,8 +80,8 @@ pub fn host_ended(
     outcome: Outcome,
     generations: (u64, u64),
     problem: Option<Problem>,
-) -> Happening {
-    Happening::HostEnded(HostEnd {
+) -> EventKind {
+    EventKind::HostEnded(HostEnd {
         host: host.into(),
         outcome,
         reason_code: None,
@@ -93,10 +93,10 @@ pub fn host_ended(
     })
 }
 
-pub fn rollout_began(excluded: &[(&str, &str)]) -> Happening {
+pub fn rollout_began(excluded: &[(&str, &str)]) -> EventKind {
     let excluded =
         excluded.iter().map(|(host, reason)| ExcludedHost { host: (*host).into(), reason: (*reason).into() });
-    Happening::RolloutBegan {
+    EventKind::RolloutBegan {
         command: "apply".into(),
         operator: "ada@desk".into(),
         flake: Some("/fleet".into()),
@@ -109,11 +109,8 @@ pub fn rollout_began(excluded: &[(&str, &str)]) -> Happening {
 }
 
 impl Store {
-    pub(super) fn tell(&mut self, id: &RolloutId, happenings: Vec<Happening>) {
-        let event = |happening| Event {
-            time: jiff::Timestamp::UNIX_EPOCH,
-            ..Event::now(Some(id.clone()), happening)
-        };
-        self.take_in(id, &happenings.into_iter().map(event).collect::<Vec<_>>()).unwrap();
+    pub(super) fn tell(&mut self, id: &RolloutId, kinds: Vec<EventKind>) {
+        let event = |kind| Event { time: jiff::Timestamp::UNIX_EPOCH, ..Event::now(Some(id.clone()), kind) };
+        self.take_in(id, &kinds.into_iter().map(event).collect::<Vec<_>>()).unwrap();
     }
 }

@@ -7,14 +7,14 @@ use super::retention::{Bounds, forget};
 use super::stage::{TestStore, began, ended, host_ended, id, phase, planned, rollout_began};
 use super::{CommandState, EntryFilter, Store};
 use crate::event::RolloutId;
-use crate::event::{End, Event, Happening, Phase};
+use crate::event::{End, Event, EventKind, Phase};
 
 /// A rollout in which one host was changed, another could not be, and both went back.
-fn rolled_back(id: &RolloutId) -> Vec<Happening> {
+fn rolled_back(id: &RolloutId) -> Vec<EventKind> {
     let broken = Problem::new(Code::Unit, "web.service did not start").because("journal: hunter2");
     vec![
         began(id, "apply"),
-        Happening::FleetKnown { flake: "/fleet".into(), revision: Some("4f2c9d1-dirty".into()) },
+        EventKind::FleetKnown { flake: "/fleet".into(), revision: Some("4f2c9d1-dirty".into()) },
         planned("web-1", 3),
         planned("web-2", 3),
         planned("web-3", 0),
@@ -23,10 +23,10 @@ fn rolled_back(id: &RolloutId) -> Vec<Happening> {
         host_ended("web-1", Outcome::Ok, (1, 2), None),
         phase("web-2", Phase::Activating),
         host_ended("web-2", Outcome::RolledBack, (1, 1), Some(broken)),
-        Happening::RolloutPaused { reason: "1 host failed, where 0 may".into() },
+        EventKind::RolloutPaused { reason: "1 host failed, where 0 may".into() },
         phase("web-1", Phase::RollingBack),
         host_ended("web-1", Outcome::RolledBack, (2, 1), None),
-        Happening::RolloutEnded { end: End::RolledBack, duration_ms: 3000 },
+        EventKind::RolloutEnded { end: End::RolledBack, duration_ms: 3000 },
         ended(2),
     ]
 }
@@ -122,7 +122,7 @@ fn a_plan_says_what_would_change() {
     let (place, id) = (TestStore::new(), id(1));
     let unreachable = Problem::new(Code::Unreachable, "the host cannot be reached");
     let lost =
-        Happening::HostPlanned { host: "c".into(), steps: None, current: None, problem: Some(unreachable) };
+        EventKind::HostPlanned { host: "c".into(), steps: None, current: None, problem: Some(unreachable) };
     place.store().tell(&id, vec![began(&id, "plan"), planned("a", 3), planned("b", 0), lost, ended(2)]);
     let entry = place.all().remove(0);
     let words: Vec<&str> = entry.hosts.iter().map(|host| host.word(entry.state)).collect();
@@ -134,7 +134,7 @@ fn a_change_that_the_user_declined_says_so() {
     let (place, id) = (TestStore::new(), id(1));
     place.store().tell(
         &id,
-        vec![began(&id, "apply"), planned("web-10", 3), planned("web-2", 0), Happening::Declined, ended(1)],
+        vec![began(&id, "apply"), planned("web-10", 3), planned("web-2", 0), EventKind::Declined, ended(1)],
     );
     let entry = place.all().remove(0);
     assert_eq!((entry.state, entry.end), (CommandState::Ended, Some(End::Declined)));

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::stage::{TestStore, began, ended, every, host_ended, id};
 use super::{CommandState, Store};
 use crate::event::RolloutId;
-use crate::event::{Event, Happening, HostEnd};
+use crate::event::{Event, EventKind, HostEnd};
 
 #[test]
 fn many_commands_write_at_once() {
@@ -45,10 +45,10 @@ fn only_their_owner_reads_the_history() {
 #[test]
 fn a_host_that_says_absurd_numbers_takes_nothing_from_the_history() {
     let (place, id) = (TestStore::new(), id(1));
-    let Happening::HostEnded(end) = host_ended("a", Outcome::Ok, (u64::MAX - 1, u64::MAX), None) else {
+    let EventKind::HostEnded(end) = host_ended("a", Outcome::Ok, (u64::MAX - 1, u64::MAX), None) else {
         unreachable!()
     };
-    let twice = || Happening::HostEnded(HostEnd { duration_ms: u64::MAX, ..end.clone() });
+    let twice = || EventKind::HostEnded(HostEnd { duration_ms: u64::MAX, ..end.clone() });
     place.store().tell(&id, vec![began(&id, "apply"), twice(), twice(), ended(0)]);
     let host = place.all().remove(0).hosts.remove(0);
     assert!(host.after.unwrap().number > u64::from(u32::MAX));

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::presence::{Presence, clear};
 use super::{Store, writing};
 use crate::event::RolloutId;
-use crate::event::{Event, Happening, Listener};
+use crate::event::{Event, EventKind, Listener};
 use crate::state::StateDir;
 
 /// How long the end of a command may wait for what is still to be written.
@@ -51,7 +51,7 @@ impl Listener for Writer {
     }
 
     fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
-        if !writing::is_recorded(&event.happening) || self.events.send(event.clone()).is_ok() {
+        if !writing::is_recorded(&event.kind) || self.events.send(event.clone()).is_ok() {
             return Ok(());
         }
         // It stops hearing first and says why next.
@@ -74,7 +74,7 @@ impl Listener for Writer {
 /// Writes events as they come, those together that have come meanwhile.
 fn write(state: &StateDir, events: &Receiver<Event>) -> anyhow::Result<()> {
     let Ok(first) = events.recv() else { return Ok(()) };
-    let Happening::CommandBegan { id, .. } = &first.happening else {
+    let EventKind::CommandBegan { id, .. } = &first.kind else {
         return Err(anyhow!("nobody said that a command begins"));
     };
     let id = id.clone();

@@ -4,7 +4,7 @@ use nixfleet_contract::report::Outcome;
 
 use super::stage::{TestStore, began, ended, host_ended, id, phase};
 use super::{CommandState, Writer};
-use crate::event::{Bus, Event, Happening, Listener, Phase, Stream};
+use crate::event::{Bus, Event, EventKind, Listener, Phase, Stream};
 
 /// Waits until the history says so.
 fn until(place: &TestStore, what: impl Fn(&[super::CommandEntry]) -> bool) {
@@ -42,7 +42,7 @@ async fn what_a_host_says_is_not_written_down() {
     let (place, bus, id) = (TestStore::new(), Bus::default(), id(1));
     bus.subscribe(Writer::begin(place.state.clone()).unwrap());
     bus.say(began(&id, "run"));
-    bus.say(Happening::Output { host: "a".into(), stream: Stream::Stdout, text: "hunter2".into() });
+    bus.say(EventKind::Output { host: "a".into(), stream: Stream::Stdout, text: "hunter2".into() });
     bus.say(host_ended("a", Outcome::Ok, (1, 1), None));
     bus.finish().await;
     for entry in std::fs::read_dir(place.state.path("history")).unwrap() {
@@ -57,7 +57,7 @@ async fn a_history_that_cannot_be_written_is_told_and_the_command_goes_on() {
     let (place, id) = (TestStore::new(), id(1));
     std::fs::write(place.database(), "no database").unwrap();
     let mut writer = Box::new(Writer::begin(place.state.clone()).unwrap());
-    let hear = |writer: &mut Writer, happening| writer.hear(&Event::now(None, happening));
+    let hear = |writer: &mut Writer, kind| writer.hear(&Event::now(None, kind));
     let _ = hear(&mut writer, began(&id, "apply"));
     let told = writer.finish().await.unwrap_err();
     assert!(format!("{told:#}").contains("NF-105"), "{told:#}");

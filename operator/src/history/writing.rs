@@ -8,25 +8,25 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::retention::{BOUNDS, forget};
 use super::{ProblemLine, Store};
 use crate::event::RolloutId;
-use crate::event::{End, Event, ExcludedHost, Happening, HostEnd, Phase};
+use crate::event::{End, Event, EventKind, ExcludedHost, HostEnd, Phase};
 use crate::host_result::outcome_of;
 
 /// The most that is written down of any number: all that read JSON take it for what it is, and sums of a few fit as well.
 const MOST: u64 = 1 << 53;
 
 /// Whether a part of an event is recorded. What a host says never is.
-pub const fn is_recorded(happening: &Happening) -> bool {
-    match happening {
-        Happening::HostPhase { phase, .. } => begins(*phase),
-        Happening::CommandBegan { .. }
-        | Happening::CommandEnded { .. }
-        | Happening::FleetKnown { .. }
-        | Happening::Declined
-        | Happening::RolloutBegan { .. }
-        | Happening::RolloutPaused { .. }
-        | Happening::RolloutEnded { .. }
-        | Happening::HostPlanned { .. }
-        | Happening::HostEnded(_) => true,
+pub const fn is_recorded(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::HostPhase { phase, .. } => begins(*phase),
+        EventKind::CommandBegan { .. }
+        | EventKind::CommandEnded { .. }
+        | EventKind::FleetKnown { .. }
+        | EventKind::Declined
+        | EventKind::RolloutBegan { .. }
+        | EventKind::RolloutPaused { .. }
+        | EventKind::RolloutEnded { .. }
+        | EventKind::HostPlanned { .. }
+        | EventKind::HostEnded(_) => true,
         _ => false,
     }
 }
@@ -58,31 +58,31 @@ struct Note<'a> {
 
 impl Note<'_> {
     fn take_in(&self, event: &Event) -> rusqlite::Result<()> {
-        match &event.happening {
-            Happening::CommandBegan { .. } => self.began(event),
-            Happening::CommandEnded { .. } => self.ended(event),
-            Happening::FleetKnown { flake, revision } => {
+        match &event.kind {
+            EventKind::CommandBegan { .. } => self.began(event),
+            EventKind::CommandEnded { .. } => self.ended(event),
+            EventKind::FleetKnown { flake, revision } => {
                 self.set("flake = ?2, revision = ?3", params![self.id, flake, revision])
             }
-            Happening::RolloutBegan { excluded, .. } => {
+            EventKind::RolloutBegan { excluded, .. } => {
                 let rollout = event.rollout.as_ref().map(ToString::to_string);
                 self.set("rollout = ?2", params![self.id, rollout])?;
                 excluded.iter().try_for_each(|host| self.excluded(host))
             }
-            Happening::RolloutPaused { reason } => self.set("reason = ?2", params![self.id, reason]),
-            Happening::Declined => self.rollout_ended(End::Declined),
-            Happening::RolloutEnded { end, .. } => self.rollout_ended(*end),
-            Happening::HostPlanned { host, steps, current, problem } => {
+            EventKind::RolloutPaused { reason } => self.set("reason = ?2", params![self.id, reason]),
+            EventKind::Declined => self.rollout_ended(End::Declined),
+            EventKind::RolloutEnded { end, .. } => self.rollout_ended(*end),
+            EventKind::HostPlanned { host, steps, current, problem } => {
                 self.planned(host, *steps, current.as_ref(), problem.as_ref())
             }
-            Happening::HostPhase { host, phase } if begins(*phase) => self.begun(host),
-            Happening::HostEnded(end) => self.host_ended(end),
+            EventKind::HostPhase { host, phase } if begins(*phase) => self.begun(host),
+            EventKind::HostEnded(end) => self.host_ended(end),
             _ => Ok(()),
         }
     }
 
     fn began(&self, event: &Event) -> rusqlite::Result<()> {
-        let Happening::CommandBegan { command, arguments, operator, .. } = &event.happening else {
+        let EventKind::CommandBegan { command, arguments, operator, .. } = &event.kind else {
             return Ok(());
         };
         let arguments = serde_json::to_string(arguments).unwrap_or_default();
@@ -93,7 +93,7 @@ impl Note<'_> {
     }
 
     fn ended(&self, event: &Event) -> rusqlite::Result<()> {
-        let Happening::CommandEnded { exit_code, problem, .. } = &event.happening else { return Ok(()) };
+        let EventKind::CommandEnded { exit_code, problem, .. } = &event.kind else { return Ok(()) };
         let (code, line) = parts(problem.as_ref().map(|problem| self.line(problem)).transpose()?);
         let values = params![self.id, event.time.as_millisecond(), exit_code, code, line];
         self.set("ended = ?2, exit_code = ?3, code = ?4, problem = ?5", values)?;

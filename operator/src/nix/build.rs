@@ -7,7 +7,7 @@ use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 
-use super::{Inlet, Nix, failure, no_result, stored};
+use super::{ClosureSender, Nix, failure, no_result, stored};
 
 /// How many closures are built in one call of Nix, whose time grows with the square of their number: on one busy machine with
 /// 2.26 a closure took 220 ms among a thousand and 35 to 55 among a hundred. What they share is built by the first call that
@@ -38,12 +38,12 @@ struct Realised {
 }
 
 impl Nix {
-    /// Builds the closures of these hosts, as far as they can be built. Each is let into `inlet` when it is there, unless one
+    /// Builds the closures of these hosts, as far as they can be built. Each is sent to `sender` when it is built, unless one
     /// before it could not be built.
     ///
     /// # Errors
     /// The evaluation of a host fails, or a build fails in a way that belongs to no host.
-    pub async fn build(&self, hosts: &[Host], inlet: &Inlet) -> Result<Built, Problem> {
+    pub async fn build(&self, hosts: &[Host], sender: &ClosureSender) -> Result<Built, Problem> {
         let mut derivations = self.derivations(hosts).await?;
         let mut built = Built::default();
         while !derivations.is_empty() {
@@ -52,7 +52,7 @@ impl Nix {
             let Built { closures, failed } = self.build_some(&derivations).await?;
             built.failed.extend(failed);
             if built.failed.is_empty() {
-                inlet.add(&closures);
+                sender.add(&closures);
             }
             built.closures.extend(closures);
             derivations = later;

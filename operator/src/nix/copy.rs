@@ -11,15 +11,15 @@ use std::sync::Arc;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::archive;
+use super::closure_paths::StorePath;
 use super::serve::Serve;
-use super::stock::StorePath;
 
 /// Bytes that are collected before they are sent.
 const BUFFER: usize = 64 << 10;
 
 /// What a host is to have.
 #[derive(Clone, Debug)]
-pub struct Freight {
+pub struct Transfer {
     /// All paths of its closure, each behind those it refers to.
     pub paths: Vec<Arc<StorePath>>,
     /// The host fetches what its own binary caches have.
@@ -51,28 +51,28 @@ impl From<io::Error> for CopyFailure {
 ///
 /// # Errors
 /// The closure did not arrive. What did is found there the next time.
-pub fn copy(freight: &Freight, input: &mut dyn Read, output: &mut dyn Write) -> Result<(), CopyFailure> {
+pub fn copy(transfer: &Transfer, input: &mut dyn Read, output: &mut dyn Write) -> Result<(), CopyFailure> {
     let mut serve = Serve::greet(input, BufWriter::with_capacity(BUFFER, output))?;
-    let names = freight.paths.iter().map(|path| path.path.as_str());
-    let valid: BTreeSet<String> = serve.lock(names, freight.substitute)?.into_iter().collect();
+    let names = transfer.paths.iter().map(|path| path.path.as_str());
+    let valid: BTreeSet<String> = serve.lock(names, transfer.substitute)?.into_iter().collect();
     let missing: Vec<&StorePath> =
-        freight.paths.iter().map(Arc::as_ref).filter(|path| !valid.contains(&path.path)).collect();
+        transfer.paths.iter().map(Arc::as_ref).filter(|path| !valid.contains(&path.path)).collect();
     for path in &missing {
         send(path, serve.announce(path)?)?;
     }
-    wait_until_valid(&mut serve, freight, missing.len())
+    wait_until_valid(&mut serve, transfer, missing.len())
         .map_err(|error| CopyFailure::There { error, all_sent: true })
 }
 
 fn wait_until_valid(
     serve: &mut Serve<impl Read, impl Write>,
-    freight: &Freight,
+    transfer: &Transfer,
     sent: usize,
 ) -> io::Result<()> {
     serve.taken(sent)?;
     // Locked once more now that it is valid: a collection that began meanwhile hears of it, and a later one finds the
     // root that was laid before.
-    let Some(closure) = freight.paths.last() else { return Ok(()) };
+    let Some(closure) = transfer.paths.last() else { return Ok(()) };
     match serve.lock([closure.path.as_str()].into_iter(), false)?.first() {
         Some(valid) if *valid == closure.path => Ok(()),
         _ => Err(io::Error::new(io::ErrorKind::InvalidData, "it does not have what it took")),
@@ -138,7 +138,7 @@ mod tests {
         let mut archived = Vec::new();
         archive::write(Path::new(&mine), &mut archived).unwrap();
         let path = StorePath { path: mine.clone(), nar_size: archived.len() as u64, ..StorePath::default() };
-        let freight = Freight { paths: vec![Arc::new(path)], substitute: false };
+        let transfer = Transfer { paths: vec![Arc::new(path)], substitute: false };
         let mut said = Vec::new();
         for number in [0x5452_eecb, 0x207] {
             wire::number(&mut said, number).unwrap();
@@ -148,7 +148,7 @@ mod tests {
         for valid in [&other, &mine] {
             let (mut answers, mut sent) = (said.clone(), Vec::new());
             wire::strings(&mut answers, [valid].into_iter()).unwrap();
-            let copied = copy(&freight, &mut answers.as_slice(), &mut sent);
+            let copied = copy(&transfer, &mut answers.as_slice(), &mut sent);
             assert_eq!(copied.is_ok(), *valid == mine);
             let has = |text: &str| sent.windows(text.len()).any(|window| window == text.as_bytes());
             assert!(has("of this host") && !has("of another host") && !has(&other));

@@ -2,14 +2,14 @@
 
 mod archive;
 mod build;
+mod closure_paths;
+mod closures_channel;
 mod copy;
 mod eval;
 mod failure;
 mod roots;
 mod serve;
-mod stock;
 pub mod stored;
-mod supply;
 mod trace;
 mod wire;
 
@@ -24,10 +24,10 @@ use crate::flake::Flake;
 use crate::process::{self, Invocation, Output};
 
 pub use build::{Built, Closure};
-pub use copy::{CopyFailure, Freight, copy};
+pub use closure_paths::{ClosurePaths, StorePath};
+pub use closures_channel::{ClosureReceiver, ClosureSender, closures_channel};
+pub use copy::{CopyFailure, Transfer, copy};
 pub use roots::RolloutRoots;
-pub use stock::{Stock, StorePath};
-pub use supply::{Inlet, Supply, supply};
 
 /// How long an evaluation or a build may take.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);

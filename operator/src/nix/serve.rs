@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Write};
 
-use super::stock::StorePath;
+use super::closure_paths::StorePath;
 use super::wire;
 
 /// What either side says first.

@@ -9,7 +9,7 @@ use nixfleet_contract::report::Outcome;
 use serde::Serialize;
 
 use crate::event::RolloutId;
-use crate::event::{End, Event, Happening, HostEnd};
+use crate::event::{End, Event, EventKind, HostEnd};
 use crate::history::ProblemLine;
 use crate::inventory::Natural;
 
@@ -88,23 +88,23 @@ pub struct Story {
 impl Story {
     /// Takes an event of the rollout in, and says what is to be told now.
     pub fn hear(&mut self, event: &Event) -> Option<MomentsMessage> {
-        match &event.happening {
-            Happening::RolloutBegan { .. } => {
+        match &event.kind {
+            EventKind::RolloutBegan { .. } => {
                 self.message = begun(event);
                 self.message.clone().map(|message| ([Moment::Start].into(), message))
             }
-            Happening::HostEnded(HostEnd { host, outcome, problem, .. }) => {
+            EventKind::HostEnded(HostEnd { host, outcome, problem, .. }) => {
                 let line = problem.as_ref().map(|problem| ProblemLine::of(problem, false));
                 self.ends.insert(host.clone(), (*outcome, line));
                 None
             }
-            Happening::RolloutPaused { reason } => {
+            EventKind::RolloutPaused { reason } => {
                 if let Some(message) = &mut self.message {
                     message.reason = Some(reason.clone());
                 }
                 None
             }
-            Happening::RolloutEnded { end, duration_ms } => self.ended(event.time, *end, *duration_ms),
+            EventKind::RolloutEnded { end, duration_ms } => self.ended(event.time, *end, *duration_ms),
             _ => None,
         }
     }
@@ -142,7 +142,7 @@ impl Story {
 }
 
 fn begun(event: &Event) -> Option<Message> {
-    let Happening::RolloutBegan { command, operator, flake, revision, resumed, waves, .. } = &event.happening
+    let EventKind::RolloutBegan { command, operator, flake, revision, resumed, waves, .. } = &event.kind
     else {
         return None;
     };

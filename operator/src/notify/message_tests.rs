@@ -9,14 +9,14 @@ use super::message::{Message, MomentsMessage, Story};
 use super::request::HttpRequest;
 use super::text;
 use crate::event::RolloutId;
-use crate::event::{End, Event, Happening, HostEnd};
+use crate::event::{End, Event, EventKind, HostEnd};
 
 pub fn id() -> RolloutId {
     "20261120-140322-kbzq".parse().unwrap()
 }
 
-fn began() -> Happening {
-    Happening::RolloutBegan {
+fn began() -> EventKind {
+    EventKind::RolloutBegan {
         command: "apply".into(),
         operator: "ada@desk".into(),
         flake: Some("/home/ada/fleet".into()),
@@ -28,9 +28,9 @@ fn began() -> Happening {
     }
 }
 
-fn host(name: &str, outcome: Outcome, problem: Option<Problem>) -> Happening {
+fn host(name: &str, outcome: Outcome, problem: Option<Problem>) -> EventKind {
     let (before, after, exit_code) = (None, None, None);
-    Happening::HostEnded(HostEnd {
+    EventKind::HostEnded(HostEnd {
         host: name.into(),
         outcome,
         reason_code: None,
@@ -42,32 +42,32 @@ fn host(name: &str, outcome: Outcome, problem: Option<Problem>) -> Happening {
     })
 }
 
-fn ended(end: End) -> Happening {
-    Happening::RolloutEnded { end, duration_ms: 41_500 }
+fn ended(end: End) -> EventKind {
+    EventKind::RolloutEnded { end, duration_ms: 41_500 }
 }
 
 /// A rollout that stopped at a host whose name calls everybody.
-pub fn paused() -> Vec<Happening> {
+pub fn paused() -> Vec<EventKind> {
     let broken =
         Problem::new(Code::Unit, "<@everyone> \"web\" & co did not start").because("journal: hunter2");
     vec![
         began(),
         host("web-1", Outcome::RolledBack, Some(broken)),
-        Happening::RolloutPaused { reason: "1 host failed, where 0 may".into() },
+        EventKind::RolloutPaused { reason: "1 host failed, where 0 may".into() },
         host("web-2", Outcome::Deferred, None),
         host("web-3", Outcome::Deferred, None),
         ended(End::Paused),
     ]
 }
 
-fn told(happenings: Vec<Happening>) -> Vec<MomentsMessage> {
+fn told(kinds: Vec<EventKind>) -> Vec<MomentsMessage> {
     let mut story = Story::default();
-    let event = |happening| Event { time: jiff::Timestamp::UNIX_EPOCH, ..Event::now(Some(id()), happening) };
-    happenings.into_iter().filter_map(|happening| story.hear(&event(happening))).collect()
+    let event = |kind| Event { time: jiff::Timestamp::UNIX_EPOCH, ..Event::now(Some(id()), kind) };
+    kinds.into_iter().filter_map(|kind| story.hear(&event(kind))).collect()
 }
 
-fn last(happenings: Vec<Happening>) -> Message {
-    told(happenings).pop().unwrap().1
+fn last(kinds: Vec<EventKind>) -> Message {
+    told(kinds).pop().unwrap().1
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::delivery::deliver;
 use super::message::{MomentsMessage, Story};
 use crate::event::RolloutId;
-use crate::event::{Bus, Event, Happening, Level, Listener};
+use crate::event::{Bus, Event, EventKind, Level, Listener};
 
 /// How much longer than it may take the end of a command waits for a message. Also said where `timeout` is described.
 const GRACE: Duration = Duration::from_secs(2);
@@ -107,5 +107,5 @@ async fn tell(
 
 fn warn(events: &Bus, name: &str, why: &str) {
     let text = format!("the notification {name} was not delivered: {}", crate::text::one_line(why));
-    events.say(Happening::Log { level: Level::Warning, host: None, text });
+    events.say(EventKind::Log { level: Level::Warning, host: None, text });
 }

@@ -11,7 +11,7 @@ use nixfleet_contract::notification::{MessageFormat, Moment, Notification};
 
 use super::Notifier;
 use super::message_tests::{id, paused};
-use crate::event::{Bus, Event, Happening, Listener};
+use crate::event::{Bus, Event, EventKind, Listener};
 
 /// How a server treats who asks it.
 #[derive(Clone, Copy)]
@@ -96,7 +96,7 @@ impl Listener for Warnings {
     }
 
     fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
-        if let Happening::Log { text, .. } = &event.happening {
+        if let EventKind::Log { text, .. } = &event.kind {
             self.0.lock().unwrap().push(text.clone());
         }
         Ok(())
@@ -106,7 +106,7 @@ impl Listener for Warnings {
 /// Lets a rollout happen. Returns how long saying so took, how long its end took, and the warnings.
 async fn play(
     recipients: &[(&str, Notification)],
-    happenings: Vec<Happening>,
+    kinds: Vec<EventKind>,
 ) -> (Duration, Duration, Vec<String>) {
     let (bus, warnings) = (Bus::default(), Warnings::default());
     bus.subscribe(warnings.clone());
@@ -115,8 +115,8 @@ async fn play(
     let events = bus.of(id());
     bus.subscribe(Notifier::new(id(), &named, &events));
     let begun = Instant::now();
-    for happening in happenings {
-        events.say(happening);
+    for kind in kinds {
+        events.say(kind);
         tokio::task::yield_now().await;
     }
     let said = begun.elapsed();

@@ -13,9 +13,9 @@ use super::host_plan::{HostPlan, Operation, PlannedOperation};
 use super::post_change_checks;
 use super::window::Window;
 use crate::errands::Errands;
-use crate::event::{Bus, Happening, Phase};
+use crate::event::{Bus, EventKind, Phase};
 use crate::host_result::HostResult;
-use crate::nix::Stock;
+use crate::nix::ClosurePaths;
 use crate::remote::{self, Terms};
 use crate::remote::{Destination, PlanOptions};
 use crate::rollout::Work;
@@ -35,7 +35,7 @@ pub struct CarryOut {
     /// In spite of which objections.
     pub force: Vec<Force>,
     /// What is copied to them.
-    pub stock: Stock,
+    pub closure_paths: ClosurePaths,
     /// Whether they fetch from their own binary caches what those have.
     pub substitute: bool,
     /// Where it is told what is done.
@@ -52,7 +52,7 @@ impl Work for CarryOut {
         let plan = &self.plans[host];
         match plan.operation() {
             Some(Operation::Apply { closure }) => {
-                let paths = self.stock.closure(&closure.path).await?;
+                let paths = self.closure_paths.closure(&closure.path).await?;
                 remote::send(&plan.session, paths, self.substitute).await
             }
             Some(Operation::Rollback { .. }) | None => Ok(()),
@@ -108,7 +108,7 @@ impl CarryOut {
 
     async fn carry_out(&self, session: &Session, planned: &PlannedOperation) -> Result<Report, Problem> {
         let (host, fingerprint) = (session.host(), planned.plan.fingerprint.as_str());
-        let phase = |phase: Phase| self.events.say(Happening::HostPhase { host: host.name.clone(), phase });
+        let phase = |phase: Phase| self.events.say(EventKind::HostPhase { host: host.name.clone(), phase });
         let (confirm, substitute) = (self.window.seconds(host), self.substitute);
         let terms = Terms {
             confirm,
@@ -121,9 +121,9 @@ impl CarryOut {
         let report = match &planned.operation {
             Operation::Apply { closure } => {
                 phase(Phase::Copying);
-                let paths = self.stock.closure(&closure.path).await?;
+                let paths = self.closure_paths.closure(&closure.path).await?;
                 let (events, host) = (self.events.clone(), host.name.clone());
-                let arrived = move || events.say(Happening::HostPhase { host, phase: Phase::Activating });
+                let arrived = move || events.say(EventKind::HostPhase { host, phase: Phase::Activating });
                 remote::apply(session, closure, paths, fingerprint, terms, arrived).await?
             }
             Operation::Rollback { to, activator } => {

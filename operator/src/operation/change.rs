@@ -16,10 +16,10 @@ use super::resume_state::{PriorProgress, ResumeState};
 use super::rollout_view::RolloutView;
 use super::window::Window;
 use crate::errands::Errands;
-use crate::event::{Bus, End, ExcludedHost, Happening, RolloutId};
+use crate::event::{Bus, End, EventKind, ExcludedHost, RolloutId};
 use crate::host_result::HostResult;
 use crate::inventory::Natural;
-use crate::nix::Stock;
+use crate::nix::ClosurePaths;
 use crate::notify::Notifier;
 use crate::rollout::{Driver, Outline, Pause, RolloutOrigin, Verdict};
 
@@ -76,7 +76,7 @@ impl PlannedRollout {
         prior.tell(&results, &events);
 
         let work = CarryOut {
-            stock: Stock::of(plans.iter().filter_map(HostPlan::closure_to_copy)),
+            closure_paths: ClosurePaths::of(plans.iter().filter_map(HostPlan::closure_to_copy)),
             substitute: options.substitute,
             plans: in_order(plans, &outline)?,
             window: options.window,
@@ -104,7 +104,7 @@ impl PlannedRollout {
             context.warn(None, &problem.to_string());
         }
         settle(&mut results, ended, &prior, &events);
-        events.say(Happening::RolloutEnded { end, duration_ms: milliseconds(began) });
+        events.say(EventKind::RolloutEnded { end, duration_ms: milliseconds(began) });
         let (policy, waves) = (outline.policy, outline.waves);
         let view =
             RolloutView { id: Some(id), policy, waves, end: Some(end), reason, new_errands: Vec::new() };
@@ -117,8 +117,8 @@ impl PlannedRollout {
     }
 
     /// What is told when it begins.
-    fn began(&self, context: &Context) -> Happening {
-        Happening::RolloutBegan {
+    fn began(&self, context: &Context) -> EventKind {
+        EventKind::RolloutBegan {
             command: context.command.to_owned(),
             operator: crate::identity::operator(),
             flake: Some(self.origin.flake.clone()),
@@ -155,7 +155,7 @@ fn unless_busy(
         return verdict;
     }
     let pause = Pause::Busy { hosts };
-    events.say(Happening::RolloutPaused { reason: pause.to_string() });
+    events.say(EventKind::RolloutPaused { reason: pause.to_string() });
     Verdict::Paused(pause)
 }
 
@@ -174,7 +174,7 @@ fn settle(
         } else if result.outcome == Outcome::Ok {
             result.outcome = Outcome::Deferred;
             result.reason = Some("its turn did not come".to_owned());
-            events.say(Happening::HostEnded(result.end(Duration::ZERO)));
+            events.say(EventKind::HostEnded(result.end(Duration::ZERO)));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use nixfleet_contract::problem::Problem;
 
-use crate::event::{Bus, Happening, Level, RolloutId, Stage};
+use crate::event::{Bus, EventKind, Level, RolloutId, Stage};
 use crate::interrupt::Interrupt;
 
 /// One operation: its name, whom it tells what happens, and whether to stop.
@@ -30,18 +30,18 @@ impl Context {
         stage: Stage,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
-        self.events.say(Happening::StageBegan { stage });
+        self.events.say(EventKind::StageBegan { stage });
         let began = Instant::now();
         let result = work.await;
         let problem = result.as_ref().err().cloned();
-        self.events.say(Happening::StageEnded { stage, duration_ms: milliseconds(began), problem });
+        self.events.say(EventKind::StageEnded { stage, duration_ms: milliseconds(began), problem });
         result
     }
 
     /// Warns of something about a host, or about the whole.
     pub fn warn(&self, host: Option<&str>, text: &str) {
         let (host, text) = (host.map(str::to_owned), text.to_owned());
-        self.events.say(Happening::Log { level: Level::Warning, host, text });
+        self.events.say(EventKind::Log { level: Level::Warning, host, text });
     }
 }
 

@@ -16,10 +16,10 @@ use super::context::Context;
 use super::host_plan::{HostPlan, Operation, PlannedOperation};
 use crate::contents;
 use crate::errands::Errands;
-use crate::event::{Happening, Level, Phase, Stage};
+use crate::event::{EventKind, Level, Phase, Stage};
 use crate::health;
 use crate::host_result::HostResult;
-use crate::nix::{Closure, Inlet, Nix, Supply, supply};
+use crate::nix::{Closure, ClosureReceiver, ClosureSender, Nix, closures_channel};
 use crate::orchestrate::each;
 use crate::plan_text::PlanText;
 use crate::remote::PlanOptions;
@@ -51,9 +51,9 @@ pub async fn prepare(
     asking: Asking<'_>,
     context: &Context,
 ) -> anyhow::Result<Result<Prepared, Vec<HostResult>>> {
-    let (inlet, supply) = supply();
-    let building = build(nix, &sessions, inlet, asking.parallel, context);
-    let asked = async { ask(sessions.clone(), supply, asking, context).await.map_err(Stop::Whole) };
+    let (sender, receiver) = closures_channel();
+    let building = build(nix, &sessions, sender, asking.parallel, context);
+    let asked = async { ask(sessions.clone(), receiver, asking, context).await.map_err(Stop::Whole) };
     match tokio::try_join!(building, asked) {
         Ok(prepared) => Ok(Ok(prepared)),
         Err(Stop::Hosts(results)) => Ok(Err(results)),
@@ -65,7 +65,7 @@ pub async fn prepare(
 async fn build(
     nix: &Nix,
     sessions: &[Arc<Session>],
-    inlet: Inlet,
+    sender: ClosureSender,
     parallel: NonZeroUsize,
     context: &Context,
 ) -> Result<BTreeMap<String, Closure>, Stop> {
@@ -84,7 +84,7 @@ async fn build(
             each(sessions, parallel, &interrupt, connect).await
         }
     });
-    let built = context.stage(Stage::Build, nix.build(&hosts, &inlet)).await;
+    let built = context.stage(Stage::Build, nix.build(&hosts, &sender)).await;
     let built = built.inspect_err(|_| connecting.abort()).map_err(|problem| Stop::Whole(problem.into()))?;
     if built.failed.is_empty() {
         return Ok(built.closures);
@@ -141,7 +141,7 @@ impl<'a> Trying<'a> {
 /// Only a bug; what goes wrong on a host is in its plan.
 pub async fn ask(
     sessions: Vec<Arc<Session>>,
-    supply: Supply,
+    receiver: ClosureReceiver,
     asking: Asking<'_>,
     context: &Context,
 ) -> anyhow::Result<Vec<HostPlan>> {
@@ -152,11 +152,11 @@ pub async fn ask(
             (Arc::clone(&activators), Arc::clone(&known), context.events.clone());
         let (force, options) = (asking.force.to_vec(), asking.options);
         let is_tried = asking.trying.is_some();
-        let mut supply = supply.clone();
+        let mut receiver = receiver.clone();
         async move {
             let name = &session.host().name;
-            let Some(closure) = supply.closure(name).await else { return Err(not_built(name)) };
-            events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
+            let Some(closure) = receiver.closure(name).await else { return Err(not_built(name)) };
+            events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Planning });
             let from_here = |checks: Vec<Check>| {
                 let (tried, left): (Vec<_>, Vec<_>) =
                     checks.into_iter().partition(|check| known.iter().all(|known| known.have(name, check)));
@@ -164,7 +164,7 @@ pub async fn ask(
                     events.say(not_tried(name, &left));
                 }
                 if !tried.is_empty() {
-                    events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Checking });
+                    events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Checking });
                 }
                 tried
             };
@@ -179,13 +179,13 @@ pub async fn ask(
 }
 
 /// That health checks are not tried which a fleet has this machine try for the first time.
-fn not_tried(host: &str, checks: &[Check]) -> Happening {
+fn not_tried(host: &str, checks: &[Check]) -> EventKind {
     let names = checks.iter().map(|check| &*check.name).collect::<Vec<_>>().join(", ");
     let text = format!(
         "health checks from here that are new on this machine were not tried: {names}; `nixfleet plan --host {host}` shows what \
          they do, `nixfleet apply --yes --host {host}` tries them"
     );
-    Happening::Log { level: Level::Warning, host: Some(host.to_owned()), text }
+    EventKind::Log { level: Level::Warning, host: Some(host.to_owned()), text }
 }
 
 fn not_built(host: &str) -> Problem {
@@ -194,17 +194,17 @@ fn not_built(host: &str) -> Problem {
 
 /// What is told of a host that was asked for its plan.
 #[must_use]
-pub fn said(host: &str, planned: &Result<PlannedOperation, Problem>) -> Happening {
+pub fn said(host: &str, planned: &Result<PlannedOperation, Problem>) -> EventKind {
     let host = host.to_owned();
     match planned {
-        Ok(PlannedOperation { plan, .. }) => Happening::HostPlanned {
+        Ok(PlannedOperation { plan, .. }) => EventKind::HostPlanned {
             host,
             steps: Some(plan.steps),
             current: plan.current.clone(),
             problem: plan.problems.first().cloned(),
         },
         Err(problem) => {
-            Happening::HostPlanned { host, steps: None, current: None, problem: Some(problem.clone()) }
+            EventKind::HostPlanned { host, steps: None, current: None, problem: Some(problem.clone()) }
         }
     }
 }

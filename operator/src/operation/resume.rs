@@ -23,7 +23,7 @@ use super::reconcile;
 use super::resume_state::ResumeState;
 use crate::event::{End, HostEnd, RolloutId};
 use crate::inventory::Natural;
-use crate::nix::{Closure, Supply};
+use crate::nix::{Closure, ClosureReceiver};
 use crate::remote::PlanOptions;
 use crate::rollout::{Outline, Record, RolloutHead, RolloutProgress};
 use crate::state::StateDir;
@@ -90,7 +90,7 @@ pub async fn plan(
     let parallel = resume.connections.at_once();
     let trying = Some(Trying::of(resume.yes, &head.origin.flake));
     let asking = Asking { force: resume.force, options: resume.options, parallel, trying };
-    let mut plans = planning::ask(open, Supply::of(closures.clone()), asking, context).await?;
+    let mut plans = planning::ask(open, ClosureReceiver::of(closures.clone()), asking, context).await?;
     for plan in &mut plans {
         if let Some(problem) = moved_on(plan, &head, &changed) {
             plan.planned = Some(Err(problem));

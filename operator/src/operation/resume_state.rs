@@ -10,7 +10,7 @@ use super::carry_out::Changed;
 use super::context::Context;
 use super::host_plan::{HostPlan, Operation};
 use crate::event::RolloutId;
-use crate::event::{Bus, Happening, HostEnd};
+use crate::event::{Bus, EventKind, HostEnd};
 use crate::host_result::HostResult;
 use crate::nix::{Closure, RolloutRoots};
 use crate::rollout::{HostState, Hosts, Outline, PlannedHost, Record, RolloutHead, RolloutOrigin, Undone};
@@ -152,11 +152,11 @@ impl PriorProgress {
     /// Tells how hosts have ended to which nothing will be done: as they stand, or as they were found.
     pub fn tell(&mut self, settled: &[HostResult], events: &Bus) {
         for end in self.found.drain(..) {
-            events.say(Happening::HostEnded(end));
+            events.say(EventKind::HostEnded(end));
         }
         for result in settled {
             if result.outcome != Outcome::Ok && !self.done.contains_key(&result.host) {
-                events.say(Happening::HostEnded(result.end(Duration::ZERO)));
+                events.say(EventKind::HostEnded(result.end(Duration::ZERO)));
             }
         }
     }

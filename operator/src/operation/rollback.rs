@@ -16,7 +16,7 @@ use super::context::Context;
 use super::host_plan::{HostPlan, PlannedOperation};
 use super::resume_state::ResumeState;
 use super::{planning, reconcile};
-use crate::event::{Happening, Phase, RolloutId};
+use crate::event::{EventKind, Phase, RolloutId};
 use crate::inventory::Natural;
 use crate::orchestrate::each;
 use crate::remote::{Destination, PlanOptions};
@@ -173,7 +173,7 @@ async fn ask(
             let (events, force, options) = (context.events.clone(), how.force.to_vec(), how.options);
             async move {
                 let name = &session.host().name;
-                events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Planning });
+                events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Planning });
                 let planned = one(&session, back, &force, options).await;
                 events.say(planning::said(name, &planned));
                 planned

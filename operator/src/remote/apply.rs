@@ -10,7 +10,7 @@ use super::change::Change;
 use super::forged::Expected;
 use super::run_id::new_run;
 use crate::identity::operator;
-use crate::nix::{Closure, Freight, StorePath};
+use crate::nix::{Closure, StorePath, Transfer};
 use crate::ssh::Session;
 
 /// Copies what the host lacks of a closure and activates it, if the plan still has this fingerprint: in one SSH exec.
@@ -35,6 +35,6 @@ pub async fn apply(
     let arguments =
         [closure.path.as_str(), &run, revision, "--run", &run, "--expect", fingerprint, "--by", &who];
     let arguments: Vec<&str> = arguments.into_iter().chain(flags.iter().map(String::as_str)).collect();
-    let freight = Freight { paths, substitute: terms.substitute };
-    change.deliver(freight, arrived, include_str!("scripts/apply.sh"), &arguments).await
+    let transfer = Transfer { paths, substitute: terms.substitute };
+    change.deliver(transfer, arrived, include_str!("scripts/apply.sh"), &arguments).await
 }

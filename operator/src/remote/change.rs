@@ -17,7 +17,7 @@ use super::forged::Expected;
 use super::{Answer, PRELUDE, Terms, delivery, typed};
 use crate::event::Phase;
 use crate::health;
-use crate::nix::Freight;
+use crate::nix::Transfer;
 use crate::process::Output;
 use crate::process::limits::NOTICES;
 use crate::ssh::{Session, failure};
@@ -95,7 +95,7 @@ impl<'a> Change<'a> {
     /// As for [`Self::carry_out`], or the closure did not arrive.
     pub async fn deliver(
         &self,
-        freight: Freight,
+        transfer: Transfer,
         arrived: impl FnOnce() + Send + 'static,
         script: &str,
         arguments: &[&str],
@@ -103,7 +103,7 @@ impl<'a> Change<'a> {
         let (sender, notices) = channel(NOTICES);
         let limit = self.session.to_copy() + self.session.to_change();
         let delivered = tokio::select! {
-            it = delivery::deliver(self.session, script, arguments, freight, limit, sender, arrived) => it?,
+            it = delivery::deliver(self.session, script, arguments, transfer, limit, sender, arrived) => it?,
             it = self.confirm_when_asked(notices) => it,
         };
         self.end(delivered.and_then(|output| self.read(output))).await

@@ -8,12 +8,12 @@ use tokio::sync::mpsc::Sender;
 
 use super::answer::FACTS;
 use super::{Answer, PRELUDE};
-use crate::nix::{self, CopyFailure, Freight};
+use crate::nix::{self, CopyFailure, Transfer};
 use crate::process::limits::NOISE;
 use crate::process::{Ends, Output};
 use crate::ssh::{Session, failure};
 
-/// Sends a script that takes a closure before it does anything else, lets it have all of the freight, and hands on what it
+/// Sends a script that takes a closure before it does anything else, lets it have all of the transfer, and hands on what it
 /// says from then on. `arrived` is called in between. What the script ends with comes back, or how the connection broke on
 /// its way.
 ///
@@ -23,7 +23,7 @@ pub async fn deliver(
     session: &Session,
     script: &str,
     arguments: &[&str],
-    freight: Freight,
+    transfer: Transfer,
     limit: Duration,
     notices: Sender<Vec<u8>>,
     arrived: impl FnOnce() + Send + 'static,
@@ -32,7 +32,7 @@ pub async fn deliver(
         let mut facts = Vec::new();
         let copied = read_facts(&mut ends.output, &mut facts)
             .map_err(CopyFailure::from)
-            .and_then(|()| nix::copy(&freight, &mut ends.output, &mut ends.input));
+            .and_then(|()| nix::copy(&transfer, &mut ends.output, &mut ends.input));
         if copied.is_ok() {
             arrived();
         }

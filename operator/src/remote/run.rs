@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::login_shell::ran_nothing;
 use super::{PRELUDE, sudo};
-use crate::event::{Happening, Stream};
+use crate::event::{EventKind, Stream};
 use crate::process::HELD;
 use crate::process::limits::{COMMAND, HELD as HELD_BYTES, NOISE, SMALL};
 use crate::ssh::{SSH_FAILED, Session, failure};
@@ -57,7 +57,7 @@ pub async fn run(
     session: &Session,
     command: &RemoteCommand,
     input: Option<Stdio>,
-    events: &Sender<Happening>,
+    events: &Sender<EventKind>,
 ) -> Result<Finished, Problem> {
     session.verify().await?;
     let host = session.host();
@@ -149,7 +149,7 @@ struct StreamReader<'a> {
     host: &'a str,
     stream: Stream,
     keep: bool,
-    events: &'a Sender<Happening>,
+    events: &'a Sender<EventKind>,
     /// Whether the output of the command has begun.
     begun: bool,
     /// What came before that, with the line that ends it.
@@ -161,7 +161,7 @@ struct StreamReader<'a> {
 }
 
 impl<'a> StreamReader<'a> {
-    fn new(host: &'a str, stream: Stream, keep: bool, events: &'a Sender<Happening>) -> Self {
+    fn new(host: &'a str, stream: Stream, keep: bool, events: &'a Sender<EventKind>) -> Self {
         let (noise, kept, last) = (Vec::new(), Vec::new(), String::new());
         Self { host, stream, keep, events, begun: false, noise, kept, last }
     }
@@ -204,7 +204,7 @@ impl<'a> StreamReader<'a> {
         if self.keep {
             return self.keep(bytes);
         }
-        let line = Happening::Output { host: self.host.to_owned(), stream: self.stream, text };
+        let line = EventKind::Output { host: self.host.to_owned(), stream: self.stream, text };
         self.events.send(line).await.map_err(io::Error::other)
     }
 
@@ -236,8 +236,8 @@ mod tests {
         let (kept, process) = (std::mem::take(&mut reader.kept), reader.process());
         drop(sender);
         let mut lines = Vec::new();
-        while let Some(happening) = receiver.recv().await {
-            if let Happening::Output { text, .. } = happening {
+        while let Some(kind) = receiver.recv().await {
+            if let EventKind::Output { text, .. } = kind {
                 lines.push(text);
             }
         }

@@ -6,7 +6,7 @@ use nixfleet_contract::problem::Problem;
 use tokio::sync::mpsc::channel;
 
 use super::delivery::deliver;
-use crate::nix::{Freight, StorePath};
+use crate::nix::{StorePath, Transfer};
 use crate::ssh::Session;
 
 /// Copies what the host lacks of a closure. Nothing keeps it there: should it be collected as garbage before its turn, it is
@@ -17,8 +17,8 @@ use crate::ssh::Session;
 pub async fn send(session: &Session, paths: Vec<Arc<StorePath>>, substitute: bool) -> Result<(), Problem> {
     // There is no run, so there are no notices.
     let (sender, _) = channel(1);
-    let freight = Freight { paths, substitute };
+    let transfer = Transfer { paths, substitute };
     session.connect().await?;
     let script = include_str!("scripts/send.sh");
-    deliver(session, script, &[], freight, session.to_copy(), sender, || ()).await?.map(drop)
+    deliver(session, script, &[], transfer, session.to_copy(), sender, || ()).await?.map(drop)
 }

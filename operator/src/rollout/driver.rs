@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::schedule::{Action, Schedule};
 use super::verdict::{Pause, Verdict};
 use super::{Hosts, Outline};
-use crate::event::{Bus, Happening, Phase};
+use crate::event::{Bus, EventKind, Phase};
 use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
 
@@ -72,7 +72,7 @@ impl<'a, W: Work> Driver<'a, W> {
             if interrupt.is_requested() && !interrupted {
                 interrupted = true;
                 self.schedule.interrupt();
-                self.events.say(Happening::RolloutInterrupted);
+                self.events.say(EventKind::RolloutInterrupted);
             }
             for action in self.schedule.next(began.elapsed()) {
                 self.act(action);
@@ -102,21 +102,21 @@ impl<'a, W: Work> Driver<'a, W> {
             Action::Change(host) => self.change(host),
             Action::GoBack(host) => self.go_back(host),
             Action::WaveBegan(wave) => {
-                self.events.say(Happening::WaveBegan { wave: wave + 1, of, hosts: waves[wave].clone() });
+                self.events.say(EventKind::WaveBegan { wave: wave + 1, of, hosts: waves[wave].clone() });
             }
             Action::WaveSoaks(wave) => {
-                self.events.say(Happening::WaveSoaking { wave: wave + 1, seconds: self.outline.policy.soak });
+                self.events.say(EventKind::WaveSoaking { wave: wave + 1, seconds: self.outline.policy.soak });
             }
             Action::WaveEnded(wave, failed) => {
-                self.events.say(Happening::WaveEnded { wave: wave + 1, of, failed });
+                self.events.say(EventKind::WaveEnded { wave: wave + 1, of, failed });
             }
             Action::Stopped(Pause::Interrupted) => {}
             Action::Stopped(pause) => {
-                self.events.say(Happening::RolloutPaused { reason: pause.to_string() });
+                self.events.say(EventKind::RolloutPaused { reason: pause.to_string() });
             }
             Action::Returning(hosts) => {
                 let hosts = hosts.into_iter().map(|host| self.names[host].clone()).collect();
-                self.events.say(Happening::RolloutReturning { hosts });
+                self.events.say(EventKind::RolloutReturning { hosts });
             }
         }
     }
@@ -150,7 +150,7 @@ impl<'a, W: Work> Driver<'a, W> {
     }
 
     fn says(&self, host: usize, phase: Phase) {
-        self.events.say(Happening::HostPhase { host: self.names[host].clone(), phase });
+        self.events.say(EventKind::HostPhase { host: self.names[host].clone(), phase });
     }
 
     fn take_in(&mut self, host: usize, done: TaskEnd) {
@@ -169,7 +169,7 @@ impl<'a, W: Work> Driver<'a, W> {
         if end.made().is_some() {
             self.schedule.stands_changed(host);
         }
-        self.events.say(Happening::HostEnded(end));
+        self.events.say(EventKind::HostEnded(end));
         self.results.insert(self.names[host].clone(), result);
     }
 }

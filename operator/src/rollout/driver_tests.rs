@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::verdict::{Pause, Verdict};
 use super::waves_tests::{fleet, host};
 use super::{Driver, HostState, Hosts, Outline, Work};
-use crate::event::{Bus, Event, Happening, Listener};
+use crate::event::{Bus, Event, EventKind, Listener};
 use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
 
@@ -70,12 +70,12 @@ impl Listener for Diary {
     }
 
     fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
-        let line = match &event.happening {
-            Happening::WaveBegan { wave, .. } => format!("wave {wave}"),
-            Happening::HostEnded(end) => format!("{} {}", end.host, end.outcome),
-            Happening::RolloutPaused { .. } => "paused".to_owned(),
-            Happening::RolloutReturning { hosts } => format!("back: {}", hosts.join(" ")),
-            Happening::RolloutInterrupted => "interrupted".to_owned(),
+        let line = match &event.kind {
+            EventKind::WaveBegan { wave, .. } => format!("wave {wave}"),
+            EventKind::HostEnded(end) => format!("{} {}", end.host, end.outcome),
+            EventKind::RolloutPaused { .. } => "paused".to_owned(),
+            EventKind::RolloutReturning { hosts } => format!("back: {}", hosts.join(" ")),
+            EventKind::RolloutInterrupted => "interrupted".to_owned(),
             _ => return Ok(()),
         };
         // The slow one ends when all others of its wave have.

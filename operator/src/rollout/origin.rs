@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nixfleet_contract::notification::Notification;
 use serde::{Deserialize, Serialize};
 
-use crate::event::Happening;
+use crate::event::EventKind;
 
 /// The fleet that a rollout was planned for, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct RolloutOrigin {
 impl RolloutOrigin {
     /// What is told when it is known.
     #[must_use]
-    pub fn known(&self) -> Happening {
-        Happening::FleetKnown { flake: self.flake.clone(), revision: self.revision.clone() }
+    pub fn known(&self) -> EventKind {
+        EventKind::FleetKnown { flake: self.flake.clone(), revision: self.revision.clone() }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::Code;
 
-use crate::event::{End, Event, Happening, HostEnd};
+use crate::event::{End, Event, EventKind, HostEnd};
 
 /// The progress of a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,13 +21,13 @@ pub struct RolloutProgress {
 impl RolloutProgress {
     /// Takes an event in.
     pub fn hear(&mut self, event: Event) {
-        match event.happening {
-            Happening::RolloutBegan { .. } => {
+        match event.kind {
+            EventKind::RolloutBegan { .. } => {
                 self.end = None;
                 self.heard.clear();
             }
-            Happening::RolloutEnded { end, .. } => self.end = Some(end),
-            Happening::HostEnded(end) => self.ended(end),
+            EventKind::RolloutEnded { end, .. } => self.end = Some(end),
+            EventKind::HostEnded(end) => self.ended(end),
             _ => {}
         }
     }
@@ -104,7 +104,7 @@ mod tests {
                 after,
                 duration_ms: 1,
             };
-            progress.hear(Event::now(None, Happening::HostEnded(end)));
+            progress.hear(Event::now(None, EventKind::HostEnded(end)));
         }
         progress
     }

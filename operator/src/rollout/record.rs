@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::record_files::{folder, forget_old, missing, names, path_of, roots_of};
 use super::{Outline, RolloutOrigin, RolloutProgress};
 use crate::event::RolloutId;
-use crate::event::{End, Event, Happening, Listener};
+use crate::event::{End, Event, EventKind, Listener};
 use crate::state::{StateDir, unusable};
 
 /// What was planned.
@@ -160,19 +160,19 @@ impl Record {
     /// # Errors
     /// It cannot be written.
     pub fn close(mut self) -> anyhow::Result<()> {
-        self.write(Happening::RolloutEnded { end: End::RolledBack, duration_ms: 0 })
+        self.write(EventKind::RolloutEnded { end: End::RolledBack, duration_ms: 0 })
     }
 
     /// Adds what happened.
-    pub(super) fn write(&mut self, happening: Happening) -> anyhow::Result<()> {
-        self.add(&Event::now(Some(self.rollout.clone()), happening))
+    pub(super) fn write(&mut self, kind: EventKind) -> anyhow::Result<()> {
+        self.add(&Event::now(Some(self.rollout.clone()), kind))
     }
 
     fn add(&mut self, event: &Event) -> anyhow::Result<()> {
         let mut line = serde_json::to_vec(event)?;
         line.push(b'\n');
         self.file.write_all(&line)?;
-        if let Happening::RolloutEnded { end, .. } = event.happening {
+        if let EventKind::RolloutEnded { end, .. } = event.kind {
             self.file.sync_data()?;
             if end.is_final() {
                 // Where they cannot be removed, closures stay in the store; a later rollout tries again.
@@ -189,9 +189,9 @@ impl Listener for Record {
     }
 
     fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
-        let lasts = match event.happening {
-            Happening::RolloutBegan { resumed, .. } => resumed,
-            Happening::HostEnded(_) | Happening::RolloutPaused { .. } | Happening::RolloutEnded { .. } => {
+        let lasts = match event.kind {
+            EventKind::RolloutBegan { resumed, .. } => resumed,
+            EventKind::HostEnded(_) | EventKind::RolloutPaused { .. } | EventKind::RolloutEnded { .. } => {
                 true
             }
             _ => false,

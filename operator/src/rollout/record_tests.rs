@@ -17,9 +17,9 @@ fn head(rollout: &RolloutId) -> RolloutHead {
     RolloutHead::new(rollout.clone(), origin, outline, hosts.map(planned).into())
 }
 
-fn ended(host: &str, outcome: Outcome) -> Happening {
+fn ended(host: &str, outcome: Outcome) -> EventKind {
     let host = host.to_owned();
-    Happening::HostEnded(HostEnd {
+    EventKind::HostEnded(HostEnd {
         host,
         outcome,
         reason_code: None,
@@ -40,7 +40,7 @@ fn a_record_says_what_was_planned_and_what_became_of_it() {
     bus.of(id.clone()).say(ended("a", Outcome::Ok));
     bus.of(RolloutId::draw()).say(ended("b", Outcome::Ok));
     assert_eq!(Record::resume(&state, &id).err().unwrap().what, "the rollout is being carried out");
-    bus.of(id.clone()).say(Happening::RolloutEnded { end: End::Paused, duration_ms: 1 });
+    bus.of(id.clone()).say(EventKind::RolloutEnded { end: End::Paused, duration_ms: 1 });
     drop(bus);
     let (head, progress, _) = Record::resume(&state, &id).unwrap();
     assert_eq!((head, progress.hosts.len(), progress.end), (planned, 1, Some(End::Paused)));
@@ -68,9 +68,9 @@ fn the_roots_of_closures_go_when_nothing_is_left_to_do() {
     let mut record = Record::begin(&state, &head(&id)).unwrap();
     let roots = record.roots().to_owned();
     std::fs::create_dir(&roots).unwrap();
-    record.write(Happening::RolloutEnded { end: End::Paused, duration_ms: 1 }).unwrap();
+    record.write(EventKind::RolloutEnded { end: End::Paused, duration_ms: 1 }).unwrap();
     assert!(roots.is_dir());
-    record.write(Happening::RolloutEnded { end: End::Complete, duration_ms: 1 }).unwrap();
+    record.write(EventKind::RolloutEnded { end: End::Complete, duration_ms: 1 }).unwrap();
     assert!(!roots.exists());
 }
 
@@ -82,7 +82,7 @@ fn a_rollout_that_was_taken_back_has_nothing_left_to_do() {
     for host in ["a", "b"] {
         record.write(ended(host, Outcome::Ok)).unwrap();
     }
-    record.write(Happening::RolloutEnded { end: End::Paused, duration_ms: 1 }).unwrap();
+    record.write(EventKind::RolloutEnded { end: End::Paused, duration_ms: 1 }).unwrap();
     drop(record);
     for (host, end) in [("a", End::Paused), ("b", End::RolledBack)] {
         let (_, progress, record) = Record::resume(&state, &id).unwrap();
@@ -90,7 +90,7 @@ fn a_rollout_that_was_taken_back_has_nothing_left_to_do() {
         let bus = Bus::default();
         bus.subscribe(Undone::new(record, by.clone(), left));
         bus.of(by.clone()).say(ended(host, Outcome::Ok));
-        bus.of(by.clone()).say(Happening::RolloutEnded { end: End::Complete, duration_ms: 1 });
+        bus.of(by.clone()).say(EventKind::RolloutEnded { end: End::Complete, duration_ms: 1 });
         drop(bus);
         let (_, progress) = Record::look(&state, &id).unwrap();
         assert_eq!((progress.hosts[host].outcome, progress.end), (Outcome::RolledBack, Some(end)));
@@ -149,11 +149,11 @@ fn only_a_rollout_that_can_go_on_holds_what_it_changed() {
         let id = RolloutId::draw();
         let mut record = Record::begin(&state, &head(&id)).unwrap();
         for (host, outcome, after) in [("a", Outcome::Ok, before + 1), ("b", Outcome::Unchanged, before)] {
-            let Happening::HostEnded(host_end) = ended(host, outcome) else { panic!("{host}") };
+            let EventKind::HostEnded(host_end) = ended(host, outcome) else { panic!("{host}") };
             let host_end = HostEnd { before: generation(before), after: generation(after), ..host_end };
-            record.write(Happening::HostEnded(host_end)).unwrap();
+            record.write(EventKind::HostEnded(host_end)).unwrap();
         }
-        record.write(Happening::RolloutEnded { end, duration_ms: 1 }).unwrap();
+        record.write(EventKind::RolloutEnded { end, duration_ms: 1 }).unwrap();
     }
     let passages = crate::rollout::open_passages(&state).unwrap();
     let shown: Vec<String> = passages["a"].iter().map(ToString::to_string).collect();

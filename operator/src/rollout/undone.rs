@@ -7,7 +7,7 @@ use nixfleet_contract::report::Outcome;
 
 use super::Record;
 use crate::event::RolloutId;
-use crate::event::{End, Event, Happening, HostEnd, Listener};
+use crate::event::{End, Event, EventKind, HostEnd, Listener};
 
 /// A rollout that is being taken back by another one.
 pub struct Undone {
@@ -34,14 +34,14 @@ impl Listener for Undone {
         if event.rollout.as_ref() != Some(&self.by) {
             return Ok(());
         }
-        match &event.happening {
-            Happening::HostEnded(end) if end.outcome.is_good() && self.left.remove(&end.host) => {
+        match &event.kind {
+            EventKind::HostEnded(end) if end.outcome.is_good() && self.left.remove(&end.host) => {
                 let end = HostEnd { outcome: Outcome::RolledBack, ..end.clone() };
-                self.record.write(Happening::HostEnded(end))
+                self.record.write(EventKind::HostEnded(end))
             }
-            Happening::RolloutEnded { duration_ms, .. } if take(&mut self.left).is_empty() => {
+            EventKind::RolloutEnded { duration_ms, .. } if take(&mut self.left).is_empty() => {
                 let (end, duration_ms) = (End::RolledBack, *duration_ms);
-                self.record.write(Happening::RolloutEnded { end, duration_ms })
+                self.record.write(EventKind::RolloutEnded { end, duration_ms })
             }
             _ => Ok(()),
         }

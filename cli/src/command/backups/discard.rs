@@ -12,7 +12,7 @@ use crate::args::BackupsDropArgs;
 use crate::command::{Context, confirm, gc, targets};
 use crate::exit::Exit;
 use crate::render;
-use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::event::{EventKind, Phase};
 use nixfleet_operator::host_result::{BackupsView, HostResult};
 use nixfleet_operator::inventory::Natural;
 use nixfleet_operator::orchestrate::each;
@@ -48,13 +48,13 @@ pub async fn execute(args: &BackupsDropArgs, context: &Context) -> anyhow::Resul
         results.extend(shown);
         results.sort_by_cached_key(|result| Natural::of(&result.host));
         for result in &results {
-            context.operation.events.say(Happening::HostEnded(result.end(Duration::ZERO)));
+            context.operation.events.say(EventKind::HostEnded(result.end(Duration::ZERO)));
         }
         return context.finish(results, None);
     }
     let hosts = planned.iter().filter(|planned| !planned.drop.is_empty()).count();
     if !args.yes && !confirm::ask(question(&goes, hosts)).await? {
-        context.operation.events.say(Happening::Declined);
+        context.operation.events.say(EventKind::Declined);
         render::err("nothing was changed");
         return Ok(Exit::Refused);
     }
@@ -119,7 +119,7 @@ async fn carry_out(
             let began = Instant::now();
             if !drop.is_empty() {
                 let name = session.host().name.clone();
-                events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Cleaning });
+                events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Cleaning });
                 let view = result.backups.take().unwrap_or_default();
                 result = match remote::drop_backups(&session, drop).await {
                     Err(problem) => HostResult { backups: Some(view), ..HostResult::failed(name, problem) },
@@ -130,7 +130,7 @@ async fn carry_out(
                     },
                 };
             }
-            events.say(Happening::HostEnded(result.end(began.elapsed())));
+            events.say(EventKind::HostEnded(result.end(began.elapsed())));
             result
         }
     });

@@ -13,7 +13,7 @@ use crate::args::BackupsListArgs;
 use crate::command::{Context, targets};
 use crate::exit::Exit;
 use crate::render;
-use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::event::{EventKind, Phase};
 use nixfleet_operator::host_result::{BackupsView, HostResult};
 use nixfleet_operator::orchestrate::each;
 use nixfleet_operator::remote;
@@ -39,7 +39,7 @@ pub async fn execute(args: &BackupsListArgs, context: &Context) -> anyhow::Resul
         .map(|(session, said)| {
             let result =
                 result(&session.host().name, said, |backup| paths.is_empty() || paths.mean(&backup.path));
-            context.operation.events.say(Happening::HostEnded(result.end(began.elapsed())));
+            context.operation.events.say(EventKind::HostEnded(result.end(began.elapsed())));
             result
         })
         .collect();
@@ -60,7 +60,7 @@ pub async fn ask(
         let events = context.operation.events.clone();
         async move {
             let host = session.host().name.clone();
-            events.say(Happening::HostPhase { host, phase: Phase::Looking });
+            events.say(EventKind::HostPhase { host, phase: Phase::Looking });
             remote::backups(&session).await
         }
     });

@@ -11,7 +11,7 @@ use crate::args::BackupsShowArgs;
 use crate::command::{Context, targets};
 use crate::exit::Exit;
 use crate::render;
-use nixfleet_operator::event::{Happening, Phase};
+use nixfleet_operator::event::{EventKind, Phase};
 use nixfleet_operator::host_result::{BackupsView, HostResult};
 use nixfleet_operator::inventory::Selection;
 use nixfleet_operator::remote::{self, Shown};
@@ -33,7 +33,7 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Resul
     };
     let session = Session::new(host, &Sockets::open()?, 1, 0)?;
     let name = session.host().name.clone();
-    context.operation.events.say(Happening::HostPhase { host: name.clone(), phase: Phase::Looking });
+    context.operation.events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Looking });
     let began = Instant::now();
     let shown = Shown { path: &args.path, generation: args.generation, original: args.original };
     let found = remote::show_backup(&session, shown).await;
@@ -46,7 +46,7 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Resul
         Ok(view) => HostResult { backups: Some(Box::new(view)), ..HostResult::new(name, Outcome::Ok) },
         Err(problem) => HostResult::failed(name, problem),
     };
-    context.operation.events.say(Happening::HostEnded(result.end(began.elapsed())));
+    context.operation.events.say(EventKind::HostEnded(result.end(began.elapsed())));
     if context.output.is_for_programs() {
         return context.finish(vec![result], None);
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use console::{measure_text_width, truncate_str};
 use nixfleet_contract::report::Outcome;
 
-use nixfleet_operator::event::{Happening, Phase, Stage};
+use nixfleet_operator::event::{EventKind, Phase, Stage};
 
 /// The room there is, in columns and lines.
 #[derive(Clone, Copy, Debug)]
@@ -49,16 +49,16 @@ struct WaveBoard {
 
 impl Board {
     /// Takes in what happens now.
-    pub fn hear(&mut self, happening: &Happening, now: Instant) {
-        match happening {
-            Happening::StageBegan { stage } => self.stage = Some((*stage, now)),
-            Happening::StageEnded { .. } => {
+    pub fn hear(&mut self, kind: &EventKind, now: Instant) {
+        match kind {
+            EventKind::StageBegan { stage } => self.stage = Some((*stage, now)),
+            EventKind::StageEnded { .. } => {
                 self.stage = None;
                 self.restart();
             }
-            Happening::HostPhase { host, phase } => self.phase(host, *phase, now),
-            Happening::HostPlanned { host, .. } => self.over(host),
-            Happening::HostEnded(end) => {
+            EventKind::HostPhase { host, phase } => self.phase(host, *phase, now),
+            EventKind::HostPlanned { host, .. } => self.over(host),
+            EventKind::HostEnded(end) => {
                 self.over(&end.host);
                 // An excluded host is in no wave.
                 if let Some(rollout) = &mut self.rollout
@@ -67,15 +67,15 @@ impl Board {
                     rollout.ended.insert(end.host.clone(), end.outcome);
                 }
             }
-            Happening::RolloutBegan { waves, .. } => {
+            EventKind::RolloutBegan { waves, .. } => {
                 let waves = waves.iter().map(|wave| wave.iter().cloned().collect()).collect();
                 let (wave, ended, watched_until) = (0, BTreeMap::new(), None);
                 self.rollout = Some(WaveBoard { began: now, waves, wave, ended, watched_until });
             }
-            Happening::RolloutEnded { .. } | Happening::CommandEnded { .. } => *self = Self::default(),
+            EventKind::RolloutEnded { .. } | EventKind::CommandEnded { .. } => *self = Self::default(),
             _ => {
                 if let Some(rollout) = &mut self.rollout {
-                    rollout.hear(happening, now);
+                    rollout.hear(kind, now);
                 }
             }
         }
@@ -178,13 +178,13 @@ impl Board {
 }
 
 impl WaveBoard {
-    fn hear(&mut self, happening: &Happening, now: Instant) {
-        match happening {
-            Happening::WaveBegan { wave, .. } => (self.wave, self.watched_until) = (*wave, None),
-            Happening::WaveSoaking { seconds, .. } => {
+    fn hear(&mut self, kind: &EventKind, now: Instant) {
+        match kind {
+            EventKind::WaveBegan { wave, .. } => (self.wave, self.watched_until) = (*wave, None),
+            EventKind::WaveSoaking { seconds, .. } => {
                 self.watched_until = now.checked_add(Duration::from_secs(*seconds));
             }
-            Happening::WaveEnded { .. } => self.watched_until = None,
+            EventKind::WaveEnded { .. } => self.watched_until = None,
             _ => {}
         }
     }

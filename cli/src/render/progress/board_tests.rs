@@ -3,13 +3,13 @@
 use super::*;
 use nixfleet_operator::event::HostEnd;
 
-fn phase(host: &str, phase: Phase) -> Happening {
-    Happening::HostPhase { host: host.into(), phase }
+fn phase(host: &str, phase: Phase) -> EventKind {
+    EventKind::HostPhase { host: host.into(), phase }
 }
 
-fn ended(host: &str, outcome: Outcome) -> Happening {
+fn ended(host: &str, outcome: Outcome) -> EventKind {
     let (problem, before, after) = (None, None, None);
-    Happening::HostEnded(HostEnd {
+    EventKind::HostEnded(HostEnd {
         host: host.into(),
         outcome,
         reason_code: None,
@@ -21,9 +21,9 @@ fn ended(host: &str, outcome: Outcome) -> Happening {
     })
 }
 
-fn began(waves: &[&[&str]]) -> Happening {
+fn began(waves: &[&[&str]]) -> EventKind {
     let waves = waves.iter().map(|wave| wave.iter().map(ToString::to_string).collect()).collect();
-    Happening::RolloutBegan {
+    EventKind::RolloutBegan {
         command: "apply".into(),
         operator: "ada@desk".into(),
         flake: None,
@@ -35,17 +35,17 @@ fn began(waves: &[&[&str]]) -> Happening {
     }
 }
 
-fn wave(number: usize, of: usize) -> Happening {
-    Happening::WaveBegan { wave: number, of, hosts: Vec::new() }
+fn wave(number: usize, of: usize) -> EventKind {
+    EventKind::WaveBegan { wave: number, of, hosts: Vec::new() }
 }
 
 /// Takes in what happens, each at a second of its own, and shows the board at the last one.
-fn shown(width: usize, height: usize, happenings: &[(u64, Happening)]) -> String {
+fn shown(width: usize, height: usize, kinds: &[(u64, EventKind)]) -> String {
     let (start, mut board) = (Instant::now(), Board::default());
     let mut now = start;
-    for (second, happening) in happenings {
+    for (second, kind) in kinds {
         now = start + Duration::from_secs(*second);
-        board.hear(happening, now);
+        board.hear(kind, now);
     }
     let lines = board.lines(now, Room { width, height }, "");
     assert!(lines.iter().all(|line| measure_text_width(line) < width), "{lines:#?}");
@@ -53,7 +53,7 @@ fn shown(width: usize, height: usize, happenings: &[(u64, Happening)]) -> String
     lines.join("\n")
 }
 
-fn rollout() -> Vec<(u64, Happening)> {
+fn rollout() -> Vec<(u64, EventKind)> {
     vec![
         (0, began(&[&["web-1"], &["db-1", "web-2", "web-3"], &["cache-with-a-long-name"]])),
         // In maintenance: it is in no wave.
@@ -101,7 +101,7 @@ fn a_small_terminal_shows_less() {
 fn a_soak_is_counted_down() {
     let mut all = rollout();
     all.truncate(6);
-    all.push((10, Happening::WaveSoaking { wave: 1, seconds: 300 }));
+    all.push((10, EventKind::WaveSoaking { wave: 1, seconds: 300 }));
     all.push((40, phase("db-1", Phase::Waiting)));
     expect_test::expect![[r"
         db-1  waits for wave 2  0s
@@ -113,10 +113,10 @@ fn a_soak_is_counted_down() {
 fn two_hundred_hosts_fit_and_none_is_left_behind() {
     let names: Vec<String> = (0..200).map(|number| format!("web-{number:03}")).collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut happenings = vec![(0, began(&[&all])), (0, wave(1, 1))];
-    happenings.extend(names.iter().map(|name| (1, phase(name, Phase::Activating))));
-    happenings.push((2, ended("web-000", Outcome::Ok)));
-    let text = shown(80, 24, &happenings);
+    let mut kinds = vec![(0, began(&[&all])), (0, wave(1, 1))];
+    kinds.extend(names.iter().map(|name| (1, phase(name, Phase::Activating))));
+    kinds.push((2, ended("web-000", Outcome::Ok)));
+    let text = shown(80, 24, &kinds);
     assert!(text.starts_with("web-001  activating  1s\n"), "{text}");
     expect_test::expect![[r"
         … and 178 more
@@ -126,14 +126,14 @@ fn two_hundred_hosts_fit_and_none_is_left_behind() {
 
 #[test]
 fn hosts_are_asked_while_others_are_built() {
-    let planned = |host: &str| Happening::HostPlanned {
+    let planned = |host: &str| EventKind::HostPlanned {
         host: host.into(),
         steps: Some(1),
         current: None,
         problem: None,
     };
     let mut all =
-        vec![(0, Happening::StageBegan { stage: Stage::Build }), (9, phase("web-1", Phase::Planning))];
+        vec![(0, EventKind::StageBegan { stage: Stage::Build }), (9, phase("web-1", Phase::Planning))];
     expect_test::expect![[r"
         web-1  planning  0s
         building  9s · 1 in work, 0 done"]]
@@ -144,7 +144,7 @@ fn hosts_are_asked_while_others_are_built() {
         building  11s · 1 in work, 1 done"]]
     .assert_eq(&shown(80, 24, &all));
     let (stage, duration_ms, problem) = (Stage::Build, 1, None);
-    all.push((12, Happening::StageEnded { stage, duration_ms, problem }));
+    all.push((12, EventKind::StageEnded { stage, duration_ms, problem }));
     expect_test::expect![[r"
         web-2  planning  1s
         1 in work, 1 done"]]
@@ -154,15 +154,15 @@ fn hosts_are_asked_while_others_are_built() {
 #[test]
 fn nothing_is_shown_while_nothing_is_done() {
     let (now, mut board) = (Instant::now(), Board::default());
-    let mut idle = |happening: &Happening| {
-        board.hear(happening, now);
+    let mut idle = |kind: &EventKind| {
+        board.hear(kind, now);
         board.is_idle()
     };
-    assert!(!idle(&Happening::StageBegan { stage: Stage::Build }));
+    assert!(!idle(&EventKind::StageBegan { stage: Stage::Build }));
     let (stage, duration_ms, problem) = (Stage::Build, 1, None);
-    assert!(idle(&Happening::StageEnded { stage, duration_ms, problem }));
+    assert!(idle(&EventKind::StageEnded { stage, duration_ms, problem }));
     assert!(!idle(&phase("web-1", Phase::Planning)));
-    assert!(idle(&Happening::HostPlanned {
+    assert!(idle(&EventKind::HostPlanned {
         host: "web-1".into(),
         steps: Some(1),
         current: None,
@@ -170,5 +170,5 @@ fn nothing_is_shown_while_nothing_is_done() {
     }));
     assert!(!idle(&began(&[&["web-1"]])));
     let end = nixfleet_operator::event::End::Complete;
-    assert!(idle(&Happening::RolloutEnded { end, duration_ms: 1 }));
+    assert!(idle(&EventKind::RolloutEnded { end, duration_ms: 1 }));
 }

@@ -4,7 +4,7 @@ use nixfleet_contract::report::Outcome;
 
 use crate::render::style::{YELLOW, outcome_style, paint};
 use crate::render::time;
-use nixfleet_operator::event::{Event, Happening, HostEnd, Level};
+use nixfleet_operator::event::{Event, EventKind, HostEnd, Level};
 use nixfleet_operator::text::{hosts, many_lines, one_line};
 
 /// What one more Ctrl-C would do.
@@ -13,16 +13,16 @@ const INTERRUPTED: &str = "interrupted: no further host is begun; waiting for th
 
 /// The line that an event is worth, if it is worth one.
 pub fn line(event: &Event) -> Option<String> {
-    let line = match &event.happening {
-        Happening::HostEnded(end) if event.rollout.is_some() => return ended(end),
-        Happening::WaveBegan { wave, of, hosts: members } if *of > 1 => {
+    let line = match &event.kind {
+        EventKind::HostEnded(end) if event.rollout.is_some() => return ended(end),
+        EventKind::WaveBegan { wave, of, hosts: members } if *of > 1 => {
             format!("wave {wave} of {of}: {}", hosts(members.len()))
         }
-        Happening::WaveSoaking { wave, seconds } => format!("wave {wave}: watched for {}", time(*seconds)),
-        Happening::RolloutPaused { reason } => format!("no further host is begun: {reason}"),
-        Happening::RolloutReturning { hosts } => format!("going back: {}", hosts.join(", ")),
-        Happening::RolloutInterrupted => INTERRUPTED.to_owned(),
-        Happening::Log { level: Level::Warning, host, text } => {
+        EventKind::WaveSoaking { wave, seconds } => format!("wave {wave}: watched for {}", time(*seconds)),
+        EventKind::RolloutPaused { reason } => format!("no further host is begun: {reason}"),
+        EventKind::RolloutReturning { hosts } => format!("going back: {}", hosts.join(", ")),
+        EventKind::RolloutInterrupted => INTERRUPTED.to_owned(),
+        EventKind::Log { level: Level::Warning, host, text } => {
             let host = host.as_ref().map(|host| format!("{host}: ")).unwrap_or_default();
             let text = many_lines(&format!("{host}{text}")).replace('\n', "\n  ");
             return Some(format!("{} {text}", paint(YELLOW, "warning:")));

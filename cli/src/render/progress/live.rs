@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use super::board::{Board, Room};
 use super::screen::Screen;
-use nixfleet_operator::event::Happening;
+use nixfleet_operator::event::EventKind;
 
 /// How often it is drawn.
 const TICK: Duration = Duration::from_millis(120);
@@ -43,9 +43,9 @@ impl Live {
     }
 
     /// Takes in what happens; it is drawn soon.
-    pub fn hear(&self, happening: &Happening, now: Instant) {
+    pub fn hear(&self, kind: &EventKind, now: Instant) {
         let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
-        board.hear(happening, now);
+        board.hear(kind, now);
         let is_idle = board.is_idle();
         // Whoever draws waits for the board while the screen is held.
         drop(board);
@@ -111,7 +111,7 @@ mod tests {
         let (live, paper) = on_paper();
         let host = |number: usize| format!("web-{number}");
         for number in 0..200 {
-            live.hear(&Happening::HostPhase { host: host(number), phase: Phase::Planning }, Instant::now());
+            live.hear(&EventKind::HostPhase { host: host(number), phase: Phase::Planning }, Instant::now());
             live.draw();
         }
         for number in 0..20 {
@@ -125,7 +125,7 @@ mod tests {
         assert!(lines[9].ends_with("200 in work, 0 done"), "{seen}");
         for number in 0..200 {
             let (host, steps, problem) = (host(number), Some(1), None);
-            live.hear(&Happening::HostPlanned { host, steps, current: None, problem }, Instant::now());
+            live.hear(&EventKind::HostPlanned { host, steps, current: None, problem }, Instant::now());
         }
         assert!(paper.contents().lines().all(|line| line.ends_with("said a word")), "{}", paper.contents());
     }
@@ -186,7 +186,7 @@ mod tests {
         let live = Live::on(MultiProgress::with_draw_target(target), || Room { width: 40, height: 10 });
         for number in 0..3 {
             let host = format!("web-{number}");
-            live.hear(&Happening::HostPhase { host, phase: Phase::Planning }, Instant::now());
+            live.hear(&EventKind::HostPhase { host, phase: Phase::Planning }, Instant::now());
             live.draw();
             live.suspend(|| ());
         }
@@ -197,10 +197,10 @@ mod tests {
     fn it_comes_back_after_a_pause() {
         let (live, paper) = on_paper();
         for stage in [Stage::Evaluation, Stage::Build] {
-            live.hear(&Happening::StageBegan { stage }, Instant::now());
+            live.hear(&EventKind::StageBegan { stage }, Instant::now());
             live.draw();
             assert!(paper.contents().ends_with(&format!("{}  0s", stage.as_str())), "{}", paper.contents());
-            live.hear(&Happening::StageEnded { stage, duration_ms: 1, problem: None }, Instant::now());
+            live.hear(&EventKind::StageEnded { stage, duration_ms: 1, problem: None }, Instant::now());
             assert_eq!(paper.contents(), "");
         }
     }

@@ -47,7 +47,7 @@ impl Listener for Progress {
         let stays = line(event);
         match &self.live {
             Some(live) => {
-                live.hear(&event.happening, Instant::now());
+                live.hear(&event.kind, Instant::now());
                 if let Some(line) = stays {
                     live.suspend(|| super::err(&line));
                 }

@@ -27,22 +27,22 @@ pub struct Event {
     pub rollout: Option<RolloutId>,
     /// What happened.
     #[serde(flatten)]
-    pub happening: Happening,
+    pub kind: EventKind,
 }
 
 impl Event {
     /// Something that happens now.
     #[must_use]
-    pub fn now(rollout: Option<RolloutId>, happening: Happening) -> Self {
+    pub fn now(rollout: Option<RolloutId>, kind: EventKind) -> Self {
         let now = Timestamp::now();
-        Self { schema: SCHEMA, time: now.round(Unit::Millisecond).unwrap_or(now), rollout, happening }
+        Self { schema: SCHEMA, time: now.round(Unit::Millisecond).unwrap_or(now), rollout, kind }
     }
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "event")]
-pub enum Happening {
+pub enum EventKind {
     /// A command began.
     CommandBegan {
         /// Its name; a rollout that it begins has the same.

@@ -1,4 +1,4 @@
-//! Closures that come one after the other: whoever needs one of them need not wait for all.
+//! A channel for closures: hosts use each as soon as it is built.
 
 use std::collections::BTreeMap;
 
@@ -6,30 +6,30 @@ use tokio::sync::watch::{Receiver, Sender, channel};
 
 use super::Closure;
 
-/// Where closures come in. Dropped, no further one comes.
+/// Sends closures. When it is dropped, no further one comes.
 #[derive(Debug)]
-pub struct Inlet(Sender<BTreeMap<String, Closure>>);
+pub struct ClosureSender(Sender<BTreeMap<String, Closure>>);
 
-/// Where they are to be had. Clones share it.
+/// Receives closures. Clones receive the same ones.
 #[derive(Clone, Debug)]
-pub struct Supply(Receiver<BTreeMap<String, Closure>>);
+pub struct ClosureReceiver(Receiver<BTreeMap<String, Closure>>);
 
-/// A supply that is empty still.
+/// A new channel, without closures.
 #[must_use]
-pub fn supply() -> (Inlet, Supply) {
-    let (inlet, outlet) = channel(BTreeMap::new());
-    (Inlet(inlet), Supply(outlet))
+pub fn closures_channel() -> (ClosureSender, ClosureReceiver) {
+    let (sender, receiver) = channel(BTreeMap::new());
+    (ClosureSender(sender), ClosureReceiver(receiver))
 }
 
-impl Inlet {
-    /// Lets closures in, by host.
+impl ClosureSender {
+    /// Sends closures, by host.
     pub fn add(&self, closures: &BTreeMap<String, Closure>) {
         let copies = closures.iter().map(|(host, closure)| (host.clone(), closure.clone()));
         self.0.send_modify(|all| all.extend(copies));
     }
 }
 
-impl Supply {
+impl ClosureReceiver {
     /// Of closures that are all there.
     #[must_use]
     pub fn of(closures: BTreeMap<String, Closure>) -> Self {
@@ -53,22 +53,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_closure_is_handed_out_as_soon_as_it_is_there() {
-        let (inlet, mut supply) = supply();
-        let mut other = supply.clone();
+        let (sender, mut receiver) = closures_channel();
+        let mut other = receiver.clone();
         let waiting = tokio::spawn(async move { other.closure("b").await });
-        inlet.add(&one("a"));
-        assert_eq!(supply.closure("a").await.unwrap().path, "/nix/store/a");
-        inlet.add(&one("b"));
+        sender.add(&one("a"));
+        assert_eq!(receiver.closure("a").await.unwrap().path, "/nix/store/a");
+        sender.add(&one("b"));
         assert_eq!(waiting.await.unwrap().unwrap().path, "/nix/store/b");
     }
 
     #[tokio::test]
     async fn nobody_waits_for_what_does_not_come() {
-        let (inlet, mut supply) = supply();
-        inlet.add(&one("a"));
-        drop(inlet);
-        assert_eq!(supply.closure("b").await, None);
-        assert!(supply.closure("a").await.is_some());
-        assert!(Supply::of(one("c")).closure("c").await.is_some());
+        let (sender, mut receiver) = closures_channel();
+        sender.add(&one("a"));
+        drop(sender);
+        assert_eq!(receiver.closure("b").await, None);
+        assert!(receiver.closure("a").await.is_some());
+        assert!(ClosureReceiver::of(one("c")).closure("c").await.is_some());
     }
 }

@@ -51,12 +51,12 @@ type Paths = BTreeMap<String, Arc<StorePath>>;
 
 /// Closures, and what the store knows about their paths once that was asked.
 #[derive(Debug, Default)]
-pub struct Stock {
+pub struct ClosurePaths {
     closures: BTreeSet<String>,
     paths: OnceCell<Result<Paths, Problem>>,
 }
 
-impl Stock {
+impl ClosurePaths {
     /// Of these closures. Nothing is asked before the first of them is wanted.
     pub fn of(closures: impl IntoIterator<Item = String>) -> Self {
         Self { closures: closures.into_iter().collect(), paths: OnceCell::new() }

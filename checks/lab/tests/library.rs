@@ -12,7 +12,8 @@ use stage::{assert_says, generation, lone};
 
 /// `operator/examples/apply.rs`, compiled.
 fn example() -> Vec<u8> {
-    let arguments = ["build", "--quiet", "--locked", "--package", "nixfleet-operator", "--example", "apply"];
+    // Of the whole workspace, so that it is what the unit tests have compiled.
+    let arguments = ["build", "--quiet", "--locked", "--workspace", "--example", "apply"];
     let manifest = checkout::path("Cargo.toml");
     let built = Command::new("cargo").args(arguments).arg("--manifest-path").arg(manifest).status();
     assert!(built.unwrap().success());

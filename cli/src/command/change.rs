@@ -8,12 +8,12 @@ use super::{Context, confirm, plan};
 use crate::exit::Exit;
 use crate::render;
 
-/// What is asked before hosts are changed.
+/// The question before hosts are changed.
 #[derive(Clone, Copy)]
 pub struct Question {
-    /// What is done to them: `Apply to`.
+    /// Its first words, such as `Apply to`.
     pub what: &'static str,
-    /// The user has said yes beforehand.
+    /// `--yes` was given: nobody is asked.
     pub yes: bool,
 }
 

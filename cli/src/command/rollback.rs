@@ -1,6 +1,7 @@
 //! `nixfleet rollback`.
 
 use nixfleet_operator::operation::change::ChangeOptions;
+use nixfleet_operator::operation::fleet::Evaluated;
 use nixfleet_operator::operation::rollback::{self, Rollback};
 
 use super::change::{self, Question};
@@ -20,10 +21,9 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<E
     let rollout = match &args.rollout {
         None => {
             let targets = &args.targets;
-            let (evaluated, hosts) =
+            let (Evaluated { origin, fleet, .. }, hosts) =
                 targets::select(&targets.flake, &targets.selection.selection(), context).await?;
-            let hosts = (&evaluated.fleet, hosts);
-            rollback::of_hosts(evaluated.origin.clone(), hosts, args.to, how, &context.operation).await?
+            rollback::of_hosts(origin, (&fleet, hosts), args.to, how, &context.operation).await?
         }
         Some(id) => {
             if let Some(rollout) = rollback::of_rollout(id, how, &context.operation).await? {

@@ -75,13 +75,13 @@ pub async fn plan(
         Resumed::Last => last(&state)?,
         Resumed::Named(id) => id.clone(),
     };
-    let (head, told, record) = Record::resume(&state, &id)?;
-    if !told.can_go_on() {
-        return Err(over(&id, told.end).into());
+    let (head, progress, record) = Record::resume(&state, &id)?;
+    if !progress.can_go_on() {
+        return Err(over(&id, progress.end).into());
     }
     context.events.say(head.origin.known());
-    let (mut done, mut changed) = (told.done(), told.changed());
-    let closures = closures(&head, &told)?;
+    let (mut done, mut changed) = (progress.done(), progress.changed());
+    let closures = closures(&head, &progress)?;
     let mut hosts: Vec<Host> = head.hosts.values().map(|planned| planned.host.clone()).collect();
     hosts.sort_by_cached_key(|host| Natural::of(&host.name));
     let sessions = resume.connections.sessions(hosts)?;
@@ -150,8 +150,8 @@ async fn untold(
 }
 
 /// The closures of the hosts that are not done.
-fn closures(head: &RolloutHead, told: &RolloutProgress) -> Result<BTreeMap<String, Closure>, Problem> {
-    let done = told.done();
+fn closures(head: &RolloutHead, progress: &RolloutProgress) -> Result<BTreeMap<String, Closure>, Problem> {
+    let done = progress.done();
     let open = head.hosts.iter().filter(|(name, _)| !done.contains_key(*name));
     let closures: BTreeMap<String, Closure> =
         open.map(|(name, planned)| (name.clone(), Closure { path: planned.closure.clone() })).collect();
@@ -173,12 +173,12 @@ fn last(state: &StateDir) -> Result<RolloutId, Problem> {
     let Some(last) = all.first() else {
         return Err(nothing("no rollout was begun on this machine".to_owned()));
     };
-    let told = Record::look(state, last)?.1;
-    if told.can_go_on() {
+    let progress = Record::look(state, last)?.1;
+    if progress.can_go_on() {
         return Ok(last.clone());
     }
-    let can_go_on = |id: &&RolloutId| Record::look(state, id).is_ok_and(|(_, told)| told.can_go_on());
-    let problem = nothing(format!("the last rollout, {last}, is {}", word(told.end)));
+    let can_go_on = |id: &&RolloutId| Record::look(state, id).is_ok_and(|(_, progress)| progress.can_go_on());
+    let problem = nothing(format!("the last rollout, {last}, is {}", word(progress.end)));
     Err(match all.iter().skip(1).find(can_go_on) {
         Some(older) => problem.help(format!("an older one is: nixfleet apply --resume {older}")),
         None => problem,

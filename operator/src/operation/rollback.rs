@@ -67,10 +67,10 @@ pub async fn of_rollout(
     how: Rollback<'_>,
     context: &Context,
 ) -> anyhow::Result<Option<PlannedRollout>> {
-    let (head, told, record) = Record::resume(&StateDir::find()?, id)?;
+    let (head, progress, record) = Record::resume(&StateDir::find()?, id)?;
     context.events.say(head.origin.known());
-    let backs = ways_back(&head, &told, how.connections, context).await?;
-    if backs.is_empty() && told.can_go_on() {
+    let backs = ways_back(&head, &progress, how.connections, context).await?;
+    if backs.is_empty() && progress.can_go_on() {
         record.close()?;
         return Ok(None);
     }
@@ -91,13 +91,13 @@ fn rollout(
 /// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is asked itself.
 async fn ways_back(
     head: &RolloutHead,
-    told: &RolloutProgress,
+    progress: &RolloutProgress,
     connections: Connections,
     context: &Context,
 ) -> anyhow::Result<BTreeMap<String, Back>> {
     let behind = |(host, changed)| (host, Back::Behind(changed));
-    let mut backs: BTreeMap<String, Back> = told.changed().into_iter().map(behind).collect();
-    let unknown = || head.hosts.iter().filter(|(name, _)| told.is_unknown(name));
+    let mut backs: BTreeMap<String, Back> = progress.changed().into_iter().map(behind).collect();
+    let unknown = || head.hosts.iter().filter(|(name, _)| progress.is_unknown(name));
     let closures = unknown().map(|(name, planned)| (name.clone(), planned.closure.clone())).collect();
     let hosts = unknown().map(|(_, planned)| planned.host.clone()).collect();
     let sessions = connections.sessions(hosts)?;

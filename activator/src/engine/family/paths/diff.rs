@@ -17,7 +17,7 @@ use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
 
-/// What a path should become, and why.
+/// The reason why something should be at a path, with its access if there is a choice.
 #[derive(Clone, Copy)]
 enum PathTarget<'a> {
     /// The manifest declares it.

@@ -1,4 +1,4 @@
-//! Home directories: looks at them, creates them from `/etc/skel`, and removes them on undo if nobody has used them yet.
+//! Home directories. A new one is a copy of `/etc/skel`. Undo removes it, unless somebody has used it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -149,7 +149,7 @@ impl<'h> Swapper<'h> {
         if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
             return Ok(());
         }
-        // Nobody can reach it by its path now, but a process may have changed it before.
+        // The directory has no path any more. A process may have put something in it while it had one.
         if is_unused(pair.slot, pair.slot_name) {
             match disk::remove_tree_in(pair.slot.fd, pair.slot_name) {
                 // A process still is in it.

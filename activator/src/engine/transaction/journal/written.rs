@@ -37,7 +37,7 @@ pub enum Facts {
         slot: AbsPath,
         /// Inode of the new thing, once it is staged.
         staged: Option<u64>,
-        /// What is replaced; `None` if nothing is there.
+        /// The thing at the path before the change; `None` if there was nothing.
         replaced: Option<Replaced>,
         /// The original to restore, if the step restores one.
         original: Option<AbsPath>,

@@ -31,3 +31,7 @@ pub mod rollout;
 pub mod ssh;
 pub mod state;
 pub mod text;
+
+#[cfg(test)]
+#[path = "../tests/sample/host.rs"]
+mod sample;

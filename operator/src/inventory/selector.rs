@@ -205,27 +205,15 @@ fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {
 mod tests {
     use std::collections::BTreeMap;
 
-    use nixfleet_contract::fleet::{Rollout, Ssh, Timeouts};
     use nixfleet_contract::policy::PolicyOptions;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::sample;
 
     fn host(name: &str, base: Base, tags: &[&str], roles: &[&str]) -> (String, Host) {
         let owned = |words: &[&str]| words.iter().map(ToString::to_string).collect();
-        let host = Host {
-            name: name.into(),
-            base,
-            system: "x86_64-linux".into(),
-            addr: format!("{name}.example.org"),
-            ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
-            rollout: Rollout::default(),
-            tags: owned(tags),
-            roles: owned(roles),
-            timeouts: Timeouts::default(),
-            maintenance: None,
-            pin: None,
-        };
+        let host = Host { base, tags: owned(tags), roles: owned(roles), ..sample::host(name) };
         (name.to_owned(), host)
     }
 

@@ -183,24 +183,12 @@ fn nix_string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
 
     use super::*;
+    use crate::sample;
 
     fn host(name: &str, system: &str) -> Host {
-        Host {
-            name: name.into(),
-            base: Base::Ubuntu,
-            system: system.into(),
-            addr: "a".into(),
-            ssh: Ssh { user: "root".into(), port: 22, host_key: None },
-            rollout: Rollout::default(),
-            tags: vec![],
-            roles: vec![],
-            timeouts: Timeouts::default(),
-            maintenance: None,
-            pin: None,
-        }
+        Host { system: system.into(), ..sample::host(name) }
     }
 
     #[test]

@@ -23,25 +23,14 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
+    use nixfleet_contract::fleet::Rollout;
 
     use super::*;
+    use crate::sample;
 
     #[test]
     fn flags_have_the_last_word_and_the_inventory_the_first() {
-        let host = |confirm_timeout| Host {
-            name: "web-1".into(),
-            base: Base::Ubuntu,
-            system: "x86_64-linux".into(),
-            addr: "10.0.1.11".into(),
-            ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
-            rollout: Rollout { confirm_timeout },
-            tags: vec![],
-            roles: vec![],
-            timeouts: Timeouts::default(),
-            maintenance: None,
-            pin: None,
-        };
+        let host = |confirm_timeout| Host { rollout: Rollout { confirm_timeout }, ..sample::host("web-1") };
         let seconds = |confirm_timeout, no_confirm, inventory| {
             Window { confirm_timeout, no_confirm }.seconds(&host(inventory))
         };

@@ -181,26 +181,14 @@ pub mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
     use nixfleet_contract::report::Status;
 
     use super::*;
+    use crate::sample;
 
     /// The host of these tests.
     pub fn host() -> Host {
-        Host {
-            name: "web-1".into(),
-            base: Base::Ubuntu,
-            system: "x86_64-linux".into(),
-            addr: "10.0.1.11".into(),
-            ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
-            rollout: Rollout::default(),
-            tags: vec![],
-            roles: vec![],
-            timeouts: Timeouts::default(),
-            maintenance: None,
-            pin: None,
-        }
+        sample::host("web-1")
     }
 
     fn answer(stdout: &str, stderr: &str, exit: i32) -> Result<Answer, Problem> {

@@ -1,27 +1,16 @@
 //! Who is in which wave.
 
+use crate::sample;
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_contract::fleet::{Base, Fleet, Host, Rollout, Ssh, Tag, Timeouts};
+use nixfleet_contract::fleet::{Fleet, Host, Tag};
 use nixfleet_contract::policy::{Amount, Canary, Order, Policy, PolicyOptions};
 use proptest::prelude::*;
 
 use super::{Outline, check_growth, policy_for};
 
 pub(in crate::rollout) fn host(name: &str, tags: &[&str]) -> Host {
-    Host {
-        name: name.into(),
-        base: Base::Ubuntu,
-        system: "x86_64-linux".into(),
-        addr: name.into(),
-        ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
-        rollout: Rollout::default(),
-        tags: tags.iter().map(ToString::to_string).collect(),
-        roles: vec![],
-        timeouts: Timeouts::default(),
-        maintenance: None,
-        pin: None,
-    }
+    Host { addr: name.into(), tags: tags.iter().map(ToString::to_string).collect(), ..sample::host(name) }
 }
 
 pub(in crate::rollout) fn fleet(hosts: &[Host], tags: &[(&str, Tag)]) -> Fleet {

@@ -1,21 +1,13 @@
 use expect_test::expect;
-use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
+use nixfleet_contract::fleet::Ssh;
 
 use super::*;
+use crate::sample;
 
 fn host(host_key: Option<&str>) -> Host {
     Host {
-        name: "web-1".into(),
-        base: Base::Ubuntu,
-        system: "x86_64-linux".into(),
-        addr: "10.0.1.11".into(),
         ssh: Ssh { user: "deploy".into(), port: 22, host_key: host_key.map(Into::into) },
-        rollout: Rollout::default(),
-        tags: vec![],
-        roles: vec![],
-        timeouts: Timeouts::default(),
-        maintenance: None,
-        pin: None,
+        ..sample::host("web-1")
     }
 }
 

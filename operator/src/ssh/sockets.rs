@@ -149,23 +149,15 @@ pub(super) async fn lock(socket: &Path) -> Option<File> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use nixfleet_contract::fleet::{Base, Rollout, Ssh, Timeouts};
+    use nixfleet_contract::fleet::Ssh;
 
     use super::*;
+    use crate::sample;
 
     fn host(key: Option<&str>) -> Host {
         Host {
-            name: "web-1".into(),
-            base: Base::Ubuntu,
-            system: "x86_64-linux".into(),
-            addr: "10.0.1.11".into(),
             ssh: Ssh { user: "deploy".into(), port: 22, host_key: key.map(Into::into) },
-            rollout: Rollout::default(),
-            tags: vec![],
-            roles: vec![],
-            timeouts: Timeouts::default(),
-            maintenance: None,
-            pin: None,
+            ..sample::host("web-1")
         }
     }
 

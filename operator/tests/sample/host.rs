@@ -1,0 +1,20 @@
+//! A host for unit tests.
+
+use nixfleet_contract::fleet::{Base, Host, Rollout, Ssh, Timeouts};
+
+/// A host of this name with nothing special. Its address is 10.0.1.11.
+pub fn host(name: &str) -> Host {
+    Host {
+        name: name.into(),
+        base: Base::Ubuntu,
+        system: "x86_64-linux".into(),
+        addr: "10.0.1.11".into(),
+        ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
+        rollout: Rollout::default(),
+        tags: vec![],
+        roles: vec![],
+        timeouts: Timeouts::default(),
+        maintenance: None,
+        pin: None,
+    }
+}

@@ -20,6 +20,7 @@ mod homes;
 mod ledger;
 mod limits;
 mod links;
+mod mounts;
 mod newcomers;
 mod obstacles;
 mod one_door;

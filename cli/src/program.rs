@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -13,15 +14,18 @@ use crate::args::{self, Cli, OutputArgs};
 use crate::command::{self, Context};
 use crate::document::Document;
 use crate::exit::Exit;
+use crate::render::Progress;
 use crate::{render, tip};
 use nixfleet_operator::event::RolloutId;
 use nixfleet_operator::event::{Bus, EventKind, Lines};
 use nixfleet_operator::history::Writer;
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::interrupt::{ChangeProgress, Interrupt};
+use nixfleet_operator::nix::Show;
 use nixfleet_operator::operation;
 use nixfleet_operator::process;
 use nixfleet_operator::state::StateDir;
+use nixfleet_operator::stop::Stop;
 
 /// What is said to a user who does not wait for notifications.
 const NOT_TOLD: &str =
@@ -68,19 +72,23 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
     let id = RolloutId::draw();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return ended(name, cli.output, &events, began, Err(error.into()), false),
+        Err(error) => return ended(name, cli.output, &events, began, Err(Stop::bug(error)), false),
     };
     if cli.command.is_recorded() {
         record_history(&events);
     }
     let interrupt = Interrupt::default();
+    let progress = Progress::new();
+    events.subscribe(progress.clone());
     let operation = operation::Context {
         id: id.clone(),
         command: name,
         interrupt: interrupt.clone(),
         events: events.clone(),
+        show: shows(progress.clone()),
     };
-    let context = Context::new(operation, cli.output).failing_deferred(cli.command.fails_deferred());
+    let context =
+        Context::new(operation, cli.output, progress).failing_deferred(cli.command.fails_deferred());
     let result = runtime.block_on(async {
         let (command, operator) = (name.to_owned(), nixfleet_operator::identity::operator());
         events.say(EventKind::CommandBegan { id, command, arguments, operator });
@@ -111,6 +119,11 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
     exit
 }
 
+/// Shows a line of Nix without tearing what is live.
+fn shows(progress: Progress) -> Show {
+    Arc::new(move |line: &str| progress.suspend(|| render::err(line)))
+}
+
 /// The bus, with those who listen to every command.
 fn bus(output: OutputArgs) -> Bus {
     let bus = Bus::default();
@@ -131,7 +144,7 @@ fn record_history(events: &Bus) {
 }
 
 /// Why a command that was left at once has no result.
-fn interrupted(name: &str, interrupt: &Interrupt) -> anyhow::Error {
+fn interrupted(name: &str, interrupt: &Interrupt) -> Stop {
     let problem = Problem::new(Code::Usage, "interrupted");
     match interrupt.hosts() {
         ChangeProgress::Untouched => problem.because("no host was changed"),
@@ -154,14 +167,14 @@ fn ended(
     output: OutputArgs,
     events: &Bus,
     began: Instant,
-    result: anyhow::Result<Exit>,
+    result: Result<Exit, Stop>,
     interrupted: bool,
 ) -> Exit {
     let refused = if interrupted { Exit::Interrupted } else { Exit::Refused };
-    let (exit, problem, bug) = match result.map_err(anyhow::Error::downcast::<Problem>) {
+    let (exit, problem, bug) = match result {
         Ok(exit) => (exit, None, None),
-        Err(Ok(problem)) => (refused, Some(problem), None),
-        Err(Err(bug)) => (refused, None, Some(bug)),
+        Err(Stop::Problem(problem)) => (refused, Some(problem), None),
+        Err(bug @ (Stop::Bug(_) | Stop::Hosts(_))) => (refused, None, Some(bug)),
     };
     let exit = match (render::lost(), exit) {
         (Some(why), Exit::Good | Exit::Changes) => {
@@ -188,7 +201,7 @@ fn ended(
         report(command, output, &problem);
     }
     if let Some(bug) = bug {
-        render::err(format_args!("error: this is a bug in nixfleet: {bug:?}"));
+        render::err(format_args!("error: {bug}"));
     }
     exit
 }

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
 
-/// An objection that the operator overrules.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An objection that the operator overrules. In JSON it is the word of the command line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Force {
     /// Apply a change that would lock out the user who applies it.
     Lockout,
@@ -53,6 +56,20 @@ impl fmt::Display for Force {
             Self::Path(path) => f.write_str(path),
             named => f.write_str(NAMED.iter().find(|(force, _)| force == named).map_or("", |(_, word)| word)),
         }
+    }
+}
+
+impl From<Force> for String {
+    fn from(force: Force) -> Self {
+        force.to_string()
+    }
+}
+
+impl TryFrom<String> for Force {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 

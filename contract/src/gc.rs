@@ -10,7 +10,8 @@ use crate::problem::Problem;
 use crate::report::{GenerationInfo, Outcome};
 
 /// Which generations a garbage collection keeps, beyond those that are needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Retention {
     /// This many of the newest generations.
     Newest(usize),

@@ -4,9 +4,10 @@
 //! - [`flake`][], [`nix`][], [`inventory`][]: the fleet, its closures, and the hosts that a selection means
 //! - [`process`][], [`ssh`][], [`remote`][]: a program here, a connection to a host, a step on a host
 //! - [`rollout`][]: how a change goes through many hosts
-//! - [`operation`][]: planning, changing and taking back, a step per file
+//! - [`operation`][]: what can be done with a fleet, such as apply, and the requests for it
 //! - [`event`][], [`history`][], [`notify`][]: what happens, and who is told
 //! - [`host_result`][], [`plan_text`][]: what a command finds on a host, or does to it
+//! - [`stop`][]: why an operation ends before it has come to its hosts
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -30,6 +31,7 @@ pub mod remote;
 pub mod rollout;
 pub mod ssh;
 pub mod state;
+pub mod stop;
 pub mod text;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use tokio::task::JoinSet;
 
 use crate::interrupt::Interrupt;
+use crate::stop::Stop;
 
 /// Works on every item, on at most `parallel` at a time. The results are in the order of the items; nothing stands
 /// for an item that was not begun because the user interrupted.
@@ -17,7 +18,7 @@ pub async fn each<I, T, W, F>(
     parallel: NonZeroUsize,
     interrupt: &Interrupt,
     work: W,
-) -> anyhow::Result<Vec<Option<T>>>
+) -> Result<Vec<Option<T>>, Stop>
 where
     T: Send + 'static,
     W: Fn(I) -> F,

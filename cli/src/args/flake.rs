@@ -1,5 +1,10 @@
 //! Which flake, and what is passed through to Nix.
 
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_operator::operation::fleet::FleetRequest;
+
+use super::OutputArgs;
+
 /// Where the fleet is described.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Flake")]
@@ -19,8 +24,20 @@ pub struct FlakeArgs {
 }
 
 impl FlakeArgs {
+    /// The fleet that the flags describe.
+    ///
+    /// # Errors
+    /// The current directory cannot be read.
+    pub fn request(&self, output: OutputArgs) -> Result<FleetRequest, Problem> {
+        let directory = std::env::current_dir().map_err(|error| {
+            Problem::new(Code::Usage, "the current directory cannot be read").because(error)
+        })?;
+        let (flake, nix_flags) = (self.flake.clone(), self.passed_to_nix());
+        Ok(FleetRequest { flake, directory, nix_flags, verbose: output.verbose })
+    }
+
     /// The flags for Nix itself.
-    pub fn passed_to_nix(&self) -> Vec<String> {
+    fn passed_to_nix(&self) -> Vec<String> {
         let pairs = |flag: &str, values: &[String]| -> Vec<String> {
             values
                 .chunks(2)

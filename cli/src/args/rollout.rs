@@ -1,7 +1,8 @@
 //! How a change goes through the hosts, where the inventory should not decide.
 
 use clap::ValueEnum;
-use nixfleet_contract::policy::{Amount, Canary, OnFailure, Policy, PolicyOptions, Unreachable};
+use nixfleet_contract::policy::{Amount, Canary, OnFailure, PolicyOptions, Unreachable};
+use nixfleet_operator::operation::policy_request::{PolicyRequest, Strategy};
 
 /// What of the fleet's policy is overridden.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -20,7 +21,7 @@ pub struct RolloutArgs {
 pub struct WaveArgs {
     /// A way to go about it, in place of the waves that the fleet has: canary, rolling or all-at-once
     #[arg(long, value_name = "STRATEGY")]
-    pub strategy: Option<Strategy>,
+    pub strategy: Option<StrategyArg>,
 
     /// How many hosts are done after each wave, such as 1,10%,50%; the last wave takes the rest
     #[arg(long, value_name = "AMOUNT", value_delimiter = ',')]
@@ -54,7 +55,7 @@ pub struct RunningArgs {
 
 /// Ways to go about a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Strategy {
+pub enum StrategyArg {
     /// The fleet's canaries first, or one host; then all others.
     Canary,
     /// The fleet's waves, or a quarter after the other.
@@ -63,51 +64,36 @@ pub enum Strategy {
     AllAtOnce,
 }
 
-impl Strategy {
-    fn of(self, policy: Policy) -> Policy {
-        let quarters = || [25, 50, 75].map(Amount::Percent).to_vec();
-        match self {
-            Self::Canary => {
-                let canary = if policy.canary == Canary::First(0) { Canary::First(1) } else { policy.canary };
-                Policy { canary, waves: Vec::new(), ..policy }
-            }
-            Self::Rolling => {
-                let waves = if policy.waves.is_empty() { quarters() } else { policy.waves };
-                Policy { canary: Canary::First(0), waves, ..policy }
-            }
-            Self::AllAtOnce => Policy { canary: Canary::First(0), waves: Vec::new(), soak: 0, ..policy },
+impl From<StrategyArg> for Strategy {
+    fn from(strategy: StrategyArg) -> Self {
+        match strategy {
+            StrategyArg::Canary => Self::Canary,
+            StrategyArg::Rolling => Self::Rolling,
+            StrategyArg::AllAtOnce => Self::AllAtOnce,
         }
     }
 }
 
 impl RolloutArgs {
-    /// The policy, where the flags say nothing else.
-    pub fn of(&self, policy: Policy) -> Policy {
+    /// What the flags want of the policy.
+    pub fn request(&self) -> PolicyRequest {
         let WaveArgs { strategy, wave, canary } = &self.waves;
-        let policy = match strategy {
-            Some(strategy) => strategy.of(policy),
-            None => policy,
-        };
         let canary = match canary.as_slice() {
             [] => None,
             [count] if count.parse::<usize>().is_ok() => count.parse().ok().map(Canary::First),
             expressions => Some(Canary::Chosen(expressions.to_vec())),
         };
-        let waves = (!wave.is_empty()).then(|| wave.clone());
-        self.run.of(policy.with(PolicyOptions { waves, canary, ..PolicyOptions::default() }))
-    }
-}
-
-impl RunningArgs {
-    /// The policy, where the flags say nothing else.
-    pub fn of(&self, policy: Policy) -> Policy {
-        policy.with(PolicyOptions {
-            soak: self.soak,
-            max_failures: self.max_failures,
-            on_failure: self.on_failure,
-            unreachable: self.unreachable,
+        let RunningArgs { soak, max_failures, on_failure, unreachable } = self.run;
+        let options = PolicyOptions {
+            waves: (!wave.is_empty()).then(|| wave.clone()),
+            canary,
+            soak,
+            max_failures,
+            on_failure,
+            unreachable,
             ..PolicyOptions::default()
-        })
+        };
+        PolicyRequest { strategy: strategy.map(Strategy::from), options }
     }
 }
 
@@ -136,6 +122,7 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use nixfleet_contract::policy::Policy;
 
     use super::*;
 
@@ -146,7 +133,7 @@ mod tests {
     }
 
     fn policy(line: &str, fleet: Policy) -> Policy {
-        RolloutCommand::try_parse_from(line.split(' ')).unwrap().rollout.of(fleet)
+        RolloutCommand::try_parse_from(line.split(' ')).unwrap().rollout.request().of(fleet)
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use std::num::NonZeroUsize;
 
 use nixfleet_contract::fleet::Base;
+use nixfleet_contract::problem::Problem;
 
-use super::FlakeArgs;
 use super::count::count;
+use super::{FlakeArgs, OutputArgs};
 use nixfleet_operator::inventory::Selection;
-use nixfleet_operator::operation::Connections;
+use nixfleet_operator::operation::{Connections, Targets};
 
 /// Selectors. Several of one kind add up; different kinds narrow each other down; none at all means every host.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -85,18 +86,20 @@ pub struct TargetArgs {
 }
 
 impl TargetArgs {
-    /// The connections that the flags describe.
-    pub const fn connections(&self) -> Connections {
-        Connections {
-            parallel: self.parallel,
-            connect_timeout: self.connect_timeout,
-            connect_retries: self.connect_retries,
-        }
-    }
-
-    /// How many hosts to ask at once.
-    pub fn at_once(&self) -> NonZeroUsize {
-        self.connections().at_once()
+    /// The hosts that the flags describe.
+    ///
+    /// # Errors
+    /// The current directory cannot be read.
+    pub fn targets(&self, output: OutputArgs) -> Result<Targets, Problem> {
+        Ok(Targets {
+            fleet: self.flake.request(output)?,
+            selection: self.selection.selection(),
+            connections: Connections {
+                parallel: self.parallel,
+                connect_timeout: self.connect_timeout,
+                connect_retries: self.connect_retries,
+            },
+        })
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_operator::stop::Stop;
+
 use crate::args;
 use crate::completion::{OnDisk, candidates, script};
 use crate::exit::Exit;
@@ -33,8 +36,14 @@ pub fn complete(words: &[String]) -> Exit {
 ///
 /// # Errors
 /// The directory cannot be written.
-pub fn man(directory: &Path) -> anyhow::Result<Exit> {
-    std::fs::create_dir_all(directory)?;
-    clap_mangen::generate_to(args::visible(), directory)?;
+pub fn man(directory: &Path) -> Result<Exit, Stop> {
+    let written = std::fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(args::visible(), directory));
+    written.map_err(|error| unwritten(directory, &error))?;
     Ok(Exit::Good)
+}
+
+/// Why pages are not written.
+pub fn unwritten(directory: &Path, error: &std::io::Error) -> Problem {
+    Problem::new(Code::Usage, "the pages cannot be written").at(directory.display()).because(error)
 }

@@ -1,8 +1,9 @@
 //! The question before hosts are changed.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_operator::stop::Stop;
 
 use super::Context;
 
@@ -26,7 +27,7 @@ pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
         Ok(())
     } else if context.output.is_for_programs() {
         refuse(if context.output.json { "--json asks no questions" } else { "--events asks no questions" })
-    } else if std::io::stdin().is_terminal() {
+    } else if io::stdin().is_terminal() {
         Ok(())
     } else {
         refuse("standard input is no terminal")
@@ -37,15 +38,15 @@ pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
 ///
 /// # Errors
 /// Standard input or error are broken.
-pub async fn ask(question: String) -> anyhow::Result<bool> {
+pub async fn ask(question: String) -> Result<bool, Stop> {
     // Reading a terminal blocks; the runtime has but one thread, which must stay free for Ctrl-C.
-    tokio::task::spawn_blocking(move || {
+    let asked = tokio::task::spawn_blocking(move || -> io::Result<bool> {
         let mut terminal = anstream::stderr();
         write!(terminal, "{question} [y/N] ")?;
         terminal.flush()?;
         let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer)?;
+        io::stdin().lock().read_line(&mut answer)?;
         Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-    })
-    .await?
+    });
+    asked.await?.map_err(Stop::bug)
 }

@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::render;
 use nixfleet_operator::history::{CommandEntry, EntryFilter, Store};
 use nixfleet_operator::state::StateDir;
+use nixfleet_operator::stop::Stop;
 
 /// The JSON document.
 #[derive(Serialize)]
@@ -23,7 +24,7 @@ struct HistoryDocument {
 ///
 /// # Errors
 /// The history cannot be read, or does not know what was asked about.
-pub fn execute(args: &HistoryArgs, context: &Context) -> anyhow::Result<Exit> {
+pub fn execute(args: &HistoryArgs, context: &Context) -> Result<Exit, Stop> {
     let state = StateDir::find()?;
     let store = Store::look(&state)?;
     if let Some(HistoryCommand::Show { id }) = &args.what {
@@ -40,17 +41,17 @@ pub fn execute(args: &HistoryArgs, context: &Context) -> anyhow::Result<Exit> {
     document(entries, context)
 }
 
-fn show(store: Option<Store>, id: &str, context: &Context) -> anyhow::Result<Exit> {
+fn show(store: Option<Store>, id: &str, context: &Context) -> Result<Exit, Stop> {
     let Some(store) = store else { return Err(Store::unknown(id, &[]).into()) };
     let entry = store.find(id)?;
     context.show(&render::entry(&entry, &store.same_rollout(&entry)?));
     document(vec![entry], context)
 }
 
-fn document(entries: Vec<CommandEntry>, context: &Context) -> anyhow::Result<Exit> {
+fn document(entries: Vec<CommandEntry>, context: &Context) -> Result<Exit, Stop> {
     if context.output.json {
         let document = HistoryDocument { schema: SCHEMA, command: context.operation.command, entries };
-        render::json(&document)?;
+        render::json(&document).map_err(Stop::bug)?;
     }
     Ok(Exit::Good)
 }

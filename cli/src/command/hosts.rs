@@ -3,12 +3,14 @@
 use nixfleet_contract::fleet::Host;
 use serde::Serialize;
 
-use super::{Context, targets};
+use super::Context;
 use crate::args::HostsArgs;
 use crate::document::Document;
 use crate::exit::Exit;
 use crate::render;
+use nixfleet_operator::operation::{Connections, Targets};
 use nixfleet_operator::rollout::{described, reason, today};
+use nixfleet_operator::stop::Stop;
 
 /// A host in the JSON document: the inventory's own words, under the key that every command has.
 #[derive(Serialize)]
@@ -22,11 +24,16 @@ struct Listed {
 ///
 /// # Errors
 /// No inventory, or a selection that is wrong.
-pub async fn execute(args: &HostsArgs, context: &Context) -> anyhow::Result<Exit> {
-    let (_, hosts) = targets::select(&args.flake, &args.selection.selection(), context).await?;
+pub async fn execute(args: &HostsArgs, context: &Context) -> Result<Exit, Stop> {
+    let targets = Targets {
+        fleet: args.flake.request(context.output)?,
+        selection: args.selection.selection(),
+        connections: Connections::default(),
+    };
+    let (_, hosts) = targets.select(&context.operation).await?;
     if context.output.json {
         let listed = hosts.into_iter().map(|inventory| Listed { host: inventory.name.clone(), inventory });
-        render::json(&Document::of(context.operation.command, listed.collect()))?;
+        render::json(&Document::of(context.operation.command, listed.collect())).map_err(Stop::bug)?;
         return Ok(Exit::Good);
     }
     let today = today();

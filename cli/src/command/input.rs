@@ -11,6 +11,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{FileType, fstat};
 use rustix::io::ioctl_fionread;
 
+use nixfleet_operator::operation::run::CommandInput;
 use nixfleet_operator::ssh::FIRST_LINE;
 
 /// How much is read at once, in bytes.
@@ -50,11 +51,14 @@ impl Input {
         }
     }
 
-    /// The end from which the command of one host reads, if it reads anything.
-    ///
-    /// # Errors
-    /// This process has too many files open.
-    pub fn open(&self) -> io::Result<Option<Stdio>> {
+    /// Whether something has come since that nobody has read.
+    pub fn is_left(&self) -> bool {
+        matches!(self, Self::None) && waits()
+    }
+}
+
+impl CommandInput for Input {
+    fn open(&self) -> io::Result<Option<Stdio>> {
         match self {
             Self::None => Ok(None),
             Self::Stream(taken) => {
@@ -75,11 +79,6 @@ impl Input {
                 Ok(Some(File::open(path)?.into()))
             }
         }
-    }
-
-    /// Whether something has come since that nobody has read.
-    pub fn is_left(&self) -> bool {
-        matches!(self, Self::None) && waits()
     }
 }
 

@@ -12,13 +12,13 @@ mod hosts;
 mod input;
 mod plan;
 mod reference;
-mod resume;
 mod rollback;
 mod run;
 mod status;
-mod targets;
 
 use std::time::{Duration, Instant};
+
+use nixfleet_contract::problem::Code;
 
 use crate::args::{Command, OutputArgs};
 use crate::document::Document;
@@ -28,6 +28,7 @@ use nixfleet_operator::event::EventKind;
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::operation;
 use nixfleet_operator::operation::rollout_view::RolloutView;
+use nixfleet_operator::stop::Stop;
 
 /// What every subcommand works with.
 #[derive(Clone)]
@@ -45,10 +46,8 @@ pub struct Context {
 }
 
 impl Context {
-    /// The context of one run of the program.
-    pub fn new(operation: operation::Context, output: OutputArgs) -> Self {
-        let progress = Progress::new();
-        operation.events.subscribe(progress.clone());
+    /// The context of one run of the program. `progress` hears its events.
+    pub fn new(operation: operation::Context, output: OutputArgs, progress: Progress) -> Self {
         Self { operation, output, progress, began: Instant::now(), strict: false }
     }
 
@@ -71,14 +70,14 @@ impl Context {
     }
 
     /// Ends a command that came as far as its hosts: prints the document, or the last line.
-    fn finish(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> anyhow::Result<Exit> {
+    fn finish(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> Result<Exit, Stop> {
         let exit = self.exit(&results);
         self.print(results, rollout)?;
         Ok(exit)
     }
 
     /// Ends a command that goes no further, with what each host has to do with it.
-    fn refuse(&self, results: Vec<HostResult>, exit: Exit) -> anyhow::Result<Exit> {
+    fn refuse(&self, results: Vec<HostResult>, exit: Exit) -> Result<Exit, Stop> {
         self.show(&render::results(&results));
         self.show(&render::after_blocked(self.operation.command, &results));
         for result in &results {
@@ -88,9 +87,9 @@ impl Context {
         Ok(exit)
     }
 
-    fn print(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> anyhow::Result<()> {
+    fn print(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> Result<(), Stop> {
         if self.output.json {
-            render::json(&Document::of(self.operation.command, results).with(rollout))?;
+            render::json(&Document::of(self.operation.command, results).with(rollout)).map_err(Stop::bug)?;
         } else if !self.output.events {
             let tally = render::tally(&results, self.began.elapsed());
             self.progress.suspend(|| {
@@ -108,8 +107,23 @@ impl Context {
 /// Runs a subcommand.
 ///
 /// # Errors
-/// A [`Problem`](nixfleet_contract::problem::Problem) where the command came to no host; anything else is a bug.
-pub async fn execute(command: &Command, context: &Context) -> anyhow::Result<Exit> {
+/// The command came to no host.
+pub async fn execute(command: &Command, context: &Context) -> Result<Exit, Stop> {
+    match subcommand(command, context).await {
+        Err(Stop::Hosts(results)) => {
+            // A host that cannot be built is a mistake in the flake, and no host that failed.
+            let is_build = |result: &HostResult| {
+                result.problem.as_ref().is_some_and(|problem| problem.code == Code::Build)
+            };
+            let is_refused = results.iter().any(is_build);
+            let exit = if is_refused { Exit::Refused } else { context.exit(&results) };
+            context.refuse(results, exit)
+        }
+        other => other,
+    }
+}
+
+async fn subcommand(command: &Command, context: &Context) -> Result<Exit, Stop> {
     match command {
         Command::Plan(args) => plan::execute(args, context).await,
         Command::Apply(args) => apply::execute(args, context).await,

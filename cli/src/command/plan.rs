@@ -2,47 +2,45 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, targets};
+use nixfleet_operator::event::ExcludedHost;
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::operation::apply_request::ApplyRequest;
+use nixfleet_operator::operation::host_plan::HostPlan;
+use nixfleet_operator::operation::planned_change::PlannedChange;
+use nixfleet_operator::operation::rollout::{self, Rollout};
+use nixfleet_operator::operation::rollout_view::RolloutView;
+use nixfleet_operator::operation::saved_plan::SavedPlan;
+use nixfleet_operator::operation::verb::Planned;
+use nixfleet_operator::plan_text::PlanText;
+use nixfleet_operator::rollout::Outline;
+use nixfleet_operator::stop::Stop;
+
+use super::Context;
 use crate::args::PlanArgs;
 use crate::exit::Exit;
 use crate::render::{self, Totals};
-use nixfleet_operator::errands::Errands;
-use nixfleet_operator::event::ExcludedHost;
-use nixfleet_operator::host_result::HostResult;
-use nixfleet_operator::operation::change;
-use nixfleet_operator::operation::fleet::{Evaluated, Participants};
-use nixfleet_operator::operation::host_plan::HostPlan;
-use nixfleet_operator::operation::planning;
-use nixfleet_operator::operation::planning::Asking;
-use nixfleet_operator::operation::rollout_view::RolloutView;
-use nixfleet_operator::operation::saved_plan::SavedPlan;
-use nixfleet_operator::plan_text::PlanText;
-use nixfleet_operator::rollout::{Outline, RolloutOrigin};
-use nixfleet_operator::state::StateDir;
 
 /// Shows what would change, and in which waves. Changes nothing.
 ///
 /// # Errors
 /// The command came to no host.
-pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit> {
+pub async fn execute(args: &PlanArgs, context: &Context) -> Result<Exit, Stop> {
     args.planning.check(context.output, args.out.is_some())?;
-    let (Evaluated { origin, nix, fleet }, selected) =
-        targets::select_to_build(&args.targets.flake, &args.targets.selection.selection(), context).await?;
-    let policy = |policy| args.rollout.of(policy);
-    let Participants { hosts, excluded, outline } =
-        Participants::of(&fleet, selected, policy, args.targets.parallel, &context.operation)?;
-    let (sessions, parallel) = (args.targets.connections().sessions(hosts)?, args.targets.at_once());
-    let asking =
-        Asking { force: &args.force.force, options: args.planning.options(), parallel, trying: None };
-    let plans = match planning::prepare(&nix, sessions, asking, &context.operation).await? {
-        Ok((_, plans)) => plans,
-        Err(results) => return context.refuse(results, Exit::Refused),
+    let request = ApplyRequest {
+        targets: args.targets.targets(context.output)?,
+        policy: args.rollout.request(),
+        options: args.planning.options(),
+        force: args.force.force.clone(),
+        dry_run: true,
+        ..ApplyRequest::default()
     };
+    let Rollout { origin, outline, plans, excluded, .. } = request.plan(&context.operation).await?;
     let totals = show(&plans, context)?;
     show_waves(&outline, &plans, &excluded, context);
     show_without(&plans, context);
-    let new_errands = show_errands(&change::errands(&origin, &plans), &origin, context);
-    let results = change::results(&plans, &excluded);
+    let new_errands = rollout::new_errands(&rollout::errands(&origin, &plans), &origin, &context.operation);
+    context.show(&render::errands(&new_errands));
+    let results = rollout::results(&plans, &excluded);
     if let Some(file) = &args.out {
         SavedPlan::of(&plans, origin, outline.clone())?.write(file)?;
     }
@@ -63,29 +61,13 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit>
 ///
 /// # Errors
 /// Only a bug.
-pub fn show(plans: &[HostPlan], context: &Context) -> anyhow::Result<Totals> {
+pub fn show<T>(plans: &[HostPlan<PlannedChange<T>>], context: &Context) -> Result<Totals, Stop> {
     if context.output.is_for_programs() {
         return Ok(Totals::default());
     }
-    let shown: Vec<&PlanText> = plans.iter().filter_map(HostPlan::plan).collect();
+    let shown: Vec<&PlanText> = plans.iter().filter_map(HostPlan::known).map(|known| &known.plan).collect();
     let read = |place: usize| shown[place].read();
-    Ok(render::plans(shown.len(), read, context.output.verbose, |text| context.show(text))?)
-}
-
-/// Shows and returns what of that is new on this machine.
-pub fn show_errands(errands: &Errands, origin: &RolloutOrigin, context: &Context) -> Vec<String> {
-    match StateDir::find().and_then(|state| errands.new_here(&state, &origin.flake)) {
-        Ok(new) => {
-            context.show(&render::errands(&new));
-            new
-        }
-        // All of it may be new.
-        Err(problem) => {
-            context.operation.warn(None, &format!("what is new on this machine is not known: {problem}"));
-            context.show(&render::errands(&errands.all()));
-            errands.all()
-        }
-    }
+    render::plans(shown.len(), read, context.output.verbose, |text| context.show(text)).map_err(Stop::bug)
 }
 
 /// Shows what all plans come to, if they come to something.
@@ -96,17 +78,22 @@ pub fn show_totals(totals: Totals, context: &Context) {
 }
 
 /// Shows the waves, where there is more to say than that all hosts are in one.
-pub fn show_waves(outline: &Outline, plans: &[HostPlan], excluded: &[ExcludedHost], context: &Context) {
+pub fn show_waves<P: Planned>(
+    outline: &Outline,
+    plans: &[HostPlan<P>],
+    excluded: &[ExcludedHost],
+    context: &Context,
+) {
     let to_change: BTreeSet<&str> =
         plans.iter().filter(|plan| plan.is_to_change()).map(HostPlan::name).collect();
     context.show(&render::waves(outline, &to_change, excluded));
 }
 
 /// Shows why some hosts have no plan.
-pub fn show_without(plans: &[HostPlan], context: &Context) {
+pub fn show_without<P: Planned>(plans: &[HostPlan<P>], context: &Context) {
     let without: Vec<HostResult> = plans
         .iter()
-        .filter(|plan| plan.planned.is_some() && plan.plan().is_none())
+        .filter(|plan| plan.planned.is_some() && plan.known().is_none())
         .map(HostPlan::result)
         .collect();
     if !without.is_empty() {

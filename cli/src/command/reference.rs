@@ -6,9 +6,11 @@ use std::path::Path;
 use clap::{Arg, Command, CommandFactory};
 use nixfleet_contract::problem::Code;
 
+use super::completions::unwritten;
 use crate::args::Cli;
 use crate::exit::Exit;
 use nixfleet_operator::event;
+use nixfleet_operator::stop::Stop;
 
 /// The command that writes the pages, as run from the root of the repository.
 const WRITTEN_BY: &str = "cargo run -p nixfleet -- docs";
@@ -17,11 +19,12 @@ const WRITTEN_BY: &str = "cargo run -p nixfleet -- docs";
 ///
 /// # Errors
 /// The directory cannot be written.
-pub fn write(directory: &Path) -> anyhow::Result<Exit> {
-    std::fs::create_dir_all(directory)?;
-    for (name, text) in pages()? {
-        std::fs::write(directory.join(name), text)?;
-    }
+pub fn write(directory: &Path) -> Result<Exit, Stop> {
+    let write = |pages: [(&str, String); 4]| -> std::io::Result<()> {
+        std::fs::create_dir_all(directory)?;
+        pages.into_iter().try_for_each(|(name, text)| std::fs::write(directory.join(name), text))
+    };
+    write(pages().map_err(Stop::bug)?).map_err(|error| unwritten(directory, &error))?;
     Ok(Exit::Good)
 }
 

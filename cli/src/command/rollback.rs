@@ -1,11 +1,10 @@
 //! `nixfleet rollback`.
 
-use nixfleet_operator::operation::change::ChangeOptions;
-use nixfleet_operator::operation::fleet::Evaluated;
-use nixfleet_operator::operation::rollback::{self, Rollback};
+use nixfleet_operator::operation::rollback::{BackTo, RollbackRequest};
+use nixfleet_operator::stop::Stop;
 
 use super::change::{self, Question};
-use super::{Context, confirm, targets};
+use super::{Context, confirm};
 use crate::args::RollbackArgs;
 use crate::exit::Exit;
 
@@ -13,28 +12,21 @@ use crate::exit::Exit;
 ///
 /// # Errors
 /// The command came to no host.
-pub async fn execute(args: &RollbackArgs, context: &Context) -> anyhow::Result<Exit> {
+pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Stop> {
     confirm::check(args.yes, context)?;
     args.planning.check(context.output, false)?;
-    let force = args.force.force.as_slice();
-    let how = Rollback { connections: args.targets.connections(), force, options: args.planning.options() };
-    let rollout = match &args.rollout {
-        None => {
-            let targets = &args.targets;
-            let (Evaluated { origin, fleet, .. }, hosts) =
-                targets::select(&targets.flake, &targets.selection.selection(), context).await?;
-            rollback::of_hosts(origin, (&fleet, hosts), args.to, how, &context.operation).await?
-        }
-        Some(id) => {
-            if let Some(rollout) = rollback::of_rollout(id, how, &context.operation).await? {
-                rollout
-            } else {
-                context.show("No host stands where this rollout put it. It has ended.\n");
-                return context.finish(Vec::new(), None);
-            }
-        }
+    let to = args.rollout.clone().map_or(BackTo::Generation(args.to), BackTo::BeforeRollout);
+    let request = RollbackRequest {
+        targets: args.targets.targets(context.output)?,
+        to,
+        options: args.planning.options(),
+        force: args.force.force.clone(),
+        window: args.window.window(),
+        yes: args.yes,
     };
-    let question = Question { what: "Roll back", yes: args.yes };
-    let options = ChangeOptions { window: args.window.window(), force, substitute: false };
-    change::execute(rollout, question, options, context).await
+    let Some(rollout) = request.plan(&context.operation).await? else {
+        context.show("No host stands where this rollout put it. It has ended.\n");
+        return context.finish(Vec::new(), None);
+    };
+    change::execute(rollout, Question { what: "Roll back", yes: args.yes }, context).await
 }

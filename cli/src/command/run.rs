@@ -2,23 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use nixfleet_operator::event::{EventKind, Stream};
+use nixfleet_operator::host_result::HostResult;
+use nixfleet_operator::operation::run::RunRequest;
+use nixfleet_operator::stop::Stop;
+use nixfleet_operator::text::many_lines;
+use tokio::sync::mpsc::{Receiver, channel};
 
+use super::Context;
 use super::input::Input;
-use super::{Context, targets};
 use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::render::{self, HOST_COLOURS, paint};
-use nixfleet_operator::event::{EventKind, Phase, Stream};
-use nixfleet_operator::host_result::{HostResult, Ran};
-use nixfleet_operator::orchestrate::each;
-use nixfleet_operator::remote::{self, Finished, RemoteCommand};
-use nixfleet_operator::ssh::Session;
-use nixfleet_operator::text::many_lines;
 
 /// How many lines may wait to be printed before the hosts are slowed down: they may be long.
 const WAITING: usize = 128;
@@ -31,42 +28,23 @@ const INTERRUPTED: &str = "interrupted: the command is begun on no further host;
 ///
 /// # Errors
 /// The command came to no host.
-pub async fn execute(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> {
-    let words = words(args)?;
-    let (_, hosts) =
-        targets::select(&args.targets.flake, &args.targets.selection.selection(), context).await?;
-    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
-    let input = Arc::new(Input::of(args.stdin, hosts.len())?);
-    let sessions = args.targets.connections().sessions(hosts)?;
-    context.operation.interrupt.hosts_are_changing();
+pub async fn execute(args: &RunArgs, context: &Context) -> Result<Exit, Stop> {
     let for_people = !context.output.is_for_programs();
-    let keep = context.output.json || (args.fold && for_people);
-    let command = RemoteCommand { words, sudo: args.sudo, limit: Duration::from_secs(args.timeout), keep };
-    let (sender, receiver) = channel(WAITING);
-    let ran = async {
-        let sender = sender;
-        each(sessions, args.targets.at_once(), &context.operation.interrupt, |session| {
-            let (command, input, sender) = (command.clone(), Arc::clone(&input), sender.clone());
-            let events = context.operation.events.clone();
-            async move {
-                let host = session.host().name.clone();
-                let began = Instant::now();
-                events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Running });
-                let result = result(&host, one(&session, &command, &input, &sender).await);
-                // After the lines that still wait to be told. Whoever listens does so to the end.
-                let _ = sender.send(EventKind::HostEnded(result.end(began.elapsed()))).await;
-                result
-            }
-        })
-        .await
+    let request = RunRequest {
+        targets: args.targets.targets(context.output)?,
+        words: words(args)?,
+        sudo: args.sudo,
+        timeout: args.timeout,
+        keep: context.output.json || (args.fold && for_people),
     };
+    let run = request.prepare(&context.operation).await?;
+    let names = run.hosts();
+    let input = Arc::new(Input::of(args.stdin, names.len())?);
+    let (sender, receiver) = channel(WAITING);
+    let ran = run.carry_out(Arc::clone(&input), sender, &context.operation);
     let work = async { tokio::join!(ran, listen(receiver, &names, context)) };
-    let (ran, ()) = to_the_end(work, context).await;
-    let results: Vec<HostResult> = names
-        .into_iter()
-        .zip(ran?)
-        .map(|(name, ran)| ran.unwrap_or_else(|| HostResult::new(name, Outcome::Skipped)))
-        .collect();
+    let (results, ()) = to_the_end(work, context).await;
+    let results = results?;
     if input.is_left() {
         context
             .operation
@@ -94,18 +72,6 @@ async fn to_the_end<T>(work: impl Future<Output = T>, context: &Context) -> T {
             work.await
         }
     }
-}
-
-async fn one(
-    session: &Session,
-    command: &RemoteCommand,
-    input: &Input,
-    told: &Sender<EventKind>,
-) -> Result<Finished, Problem> {
-    let input = input.open().map_err(|error| {
-        Problem::new(Code::Usage, "the standard input cannot be handed on").because(error)
-    })?;
-    remote::run(session, command, input, told).await
 }
 
 fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
@@ -158,18 +124,6 @@ fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
     });
 }
 
-fn result(name: &str, ran: Result<Finished, Problem>) -> HostResult {
-    match ran {
-        Err(problem) => HostResult::failed(name, problem),
-        Ok(Finished { exit, output, problem }) => {
-            let outcome = if exit == 0 { Outcome::Ok } else { Outcome::Failed };
-            let [stdout, stderr] = output.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            let run = Some(Ran { exit_code: exit, stdout, stderr });
-            HostResult { run, problem, ..HostResult::new(name, outcome) }
-        }
-    }
-}
-
 /// Names the hosts by exit code, where some failed.
 fn summary(results: &[HostResult]) {
     let mut by_code: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
@@ -186,9 +140,13 @@ fn summary(results: &[HostResult]) {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::time::Duration;
+
+    use nixfleet_contract::report::Outcome;
 
     use super::*;
     use crate::args::OutputArgs;
+    use crate::render::Progress;
     use nixfleet_operator::event::RolloutId;
     use nixfleet_operator::event::{Bus, Event, Listener};
     use nixfleet_operator::interrupt::Interrupt;
@@ -223,8 +181,10 @@ mod tests {
                 command: "run",
                 interrupt: Interrupt::default(),
                 events: bus,
+                show: Arc::new(|_: &str| {}),
             },
             output,
+            Progress::new(),
         );
         let (sender, receiver) = channel(WAITING);
         for text in ["one", "two"] {

@@ -107,14 +107,14 @@ fn in_list(current: &str, found: Vec<Candidate>) -> Vec<Candidate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::completion::known::Names;
+    use nixfleet_operator::inventory::InventoryNames;
 
     struct Fleet;
 
     impl Known for Fleet {
-        fn names(&self) -> Names {
+        fn names(&self) -> InventoryNames {
             let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
-            Names {
+            InventoryNames {
                 hosts: words(&["db-1", "web-1", "web-2"]),
                 tags: words(&["prod"]),
                 roles: words(&["nginx"]),

@@ -9,5 +9,5 @@ mod script;
 
 pub use candidate::Candidate;
 pub use engine::candidates;
-pub use known::{Known, OnDisk, record_names};
+pub use known::{Known, OnDisk};
 pub use script::script;

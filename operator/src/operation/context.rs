@@ -6,6 +6,7 @@ use nixfleet_contract::problem::Problem;
 
 use crate::event::{Bus, EventKind, Level, RolloutId, Stage};
 use crate::interrupt::Interrupt;
+use crate::nix::Show;
 
 /// One operation: its name, whom it tells what happens, and whether to stop.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub struct Context {
     pub interrupt: Interrupt,
     /// Listeners hear of everything here.
     pub events: Bus,
+    /// Who is shown what Nix says while it works, line by line.
+    pub show: Show,
 }
 
 impl Context {

@@ -1,17 +1,18 @@
 //! The fleet of a flake, and which of its hosts take part in a rollout.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use nixfleet_contract::fleet::{Fleet, Host};
-use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::Problem;
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
+use super::policy_request::PolicyRequest;
 use crate::event::{ExcludedHost, Stage};
 use crate::flake::Flake;
-use crate::nix::{Nix, Show};
+use crate::nix::Nix;
 use crate::rollout::{Outline, RolloutOrigin, check_growth, part, policy_for, today, without_canaries};
 
 /// A fleet to evaluate.
@@ -20,6 +21,8 @@ use crate::rollout::{Outline, RolloutOrigin, check_growth, part, policy_for, tod
 pub struct FleetRequest {
     /// The flake, in any form that Nix takes; the nearest one upwards if missing.
     pub flake: Option<String>,
+    /// Where a flake is looked for, upwards from there, and what a path in its name begins with.
+    pub directory: PathBuf,
     /// Flags for Nix itself, such as `--option` and its two values.
     pub nix_flags: Vec<String>,
     /// Show all that Nix says.
@@ -36,20 +39,13 @@ pub struct Evaluated {
     pub fleet: Fleet,
 }
 
-/// Evaluates the inventory. `from`: the directory in which a flake is looked for. `all`: the closures of all hosts are going to be
-/// built.
+/// Evaluates the inventory. `all`: the closures of all hosts are going to be built.
 ///
 /// # Errors
 /// There is no flake, or no inventory in it.
-pub async fn evaluate(
-    request: &FleetRequest,
-    from: &Path,
-    all: bool,
-    show: Show,
-    context: &Context,
-) -> Result<Evaluated, Problem> {
-    let found = Flake::find(request.flake.as_deref(), from)?;
-    let mut nix = Nix::new(found, request.nix_flags.clone(), request.verbose, show);
+pub async fn evaluate(request: &FleetRequest, all: bool, context: &Context) -> Result<Evaluated, Problem> {
+    let found = Flake::find(request.flake.as_deref(), &request.directory)?;
+    let mut nix = Nix::new(found, request.nix_flags.clone(), request.verbose, Arc::clone(&context.show));
     let evaluation = async { if all { nix.fleet_to_build().await } else { nix.fleet().await } };
     let fleet = context.stage(Stage::Evaluation, evaluation).await?;
     let origin = RolloutOrigin {
@@ -72,14 +68,14 @@ pub struct Participants {
 }
 
 impl Participants {
-    /// Of the selected hosts of a fleet. `policy` changes that of the fleet; `parallel` is how many hosts change at once.
+    /// Of the selected hosts of a fleet. `request` changes the policy of the fleet; `parallel` is how many hosts change at once.
     ///
     /// # Errors
     /// The policy names something unknown, or asks for something impossible.
     pub fn of(
         fleet: &Fleet,
         selected: Vec<Host>,
-        policy: impl FnOnce(Policy) -> Policy,
+        request: &PolicyRequest,
         parallel: Option<NonZeroUsize>,
         context: &Context,
     ) -> Result<Self, Problem> {
@@ -87,7 +83,7 @@ impl Participants {
         for (host, text) in &parted.warnings {
             context.warn(Some(host), text);
         }
-        let mut policy = policy(policy_for(fleet, &parted.hosts));
+        let mut policy = request.of(policy_for(fleet, &parted.hosts));
         policy.max_parallel = parallel.unwrap_or(policy.max_parallel);
         check_growth(&policy.waves)?;
         let outline = Outline::of(fleet, &parted.hosts, policy)?;

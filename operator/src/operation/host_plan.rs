@@ -1,135 +1,77 @@
-//! A host and its plan: what `plan` shows, and `apply` and `rollback` carry out.
+//! A host and its plan: what is shown to the user, and what is then carried out.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use nixfleet_contract::health::{Check, CheckResult};
-use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Outcome;
 
-use super::planning::text_of;
-use crate::errands::Errands;
-use crate::health;
+use super::context::Context;
+use super::verb::{Operation, Planned};
 use crate::host_result::HostResult;
-use crate::nix::Closure;
-use crate::plan_text::PlanText;
-use crate::remote::Destination;
+use crate::orchestrate::each;
 use crate::ssh::Session;
+use crate::stop::Stop;
 
-/// A host, and what would change on it.
-pub struct HostPlan {
+/// A host, and what is to be done on it.
+pub struct HostPlan<P> {
     /// How to talk to it.
     pub session: Arc<Session>,
-    /// What would change; nothing where the user interrupted before the host was asked.
-    pub planned: Option<Result<PlannedOperation, Problem>>,
+    /// What is to be done; nothing where the user interrupted before the host was asked.
+    pub planned: Option<Result<P, Problem>>,
 }
 
-/// A plan, and how it is carried out.
-pub struct PlannedOperation {
-    /// What would change.
-    pub plan: PlanText,
-    /// How.
-    pub operation: Operation,
-    /// The health checks that are tried from here; nothing where they are not known.
-    pub checks: Option<Vec<Check>>,
-    /// What health checks found where nothing is to change.
-    pub found: Vec<CheckResult>,
-}
-
-impl PlannedOperation {
-    /// The plan of going back to a generation.
-    ///
-    /// # Errors
-    /// Only a bug.
-    pub fn back(plan: Plan, to: Destination, activator: String) -> Result<Self, Problem> {
-        let checks = health::of_closure(&plan.target);
-        Ok(Self {
-            plan: text_of(plan)?,
-            operation: Operation::Rollback { to, activator },
-            checks,
-            found: Vec::new(),
-        })
-    }
-}
-
-impl PlannedOperation {
-    /// Leaves out the health checks from here of which nobody has been told.
-    pub fn try_only(&mut self, host: &str, known: &Errands) {
-        if let Some(checks) = &mut self.checks {
-            checks.retain(|check| known.have(host, check));
-        }
-    }
-}
-
-/// How a plan is carried out.
-pub enum Operation {
-    /// By copying a closure and activating it.
-    Apply {
-        /// The closure, in the store of this machine.
-        closure: Closure,
-    },
-    /// By going back to a generation that is on the host.
-    Rollback {
-        /// Which.
-        to: Destination,
-        /// The activator on the host that has planned it.
-        activator: String,
-    },
-}
-
-impl HostPlan {
+impl<P> HostPlan<P> {
     /// The host's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.session.host().name
     }
 
-    /// The plan, where there is one.
+    /// What is to be done, where that is known.
     #[must_use]
-    pub fn plan(&self) -> Option<&PlanText> {
-        self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.plan)
+    pub fn known(&self) -> Option<&P> {
+        self.planned.as_ref()?.as_ref().ok()
     }
+}
 
-    /// How it is carried out, where there is a plan.
-    #[must_use]
-    pub fn operation(&self) -> Option<&Operation> {
-        self.planned.as_ref()?.as_ref().ok().map(|planned| &planned.operation)
-    }
-
+impl<P: Planned> HostPlan<P> {
     /// How the host stands if it goes no further than this.
     #[must_use]
     pub fn result(&self) -> HostResult {
-        let mut result = match &self.planned {
+        match &self.planned {
             None => HostResult::new(self.name(), Outcome::Skipped),
             Some(Err(problem)) => HostResult::failed(self.name(), problem.clone()),
-            Some(Ok(PlannedOperation { plan, found, .. })) => match plan.problems.first() {
-                Some(problem) => HostResult {
-                    problem: Some(problem.clone()),
-                    ..HostResult::new(self.name(), Outcome::Blocked)
-                },
-                None if plan.steps == 0 => {
-                    HostResult::checked(self.name(), found.clone(), Outcome::Unchanged)
-                }
-                None => HostResult::new(self.name(), Outcome::Ok),
-            },
-        };
-        result.plan = self.plan().cloned();
-        result
-    }
-
-    /// Whether carrying it out would do something.
-    pub fn is_to_change(&self) -> bool {
-        self.plan().is_some_and(PlanText::is_to_change)
-    }
-
-    /// The closure that carrying it out copies to the host, if it does.
-    #[must_use]
-    pub fn closure_to_copy(&self) -> Option<String> {
-        match self.planned.as_ref()?.as_ref().ok()? {
-            PlannedOperation { operation: Operation::Apply { closure }, .. } if self.is_to_change() => {
-                Some(closure.path.clone())
-            }
-            _ => None,
+            Some(Ok(planned)) => planned.result(self.name()),
         }
     }
+
+    /// Whether carrying it out would change something.
+    pub fn is_to_change(&self) -> bool {
+        self.known().is_some_and(Planned::is_to_change)
+    }
+}
+
+/// Asks every host for its plan, so many at once.
+///
+/// # Errors
+/// Only a bug; what goes wrong on a host is in its plan.
+pub async fn ask<O: Operation>(
+    operation: &Arc<O>,
+    sessions: Vec<Arc<Session>>,
+    parallel: NonZeroUsize,
+    context: &Context,
+) -> Result<Vec<HostPlan<O::Plan>>, Stop> {
+    let planned = each(sessions.clone(), parallel, &context.interrupt, |session| {
+        let (operation, events) = (Arc::clone(operation), context.events.clone());
+        async move {
+            let planned = operation.plan(&session, &events).await;
+            if let Some(told) = O::Plan::told(&session.host().name, &planned) {
+                events.say(told);
+            }
+            planned
+        }
+    });
+    let planned = planned.await?;
+    Ok(sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned }).collect())
 }

@@ -6,7 +6,6 @@ use nixfleet_contract::health::check::CheckName;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Outcome, Report};
 
-use super::host_plan::{Operation, PlannedOperation};
 use crate::event::Phase;
 use crate::remote::Terms;
 use crate::remote::{Destination, PlanOptions};
@@ -14,13 +13,8 @@ use crate::ssh::Session;
 use crate::{health, remote};
 
 /// Tries them, and takes the host back where that is what a failure means: it has committed the change and will not do so
-/// by itself.
-pub async fn attempt(
-    session: &Session,
-    planned: &PlannedOperation,
-    terms: Terms<'_>,
-    mut report: Report,
-) -> Report {
+/// by itself. `may_undo`: the change is one that going back undoes.
+pub async fn attempt(session: &Session, terms: Terms<'_>, mut report: Report, may_undo: bool) -> Report {
     if report.left_to_others.is_empty() {
         return report;
     }
@@ -34,9 +28,7 @@ pub async fn attempt(
     let verdict = HealthVerdict::on(&report.health_checks);
     report.outcome = verdict.outcome(report.outcome);
     report.reason_code = verdict.reason_code().or(report.reason_code);
-    let may_undo =
-        matches!(planned.operation, Operation::Apply { .. }) && !terms.force.contains(&Force::HealthChecks);
-    let to_undo = may_undo && verdict.is_to_undo();
+    let to_undo = may_undo && !terms.force.contains(&Force::HealthChecks) && verdict.is_to_undo();
     report.problem = verdict.into_problem();
     let Some(before) = report.before.clone().filter(|_| to_undo) else { return report };
     match go_back(session, before.number, terms).await {

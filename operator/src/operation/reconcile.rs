@@ -14,6 +14,7 @@ use crate::event::HostEnd;
 use crate::orchestrate::each;
 use crate::remote;
 use crate::ssh::Session;
+use crate::stop::Stop;
 
 /// How each of these hosts came to the closure it should have. Whoever stands elsewhere, or does not say it, has nothing; who
 /// cannot be asked has a problem.
@@ -25,7 +26,7 @@ pub async fn ask(
     closures: &BTreeMap<String, String>,
     parallel: NonZeroUsize,
     context: &Context,
-) -> anyhow::Result<Vec<(String, Result<Option<HostEnd>, Problem>)>> {
+) -> Result<Vec<(String, Result<Option<HostEnd>, Problem>)>, Stop> {
     let asked = each(sessions, parallel, &context.interrupt, |session| {
         let target = closures.get(&session.host().name).cloned();
         async move {

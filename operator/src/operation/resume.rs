@@ -7,26 +7,25 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use nixfleet_contract::fleet::Host;
-use nixfleet_contract::force::Force;
-use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
 use serde::{Deserialize, Serialize};
 
-use super::carry_out::Changed;
-use super::change::PlannedRollout;
-use super::connections::Connections;
+use super::apply::Apply;
+use super::apply_request::ApplyRequest;
 use super::context::Context;
-use super::host_plan::HostPlan;
-use super::planning::{self, Asking, Trying};
+use super::host_plan::{HostPlan, ask};
+use super::planned_change::PlannedChange;
 use super::reconcile;
 use super::resume_state::ResumeState;
+use super::rollout::Rollout;
+use super::verb::{Changed, Planned};
 use crate::event::{End, HostEnd, RolloutId};
 use crate::inventory::Natural;
 use crate::nix::{Closure, ClosureReceiver};
-use crate::remote::PlanOptions;
-use crate::rollout::{Outline, Record, RolloutHead, RolloutProgress};
+use crate::rollout::{Outline, Record, RolloutHead, RolloutTarget};
 use crate::state::StateDir;
+use crate::stop::Stop;
 
 /// A rollout to go on with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,30 +45,15 @@ impl FromStr for Resumed {
     }
 }
 
-/// How hosts are asked that are not done.
-#[derive(Clone, Copy)]
-pub struct Resume<'a> {
-    /// The connections.
-    pub connections: Connections,
-    /// In spite of which objections.
-    pub force: &'a [Force],
-    /// How hosts plan.
-    pub options: PlanOptions,
-    /// Nobody will be asked before hosts change.
-    pub yes: bool,
-}
-
-/// Plans the rest of a rollout: hosts that are done stay as they are, all others are asked again what would change. `policy`
-/// changes what the rollout goes by from now on.
+/// Plans the rest of a rollout: hosts that are done stay as they are, all others are asked again what would change.
 ///
 /// # Errors
 /// There is nothing to go on with, or nothing to do it with.
 pub async fn plan(
     resumed: &Resumed,
-    resume: Resume<'_>,
-    policy: impl FnOnce(Policy) -> Policy,
+    request: &ApplyRequest,
     context: &Context,
-) -> anyhow::Result<PlannedRollout> {
+) -> Result<Rollout<Apply>, Stop> {
     let state = StateDir::find()?;
     let id = match resumed {
         Resumed::Last => last(&state)?,
@@ -81,46 +65,58 @@ pub async fn plan(
     }
     context.events.say(head.origin.known());
     let (mut done, mut changed) = (progress.done(), progress.changed());
-    let closures = closures(&head, &progress)?;
+    let targets: BTreeMap<String, RolloutTarget> = head
+        .hosts
+        .iter()
+        .filter(|(name, _)| !done.contains_key(*name))
+        .map(|(name, planned)| (name.clone(), planned.target.clone()))
+        .collect();
+    let closures = closures(&targets)?;
     let mut hosts: Vec<Host> = head.hosts.values().map(|planned| planned.host.clone()).collect();
     hosts.sort_by_cached_key(|host| Natural::of(&host.name));
-    let sessions = resume.connections.sessions(hosts)?;
-    let (open, ended): (Vec<_>, Vec<_>) =
-        sessions.into_iter().partition(|session| !done.contains_key(&session.host().name));
-    let parallel = resume.connections.at_once();
-    let trying = Some(Trying::of(resume.yes, &head.origin.flake));
-    let asking = Asking { force: resume.force, options: resume.options, parallel, trying };
-    let mut plans = planning::ask(open, ClosureReceiver::of(closures.clone()), asking, context).await?;
+    let connections = request.targets.connections;
+    let (open, ended): (Vec<_>, Vec<_>) = connections
+        .sessions(hosts)?
+        .into_iter()
+        .partition(|session| !done.contains_key(&session.host().name));
+    let receiver = ClosureReceiver::of(closures.clone());
+    let operation = request.apply(&head.origin.flake, head.origin.revision.clone(), receiver);
+    let mut plans = ask(&operation, open, connections.at_once(), context).await?;
     for plan in &mut plans {
         if let Some(problem) = moved_on(plan, &head, &changed) {
             plan.planned = Some(Err(problem));
         }
     }
-    let found = untold(&plans, &closures, parallel, context).await?;
+    let found = untold(&plans, &closures, connections.at_once(), context).await?;
     for end in &found {
         changed.extend(end.after.clone().map(|after| (end.host.clone(), (end.before.clone(), after))));
         done.insert(end.host.clone(), end.clone());
     }
     plans.extend(ended.into_iter().map(|session| HostPlan { session, planned: None }));
-    let mut policy = policy(head.outline.policy.clone());
-    policy.max_parallel = resume.connections.parallel.unwrap_or(policy.max_parallel);
-    Ok(PlannedRollout {
+    let mut policy = request.policy.of_planned(head.outline.policy.clone());
+    policy.max_parallel = connections.parallel.unwrap_or(policy.max_parallel);
+    Ok(Rollout {
         id,
         origin: head.origin,
         outline: Outline { policy, ..head.outline },
+        operation,
         plans,
         excluded: Vec::new(),
-        resume_state: ResumeState::Old { record, closures, changed, done, found },
+        resume_state: ResumeState::Old { record, targets, changed, done, found },
     })
 }
 
 /// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is older.
-fn moved_on(plan: &HostPlan, head: &RolloutHead, changed: &BTreeMap<String, Changed>) -> Option<Problem> {
-    let current = plan.plan().filter(|plan| plan.is_to_change())?.current.as_ref();
-    let planned = head.hosts.get(plan.name())?;
-    let before = planned.before.as_ref()?;
+fn moved_on(
+    plan: &HostPlan<PlannedChange<Closure>>,
+    head: &RolloutHead,
+    changed: &BTreeMap<String, Changed>,
+) -> Option<Problem> {
+    let planned = plan.known().filter(|planned| planned.is_to_change())?;
+    let current = planned.current();
+    let before = head.hosts.get(plan.name())?.before.as_ref()?;
     let made = changed.get(plan.name()).map(|(_, made)| made);
-    let has_it = current.is_some_and(|current| current.closure == planned.closure);
+    let has_it = current.is_some_and(|current| current.closure == planned.target.path);
     if has_it || current == Some(before) || current.is_some() && current == made {
         return None;
     }
@@ -137,11 +133,11 @@ fn moved_on(plan: &HostPlan, head: &RolloutHead, changed: &BTreeMap<String, Chan
 /// Of hosts on which nothing is to change any more, those that the rollout has changed although nobody wrote it down. Whoever
 /// does not say so is left as nothing but unchanged.
 async fn untold(
-    plans: &[HostPlan],
+    plans: &[HostPlan<PlannedChange<Closure>>],
     closures: &BTreeMap<String, Closure>,
     parallel: NonZeroUsize,
     context: &Context,
-) -> anyhow::Result<Vec<HostEnd>> {
+) -> Result<Vec<HostEnd>, Stop> {
     let unchanged = plans.iter().filter(|plan| plan.result().outcome == Outcome::Unchanged);
     let sessions = unchanged.map(|plan| Arc::clone(&plan.session)).collect();
     let closures = closures.iter().map(|(host, closure)| (host.clone(), closure.path.clone())).collect();
@@ -150,11 +146,12 @@ async fn untold(
 }
 
 /// The closures of the hosts that are not done.
-fn closures(head: &RolloutHead, progress: &RolloutProgress) -> Result<BTreeMap<String, Closure>, Problem> {
-    let done = progress.done();
-    let open = head.hosts.iter().filter(|(name, _)| !done.contains_key(*name));
+fn closures(targets: &BTreeMap<String, RolloutTarget>) -> Result<BTreeMap<String, Closure>, Problem> {
+    let closure = |target: &RolloutTarget| match target {
+        RolloutTarget::Closure { closure } => Closure { path: closure.clone() },
+    };
     let closures: BTreeMap<String, Closure> =
-        open.map(|(name, planned)| (name.clone(), Closure { path: planned.closure.clone() })).collect();
+        targets.iter().map(|(name, target)| (name.clone(), closure(target))).collect();
     match closures.values().find(|closure| !Path::new(&closure.path).exists()) {
         None => Ok(closures),
         Some(gone) => {

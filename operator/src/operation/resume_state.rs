@@ -6,31 +6,33 @@ use std::time::Duration;
 
 use nixfleet_contract::report::Outcome;
 
-use super::carry_out::Changed;
 use super::context::Context;
-use super::host_plan::{HostPlan, Operation};
+use super::host_plan::HostPlan;
+use super::verb::{Changed, Planned};
 use crate::event::RolloutId;
 use crate::event::{Bus, EventKind, HostEnd};
 use crate::host_result::HostResult;
-use crate::nix::{Closure, RolloutRoots};
-use crate::rollout::{HostState, Hosts, Outline, PlannedHost, Record, RolloutHead, RolloutOrigin, Undone};
+use crate::nix::RolloutRoots;
+use crate::rollout::{
+    HostState, Hosts, Outline, PlannedHost, Record, RolloutHead, RolloutOrigin, RolloutTarget, Undone,
+};
 use crate::state::StateDir;
 
 /// The resume state of a rollout.
 pub enum ResumeState {
     /// Nothing: it is not to be resumed.
     Nothing,
-    /// It is to be resumed with these closures, if it must be.
+    /// It is to be resumed with these targets, if it must be.
     New {
-        /// The closures by host.
-        closures: BTreeMap<String, Closure>,
+        /// What hosts are to become, by name.
+        targets: BTreeMap<String, RolloutTarget>,
     },
     /// It goes on.
     Old {
         /// What it has written so far.
         record: Record,
-        /// The closures of the hosts that are not done, by host.
-        closures: BTreeMap<String, Closure>,
+        /// What the hosts are to become that are not done, by name.
+        targets: BTreeMap<String, RolloutTarget>,
         /// How hosts ended that are done.
         done: BTreeMap<String, HostEnd>,
         /// What it has made of hosts.
@@ -62,12 +64,12 @@ impl ResumeState {
 
     /// Starts to record. A rollout that cannot be recorded changes hosts all the same.
     #[must_use]
-    pub fn open(
+    pub fn open<P: Planned>(
         self,
         id: &RolloutId,
         origin: RolloutOrigin,
         outline: &Outline,
-        plans: &[HostPlan],
+        plans: &[HostPlan<P>],
         context: &Context,
     ) -> PriorProgress {
         match self {
@@ -76,26 +78,27 @@ impl ResumeState {
                 context.events.subscribe(Undone::new(record, id.clone(), hosts));
                 PriorProgress::default()
             }
-            Self::Old { record, closures, done, changed, found } => {
+            Self::Old { record, targets, done, changed, found } => {
                 let roots = Some(record.roots().to_owned());
                 context.events.subscribe(record);
-                let left = left_to_do(closures, |name| done.contains_key(name));
+                let left = left_to_do(targets, |name| done.contains_key(name));
                 PriorProgress { done, changed, found, is_recorded: true, roots, left }
             }
-            Self::New { closures } => {
+            Self::New { targets } => {
                 let planned = plans.iter().filter_map(|plan| {
-                    let closure = closures.get(plan.name())?.path.clone();
-                    let before = plan.plan().and_then(|plan| plan.current.clone());
+                    let target = targets.get(plan.name())?.clone();
+                    let before = plan.known().and_then(Planned::current).cloned();
                     let host = plan.session.host().clone();
-                    Some((plan.name().to_owned(), PlannedHost { host, closure, before }))
+                    Some((plan.name().to_owned(), PlannedHost { host, target, before }))
                 });
-                let head = RolloutHead::new(id.clone(), origin, outline.clone(), planned.collect());
+                let named = (id.clone(), context.command);
+                let head = RolloutHead::new(named, origin, outline.clone(), planned.collect());
                 match StateDir::find().and_then(|state| Record::begin(&state, &head)) {
                     Ok(record) => {
                         let roots = Some(record.roots().to_owned());
                         context.events.subscribe(record);
                         let done = at_target(plans);
-                        let left = left_to_do(closures, |name| done.contains(name));
+                        let left = left_to_do(targets, |name| done.contains(name));
                         PriorProgress { is_recorded: true, roots, left, ..PriorProgress::default() }
                     }
                     Err(problem) => {
@@ -109,14 +112,17 @@ impl ResumeState {
 }
 
 /// The hosts on which nothing is to be done.
-fn at_target(plans: &[HostPlan]) -> BTreeSet<&str> {
-    let is_at_target = |plan: &&HostPlan| !plan.is_to_change() && plan.result().outcome.is_good();
+fn at_target<P: Planned>(plans: &[HostPlan<P>]) -> BTreeSet<&str> {
+    let is_at_target = |plan: &&HostPlan<P>| !plan.is_to_change() && plan.result().outcome.is_good();
     plans.iter().filter(is_at_target).map(HostPlan::name).collect()
 }
 
 /// The closures of the hosts that are not done, whether they have a plan now or not: they may have one when it is resumed.
-fn left_to_do(closures: BTreeMap<String, Closure>, is_done: impl Fn(&str) -> bool) -> BTreeSet<String> {
-    closures.into_iter().filter(|(name, _)| !is_done(name)).map(|(_, closure)| closure.path).collect()
+fn left_to_do(targets: BTreeMap<String, RolloutTarget>, is_done: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let closure = |(_, target)| match target {
+        RolloutTarget::Closure { closure } => closure,
+    };
+    targets.into_iter().filter(|(name, _)| !is_done(name)).map(closure).collect()
 }
 
 /// What a rollout has done before this command.
@@ -136,11 +142,13 @@ pub struct PriorProgress {
 }
 
 impl PriorProgress {
-    /// Where each host stands before the rollout begins or goes on.
+    /// Where each host stands before the rollout begins or goes on. `goes_back`: it takes hosts back.
     #[must_use]
-    pub fn hosts(&self, outline: &Outline, plans: &[HostPlan]) -> Hosts {
-        let by_name: BTreeMap<&str, &HostPlan> = plans.iter().map(|plan| (plan.name(), plan)).collect();
-        let mut hosts = Hosts::new(outline, |name| stands(by_name.get(name).copied(), self.done.get(name)));
+    pub fn hosts<P: Planned>(&self, outline: &Outline, plans: &[HostPlan<P>], goes_back: bool) -> Hosts {
+        let by_name: BTreeMap<&str, &HostPlan<P>> = plans.iter().map(|plan| (plan.name(), plan)).collect();
+        let at_first = if goes_back { HostState::ToReturn } else { HostState::Waiting };
+        let stands = |name: &str| stands(by_name.get(name).copied(), self.done.get(name), at_first);
+        let mut hosts = Hosts::new(outline, stands);
         for (host, (_, name)) in outline.hosts().enumerate() {
             if self.changed.contains_key(name) {
                 hosts.stands_changed(host);
@@ -168,16 +176,13 @@ impl PriorProgress {
     }
 }
 
-/// Where a host stands before the rollout begins or goes on.
-fn stands(plan: Option<&HostPlan>, done: Option<&HostEnd>) -> HostState {
-    if let Some(end) = done {
-        return HostState::Ended(end.outcome);
-    }
-    let Some(plan) = plan else { return HostState::Ended(Outcome::Skipped) };
-    match plan.operation().filter(|_| plan.is_to_change()) {
-        Some(Operation::Apply { .. }) => HostState::Waiting,
-        Some(Operation::Rollback { .. }) => HostState::ToReturn,
-        None => HostState::Ended(plan.result().outcome),
+/// Where a host stands before the rollout begins or goes on. `at_first`: where one does on which something is to be done.
+fn stands<P: Planned>(plan: Option<&HostPlan<P>>, done: Option<&HostEnd>, at_first: HostState) -> HostState {
+    match (done, plan) {
+        (Some(end), _) => HostState::Ended(end.outcome),
+        (None, None) => HostState::Ended(Outcome::Skipped),
+        (None, Some(plan)) if plan.is_to_change() => at_first,
+        (None, Some(plan)) => HostState::Ended(plan.result().outcome),
     }
 }
 
@@ -189,6 +194,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::operation::planned_change::PlannedChange;
     use crate::ssh::{Session, Sockets};
 
     #[test]
@@ -202,10 +208,12 @@ mod tests {
         let session =
             Session::new(host, &Sockets::within(directory.path().join("ssh")).unwrap(), 1, 0).unwrap();
         let problem = Problem::new(Code::Unreachable, "the host cannot be reached");
-        let plans = [HostPlan { session: Arc::new(session), planned: Some(Err(problem)) }];
-        let closures = BTreeMap::from([("a".to_owned(), Closure { path: "/nix/store/x".to_owned() })]);
+        let plans: [HostPlan<PlannedChange<()>>; 1] =
+            [HostPlan { session: Arc::new(session), planned: Some(Err(problem)) }];
+        let target = RolloutTarget::Closure { closure: "/nix/store/x".to_owned() };
+        let targets = BTreeMap::from([("a".to_owned(), target)]);
         let done = at_target(&plans);
-        let left = left_to_do(closures, |name| done.contains(name));
+        let left = left_to_do(targets, |name| done.contains(name));
         assert_eq!(left, BTreeSet::from(["/nix/store/x".to_owned()]));
     }
 }

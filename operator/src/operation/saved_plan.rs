@@ -11,7 +11,8 @@ use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::host_plan::{HostPlan, Operation, PlannedOperation};
+use super::host_plan::HostPlan;
+use super::planned_change::PlannedChange;
 use crate::nix::{Closure, stored};
 use crate::plan_text::PlanText;
 use crate::rollout::{Outline, RolloutOrigin};
@@ -75,16 +76,18 @@ impl SavedPlan {
     ///
     /// # Errors
     /// A host has no plan: what is not known cannot be applied exactly.
-    pub fn of(plans: &[HostPlan], origin: RolloutOrigin, outline: Outline) -> Result<Self, Problem> {
-        let hosts = plans.iter().map(|each| match &each.planned {
-            Some(Ok(PlannedOperation { plan, operation: Operation::Apply { closure }, .. })) => {
-                Ok(SavedHost {
-                    host: each.session.host().clone(),
-                    closure: closure.path.clone(),
-                    plan: SavedText::Shown(plan.clone()),
-                })
-            }
-            _ => Err(Problem::new(Code::Usage, "the plan is not saved")
+    pub fn of(
+        plans: &[HostPlan<PlannedChange<Closure>>],
+        origin: RolloutOrigin,
+        outline: Outline,
+    ) -> Result<Self, Problem> {
+        let hosts = plans.iter().map(|each| match each.known() {
+            Some(planned) => Ok(SavedHost {
+                host: each.session.host().clone(),
+                closure: planned.target.path.clone(),
+                plan: SavedText::Shown(planned.plan.clone()),
+            }),
+            None => Err(Problem::new(Code::Usage, "the plan is not saved")
                 .at(each.name())
                 .because("there is no plan for this host")
                 .help("leave the host out with --on, or mend it first")),

@@ -14,15 +14,16 @@ use super::{Hosts, Outline};
 use crate::event::{Bus, EventKind, Phase};
 use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
+use crate::stop::Stop;
 
 /// What is done to hosts, which are meant by their place in the waves, counted through.
 pub trait Work: Send + Sync + 'static {
-    /// Copies the closure of a host to it.
-    fn copy(&self, host: usize) -> impl Future<Output = Result<(), Problem>> + Send;
-    /// Changes a host.
-    fn change(&self, host: usize) -> impl Future<Output = HostResult> + Send;
+    /// Does what can be done for a host ahead of its turn.
+    fn prepare(&self, host: usize) -> impl Future<Output = Result<(), Problem>> + Send;
+    /// Does it to a host.
+    fn perform(&self, host: usize) -> impl Future<Output = HostResult> + Send;
     /// Takes a host back to where it stood before.
-    fn go_back(&self, host: usize) -> impl Future<Output = HostResult> + Send;
+    fn undo(&self, host: usize) -> impl Future<Output = HostResult> + Send;
 }
 
 /// What became of a task.
@@ -65,7 +66,7 @@ impl<'a, W: Work> Driver<'a, W> {
     pub async fn drive(
         mut self,
         interrupt: &Interrupt,
-    ) -> anyhow::Result<(Verdict, BTreeMap<String, HostResult>)> {
+    ) -> Result<(Verdict, BTreeMap<String, HostResult>), Stop> {
         let began = Instant::now();
         let mut interrupted = false;
         loop {
@@ -125,7 +126,7 @@ impl<'a, W: Work> Driver<'a, W> {
         let work = Arc::clone(&self.work);
         self.says(host, Phase::Copying);
         self.tasks.spawn(async move {
-            let copied = work.copy(host).await;
+            let copied = work.prepare(host).await;
             (host, copied.map_or_else(TaskEnd::NotCopied, |()| TaskEnd::Copied))
         });
     }
@@ -134,7 +135,7 @@ impl<'a, W: Work> Driver<'a, W> {
         let work = Arc::clone(&self.work);
         self.tasks.spawn(async move {
             let began = Instant::now();
-            let result = work.change(host).await;
+            let result = work.perform(host).await;
             (host, TaskEnd::Ended(Box::new(result), began.elapsed()))
         });
     }
@@ -144,7 +145,7 @@ impl<'a, W: Work> Driver<'a, W> {
         self.says(host, Phase::RollingBack);
         self.tasks.spawn(async move {
             let began = Instant::now();
-            let result = work.go_back(host).await;
+            let result = work.undo(host).await;
             (host, TaskEnd::Ended(Box::new(result), began.elapsed()))
         });
     }

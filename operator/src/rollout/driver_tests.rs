@@ -25,14 +25,14 @@ struct Hands {
 }
 
 impl Work for Hands {
-    async fn copy(&self, host: usize) -> Result<(), Problem> {
+    async fn prepare(&self, host: usize) -> Result<(), Problem> {
         if self.names[host] == "uncopied" {
             return Err(Problem::new(Code::Copy, "no room"));
         }
         Ok(())
     }
 
-    async fn change(&self, host: usize) -> HostResult {
+    async fn perform(&self, host: usize) -> HostResult {
         if host == 0 && self.is_slow {
             self.slow.notified().await;
         }
@@ -43,7 +43,7 @@ impl Work for Hands {
         HostResult::new(name, if name == self.fails { Outcome::RolledBack } else { Outcome::Ok })
     }
 
-    async fn go_back(&self, host: usize) -> HostResult {
+    async fn undo(&self, host: usize) -> HostResult {
         HostResult::new(&self.names[host], Outcome::RolledBack)
     }
 }

@@ -33,7 +33,7 @@ pub use hosts::Hosts;
 pub use origin::RolloutOrigin;
 pub use outline::{Budget, Outline, policy_for};
 pub use progress::RolloutProgress;
-pub use record::{PlannedHost, Record, RolloutHead};
+pub use record::{PlannedHost, Record, RolloutHead, RolloutTarget};
 pub use referred::open_passages;
 pub use state::HostState;
 pub use undone::Undone;

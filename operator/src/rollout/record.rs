@@ -33,12 +33,15 @@ pub struct RolloutHead {
     pub began: Timestamp,
     /// Who began it, `user@machine`.
     pub operator: String,
+    /// The operation, as its command is called. Records of the first nixfleet, which do not say it, are of `apply`.
+    #[serde(default = "apply")]
+    pub command: String,
     /// Where it comes from.
     #[serde(flatten)]
     pub origin: RolloutOrigin,
     /// What it goes by.
     pub outline: Outline,
-    /// Its hosts by name, with their closures.
+    /// Its hosts by name.
     pub hosts: BTreeMap<String, PlannedHost>,
 }
 
@@ -48,24 +51,42 @@ pub struct RolloutHead {
 pub struct PlannedHost {
     /// The host.
     pub host: Host,
-    /// Its closure.
-    pub closure: String,
+    /// What it is to become.
+    #[serde(flatten)]
+    pub target: RolloutTarget,
     /// Where it stood then, if it was managed and could be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Generation>,
 }
 
+/// What a host is to become: what an operation has to know to go on with it later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RolloutTarget {
+    /// `apply`: what a closure describes.
+    Closure {
+        /// Its path in the store of this machine.
+        closure: String,
+    },
+}
+
+/// The operation of records that name none.
+fn apply() -> String {
+    "apply".to_owned()
+}
+
 impl RolloutHead {
-    /// What is planned now.
+    /// What is planned now. `command`: the operation, as its command is called.
     #[must_use]
     pub fn new(
-        rollout: RolloutId,
+        (rollout, command): (RolloutId, &str),
         origin: RolloutOrigin,
         outline: Outline,
         hosts: BTreeMap<String, PlannedHost>,
     ) -> Self {
         let (began, operator) = (Timestamp::now(), crate::identity::operator());
-        Self { schema: SCHEMA, rollout, began, operator, origin, outline, hosts }
+        let command = command.to_owned();
+        Self { schema: SCHEMA, rollout, began, operator, command, origin, outline, hosts }
     }
 }
 
@@ -159,8 +180,13 @@ impl Record {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn close(mut self) -> anyhow::Result<()> {
-        self.write(EventKind::RolloutEnded { end: End::RolledBack, duration_ms: 0 })
+    pub fn close(mut self) -> Result<(), Problem> {
+        let written = self.write(EventKind::RolloutEnded { end: End::RolledBack, duration_ms: 0 });
+        written.map_err(|error| {
+            Problem::new(Code::Usage, "the record of the rollout cannot be written")
+                .at(&self.rollout)
+                .because(error)
+        })
     }
 
     /// Adds what happened.

@@ -11,10 +11,11 @@ use crate::rollout::waves_tests::{fleet, host};
 fn head(rollout: &RolloutId) -> RolloutHead {
     let hosts = ["a", "b"].map(|name| host(name, &[]));
     let outline = Outline::of(&fleet(&hosts, &[]), &hosts, Policy::plain()).unwrap();
+    let target = RolloutTarget::Closure { closure: "/nix/store/x".into() };
     let planned =
-        |host: Host| (host.name.clone(), PlannedHost { host, closure: "/nix/store/x".into(), before: None });
+        |host: Host| (host.name.clone(), PlannedHost { host, target: target.clone(), before: None });
     let origin = RolloutOrigin { flake: "/fleet".into(), revision: None, notifications: BTreeMap::new() };
-    RolloutHead::new(rollout.clone(), origin, outline, hosts.map(planned).into())
+    RolloutHead::new((rollout.clone(), "apply"), origin, outline, hosts.map(planned).into())
 }
 
 fn ended(host: &str, outcome: Outcome) -> EventKind {

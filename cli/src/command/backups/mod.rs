@@ -1,9 +1,10 @@
 //! `nixfleet backups`.
 
-mod choice;
 mod discard;
 mod list;
 mod show;
+
+use nixfleet_operator::stop::Stop;
 
 use crate::args::{BackupsArgs, BackupsCommand};
 use crate::command::Context;
@@ -13,7 +14,7 @@ use crate::exit::Exit;
 ///
 /// # Errors
 /// The command came to no host.
-pub async fn execute(args: &BackupsArgs, context: &Context) -> anyhow::Result<Exit> {
+pub async fn execute(args: &BackupsArgs, context: &Context) -> Result<Exit, Stop> {
     match &args.what {
         BackupsCommand::List(args) => list::execute(args, context).await,
         BackupsCommand::Show(args) => show::execute(args, context).await,

@@ -1,52 +1,44 @@
 //! `nixfleet backups show`.
 
 use std::io::{IsTerminal, Write};
-use std::time::Instant;
 
 use nixfleet_contract::backup::{Backup, Content};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Outcome;
+use nixfleet_operator::event::EventKind;
+use nixfleet_operator::host_result::{BackupsView, HostResult};
+use nixfleet_operator::operation::backups::{ShowBackupRequest, ShownBackup};
+use nixfleet_operator::stop::Stop;
+use nixfleet_operator::text::many_lines;
 
 use crate::args::BackupsShowArgs;
-use crate::command::{Context, targets};
+use crate::command::Context;
 use crate::exit::Exit;
 use crate::render;
-use nixfleet_operator::event::{EventKind, Phase};
-use nixfleet_operator::host_result::{BackupsView, HostResult};
-use nixfleet_operator::inventory::Selection;
-use nixfleet_operator::remote::{self, Shown};
-use nixfleet_operator::ssh::{Session, Sockets};
-use nixfleet_operator::text::many_lines;
 
 /// Prints the content of a backup: as indented text on a terminal, byte for byte elsewhere.
 ///
 /// # Errors
 /// The command came to no host, or the content cannot be shown there.
-pub async fn execute(args: &BackupsShowArgs, context: &Context) -> anyhow::Result<Exit> {
-    let selection = Selection::of_host(&args.host);
-    let (_, mut hosts) = targets::select(&args.flake, &selection, context).await?;
-    let (Some(host), true) = (hosts.pop(), hosts.is_empty()) else {
-        return Err(Problem::new(Code::Selection, "a backup is shown of one host, not of several")
-            .at(&args.host)
-            .help("name one host: nixfleet hosts lists them")
-            .into());
+pub async fn execute(args: &BackupsShowArgs, context: &Context) -> Result<Exit, Stop> {
+    let request = ShowBackupRequest {
+        fleet: args.flake.request(context.output)?,
+        host: args.host.clone(),
+        path: args.path.clone(),
+        generation: args.generation,
+        original: args.original,
     };
-    let session = Session::new(host, &Sockets::open()?, 1, 0)?;
-    let name = session.host().name.clone();
-    context.operation.events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Looking });
-    let began = Instant::now();
-    let shown = Shown { path: &args.path, generation: args.generation, original: args.original };
-    let found = remote::show_backup(&session, shown).await;
+    let ShownBackup { host, found, took } = request.show(&context.operation).await?;
     let printed = found.and_then(|(head, bytes)| {
         let text = print(&head, &bytes, context)?;
         let list = vec![head.backup];
         Ok(BackupsView { list, content: text, ..BackupsView::default() })
     });
     let result = match printed {
-        Ok(view) => HostResult { backups: Some(Box::new(view)), ..HostResult::new(name, Outcome::Ok) },
-        Err(problem) => HostResult::failed(name, problem),
+        Ok(view) => HostResult { backups: Some(Box::new(view)), ..HostResult::new(host, Outcome::Ok) },
+        Err(problem) => HostResult::failed(host, problem),
     };
-    context.operation.events.say(EventKind::HostEnded(result.end(began.elapsed())));
+    context.operation.events.say(EventKind::HostEnded(result.end(took)));
     if context.output.is_for_programs() {
         return context.finish(vec![result], None);
     }

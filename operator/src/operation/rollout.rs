@@ -1,92 +1,133 @@
-//! Carries plans out as a rollout, wave by wave.
+//! An operation that was planned for many hosts, and goes through them wave by wave.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use nixfleet_contract::force::Force;
 use nixfleet_contract::problem::Code;
 use nixfleet_contract::report::Outcome;
 
-use super::carry_out::CarryOut;
 use super::context::{Context, milliseconds};
-use super::host_plan::{HostPlan, Operation};
+use super::host_plan::HostPlan;
 use super::resume_state::{PriorProgress, ResumeState};
 use super::rollout_view::RolloutView;
-use super::window::Window;
+use super::rollout_work::RolloutWork;
+use super::verb::{Operation, Planned};
 use crate::errands::Errands;
 use crate::event::{Bus, End, EventKind, ExcludedHost, RolloutId};
 use crate::host_result::HostResult;
 use crate::inventory::Natural;
-use crate::nix::ClosurePaths;
 use crate::notify::Notifier;
 use crate::rollout::{Driver, Outline, Pause, RolloutOrigin, Verdict};
-
-/// How plans are carried out.
-#[derive(Clone, Copy)]
-pub struct ChangeOptions<'a> {
-    /// Whether each host has to be reached over a new connection.
-    pub window: Window,
-    /// In spite of which objections.
-    pub force: &'a [Force],
-    /// Whether hosts fetch from their own binary caches what those have.
-    pub substitute: bool,
-}
+use crate::state::StateDir;
+use crate::stop::Stop;
 
 /// A rollout that has been planned.
-pub struct PlannedRollout {
+pub struct Rollout<O: Operation> {
     /// Its name.
     pub id: RolloutId,
     /// Where it comes from.
     pub origin: RolloutOrigin,
     /// What it goes by.
     pub outline: Outline,
+    /// What is done to its hosts.
+    pub operation: Arc<O>,
     /// The plans of all its hosts, in any order.
-    pub plans: Vec<HostPlan>,
+    pub plans: Vec<HostPlan<O::Plan>>,
     /// Selected hosts that do not take part.
     pub excluded: Vec<ExcludedHost>,
-    /// Its resume state.
+    /// How it can be resumed.
     pub resume_state: ResumeState,
 }
 
-impl PlannedRollout {
+/// What a user is asked to agree to.
+pub struct Proposal<'a, O: Operation> {
+    /// What would be done.
+    pub rollout: &'a Rollout<O>,
+    /// What the fleet has this machine do that it did not do before.
+    pub new_errands: &'a [String],
+    /// How many hosts would change. Where none would, there is nothing to ask.
+    pub to_change: usize,
+}
+
+/// How a rollout ended.
+pub enum Ended {
+    /// The user declined.
+    Declined,
+    /// Nothing was to be done.
+    NothingToDo(Vec<HostResult>),
+    /// It was carried out.
+    Done {
+        /// What became of every host.
+        results: Vec<HostResult>,
+        /// What became of the whole.
+        view: Box<RolloutView>,
+        /// Whether it is recorded, and so can be resumed.
+        is_recorded: bool,
+    },
+}
+
+impl<O: Operation> Rollout<O> {
+    /// Proposes it, and carries it out if the answer is yes. `yes`: nobody is asked; the proposal is made all the same.
+    ///
+    /// # Errors
+    /// Those of the proposal, or a bug; what goes wrong on a host is in its result.
+    pub async fn propose(
+        self,
+        yes: bool,
+        ask: impl AsyncFnOnce(Proposal<'_, O>) -> Result<bool, Stop>,
+        context: &Context,
+    ) -> Result<Ended, Stop> {
+        let to_change = self.plans.iter().filter(|plan| plan.is_to_change()).count();
+        let errands = errands(&self.origin, &self.plans);
+        let new_errands = new_errands(&errands, &self.origin, context);
+        let proposal = Proposal { rollout: &self, new_errands: &new_errands, to_change };
+        if !ask(proposal).await? {
+            context.events.say(EventKind::Declined);
+            return Ok(Ended::Declined);
+        }
+        let is_done = to_change == 0 && !self.resume_state.goes_on();
+        // What nobody was asked about has not been agreed to. If it cannot be recorded, it is shown again.
+        if (!is_done || yes)
+            && let Ok(state) = StateDir::find()
+            && let Err(problem) = errands.record(&state, &self.origin.flake)
+        {
+            context.warn(None, &problem.to_string());
+        }
+        if is_done {
+            return Ok(Ended::NothingToDo(results(&self.plans, &self.excluded)));
+        }
+        context.interrupt.hosts_are_changing();
+        let (results, view, is_recorded) = self.carry_out(context).await?;
+        Ok(Ended::Done { results, view: Box::new(RolloutView { new_errands, ..view }), is_recorded })
+    }
+
     /// Carries it out. Returns what became of every host, of the whole, and whether it is recorded.
     ///
     /// # Errors
     /// Only a bug; what goes wrong on a host is in its result.
-    pub async fn carry_out(
-        self,
-        options: ChangeOptions<'_>,
-        context: &Context,
-    ) -> anyhow::Result<(Vec<HostResult>, RolloutView, bool)> {
+    async fn carry_out(self, context: &Context) -> Result<(Vec<HostResult>, RolloutView, bool), Stop> {
         let (events, began) = (context.events.of(self.id.clone()), Instant::now());
-        let (told, goes_back, is_resumed) =
-            (self.began(context), self.goes_back(), self.resume_state.is_resumed());
-        let Self { id, origin, outline, plans, excluded, resume_state, .. } = self;
+        let (told, is_resumed) = (self.began(context), self.resume_state.is_resumed());
+        let Self { id, origin, outline, operation, plans, excluded, resume_state } = self;
         let mut results = results(&plans, &excluded);
-        let origin_revision = origin.revision.clone();
-        let known = Errands::shown_here(&origin.flake);
         if !origin.notifications.is_empty() {
             context.events.subscribe(Notifier::new(id.clone(), &origin.notifications, &events));
         }
         let mut prior = resume_state.open(&id, origin, &outline, &plans, context);
-        let (hosts, rollout_roots) = (prior.hosts(&outline, &plans), prior.lay_roots());
+        let (hosts, rollout_roots) = (prior.hosts(&outline, &plans, O::GOES_BACK), prior.lay_roots());
         events.say(told);
         prior.tell(&results, &events);
 
-        let work = CarryOut {
-            closure_paths: ClosurePaths::of(plans.iter().filter_map(HostPlan::closure_to_copy)),
-            substitute: options.substitute,
+        operation.begin(&plans);
+        let work = RolloutWork {
+            operation,
             plans: in_order(plans, &outline)?,
-            window: options.window,
-            revision: origin_revision,
-            force: options.force.to_vec(),
             events: events.clone(),
-            known,
             changed: Mutex::new(std::mem::take(&mut prior.changed)),
         };
-        let driver = Driver::new(&outline, hosts, goes_back, work, &events);
+        let driver = Driver::new(&outline, hosts, O::GOES_BACK, work, &events);
         let (verdict, ended) = driver.drive(&context.interrupt).await?;
         let verdict =
             if prior.is_recorded { unless_busy(verdict, &results, &ended, &events) } else { verdict };
@@ -111,11 +152,6 @@ impl PlannedRollout {
         Ok((results, view, prior.is_recorded))
     }
 
-    /// Whether it takes hosts back.
-    fn goes_back(&self) -> bool {
-        self.plans.iter().any(|plan| matches!(plan.operation(), Some(Operation::Rollback { .. })))
-    }
-
     /// What is told when it begins.
     fn began(&self, context: &Context) -> EventKind {
         EventKind::RolloutBegan {
@@ -132,12 +168,12 @@ impl PlannedRollout {
 }
 
 /// The plans in the order of the waves, one for each host: what is meant for one host must not be done to another.
-fn in_order(plans: Vec<HostPlan>, outline: &Outline) -> anyhow::Result<Vec<HostPlan>> {
-    let mut by_name: BTreeMap<String, HostPlan> =
+fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPlan<P>>, Stop> {
+    let mut by_name: BTreeMap<String, HostPlan<P>> =
         plans.into_iter().map(|plan| (plan.name().to_owned(), plan)).collect();
     let plan =
         |(_, name)| by_name.remove(name).with_context(|| format!("{name} is in a wave but has no plan"));
-    outline.hosts().map(plan).collect()
+    outline.hosts().map(plan).collect::<anyhow::Result<_>>().map_err(Stop::Bug)
 }
 
 /// Nothing is complete while another run is at a host: it may be one of this very rollout, whose command was killed.
@@ -181,7 +217,7 @@ fn settle(
 
 /// Every selected host as it stands if it goes no further than this, by name.
 #[must_use]
-pub fn results(plans: &[HostPlan], excluded: &[ExcludedHost]) -> Vec<HostResult> {
+pub fn results<P: Planned>(plans: &[HostPlan<P>], excluded: &[ExcludedHost]) -> Vec<HostResult> {
     let excluded = excluded.iter().map(|each| HostResult {
         reason: Some(each.reason.clone()),
         ..HostResult::new(&each.host, Outcome::Skipped)
@@ -193,11 +229,17 @@ pub fn results(plans: &[HostPlan], excluded: &[ExcludedHost]) -> Vec<HostResult>
 
 /// What a rollout has this machine do.
 #[must_use]
-pub fn errands(origin: &RolloutOrigin, plans: &[HostPlan]) -> Errands {
-    let planned = plans.iter().filter_map(|plan| {
-        let planned = plan.planned.as_ref()?.as_ref().ok()?;
-        Some((plan.name(), planned.checks.as_deref()?))
-    });
+pub fn errands<P: Planned>(origin: &RolloutOrigin, plans: &[HostPlan<P>]) -> Errands {
+    let planned = plans.iter().filter_map(|plan| Some((plan.name(), plan.known()?.checks()?)));
     let checks = planned.flat_map(|(host, checks)| checks.iter().map(move |check| (host, check)));
     Errands::of(&origin.notifications, checks)
+}
+
+/// What of that is new on this machine. All of it may be where that is not known.
+#[must_use]
+pub fn new_errands(errands: &Errands, origin: &RolloutOrigin, context: &Context) -> Vec<String> {
+    StateDir::find().and_then(|state| errands.new_here(&state, &origin.flake)).unwrap_or_else(|problem| {
+        context.warn(None, &format!("what is new on this machine is not known: {problem}"));
+        errands.all()
+    })
 }

@@ -8,9 +8,9 @@ use nixfleet_contract::problem::{Code, Problem};
 
 /// Paths, or patterns of paths.
 #[derive(Clone, Debug)]
-pub struct Paths(Vec<GlobMatcher>);
+pub struct BackupPaths(Vec<GlobMatcher>);
 
-impl Paths {
+impl BackupPaths {
     /// Reads patterns as a shell does: `*` and `?` stand for no slash, `**` for any directories.
     ///
     /// # Errors
@@ -34,11 +34,13 @@ impl Paths {
     }
 
     /// Whether no path is named.
+    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether a path is meant, or stands below one that is.
+    #[must_use]
     pub fn mean(&self, path: &str) -> bool {
         let ends = path.match_indices('/').skip(1).map(|(at, _)| at).chain([path.len()]);
         ends.into_iter().any(|end| self.0.iter().any(|glob| glob.is_match(&path[..end])))
@@ -49,7 +51,7 @@ impl Paths {
 #[derive(Clone, Debug)]
 pub struct Choice {
     /// Of these paths; of all where none is named.
-    pub paths: Paths,
+    pub paths: BackupPaths,
     /// Older than so many seconds.
     pub older_than: Option<u64>,
     /// All of them.
@@ -69,6 +71,7 @@ pub struct Chosen {
 
 impl Choice {
     /// Chooses among the backups of a host.
+    #[must_use]
     pub fn among(&self, backups: &Backups) -> Chosen {
         let mut chosen = Chosen::default();
         for backup in &backups.backups {
@@ -115,7 +118,7 @@ mod tests {
 
     fn choice(paths: &[&str]) -> Choice {
         let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
-        let paths = Paths::of(&paths).unwrap();
+        let paths = BackupPaths::of(&paths).unwrap();
         Choice { paths, older_than: None, all: false, originals: BTreeSet::new() }
     }
 
@@ -136,7 +139,7 @@ mod tests {
         assert_eq!(dropped(&choice(&["/etc/nginx/*.conf"])), nginx[1..]);
         assert_eq!(dropped(&choice(&["/etc/ngin"])), [""; 0]);
         for bad in ["etc/motd", "*", "/etc/[", ""] {
-            assert!(Paths::of(&[bad.to_owned()]).is_err(), "{bad}");
+            assert!(BackupPaths::of(&[bad.to_owned()]).is_err(), "{bad}");
         }
     }
 

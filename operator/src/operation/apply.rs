@@ -1,0 +1,176 @@
+//! Apply: brings a host to the closure that the flake describes.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
+
+use nixfleet_contract::force::Force;
+use nixfleet_contract::health::Check;
+use nixfleet_contract::problem::{Code, Problem};
+
+use super::going_back::{ChangeTerms, result};
+use super::host_plan::HostPlan;
+use super::planned_change::PlannedChange;
+use super::post_change_checks;
+use super::verb::{Changed, Operation, Planned};
+use crate::contents;
+use crate::errands::Errands;
+use crate::event::{Bus, EventKind, Level, Phase};
+use crate::health;
+use crate::host_result::HostResult;
+use crate::nix::{Closure, ClosurePaths, ClosureReceiver, StorePath};
+use crate::remote::{self, Activators, HostTarget, PlanOptions, PlanTerms};
+use crate::ssh::Session;
+
+/// How hosts are asked.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// What they look at, and show.
+    pub options: PlanOptions,
+    /// How many at once.
+    pub parallel: NonZeroUsize,
+    /// Whether those on which nothing is to change try their health checks.
+    pub trying: Option<Trying>,
+}
+
+/// Which health checks are tried from here before anybody was asked.
+#[derive(Clone, Debug)]
+pub enum Trying {
+    /// All: nobody will be asked.
+    All,
+    /// Those of which it was shown before that hosts of this fleet have this machine try them.
+    Known(Errands),
+}
+
+impl Trying {
+    /// `yes`: nobody will be asked.
+    #[must_use]
+    pub fn of(yes: bool, flake: &str) -> Self {
+        if yes { Self::All } else { Self::Known(Errands::shown_here(flake)) }
+    }
+
+    fn has(&self, host: &str, check: &Check) -> bool {
+        match self {
+            Self::All => true,
+            Self::Known(known) => known.have(host, check),
+        }
+    }
+
+    /// Those of the health checks of a host that are tried. Of the others it is told that they are not.
+    fn among(&self, host: &str, checks: &[Check], events: &Bus) -> Vec<Check> {
+        let (tried, left): (Vec<Check>, Vec<Check>) =
+            checks.iter().cloned().partition(|check| self.has(host, check));
+        if !left.is_empty() {
+            events.say(not_tried(host, &left));
+        }
+        if !tried.is_empty() {
+            events.say(EventKind::HostPhase { host: host.to_owned(), phase: Phase::Checking });
+        }
+        tried
+    }
+}
+
+/// An apply of closures.
+pub struct Apply {
+    /// The flake, as its errands are recorded.
+    pub flake: String,
+    /// On which terms hosts are changed.
+    pub terms: ChangeTerms,
+    /// How hosts are asked.
+    pub asking: Asking,
+    /// The closures, as they come.
+    pub closures: ClosureReceiver,
+    /// The activators that are known to be on hosts.
+    pub activators: Activators,
+    /// What is copied to the hosts, once all have a plan.
+    paths: OnceLock<ClosurePaths>,
+    /// What the fleet has this machine do, as it was shown.
+    known: OnceLock<Errands>,
+}
+
+impl Apply {
+    /// Of the closures of hosts.
+    #[must_use]
+    pub fn new(flake: String, terms: ChangeTerms, asking: Asking, closures: ClosureReceiver) -> Self {
+        let activators = Activators::default();
+        Self { flake, terms, asking, closures, activators, paths: OnceLock::new(), known: OnceLock::new() }
+    }
+
+    /// What is copied to a host.
+    async fn paths(&self, closure: &Closure) -> Result<Vec<Arc<StorePath>>, Problem> {
+        self.paths.get_or_init(|| ClosurePaths::of([closure.path.clone()])).closure(&closure.path).await
+    }
+}
+
+impl Operation for Apply {
+    type Plan = PlannedChange<Closure>;
+
+    async fn plan(&self, session: &Arc<Session>, events: &Bus) -> Result<Self::Plan, Problem> {
+        let name = session.host().name.as_str();
+        let Some(closure) = self.closures.clone().closure(name).await else { return Err(not_built(name)) };
+        events.say(EventKind::HostPhase { host: name.to_owned(), phase: Phase::Planning });
+        let target = HostTarget::read(closure)?;
+        let (checks, there) = health::of_manifest(&target.manifest)?;
+        let Asking { options, trying, .. } = &self.asking;
+        let (force, options) = (self.terms.force.as_slice(), *options);
+        let terms = PlanTerms { force, options, trying: trying.is_some().then_some(there) };
+        let mut plan = remote::plan(session, &target, terms, &self.activators).await?;
+        let mut found = plan.health_checks.take();
+        if let (Some(found), Some(trying)) = (&mut found, trying) {
+            let tried = trying.among(name, &checks, events);
+            found.extend(health::attempt(session, &tried).await);
+        }
+        // A plan that changes nothing tries none of them behind it.
+        if !plan.steps.is_empty() && !force.contains(&Force::HealthChecks) {
+            plan.problems.extend(health::obstacles(session, &checks).await);
+        }
+        contents::fill_in(&mut plan, &target, options.show_private);
+        let planned = PlannedChange::of(plan, target.closure, Some(checks))?;
+        Ok(PlannedChange { found: found.unwrap_or_default(), ..planned })
+    }
+
+    fn begin(&self, plans: &[HostPlan<Self::Plan>]) {
+        let changing = plans.iter().filter_map(HostPlan::known).filter(|planned| planned.is_to_change());
+        let closures = changing.map(|planned| planned.target.path.clone());
+        self.paths.get_or_init(|| ClosurePaths::of(closures));
+    }
+
+    async fn prepare(&self, session: &Session, plan: &Self::Plan) -> Result<(), Problem> {
+        let paths = self.paths(&plan.target).await?;
+        remote::send(session, paths, self.terms.substitute).await
+    }
+
+    async fn perform(&self, session: &Session, plan: &Self::Plan, events: &Bus) -> HostResult {
+        let host = session.host().name.as_str();
+        let phase = |phase| events.say(EventKind::HostPhase { host: host.to_owned(), phase });
+        let terms = self.terms.of(session, plan.checks.as_deref(), &phase);
+        phase(Phase::Copying);
+        let applied = async {
+            let paths = self.paths(&plan.target).await?;
+            let (events, host) = (events.clone(), host.to_owned());
+            let arrived = move || events.say(EventKind::HostPhase { host, phase: Phase::Activating });
+            let fingerprint = &plan.plan.fingerprint;
+            let report = remote::apply(session, &plan.target, paths, fingerprint, terms, arrived).await?;
+            Ok(post_change_checks::attempt(session, terms, report, true).await)
+        };
+        result(host, plan, applied.await)
+    }
+
+    async fn undo(&self, session: &Session, changed: &Changed, events: &Bus) -> HostResult {
+        let known = self.known.get_or_init(|| Errands::shown_here(&self.flake));
+        self.terms.go_back_behind(session, changed, known, events).await
+    }
+}
+
+/// That health checks are not tried which a fleet has this machine try for the first time.
+fn not_tried(host: &str, checks: &[Check]) -> EventKind {
+    let names = checks.iter().map(|check| &*check.name).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "health checks from here that are new on this machine were not tried: {names}; `nixfleet plan --host {host}` shows what \
+         they do, `nixfleet apply --yes --host {host}` tries them"
+    );
+    EventKind::Log { level: Level::Warning, host: Some(host.to_owned()), text }
+}
+
+fn not_built(host: &str) -> Problem {
+    Problem::new(Code::Build, "its closure is not there").at(host).because("a build failed before it")
+}

@@ -1,0 +1,143 @@
+//! What of a fleet is applied, and how that is planned.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nixfleet_contract::force::Force;
+use nixfleet_contract::report::Outcome;
+use serde::{Deserialize, Serialize};
+
+use super::apply::{Apply, Asking, Trying};
+use super::build::build_and_ask;
+use super::context::Context;
+use super::fleet::{Evaluated, Participants};
+use super::going_back::ChangeTerms;
+use super::host_plan::{HostPlan, ask};
+use super::planned_change::PlannedChange;
+use super::policy_request::PolicyRequest;
+use super::resume::{self, Resumed};
+use super::resume_state::ResumeState;
+use super::rollout::Rollout;
+use super::saved_plan::SavedPlan;
+use super::targets::Targets;
+use super::window::Window;
+use crate::host_result::HostResult;
+use crate::nix::{Closure, ClosureReceiver, closures_channel};
+use crate::remote::PlanOptions;
+use crate::rollout::{Outline, RolloutTarget};
+use crate::stop::Stop;
+
+/// A wish to apply.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApplyRequest {
+    /// Of which hosts. Where something planned before is applied, only how they are connected counts.
+    pub targets: Targets,
+    /// What is applied.
+    pub source: Source,
+    /// What of the fleet's policy is overridden.
+    pub policy: PolicyRequest,
+    /// How hosts plan.
+    pub options: PlanOptions,
+    /// In spite of which objections.
+    pub force: Vec<Force>,
+    /// Whether each host has to be reached over a new connection.
+    pub window: Window,
+    /// Whether hosts fetch from their own binary caches what those have.
+    pub substitute: bool,
+    /// Nobody is asked before hosts change.
+    pub yes: bool,
+    /// It is only planned: health checks of hosts without changes are not tried.
+    pub dry_run: bool,
+}
+
+/// What is applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    /// What the flake describes now.
+    #[default]
+    Flake,
+    /// A plan that was saved in this file, or nothing.
+    Plan(PathBuf),
+    /// What is left of a rollout.
+    Rollout(Resumed),
+}
+
+impl ApplyRequest {
+    /// Plans it.
+    ///
+    /// # Errors
+    /// It cannot be evaluated, built or read; or hosts are not as a saved plan found them.
+    pub async fn plan(&self, context: &Context) -> Result<Rollout<Apply>, Stop> {
+        match &self.source {
+            Source::Flake => self.plan_flake(context).await,
+            Source::Plan(file) => self.plan_saved(file, context).await,
+            Source::Rollout(resumed) => resume::plan(resumed, self, context).await,
+        }
+    }
+
+    /// The apply of these closures.
+    #[must_use]
+    pub fn apply(&self, flake: &str, revision: Option<String>, closures: ClosureReceiver) -> Arc<Apply> {
+        let (window, force, substitute) = (self.window, self.force.clone(), self.substitute);
+        let terms = ChangeTerms { window, revision, force, substitute };
+        let trying = (!self.dry_run).then(|| Trying::of(self.yes, flake));
+        let asking = Asking { options: self.options, parallel: self.targets.at_once(), trying };
+        Arc::new(Apply::new(flake.to_owned(), terms, asking, closures))
+    }
+
+    async fn plan_flake(&self, context: &Context) -> Result<Rollout<Apply>, Stop> {
+        let (Evaluated { origin, nix, fleet }, selected) = self.targets.select_to_build(context).await?;
+        let connections = self.targets.connections;
+        let Participants { hosts, excluded, outline } =
+            Participants::of(&fleet, selected, &self.policy, connections.parallel, context)?;
+        let sessions = connections.sessions(hosts)?;
+        let (sender, receiver) = closures_channel();
+        let operation = self.apply(&origin.flake, origin.revision.clone(), receiver);
+        let (closures, plans) = build_and_ask(&nix, sessions, sender, &operation, context).await?;
+        let (id, resume_state) = (context.id.clone(), resumable(closures));
+        Ok(Rollout { id, origin, outline, operation, plans, excluded, resume_state })
+    }
+
+    async fn plan_saved(&self, file: &Path, context: &Context) -> Result<Rollout<Apply>, Stop> {
+        let saved = SavedPlan::read(file)?;
+        context.events.say(saved.origin.known());
+        let connections = self.targets.connections;
+        let (sessions, closures) = (connections.sessions(saved.hosts())?, saved.closures());
+        let (flake, revision) = (saved.origin.flake.as_str(), saved.origin.revision.clone());
+        let operation = self.apply(flake, revision, ClosureReceiver::of(closures.clone()));
+        let plans = ask(&operation, sessions, connections.at_once(), context).await?;
+        let is_exact = |plan: &HostPlan<PlannedChange<Closure>>| {
+            plan.known().is_some_and(|now| saved.objection(plan.name(), &now.plan).is_none())
+        };
+        if !plans.iter().all(is_exact) {
+            return Err(Stop::Hosts(plans.iter().map(|plan| refused(plan, &saved)).collect()));
+        }
+        let mut policy = self.policy.of_planned(saved.outline.policy.clone());
+        policy.max_parallel = connections.parallel.unwrap_or(policy.max_parallel);
+        let outline = Outline { policy, ..saved.outline };
+        let (id, origin, excluded) = (context.id.clone(), saved.origin, Vec::new());
+        let resume_state = resumable(closures);
+        Ok(Rollout { id, origin, outline, operation, plans, excluded, resume_state })
+    }
+}
+
+/// How an apply of these closures is resumed.
+fn resumable(closures: BTreeMap<String, Closure>) -> ResumeState {
+    let target =
+        |(host, closure): (String, Closure)| (host, RolloutTarget::Closure { closure: closure.path });
+    ResumeState::New { targets: closures.into_iter().map(target).collect() }
+}
+
+/// The result of a host of a saved plan that is not applied because something differs.
+fn refused(plan: &HostPlan<PlannedChange<Closure>>, saved: &SavedPlan) -> HostResult {
+    let Some(now) = plan.known() else { return plan.result() };
+    match saved.objection(plan.name(), &now.plan) {
+        Some(problem) => {
+            HostResult { plan: Some(now.plan.clone()), ..HostResult::failed(plan.name(), problem) }
+        }
+        None => HostResult::new(plan.name(), Outcome::Skipped),
+    }
+}

@@ -1,0 +1,80 @@
+//! Builds the closures of the selected hosts, while connections are opened and each host is asked what would change as soon as its
+//! closure is there.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use nixfleet_contract::fleet::Host;
+use nixfleet_contract::report::Outcome;
+
+use super::apply::Apply;
+use super::context::Context;
+use super::host_plan::{HostPlan, ask};
+use super::planned_change::PlannedChange;
+use crate::event::Stage;
+use crate::host_result::HostResult;
+use crate::nix::{Closure, ClosureSender, Nix};
+use crate::orchestrate::each;
+use crate::ssh::Session;
+use crate::stop::Stop;
+
+/// How many rounds of hosts are connected while the build runs.
+const WARM: usize = 4;
+
+/// Closures by host, and the plans of all hosts.
+pub type Built = (BTreeMap<String, Closure>, Vec<HostPlan<PlannedChange<Closure>>>);
+
+/// Builds, while the connections are being opened and hosts whose closures are there are asked. `sender`: where the closures go
+/// that the apply waits for.
+///
+/// # Errors
+/// The evaluation or a build fails. Where builds of hosts fail, no host has more than looked at itself, and no further one is
+/// asked.
+pub async fn build_and_ask(
+    nix: &Nix,
+    sessions: Vec<Arc<Session>>,
+    sender: ClosureSender,
+    apply: &Arc<Apply>,
+    context: &Context,
+) -> Result<Built, Stop> {
+    let parallel = apply.asking.parallel;
+    let building = build(nix, &sessions, sender, parallel, context);
+    tokio::try_join!(building, ask(apply, sessions.clone(), parallel, context))
+}
+
+/// Builds, while the connections are being opened.
+async fn build(
+    nix: &Nix,
+    sessions: &[Arc<Session>],
+    sender: ClosureSender,
+    parallel: NonZeroUsize,
+    context: &Context,
+) -> Result<BTreeMap<String, Closure>, Stop> {
+    if sessions.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let hosts: Vec<_> = sessions.iter().map(|session| session.host().clone()).collect();
+    // What is wrong with a connection is told when the host is asked for its plan. Of a large fleet only those are
+    // connected early that are asked soon.
+    let soon = parallel.get().saturating_mul(WARM);
+    let connecting = tokio::spawn({
+        let (sessions, interrupt) =
+            (sessions.iter().take(soon).cloned().collect(), context.interrupt.clone());
+        async move {
+            let connect = |session: Arc<Session>| async move { session.connect().await.is_ok() };
+            each(sessions, parallel, &interrupt, connect).await
+        }
+    });
+    let built = context.stage(Stage::Build, nix.build(&hosts, &sender)).await;
+    let built = built.inspect_err(|_| connecting.abort())?;
+    if built.failed.is_empty() {
+        return Ok(built.closures);
+    }
+    connecting.abort();
+    let result = |host: &Host| match built.failed.get(&host.name) {
+        Some(problem) => HostResult::failed(&host.name, problem.clone()),
+        None => HostResult::new(&host.name, Outcome::Skipped),
+    };
+    Err(Stop::Hosts(hosts.iter().map(result).collect()))
+}

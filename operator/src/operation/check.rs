@@ -1,0 +1,77 @@
+//! Check: tries the health checks of hosts as they stand.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use nixfleet_contract::health::{Check, CheckResult, Probe};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
+
+use super::context::Context;
+use super::post_change_checks;
+use super::targets::Targets;
+use crate::errands::Errands;
+use crate::event::{EventKind, Phase};
+use crate::host_result::HostResult;
+use crate::orchestrate::each;
+use crate::ssh::Session;
+use crate::stop::Stop;
+use crate::{health, remote};
+
+/// Tries the health checks of the generation in force on each host, and those that are tried from here. Changes nothing.
+///
+/// # Errors
+/// The fleet cannot be evaluated.
+pub async fn check(targets: &Targets, context: &Context) -> Result<Vec<HostResult>, Stop> {
+    let (evaluated, sessions) = targets.connect(context).await?;
+    let known = Arc::new(Errands::shown_here(&evaluated.origin.flake));
+    let found = each(sessions.clone(), targets.at_once(), &context.interrupt, |session| {
+        let (known, events) = (Arc::clone(&known), context.events.clone());
+        async move {
+            let name = &session.host().name;
+            events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Checking });
+            let began = Instant::now();
+            let result = match one(&session, &known).await {
+                Ok(found) => HostResult::checked(name, found, Outcome::Ok),
+                Err(problem) => HostResult::failed(name, problem),
+            };
+            events.say(EventKind::HostEnded(result.end(began.elapsed())));
+            result
+        }
+    });
+    let skipped = |session: &Arc<Session>| HostResult::new(&session.host().name, Outcome::Skipped);
+    let found = sessions.iter().zip(found.await?);
+    Ok(found.map(|(session, found)| found.unwrap_or_else(|| skipped(session))).collect())
+}
+
+async fn one(session: &Session, known: &Errands) -> Result<Vec<CheckResult>, Problem> {
+    let checked = remote::health(session).await?;
+    let mut found = checked.results;
+    if checked.elsewhere.is_empty() {
+        return Ok(found);
+    }
+    let checks = health::of_closure(&checked.generation.closure)
+        .ok_or_else(|| post_change_checks::unknown(session, &checked.elsewhere))?;
+    if let Some(problem) = unseen(&session.host().name, &checks, known) {
+        return Err(problem);
+    }
+    found.extend(health::attempt(session, &checks).await);
+    Ok(found)
+}
+
+/// Why checks are not tried that run a program here of which nobody has been told: the host says which closure is in force, and
+/// may name any that is in the store of this machine.
+fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
+    let runs = |check: &&Check| matches!(check.probe, Probe::Command { .. });
+    let new = checks.iter().filter(runs).filter(|check| !known.have(host, check));
+    let names: Vec<&str> = new.map(|check| &*check.name).collect();
+    (!names.is_empty()).then(|| {
+        let names = names.join(", ");
+        Problem::new(Code::HealthCheck, format!("health checks that run a program here are new on this machine: {names}"))
+            .at(host)
+            .because("nothing of this flake was applied from here since they are what they are")
+            .help(format!(
+                "see what they run: nixfleet plan --host {host}; where that is right: nixfleet apply --yes --host {host}"
+            ))
+    })
+}

@@ -1,0 +1,187 @@
+//! Taking one host back to an earlier generation.
+
+use nixfleet_contract::force::Force;
+use nixfleet_contract::health::Check;
+use nixfleet_contract::plan::Generation;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::{Outcome, Report};
+
+use super::planned_change::PlannedChange;
+use super::post_change_checks;
+use super::verb::{Changed, Planned};
+use super::window::Window;
+use crate::errands::Errands;
+use crate::event::{Bus, EventKind, Phase};
+use crate::health;
+use crate::host_result::HostResult;
+use crate::remote::{self, Destination, PlanOptions, Terms};
+use crate::ssh::Session;
+
+/// A generation that is on the host.
+pub struct TargetGeneration {
+    /// Which.
+    pub to: Destination,
+    /// The activator on the host that has planned it.
+    pub activator: String,
+}
+
+/// On which terms hosts are changed.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeTerms {
+    /// Whether each host has to be reached over a new connection.
+    pub window: Window,
+    /// The revision of the flake, for the hosts to remember.
+    pub revision: Option<String>,
+    /// In spite of which objections.
+    pub force: Vec<Force>,
+    /// Whether hosts fetch from their own binary caches what those have.
+    pub substitute: bool,
+}
+
+impl ChangeTerms {
+    /// As one host is told them.
+    pub fn of<'a>(
+        &'a self,
+        session: &Session,
+        checks: Option<&'a [Check]>,
+        phase: &'a (dyn Fn(Phase) + Send + Sync),
+    ) -> Terms<'a> {
+        Terms {
+            confirm: self.window.seconds(session.host()),
+            revision: self.revision.as_deref(),
+            force: &self.force,
+            substitute: self.substitute,
+            checks,
+            phase,
+        }
+    }
+
+    /// Takes a host back as planned.
+    pub async fn go_back(
+        &self,
+        session: &Session,
+        planned: &PlannedChange<TargetGeneration>,
+        events: &Bus,
+    ) -> HostResult {
+        let host = &session.host().name;
+        let phase = |phase| events.say(EventKind::HostPhase { host: host.clone(), phase });
+        let terms = self.of(session, planned.checks.as_deref(), &phase);
+        let TargetGeneration { to, activator } = &planned.target;
+        phase(Phase::RollingBack);
+        let plan = (planned.plan.fingerprint.as_str(), planned.plan.target.as_str());
+        let report = match remote::rollback(session, *to, activator, plan, terms).await {
+            Ok(report) => Ok(post_change_checks::attempt(session, terms, report, false).await),
+            Err(problem) => Err(problem),
+        };
+        result(host, planned, report)
+    }
+
+    /// Takes a host back behind a change. Of health checks that are tried from here only `known` ones are: the host says which
+    /// generation it goes back to, and with it which checks these are.
+    pub async fn go_back_behind(
+        &self,
+        session: &Session,
+        (before, made): &Changed,
+        known: &Errands,
+        events: &Bus,
+    ) -> HostResult {
+        let host = session.host().name.as_str();
+        let mut planned = match plan_behind(session, before.as_ref(), made, &self.force).await {
+            Ok(planned) => planned,
+            Err(problem) => return HostResult::failed(host, problem),
+        };
+        planned.try_only(host, known);
+        let gone = if planned.is_to_change() {
+            self.go_back(session, &planned, events).await
+        } else {
+            planned.result(host)
+        };
+        match gone.outcome {
+            Outcome::Ok | Outcome::Partial | Outcome::Unchanged => HostResult {
+                outcome: Outcome::RolledBack,
+                reason_code: None,
+                reason: Some("rolled back with others".to_owned()),
+                ..gone
+            },
+            // It went back from going back: it stands where the rollout put it.
+            Outcome::RolledBack => HostResult { outcome: Outcome::Failed, ..gone },
+            _ => gone,
+        }
+    }
+}
+
+/// What became of a host whose plan was carried out.
+pub fn result<T>(host: &str, planned: &PlannedChange<T>, report: Result<Report, Problem>) -> HostResult {
+    let plan = Some(planned.plan.clone());
+    match report {
+        Ok(report) => HostResult { plan, ..HostResult::reported(host, report) },
+        Err(problem) => HostResult { plan, ..HostResult::failed(host, problem) },
+    }
+}
+
+/// Asks what going back to a generation would change.
+///
+/// # Errors
+/// The host cannot be reached, has no such generation, or refuses.
+pub async fn plan_to(
+    session: &Session,
+    to: Destination,
+    force: &[Force],
+    options: PlanOptions,
+) -> Result<PlannedChange<TargetGeneration>, Problem> {
+    let (mut plan, activator) = remote::plan_rollback(session, to, options).await?;
+    plan.problems.extend(other_host(session, plan.applied_as.as_deref()));
+    let checks = health::of_closure(&plan.target);
+    if let Some(checks) = checks.as_ref().filter(|_| !plan.steps.is_empty()) {
+        plan.problems.extend(health::obstacles(session, checks).await);
+    }
+    plan.overrule(force);
+    PlannedChange::of(plan, TargetGeneration { to, activator }, checks)
+}
+
+/// Why a host may not be the one that is meant. It goes back to what was its own once, whatever that was called; only it has to
+/// be this one.
+fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
+    let (name, addr) = (&session.host().name, &session.host().addr);
+    let last = applied_as.filter(|last| last != name)?;
+    Some(
+        Problem::new(Code::OtherHost, format!("this host was last applied as {last}, not as {name}"))
+            .at(format!("{name} ({addr})"))
+            .because("the addresses of two hosts may have been swapped in the inventory")
+            .help(format!("correct hosts.{name}.addr; where the host has a new name: --force host-name")),
+    )
+}
+
+/// Asks what going back behind a change would change, where the host still stands as that change left it: nothing where it has
+/// gone back already.
+///
+/// # Errors
+/// It stands elsewhere, there was nothing before, or the host refuses.
+pub async fn plan_behind(
+    session: &Session,
+    before: Option<&Generation>,
+    made: &Generation,
+    force: &[Force],
+) -> Result<PlannedChange<TargetGeneration>, Problem> {
+    let name = &session.host().name;
+    let Some(before) = before else {
+        return Err(Problem::new(Code::NoGeneration, "there is nothing to go back to")
+            .at(name)
+            .because("the host was not managed before the rollout"));
+    };
+    let to = Destination::Number(before.number);
+    let (mut plan, activator) = remote::plan_rollback(session, to, PlanOptions::default()).await?;
+    plan.overrule(force);
+    if plan.current.as_ref() == Some(before) {
+        // By hand, or for a command that was killed. What is not as that left it is not what is asked about.
+        plan.steps.clear();
+    } else if plan.current.as_ref() != Some(made) || plan.target != before.closure {
+        let now = plan.current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
+        return Err(Problem::new(Code::PlanOutdated, "the host no longer stands where the rollout put it")
+            .at(name)
+            .because(format!("it is at generation {now}, the rollout made {}", made.number))
+            .help(format!("look at it: nixfleet status --host {name}")));
+    }
+    let checks = health::of_closure(&plan.target);
+    PlannedChange::of(plan, TargetGeneration { to, activator }, checks)
+}

@@ -1,0 +1,83 @@
+//! What an apply or a rollback is to change on a host.
+
+use nixfleet_contract::health::{Check, CheckResult};
+use nixfleet_contract::plan::{Generation, Plan};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Outcome;
+
+use super::verb::Planned;
+use crate::errands::Errands;
+use crate::event::EventKind;
+use crate::host_result::HostResult;
+use crate::plan_text::PlanText;
+
+/// What would change, and `T`: where the host would stand then.
+pub struct PlannedChange<T> {
+    /// What would change.
+    pub plan: PlanText,
+    /// Where the host would stand.
+    pub target: T,
+    /// The health checks that are tried from here; nothing where they are not known.
+    pub checks: Option<Vec<Check>>,
+    /// What health checks found where nothing is to change.
+    pub found: Vec<CheckResult>,
+}
+
+impl<T> PlannedChange<T> {
+    /// Of the plan that a host made.
+    ///
+    /// # Errors
+    /// Only a bug.
+    pub fn of(plan: Plan, target: T, checks: Option<Vec<Check>>) -> Result<Self, Problem> {
+        let host = plan.host.clone();
+        let plan = PlanText::of(plan).map_err(|error| {
+            Problem::new(Code::BadAnswer, "the plan cannot be kept").at(host).because(error)
+        })?;
+        Ok(Self { plan, target, checks, found: Vec::new() })
+    }
+
+    /// Leaves out the health checks from here of which nobody has been told.
+    pub fn try_only(&mut self, host: &str, known: &Errands) {
+        if let Some(checks) = &mut self.checks {
+            checks.retain(|check| known.have(host, check));
+        }
+    }
+}
+
+impl<T: Send + Sync + 'static> Planned for PlannedChange<T> {
+    fn is_to_change(&self) -> bool {
+        self.plan.is_to_change()
+    }
+
+    fn result(&self, host: &str) -> HostResult {
+        let result = match self.plan.problems.first() {
+            Some(problem) => {
+                HostResult { problem: Some(problem.clone()), ..HostResult::new(host, Outcome::Blocked) }
+            }
+            None if self.plan.steps == 0 => HostResult::checked(host, self.found.clone(), Outcome::Unchanged),
+            None => HostResult::new(host, Outcome::Ok),
+        };
+        HostResult { plan: Some(self.plan.clone()), ..result }
+    }
+
+    fn current(&self) -> Option<&Generation> {
+        self.plan.current.as_ref()
+    }
+
+    fn checks(&self) -> Option<&[Check]> {
+        self.checks.as_deref()
+    }
+
+    fn told(host: &str, planned: &Result<Self, Problem>) -> Option<EventKind> {
+        let (plan, problem) = match planned {
+            Ok(planned) => (Some(&planned.plan), planned.plan.problems.first()),
+            Err(problem) => (None, Some(problem)),
+        };
+        Some(EventKind::HostPlanned {
+            host: host.to_owned(),
+            steps: plan.map(|plan| plan.steps),
+            current: plan.and_then(|plan| plan.current.clone()),
+            problem: problem.cloned(),
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! An operation, as a rollout carries it out: which host is meant, and what was made of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nixfleet_contract::problem::Problem;
+
+use super::host_plan::HostPlan;
+use super::verb::{Changed, Operation};
+use crate::event::Bus;
+use crate::host_result::HostResult;
+use crate::rollout::Work;
+
+/// The plans of the hosts, in the order of the waves, and how they are carried out.
+pub struct RolloutWork<O: Operation> {
+    /// What is done.
+    pub operation: Arc<O>,
+    /// The hosts.
+    pub plans: Vec<HostPlan<O::Plan>>,
+    /// Where it is told what is done.
+    pub events: Bus,
+    /// What became of hosts that were changed, by name.
+    pub changed: Mutex<BTreeMap<String, Changed>>,
+}
+
+impl<O: Operation> Work for RolloutWork<O> {
+    async fn prepare(&self, host: usize) -> Result<(), Problem> {
+        let host = &self.plans[host];
+        match host.known() {
+            Some(plan) => self.operation.prepare(&host.session, plan).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn perform(&self, host: usize) -> HostResult {
+        let host = &self.plans[host];
+        let Some(plan) = host.known() else { return host.result() };
+        let result = self.operation.perform(&host.session, plan, &self.events).await;
+        if let Some(made) = result.end(Duration::ZERO).made() {
+            self.changed().insert(host.name().to_owned(), made);
+        }
+        result
+    }
+
+    async fn undo(&self, host: usize) -> HostResult {
+        if O::GOES_BACK {
+            return self.perform(host).await;
+        }
+        let host = &self.plans[host];
+        let changed = self.changed().get(host.name()).cloned();
+        match changed {
+            Some(changed) => self.operation.undo(&host.session, &changed, &self.events).await,
+            None => host.result(),
+        }
+    }
+}
+
+impl<O: Operation> RolloutWork<O> {
+    fn changed(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Changed>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

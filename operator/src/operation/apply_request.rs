@@ -141,3 +141,39 @@ fn refused(plan: &HostPlan<PlannedChange<Closure>>, saved: &SavedPlan) -> HostRe
         None => HostResult::new(plan.name(), Outcome::Skipped),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use nixfleet_contract::policy::{Amount, PolicyOptions};
+
+    use super::*;
+    use crate::inventory::Selection;
+    use crate::operation::connections::Connections;
+    use crate::operation::fleet::FleetRequest;
+    use crate::operation::policy_request::Strategy;
+
+    #[test]
+    fn a_request_is_a_value_that_can_be_written_down() {
+        let fleet = FleetRequest { flake: Some("/fleet".to_owned()), ..FleetRequest::default() };
+        let selection = Selection { tags: vec!["web".to_owned()], ..Selection::default() };
+        let connections = Connections { parallel: NonZeroUsize::new(4), ..Connections::default() };
+        let options = PolicyOptions { max_failures: Some(Amount::Percent(5)), ..PolicyOptions::default() };
+        let request = ApplyRequest {
+            targets: Targets { fleet, selection, connections },
+            source: Source::Rollout(Resumed::Named("20261120-140322-kbzq".parse().unwrap())),
+            policy: PolicyRequest { strategy: Some(Strategy::AllAtOnce), options },
+            options: PlanOptions { no_validate: true, show_private: false },
+            force: vec![Force::Lockout, "/etc/motd".parse().unwrap()],
+            window: Window { confirm_timeout: Some(30), no_confirm: false },
+            substitute: true,
+            yes: true,
+            dry_run: false,
+        };
+        let text = serde_json::to_string(&request).unwrap();
+        assert!(text.contains(r#""force":["lockout","/etc/motd"]"#), "{text}");
+        assert_eq!(serde_json::from_str::<ApplyRequest>(&text).unwrap(), request);
+        assert_eq!(serde_json::from_str::<ApplyRequest>("{}").unwrap(), ApplyRequest::default());
+    }
+}

@@ -15,9 +15,9 @@ let
     ;
   inherit (types) problem;
 
-  installLinks = import ./install-links.nix { inherit lib; };
+  installLinks = import ./install-links.nix { inherit lib types; };
 
-  unitDirectory = "/etc/systemd/system/";
+  unitDirectory = "${types.shared.unitDirectory}/";
 
   # The parent directories of these paths, as keys. It calls no function of its own, since it runs for each host.
   above =

@@ -30,6 +30,7 @@ let
     references = import ./references.nix world;
     rollouts = import ./rollouts.nix world;
     systemd = import ./systemd.nix world;
+    values = import ./values.nix world;
   }
   // lib.optionalAttrs (closure != null) {
     closures = import ./closures.nix (world // { inherit closure; });

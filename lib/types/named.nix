@@ -1,5 +1,9 @@
 # Types for common values: ports, paths, modes, names.
-{ lib, scalar }:
+{
+  lib,
+  scalar,
+  shared,
+}:
 let
   inherit (scalar) matching;
 
@@ -22,6 +26,9 @@ let
     || builtins.match "[^[:cntrl:]]*" value != null && !lib.any (each: lib.hasInfix each value) unseen;
 
   reserved = import ./reserved.nix { inherit lib; };
+
+  inherit (shared.choices) unitSuffix;
+  dotted = suffix: ".${suffix}";
 in
 {
   port = scalar.intBetween {
@@ -225,8 +232,10 @@ in
   # systemd.unit(5): the characters of a unit name, and the unit types that an administrator writes.
   unitName = matching {
     name = "unitName";
-    description = "a unit name with its suffix (.service, .socket, .timer, .target, .path, .mount, .automount, .swap or .slice)";
-    regex = "[A-Za-z0-9:_.@\\-]+\\.(service|socket|timer|target|path|mount|automount|swap|slice)";
+    description = "a unit name with its suffix (${
+      lib.concatMapStringsSep ", " dotted (lib.init unitSuffix)
+    } or ${dotted (lib.last unitSuffix)})";
+    regex = "[A-Za-z0-9:_.\\-][A-Za-z0-9:_.@\\-]*\\.(${lib.concatStringsSep "|" unitSuffix})";
     placeholder = "none.service";
   };
 
@@ -237,11 +246,7 @@ in
     placeholder = "none.conf";
   };
 
-  onConflict = scalar.oneOf [
-    "fail"
-    "adopt"
-    "backup"
-  ];
+  onConflict = scalar.oneOf shared.choices.onConflict;
 
   onConflictDescription = noun: ''
     What to do when a ${noun} that NixFleet does not own stands there already. `fail`: say so in the plan and change

@@ -329,8 +329,12 @@ mod tests {
     #[test]
     fn the_inventory_reserves_every_group_that_exists_always() {
         let reserved = include_str!("../../../lib/inventory/reserved-tags.nix");
-        let reserved: BTreeSet<&str> = reserved.split('"').skip(1).step_by(2).collect();
-        assert_eq!(reserved, BTreeSet::from([ALL, base_word(Base::Ubuntu), base_word(Base::Nixos)]));
+        let word = reserved.split('"').skip(1).step_by(2).collect::<Vec<_>>();
+        assert!(word == [ALL] && reserved.contains("types.shared.choices.base"), "{reserved}");
+        let shared = include_str!("../../../contract/src/values/options.json");
+        let shared: serde_json::Value = serde_json::from_str(shared).unwrap();
+        let bases = [Base::Ubuntu, Base::Nixos].map(base_word);
+        assert_eq!(shared["choices"]["base"], serde_json::json!(bases));
     }
 
     #[test]

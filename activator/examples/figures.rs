@@ -4,6 +4,7 @@
 //! `cargo run --release -p nixfleet-activate --example figures [-- DIRECTORY [FILES]]`; the directory decides which disk is
 //! measured. The seconds of each run go to standard output as JSON, for `make bench`; the ratios to standard error.
 
+#![allow(clippy::disallowed_methods, reason = "it measures on files of its own")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;

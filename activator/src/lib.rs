@@ -9,6 +9,10 @@
 //! - [`digest`]: SHA-256 of files
 //! - [`show`]: all of it for people
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+// Tests make the hosts that they try the engine on.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod attend;
 pub mod build;
 pub mod digest;

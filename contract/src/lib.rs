@@ -21,6 +21,8 @@
 //! - [`backoff`]: the pauses between attempts
 //! - [`values`]: paths, modes and names that are checked when parsed
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod backoff;
 pub mod backup;
 pub mod fleet;

@@ -17,6 +17,7 @@ use nixfleet_operator::remote::PlanOptions;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "an example has its own command line")]
     let mut words = std::env::args().skip(1);
     let flake = words.next().context("name a flake")?;
     let selection = Selection { hosts: words.collect(), ..Selection::default() };

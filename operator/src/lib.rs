@@ -9,6 +9,8 @@
 //! - [`host_result`][], [`plan_text`][]: what a command finds on a host, or does to it
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+// Tests make servers and programs of their own.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod contents;
 pub mod errands;

@@ -102,6 +102,7 @@ impl Invocation {
     /// killed when its handle is dropped.
     #[must_use]
     pub fn command(&self) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "this is the module that may")]
         let mut command = Command::new(&*self.program);
         command
             .args(&self.args)

@@ -76,6 +76,7 @@ pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
 }
 
 /// Writes a closure: the manifest, inline contents by digest, the package profile and the activator.
+#[expect(clippy::disallowed_methods, reason = "this writes a derivation's output, not a host")]
 fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Problem> {
     let files = out.join("files");
     fs::create_dir_all(&files).map_err(|error| cannot("create", &files, &error))?;

@@ -123,6 +123,7 @@ fn run_to_end<S: AsRef<OsStr>>(
 ) -> io::Result<Finished> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     fault::point(FaultPoint::Run, &[FaultSubject::In(CWD, program.as_ref().as_ref())])?;
+    #[expect(clippy::disallowed_methods, reason = "this is the module that may")]
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()

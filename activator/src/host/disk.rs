@@ -3,6 +3,8 @@
 //!
 //! A name is looked up in an open directory; [`rustix::fs::CWD`] stands for none where the path is absolute.
 
+#![expect(clippy::disallowed_methods, reason = "this is the module that may")]
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};

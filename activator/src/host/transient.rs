@@ -32,6 +32,7 @@ impl Transient {
         let name = unit_name(run);
         let program = env::current_exe().map_err(|error| not_started(&name).because(error))?;
         let shown = program.to_string_lossy();
+        #[expect(clippy::disallowed_methods, reason = "it is waited for while its unit is followed")]
         let starter = Command::new("systemd-run")
             .env_clear()
             .env("PATH", command::path())

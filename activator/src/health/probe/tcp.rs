@@ -27,6 +27,7 @@ fn connect(addresses: &[SocketAddr], deadline: Instant) -> Attempt {
             why.push(format!("{address}: no time was left for it"));
             break;
         }
+        #[expect(clippy::disallowed_methods, reason = "a health check may connect")]
         match TcpStream::connect_timeout(address, share) {
             Ok(_) => return Ok(Finding(format!("{address} accepts connections"))),
             Err(error) => why.push(format!("{address}: {error}")),

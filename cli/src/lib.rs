@@ -2,6 +2,9 @@
 //!
 //! Its program is a call of [`run`]. Fuzzing uses the other public items, which show the words of hosts.
 
+// Tests run programs of their own.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod args;
 mod command;
 mod completion;

@@ -19,7 +19,7 @@ use nixfleet_activate::engine::plan::fast_path;
 use nixfleet_activate::engine::plan::target::TargetClosure;
 use nixfleet_activate::host::{Host, lock};
 use nixfleet_contract::manifest::{Access, Entry, FileEntry, Manifest, OnConflict};
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner};
 use rustix::fs::{AtFlags, CWD};
 

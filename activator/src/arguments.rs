@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use nixfleet_activate::engine::plan::target::GenerationRef;
 use nixfleet_contract::force::Force;
 use nixfleet_contract::login::Login;
-use nixfleet_contract::run::RunId;
+use nixfleet_contract::run_id::RunId;
 
 use super::upkeep::{BackupsCommand, GcArgs};
 

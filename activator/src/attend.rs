@@ -6,7 +6,8 @@ use std::time::Duration;
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
-use nixfleet_contract::run::{Confirmation, RunId};
+use nixfleet_contract::run::Confirmation;
+use nixfleet_contract::run_id::RunId;
 
 use crate::engine::apply::{ApplyRequest, apply_within};
 use crate::engine::status::last_run;

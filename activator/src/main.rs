@@ -39,7 +39,8 @@ use nixfleet_contract::login::Login;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Refusal, Report};
-use nixfleet_contract::run::{Confirmation, RunId};
+use nixfleet_contract::run::Confirmation;
+use nixfleet_contract::run_id::RunId;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
 

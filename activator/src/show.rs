@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::{CheckResult, Checked};
-use nixfleet_contract::plan::{Drift, Generation, Plan};
+use nixfleet_contract::plan::{Drift, Plan};
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::{Report, Status};
+use nixfleet_contract::report::Report;
 use nixfleet_contract::run::{AwaitingConfirm, News, Notice};
+use nixfleet_contract::status::Status;
 use nixfleet_contract::values::Owner;
 
 use crate::engine::family::accounts::target_account;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use nixfleet_operator::host_result::HostResult;
 
@@ -53,7 +53,7 @@ fn is_success(result: &HostResult, strict: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::report::ReasonCode;
+    use nixfleet_contract::outcome::ReasonCode;
 
     use super::*;
 

@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::generation::GenerationInfo;
+use crate::outcome::Outcome;
 use crate::problem::Problem;
-use crate::report::{GenerationInfo, Outcome};
 
 /// Which generations a garbage collection keeps, beyond those that are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

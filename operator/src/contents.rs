@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use nixfleet_contract::manifest::{Entry, FileEntry, Manifest};
-use nixfleet_contract::plan::{FileView, Plan};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::WriteFile;
 use nixfleet_contract::step::{PathStep, Step};
 

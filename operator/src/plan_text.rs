@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use nixfleet_contract::plan::{Generation, Plan};
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;

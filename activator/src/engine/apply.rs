@@ -7,9 +7,10 @@ use nixfleet_contract::force::Force;
 use nixfleet_contract::health::{Check, HealthVerdict};
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::login::Login;
+use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, ReasonCode, Report};
+use nixfleet_contract::report::Report;
 
 use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::accounts::execute as accounts;

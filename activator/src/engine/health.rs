@@ -4,9 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use nixfleet_contract::force::Force;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::check::CheckName;
 use nixfleet_contract::health::{Check, CheckResult, Checked, HealthVerdict, Probe, Side};
-use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::run::Confirmation;
 

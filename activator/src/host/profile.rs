@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::generation::{GenerationInfo, Made};
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::{GenerationInfo, Made};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 

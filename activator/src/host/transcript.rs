@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Report;
-use nixfleet_contract::run::{Confirmation, Notice, RunId};
+use nixfleet_contract::run::{Confirmation, Notice};
+use nixfleet_contract::run_id::RunId;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use serde::Serialize;

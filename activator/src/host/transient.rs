@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::run::RunId;
+use nixfleet_contract::run_id::RunId;
 
 use super::command;
 

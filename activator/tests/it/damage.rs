@@ -7,7 +7,8 @@ use std::process::Command;
 
 use nixfleet_activate::engine::apply::{TargetRef, apply};
 use nixfleet_activate::host::{Host, lock};
-use nixfleet_contract::report::{Outcome, Report};
+use nixfleet_contract::outcome::Outcome;
+use nixfleet_contract::report::Report;
 use serde_json::{Value, json};
 
 use crate::ledger;

@@ -1,6 +1,6 @@
 //! `nixfleet apply`.
 
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use nixfleet_operator::operation::change::{ChangeOptions, PlannedRollout};
 

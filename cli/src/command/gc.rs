@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::gc::{GcPlan, Judged, Passage, Request, Retention};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 
 use super::{Context, confirm, targets};
 use crate::args::GcArgs;

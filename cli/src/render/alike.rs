@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 
 use nixfleet_operator::host_result::HostResult;
 

@@ -118,7 +118,7 @@ fn problems(results: &[HostResult]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::report::Outcome;
+    use nixfleet_contract::outcome::Outcome;
     use serde_json::json;
 
     use super::*;

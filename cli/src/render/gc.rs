@@ -116,8 +116,8 @@ pub fn gc_reports(results: &[HostResult]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_contract::outcome::Outcome;
     use nixfleet_contract::problem::{Code, Problem};
-    use nixfleet_contract::report::Outcome;
     use serde_json::{Value, json};
 
     use super::*;

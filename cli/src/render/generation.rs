@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nixfleet_contract::report::GenerationInfo;
+use nixfleet_contract::generation::GenerationInfo;
 
 use nixfleet_operator::text::one_line;
 

@@ -63,8 +63,8 @@ pub fn lines(found: &[CheckResult], verbose: bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_contract::outcome::Outcome;
     use nixfleet_contract::problem::{Code, Problem};
-    use nixfleet_contract::report::Outcome;
     use serde_json::json;
 
     use super::*;

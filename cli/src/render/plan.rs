@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 use nixfleet_contract::manifest::Package;
-use nixfleet_contract::plan::{FileView, Plan};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::{Remove, WriteFile};
 use nixfleet_contract::step::profile::SwitchProfile;
 use nixfleet_contract::step::{CommandStep, Line, PathStep, ProfileStep, Sign, Step, Tone, UnitStep};

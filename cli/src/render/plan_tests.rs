@@ -290,7 +290,7 @@ fn hosts_that_go_together_go_the_same_way() {
     let warned = |host, number| {
         let warnings = vec![Warning { subject: "/etc/a".to_owned(), what: "unused".to_owned() }];
         let current =
-            Some(nixfleet_contract::plan::Generation { number, closure: "/nix/store/a".to_owned() });
+            Some(nixfleet_contract::generation::Generation { number, closure: "/nix/store/a".to_owned() });
         Plan { warnings, current, ..plan(host, &json!([])) }
     };
     assert_eq!(heading([warned("a", 3), warned("b", 4)]), "a, b  each stays at its generation");

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use nixfleet_contract::health::Checked;
 use nixfleet_contract::plan::Drift;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::{Status, UnitStatus};
+use nixfleet_contract::status::{Status, UnitStatus};
 
 use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
@@ -189,8 +189,8 @@ fn unit_line(unit: &UnitStatus) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_contract::outcome::Outcome;
     use nixfleet_contract::problem::Code;
-    use nixfleet_contract::report::Outcome;
     use serde_json::{Value, json};
 
     use super::*;

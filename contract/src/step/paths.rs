@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{Line, Sign, Tone};
 use crate::manifest::{Access, OnConflict};
-use crate::plan::FileView;
+use crate::step::FileView;
 use crate::values::ManagedPath;
 
 /// A change at a path.

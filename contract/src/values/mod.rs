@@ -13,9 +13,6 @@ mod unit_name;
 mod url;
 pub(crate) mod word;
 
-#[cfg(test)]
-mod shared_tests;
-
 pub use account::{AccountName, Owner};
 pub use hidden::hidden;
 pub use mode::Mode;

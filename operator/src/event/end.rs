@@ -1,8 +1,8 @@
 //! How rollouts and hosts end.
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::{Outcome, ReasonCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, Unit};
 use nixfleet_contract::SCHEMA;
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::Problem;
 use schemars::JsonSchema;

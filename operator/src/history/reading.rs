@@ -1,7 +1,7 @@
 //! What the database says.
 
 use jiff::Timestamp;
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};

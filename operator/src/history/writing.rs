@@ -1,8 +1,8 @@
 //! Which parts of an event are recorded, and where.
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::retention::{BOUNDS, forget};

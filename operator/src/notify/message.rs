@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::notification::Moment;
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 use serde::Serialize;
 
 use crate::event::RolloutId;

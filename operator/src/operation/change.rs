@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use nixfleet_contract::force::Force;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Code;
-use nixfleet_contract::report::Outcome;
 
 use super::carry_out::CarryOut;
 use super::context::{Context, milliseconds};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use nixfleet_contract::health::{Check, CheckResult};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 
 use super::planning::text_of;
 use crate::errands::Errands;

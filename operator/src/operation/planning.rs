@@ -8,9 +8,9 @@ use std::sync::Arc;
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::Check;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 
 use super::context::Context;
 use super::host_plan::{HostPlan, Operation, PlannedOperation};

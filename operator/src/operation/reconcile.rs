@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, Status};
 use nixfleet_contract::run::LastRun;
+use nixfleet_contract::status::Status;
 
 use super::context::Context;
 use crate::event::HostEnd;

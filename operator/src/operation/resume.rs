@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::force::Force;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 use serde::{Deserialize, Serialize};
 
 use super::carry_out::Changed;

@@ -8,7 +8,8 @@ use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::health::Check;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
-use nixfleet_contract::run::{Confirmation, News, Notice, RunId};
+use nixfleet_contract::run::{Confirmation, News, Notice};
+use nixfleet_contract::run_id::RunId;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::Instant;
 

@@ -2,8 +2,9 @@
 //! that is not about this change must not count as its success.
 
 use nixfleet_contract::fleet::Host;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, Report};
+use nixfleet_contract::report::Report;
 
 /// What a change has to come to.
 #[derive(Clone, Copy, Debug)]

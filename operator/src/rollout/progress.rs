@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::Code;
 
 use crate::event::{End, Event, EventKind, HostEnd};
@@ -81,7 +81,7 @@ impl RolloutProgress {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::report::Outcome;
+    use nixfleet_contract::outcome::Outcome;
 
     use super::*;
 

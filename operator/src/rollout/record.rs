@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::fleet::Host;
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::{OnFailure, Policy, Unreachable};
-use nixfleet_contract::report::Outcome;
 
 use super::hosts::Hosts;
 use super::state::HostState;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use nixfleet_contract::fleet::{Host, Tag};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::{Amount, Canary, OnFailure, Policy, Unreachable};
-use nixfleet_contract::report::Outcome;
 use proptest::prelude::*;
 
 use super::Outline;

@@ -11,8 +11,8 @@ use std::time::Instant;
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::backup::{Backup, BackupReason, DropReport, DropRequest};
 use nixfleet_contract::holder::Holder;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use nixfleet_contract::gc::{Judged, Need, Passage, Request, Retention};
+use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::GenerationInfo;
 
 use crate::engine::state::State;
 use crate::engine::status::last_run;
@@ -116,8 +116,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use nixfleet_contract::plan::Generation;
-    use nixfleet_contract::report::Made;
+    use nixfleet_contract::generation::Generation;
+    use nixfleet_contract::generation::Made;
 
     const DAY: u64 = 86400;
     const NOW: u64 = 100 * DAY;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use nixfleet_contract::manifest::{Access, Entry, Manifest, UNITS, Unit, User, UserField};
-use nixfleet_contract::plan::FileView;
 use nixfleet_contract::problem::Problem;
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat, Statx, StatxTimestamp};
 

@@ -1,9 +1,9 @@
 //! Reads everything and puts a plan together. Changes nothing.
 
 use nixfleet_contract::SCHEMA;
+use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::plan::{PackageChanges, Plan};
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::GenerationInfo;
 use nixfleet_contract::step::Step;
 use sha2::{Digest as _, Sha256};
 

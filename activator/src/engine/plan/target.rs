@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nixfleet_contract::force::Force;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::manifest::{FileEntry, Manifest};
-use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 

@@ -5,7 +5,8 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use nixfleet_contract::manifest::Entry;
-use nixfleet_contract::plan::{FileView, Plan};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::{PathStep, Step};
 use nixfleet_contract::values::ManagedPath;
 use rustix::fs::{Mode, OFlags};

@@ -6,9 +6,9 @@ pub(in crate::engine) mod recorded;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::generation::Made;
 use nixfleet_contract::manifest::{Access, Package, Unit, UserField};
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Made;
 use nixfleet_contract::values::{AbsPath, AccountName, ManagedPath, Owner, UnitName};
 use serde::{Deserialize, Serialize};
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
+use nixfleet_contract::generation::Made;
 use nixfleet_contract::manifest::{Access, Package, Unit};
-use nixfleet_contract::report::Made;
 use nixfleet_contract::values::{AccountName, Invalid, ManagedPath, Mode, Owner, UnitName};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 

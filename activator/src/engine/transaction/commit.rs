@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::generation::Made;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Made;
 
 use super::journal::{self, Journal};
 use super::undo::remove_slots;

@@ -1,11 +1,13 @@
 //! Recovery of a host after an interrupted run.
 
 use nixfleet_contract::SCHEMA;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::holder::Holder;
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, Report};
-use nixfleet_contract::run::{LastRun, RunId};
+use nixfleet_contract::report::Report;
+use nixfleet_contract::run::LastRun;
+use nixfleet_contract::run_id::RunId;
 
 use crate::engine::state::State;
 use crate::engine::status;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nixfleet_contract::backup::Backup;
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use super::choice::{Choice, Chosen, Paths};
 use super::list::{self, Said};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nixfleet_contract::backup::Backups;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 
 use super::choice::Paths;
 use crate::args::BackupsListArgs;

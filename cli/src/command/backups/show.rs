@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
 use nixfleet_contract::backup::{Backup, Content};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 
 use crate::args::BackupsShowArgs;
 use crate::command::{Context, targets};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use console::{measure_text_width, truncate_str};
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use nixfleet_operator::event::{EventKind, Phase, Stage};
 

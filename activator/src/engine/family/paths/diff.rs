@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use nixfleet_contract::manifest::{Access, Entry, OnConflict, UNITS};
-use nixfleet_contract::plan::FileView;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, CreateHome, Own, WriteFile, WriteLink};
 use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};

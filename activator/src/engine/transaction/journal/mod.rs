@@ -7,8 +7,8 @@ pub mod written;
 
 use std::collections::BTreeSet;
 
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::holder::Holder;
-use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::UnitName;
 use serde::{Deserialize, Serialize};

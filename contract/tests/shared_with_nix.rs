@@ -1,22 +1,25 @@
 //! What Nix and Rust both know: the words of options, defaults and limits in `options.json`, which the Nix library reads, and
 //! the rules for values, which each language has in its own words. `checks/nix/values.nix` holds Nix to the same examples.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::fleet::{Base, Rollout, Timeouts};
+use nixfleet_contract::health::check::{CheckName, Method, Probe};
+use nixfleet_contract::health::{Check, OnCheckFailure, Side};
+use nixfleet_contract::manifest::{OnConflict, UNITS, UserField};
+use nixfleet_contract::notification::{MessageFormat, Moment};
+use nixfleet_contract::policy::{OnFailure, Order, Policy, Unreachable};
+use nixfleet_contract::values::{
+    AbsPath, AccountName, Invalid, ManagedPath, Mode, Owner, Reserved, UnitName, Url, Word, hidden,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{AbsPath, AccountName, Invalid, ManagedPath, Mode, Owner, Reserved, UnitName, Url, Word, hidden};
-use crate::fleet::{Base, Rollout, Timeouts};
-use crate::health::check::{CheckName, Method, Probe};
-use crate::health::{Check, OnCheckFailure, Side};
-use crate::manifest::{OnConflict, UNITS, UserField};
-use crate::notification::{MessageFormat, Moment};
-use crate::policy::{OnFailure, Order, Policy, Unreachable};
-
 fn shared() -> Value {
-    serde_json::from_str(include_str!("options.json")).unwrap()
+    serde_json::from_str(include_str!("../src/values/options.json")).unwrap()
 }
 
 /// The words of an enum: serde names them all when it refuses another.
@@ -108,7 +111,7 @@ fn accepts(kind: &str, text: &str) -> bool {
 
 #[test]
 fn values_follow_the_rules_that_evaluation_has_too() {
-    let examples = include_str!("../../../checks/fixtures/values.json");
+    let examples = include_str!("../../checks/fixtures/values.json");
     let examples: BTreeMap<String, Examples> = serde_json::from_str(examples).unwrap();
     for (kind, Examples { both, build, neither }) in &examples {
         assert!(!both.is_empty() && !neither.is_empty(), "{kind}");

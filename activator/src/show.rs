@@ -79,7 +79,7 @@ pub fn report(report: &Report) -> String {
         ),
     );
     for backup in &report.backups {
-        line(&mut text, &format!("  kept {backup}"));
+        line(&mut text, &format!("  backup {backup}"));
     }
     for note in &report.notes {
         line(&mut text, &format!("  note: {note}"));
@@ -144,7 +144,7 @@ pub fn status(status: &Status) -> String {
         line(&mut text, &format!("  unit {} {} ({})", unit.unit, unit.active, unit.sub));
     }
     for backup in &status.backups {
-        line(&mut text, &format!("  kept {backup}"));
+        line(&mut text, &format!("  backup {backup}"));
     }
     if let Some(interrupted) = &status.interrupted {
         line(&mut text, &format!("  interrupted: {interrupted}; the next apply recovers it"));

@@ -250,7 +250,7 @@ in
 
   onConflictDescription = noun: ''
     What to do when a ${noun} that NixFleet does not own stands there already. `fail`: say so in the plan and change
-    nothing, unless it is exactly the wanted one. `adopt`: take it over for good; a copy is kept. `backup`: replace it,
+    nothing, unless it is exactly the wanted one. `adopt`: take it over for good; a backup is made. `backup`: replace it,
     and put it back as it was when this ${noun} is no longer declared.
   '';
 

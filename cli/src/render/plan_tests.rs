@@ -92,7 +92,7 @@ fn every_kind_of_step_reads_as_what_it_does() {
             + /etc/web/a.conf  0640 root:web
                 @@ -0,0 +1 @@
                 +new
-            ~ /etc/web/b.conf  mode 0644 → 0640, owner root:root → root:web  edited by hand: a copy is kept
+            ~ /etc/web/b.conf  mode 0644 → 0640, owner root:root → root:web  edited by hand: a backup is made
                 @@ -1,2 +1,2 @@
                  a
                 -port = 1
@@ -101,7 +101,7 @@ fn every_kind_of_step_reads_as_what_it_does() {
             ~ /etc/web/m → b.conf  was a.conf  what stands there is kept, and comes back when management ends
             ~ /etc/web/c  mode 0644 → 0600
             = /etc/web/d  is as wanted already; managed from now on
-            - /etc/web/e  edited by hand: a copy is kept
+            - /etc/web/e  edited by hand: a backup is made
             ~ /etc/motd  what stood there before management comes back
             - /srv/old/  unless it holds something
             = /etc/web/f  left alone: it is a directory now
@@ -251,18 +251,18 @@ fn what_makes_way_is_shown_as_what_it_is() {
             ~ /etc/resolv.conf  link to ../run/systemd/resolve/stub-resolv.conf → file 0644 root:root  what stands there is kept, and comes back when management ends
                 @@ -0,0 +1 @@
                 +nameserver ::1
-            ~ /etc/motd  not managed until now: a copy is kept
+            ~ /etc/motd  not managed until now: a backup is made
                 @@ -1 +1 @@
                 -a
                 +b
-            ~ /etc/own  edited by hand: a copy is kept
+            ~ /etc/own  edited by hand: a backup is made
                 @@ -1 +1 @@
                 -a
                 +b
             ~ /etc/folder  directory → file 0644 root:root
                 @@ -0,0 +1 @@
                 +b
-            ~ /etc/l → b  was a file  not managed until now: a copy is kept
+            ~ /etc/l → b  was a file  not managed until now: a backup is made
             - /etc/m  a link to ../run/systemd/resolve/stub-resolv.conf
 
     "#]]

@@ -40,7 +40,7 @@ fn statuses_in(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String
             count(|status| status.backups.len()),
         ]
     });
-    let table = table(&["host", "state", "generation", "drift", "units down", "kept copies"], rows);
+    let table = table(&["host", "state", "generation", "drift", "units down", "backups"], rows);
     let said = |result: &HostResult| {
         let own = if verbose && result.problem.is_none() { result.host.as_str() } else { "" };
         details(result, alike::problem(result, false), verbose, zone).map(|text| format!("{own}\n{text}"))
@@ -160,7 +160,7 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
             health::lines(&checked.results, verbose).into_iter().for_each(&mut say);
         }
         for path in &status.backups {
-            say(format!("kept: {path}"));
+            say(format!("backup: {path}"));
         }
         if !status.backups.is_empty() {
             say("see the copies: nixfleet backups list".to_owned());
@@ -247,7 +247,7 @@ mod tests {
 
             edited
               drift: /etc/web.conf: content edited
-              kept: /var/lib/nixfleet/kept/a
+              backup: /var/lib/nixfleet/kept/a
               see the copies: nixfleet backups list
 
             failing

@@ -116,8 +116,8 @@ fn drift(status: &Status) -> &[Drift] {
     if status.locked_by.is_some() { &[] } else { &status.drift }
 }
 
-/// Managed units that have failed, or that do not run although they should: those the host names among what is not as the
-/// last run left it. A timer's service, say, is rightly inactive.
+/// Managed units that have failed, or that do not run although they should: those the host names among what
+/// is not as the last run left it. A timer's service, say, is rightly inactive.
 fn down(status: &Status) -> impl Iterator<Item = &UnitStatus> {
     let should_run = |unit: &UnitStatus| drift(status).iter().any(|drift| drift.subject == *unit.unit);
     let is_up = |unit: &UnitStatus| {
@@ -235,7 +235,7 @@ mod tests {
             HostResult { reason: resting, ..HostResult::failed("down", unreachable) },
         ];
         expect_test::expect![[r#"
-            host     state        generation  drift  units down  kept copies
+            host     state        generation  drift  units down  backups
             good     managed      2           0      0           0
             edited   drift        2           1      0           1
             failing  units down   2           0      1           0
@@ -283,8 +283,8 @@ mod tests {
             { "unit": "own.service", "active": "failed", "sub": "failed" },
             { "unit": "backup.service", "active": "inactive", "sub": "dead" },
         ]);
-        expect_test::expect![[r"
-            host   state       generation  drift  units down  kept copies
+        expect_test::expect![[r#"
+            host   state       generation  drift  units down  backups
             web-1  units down  2           3      2           0
 
             web-1
@@ -293,7 +293,7 @@ mod tests {
               drift: /etc/web.conf: content edited
               unit: top.service: inactive (dead)
               unit: own.service: failed (failed)
-        "]]
+        "#]]
         .assert_eq(&shown(&[host("web-1", &json!({ "drift": drift, "units": units }))], false));
     }
 
@@ -311,7 +311,7 @@ mod tests {
         let text =
             format!("{}{}", shown(&results, true), tally_of_statuses(&results, Duration::from_millis(840)));
         expect_test::expect![[r#"
-            host  state        generation  drift  units down  kept copies
+            host  state        generation  drift  units down  backups
             a     managed      2           0      0           0
             b-1   unreachable  -           -      -           -
             b-2   unreachable  -           -      -           -
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn all_generations_and_units_are_shown_where_more_is_asked_for() {
         expect_test::expect![[r#"
-            host   state    generation  drift  units down  kept copies
+            host   state    generation  drift  units down  backups
             web-1  managed  2           0      0           0
 
             web-1

@@ -1,8 +1,10 @@
-//! Measures the engine against its floors, in one run on one machine: 10,000 managed files, nothing changed, against a look
-//! at each of them; 10,000 changed files against writing, syncing and renaming them in a bare loop.
+//! Measures the engine against its floors, in one run on one machine: 10,000 managed files, nothing changed,
+//! against a look at each of them; 10,000 changed files against writing, syncing and renaming them in a bare
+//! loop.
 //!
-//! `cargo run --release -p nixfleet-activate --example figures [-- DIRECTORY [FILES]]`; the directory decides which disk is
-//! measured. The seconds of each run go to standard output as JSON, for `make bench`; the ratios to standard error.
+//! `cargo run --release -p nixfleet-activate --example figures [-- DIRECTORY [FILES]]`; the directory decides
+//! which disk is measured. The seconds of each run go to standard output as JSON, for `make bench`; the
+//! ratios to standard error.
 
 #![allow(clippy::disallowed_methods, reason = "it measures on files of its own")]
 #![allow(clippy::unwrap_used, clippy::panic)]

@@ -17,8 +17,8 @@ use crate::host::systemd::Systemd;
 use crate::host::transcript::{Transcript, TranscriptLine};
 use crate::host::transient::Transient;
 
-/// Carries a change out as the run of this name, in this very process, and says so in its transcript. It has to be
-/// confirmed where there is a limit to how long that may take.
+/// Carries a change out as the run of this name, in this very process, and says so in its transcript. It has
+/// to be confirmed where there is a limit to how long that may take.
 ///
 /// # Errors
 /// The report cannot be written. What it says has happened all the same.

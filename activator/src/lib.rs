@@ -1,5 +1,5 @@
-//! The engine that changes a host, and the builder of what it changes hosts to. The documents that go in and out are those of
-//! [`nixfleet_contract`].
+//! The engine that changes a host, and the builder of what it changes hosts to. The documents that go in and
+//! out are those of [`nixfleet_contract`].
 //!
 //! - [`build`]: the builder of a host closure
 //! - [`engine`]: plan, apply, rollback, status

@@ -1,5 +1,5 @@
-# The links that enable a unit, as path keys, as far as its [Install] section has plain lines. The builder makes the
-# links, and understands every syntax (activator/src/build/install.rs).
+# The links that enable a unit, as path keys, as far as its [Install] section has plain lines. The builder
+# makes the links, and understands every syntax (activator/src/build/install.rs).
 { lib, types }:
 let
   suffixes = lib.listToAttrs (

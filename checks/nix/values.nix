@@ -1,4 +1,5 @@
-# The rules for values, held to the same examples as those of the builder and the command line, which have them in Rust.
+# The rules for values, held to the same examples as those of the builder and the command line, which have
+# them in Rust.
 { evalFleet, lib, ... }:
 let
   inherit (evalFleet { }) types;

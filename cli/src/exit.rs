@@ -9,7 +9,8 @@ use nixfleet_operator::host_result::HostResult;
 /// The exit codes of `nixfleet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Every host is ok, unchanged or deferred, or partial without a failure, but for those that the inventory leaves out.
+    /// Every host is ok, unchanged or deferred, or partial without a failure, but for those that the
+    /// inventory leaves out.
     Good = 0,
     /// The command line, the flake or the inventory is wrong, or the user declined; nothing was touched.
     Refused = 1,

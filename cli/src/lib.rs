@@ -1,4 +1,5 @@
-//! The `nixfleet` command: its flags, its questions, and what it shows. What it does is in `nixfleet-operator`.
+//! The `nixfleet` command: its flags, its questions, and what it shows. What it does is in
+//! `nixfleet-operator`.
 //!
 //! Its program is a call of [`run`]. Fuzzing uses the other public items, which show the words of hosts.
 

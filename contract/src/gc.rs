@@ -28,7 +28,8 @@ pub struct Request {
     pub pinned: BTreeSet<u64>,
     /// The revision that the inventory pins the host to, perhaps shortened.
     pub pinned_revision: Option<String>,
-    /// Generation changes made by rollouts that have not ended. Neither end is needed once the host has moved on from them.
+    /// Generation changes made by rollouts that have not ended. Neither end is needed once the host has moved
+    /// on from them.
     pub rollouts: BTreeSet<Passage>,
 }
 

@@ -1,5 +1,5 @@
-//! The documents that Nix, the command line and a host exchange. Each is a versioned JSON type, so that all sides compile against
-//! one definition. Pure data: no system calls, no clock, no argument parsing.
+//! The documents that Nix, the command line and a host exchange. Each is a versioned JSON type, so that all
+//! sides compile against one definition. Pure data: no system calls, no clock, no argument parsing.
 //!
 //! - [`fleet`]: the inventory as `nixfleet.fleet` evaluates it
 //! - [`policy`]: rollout policies

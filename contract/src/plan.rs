@@ -17,7 +17,8 @@ pub struct Plan {
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// Identifies the manifest, the state and the observations on the host; an apply that computes another fingerprint refuses.
+    /// Identifies the manifest, the state and the observations on the host; an apply that computes another
+    /// fingerprint refuses.
     pub fingerprint: String,
     /// The generation in force, if any.
     pub current: Option<Generation>,
@@ -37,8 +38,8 @@ pub struct Plan {
     /// Effects that an apply would not refuse, but that may be unintended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// SHA-256 of contents that the host's tools must check and that the host lacks. Send them with the next plan to get it
-    /// validated.
+    /// SHA-256 of contents that the host's tools must check and that the host lacks. Send them with the next
+    /// plan to get it validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
     /// The host's tools have not checked the plan yet. They do when the plan is requested again.
@@ -50,7 +51,8 @@ pub struct Plan {
     /// The generation that the host would roll back to, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_to: Option<GenerationInfo>,
-    /// For a rollback, the host's name at the last apply: an earlier generation may have been made for another name.
+    /// For a rollback, the host's name at the last apply: an earlier generation may have been made for
+    /// another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_as: Option<String>,
 }

@@ -25,8 +25,8 @@ pub struct Notice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum News {
-    /// Everything is done, but the change holds only once a client has confirmed, over a new connection, that the host can still
-    /// be reached.
+    /// Everything is done, but the change holds only once a client has confirmed, over a new connection, that
+    /// the host can still be reached.
     AwaitingConfirm(AwaitingConfirm),
     /// The run waits only for its health checks on the host.
     AwaitingChecks(RunId),

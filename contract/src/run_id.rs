@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::{Invalid, checked_string};
 
-/// The id of a run: 32 hexadecimal digits. The client draws it, so that it knows the id even if the connection breaks.
+/// The id of a run: 32 hexadecimal digits. The client draws it, so that it knows the id even if the
+/// connection breaks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);

@@ -1,5 +1,6 @@
-//! What Nix and Rust both know: the words of options, defaults and limits in `options.json`, which the Nix library reads, and
-//! the rules for values, which each language has in its own words. `checks/nix/values.nix` holds Nix to the same examples.
+//! What Nix and Rust both know: the words of options, defaults and limits in `options.json`, which the Nix
+//! library reads, and the rules for values, which each language has in its own words. `checks/nix/values.nix`
+//! holds Nix to the same examples.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -72,7 +73,8 @@ fn defaults_and_limits_are_those_of_the_inventory() {
     assert_eq!(format!("{}/", shared["unitDirectory"].as_str().unwrap()), UNITS);
 }
 
-/// Values of one type: those that evaluation and build accept, those that only the build accepts, and those that both refuse.
+/// Values of one type: those that evaluation and build accept, those that only the build accepts, and those
+/// that both refuse.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Examples {

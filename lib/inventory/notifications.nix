@@ -1,7 +1,7 @@
 # `notifications.<name>`: recipients of rollout notifications.
 #
-# Secrets do not belong here: everything in a flake gets into the Nix store, which all users of a machine can read. Secret
-# addresses and tokens stay in a file or in a variable on the operator's machine.
+# Secrets do not belong here: everything in a flake gets into the Nix store, which all users of a machine can
+# read. Secret addresses and tokens stay in a file or in a variable on the operator's machine.
 { lib, types }:
 let
   inherit (lib) mkOption;

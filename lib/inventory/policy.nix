@@ -1,5 +1,5 @@
-# Rollout policy options: those of the fleet, and those of a tag. An unset option is null; the command line knows its
-# default.
+# Rollout policy options: those of the fleet, and those of a tag. An unset option is null; the command line
+# knows its default.
 #
 # `default` describes the default of each option.
 {

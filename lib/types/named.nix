@@ -17,8 +17,8 @@ let
   isPlain = value: builtins.match "(/[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+" value != null;
   isWritable = value: builtins.isString value && (isPlain value || isNormal value && isVisible value);
 
-  # Control characters, invisible characters, and characters that change how others read. Only paths with unusual characters
-  # are compared with the list. The builder has the same list, and refuses the same paths.
+  # Control characters, invisible characters, and characters that change how others read. Only paths with
+  # unusual characters are compared with the list. The builder has the same list, and refuses the same paths.
   unseen = builtins.fromJSON (builtins.readFile ../../contract/src/values/hidden.json);
   isVisible =
     value:

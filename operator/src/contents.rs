@@ -1,5 +1,5 @@
-//! New file contents, read from the closure on this machine: a host that does not have the closure yet cannot show
-//! them in its plan.
+//! New file contents, read from the closure on this machine: a host that does not have the closure yet cannot
+//! show them in its plan.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use nixfleet_contract::step::{PathStep, Step};
 use crate::nix::stored;
 use crate::remote::HostTarget;
 
-/// Fills in the new text of every file of which the plan does not have it. A content that is no text, or cannot be
-/// read, stays out; so does one that is not what the manifest wants. So does what others on the host may not read, unless it is
-/// to be shown.
+/// Fills in the new text of every file of which the plan does not have it. A content that is no text, or
+/// cannot be read, stays out; so does one that is not what the manifest wants. So does what others on the
+/// host may not read, unless it is to be shown.
 pub fn fill_in(plan: &mut Plan, target: &HostTarget, show_private: bool) {
     if !show_private {
         plan.hide_private();

@@ -67,7 +67,8 @@ pub struct Invocation {
     pub limit: Duration,
     /// What is read of it.
     pub hears: Hears,
-    /// Gets every line of standard error of a program of this machine as it comes, beside the whole in the end.
+    /// Gets every line of standard error of a program of this machine as it comes, beside the whole in the
+    /// end.
     pub errors: Option<UnboundedSender<Vec<u8>>>,
 }
 
@@ -98,8 +99,8 @@ impl Invocation {
         self
     }
 
-    /// The command, in a process group of its own: a Ctrl-C of the user reaches us, and we decide what ends. It is
-    /// killed when its handle is dropped.
+    /// The command, in a process group of its own: a Ctrl-C of the user reaches us, and we decide what ends.
+    /// It is killed when its handle is dropped.
     #[must_use]
     pub fn command(&self) -> Command {
         #[expect(clippy::disallowed_methods, reason = "this is the module that may")]
@@ -135,8 +136,8 @@ impl Invocation {
         self.attend(running).await
     }
 
-    /// Runs a program to its end that leaves a process behind, which may keep standard error open: that goes to a file, not a
-    /// pipe, and standard output nowhere.
+    /// Runs a program to its end that leaves a process behind, which may keep standard error open: that goes
+    /// to a file, not a pipe, and standard output nowhere.
     ///
     /// # Errors
     /// As for [`Self::run`].
@@ -161,7 +162,8 @@ impl Invocation {
         Ok(Output { status, stdout: Vec::new(), stderr })
     }
 
-    /// Gives what runs its input, and reads its output to its end. Which program that was to be does not count.
+    /// Gives what runs its input, and reads its output to its end. Which program that was to be does not
+    /// count.
     ///
     /// # Errors
     /// As for [`Self::run`].

@@ -18,8 +18,8 @@ pub struct Install {
 }
 
 impl Install {
-    /// Reads the section from the text of a unit. `is_enabled` says whether another unit, named by `Also=`, is enabled
-    /// on its own account.
+    /// Reads the section from the text of a unit. `is_enabled` says whether another unit, named by `Also=`,
+    /// is enabled on its own account.
     ///
     /// # Errors
     /// Every mistake in the section, one sentence each.

@@ -1,7 +1,8 @@
 //! The builder of a host closure: `nixfleet-activate build` is the builder of its derivation.
 //!
 //! - [`parse`][]: JSON → [`Intent`], naming every element that does not fit
-//! - [`mod@compile`]: [`Intent`] → [`nixfleet_contract::manifest::Manifest`], naming everything a host would reject
+//! - [`mod@compile`]: [`Intent`] → [`nixfleet_contract::manifest::Manifest`], naming everything a host would
+//!   reject
 //! - `handling`: what the text of a unit says of how it can be handled
 //! - [`install`][]: the `[Install]` section of a unit → the links that enable it
 

@@ -66,8 +66,8 @@ impl<'a> Health<'a> {
         self.may
     }
 
-    /// Tries what is tried here, while something else goes on, and calls it off where that fails. `alone` is called where
-    /// the other one is done first.
+    /// Tries what is tried here, while something else goes on, and calls it off where that fails. `alone` is
+    /// called where the other one is done first.
     ///
     /// # Errors
     /// What the other one says.
@@ -100,8 +100,8 @@ impl<'a> Health<'a> {
         self.here.iter().map(|check| CheckResult::untried(check, why)).collect()
     }
 
-    /// What somebody else has found, as it counts here: the manifest says what a failure means, and that nobody tried is
-    /// one.
+    /// What somebody else has found, as it counts here: the manifest says what a failure means, and that
+    /// nobody tried is one.
     #[must_use]
     pub fn found_elsewhere(&self, said: &Confirmation) -> Vec<CheckResult> {
         let untried = said.untried.as_deref().unwrap_or("nobody tried it");

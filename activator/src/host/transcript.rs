@@ -1,7 +1,8 @@
 //! What a run says while it lasts, for whoever follows it: lines in a file that outlives every connection.
 //!
 //! Each line is a JSON document: [`Notice`]s of what the run waits for, in the end its [`Report`]. The
-//! directory is for root alone, and does not survive a reboot; [`LastRun`](nixfleet_contract::run::LastRun) does.
+//! directory is for root alone, and does not survive a reboot; [`LastRun`](nixfleet_contract::run::LastRun)
+//! does.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -147,8 +148,8 @@ impl Transcript {
         })
     }
 
-    /// Follows the run from its beginning to its report, handing on every line. `is_over` is asked now and then, while
-    /// nothing is said, whether the run has ended in silence.
+    /// Follows the run from its beginning to its report, handing on every line. `is_over` is asked now and
+    /// then, while nothing is said, whether the run has ended in silence.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`], or what `is_over` says.
@@ -184,7 +185,8 @@ impl Transcript {
     }
 }
 
-/// Clears away what nobody will ask for any more. What a run needs that has not ended stays, whatever the clock says.
+/// Clears away what nobody will ask for any more. What a run needs that has not ended stays, whatever the
+/// clock says.
 fn clear(host: &Host, directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;

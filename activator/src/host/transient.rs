@@ -23,8 +23,8 @@ pub struct Transient {
 }
 
 impl Transient {
-    /// Starts this very program once more, with these arguments, in a unit of its own. Should it die there, it is
-    /// started again to put the host right.
+    /// Starts this very program once more, with these arguments, in a unit of its own. Should it die there,
+    /// it is started again to put the host right.
     ///
     /// # Errors
     /// [`Code::Unit`] where `systemd-run` cannot be run.
@@ -40,7 +40,8 @@ impl Transient {
             .arg(format!("--unit={name}"))
             .arg(format!("--description=NixFleet changes this host (run {run})"))
             .arg(format!("--property=ExecStopPost={shown} recover --behind {run}"))
-            // A host that is short of memory should rather give up what is not in the middle of being changed.
+            // A host that is short of memory should rather give up what is not in the middle of being
+            // changed.
             .arg("--property=OOMScoreAdjust=-900")
             .arg("--")
             .arg(escaped(program.as_os_str()))

@@ -12,7 +12,8 @@ use crate::attackers::{ADA, give, of_ada, room};
 use crate::room::{directory, file, with};
 use crate::stand::with_own_mounts;
 
-/// Only the directory or file itself is theirs, and what it stands in is root's. Their filesystem never answers.
+/// Only the directory or file itself is theirs, and what it stands in is root's. Their filesystem never
+/// answers.
 #[test]
 fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_being_undone() {
     let test =

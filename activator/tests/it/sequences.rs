@@ -1,5 +1,5 @@
-//! Any sequence of generations, deaths and hand edits: what is applied is in force, what stood there before is never lost,
-//! and in the end everything is as it was.
+//! Any sequence of generations, deaths and hand edits: what is applied is in force, what stood there before
+//! is never lost, and in the end everything is as it was.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -160,7 +160,8 @@ fn check_owned(room: &Room, host: &Host) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A glance says that nothing is to be done where the full comparison says so, and says the same; and nowhere else.
+/// A glance says that nothing is to be done where the full comparison says so, and says the same; and nowhere
+/// else.
 fn check_glance(host: &Host) -> Result<(), TestCaseError> {
     let Some(closure) = State::read(host).unwrap().0.closure else { return Ok(()) };
     let target_closure = TargetClosure::of_closure(&closure).unwrap();

@@ -56,7 +56,8 @@ enum Command {
     },
     /// Show the labs that are up.
     List,
-    /// Open a shell on a host, or run a command there: as root, but the shell on the operator's machine is the operator's.
+    /// Open a shell on a host, or run a command there: as root, but the shell on the operator's machine is
+    /// the operator's.
     Shell {
         /// The lab's name.
         #[arg(long, default_value = "demo")]

@@ -200,7 +200,8 @@ pub struct OutputArgs {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Print what happens as it happens, each event as a line of JSON on standard output, and nothing else there
+    /// Print what happens as it happens, each event as a line of JSON on standard output, and nothing else
+    /// there
     #[arg(long, global = true, conflicts_with = "json")]
     pub events: bool,
 

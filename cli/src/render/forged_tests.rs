@@ -18,8 +18,8 @@ use nixfleet_operator::history;
 use nixfleet_operator::host_result::{BackupsView, GcView, HostResult, Ran};
 use nixfleet_operator::text::problem_text;
 
-/// Texts made of what forges a line, steers a terminal or hides. None begins a line with a blank, which would pass for an
-/// indent.
+/// Texts made of what forges a line, steers a terminal or hides. None begins a line with a blank, which would
+/// pass for an indent.
 fn hostile() -> impl Strategy<Value = String> {
     const PIECES: [&str; 24] = [
         "2 hosts: 2 ok",

@@ -7,8 +7,8 @@ use super::{results, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::one_line;
 
-/// A table of every check of every host, and below it why hosts are not healthy. With `verbose`, good checks say too what
-/// they found.
+/// A table of every check of every host, and below it why hosts are not healthy. With `verbose`, good checks
+/// say too what they found.
 #[must_use]
 pub fn health(hosts: &[HostResult], verbose: bool) -> String {
     let rows = hosts.iter().flat_map(|host| rows(host, verbose));

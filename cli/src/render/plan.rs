@@ -37,9 +37,9 @@ enum Direction {
     Back,
 }
 
-/// Shows the plans of so many hosts, one after the other; hosts whose plans read the same are shown together. `read` gives
-/// the plan at a place: none is kept, since those of thousands of hosts are large, and each group's is read once more. Returns
-/// what all of them come to.
+/// Shows the plans of so many hosts, one after the other; hosts whose plans read the same are shown together.
+/// `read` gives the plan at a place: none is kept, since those of thousands of hosts are large, and each
+/// group's is read once more. Returns what all of them come to.
 ///
 /// # Errors
 /// Those of `read`.

@@ -67,7 +67,8 @@ fn more(results: &[&HostResult]) -> Option<String> {
     (!hosts.is_empty()).then(|| format!("more: nixfleet status --host {}", hosts.join(",")))
 }
 
-/// What to do about hosts that were blocked; nothing where none was, or where its problem says all there is to do.
+/// What to do about hosts that were blocked; nothing where none was, or where its problem says all there is
+/// to do.
 pub fn after_blocked(command: &str, results: &[HostResult]) -> String {
     let is_blocked = |result: &&HostResult| {
         let code = result.problem.as_ref().map(|problem| problem.code);

@@ -21,7 +21,8 @@ pub use text::{Line, Sign, Tone};
 pub use units::UnitStep;
 pub use view::FileView;
 
-/// One step of a plan: the smallest unit of work and of undo. In JSON, the field `step` names it, whatever its family.
+/// One step of a plan: the smallest unit of work and of undo. In JSON, the field `step` names it, whatever
+/// its family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Step {

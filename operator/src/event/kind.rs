@@ -12,8 +12,8 @@ use super::end::{End, ExcludedHost, HostEnd};
 use super::phase::{Phase, Stage};
 use crate::event::RolloutId;
 
-/// Something that happened, as `--events` prints it: one JSON object on a line. A reader should skip events and fields
-/// that it does not know; a change that would break it raises `schema`.
+/// Something that happened, as `--events` prints it: one JSON object on a line. A reader should skip events
+/// and fields that it does not know; a change that would break it raises `schema`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {

@@ -63,7 +63,8 @@ impl Store {
         found.and_then(|found| self.complete(found, None)).map_err(|error| self.problem(&error))
     }
 
-    /// Other commands that went on with the rollout of a command or took it back, or that began it; oldest first.
+    /// Other commands that went on with the rollout of a command or took it back, or that began it; oldest
+    /// first.
     ///
     /// # Errors
     /// The database is damaged.

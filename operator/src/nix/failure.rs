@@ -191,8 +191,8 @@ mod tests {
               help: see the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]].assert_eq(&built.failed["c"].to_string());
     }
 
-    /// What both versions of Nix say to five hosts: `a` fails, `b` does not, `c` and `l` need what fails, `h` needs what has
-    /// another hash.
+    /// What both versions of Nix say to five hosts: `a` fails, `b` does not, `c` and `l` need what fails, `h`
+    /// needs what has another hash.
     const FIVE: [&str; 2] =
         [include_str!("../../tests/nix/2.26/build.txt"), include_str!("../../tests/nix/2.34/build.txt")];
 

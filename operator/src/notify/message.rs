@@ -16,8 +16,8 @@ use crate::inventory::Natural;
 /// How many hosts that did not end well are named.
 const NAMED: usize = 20;
 
-/// What is sent: the JSON document of a webhook and of a command. It holds no secret: of a failure only what the history
-/// keeps of it.
+/// What is sent: the JSON document of a webhook and of a command. It holds no secret: of a failure only what
+/// the history keeps of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {

@@ -111,7 +111,8 @@ proptest! {
                 for (name, other) in &wave_of {
                     prop_assert!(*other >= wave || ended.contains_key(&place(name)), "a wave was overtaken");
                 }
-                // db before cache before web; who carries both ends of an order, and who is a canary, is free.
+                // db before cache before web; who carries both ends of an order, and who is a canary, is
+                // free.
                 for (other, of_other) in tags.iter().enumerate() {
                     let earlier = of_other.contains("db") && of_other.len() == 1;
                     let later = tags[host].len() == 1 && !tags[host].contains("db");

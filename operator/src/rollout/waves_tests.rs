@@ -209,7 +209,8 @@ proptest! {
             for (rack, count) in counts.iter().enumerate() {
                 let share = (taken + 1) * count;
                 let of_rack = seen.get(&rack).copied().unwrap_or(0) * all;
-                // No rack is ahead of its share or behind it by more than one host and half a host for each rack.
+                // No rack is ahead of its share or behind it by more than one host and half a host for each
+                // rack.
                 let slack = all + all * counts.len() / 2;
                 prop_assert!(of_rack <= share + slack && share <= of_rack + slack);
             }

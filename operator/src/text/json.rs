@@ -8,7 +8,8 @@ use serde_json::ser::Formatter;
 
 use super::is_visible;
 
-/// Writes a value as a line of JSON. For a terminal, what cannot be seen is written as `\u202e`, which reads the same.
+/// Writes a value as a line of JSON. For a terminal, what cannot be seen is written as `\u202e`, which reads
+/// the same.
 ///
 /// # Errors
 /// Those of the writer, or it cannot be written as JSON.

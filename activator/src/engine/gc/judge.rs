@@ -55,8 +55,8 @@ impl References {
     }
 }
 
-/// Says of each generation why it stays. `generations`: oldest first. `at`: the moment from which ages are counted, in
-/// seconds since 1970-01-01 UTC.
+/// Says of each generation why it stays. `generations`: oldest first. `at`: the moment from which ages are
+/// counted, in seconds since 1970-01-01 UTC.
 #[must_use]
 pub fn judge(
     generations: &[GenerationInfo],
@@ -69,7 +69,8 @@ pub fn judge(
     let previous: BTreeSet<u64> = references.current.iter().filter_map(before).collect();
     let stands = |passage: &&Passage| references.current.iter().any(|current| passage.touches(*current));
     let resumable: Vec<&Passage> = request.rollouts.iter().filter(stands).collect();
-    // The newest stays in any case: the next generation gets the number after it, and no number may come twice.
+    // The newest stays in any case: the next generation gets the number after it, and no number may come
+    // twice.
     let newest = match request.retention {
         Retention::Newest(count) => count.max(1),
         Retention::Younger(_) => 1,
@@ -83,8 +84,8 @@ pub fn judge(
         let revision = request.pinned_revision.as_deref();
         revision.is_some_and(|revision| is_of(info, revision))
     };
-    // Where no generation is known to be of the revision, each may be: one that an older NixFleet made, or one that was
-    // the same as that of an earlier revision, so that none was made.
+    // Where no generation is known to be of the revision, each may be: one that an older NixFleet made, or
+    // one that was the same as that of an earlier revision, so that none was made.
     let may_be_pinned = request.pinned_revision.is_some() && !generations.iter().any(is_pinned);
     let judged = generations.iter().enumerate().map(|(index, info)| {
         let number = info.generation.number;

@@ -1,7 +1,7 @@
 //! Drops generations of a host that nobody needs any more, and then what only they kept in the store.
 //!
-//! Each generation goes by the removal of one link, oldest first: stopped anywhere, the host has fewer generations, each
-//! of them whole.
+//! Each generation goes by the removal of one link, oldest first: stopped anywhere, the host has fewer
+//! generations, each of them whole.
 
 mod judge;
 mod store;

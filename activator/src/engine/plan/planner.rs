@@ -78,8 +78,8 @@ fn back_to(number: u64, state: &State, observed: &Observed) -> Option<Generation
     Some(GenerationInfo { made: state.made(number), ..info.clone() })
 }
 
-/// Why a host may not be the one that is meant: two addresses of an inventory may have been swapped. A generation that
-/// was in force here once is this host's own.
+/// Why a host may not be the one that is meant: two addresses of an inventory may have been swapped. A
+/// generation that was in force here once is this host's own.
 fn other_host(state: &State, target: &Target) -> Option<Problem> {
     let (last, now) = (&state.host, &target.manifest.host);
     if target.number.is_some() || last.is_empty() || last == now {

@@ -147,8 +147,8 @@ impl Target {
         }
     }
 
-    /// Where the content of a file can be read now, in its closure or beside its manifest; nothing where it is not on this
-    /// machine.
+    /// Where the content of a file can be read now, in its closure or beside its manifest; nothing where it
+    /// is not on this machine.
     #[must_use]
     pub fn place(&self, path: &ManagedPath, file: &FileEntry) -> Option<PathBuf> {
         let source = self.source(&file.source);

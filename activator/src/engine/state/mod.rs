@@ -237,7 +237,8 @@ impl State {
         self.generations.get(&number).cloned().unwrap_or_default()
     }
 
-    /// Forgets users of whom somebody made another account since, under the same name: that one was there before.
+    /// Forgets users of whom somebody made another account since, under the same name: that one was there
+    /// before.
     pub fn forget_replaced(&mut self, accounts: &Accounts) {
         self.users.retain(|name, owned| {
             let now = accounts.users.get(&**name).map(|account| account.uid);

@@ -1,6 +1,7 @@
 //! The state as it stands in `state.json`: read at once, its words borrowed from the bytes.
 //!
-//! Most runs find a host as it should be. They compare what is recorded with what stands there, and need no copy of it.
+//! Most runs find a host as it should be. They compare what is recorded with what stands there, and need no
+//! copy of it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -69,8 +69,8 @@ impl Recovered {
     }
 }
 
-/// Ends an interrupted run: finishes it if it was committed, otherwise undoes it. Returns what was done. The caller must hold the
-/// lock.
+/// Ends an interrupted run: finishes it if it was committed, otherwise undoes it. Returns what was done. The
+/// caller must hold the lock.
 ///
 /// # Errors
 /// [`Code::Recovery`] or [`Code::State`]; nothing else is done then.
@@ -80,7 +80,8 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
 
 fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem> {
     let Some(journal) = Journal::read(host)? else {
-        // A run that died just before its journal was written, or just after it was removed, leaves its closure pinned.
+        // A run that died just before its journal was written, or just after it was removed, leaves its
+        // closure pinned.
         undo::forget_transaction(host)?;
         return Ok(None);
     };
@@ -96,8 +97,8 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
     Ok(Some(Recovered { journal, generation, committed, notes }))
 }
 
-/// Recovers a host outside of any other run, and records the result of the interrupted run. `None` if no run was interrupted, or
-/// if another run is active.
+/// Recovers a host outside of any other run, and records the result of the interrupted run. `None` if no run
+/// was interrupted, or if another run is active.
 ///
 /// # Errors
 /// As [`recover`].
@@ -161,7 +162,8 @@ fn interrupted(why: &str) -> Problem {
         .help("apply again")
 }
 
-/// Records the result of a run that has an id. A record that cannot be written is ignored: it does not affect the host.
+/// Records the result of a run that has an id. A record that cannot be written is ignored: it does not affect
+/// the host.
 pub fn record_last_run(host: &Host, holder: Holder, report: &Report) {
     if holder.run.is_some() {
         let last =

@@ -7,8 +7,8 @@ use nixfleet_contract::run::{Confirmation, Notice};
 
 use crate::host::transcript::Transcript;
 
-/// The window that opens when everything is done and before the change is committed. If it ends without a confirmation, even
-/// through a crash, the change is undone.
+/// The window that opens when everything is done and before the change is committed. If it ends without a
+/// confirmation, even through a crash, the change is undone.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
     /// The transcript that carries the request, and receives the confirmation.
@@ -18,7 +18,8 @@ pub struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// Asks for the confirmation, and allows the client extra time for its health checks. Returns the deadline.
+    /// Asks for the confirmation, and allows the client extra time for its health checks. Returns the
+    /// deadline.
     ///
     /// # Errors
     /// [`Code::HostFile`].

@@ -1,5 +1,5 @@
-//! Tests of a user without rights on a managed host, and of a service that owns a directory with managed files. Both attack what
-//! runs there as root.
+//! Tests of a user without rights on a managed host, and of a service that owns a directory with managed
+//! files. Both attack what runs there as root.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -57,7 +57,8 @@ const WAYS: [(&str, &str); 5] = [
     ),
 ];
 
-/// Only paths in directories of hers may fail to be restored; all others are, and the next change is not blocked.
+/// Only paths in directories of hers may fail to be restored; all others are, and the next change is not
+/// blocked.
 #[test]
 fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
     let stage = stage();
@@ -151,8 +152,8 @@ fn a_process_that_calls_itself_an_sshd_confirms_no_change() {
     }
 }
 
-/// Opens everything that she may open, and locks it in both possible ways; takes all inotify watches that she may have; starts
-/// many processes; and stops everything that runs as her, again and again.
+/// Opens everything that she may open, and locks it in both possible ways; takes all inotify watches that she
+/// may have; starts many processes; and stops everything that runs as her, again and again.
 const HOLDS: &str = r#"
 import ctypes, errno, fcntl, os, resource, signal, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -214,8 +215,8 @@ open('/home/mallory/locked', 'w').write('x')
 time.sleep(1000)
 "#;
 
-/// A change does not wait for anything that any user may lock, watch or stop. The database of Nix is the exception: it is closed
-/// to others here, as docs/security.md says.
+/// A change does not wait for anything that any user may lock, watch or stop. The database of Nix is the
+/// exception: it is closed to others here, as docs/security.md says.
 #[test]
 fn what_she_holds_holds_up_no_change() {
     let stage = stage();
@@ -282,7 +283,8 @@ fn runs_python(stage: &Stage, unit: &str, program: &str) {
     stage.web().ask(&line).unwrap();
 }
 
-/// Reads everything that becomes readable, under every name that appears and through /proc, and records where she sees a word.
+/// Reads everything that becomes readable, under every name that appears and through /proc, and records where
+/// she sees a word.
 const WATCHES: &str = r#"
 import ctypes, os, struct, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -467,7 +469,8 @@ os.chdir('/home/mallory/app')
 open('/home/mallory/inside', 'w').write('x')
 os.execvp('sleep', ['sleep', '1000'])
 "#;
-/// A directory with more entries than any program should read, and one that is deeper than a path may be long.
+/// A directory with more entries than any program should read, and one that is deeper than a path may be
+/// long.
 const MANY: &str = "chdir('/srv/app/many'); for (1 .. 200000) { open(F, '>', $_); close F; }
 chdir('/srv/app/deep'); for (1 .. 300) { mkdir('d' x 200); chdir('d' x 200); }
 open(F, '>', '/srv/app/done'); print F 'x'; close F; sleep 1000;

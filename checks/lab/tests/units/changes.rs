@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::stage::assert_says;
 use crate::stage::role::{Stage, enabled, logs, runs, service, stat};
 
-/// Less than what has no limit of its own is waited for, and far more than anything here takes on a busy machine.
+/// Less than what has no limit of its own is waited for, and far more than anything here takes on a busy
+/// machine.
 const UNLIMITED: Duration = Duration::from_secs(240);
 
 #[test]

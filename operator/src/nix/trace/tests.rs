@@ -3,8 +3,8 @@ use expect_test::expect;
 use super::*;
 use crate::flake::Tree;
 
-/// What both versions of Nix say of a mistake, without the steps in between that name neither a file of the user nor anything
-/// of NixFleet. They were asked for everything with `--show-trace`.
+/// What both versions of Nix say of a mistake, without the steps in between that name neither a file of the
+/// user nor anything of NixFleet. They were asked for everything with `--show-trace`.
 macro_rules! both {
     ($name:literal) => {
         [

@@ -53,7 +53,8 @@ impl Differ<'_> {
         steps
     }
 
-    /// Plans the end of management for accounts that left the manifest. `stopped`: steps that stop units before that.
+    /// Plans the end of management for accounts that left the manifest. `stopped`: steps that stop units
+    /// before that.
     pub(in crate::engine) fn former_accounts(&mut self, stopped: &[Step], steps: &mut AccountSteps) {
         let state = self.state;
         for (name, owned) in &state.users {

@@ -1,7 +1,7 @@
 //! The journal of an open transaction: what is being done, and everything that undo needs.
 //!
-//! It is on the disk before the first change, and is removed after the last. It does not record how far a run came:
-//! undo looks at each path, so it can be interrupted and run again at any time.
+//! It is on the disk before the first change, and is removed after the last. It does not record how far a run
+//! came: undo looks at each path, so it can be interrupted and run again at any time.
 
 pub mod written;
 

@@ -209,7 +209,8 @@ mod tests {
         let generation = |number| serde_json::json!({ "number": number, "closure": "/nix/store/x" });
         let report = serde_json::json!({
             "schema": 1, "host": "web-1", "outcome": "ok", "before": generation(number - 1),
-            "after": generation(number), "stepsDone": 1, "kept": [], "problem": null, "recovered": null, "durationMs": 5,
+            "after": generation(number), "stepsDone": 1, "kept": [], "problem": null, "recovered": null,
+            "durationMs": 5,
         });
         let holder =
             serde_json::json!({ "who": "ada@desk", "command": "apply", "pid": 1, "since": 1, "run": run });

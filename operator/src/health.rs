@@ -103,7 +103,8 @@ mod tests {
     fn of_a_manifest_only_the_checks_from_here_are_taken() {
         let check = |name: &str, from: &str| {
             serde_json::json!({
-                "name": name, "kind": "tcp", "host": "web-1", "port": 80, "interval": 1, "retries": 0, "timeout": 1,
+                "name": name, "kind": "tcp", "host": "web-1", "port": 80, "interval": 1, "retries": 0,
+                "timeout": 1,
                 "startDelay": 0, "from": from, "onFailure": "stop",
             })
         };

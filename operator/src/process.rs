@@ -148,9 +148,10 @@ impl Invocation {
         let stdout = File::create("/dev/null").map_err(Failure::Start)?.into();
         let end = self.spawn(Theirs { stdout, stderr, ..theirs }).map_err(Failure::Start)?.end();
         let stdin = ours.stdin.map(Sender::from_owned_fd).transpose().map_err(Failure::Start)?;
+        let both = async { tokio::join!(feed(stdin, &self.stdin), end) };
         let finish = async {
             tokio::select! {
-                ((), status) = async { tokio::join!(feed(stdin, &self.stdin), end) } => status.map_err(Failure::Start),
+                ((), status) = both => status.map_err(Failure::Start),
                 failure = filled(&errors) => Err(failure),
             }
         };

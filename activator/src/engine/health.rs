@@ -221,7 +221,8 @@ mod tests {
         let probes = [
             serde_json::json!({ "name": "a", "kind": "command", "command": ["/bin/sh", "-c", script] }),
             serde_json::json!({
-                "name": "b", "kind": "http", "url": url, "method": "GET", "maxRedirects": 0, "verifyCertificate": true,
+                "name": "b", "kind": "http", "url": url, "method": "GET", "maxRedirects": 0,
+                "verifyCertificate": true,
             }),
         ];
         let check = |mut check: serde_json::Value| {

@@ -113,7 +113,8 @@ fn a_closure_holds_manifest_contents_profile_and_activator() {
 fn everything_a_host_would_reject_is_named_at_once() {
     let mut intent = empty_intent();
     intent["users"] = json!([{
-        "name": "W b", "uid": 0, "group": "web", "extraGroups": ["a b", "27"], "home": "var", "createHome": false,
+        "name": "W b", "uid": 0, "group": "web", "extraGroups": ["a b", "27"], "home": "var",
+        "createHome": false,
         "shell": "/bin/sh", "system": true, "description": "a:b",
     }]);
     intent["directories"] = json!([

@@ -27,7 +27,11 @@ fn second() -> Value {
         "directories": [directory("/var/lib/web", "0700")],
         "files": [
             with(
-                with(file("/etc/web/web.conf", Some("port = 8080\n")), "restartUnits", json!(["web.service"])),
+                with(
+                    file("/etc/web/web.conf", Some("port = 8080\n")),
+                    "restartUnits",
+                    json!(["web.service"]),
+                ),
                 "mode",
                 "0600",
             ),

@@ -26,7 +26,9 @@ fn web(validate: &Value) -> Value {
     let secret = with(of_web(file("/etc/secret", Some(SECRET))), "mode", "0400");
     json!({
         "groups": [{ "name": "web", "gid": 991 }],
-        "users": [with(with(with(user("web"), "uid", 990), "createHome", true), "extraGroups", json!(["adm"]))],
+        "users": [
+            with(with(with(user("web"), "uid", 990), "createHome", true), "extraGroups", json!(["adm"])),
+        ],
         "directories": [of_web(directory("/srv/web", "2750"))],
         "files": [
             with(secret, "validate", validate.clone()),

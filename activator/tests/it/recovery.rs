@@ -30,7 +30,8 @@ enum Death {
 
 fn old() -> Value {
     json!({
-        "directories": [directory("/srv/gone", "0750"), directory("/srv/access", "0755"), directory("/srv/type", "0755")],
+        "directories": [directory("/srv/gone", "0750"), directory("/srv/access", "0755"),
+          directory("/srv/type", "0755")],
         "files": [
             file("/etc/changed", Some("old\n")),
             file("/etc/removed", Some("removed\n")),

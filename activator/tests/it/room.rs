@@ -17,7 +17,8 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_nixfleet-activate");
 pub fn empty_intent() -> Value {
     json!({
         "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux", "activator": PROGRAM,
-        "profile": null, "packages": [], "groups": [], "users": [], "directories": [], "files": [], "units": [],
+        "profile": null, "packages": [], "groups": [], "users": [], "directories": [], "files": [],
+        "units": [],
     })
 }
 

@@ -69,7 +69,8 @@ fn generation() -> impl Strategy<Value = Generation> {
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let one = prop_oneof![
         3 => generation().prop_map(Move::Apply),
-        2 => (generation(), 1..220_usize, 1..80_usize).prop_map(|(to, first, second)| Move::Die(to, first, second)),
+        2 => (generation(), 1..220_usize, 1..80_usize)
+            .prop_map(|(to, first, second)| Move::Die(to, first, second)),
         1 => generation().prop_map(Move::ThereAndBack),
         1 => Just(Move::RollBack),
         1 => (0..FILES.len()).prop_map(Move::Edit),

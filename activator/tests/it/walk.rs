@@ -63,7 +63,8 @@ const MADE: [&str; 2] = ["/etc/aliases.db", "/srv/born.db"];
 fn one(stand: &Stand) -> Value {
     json!({
         "directories": [
-            directory("/srv/gone", "0750"), directory("/etc/access.d", "0755"), directory("/etc/type", "0755"),
+            directory("/srv/gone", "0750"), directory("/etc/access.d", "0755"),
+            directory("/etc/type", "0755"),
             directory("/opt/stood", "0711"),
         ],
         "files": [

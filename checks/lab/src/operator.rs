@@ -168,7 +168,8 @@ impl<'a> Operator<'a> {
                 "root": { "inputs": { "nixpkgs": "nixpkgs", "nixfleet": "nixfleet" } },
                 "nixpkgs": {
                     "locked": locked("nixpkgs")?,
-                    "original": { "type": "github", "owner": "NixOS", "repo": "nixpkgs", "ref": "nixos-unstable" },
+                    "original": { "type": "github", "owner": "NixOS", "repo": "nixpkgs",
+                      "ref": "nixos-unstable" },
                 },
                 "nixfleet": {
                     "inputs": { "nixpkgs": ["nixpkgs"] },

@@ -12,7 +12,7 @@ use crate::checkout;
 /// paragraph.
 const WRITTEN: [&str; 4] = ["cli.md", "errors.md", "events.md", "options.md"];
 
-/// A literal of more characters than this may be wider: it would not fit on a line of its own much better.
+/// A line with a literal of more characters than this may be wider.
 const SHORT: usize = 60;
 
 /// The width of a line of Rust, in characters, which Nix and Markdown have too.
@@ -49,24 +49,22 @@ pub fn too_wide() -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The lines of Rust, by their numbers, but for those that a long string or one of several lines makes wide.
+/// The lines of Rust, by their numbers, but for those with a long string or a part of one of several lines.
 fn rust(text: &str, limit: usize) -> Vec<usize> {
     let strings = strings(text);
-    let mut begin = 0;
+    let is_long = |string: &Range<usize>| {
+        let literal = &text[string.clone()];
+        literal.contains('\n') || literal.chars().count() > SHORT
+    };
     let mut found = Vec::new();
+    let mut begin = 0;
     for (number, line) in (1..).zip(text.split('\n')) {
-        let edge = line.char_indices().nth(limit).map(|(at, _)| begin + at);
-        let is_excused = |edge: usize| {
-            let string = strings.iter().find(|string| string.contains(&edge));
-            string.is_some_and(|string| {
-                let literal = &text[string.clone()];
-                literal.contains('\n') || literal.chars().count() > SHORT
-            })
-        };
-        if edge.is_some_and(|edge| !is_excused(edge)) && !line.contains("://") {
+        let end = begin + line.len();
+        let mut on_line = strings.iter().filter(|string| string.start < end && begin < string.end);
+        if is_wide(line, limit) && !on_line.any(is_long) {
             found.push(number);
         }
-        begin += line.len() + 1;
+        begin = end + 1;
     }
     found
 }
@@ -138,10 +136,14 @@ fn markdown(text: &str, limit: usize) -> Vec<usize> {
     wide(text, limit).filter(|(number, line)| is_prose(*number, line)).map(|(number, _)| number).collect()
 }
 
-/// The lines that are too wide, by their numbers. A line with a URL cannot always be broken.
+/// The lines that are too wide, by their numbers.
 fn wide(text: &str, limit: usize) -> impl Iterator<Item = (usize, &str)> {
-    let lines = (1..).zip(text.lines());
-    lines.filter(move |(_, line)| line.chars().count() > limit && !line.contains("://"))
+    (1..).zip(text.lines()).filter(move |(_, line)| is_wide(line, limit))
+}
+
+/// Whether a line is too wide. One with a URL cannot always be broken.
+fn is_wide(line: &str, limit: usize) -> bool {
+    line.chars().count() > limit && !line.contains("://")
 }
 
 #[cfg(test)]

@@ -171,7 +171,10 @@ exec /opt/sudo "$@"
         operator.types("nix build --no-link --print-out-paths .#nixfleet.hosts.web-1.toplevel").unwrap();
     let names = format!(
         "#!/bin/sh\n[ $4 = health ] || exec /opt/sudo \"$@\"\necho '{}'\n",
-        json!({ "schema": 1, "generation": { "number": 1, "closure": built.line() }, "at": 1, "results": [], "elsewhere": ["zzz"] })
+        json!({
+            "schema": 1, "generation": { "number": 1, "closure": built.line() }, "at": 1, "results": [],
+            "elsewhere": ["zzz"],
+        })
     );
     becomes(&lab, &names);
     let check = operator.types("nixfleet check --host web-1").unwrap();
@@ -521,10 +524,12 @@ fn no_text_of_a_host_forges_a_line_wherever_it_is_told() {
     operator.edits("roles/web.nix", "message = \"hello\"", "message = \"hello again\"").unwrap();
     let generation = json!({ "number": 1, "closure": format!("/nix/store/{HOSTILE}") });
     let report = json!({
-        "schema": 1, "host": HOSTILE, "outcome": "failed", "before": generation, "after": generation, "stepsDone": 1,
+        "schema": 1, "host": HOSTILE, "outcome": "failed", "before": generation, "after": generation,
+        "stepsDone": 1,
         "kept": [HOSTILE], "notes": [HOSTILE], "recovered": HOSTILE, "durationMs": 5,
         "problem": { "code": "NF-406", "what": HOSTILE, "where": HOSTILE, "why": HOSTILE, "help": HOSTILE },
-        "healthChecks": [{ "name": HOSTILE, "kind": HOSTILE, "from": "host", "passed": false, "attempts": 1, "durationMs": 5,
+        "healthChecks": [{ "name": HOSTILE, "kind": HOSTILE, "from": "host", "passed": false, "attempts": 1,
+            "durationMs": 5,
                            "detail": HOSTILE, "onFailure": "stop" }],
     });
     web.files().unwrap().write("/tmp/report", format!("{report}\n")).unwrap();

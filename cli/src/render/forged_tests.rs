@@ -124,8 +124,8 @@ fn problem() -> Value {
 }
 
 fn check() -> Value {
-    json!({ "name": "n", "kind": "k", "from": "host", "passed": false, "attempts": 1, "durationMs": 5, "detail": "d",
-            "onFailure": "stop" })
+    json!({ "name": "n", "kind": "k", "from": "host", "passed": false, "attempts": 1, "durationMs": 5,
+            "detail": "d", "onFailure": "stop" })
 }
 
 fn plan() -> Value {
@@ -136,18 +136,22 @@ fn plan() -> Value {
         "shell": "/s", "system": true, "description": "d",
     });
     json!({
-        "schema": 1, "host": "web-1", "fingerprint": "f", "current": { "number": 3, "closure": "/nix/store/a" },
-        "target": "/nix/store/b", "backTo": { "number": 2, "closure": "/c", "created": 1, "by": "b", "revision": "r" },
+        "schema": 1, "host": "web-1", "fingerprint": "f",
+        "current": { "number": 3, "closure": "/nix/store/a" },
+        "target": "/nix/store/b",
+        "backTo": { "number": 2, "closure": "/c", "created": 1, "by": "b", "revision": "r" },
         "packages": { "added": [{ "name": "n", "version": "v", "path": "p" }],
                       "removed": [{ "name": "n", "version": "v", "path": "p" }],
-                      "changed": [[{ "name": "n", "version": "v", "path": "p" }, { "name": "n", "version": "w", "path": "p" }]] },
+                      "changed": [[{ "name": "n", "version": "v", "path": "p" },
+                                   { "name": "n", "version": "w", "path": "p" }]] },
         "steps": [
             { "step": "createUser", "user": user },
             { "step": "modifyUser", "user": user, "changes": ["c", "c"] },
             { "step": "releaseUser", "name": "games", "changes": ["c"] },
             { "step": "createHome", "path": "/home/ada", "access": access },
             { "step": "createDirectory", "path": "/etc/web", "access": access, "implicit": true },
-            { "step": "writeFile", "path": "/etc/web/a", "before": view("a"), "after": view("b"), "keep": "copy" },
+            { "step": "writeFile", "path": "/etc/web/a", "before": view("a"), "after": view("b"),
+              "keep": "copy" },
             { "step": "writeLink", "path": "/etc/web/m", "before": "a", "target": "b", "keep": "original" },
             { "step": "changeAccess", "path": "/etc/web/c", "before": access, "after": access },
             { "step": "own", "path": "/etc/web/d", "keep": "original" },
@@ -169,8 +173,10 @@ fn plan() -> Value {
 
 fn report() -> Value {
     json!({
-        "schema": 1, "host": "h", "outcome": "failed", "before": null, "after": { "number": 2, "closure": "/nix/store/x" },
-        "stepsDone": 1, "kept": ["k"], "notes": ["n"], "problem": problem(), "recovered": "r", "healthChecks": [check()],
+        "schema": 1, "host": "h", "outcome": "failed", "before": null,
+        "after": { "number": 2, "closure": "/nix/store/x" },
+        "stepsDone": 1, "kept": ["k"], "notes": ["n"], "problem": problem(), "recovered": "r",
+        "healthChecks": [check()],
         "durationMs": 5,
     })
 }
@@ -180,10 +186,14 @@ fn status() -> Value {
     json!({
         "schema": 1, "host": "h", "current": current,
         "generations": [{ "number": 2, "closure": "/c", "created": 1, "by": "b", "revision": "r" }],
-        "drift": [{ "subject": "s", "what": "w" }], "units": [{ "unit": "web.service", "active": "failed", "sub": "s" }],
+        "drift": [{ "subject": "s", "what": "w" }],
+        "units": [{ "unit": "web.service", "active": "failed", "sub": "s" }],
         "kept": ["k"], "interrupted": "i", "lockedBy": null,
-        "last": { "schema": 1, "holder": { "pid": 1, "who": "w", "command": "c", "since": 1 }, "ended": 2, "report": report(),
-                  "earlier": [{ "who": "w", "command": "c", "ended": 2, "outcome": "ok", "before": 1, "after": 2 }] },
+        "last": {
+            "schema": 1, "holder": { "pid": 1, "who": "w", "command": "c", "since": 1 }, "ended": 2,
+            "report": report(),
+            "earlier": [{ "who": "w", "command": "c", "ended": 2, "outcome": "ok", "before": 1, "after": 2 }],
+        },
         "healthChecks": { "schema": 1, "generation": current, "at": 1, "results": [check()] },
     })
 }
@@ -191,7 +201,8 @@ fn status() -> Value {
 fn gc_plan() -> Value {
     json!({
         "schema": 1, "fingerprint": "f", "at": 1,
-        "generations": [{ "number": 1, "closure": "/c", "created": 1, "by": "b", "revision": "r", "needed": ["other"] }],
+        "generations": [{ "number": 1, "closure": "/c", "created": 1, "by": "b", "revision": "r",
+            "needed": ["other"] }],
         "interrupted": "i",
     })
 }

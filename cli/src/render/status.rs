@@ -201,7 +201,8 @@ mod tests {
             "schema": 1, "host": name, "current": { "number": 2, "closure": "/nix/store/b" },
             "generations": [
                 { "number": 1, "closure": "/nix/store/a", "created": 0 },
-                { "number": 2, "closure": "/nix/store/b", "created": 1_795_874_602, "by": "ada@desk", "revision": "4f2c9d1-dirty" },
+                { "number": 2, "closure": "/nix/store/b", "created": 1_795_874_602, "by": "ada@desk",
+                  "revision": "4f2c9d1-dirty" },
             ],
             "drift": [], "units": [{ "unit": "web.service", "active": "active", "sub": "running" }],
             "kept": [], "interrupted": null, "lockedBy": null,

@@ -231,7 +231,8 @@ impl Hosts {
     /// Whether any host of a wave is as it should be.
     #[must_use]
     pub fn any_good(&self, wave: usize) -> bool {
-        self.of(wave).any(|member| matches!(member.state, HostState::Ended(outcome) if outcome.is_good() || outcome.has_changed()))
+        let is_good = |outcome: Outcome| outcome.is_good() || outcome.has_changed();
+        self.of(wave).any(|member| matches!(member.state, HostState::Ended(outcome) if is_good(outcome)))
     }
 
     /// Whether any host of a wave was changed just now.

@@ -198,7 +198,8 @@ proptest! {
     fn the_first_hosts_are_spread_as_evenly_as_all(counts in proptest::collection::vec(1usize..20, 1..5)) {
         let mut hosts = Vec::new();
         for (rack, count) in counts.iter().enumerate() {
-            hosts.extend((0..*count).map(|number| host(&format!("h{rack}-{number}"), &[&*format!("rack:{rack}")])));
+            let tag = format!("rack:{rack}");
+            hosts.extend((0..*count).map(|number| host(&format!("h{rack}-{number}"), &[&*tag])));
         }
         let policy = Policy { spread: Some("rack".to_owned()), ..Policy::plain() };
         let outline = Outline::of(&fleet(&hosts, &[]), &hosts, policy).unwrap();

@@ -204,7 +204,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn only_what_can_be_seen_is_left_and_it_is_left_alone(text in "\\PC*|.*|[\\x00-\\x20é\u{301}\u{2028}\u{202e}]*") {
+        fn only_what_can_be_seen_is_left_and_it_is_left_alone(
+            text in "\\PC*|.*|[\\x00-\\x20é\u{301}\u{2028}\u{202e}]*",
+        ) {
             let once = one_line(&text);
             proptest::prop_assert!(once.chars().all(is_visible), "{:?}", once);
             proptest::prop_assert_eq!(one_line(&once), once.clone());

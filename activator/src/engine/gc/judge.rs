@@ -220,7 +220,8 @@ mod tests {
         ) {
             let all: Vec<_> = ages.iter().map(|(number, age)| generation(*number, *age)).collect();
             let references = References { current, open, last };
-            let rollouts = passages.iter().map(|(before, after)| Passage { before: *before, after: *after }).collect();
+            let passage = |(before, after): &(u64, u64)| Passage { before: *before, after: *after };
+            let rollouts = passages.iter().map(passage).collect();
             let asked = Request { retention, pinned, pinned_revision: None, rollouts };
             let judged = judge(&all, &references, &asked, NOW);
             let gone: BTreeSet<u64> = going(&judged).into_iter().collect();
@@ -250,7 +251,8 @@ mod tests {
                 }
                 Retention::Younger(age) => {
                     let is_young = |info: &&GenerationInfo| NOW - info.created < age;
-                    prop_assert!(all.iter().filter(is_young).all(|info| !gone.contains(&info.generation.number)));
+                    let mut young = all.iter().filter(is_young);
+                    prop_assert!(young.all(|info| !gone.contains(&info.generation.number)));
                 }
             }
             // Once it is done there is nothing left to do.

@@ -44,8 +44,9 @@ impl Window<'_> {
     /// The problem of a missing confirmation.
     #[must_use]
     pub fn unconfirmed(&self, patience: Duration) -> Problem {
+        let seconds = (self.limit + patience).as_secs();
         Problem::new(Code::Unconfirmed, "Nobody confirmed the change over a new connection")
-            .because(format!("{} seconds are over; the change may have cut the host off", (self.limit + patience).as_secs()))
+            .because(format!("{seconds} seconds are over; the change may have cut the host off"))
             .help(
                 "look for what the change does to sshd, its keys, sudo and the network. Where it is only slow, allow \
                  it more: --confirm-timeout SECONDS",

@@ -225,11 +225,15 @@ fn what_she_holds_holds_up_no_change() {
             "files": {
                 "/etc/a": { "text": text },
                 "/etc/sudoers.d/x": { "text": format!("# {text}\n"), "mode": "0440" },
-                "/home/mallory/conf": { "text": text, "owner": "mallory", "group": "mallory", "mode": "0600" },
+                "/home/mallory/conf": { "text": text, "owner": "mallory", "group": "mallory",
+                  "mode": "0600" },
             },
             "groups": { format!("g{text}"): {} },
-            "users": { "app": { "description": text, "extraGroups": [format!("g{text}")] }, "mallory": { "description": text } },
-            "systemd": { "units": { "app.service": stage::role::enabled(&stage::role::runs(text.parse().unwrap())) } },
+            "users": { "app": { "description": text, "extraGroups": [format!("g{text}")] },
+              "mallory": { "description": text } },
+            "systemd": { "units": {
+                "app.service": stage::role::enabled(&stage::role::runs(text.parse().unwrap())),
+            } },
         })
     };
     stage.declares(&wanted("1"));
@@ -362,11 +366,16 @@ fn she_reads_nothing_of_roots_while_a_change_runs() {
     stage.waits_for("test -e /home/mallory/seen");
     stage.web().ask("echo c4nary > /tmp/canary").unwrap();
     stage.waits_for("grep --quiet READ /home/mallory/seen");
-    let file = |text: &str, mode: &str| json!({ "text": text, "mode": mode, "onConflict": "backup", "validate": ["/usr/bin/grep", "-q", ".", "%s"] });
+    let file = |text: &str, mode: &str| {
+        let validate = ["/usr/bin/grep", "-q", ".", "%s"];
+        json!({ "text": text, "mode": mode, "onConflict": "backup", "validate": validate })
+    };
     let wanted = |text: &str| {
         json!({ "files": {
-            "/etc/secret": file(text, "0600"), "/home/mallory/secret": file(text, "0600"), "/srv/app/secret": file(text, "0600"),
-            "/etc/sudoers.d/secret": { "text": format!("# {text}\n"), "mode": "0440", "onConflict": "backup" },
+            "/etc/secret": file(text, "0600"), "/home/mallory/secret": file(text, "0600"),
+            "/srv/app/secret": file(text, "0600"),
+            "/etc/sudoers.d/secret": { "text": format!("# {text}\n"), "mode": "0440",
+              "onConflict": "backup" },
         } })
     };
     for text in ["1", "2"] {
@@ -506,11 +515,13 @@ fn links_mounts_and_names_of_hers_give_her_nothing() {
     let wanted = |text: &str, checks: Value| {
         json!({
             "files": {
-                "/srv/app/cap": file(text), "/home/mallory/app/link": file("s3cret"), "/home/mallory/app/conf": file(text),
+                "/srv/app/cap": file(text), "/home/mallory/app/link": file("s3cret"),
+                "/home/mallory/app/conf": file(text),
                 "/etc/fix": { "text": text },
             },
             "directories": {
-                "/home/mallory/app": own(json!({})), "/home/mallory/app/data": own(json!({})), "/srv/app/many": own(json!({})),
+                "/home/mallory/app": own(json!({})), "/home/mallory/app/data": own(json!({})),
+                "/srv/app/many": own(json!({})),
                 "/srv/app/deep": own(json!({})),
             },
             "healthChecks": checks,
@@ -566,7 +577,8 @@ fn links_mounts_and_names_of_hers_give_her_nothing() {
     begins(&stage, "attack", NAMED);
     stage.waits_for("grep --quiet LEASE /proc/locks");
     stage.declares(&json!({
-        "files": { "/home/mallory/notes": { "text": "x", "onConflict": "backup" } }, "directories": { "/home/mallory/etc": { "mode": "0700" } },
+        "files": { "/home/mallory/notes": { "text": "x", "onConflict": "backup" } },
+        "directories": { "/home/mallory/etc": { "mode": "0700" } },
     }));
     for line in ["plan", "apply --yes", "apply --yes --force /home/mallory/notes,/home/mallory/etc"] {
         let said = stage.types(&format!("nixfleet {line} --host web-1"));

@@ -381,7 +381,8 @@ fn reloads_slices_targets_and_mounts_disturb_no_more_than_they_must() {
                 "two.service": stat(&part(1)),
                 "srv-data.mount": { "text": mount },
             } },
-            "files": { "/etc/reload": file(reload, "reloadUnits"), "/etc/restart": file(restart, "restartUnits") },
+            "files": { "/etc/reload": file(reload, "reloadUnits"),
+              "/etc/restart": file(restart, "restartUnits") },
         }));
     };
     let size = || stage.web().ask("findmnt --noheadings --output OPTIONS /srv/data").unwrap();

@@ -108,7 +108,8 @@ impl Context {
 /// Runs a subcommand.
 ///
 /// # Errors
-/// A [`Problem`](nixfleet_contract::problem::Problem) where the command came to no host; anything else is a bug.
+/// A [`Problem`](nixfleet_contract::problem::Problem) where the command came to no host; anything else is a
+/// bug.
 pub async fn execute(command: &Command, context: &Context) -> anyhow::Result<Exit> {
     match command {
         Command::Plan(args) => plan::execute(args, context).await,

@@ -8,7 +8,8 @@ use super::change::{self, Question};
 use crate::args::ApplyArgs;
 use crate::exit::Exit;
 
-/// Goes on with a rollout: hosts that are done stay as they are, all others are asked again what would change.
+/// Goes on with a rollout: hosts that are done stay as they are, all others are asked again what would
+/// change.
 ///
 /// # Errors
 /// There is nothing to go on with, or nothing to do it with.

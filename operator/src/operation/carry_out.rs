@@ -41,8 +41,8 @@ pub struct CarryOut {
     pub substitute: bool,
     /// Where it is told what is done.
     pub events: Bus,
-    /// What the fleet has this machine do, as it was shown. A host says which generation it goes back to, and with it which
-    /// health checks are tried from here then.
+    /// What the fleet has this machine do, as it was shown. A host says which generation it goes back to, and
+    /// with it which health checks are tried from here then.
     pub known: Errands,
     /// What became of hosts that were changed, by name.
     pub changed: Mutex<BTreeMap<String, Changed>>,
@@ -146,8 +146,8 @@ fn result(host: &HostPlan, planned: &PlannedOperation, report: Result<Report, Pr
     }
 }
 
-/// Asks what going back behind a change would change, where the host still stands as that change left it: nothing where it has
-/// gone back already.
+/// Asks what going back behind a change would change, where the host still stands as that change left it:
+/// nothing where it has gone back already.
 ///
 /// # Errors
 /// It stands elsewhere, there was nothing before, or the host refuses.

@@ -131,7 +131,8 @@ impl PlannedRollout {
     }
 }
 
-/// The plans in the order of the waves, one for each host: what is meant for one host must not be done to another.
+/// The plans in the order of the waves, one for each host: what is meant for one host must not be done to
+/// another.
 fn in_order(plans: Vec<HostPlan>, outline: &Outline) -> anyhow::Result<Vec<HostPlan>> {
     let mut by_name: BTreeMap<String, HostPlan> =
         plans.into_iter().map(|plan| (plan.name().to_owned(), plan)).collect();
@@ -140,7 +141,8 @@ fn in_order(plans: Vec<HostPlan>, outline: &Outline) -> anyhow::Result<Vec<HostP
     outline.hosts().map(plan).collect()
 }
 
-/// Nothing is complete while another run is at a host: it may be one of this very rollout, whose command was killed.
+/// Nothing is complete while another run is at a host: it may be one of this very rollout, whose command was
+/// killed.
 fn unless_busy(
     verdict: Verdict,
     results: &[HostResult],

@@ -36,8 +36,8 @@ pub struct Evaluated {
     pub fleet: Fleet,
 }
 
-/// Evaluates the inventory. `from`: the directory in which a flake is looked for. `all`: the closures of all hosts are going to be
-/// built.
+/// Evaluates the inventory. `from`: the directory in which a flake is looked for. `all`: the closures of all
+/// hosts are going to be built.
 ///
 /// # Errors
 /// There is no flake, or no inventory in it.
@@ -72,7 +72,8 @@ pub struct Participants {
 }
 
 impl Participants {
-    /// Of the selected hosts of a fleet. `policy` changes that of the fleet; `parallel` is how many hosts change at once.
+    /// Of the selected hosts of a fleet. `policy` changes that of the fleet; `parallel` is how many hosts
+    /// change at once.
     ///
     /// # Errors
     /// The policy names something unknown, or asks for something impossible.

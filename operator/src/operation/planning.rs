@@ -1,5 +1,5 @@
-//! Builds the closures of the selected hosts and asks each host what would change, as soon as its closure is there. `plan` ends
-//! here, `apply` goes on.
+//! Builds the closures of the selected hosts and asks each host what would change, as soon as its closure is
+//! there. `plan` ends here, `apply` goes on.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -43,8 +43,8 @@ enum Stop {
 /// Builds, while the connections are being opened and hosts whose closures are there are asked.
 ///
 /// # Errors
-/// The evaluation fails, or a build that belongs to no host. Failed builds of hosts are in the inner error: then no host has
-/// more than looked at itself, and no further one is asked.
+/// The evaluation fails, or a build that belongs to no host. Failed builds of hosts are in the inner error:
+/// then no host has more than looked at itself, and no further one is asked.
 pub async fn prepare(
     nix: &Nix,
     sessions: Vec<Arc<Session>>,
@@ -73,8 +73,8 @@ async fn build(
         return Ok(BTreeMap::new());
     }
     let hosts: Vec<_> = sessions.iter().map(|session| session.host().clone()).collect();
-    // What is wrong with a connection is told when the host is asked for its plan. Of a large fleet only those are
-    // connected early that are asked soon.
+    // What is wrong with a connection is told when the host is asked for its plan. Of a large fleet only
+    // those are connected early that are asked soon.
     let soon = parallel.get().saturating_mul(WARM);
     let connecting = tokio::spawn({
         let (sessions, interrupt) =
@@ -219,7 +219,8 @@ pub fn text_of(plan: Plan) -> Result<PlanText, Problem> {
         .map_err(|error| Problem::new(Code::BadAnswer, "the plan cannot be kept").at(host).because(error))
 }
 
-/// `from_here`: those of the health checks that are tried from here, if those of a host without changes are tried.
+/// `from_here`: those of the health checks that are tried from here, if those of a host without changes are
+/// tried.
 async fn one(
     session: &Session,
     closure: Closure,

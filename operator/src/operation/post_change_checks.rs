@@ -14,8 +14,8 @@ use crate::remote::{Destination, PlanOptions};
 use crate::ssh::Session;
 use crate::{health, remote};
 
-/// Tries them, and takes the host back where that is what a failure means: it has committed the change and will not do so
-/// by itself.
+/// Tries them, and takes the host back where that is what a failure means: it has committed the change and
+/// will not do so by itself.
 pub async fn attempt(
     session: &Session,
     planned: &PlannedOperation,

@@ -1,5 +1,5 @@
-//! Hosts that have what a rollout brings, although nobody has written down that they were changed: the command was killed in
-//! between. They know themselves how they came to it.
+//! Hosts that have what a rollout brings, although nobody has written down that they were changed: the
+//! command was killed in between. They know themselves how they came to it.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -16,8 +16,8 @@ use crate::orchestrate::each;
 use crate::remote;
 use crate::ssh::Session;
 
-/// How each of these hosts came to the closure it should have. Whoever stands elsewhere, or does not say it, has nothing; who
-/// cannot be asked has a problem.
+/// How each of these hosts came to the closure it should have. Whoever stands elsewhere, or does not say it,
+/// has nothing; who cannot be asked has a problem.
 ///
 /// # Errors
 /// Only a bug.

@@ -59,8 +59,8 @@ pub struct Resume<'a> {
     pub yes: bool,
 }
 
-/// Plans the rest of a rollout: hosts that are done stay as they are, all others are asked again what would change. `policy`
-/// changes what the rollout goes by from now on.
+/// Plans the rest of a rollout: hosts that are done stay as they are, all others are asked again what would
+/// change. `policy` changes what the rollout goes by from now on.
 ///
 /// # Errors
 /// There is nothing to go on with, or nothing to do it with.
@@ -114,7 +114,8 @@ pub async fn plan(
     })
 }
 
-/// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is older.
+/// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is
+/// older.
 fn moved_on(plan: &HostPlan, head: &RolloutHead, changed: &BTreeMap<String, Changed>) -> Option<Problem> {
     let current = plan.plan().filter(|plan| plan.is_to_change())?.current.as_ref();
     let planned = head.hosts.get(plan.name())?;
@@ -134,8 +135,8 @@ fn moved_on(plan: &HostPlan, head: &RolloutHead, changed: &BTreeMap<String, Chan
     )
 }
 
-/// Of hosts on which nothing is to change any more, those that the rollout has changed although nobody wrote it down. Whoever
-/// does not say so is left as nothing but unchanged.
+/// Of hosts on which nothing is to change any more, those that the rollout has changed although nobody wrote
+/// it down. Whoever does not say so is left as nothing but unchanged.
 async fn untold(
     plans: &[HostPlan],
     closures: &BTreeMap<String, Closure>,

@@ -1,4 +1,5 @@
-//! The resume state of a rollout: what is recorded, so that it can go on after a pause, an interrupt, or the death of the command.
+//! The resume state of a rollout: what is recorded, so that it can go on after a pause, an interrupt, or the
+//! death of the command.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -114,7 +115,8 @@ fn at_target(plans: &[HostPlan]) -> BTreeSet<&str> {
     plans.iter().filter(is_at_target).map(HostPlan::name).collect()
 }
 
-/// The closures of the hosts that are not done, whether they have a plan now or not: they may have one when it is resumed.
+/// The closures of the hosts that are not done, whether they have a plan now or not: they may have one when
+/// it is resumed.
 fn left_to_do(closures: BTreeMap<String, Closure>, is_done: impl Fn(&str) -> bool) -> BTreeSet<String> {
     closures.into_iter().filter(|(name, _)| !is_done(name)).map(|(_, closure)| closure.path).collect()
 }

@@ -57,8 +57,8 @@ pub async fn of_hosts(
     Ok(rollout(planning, ResumeState::Nothing, context))
 }
 
-/// Plans to take every host back that a rollout has changed and that still stands where it put it. Nothing if no host does and
-/// the rollout could have gone on: then it has ended.
+/// Plans to take every host back that a rollout has changed and that still stands where it put it. Nothing if
+/// no host does and the rollout could have gone on: then it has ended.
 ///
 /// # Errors
 /// Nothing is known of the rollout, or nothing is left to take back.
@@ -88,7 +88,8 @@ fn rollout(
     PlannedRollout { id: context.id.clone(), origin, outline, plans, excluded: Vec::new(), resume_state }
 }
 
-/// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is asked itself.
+/// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is
+/// asked itself.
 async fn ways_back(
     head: &RolloutHead,
     progress: &RolloutProgress,
@@ -204,8 +205,8 @@ async fn one(
     }
 }
 
-/// Why a host may not be the one that is meant. It goes back to what was its own once, whatever that was called; only it has to
-/// be this one.
+/// Why a host may not be the one that is meant. It goes back to what was its own once, whatever that was
+/// called; only it has to be this one.
 fn other_host(host: &Host, plan: &Plan) -> Option<Problem> {
     let Host { name, addr, .. } = host;
     let last = plan.applied_as.as_ref().filter(|last| *last != name)?;

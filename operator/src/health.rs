@@ -104,8 +104,7 @@ mod tests {
         let check = |name: &str, from: &str| {
             serde_json::json!({
                 "name": name, "kind": "tcp", "host": "web-1", "port": 80, "interval": 1, "retries": 0,
-                "timeout": 1,
-                "startDelay": 0, "from": from, "onFailure": "stop",
+                "timeout": 1, "startDelay": 0, "from": from, "onFailure": "stop",
             })
         };
         let manifest = serde_json::json!({ "healthChecks": [check("a", "host"), check("b", "operator")] });

@@ -121,8 +121,7 @@ mod tests {
     fn a_check_may_fail_as_often_as_it_likes() {
         let check = serde_json::json!({
             "name": "never", "kind": "command", "command": ["/bin/false"], "interval": 0, "retries": 80,
-            "timeout": 5,
-            "startDelay": 0, "from": "host", "onFailure": "stop",
+            "timeout": 5, "startDelay": 0, "from": "host", "onFailure": "stop",
         });
         let check: Check = serde_json::from_value(check).unwrap();
         let result = run(&[&check], &Vantage::default(), &Call::default()).remove(0);

@@ -260,8 +260,7 @@ mod tests {
         waiting.say(&Notice::awaiting(runs[1].clone(), 60)).unwrap();
         let report = serde_json::json!({
             "schema": 1, "host": "web-1", "outcome": "ok", "before": null, "after": null, "stepsDone": 1,
-            "kept": [],
-            "problem": null, "recovered": null, "durationMs": 5,
+            "kept": [], "problem": null, "recovered": null, "durationMs": 5,
         });
         ended.say(&report).unwrap();
         let said = copying.lines.with_extension("said");

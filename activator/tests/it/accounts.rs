@@ -8,8 +8,7 @@ use crate::room::{Room, directory, with};
 pub fn user(name: &str) -> Value {
     json!({
         "name": name, "uid": null, "group": name, "extraGroups": [], "home": "/var/lib/web",
-        "createHome": false,
-        "shell": "/bin/sh", "system": true, "description": "",
+        "createHome": false, "shell": "/bin/sh", "system": true, "description": "",
     })
 }
 

@@ -525,8 +525,7 @@ fn no_text_of_a_host_forges_a_line_wherever_it_is_told() {
     let generation = json!({ "number": 1, "closure": format!("/nix/store/{HOSTILE}") });
     let report = json!({
         "schema": 1, "host": HOSTILE, "outcome": "failed", "before": generation, "after": generation,
-        "stepsDone": 1,
-        "kept": [HOSTILE], "notes": [HOSTILE], "recovered": HOSTILE, "durationMs": 5,
+        "stepsDone": 1, "kept": [HOSTILE], "notes": [HOSTILE], "recovered": HOSTILE, "durationMs": 5,
         "problem": { "code": "NF-406", "what": HOSTILE, "where": HOSTILE, "why": HOSTILE, "help": HOSTILE },
         "healthChecks": [{ "name": HOSTILE, "kind": HOSTILE, "from": "host", "passed": false, "attempts": 1,
             "durationMs": 5,

@@ -176,8 +176,7 @@ fn report() -> Value {
         "schema": 1, "host": "h", "outcome": "failed", "before": null,
         "after": { "number": 2, "closure": "/nix/store/x" },
         "stepsDone": 1, "kept": ["k"], "notes": ["n"], "problem": problem(), "recovered": "r",
-        "healthChecks": [check()],
-        "durationMs": 5,
+        "healthChecks": [check()], "durationMs": 5,
     })
 }
 

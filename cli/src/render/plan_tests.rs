@@ -58,8 +58,7 @@ fn every_kind_of_step_reads_as_what_it_does() {
             { "step": "createDirectory", "path": "/etc/web", "access": access("0755", "root"),
               "implicit": true },
             { "step": "writeFile", "path": "/etc/web/a.conf", "before": null,
-              "after": view("new\n", "0640", "web"),
-              "keep": "nothing" },
+              "after": view("new\n", "0640", "web"), "keep": "nothing" },
             { "step": "writeFile", "path": "/etc/web/b.conf", "before": view("a\nport = 1\n", "0644", "root"),
               "after": view("a\nport = 2\n", "0640", "web"), "keep": "copy" },
             { "step": "writeLink", "path": "/etc/web/l", "before": null, "target": "b.conf",
@@ -232,8 +231,7 @@ fn a_host_with_nothing_but_a_warning_is_shown() {
 fn what_makes_way_is_shown_as_what_it_is() {
     let link = json!({
         "sha256": null, "size": 39, "access": access("0777", "root"),
-        "link": "../run/systemd/resolve/stub-resolv.conf",
-        "foreign": true,
+        "link": "../run/systemd/resolve/stub-resolv.conf", "foreign": true,
     });
     let directory = json!({ "sha256": null, "size": 0, "access": access("0755", "root") });
     let mut foreign = view("a\n", "0644", "root");
@@ -242,17 +240,13 @@ fn what_makes_way_is_shown_as_what_it_is() {
         "web-1",
         &json!([
             { "step": "writeFile", "path": "/etc/resolv.conf", "before": link,
-              "after": view("nameserver ::1\n", "0644", "root"),
-              "keep": "original" },
+              "after": view("nameserver ::1\n", "0644", "root"), "keep": "original" },
             { "step": "writeFile", "path": "/etc/motd", "before": foreign,
-              "after": view("b\n", "0644", "root"),
-              "keep": "copy" },
+              "after": view("b\n", "0644", "root"), "keep": "copy" },
             { "step": "writeFile", "path": "/etc/own", "before": view("a\n", "0644", "root"),
-              "after": view("b\n", "0644", "root"),
-              "keep": "copy" },
+              "after": view("b\n", "0644", "root"), "keep": "copy" },
             { "step": "writeFile", "path": "/etc/folder", "before": directory,
-              "after": view("b\n", "0644", "root"),
-              "keep": "nothing" },
+              "after": view("b\n", "0644", "root"), "keep": "nothing" },
             { "step": "writeLink", "path": "/etc/l", "before": null, "replaced": foreign, "target": "b",
               "keep": "copy" },
             { "step": "remove", "path": "/etc/m", "before": link, "keep": "nothing" },

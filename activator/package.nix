@@ -1,4 +1,5 @@
-# The activator as a package. Called with `pkgsStatic`, since it runs on hosts that have none of its libraries.
+# The activator as a package. Called with `pkgsStatic`, since it runs on hosts that have none of its
+# libraries.
 { lib, rustPlatform }:
 rustPlatform.buildRustPackage {
   pname = "nixfleet-activate";

@@ -1,4 +1,5 @@
-# The command line as a package, with completions, manual pages, and a link for each subcommand that a flake offers as an app.
+# The command line as a package, with completions, manual pages, and a link for each subcommand that a flake
+# offers as an app.
 {
   installShellFiles,
   lib,

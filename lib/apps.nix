@@ -1,4 +1,5 @@
-# `nix run .#plan` and so on: the command line, which derives the subcommand from the name that it is called by.
+# `nix run .#plan` and so on: the command line, which derives the subcommand from the name that it is called
+# by.
 fleet:
 let
   inherit (fleet) lib;

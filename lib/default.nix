@@ -1,7 +1,8 @@
-# The public Nix API. A flake calls `mkFleet`; it consists of the smaller functions beside it, which are public too.
+# The public Nix API. A flake calls `mkFleet`; it consists of the smaller functions beside it, which are
+# public too.
 #
-# `nixpkgs` is the default: its `lib`, and its `legacyPackages` for the packages that a module names. `packages.<system>`
-# are NixFleet's own programs; nothing of them is forced before a host closure is.
+# `nixpkgs` is the default: its `lib`, and its `legacyPackages` for the packages that a module names.
+# `packages.<system>` are NixFleet's own programs; nothing of them is forced before a host closure is.
 { nixpkgs, packages }:
 let
   backends = import ../backends;

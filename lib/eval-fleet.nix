@@ -110,8 +110,8 @@ let
       ++ lib.optionals (fieldProblems == [ ]) (types.failedAssertions options.assertions);
     warnings = (types.resolveOption options.warnings).value;
 
-    # The option families. Each module costs time again for each host, so modules that only declare options are merged
-    # into one, made once for all hosts of a base.
+    # The option families. Each module costs time again for each host, so modules that only declare options
+    # are merged into one, made once for all hosts of a base.
     intentModules = lib.mapAttrs (
       _: backend:
       let
@@ -141,7 +141,8 @@ let
 
     evaluate = name: evalHost { inherit fleet name; };
 
-    # These values live as long as the fleet, so they are only for hosts that others refer to, and for reports.
+    # These values live as long as the fleet, so they are only for hosts that others refer to, and for
+    # reports.
     intents = lib.mapAttrs (name: _: fleet.evaluate name) hosts;
 
     # The argument `hosts` of modules: the inventory, and each host's configuration.

@@ -1,7 +1,7 @@
 # Evaluates one host's modules to its intent: `evalHost { fleet; name; }`, with `fleet` from evalFleet.
 #
-# Returns { config; options; intent; problems; warnings; }. Use `intent` only if `problems` is empty: otherwise it
-# contains placeholders for wrong values.
+# Returns { config; options; intent; problems; warnings; }. Use `intent` only if `problems` is empty:
+# otherwise it contains placeholders for wrong values.
 { fleet, name }:
 let
   inherit (fleet) lib types;
@@ -42,8 +42,8 @@ let
   knownRoles = lib.filter (role: fleet.config.roles ? ${role}) host.roles;
   roleModule = role: fleet.config.roles.${role};
 
-  # Resolves each option of a family once, for its value and its mistakes. Options of foreign types, which a module may
-  # declare, throw by themselves.
+  # Resolves each option of a family once, for its value and its mistakes. Options of foreign types, which a
+  # module may declare, throw by themselves.
   resolve =
     tree:
     let
@@ -61,7 +61,8 @@ let
         inherit (tree) value;
         problems = [ ];
       };
-  # Includes options outside of `nixfleet`: assertions, warnings, and options of NixFleet types in users' modules.
+  # Includes options outside of `nixfleet`: assertions, warnings, and options of NixFleet types in users'
+  # modules.
   resolved = resolve (removeAttrs options [ "_module" ]);
   intent = resolved.value.nixfleet;
 

@@ -1,8 +1,10 @@
-# lib.evalModules for users' modules and `ours`. A user's module may declare an option of ours again, to add to it.
+# lib.evalModules for users' modules and `ours`. A user's module may declare an option of ours again, to add
+# to it.
 #
-# nixpkgs asks the type of the declaration that it sees first how to merge it with another one, and it sees the most
-# deeply imported declarations first. A nixpkgs type does not know ours, so ours must come first. Such deep imports cost
-# as much as some options do, for each host, so they are used only if the plain way fails.
+# nixpkgs asks the type of the declaration that it sees first how to merge it with another one, and it sees
+# the most deeply imported declarations first. A nixpkgs type does not know ours, so ours must come first.
+# Such deep imports cost as much as some options do, for each host, so they are used only if the plain way
+# fails.
 { lib }:
 {
   class,

@@ -3,7 +3,7 @@
 # inputs:             the flake's own inputs, which every module receives as an argument
 # nixpkgs:            the source of `lib` and packages; NixFleet's own input by default
 # modules:            fleet modules
-# fleet:              short form: { hosts; network; }, where network means the same as `defaults` in a fleet module
+# fleet: short form: { hosts; network; }, where network means the same as `defaults` in a fleet module
 # hostConfigurations: short form: intent modules by host name
 given:
 let

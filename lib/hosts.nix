@@ -5,8 +5,8 @@ let
   inherit (fleet.types) context warned;
   inFleet = context.inFleet fleet.inputs;
 
-  # Mistakes of a host appear when its derivation is requested. This is outside of `ofHost`: unused attributes, such as
-  # `outPath`, would otherwise keep the evaluation of the host in memory.
+  # Mistakes of a host appear when its derivation is requested. This is outside of `ofHost`: unused
+  # attributes, such as `outPath`, would otherwise keep the evaluation of the host in memory.
   located =
     name: warnings: closure:
     inFleet (context.inHost name closure)

@@ -1,5 +1,5 @@
-# Names that are options of other tools, or that belong a level higher or deeper, with the advice for each. A value is a
-# function of the definition; it returns the rest of a problem.
+# Names that are options of other tools, or that belong a level higher or deeper, with the advice for each. A
+# value is a function of the definition; it returns the rest of a problem.
 { lib }:
 let
   # The first name in a set, for use in examples.

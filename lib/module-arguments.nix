@@ -1,4 +1,5 @@
-# Module arguments that a module sets without effect, since NixFleet's own win: `_module.args.pkgs`, above all.
+# Module arguments that a module sets without effect, since NixFleet's own win: `_module.args.pkgs`, above
+# all.
 { types }:
 # `special`: the arguments that NixFleet passes; `options`: those of the evaluated modules.
 special: options:

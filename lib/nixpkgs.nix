@@ -1,7 +1,8 @@
 # The nixpkgs of a fleet: the given one, or NixFleet's own.
 #
-# Returns { nixpkgs; isUsable; problems; }. If the given one is not a nixpkgs at all, NixFleet's own replaces it, so that
-# all other mistakes can be reported as well; `isUsable` says whether a fleet can be evaluated with it.
+# Returns { nixpkgs; isUsable; problems; }. If the given one is not a nixpkgs at all, NixFleet's own replaces
+# it, so that all other mistakes can be reported as well; `isUsable` says whether a fleet can be evaluated
+# with it.
 { given, default }:
 let
   inherit (builtins) isAttrs pathExists;
@@ -9,7 +10,8 @@ let
   # The oldest release of `lib` that the tests use.
   oldest = "23.11";
 
-  # Read from the file behind `lib.trivial.release`: an incomplete copy may lack it, which would end the evaluation.
+  # Read from the file behind `lib.trivial.release`: an incomplete copy may lack it, which would end the
+  # evaluation.
   releaseOf =
     lib:
     let

@@ -9,5 +9,5 @@
   history = "Show what was done from this machine";
   hosts = "List the hosts of the inventory";
   gc = "Drop generations that hosts no longer need";
-  backups = "List, show or drop what was kept on hosts before it was replaced";
+  backups = "List, show or drop backups: what stood on hosts before NixFleet replaced or removed it";
 }

@@ -24,18 +24,13 @@ let
     };
   };
 
-  kinds = [
-    "unit"
-    "http"
-    "tcp"
-    "command"
-  ];
+  kinds = types.shared.choices.checkProbe;
 
   # How long a unit must have been active, in seconds.
   stableFor = check: if check.stableFor == null then 3 else check.stableFor;
 
   # The longest time until a check has failed for good, in seconds: a change waits for it.
-  longest = 1800;
+  longest = types.shared.limits.checkSeconds;
 
   mostOf =
     check:
@@ -178,10 +173,7 @@ let
         description = "How long to wait before the first attempt.";
       };
       from = mkOption {
-        type = types.oneOf [
-          "host"
-          "operator"
-        ];
+        type = types.oneOf types.shared.choices.checkSide;
         default = "host";
         example = "operator";
         description = ''
@@ -190,11 +182,7 @@ let
         '';
       };
       onFailure = mkOption {
-        type = types.oneOf [
-          "rollback"
-          "stop"
-          "continue"
-        ];
+        type = types.oneOf types.shared.choices.checkFailure;
         default = "rollback";
         example = "continue";
         description = ''

@@ -43,10 +43,7 @@ types.record {
       '';
     };
     method = mkOption {
-      type = types.oneOf [
-        "GET"
-        "HEAD"
-      ];
+      type = types.oneOf types.shared.choices.checkMethod;
       default = "GET";
       example = "HEAD";
       description = "How it is asked for.";

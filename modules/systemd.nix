@@ -44,12 +44,7 @@ let
     );
 
   # Settings that make links of an enabled unit.
-  wants = [
-    "WantedBy"
-    "RequiredBy"
-    "UpheldBy"
-    "Alias"
-  ];
+  wants = map (each: each.setting) types.shared.install ++ [ "Alias" ];
   isWanted = sections: lib.any (key: sections ? Install.${key}) wants;
 
   # The section that systemd reads besides [Unit] and [Install], by the suffix of the unit.

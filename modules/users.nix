@@ -8,17 +8,10 @@ let
   inherit (lib) mkOption;
 
   # Options that may be unset.
-  open = [
-    "group"
-    "home"
-    "createHome"
-    "shell"
-    "system"
-    "description"
-  ];
+  open = types.shared.choices.unstatedUserField;
 
-  # The values of a new account for options that are not stated; its home and shell are those of its system. An existing
-  # account keeps its own values: `unstated` lists these options.
+  # The values of a new account for options that are not stated; its home and shell are those of its system.
+  # An existing account keeps its own values: `unstated` lists these options.
   complete =
     name: stated:
     let

@@ -1,9 +1,12 @@
-//! Measures the engine against its floors, in one run on one machine: 10,000 managed files, nothing changed, against a look
-//! at each of them; 10,000 changed files against writing, syncing and renaming them in a bare loop.
+//! Measures the engine against its floors, in one run on one machine: 10,000 managed files, nothing changed,
+//! against a look at each of them; 10,000 changed files against writing, syncing and renaming them in a bare
+//! loop.
 //!
-//! `cargo run --release -p nixfleet-activate --example figures [-- DIRECTORY [FILES]]`; the directory decides which disk is
-//! measured. The seconds of each run go to standard output as JSON, for `make bench`; the ratios to standard error.
+//! `cargo run --release -p nixfleet-activate --example figures [-- DIRECTORY [FILES]]`; the directory decides
+//! which disk is measured. The seconds of each run go to standard output as JSON, for `make bench`; the
+//! ratios to standard error.
 
+#![allow(clippy::disallowed_methods, reason = "it measures on files of its own")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -18,7 +21,7 @@ use nixfleet_activate::engine::plan::fast_path;
 use nixfleet_activate::engine::plan::target::TargetClosure;
 use nixfleet_activate::host::{Host, lock};
 use nixfleet_contract::manifest::{Access, Entry, FileEntry, Manifest, OnConflict};
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner};
 use rustix::fs::{AtFlags, CWD};
 

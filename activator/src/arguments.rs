@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use nixfleet_activate::engine::plan::target::GenerationRef;
 use nixfleet_contract::force::Force;
 use nixfleet_contract::login::Login;
-use nixfleet_contract::run::RunId;
+use nixfleet_contract::run_id::RunId;
 
 use super::upkeep::{BackupsCommand, GcArgs};
 
@@ -42,14 +42,16 @@ pub enum Command {
         /// Its manifest, `-` for standard input, where the closure is not on this machine.
         #[arg(long, value_name = "FILE")]
         manifest: Option<PathBuf>,
-        /// Contents of files follow the manifest on standard input: how long the manifest is, then each of them.
+        /// Contents of files follow the manifest on standard input: how long the manifest is, then each of
+        /// them.
         #[arg(long, value_name = "BYTES", value_delimiter = ',', requires = "manifest")]
         parts: Vec<usize>,
         #[command(flatten)]
         force: ForceArgs,
         #[command(flatten)]
         planning: PlanningArgs,
-        /// Name the contents that the host's tools have to look at and that are not here, instead of doing without.
+        /// Name the contents that the host's tools have to look at and that are not here, instead of doing
+        /// without.
         #[arg(long, conflicts_with = "parts")]
         name_lacking: bool,
         /// Where there is nothing to do, try the health checks.
@@ -108,7 +110,8 @@ pub enum Command {
         /// The run.
         #[arg(long, value_name = "RUN")]
         run: RunId,
-        /// What is said with it, which health checks from elsewhere have found above all; `-` for standard input.
+        /// What is said with it, which health checks from elsewhere have found above all; `-` for standard
+        /// input.
         #[arg(long, value_name = "FILE")]
         said: Option<PathBuf>,
     },
@@ -206,8 +209,8 @@ pub struct RunArgs {
     /// Who runs this, for the lock and for whoever finds it held.
     #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
     pub by: String,
-    /// The revision of the flake that is applied, to be remembered with the generation. A variable, since a command may be
-    /// newer than the activator of a closure, which then ignores it.
+    /// The revision of the flake that is applied, to be remembered with the generation. A variable, since a
+    /// command may be newer than the activator of a closure, which then ignores it.
     #[arg(long, env = "NIXFLEET_REVISION", value_name = "REVISION", overrides_with = "revision")]
     pub revision: Option<String>,
     /// Undo everything unless it is confirmed within this time.

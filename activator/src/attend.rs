@@ -6,7 +6,8 @@ use std::time::Duration;
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
-use nixfleet_contract::run::{Confirmation, RunId};
+use nixfleet_contract::run::Confirmation;
+use nixfleet_contract::run_id::RunId;
 
 use crate::engine::apply::{ApplyRequest, apply_within};
 use crate::engine::status::last_run;
@@ -16,8 +17,8 @@ use crate::host::systemd::Systemd;
 use crate::host::transcript::{Transcript, TranscriptLine};
 use crate::host::transient::Transient;
 
-/// Carries a change out as the run of this name, in this very process, and says so in its transcript. It has to be
-/// confirmed where there is a limit to how long that may take.
+/// Carries a change out as the run of this name, in this very process, and says so in its transcript. It has
+/// to be confirmed where there is a limit to how long that may take.
 ///
 /// # Errors
 /// The report cannot be written. What it says has happened all the same.

@@ -39,7 +39,8 @@ use nixfleet_contract::login::Login;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Refusal, Report};
-use nixfleet_contract::run::{Confirmation, RunId};
+use nixfleet_contract::run::Confirmation;
+use nixfleet_contract::run_id::RunId;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
 
@@ -159,13 +160,14 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends this process when nobody is left to read its answer, whatever it is looking at by then. For commands that change
-/// nothing.
+/// Ends this process when nobody is left to read its answer, whatever it is looking at by then. For commands
+/// that change nothing.
 fn end_with_the_reader() {
     thread::spawn(|| {
         let output = io::stdout();
         let mut watched = [PollFd::new(&output, PollFlags::empty())];
-        // Of a pipe or connection that nobody reads poll(2) tells without being asked; of anything else it never does.
+        // Of a pipe or connection that nobody reads poll(2) tells without being asked; of anything else it
+        // never does.
         let _ = poll(&mut watched, None);
         if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
             std::process::exit(FAILED.into());
@@ -290,8 +292,8 @@ fn change(
 /// Puts the host right at boot, behind a run, or because somebody asks for it.
 fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Result<(), Problem> {
     if let Some(run) = behind {
-        // systemd says how the run ended; where it ended well and by itself, it has reported. To be told to stop counts
-        // as success, too.
+        // systemd says how the run ended; where it ended well and by itself, it has reported. To be told to
+        // stop counts as success, too.
         let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
         let well = is("SERVICE_RESULT", "success") && is("EXIT_CODE", "exited");
         return if well { Ok(()) } else { recover::stand_in(host, run) };
@@ -319,7 +321,8 @@ struct Done {
     schema: u32,
 }
 
-/// Hands on what a run says before its report. Who does not read it misses nothing that the report does not say.
+/// Hands on what a run says before its report. Who does not read it misses nothing that the report does not
+/// say.
 fn notice(line: &TranscriptLine, json: bool) {
     if let TranscriptLine::Notice(notice) = line {
         let _ = print(notice, json, show::notice);

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::{CheckResult, Checked};
-use nixfleet_contract::plan::{Drift, Generation, Plan};
+use nixfleet_contract::plan::{Drift, Plan};
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::{Report, Status};
+use nixfleet_contract::report::Report;
 use nixfleet_contract::run::{AwaitingConfirm, News, Notice};
+use nixfleet_contract::status::Status;
 use nixfleet_contract::values::Owner;
 
 use crate::engine::family::accounts::target_account;
@@ -77,7 +79,7 @@ pub fn report(report: &Report) -> String {
         ),
     );
     for backup in &report.backups {
-        line(&mut text, &format!("  kept {backup}"));
+        line(&mut text, &format!("  backup {backup}"));
     }
     for note in &report.notes {
         line(&mut text, &format!("  note: {note}"));
@@ -142,7 +144,7 @@ pub fn status(status: &Status) -> String {
         line(&mut text, &format!("  unit {} {} ({})", unit.unit, unit.active, unit.sub));
     }
     for backup in &status.backups {
-        line(&mut text, &format!("  kept {backup}"));
+        line(&mut text, &format!("  backup {backup}"));
     }
     if let Some(interrupted) = &status.interrupted {
         line(&mut text, &format!("  interrupted: {interrupted}; the next apply recovers it"));

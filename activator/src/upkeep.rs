@@ -29,7 +29,8 @@ pub struct GcArgs {
     /// A generation that the inventory pins the host to.
     #[arg(long, value_name = "N")]
     pinned: Vec<u64>,
-    /// The revision that the inventory pins the host to. Every generation may be it where none is known to be.
+    /// The revision that the inventory pins the host to. Every generation may be it where none is known to
+    /// be.
     #[arg(long, value_name = "REVISION")]
     pinned_revision: Option<String>,
     /// From where to where a rollout which has not ended took the host.

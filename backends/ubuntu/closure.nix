@@ -1,5 +1,5 @@
-# The host closure: a derivation without stdenv, whose builder is the activator. The builder validates the document, so a
-# closure that a host would refuse cannot be built.
+# The host closure: a derivation without stdenv, whose builder is the activator. The builder validates the
+# document, so a closure that a host would refuse cannot be built.
 {
   document,
   buildSystem,

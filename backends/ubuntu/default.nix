@@ -1,4 +1,5 @@
-# The backend for Ubuntu and Debian: intent → the Intent document → host closure. ../default.nix says what a backend is.
+# The backend for Ubuntu and Debian: intent → the Intent document → host closure. ../default.nix says what a
+# backend is.
 { lib, types }:
 let
   accounts = import ./accounts.nix { inherit known lib types; };
@@ -18,7 +19,8 @@ let
     recovery
   ];
 
-  # Adds the option to errors that appear only when a value is used: a missing file, a package that does not evaluate.
+  # Adds the option to errors that appear only when a value is used: a missing file, a package that does not
+  # evaluate.
   inherit (types.context) inOption;
   inPackages = inOption [
     "nixfleet"

@@ -1,12 +1,10 @@
-# The links that enable a unit, as path keys, as far as its [Install] section has plain lines. The builder makes the
-# links, and understands every syntax (activator/src/build/install.rs).
-{ lib }:
+# The links that enable a unit, as path keys, as far as its [Install] section has plain lines. The builder
+# makes the links, and understands every syntax (activator/src/build/install.rs).
+{ lib, types }:
 let
-  suffixes = {
-    WantedBy = ".wants/";
-    RequiredBy = ".requires/";
-    UpheldBy = ".upholds/";
-  };
+  suffixes = lib.listToAttrs (
+    map (each: lib.nameValuePair each.setting ".${each.directory}/") types.shared.install
+  );
 
   settings =
     text:
@@ -40,4 +38,4 @@ let
       lib.mapAttrsToList (key: suffix: map (target: "${target}${suffix}${linked}") (wordsOf key)) suffixes
     );
 in
-lib.genAttrs (map (link: "/etc/systemd/system/${link}") links) (_: { })
+lib.genAttrs (map (link: "${types.shared.unitDirectory}/${link}") links) (_: { })

@@ -1,7 +1,7 @@
 # Conflicts of paths: each path may be declared once, and nothing may be below a file or link.
 #
-# A family is { as; entries; declared; }: how it declares, its declarations by path, and the origin of each, which is {
-# loc; def; } for a definition, or { reason; } if NixFleet adds the path.
+# A family is { as; entries; declared; }: how it declares, its declarations by path, and the origin of each,
+# which is { loc; def; } for a definition, or { reason; } if NixFleet adds the path.
 { lib, types }:
 let
   inherit (builtins)
@@ -15,11 +15,12 @@ let
     ;
   inherit (types) problem;
 
-  installLinks = import ./install-links.nix { inherit lib; };
+  installLinks = import ./install-links.nix { inherit lib types; };
 
-  unitDirectory = "/etc/systemd/system/";
+  unitDirectory = "${types.shared.unitDirectory}/";
 
-  # The parent directories of these paths, as keys. It calls no function of its own, since it runs for each host.
+  # The parent directories of these paths, as keys. It calls no function of its own, since it runs for each
+  # host.
   above =
     paths:
     let
@@ -91,7 +92,8 @@ let
         lib.mapAttrsToList filesOf intent.systemd.units
       );
 
-      # Nearly all links have the name of their unit, so only a file that the user declares can have the same path.
+      # Nearly all links have the name of their unit, so only a file that the user declares can have the same
+      # path.
       declaresBelow =
         above (attrNames (intent.files // intent.links // intent.directories)) ? ${dirOf unitDirectory};
       couldClash =
@@ -190,8 +192,8 @@ let
   familyOf = all: path: lib.findFirst (family: family.entries ? ${path}) null all;
   whose = all: path: (familyOf all path).declared path;
 
-  # Whether only root and the owner of a directory can replace things in it: nobody else may write, or it is sticky and
-  # root's.
+  # Whether only root and the owner of a directory can replace things in it: nobody else may write, or it is
+  # sticky and root's.
   isClosed =
     directory:
     let

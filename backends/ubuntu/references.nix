@@ -1,5 +1,5 @@
-# Store paths in a text without string context, as `toString ./file` leaves them: Nix does not know that the host needs
-# them, so it would never copy them.
+# Store paths in a text without string context, as `toString ./file` leaves them: Nix does not know that the
+# host needs them, so it would never copy them.
 { lib, types }:
 let
   inherit (builtins)

@@ -1,4 +1,5 @@
-# The same derivations as fleet.nix, written by hand without options, checks or merging: what evaluation costs at least.
+# The same derivations as fleet.nix, written by hand without options, checks or merging: what evaluation costs
+# at least.
 {
   nixpkgs,
   activator,

@@ -1,5 +1,5 @@
-# The derivations of fleet.nix, with files and units declared by nixpkgs' own `attrsOf (submodule …)`: what those types cost in
-# the place of ours. They check less, and stop at the first mistake.
+# The derivations of fleet.nix, with files and units declared by nixpkgs' own `attrsOf (submodule …)`: what
+# those types cost in the place of ours. They check less, and stop at the first mistake.
 {
   nixpkgs,
   activator,

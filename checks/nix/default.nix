@@ -1,7 +1,8 @@
 # The tests of the Nix code: sets of { expr; expected; }, by the name of the promise they keep.
 #
-# Gives { text; failed; texts; reference; built; }: the report, the names of failed tests, the error texts and the option
-# reference as they are now, and the closure that an `activator` builds. The suite that looks into that closure runs where it is given.
+# Gives { text; failed; texts; reference; built; }: the report, the names of failed tests, the error texts and
+# the option reference as they are now, and the closure that an `activator` builds. The suite that looks into
+# that closure runs where it is given.
 {
   nixpkgs,
   activator ? null,
@@ -30,6 +31,7 @@ let
     references = import ./references.nix world;
     rollouts = import ./rollouts.nix world;
     systemd = import ./systemd.nix world;
+    values = import ./values.nix world;
   }
   // lib.optionalAttrs (closure != null) {
     closures = import ./closures.nix (world // { inherit closure; });

@@ -1,4 +1,5 @@
-# A fleet that uses every option once. Its host is built for real, so that the builder is known to take all of it.
+# A fleet that uses every option once. Its host is built for real, so that the builder is known to take all of
+# it.
 { activator }:
 {
   activator.x86_64-linux = activator;

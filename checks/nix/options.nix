@@ -9,7 +9,8 @@ let
     lib.optionAttrSetToDocList (removeAttrs fleet.options [ "_module" ])
     ++ lib.optionAttrSetToDocList (removeAttrs fleet.intents.host.options [ "_module" ]);
 
-  # Options whose example is no right value, with the fields of what they hold. Code in an example is for people.
+  # Options whose example is no right value, with the fields of what they hold. Code in an example is for
+  # people.
   wrongExamples =
     loc: option:
     let

@@ -1,4 +1,5 @@
-# The tests with a nixpkgs given as a flake reference: `built` is to be built first, and given as `closure` for the rest.
+# The tests with a nixpkgs given as a flake reference: `built` is to be built first, and given as `closure`
+# for the rest.
 {
   nixpkgs,
   activator ? null,

@@ -1,5 +1,5 @@
-# So many hosts with twenty files each, every tenth of them a database. A new `revision` changes every file. A host refuses
-# a file while it has /etc/broken, and takes its time while it has /etc/held.
+# So many hosts with twenty files each, every tenth of them a database. A new `revision` changes every file. A
+# host refuses a file while it has /etc/broken, and takes its time while it has /etc/held.
 { lib, ... }:
 let
   count = 200;

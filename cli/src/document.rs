@@ -43,8 +43,8 @@ impl<T> Document<T> {
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_contract::outcome::Outcome;
     use nixfleet_contract::problem::Code;
-    use nixfleet_contract::report::Outcome;
 
     use super::*;
     use nixfleet_operator::host_result::{HostResult, Ran};

@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use nixfleet_operator::host_result::HostResult;
 
 /// The exit codes of `nixfleet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Every host is ok, unchanged or deferred, or partial without a failure, but for those that the inventory leaves out.
+    /// Every host is ok, unchanged or deferred, or partial without a failure, but for those that the
+    /// inventory leaves out.
     Good = 0,
     /// The command line, the flake or the inventory is wrong, or the user declined; nothing was touched.
     Refused = 1,
@@ -53,7 +54,7 @@ fn is_success(result: &HostResult, strict: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::report::ReasonCode;
+    use nixfleet_contract::outcome::ReasonCode;
 
     use super::*;
 

@@ -161,7 +161,8 @@ fn interrupted(name: &str, interrupt: &Interrupt) -> Stop {
     .into()
 }
 
-/// Tells how a command ended. Where it came to no host, that is said as well; only a bug shows more than a problem.
+/// Tells how a command ended. Where it came to no host, that is said as well; only a bug shows more than a
+/// problem.
 fn ended(
     command: &'static str,
     output: OutputArgs,

@@ -1,5 +1,6 @@
 //! What the program does before it needs Nix or a host.
 
+#![allow(clippy::disallowed_methods, reason = "tests run the program")]
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::gc::Disk;
+use crate::outcome::Outcome;
 use crate::problem::Problem;
-use crate::report::Outcome;
 use crate::values::Mode;
 
 /// Why a backup was made.

@@ -63,7 +63,8 @@ fn by_word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tag {
-    /// How many of these hosts may be down or changing at once; a percentage is rounded down, but at least one may.
+    /// How many of these hosts may be down or changing at once; a percentage is rounded down, but at least
+    /// one may.
     pub max_down: Option<Amount>,
     /// The tags whose hosts are changed after these.
     #[serde(deserialize_with = "word::tags")]
@@ -140,7 +141,8 @@ pub enum Base {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
-    /// Seconds within which a change must be confirmed over a new connection; `None` if no confirmation is needed.
+    /// Seconds within which a change must be confirmed over a new connection; `None` if no confirmation is
+    /// needed.
     pub confirm_timeout: Option<u64>,
 }
 
@@ -165,7 +167,8 @@ pub struct Timeouts {
     pub copy: u64,
     /// For a change with its health checks, or for the checks alone.
     pub change: u64,
-    /// For a host to come back after its connection broke during a change, beyond the time in which it reverts by itself.
+    /// For a host to come back after its connection broke during a change, beyond the time in which it
+    /// reverts by itself.
     pub rejoin: u64,
 }
 

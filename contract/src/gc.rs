@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::generation::GenerationInfo;
+use crate::outcome::Outcome;
 use crate::problem::Problem;
-use crate::report::{GenerationInfo, Outcome};
 
 /// Which generations a garbage collection keeps, beyond those that are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,8 @@ pub struct Request {
     pub pinned: BTreeSet<u64>,
     /// The revision that the inventory pins the host to, perhaps shortened.
     pub pinned_revision: Option<String>,
-    /// Generation changes made by rollouts that have not ended. Neither end is needed once the host has moved on from them.
+    /// Generation changes made by rollouts that have not ended. Neither end is needed once the host has moved
+    /// on from them.
     pub rollouts: BTreeSet<Passage>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::RunId;
+use crate::run_id::RunId;
 
 /// The run that holds the lock, as in the lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Files of a generation that the host's own tools check before a change.
 //!
-//! During planning, the closure may not be on the host yet. So the contents of these files are sent with the manifest, up to a
-//! limit.
+//! During planning, the closure may not be on the host yet. So the contents of these files are sent with the
+//! manifest, up to a limit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,7 +52,8 @@ pub fn commands(manifest: &[u8]) -> usize {
     entries.map_or(0, |entries| entries.values().filter(|entry| entry.validate.is_some()).count())
 }
 
-/// Files of a manifest that a tool checks if they change. `user`: the user who logs in to the host, whose keys count.
+/// Files of a manifest that a tool checks if they change. `user`: the user who logs in to the host, whose
+/// keys count.
 pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = &'m FileEntry> {
     manifest.entries.iter().filter_map(move |(path, entry)| match entry {
         Entry::File(file) => is_inspected(path, file, user).then_some(file),

@@ -1,8 +1,8 @@
 //! The compiled intent of one host: what a backend passes to the builder of the host closure.
 //!
-//! The builder checks it and turns it into a [`crate::manifest::Manifest`]. Nothing is flattened yet: a unit still has its text
-//! and drop-ins, a file still has its inline text. Strings are unchecked on purpose, so that the builder can report all mistakes
-//! at once, and not only the first that a parser finds.
+//! The builder checks it and turns it into a [`crate::manifest::Manifest`]. Nothing is flattened yet: a unit
+//! still has its text and drop-ins, a file still has its inline text. Strings are unchecked on purpose, so
+//! that the builder can report all mistakes at once, and not only the first that a parser finds.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! The documents that Nix, the command line and a host exchange. Each is a versioned JSON type, so that all sides compile against
-//! one definition. Pure data: no system calls, no clock, no argument parsing.
+//! The documents that Nix, the command line and a host exchange. Each is a versioned JSON type, so that all
+//! sides compile against one definition. Pure data: no system calls, no clock, no argument parsing.
 //!
 //! - [`fleet`]: the inventory as `nixfleet.fleet` evaluates it
 //! - [`policy`]: rollout policies
@@ -10,22 +10,28 @@
 //! - [`health`]: health checks and their results
 //! - [`plan`]: what would change on a host, step by step
 //! - [`step`]: these steps, by family
-//! - [`report`]: the result of a change, and the status of a host
+//! - [`report`]: the result of a change
+//! - [`outcome`]: how a host ended
+//! - [`status`]: the status of a host
+//! - [`generation`]: a generation of a host
 //! - [`gc`]: which generations of a host are dropped, and why others are kept
 //! - [`backup`]: content that was backed up before it was replaced
 //! - [`holder`]: the run that holds the lock of a host
-//! - [`run`]: one run, its notices, and how the last one ended
+//! - [`run`], [`run_id`]: one run, its notices, and how the last one ended
 //! - [`problem`]: the type of every expected error
 //! - [`force`]: refusals that can be overruled
 //! - [`login`]: the user who applies a change, and the connection
 //! - [`backoff`]: the pauses between attempts
 //! - [`values`]: paths, modes and names that are checked when parsed
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod backoff;
 pub mod backup;
 pub mod fleet;
 pub mod force;
 pub mod gc;
+pub mod generation;
 pub mod health;
 pub mod holder;
 pub mod inspected;
@@ -33,11 +39,14 @@ pub mod intent;
 pub mod login;
 pub mod manifest;
 pub mod notification;
+pub mod outcome;
 pub mod plan;
 pub mod policy;
 pub mod problem;
 pub mod report;
 pub mod run;
+pub mod run_id;
+pub mod status;
 pub mod step;
 pub mod values;
 

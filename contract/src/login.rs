@@ -26,8 +26,8 @@ pub struct Connection {
 }
 
 impl Login {
-    /// Reads `SUDO_USER` and `SSH_CONNECTION`, which sudo and sshd set. `None` if neither is set: there is no remote access to
-    /// preserve.
+    /// Reads `SUDO_USER` and `SSH_CONNECTION`, which sudo and sshd set. `None` if neither is set: there is no
+    /// remote access to preserve.
     #[must_use]
     pub fn of(user: Option<&str>, connection: Option<&str>) -> Option<Self> {
         let connection = connection.and_then(Connection::parse);

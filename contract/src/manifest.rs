@@ -10,7 +10,8 @@ use crate::health::Check;
 use crate::problem::{Code, Problem};
 use crate::values::{AbsPath, AccountName, ManagedPath, Mode, Owner, Source, UnitName};
 
-/// Everything a host should have, flattened: units are entries under `/etc/systemd/system`, enablement is links.
+/// Everything a host should have, flattened: units are entries under `/etc/systemd/system`, enablement is
+/// links.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
@@ -35,7 +36,8 @@ pub struct Manifest {
     /// Health checks, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<Check>,
-    /// Maximum size of a file that another user than root owns, to be read or backed up, in bytes; 64 MiB if `None`.
+    /// Maximum size of a file that another user than root owns, to be read or backed up, in bytes; 64 MiB if
+    /// `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_file_size: Option<u64>,
 }
@@ -55,7 +57,8 @@ impl Manifest {
         let invalid = |error: serde_json::Error| {
             Problem::new(Code::InvalidManifest, "The manifest cannot be read").because(error)
         };
-        // Parsed in one pass, since a manifest may be large. Only if that fails, it is read again for its schema.
+        // Parsed in one pass, since a manifest may be large. Only if that fails, it is read again for its
+        // schema.
         let manifest = serde_json::from_slice::<Self>(bytes);
         let schema = match &manifest {
             Ok(manifest) => manifest.schema,
@@ -72,7 +75,8 @@ impl Manifest {
         manifest.map_err(invalid)
     }
 
-    /// Whether others on the host cannot read a file with this access, because of its own mode or that of a directory above it.
+    /// Whether others on the host cannot read a file with this access, because of its own mode or that of a
+    /// directory above it.
     #[must_use]
     pub fn is_private(&self, path: &ManagedPath, access: &Access) -> bool {
         let is_closed = |above: ManagedPath| match self.entries.get(&above) {
@@ -109,7 +113,8 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
-    /// Name: any name that an existing account may have. A new account is created only if it is an [`AccountName`].
+    /// Name: any name that an existing account may have. A new account is created only if it is an
+    /// [`AccountName`].
     pub name: Owner,
     /// Numeric id; the host chooses one if `None`.
     pub uid: Option<u32>,
@@ -182,7 +187,8 @@ impl Entry {
     }
 }
 
-/// An entry as it is parsed: all fields of all kinds side by side. This takes a fraction of the time that a tagged enum takes.
+/// An entry as it is parsed: all fields of all kinds side by side. This takes a fraction of the time that a
+/// tagged enum takes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct EntryFields {
@@ -290,8 +296,8 @@ impl Access {
         self.mode.bits() & 0o004 == 0
     }
 
-    /// Whether only the owner of a directory and root can replace what is in it: neither group nor others may write, or the
-    /// directory is sticky and owned by root.
+    /// Whether only the owner of a directory and root can replace what is in it: neither group nor others may
+    /// write, or the directory is sticky and owned by root.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         let bits = self.mode.bits();
@@ -318,7 +324,8 @@ pub struct FileEntry {
     /// Units to reload when the file changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
-    /// A command to run when the file has changed: the absolute path of a program, and its arguments; empty for none.
+    /// A command to run when the file has changed: the absolute path of a program, and its arguments; empty
+    /// for none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_change: Vec<String>,
     /// A command that must accept the staged file; `%s` stands for its path.

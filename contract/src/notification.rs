@@ -1,5 +1,5 @@
-//! Recipients of rollout notifications. No secret is stored here: secrets are named by a file or variable of the operator's
-//! machine.
+//! Recipients of rollout notifications. No secret is stored here: secrets are named by a file or variable of
+//! the operator's machine.
 
 use serde::{Deserialize, Serialize};
 

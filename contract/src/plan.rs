@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::force::Force;
+use crate::generation::{Generation, GenerationInfo};
 use crate::health::CheckResult;
-use crate::manifest::{Access, Package};
+use crate::manifest::Package;
 use crate::problem::Problem;
-use crate::report::GenerationInfo;
 use crate::step::Step;
 
 /// The changes that an apply would make on a host. Computing them changes nothing.
@@ -17,7 +17,8 @@ pub struct Plan {
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// Identifies the manifest, the state and the observations on the host; an apply that computes another fingerprint refuses.
+    /// Identifies the manifest, the state and the observations on the host; an apply that computes another
+    /// fingerprint refuses.
     pub fingerprint: String,
     /// The generation in force, if any.
     pub current: Option<Generation>,
@@ -37,8 +38,8 @@ pub struct Plan {
     /// Effects that an apply would not refuse, but that may be unintended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// SHA-256 of contents that the host's tools must check and that the host lacks. Send them with the next plan to get it
-    /// validated.
+    /// SHA-256 of contents that the host's tools must check and that the host lacks. Send them with the next
+    /// plan to get it validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
     /// The host's tools have not checked the plan yet. They do when the plan is requested again.
@@ -50,7 +51,8 @@ pub struct Plan {
     /// The generation that the host would roll back to, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_to: Option<GenerationInfo>,
-    /// For a rollback, the host's name at the last apply: an earlier generation may have been made for another name.
+    /// For a rollback, the host's name at the last apply: an earlier generation may have been made for
+    /// another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_as: Option<String>,
 }
@@ -72,17 +74,6 @@ impl Plan {
     }
 }
 
-/// A generation of a host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Generation {
-    /// Its number, from 1.
-    pub number: u64,
-    /// Its closure.
-    pub closure: String,
-}
-
 /// Differences between two package profiles, each list sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -93,41 +84,6 @@ pub struct PackageChanges {
     pub removed: Vec<Package>,
     /// Packages in both, from different store paths: old, new.
     pub changed: Vec<(Package, Package)>,
-}
-
-/// A file as a plan shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FileView {
-    /// SHA-256 of the content, hexadecimal; `None` if it is not a regular file.
-    pub sha256: Option<String>,
-    /// Length in bytes.
-    pub size: u64,
-    /// Mode, owner, group.
-    pub access: Access,
-    /// The target, if it is a link.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<String>,
-    /// It was never managed, so an edit of it does not count as a hand edit.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub foreign: bool,
-    /// The content, if it is text of at most [`FileView::TEXT_LIMIT`] bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// Others on the host cannot read it. A plan shows its content only on request.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub private: bool,
-}
-
-impl FileView {
-    /// Maximum size of a content that a plan carries, in bytes.
-    pub const TEXT_LIMIT: u64 = 256 * 1024;
-
-    /// Whether others on the host cannot read it. An older NixFleet does not mark such files.
-    #[must_use]
-    pub fn is_private(&self) -> bool {
-        self.private || self.access.is_private()
-    }
 }
 
 /// An effect that no apply refuses, but that may be unintended.

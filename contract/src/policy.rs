@@ -62,7 +62,8 @@ impl Policy {
     /// Default of [`Policy::max_parallel`].
     pub const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
-    /// The policy of a fleet that states none: all hosts in one wave, and no further host after the first failure.
+    /// The policy of a fleet that states none: all hosts in one wave, and no further host after the first
+    /// failure.
     #[must_use]
     pub const fn plain() -> Self {
         Self {

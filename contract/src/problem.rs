@@ -275,8 +275,8 @@ impl Problem {
     }
 }
 
-/// Prints what happened, where, why, and what to do, one per line. Continuation lines are indented, so that no text of a host can
-/// pass for a line of another problem.
+/// Prints what happened, where, why, and what to do, one per line. Continuation lines are indented, so that
+/// no text of a host can pass for a line of another problem.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{}] ", self.code)?;

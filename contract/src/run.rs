@@ -1,37 +1,15 @@
-//! One run of an activation: its id, its notices while it runs, and its result.
+//! One run of an activation: its notices while it runs, and its result.
 
 use serde::{Deserialize, Serialize};
 
 use crate::SCHEMA;
+use crate::generation::Generation;
 use crate::health::CheckResult;
 use crate::holder::Holder;
-use crate::plan::Generation;
+use crate::outcome::Outcome;
 use crate::problem::Code;
-use crate::report::{Outcome, Report};
-use crate::values::{Invalid, checked_string};
-
-/// The id of a run: 32 hexadecimal digits. The client draws it, so that it knows the id even if the connection breaks.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct RunId(String);
-
-checked_string!(RunId);
-
-impl RunId {
-    /// The id of a number. The number must be random: each run has an id of its own.
-    #[must_use]
-    pub fn of(number: u128) -> Self {
-        Self(format!("{number:032x}"))
-    }
-
-    fn check(text: &str) -> Result<(), Invalid> {
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if text.len() == 32 && text.bytes().all(digit) {
-            return Ok(());
-        }
-        Err(Invalid(format!("run `{}` is not valid: it is 32 hexadecimal digits", text.escape_debug())))
-    }
-}
+use crate::report::Report;
+use crate::run_id::RunId;
 
 /// A line that a run prints before its report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +25,8 @@ pub struct Notice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum News {
-    /// Everything is done, but the change holds only once a client has confirmed, over a new connection, that the host can still
-    /// be reached.
+    /// Everything is done, but the change holds only once a client has confirmed, over a new connection, that
+    /// the host can still be reached.
     AwaitingConfirm(AwaitingConfirm),
     /// The run waits only for its health checks on the host.
     AwaitingChecks(RunId),
@@ -231,7 +209,8 @@ mod tests {
         let generation = |number| serde_json::json!({ "number": number, "closure": "/nix/store/x" });
         let report = serde_json::json!({
             "schema": 1, "host": "web-1", "outcome": "ok", "before": generation(number - 1),
-            "after": generation(number), "stepsDone": 1, "kept": [], "problem": null, "recovered": null, "durationMs": 5,
+            "after": generation(number), "stepsDone": 1, "kept": [], "problem": null, "recovered": null,
+            "durationMs": 5,
         });
         let holder =
             serde_json::json!({ "who": "ada@desk", "command": "apply", "pid": 1, "since": 1, "run": run });
@@ -254,16 +233,6 @@ mod tests {
         let last = ended(Some(&second), 2).with_earlier(Some(ended(Some(&first), 1)));
         let last = ended(Some(&second), 3).with_earlier(Some(last));
         assert_eq!((last.earlier.len(), last.earlier[0].after), (1, Some(1)));
-    }
-
-    #[test]
-    fn the_name_of_a_run_can_be_part_of_a_path_and_of_a_unit() {
-        let drawn = RunId::of(u128::MAX / 3);
-        assert_eq!(drawn.parse::<RunId>(), Ok(drawn.clone()));
-        assert_eq!(RunId::of(1).len(), 32);
-        for bad in ["", "ab", "../../../../etc/passwd-aaaaaaaaaaa", "0123456789ABCDEF0123456789ABCDEF"] {
-            assert!(bad.parse::<RunId>().is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 let
   inherit (lib) mkOption;
 
+  inherit (types.shared.defaults) rollout;
+
   # The default values, as in the command line.
   policy = import ./policy.nix {
     inherit lib types;
@@ -12,12 +14,12 @@ let
         waves = "all hosts in one wave";
         canary = "none";
         soak = "not at all";
-        maxParallel = "16";
-        maxFailures = "0";
-        order = "`\"name\"`";
-        onFailure = "`\"pause\"`";
+        maxParallel = toString rollout.maxParallel;
+        maxFailures = toString rollout.maxFailures;
+        order = "`\"${rollout.order}\"`";
+        onFailure = "`\"${rollout.onFailure}\"`";
         spread = "over nothing";
-        unreachable = "`\"skip\"`";
+        unreachable = "`\"${rollout.unreachable}\"`";
       }
       .${name};
   };
@@ -27,10 +29,7 @@ in
 
   options.defaults = {
     base = mkOption {
-      type = types.oneOf [
-        "ubuntu"
-        "nixos"
-      ];
+      type = types.oneOf types.shared.choices.base;
       default = "ubuntu";
       example = "ubuntu";
       description = "The base of hosts that name none.";
@@ -56,7 +55,7 @@ in
     rollout = policy // {
       confirmTimeout = mkOption {
         type = import ./confirm-timeout.nix { inherit types; };
-        default = 30;
+        default = types.shared.defaults.confirmTimeout;
         example = "2m";
         description = ''
           How long a changed host waits to be reached over a new SSH connection before it goes back by itself, for hosts that

@@ -71,12 +71,7 @@ let
     };
     fields = {
       base = mkOption {
-        type = types.nullOr (
-          types.oneOf [
-            "ubuntu"
-            "nixos"
-          ]
-        );
+        type = types.nullOr (types.oneOf types.shared.choices.base);
         default = null;
         defaultText = lib.literalMD "the fleet's `defaults.base`";
         example = "ubuntu";

@@ -1,6 +1,7 @@
 # Mistakes that involve several options of the inventory: unknown roles and bases, duplicate addresses.
 #
-# Each is reported once, with all hosts that have it: in a fleet of thousands, many hosts usually share a mistake.
+# Each is reported once, with all hosts that have it: in a fleet of thousands, many hosts usually share a
+# mistake.
 {
   backends,
   config,

@@ -1,7 +1,7 @@
 # `notifications.<name>`: recipients of rollout notifications.
 #
-# Secrets do not belong here: everything in a flake gets into the Nix store, which all users of a machine can read. Secret
-# addresses and tokens stay in a file or in a variable on the operator's machine.
+# Secrets do not belong here: everything in a flake gets into the Nix store, which all users of a machine can
+# read. Secret addresses and tokens stay in a file or in a variable on the operator's machine.
 { lib, types }:
 let
   inherit (lib) mkOption;
@@ -61,13 +61,7 @@ let
     description = "a set with kind, and where to tell it";
     fields = {
       kind = mkOption {
-        type = types.oneOf [
-          "webhook"
-          "ntfy"
-          "discord"
-          "slack"
-          "command"
-        ];
+        type = types.oneOf types.shared.choices.messageFormat;
         defaultText = lib.literalMD "none, it must be given";
         example = "slack";
         description = "How it is told: JSON by POST (`webhook`), a text as ntfy, Discord or Slack and their like take it, or JSON on the standard input of a program (`command`).";
@@ -104,20 +98,8 @@ let
         description = "For `command`: the program, found in `PATH`, and its arguments. It runs where `nixfleet` does.";
       };
       on = mkOption {
-        type = types.listOf (
-          types.oneOf [
-            "start"
-            "pause"
-            "failure"
-            "success"
-          ]
-        );
-        default = [
-          "start"
-          "pause"
-          "failure"
-          "success"
-        ];
+        type = types.listOf (types.oneOf types.shared.choices.moment);
+        default = types.shared.choices.moment;
         example = [
           "pause"
           "failure"

@@ -1,5 +1,5 @@
-# Rollout policy options: those of the fleet, and those of a tag. An unset option is null; the command line knows its
-# default.
+# Rollout policy options: those of the fleet, and those of a tag. An unset option is null; the command line
+# knows its default.
 #
 # `default` describes the default of each option.
 {
@@ -60,21 +60,14 @@ let
       '';
     };
     order = {
-      type = types.oneOf [
-        "name"
-        "shuffled"
-      ];
+      type = types.oneOf types.shared.choices.rolloutOrder;
       example = "shuffled";
       description = ''
         In which order hosts are taken where no tag comes before another: by name, or as if drawn, but each time the same.
       '';
     };
     onFailure = {
-      type = types.oneOf [
-        "pause"
-        "rollback-wave"
-        "rollback-all"
-      ];
+      type = types.oneOf types.shared.choices.rolloutFailure;
       example = "rollback-wave";
       description = ''
         What follows when too many hosts have failed and those that were begun have ended. `pause`: what is done stays.
@@ -91,10 +84,7 @@ let
       '';
     };
     unreachable = {
-      type = types.oneOf [
-        "skip"
-        "fail"
-      ];
+      type = types.oneOf types.shared.choices.unreachable;
       example = "fail";
       description = ''
         What a host counts as that does not answer. `skip`: as left out, the others go on. `fail`: as failed. The command

@@ -15,7 +15,7 @@ let
   inherit (types) problem;
   inherit (config) tags;
 
-  reserved = import ./reserved-tags.nix;
+  reserved = import ./reserved-tags.nix { inherit types; };
   isReserved = tag: lib.elem tag reserved;
 
   reservedTag = who: option: tag: {

@@ -5,42 +5,36 @@ let
 
   day = 86400;
 
-  # The timeouts, with their defaults in seconds.
+  # What is waited for, with the bounds in seconds.
   timeouts = {
     connect = {
-      default = 10;
       # As long as TCP itself tries.
       high = 600;
       example = "30s";
       what = "until the host accepts an SSH connection. `--connect-timeout` has the last word";
     };
     silence = {
-      default = 15;
       low = 3;
       high = 3600;
       example = "1m";
       what = "until a connection counts as broken over which the host says nothing, not even that it is there";
     };
     answer = {
-      default = 300;
       high = day;
       example = "10m";
       what = "until the host has said how it stands, or what would change";
     };
     copy = {
-      default = 7200;
       high = 7 * day;
       example = "12h";
       what = "until a closure has arrived";
     };
     change = {
-      default = 3600;
       high = 7 * day;
       example = "3h";
       what = "until the host has changed, with its health checks, or has tried those alone";
     };
     rejoin = {
-      default = 120;
       high = day;
       example = "10m";
       what = ''
@@ -59,10 +53,11 @@ let
 in
 {
   ofDefaults = lib.mapAttrs (
-    _: timeout:
+    name: timeout:
     mkOption {
       type = type timeout;
-      inherit (timeout) default example;
+      default = types.shared.defaults.timeouts.${name};
+      inherit (timeout) example;
       description = "How long to wait ${timeout.what}.";
     }
   ) timeouts;

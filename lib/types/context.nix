@@ -1,8 +1,8 @@
-# Adds the position of an evaluation to the error trace of Nix. The command line reads it there, so that any error in a
-# user's module has a host and an option.
+# Adds the position of an evaluation to the error trace of Nix. The command line reads it there, so that any
+# error in a user's module has a host and an option.
 #
-# An option is the last one that was started, with its entries and fields. These names cost nothing unless an error
-# occurs.
+# An option is the last one that was started, with its entries and fields. These names cost nothing unless an
+# error occurs.
 { lib }:
 let
   inherit (builtins)

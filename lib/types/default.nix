@@ -19,7 +19,8 @@ let
     inherit (strangers) strangers;
   };
   resolve = import ./resolve.nix { inherit context lib problem; };
-  named = import ./named.nix { inherit lib scalar; };
+  named = import ./named.nix { inherit lib scalar shared; };
+  shared = import ./shared.nix;
   sets = {
     record = import ./record.nix {
       inherit
@@ -46,7 +47,7 @@ let
   };
 in
 {
-  inherit context problem;
+  inherit context problem shared;
   inherit (definitions) definitionOf;
 
   # Whether a command, given word by word, has a path to its program.

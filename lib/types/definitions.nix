@@ -1,5 +1,5 @@
-# Functions on definitions. A definition is { file; value; }, with { parent; attr; } if the value is in a set, so that
-# messages can show its line.
+# Functions on definitions. A definition is { file; value; }, with { parent; attr; } if the value is in a set,
+# so that messages can show its line.
 { lib }:
 let
   inherit (builtins)
@@ -55,7 +55,8 @@ rec {
     else
       map (relocate defs) (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
 
-  # Turns definitions of sets into definitions by name. A single definition, the usual case, avoids the cost of grouping.
+  # Turns definitions of sets into definitions by name. A single definition, the usual case, avoids the cost
+  # of grouping.
   byName =
     sets:
     if sets == [ ] then

@@ -1,5 +1,5 @@
-# Elements that are not plain sets: a function, as in `files."/etc/x" = { name, config, ... }: { … }`, or an element of a
-# collection to which a module adds options.
+# Elements that are not plain sets: a function, as in `files."/etc/x" = { name, config, ... }: { … }`, or an
+# element of a collection to which a module adds options.
 { lib, strangers }:
 let
   inherit (builtins)
@@ -11,7 +11,8 @@ let
     isFunction
     ;
 
-  # Whether only the module system can read a value: a set with `imports`, `options` or `config`, or a mkIf or the like.
+  # Whether only the module system can read a value: a set with `imports`, `options` or `config`, or a mkIf or
+  # the like.
   isModule =
     value:
     isAttrs value
@@ -25,8 +26,8 @@ let
     ];
 in
 {
-  # Calls the functions among some definitions: { defs; isPlain; }. If `isPlain` is false, `defs` are unchanged, and only
-  # the module system can read them. The results keep the lines of their definitions.
+  # Calls the functions among some definitions: { defs; isPlain; }. If `isPlain` is false, `defs` are
+  # unchanged, and only the module system can read them. The results keep the lines of their definitions.
   call =
     args: defs:
     let
@@ -52,8 +53,8 @@ in
         isPlain = false;
       };
 
-  # Evaluates an element with the module system: all options, and the whole configuration. `modules` add to `fields`.
-  # Functions among the definitions get `value`, the final value, as their `config`.
+  # Evaluates an element with the module system: all options, and the whole configuration. `modules` add to
+  # `fields`. Functions among the definitions get `value`, the final value, as their `config`.
   evaluate =
     {
       fields,

@@ -1,7 +1,7 @@
 # A collection by name: like `attrsOf` in nixpkgs, but its names have a type.
 #
-# As in a record, `read` returns the collection if the value is plainly right, and `resolveNow` is `resolve` for callers
-# that need everything in it.
+# As in a record, `read` returns the collection if the value is plainly right, and `resolveNow` is `resolve`
+# for callers that need everything in it.
 {
   lib,
   context,
@@ -23,8 +23,8 @@ let
 
   none = [ ];
 
-  # `key` is the type of the names. The example for a wrong name is its correction by `correct`, if that is valid,
-  # otherwise `keyExample`.
+  # `key` is the type of the names. The example for a wrong name is its correction by `correct`, if that is
+  # valid, otherwise `keyExample`.
   entries =
     {
       description,

@@ -15,8 +15,8 @@ let
     || lib.isFunction value
     || (lib.isString value && lib.hasPrefix "/" value);
 
-  # Like lib.setDefaultModuleLocation, but without another module, since each module costs time for each host. A path has
-  # a location already.
+  # Like lib.setDefaultModuleLocation, but without another module, since each module costs time for each host.
+  # A path has a location already.
   located =
     def:
     let

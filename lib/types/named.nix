@@ -1,5 +1,9 @@
 # Types for common values: ports, paths, modes, names.
-{ lib, scalar }:
+{
+  lib,
+  scalar,
+  shared,
+}:
 let
   inherit (scalar) matching;
 
@@ -13,8 +17,8 @@ let
   isPlain = value: builtins.match "(/[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+" value != null;
   isWritable = value: builtins.isString value && (isPlain value || isNormal value && isVisible value);
 
-  # Control characters, invisible characters, and characters that change how others read. Only paths with unusual characters
-  # are compared with the list. The builder has the same list, and refuses the same paths.
+  # Control characters, invisible characters, and characters that change how others read. Only paths with
+  # unusual characters are compared with the list. The builder has the same list, and refuses the same paths.
   unseen = builtins.fromJSON (builtins.readFile ../../contract/src/values/hidden.json);
   isVisible =
     value:
@@ -22,6 +26,9 @@ let
     || builtins.match "[^[:cntrl:]]*" value != null && !lib.any (each: lib.hasInfix each value) unseen;
 
   reserved = import ./reserved.nix { inherit lib; };
+
+  inherit (shared.choices) unitSuffix;
+  dotted = suffix: ".${suffix}";
 in
 {
   port = scalar.intBetween {
@@ -225,8 +232,10 @@ in
   # systemd.unit(5): the characters of a unit name, and the unit types that an administrator writes.
   unitName = matching {
     name = "unitName";
-    description = "a unit name with its suffix (.service, .socket, .timer, .target, .path, .mount, .automount, .swap or .slice)";
-    regex = "[A-Za-z0-9:_.@\\-]+\\.(service|socket|timer|target|path|mount|automount|swap|slice)";
+    description = "a unit name with its suffix (${
+      lib.concatMapStringsSep ", " dotted (lib.init unitSuffix)
+    } or ${dotted (lib.last unitSuffix)})";
+    regex = "[A-Za-z0-9:_.\\-][A-Za-z0-9:_.@\\-]*\\.(${lib.concatStringsSep "|" unitSuffix})";
     placeholder = "none.service";
   };
 
@@ -237,15 +246,11 @@ in
     placeholder = "none.conf";
   };
 
-  onConflict = scalar.oneOf [
-    "fail"
-    "adopt"
-    "backup"
-  ];
+  onConflict = scalar.oneOf shared.choices.onConflict;
 
   onConflictDescription = noun: ''
     What to do when a ${noun} that NixFleet does not own stands there already. `fail`: say so in the plan and change
-    nothing, unless it is exactly the wanted one. `adopt`: take it over for good; a copy is kept. `backup`: replace it,
+    nothing, unless it is exactly the wanted one. `adopt`: take it over for good; a backup is made. `backup`: replace it,
     and put it back as it was when this ${noun} is no longer declared.
   '';
 

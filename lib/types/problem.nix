@@ -1,9 +1,9 @@
 # Mistakes in a fleet as values, and the text of a list of them.
 #
-# A problem is { what; option; file; line; why; example; help; }: the sentence that says what is wrong, the option path,
-# the location of the definition (line is null if Nix does not know it), the reason or null, a corrected example if there
-# is one, and otherwise what to do. `about` lists the fields of a record whose values cause it: if one of them is wrong
-# itself, the problem is dropped.
+# A problem is { what; option; file; line; why; example; help; }: the sentence that says what is wrong, the
+# option path, the location of the definition (line is null if Nix does not know it), the reason or null, a
+# corrected example if there is one, and otherwise what to do. `about` lists the fields of a record whose
+# values cause it: if one of them is wrong itself, the problem is dropped.
 { lib }:
 let
   inherit (builtins)
@@ -131,7 +131,8 @@ rec {
   # A problem that the values of these fields cause.
   about = fields: problem: problem // { about = fields; };
 
-  # The known name that was probably meant by a wrong one, or null: a few letters differ, or it is longer or shorter.
+  # The known name that was probably meant by a wrong one, or null: a few letters differ, or it is longer or
+  # shorter.
   guess =
     known: name:
     let
@@ -167,8 +168,8 @@ rec {
     else
       concatStringsSep ", " list;
 
-  # All problems of a fleet as one text to throw. `root` is the user's flake: paths below it are shown relative to it. A
-  # problem that several hosts share, because it is in a role, is shown once.
+  # All problems of a fleet as one text to throw. `root` is the user's flake: paths below it are shown
+  # relative to it. A problem that several hosts share, because it is in a role, is shown once.
   render =
     { root, problems }:
     let

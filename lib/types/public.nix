@@ -1,7 +1,7 @@
 # The option types for modules of users: `nixfleet.lib.types`, see docs/reference/option-types.md.
 #
-# A mistake in an option of such a type is reported with all others of the fleet. It is thrown at once if the value is
-# used earlier, or inside a nixpkgs type such as attrsOf.
+# A mistake in an option of such a type is reported with all others of the fleet. It is thrown at once if the
+# value is used earlier, or inside a nixpkgs type such as attrsOf.
 { lib }:
 let
   types = import ./. { inherit lib; };

@@ -1,14 +1,14 @@
 # A set with fixed fields: what nixpkgs calls a submodule.
 #
-# It is written by hand for two reasons: it collects mistakes instead of throwing, and it costs some microseconds where a
-# submodule costs a tenth of a millisecond, which matters in a fleet of thousands. mkIf, mkMerge, mkDefault, mkForce,
-# mkBefore and mkAfter work on the whole and on a field.
+# It is written by hand for two reasons: it collects mistakes instead of throwing, and it costs some
+# microseconds where a submodule costs a tenth of a millisecond, which matters in a fleet of thousands. mkIf,
+# mkMerge, mkDefault, mkForce, mkBefore and mkAfter work on the whole and on a field.
 #
-# In addition to `resolve` it has `read name value`: the record if the value is plainly right as it is, or null. It
-# evaluates all fields at once, so it is for callers that need all of them.
+# In addition to `resolve` it has `read name value`: the record if the value is plainly right as it is, or
+# null. It evaluates all fields at once, so it is for callers that need all of them.
 #
-# A definition may be a function of { name, config, lib, … }, as in a submodule; and a module that declares the option
-# again, as a nixpkgs submodule or as a record, adds its fields.
+# A definition may be a function of { name, config, lib, … }, as in a submodule; and a module that declares
+# the option again, as a nixpkgs submodule or as a record, adds its fields.
 {
   lib,
   context,
@@ -42,9 +42,9 @@ let
     unknown
     ;
 
-  # `fields` are options (lib.mkOption). `complete name value` may fill in values that depend on other fields; `check`
-  # returns further problems of the whole. `elsewhere` maps names of other tools to paths. `modules` add options; then the
-  # module system evaluates each value.
+  # `fields` are options (lib.mkOption). `complete name value` may fill in values that depend on other fields;
+  # `check` returns further problems of the whole. `elsewhere` maps names of other tools to paths. `modules`
+  # add options; then the module system evaluates each value.
   record =
     {
       description,
@@ -174,8 +174,8 @@ let
             result // { problems = map (problem.withExample path (exampleOf field)) result.problems; }
         );
 
-      # Builds the whole from the results of the given fields, the values of options that modules add, and the unknown
-      # names.
+      # Builds the whole from the results of the given fields, the values of options that modules add, and the
+      # unknown names.
       conclude =
         {
           loc,

@@ -1,8 +1,8 @@
-# Paths on a host that only tools may write, such as /etc/passwd. `at` returns { why; help; } of one, or null; `mayBe` is
-# a fast check that is false for most other paths.
+# Paths on a host that only tools may write, such as /etc/passwd. `at` returns { why; help; } of one, or null;
+# `mayBe` is a fast check that is false for most other paths.
 #
-# The builder has the same list and refuses the same paths; the list is in its folder because it is compiled from that
-# alone.
+# The builder has the same list and refuses the same paths; the list is in its folder because it is compiled
+# from that alone.
 { lib }:
 let
   inherit (builtins) stringLength substring;

@@ -41,7 +41,8 @@ in
 {
   inherit resolveOption;
 
-  # The problems of all options in a tree that have NixFleet types. Others, in users' own modules, throw by themselves.
+  # The problems of all options in a tree that have NixFleet types. Others, in users' own modules, throw by
+  # themselves.
   optionProblems =
     options:
     lib.concatMap (option: if option.type ? resolve then (resolveOption option).problems else [ ]) (

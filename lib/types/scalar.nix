@@ -1,9 +1,10 @@
 # Types of single values, and lists of them.
 #
-# Every type here is an ordinary option type of nixpkgs' module system that never throws, with an additional function:
-# `resolve loc definitions` returns { value; problems; }. So all mistakes of a fleet can be reported at once, where the
-# module system's own types stop at the first. A wrong value is replaced by the type's placeholder, so that the rest can
-# still be checked; nothing made from it is ever used, since the problems are thrown first.
+# Every type here is an ordinary option type of nixpkgs' module system that never throws, with an additional
+# function: `resolve loc definitions` returns { value; problems; }. So all mistakes of a fleet can be reported
+# at once, where the module system's own types stop at the first. A wrong value is replaced by the type's
+# placeholder, so that the rest can still be checked; nothing made from it is ever used, since the problems
+# are thrown first.
 {
   lib,
   definitions,

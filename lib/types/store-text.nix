@@ -1,8 +1,8 @@
 # Values as text in files and commands on a host.
 { lib }:
 let
-  # An absolute path that was written without quotes: in a flake, Nix may not read anything outside the store, and
-  # otherwise nobody keeps a fleet in these directories.
+  # An absolute path that was written without quotes: in a flake, Nix may not read anything outside the store,
+  # and otherwise nobody keeps a fleet in these directories.
   isOnHost =
     path:
     let
@@ -15,8 +15,8 @@ let
       isPure || builtins.match "/(usr|bin|sbin|lib|lib64|run|proc|sys|dev)(/.*)?" text != null;
 in
 {
-  # A file beside the module is copied into the store, as by "${./file}": with `toString`, the host would never receive
-  # it.
+  # A file beside the module is copied into the store, as by "${./file}": with `toString`, the host would
+  # never receive it.
   storeText =
     value:
     if builtins.isBool value then

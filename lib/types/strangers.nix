@@ -49,8 +49,8 @@ let
     );
 in
 {
-  # The freeform type of a module set. It makes `config._strangers`: [ { file; value; } ], so that these mistakes can be
-  # reported with all others.
+  # The freeform type of a module set. It makes `config._strangers`: [ { file; value; } ], so that these
+  # mistakes can be reported with all others.
   inherit strangers;
 
   # The problems of `_strangers`: compares the definitions with the declared options.

@@ -1,5 +1,5 @@
-//! Plans and applies hosts of a fleet without the command line: `apply FLAKE HOST…`. Prints what the plan of each host would do
-//! and how each host ended, a line each.
+//! Plans and applies hosts of a fleet without the command line: `apply FLAKE HOST…`. Prints what the plan of
+//! each host would do and how each host ended, a line each.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use nixfleet_operator::operation::{Context, Targets};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "an example has its own command line")]
     let mut words = std::env::args().skip(1);
     let flake = words.next().context("name a flake")?;
     let selection = Selection { hosts: words.collect(), ..Selection::default() };

@@ -1,19 +1,20 @@
-//! New file contents, read from the closure on this machine: a host that does not have the closure yet cannot show
-//! them in its plan.
+//! New file contents, read from the closure on this machine: a host that does not have the closure yet cannot
+//! show them in its plan.
 
 use std::path::Path;
 
 use nixfleet_contract::manifest::{Entry, FileEntry, Manifest};
-use nixfleet_contract::plan::{FileView, Plan};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::WriteFile;
 use nixfleet_contract::step::{PathStep, Step};
 
 use crate::nix::stored;
 use crate::remote::HostTarget;
 
-/// Fills in the new text of every file of which the plan does not have it. A content that is no text, or cannot be
-/// read, stays out; so does one that is not what the manifest wants. So does what others on the host may not read, unless it is
-/// to be shown.
+/// Fills in the new text of every file of which the plan does not have it. A content that is no text, or
+/// cannot be read, stays out; so does one that is not what the manifest wants. So does what others on the
+/// host may not read, unless it is to be shown.
 pub fn fill_in(plan: &mut Plan, target: &HostTarget, show_private: bool) {
     if !show_private {
         plan.hide_private();

@@ -1,5 +1,5 @@
-//! What a fleet has this machine do besides changing hosts, and what of it is new here. Whoever may write to the repository of
-//! a fleet decides that; whoever applies it lends their account and their network for it.
+//! What a fleet has this machine do besides changing hosts, and what of it is new here. Whoever may write to
+//! the repository of a fleet decides that; whoever applies it lends their account and their network for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -29,8 +29,8 @@ pub fn of_manifest(manifest: &[u8]) -> Result<(Vec<Check>, Duration), Problem> {
     Ok((here, there.iter().map(Check::limit).max().unwrap_or_default()))
 }
 
-/// The checks of a closure that a host has named. Only what is in the store of this machine is believed, since a check
-/// may run a command here; of a closure that is elsewhere nothing is known.
+/// The checks of a closure that a host has named. Only what is in the store of this machine is believed,
+/// since a check may run a command here; of a closure that is elsewhere nothing is known.
 #[must_use]
 pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
     if !stored::is_path(closure) {
@@ -58,7 +58,8 @@ fn host_of(probe: &Probe) -> Option<(String, u16)> {
     }
 }
 
-/// This machine, which knows the host by what `ssh` makes of its address: that may be an alias of the user's configuration.
+/// This machine, which knows the host by what `ssh` makes of its address: that may be an alias of the user's
+/// configuration.
 async fn vantage(session: &Session, checks: &[Check]) -> Vantage {
     let path = std::env::var("PATH").unwrap_or_default();
     let addr = &session.host().addr;
@@ -102,8 +103,8 @@ mod tests {
     fn of_a_manifest_only_the_checks_from_here_are_taken() {
         let check = |name: &str, from: &str| {
             serde_json::json!({
-                "name": name, "kind": "tcp", "host": "web-1", "port": 80, "interval": 1, "retries": 0, "timeout": 1,
-                "startDelay": 0, "from": from, "onFailure": "stop",
+                "name": name, "kind": "tcp", "host": "web-1", "port": 80, "interval": 1, "retries": 0,
+                "timeout": 1, "startDelay": 0, "from": from, "onFailure": "stop",
             })
         };
         let manifest = serde_json::json!({ "healthChecks": [check("a", "host"), check("b", "operator")] });

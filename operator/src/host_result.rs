@@ -5,8 +5,10 @@ use std::time::Duration;
 use nixfleet_contract::backup::{Backup, DropReport};
 use nixfleet_contract::gc::{Disk, GcPlan, GcReport};
 use nixfleet_contract::health::{CheckResult, HealthVerdict};
+use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, ReasonCode, Report, Status};
+use nixfleet_contract::report::Report;
+use nixfleet_contract::status::Status;
 use serde::Serialize;
 
 use crate::event::HostEnd;

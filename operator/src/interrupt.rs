@@ -1,5 +1,6 @@
-//! Ctrl-C: at once where no host is being changed; otherwise no new host is begun, and a second one leaves. That a terminal
-//! is closed counts as a first one, and never as a second: whoever did it is not there to see what becomes of the hosts.
+//! Ctrl-C: at once where no host is being changed; otherwise no new host is begun, and a second one leaves.
+//! That a terminal is closed counts as a first one, and never as a second: whoever did it is not there to see
+//! what becomes of the hosts.
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The operator's side of `NixFleet` as a library: evaluates, builds, connects, orchestrates, records. It prints nothing and
-//! knows no command line. Hosts are changed only by their own activator.
+//! The operator's side of `NixFleet` as a library: evaluates, builds, connects, orchestrates, records. It
+//! prints nothing and knows no command line. Hosts are changed only by their own activator.
 //!
 //! - [`flake`][], [`nix`][], [`inventory`][]: the fleet, its closures, and the hosts that a selection means
 //! - [`process`][], [`ssh`][], [`remote`][]: a program here, a connection to a host, a step on a host
@@ -10,6 +10,8 @@
 //! - [`stop`][]: why an operation ends before it has come to its hosts
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+// Tests make servers and programs of their own.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod contents;
 pub mod errands;

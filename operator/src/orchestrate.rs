@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use crate::interrupt::Interrupt;
 use crate::stop::Stop;
 
-/// Works on every item, on at most `parallel` at a time. The results are in the order of the items; nothing stands
-/// for an item that was not begun because the user interrupted.
+/// Works on every item, on at most `parallel` at a time. The results are in the order of the items; nothing
+/// stands for an item that was not begun because the user interrupted.
 ///
 /// # Errors
 /// The work on an item panicked.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use nixfleet_contract::plan::{Generation, Plan};
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// The plan of a host. A command has those of all its hosts to the end, and as text they take a quarter of the memory;
-/// clones share it.
+/// The plan of a host. A command has those of all its hosts to the end, and as text they take a quarter of
+/// the memory; clones share it.
 #[derive(Clone, Debug)]
 pub struct PlanText {
     /// What an apply has to find again.

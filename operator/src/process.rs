@@ -67,7 +67,8 @@ pub struct Invocation {
     pub limit: Duration,
     /// What is read of it.
     pub hears: Hears,
-    /// Gets every line of standard error of a program of this machine as it comes, beside the whole in the end.
+    /// Gets every line of standard error of a program of this machine as it comes, beside the whole in the
+    /// end.
     pub errors: Option<UnboundedSender<Vec<u8>>>,
 }
 
@@ -98,10 +99,11 @@ impl Invocation {
         self
     }
 
-    /// The command, in a process group of its own: a Ctrl-C of the user reaches us, and we decide what ends. It is
-    /// killed when its handle is dropped.
+    /// The command, in a process group of its own: a Ctrl-C of the user reaches us, and we decide what ends.
+    /// It is killed when its handle is dropped.
     #[must_use]
     pub fn command(&self) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "this is the module that may")]
         let mut command = Command::new(&*self.program);
         command
             .args(&self.args)
@@ -134,8 +136,8 @@ impl Invocation {
         self.attend(running).await
     }
 
-    /// Runs a program to its end that leaves a process behind, which may keep standard error open: that goes to a file, not a
-    /// pipe, and standard output nowhere.
+    /// Runs a program to its end that leaves a process behind, which may keep standard error open: that goes
+    /// to a file, not a pipe, and standard output nowhere.
     ///
     /// # Errors
     /// As for [`Self::run`].
@@ -146,9 +148,10 @@ impl Invocation {
         let stdout = File::create("/dev/null").map_err(Failure::Start)?.into();
         let end = self.spawn(Theirs { stdout, stderr, ..theirs }).map_err(Failure::Start)?.end();
         let stdin = ours.stdin.map(Sender::from_owned_fd).transpose().map_err(Failure::Start)?;
+        let both = async { tokio::join!(feed(stdin, &self.stdin), end) };
         let finish = async {
             tokio::select! {
-                ((), status) = async { tokio::join!(feed(stdin, &self.stdin), end) } => status.map_err(Failure::Start),
+                ((), status) = both => status.map_err(Failure::Start),
                 failure = filled(&errors) => Err(failure),
             }
         };
@@ -160,7 +163,8 @@ impl Invocation {
         Ok(Output { status, stdout: Vec::new(), stderr })
     }
 
-    /// Gives what runs its input, and reads its output to its end. Which program that was to be does not count.
+    /// Gives what runs its input, and reads its output to its end. Which program that was to be does not
+    /// count.
     ///
     /// # Errors
     /// As for [`Self::run`].

@@ -1,5 +1,5 @@
-//! Where the operator's machine remembers what was done: `NIXFLEET_STATE`, or `nixfleet` in the state directory of the
-//! user.
+//! Where the operator's machine remembers what was done: `NIXFLEET_STATE`, or `nixfleet` in the state
+//! directory of the user.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;

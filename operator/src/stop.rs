@@ -5,7 +5,8 @@ use tokio::task::JoinError;
 
 use crate::host_result::HostResult;
 
-/// What ends an operation as a whole. What goes wrong on a host while others go on is in the result of that host.
+/// What ends an operation as a whole. What goes wrong on a host while others go on is in the result of that
+/// host.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
     /// Somebody has to do something about it.

@@ -1,7 +1,7 @@
 # The inventory: which hosts there are, how to reach them, and what they are for.
 {
-  # What holds for each host that does not say otherwise. This user must be root, or be allowed to run `sudo` without a
-  # password.
+  # What holds for each host that does not say otherwise. This user must be root, or be allowed to run `sudo`
+  # without a password.
   defaults.ssh.user = "deploy";
 
   # What a kind of host has stands in a file of its own.

@@ -5,7 +5,8 @@ use nixfleet_contract::values::UnitName;
 
 use super::install::UnitSection;
 
-/// Reads the text of a unit, followed by the texts of its drop-ins. `own`: the unit file itself is declared here.
+/// Reads the text of a unit, followed by the texts of its drop-ins. `own`: the unit file itself is declared
+/// here.
 pub(super) fn handling(unit: &UnitName, text: &str, own: bool) -> Handling {
     let mut settings = UnitSection::read(text, "Unit");
     let mut service = UnitSection::read(text, "Service");

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use nixfleet_contract::values::UnitName;
 
+/// The settings that link a unit into the directory of another, and how that directory ends.
+const LINKS: [(&str, &str); 3] = [("WantedBy", "wants"), ("RequiredBy", "requires"), ("UpheldBy", "upholds")];
+
 /// What enables a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Install {
@@ -15,8 +18,8 @@ pub struct Install {
 }
 
 impl Install {
-    /// Reads the section from the text of a unit. `is_enabled` says whether another unit, named by `Also=`, is enabled
-    /// on its own account.
+    /// Reads the section from the text of a unit. `is_enabled` says whether another unit, named by `Also=`,
+    /// is enabled on its own account.
     ///
     /// # Errors
     /// Every mistake in the section, one sentence each.
@@ -43,7 +46,7 @@ impl Install {
         }
         let linked = instance.as_ref().unwrap_or(unit);
         let mut links = BTreeMap::new();
-        for (key, suffix) in [("WantedBy", "wants"), ("RequiredBy", "requires"), ("UpheldBy", "upholds")] {
+        for (key, suffix) in LINKS {
             for target in section.units(key, &mut mistakes) {
                 links.insert(format!("{target}.{suffix}/{linked}"), format!("../{unit}"));
             }
@@ -155,6 +158,15 @@ mod tests {
             ("www.service", "web.service"),
         ];
         assert_eq!(links, expected.map(|(path, target)| (path.to_owned(), target.to_owned())));
+    }
+
+    #[test]
+    fn evaluation_makes_links_of_the_same_settings() {
+        let shared = include_str!("../../../contract/src/values/options.json");
+        let shared: serde_json::Value = serde_json::from_str(shared).unwrap();
+        let links = LINKS
+            .map(|(setting, directory)| serde_json::json!({ "setting": setting, "directory": directory }));
+        assert_eq!(shared["install"], serde_json::json!(links));
     }
 
     #[test]

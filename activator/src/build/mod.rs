@@ -1,7 +1,8 @@
 //! The builder of a host closure: `nixfleet-activate build` is the builder of its derivation.
 //!
 //! - [`parse`][]: JSON → [`Intent`], naming every element that does not fit
-//! - [`mod@compile`]: [`Intent`] → [`nixfleet_contract::manifest::Manifest`], naming everything a host would reject
+//! - [`mod@compile`]: [`Intent`] → [`nixfleet_contract::manifest::Manifest`], naming everything a host would
+//!   reject
 //! - `handling`: what the text of a unit says of how it can be handled
 //! - [`install`][]: the `[Install]` section of a unit → the links that enable it
 
@@ -76,6 +77,7 @@ pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
 }
 
 /// Writes a closure: the manifest, inline contents by digest, the package profile and the activator.
+#[expect(clippy::disallowed_methods, reason = "this writes a derivation's output, not a host")]
 fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Problem> {
     let files = out.join("files");
     fs::create_dir_all(&files).map_err(|error| cannot("create", &files, &error))?;

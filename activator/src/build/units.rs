@@ -3,15 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::intent;
-use nixfleet_contract::manifest::{Access, Entry, FileEntry, LinkEntry, OnChange, OnConflict, Unit};
+use nixfleet_contract::manifest::{Access, Entry, FileEntry, LinkEntry, OnChange, OnConflict, UNITS, Unit};
 use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
 
 use super::compile::Compiler;
 use super::handling::handling;
 use super::install::Install;
-
-/// Where the administrator's units stand, from systemd.unit(5).
-const DIRECTORY: &str = "/etc/systemd/system";
 
 impl<'a> Compiler<'a> {
     pub(super) fn units(&mut self, units: &'a [intent::Unit]) -> BTreeMap<UnitName, Unit> {
@@ -38,7 +35,7 @@ impl<'a> Compiler<'a> {
         let mut install = Install::default();
         match &unit.text {
             Some(text) => {
-                files.extend(self.unit_file(option, &format!("{DIRECTORY}/{name}"), text, unit.on_conflict));
+                files.extend(self.unit_file(option, &format!("{UNITS}{name}"), text, unit.on_conflict));
                 if unit.enabled == Some(true) {
                     install = self.install(option, name, text, enabled);
                 }
@@ -61,7 +58,7 @@ impl<'a> Compiler<'a> {
                 self.reject(option, what, "use a plain file name that ends in .conf, such as 10-limits.conf");
                 continue;
             }
-            let path = format!("{DIRECTORY}/{name}.d/{}", drop_in.name);
+            let path = format!("{UNITS}{name}.d/{}", drop_in.name);
             files.extend(self.unit_file(&option, &path, &drop_in.text, unit.on_conflict));
         }
         let own = unit.text.as_deref();
@@ -76,7 +73,7 @@ impl<'a> Compiler<'a> {
             );
         }
         let links = install.links.iter().filter_map(|(path, target)| {
-            let path: ManagedPath = self.parse(option, &format!("{DIRECTORY}/{path}"))?;
+            let path: ManagedPath = self.parse(option, &format!("{UNITS}{path}"))?;
             let link = LinkEntry { target: target.clone(), on_conflict: unit.on_conflict };
             self.insert(format!("{option}.enabled"), path.clone(), Entry::Link(link));
             Some(path)

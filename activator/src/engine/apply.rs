@@ -7,9 +7,10 @@ use nixfleet_contract::force::Force;
 use nixfleet_contract::health::{Check, HealthVerdict};
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::login::Login;
+use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, ReasonCode, Report};
+use nixfleet_contract::report::Report;
 
 use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::accounts::execute as accounts;
@@ -205,7 +206,8 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     let ApplyChange { host, planned, target, health, .. } = change;
     stage::back_up_stale_slots(host)?;
     let mut journal = open::open(host, planned, target, holder)?;
-    // Both can fail when what they make stands already, and only may not be on the disk: then that is undone, too.
+    // Both can fail when what they make stands already, and only may not be on the disk: then that is undone,
+    // too.
     let opened =
         profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
     let failed = match opened.and_then(|()| execute_all(change, report, &mut journal)) {
@@ -259,8 +261,8 @@ fn is_committed(host: &Host, journal: &Journal) -> bool {
     State::read(host).is_ok_and(|(state, _)| state.transaction == journal.transaction)
 }
 
-/// Does everything up to the commit point. Returns how many operations that were, and the commands that failed where the
-/// change stands all the same.
+/// Does everything up to the commit point. Returns how many operations that were, and the commands that
+/// failed where the change stands all the same.
 fn execute_all(
     change: &ApplyChange<'_>,
     report: &mut Report,
@@ -312,7 +314,8 @@ fn stand_without(missing: &[Missing]) -> Result<(), Problem> {
     missing.iter().find_map(Missing::problem).map_or(Ok(()), Err)
 }
 
-/// Creates and changes accounts, and gives them what was staged for them. Returns how many operations that were.
+/// Creates and changes accounts, and gives them what was staged for them. Returns how many operations that
+/// were.
 fn bring_accounts(host: &Host, planned: &Planned, journal: &mut Journal) -> Result<usize, Problem> {
     accounts::check(host, journal.accounts())?;
     if !journal.accounts().any(AccountEntry::makes_account) {

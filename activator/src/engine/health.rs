@@ -4,9 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use nixfleet_contract::force::Force;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::check::CheckName;
 use nixfleet_contract::health::{Check, CheckResult, Checked, HealthVerdict, Probe, Side};
-use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::run::Confirmation;
 
@@ -66,8 +66,8 @@ impl<'a> Health<'a> {
         self.may
     }
 
-    /// Tries what is tried here, while something else goes on, and calls it off where that fails. `alone` is called where
-    /// the other one is done first.
+    /// Tries what is tried here, while something else goes on, and calls it off where that fails. `alone` is
+    /// called where the other one is done first.
     ///
     /// # Errors
     /// What the other one says.
@@ -100,8 +100,8 @@ impl<'a> Health<'a> {
         self.here.iter().map(|check| CheckResult::untried(check, why)).collect()
     }
 
-    /// What somebody else has found, as it counts here: the manifest says what a failure means, and that nobody tried is
-    /// one.
+    /// What somebody else has found, as it counts here: the manifest says what a failure means, and that
+    /// nobody tried is one.
     #[must_use]
     pub fn found_elsewhere(&self, said: &Confirmation) -> Vec<CheckResult> {
         let untried = said.untried.as_deref().unwrap_or("nobody tried it");
@@ -221,7 +221,8 @@ mod tests {
         let probes = [
             serde_json::json!({ "name": "a", "kind": "command", "command": ["/bin/sh", "-c", script] }),
             serde_json::json!({
-                "name": "b", "kind": "http", "url": url, "method": "GET", "maxRedirects": 0, "verifyCertificate": true,
+                "name": "b", "kind": "http", "url": url, "method": "GET", "maxRedirects": 0,
+                "verifyCertificate": true,
             }),
         ];
         let check = |mut check: serde_json::Value| {

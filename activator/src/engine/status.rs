@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use nixfleet_contract::SCHEMA;
-use nixfleet_contract::plan::{Drift, Generation};
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::plan::Drift;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::{Status, UnitStatus};
 use nixfleet_contract::run::LastRun;
+use nixfleet_contract::status::{Status, UnitStatus};
 
 use crate::engine::family::paths::slots::BACKUPS;
 use crate::engine::plan::planner;

@@ -12,12 +12,13 @@ use nixfleet_contract::health::result::CheckResult;
 use super::probe::{Finding, attempt};
 use super::vantage::Vantage;
 
-/// The first pause between two attempts; each further one is twice as long, up to the check's interval. A service that
-/// has just started needs a moment, most often a short one.
+/// The first pause between two attempts; each further one is twice as long, up to the check's interval. A
+/// service that has just started needs a moment, most often a short one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// How often it is looked whether checks are called off.
 const PACE: Duration = Duration::from_millis(50);
-/// How long checks that are called off have to end their commands. Nobody waits longer for a server that does not answer.
+/// How long checks that are called off have to end their commands. Nobody waits longer for a server that does
+/// not answer.
 const END: Duration = Duration::from_millis(500);
 
 /// Calls checks off that are under way. Clones share it.
@@ -48,8 +49,8 @@ impl Call {
     }
 }
 
-/// Tries checks, all at once, until each has passed or failed for good, or they are called off. The results are in their
-/// order.
+/// Tries checks, all at once, until each has passed or failed for good, or they are called off. The results
+/// are in their order.
 #[must_use]
 pub fn run(checks: &[&Check], from: &Vantage, call: &Call) -> Vec<CheckResult> {
     let (sender, results) = channel();
@@ -119,8 +120,8 @@ mod tests {
     #[test]
     fn a_check_may_fail_as_often_as_it_likes() {
         let check = serde_json::json!({
-            "name": "never", "kind": "command", "command": ["/bin/false"], "interval": 0, "retries": 80, "timeout": 5,
-            "startDelay": 0, "from": "host", "onFailure": "stop",
+            "name": "never", "kind": "command", "command": ["/bin/false"], "interval": 0, "retries": 80,
+            "timeout": 5, "startDelay": 0, "from": "host", "onFailure": "stop",
         });
         let check: Check = serde_json::from_value(check).unwrap();
         let result = run(&[&check], &Vantage::default(), &Call::default()).remove(0);

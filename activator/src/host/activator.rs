@@ -1,5 +1,5 @@
-//! The activator of the host: the newest that ever acted on it. Status, rollback and recovery at boot go through it, whatever
-//! generation is in force: an older one could not read what a newer one recorded.
+//! The activator of the host: the newest that ever acted on it. Status, rollback and recovery at boot go
+//! through it, whatever generation is in force: an older one could not read what a newer one recorded.
 //!
 //! It is a link beside the profile, where Nix takes it for a root: no garbage collection removes its program.
 
@@ -53,8 +53,8 @@ impl Acting<'_> {
     }
 }
 
-/// Makes a program the activator of the host, if it is at least as new as the one that is. `known` is the version of that one.
-/// Done twice it changes nothing.
+/// Makes a program the activator of the host, if it is at least as new as the one that is. `known` is the
+/// version of that one. Done twice it changes nothing.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].

@@ -1,5 +1,5 @@
-//! The clock on the wall. It may jump at any time, to anywhere: what it says is for people and logs, and nothing that is
-//! done to a host may depend on it. Waiting is measured with [`Instant`], which never jumps.
+//! The clock on the wall. It may jump at any time, to anywhere: what it says is for people and logs, and
+//! nothing that is done to a host may depend on it. Waiting is measured with [`Instant`], which never jumps.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

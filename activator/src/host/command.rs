@@ -44,8 +44,8 @@ impl Finished {
         self.status.is_some_and(|status| status.success())
     }
 
-    /// How it failed: `exit code 3`, or the signal that ended it, and behind a colon what it said, where it said something.
-    /// `tell` may change those words. Nothing where it was ended for taking too long.
+    /// How it failed: `exit code 3`, or the signal that ended it, and behind a colon what it said, where it
+    /// said something. `tell` may change those words. Nothing where it was ended for taking too long.
     #[must_use]
     pub fn failure(&self, tell: impl FnOnce(String) -> String) -> Option<String> {
         let status = self.status?;
@@ -68,8 +68,8 @@ impl Finished {
     }
 }
 
-/// The `PATH` of host tools. What runs here runs as root: so on a host where a group may write to `/usr/local/bin`, what
-/// stands there does not count.
+/// The `PATH` of host tools. What runs here runs as root: so on a host where a group may write to
+/// `/usr/local/bin`, what stands there does not count.
 #[must_use]
 pub fn path() -> &'static str {
     static SAFE: OnceLock<String> = OnceLock::new();
@@ -123,6 +123,7 @@ fn run_to_end<S: AsRef<OsStr>>(
 ) -> io::Result<Finished> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     fault::point(FaultPoint::Run, &[FaultSubject::In(CWD, program.as_ref().as_ref())])?;
+    #[expect(clippy::disallowed_methods, reason = "this is the module that may")]
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()

@@ -1,7 +1,9 @@
-//! Every call that changes a file, directory or link of a host. No other module has any, so that a test can stop a run
-//! at each one of them, see [`super::fault`].
+//! Every call that changes a file, directory or link of a host. No other module has any, so that a test can
+//! stop a run at each one of them, see [`super::fault`].
 //!
 //! A name is looked up in an open directory; [`rustix::fs::CWD`] stands for none where the path is absolute.
+
+#![expect(clippy::disallowed_methods, reason = "this is the module that may")]
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -184,7 +186,8 @@ pub fn remove_directory(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Re
     rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)
 }
 
-/// Removes a directory of our own with all that stands in it. No link is followed, whoever puts one there meanwhile.
+/// Removes a directory of our own with all that stands in it. No link is followed, whoever puts one there
+/// meanwhile.
 ///
 /// # Errors
 /// What the kernel says.

@@ -1,5 +1,5 @@
-//! Where a test may stop a run. In what is shipped there is nothing behind it; the feature `fault-injection`, which only
-//! tests switch on, has the real thing in `injection`.
+//! Where a test may stop a run. In what is shipped there is nothing behind it; the feature `fault-injection`,
+//! which only tests switch on, has the real thing in `injection`.
 
 #![cfg_attr(
     not(feature = "fault-injection"),

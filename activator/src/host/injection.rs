@@ -1,4 +1,5 @@
-//! Stops a run at a chosen change, as a power cut, a full disk or a broken one would. Only in builds for tests.
+//! Stops a run at a chosen change, as a power cut, a full disk or a broken one would. Only in builds for
+//! tests.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,9 +15,11 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use super::fault::{FaultPoint, FaultSubject};
 
-/// The variable that says what happens and where: `kill 17` at the 17th change, see [`FaultKind`] for the words.
+/// The variable that says what happens and where: `kill 17` at the 17th change, see [`FaultKind`] for the
+/// words.
 pub const FAULT: &str = "NIXFLEET_FAULT";
-/// The variable that makes the clock on the wall jump: by how many seconds, and from which change on: `-86400 17`.
+/// The variable that makes the clock on the wall jump: by how many seconds, and from which change on:
+/// `-86400 17`.
 pub const CLOCK: &str = "NIXFLEET_CLOCK";
 /// The variable that names a file which gets a line for each change: its number, what it is, its paths.
 pub const LOG: &str = "NIXFLEET_FAULT_LOG";
@@ -131,6 +134,7 @@ fn reached(change: FaultPoint, subjects: &[FaultSubject<'_>]) -> Option<FaultKin
             subjects.iter().map(|subject| path_of(*subject).display().to_string()).collect();
         let line = format!("{number}\t{change:?}\t{}\n", paths.join("\t"));
         // A log that cannot be written shows as one that is too short.
+        #[expect(clippy::disallowed_methods, reason = "the log of a test is no file of the host")]
         let _ = OpenOptions::new()
             .append(true)
             .create(true)

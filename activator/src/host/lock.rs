@@ -13,7 +13,8 @@ use rustix::io::Errno;
 use super::disk::{self, Opening, Writer};
 use super::{HOME, Host, clock, host_file};
 
-/// How long it takes to read the holder of the lock on a machine that is not busy, and how many readers a run waits for.
+/// How long it takes to read the holder of the lock on a machine that is not busy, and how many readers a run
+/// waits for.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 const POLLS: u32 = 40;
 
@@ -37,8 +38,8 @@ pub struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone would not do while a child that is just being started still has the file open. Should this
-        // fail, the lock goes with the process.
+        // Closing alone would not do while a child that is just being started still has the file open. Should
+        // this fail, the lock goes with the process.
         let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
     }
 }
@@ -52,8 +53,8 @@ impl Lock {
         Self::take_or(host, holder, Err)
     }
 
-    /// The same for what makes room: it holds the lock of a host whose disk is full whether or not its name can be
-    /// written.
+    /// The same for what makes room: it holds the lock of a host whose disk is full whether or not its name
+    /// can be written.
     ///
     /// # Errors
     /// As for [`Self::take`].
@@ -96,8 +97,8 @@ impl Lock {
         Ok(Self(file))
     }
 
-    /// Why the lock cannot be taken now, if somebody holds it: what is seen of a host that is being changed may be
-    /// untrue a moment later. Changes nothing.
+    /// Why the lock cannot be taken now, if somebody holds it: what is seen of a host that is being changed
+    /// may be untrue a moment later. Changes nothing.
     #[must_use]
     pub fn objection(host: &Host) -> Option<Problem> {
         Self::holder(host).map(|holder| held(&holder))

@@ -1,6 +1,7 @@
 //! The host: one small module for each thing of it that is read or changed.
 //!
-//! Every path is resolved under a root directory, so the very same code converges a real host and a tree of files.
+//! Every path is resolved under a root directory, so the very same code converges a real host and a tree of
+//! files.
 //!
 //! - [`disk`][]: every call that changes a file
 //! - [`file_type`][]: the names of file types

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
 
-/// The user, other than root, whose program serves the filesystem mounted at a name: fuse(8). It may never answer, and a process
-/// that waits for it cannot even be killed. So nothing is asked of it here.
+/// The user, other than root, whose program serves the filesystem mounted at a name: fuse(8). It may never
+/// answer, and a process that waits for it cannot even be killed. So nothing is asked of it here.
 #[must_use]
 pub fn mounted_by(directory: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Option<u32> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;

@@ -1,7 +1,8 @@
 //! The host as it would be, for this process and what it starts, while for everybody else it stays as it is.
 //!
-//! In a mount namespace of its own, a copy of each directory concerned is changed in memory and laid over the original. Not
-//! an overlay filesystem: that would be refused in many containers, and on roots that are stacked already.
+//! In a mount namespace of its own, a copy of each directory concerned is changed in memory and laid over the
+//! original. Not an overlay filesystem: that would be refused in many containers, and on roots that are
+//! stacked already.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,10 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Opening, Writer};
 
-/// Where copies are mounted: a directory that every host has, so that none has to be made for a plan, which changes
-/// nothing; what programs put there for each other is of no concern to those that look at files.
+/// Where copies are mounted: a directory that every host has, so that none has to be made for a plan, which
+/// changes nothing; what programs put there for each other is of no concern to those that look at files.
 const MEMORY: &str = "/dev/shm";
-/// How much one room may hold; far more than any does, and far less than would matter to the memory of a host.
+/// How much one room may hold; far more than any does, and far less than would matter to the memory of a
+/// host.
 const ENTRIES: usize = 20_000;
 const BYTES: u64 = 32 * 1024 * 1024;
 

@@ -1,15 +1,16 @@
 //! Generations: numbered links to closures, and the link to the one in force.
 //!
-//! The layout is that of Nix profiles, `system` → `system-7-link` → closure, so that Nix keeps the closures alive.
+//! The layout is that of Nix profiles, `system` → `system-7-link` → closure, so that Nix keeps the closures
+//! alive.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::generation::{GenerationInfo, Made};
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::{GenerationInfo, Made};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
@@ -19,7 +20,8 @@ use super::{Host, disk, host_file};
 /// Where the profile stands.
 pub const DIRECTORY: &str = "/nix/var/nix/profiles/nixfleet";
 
-/// Where commands of a fleet are looked for on a host, as `PATH` has it: in the profile, then where host tools are.
+/// Where commands of a fleet are looked for on a host, as `PATH` has it: in the profile, then where host
+/// tools are.
 #[must_use]
 pub fn search_path() -> String {
     format!("{DIRECTORY}/system/sw/bin:{}", command::path())
@@ -97,8 +99,8 @@ impl Profile {
     }
 }
 
-/// Puts a generation in force, making its link if it is not there. Done twice it changes nothing. The link as it was
-/// stays beside it until [`tidy`], so that going back takes no room on a full disk.
+/// Puts a generation in force, making its link if it is not there. Done twice it changes nothing. The link as
+/// it was stays beside it until [`tidy`], so that going back takes no room on a full disk.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
@@ -165,7 +167,8 @@ pub fn tidy(host: &Host) -> Result<(), Problem> {
         .map_err(|error| host_file("tidy the profile", DIRECTORY, &error))
 }
 
-/// Drops a generation: its link goes, and with it what kept its closure. The caller calls [`sync`] after the last one.
+/// Drops a generation: its link goes, and with it what kept its closure. The caller calls [`sync`] after the
+/// last one.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -251,7 +254,8 @@ fn link_name(number: u64) -> String {
     format!("{CURRENT}-{number}-link")
 }
 
-/// The number in the name of a link; nothing where another name would be that of the number, such as `system-07-link`.
+/// The number in the name of a link; nothing where another name would be that of the number, such as
+/// `system-07-link`.
 fn number_of(link: &Path) -> Option<u64> {
     let name = link.file_name()?.to_str()?;
     let number = name.strip_prefix(CURRENT)?.strip_prefix('-')?.strip_suffix("-link")?.parse().ok()?;

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use nixfleet_contract::run::RunId;
+use nixfleet_contract::run_id::RunId;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::clock;

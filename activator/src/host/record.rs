@@ -23,8 +23,8 @@ impl Host {
     /// Creates [`HOME`] for root alone, if it is not there.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]; or as
-    /// [`Self::is_of_root_alone`].
+    /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]; or
+    /// as [`Self::is_of_root_alone`].
     pub fn create_home(&self) -> Result<(), Problem> {
         self.is_of_root_alone(HOME)?;
         let home = self.path(HOME);
@@ -41,7 +41,8 @@ impl Host {
         create().map_err(|error| host_file("create the directory", HOME, &error))
     }
 
-    /// Makes sure that a directory of NixFleet, if it exists, and all above are real directories that only root may write to.
+    /// Makes sure that a directory of NixFleet, if it exists, and all above are real directories that only
+    /// root may write to.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::UnsafePath`].

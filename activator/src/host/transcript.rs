@@ -1,7 +1,8 @@
 //! What a run says while it lasts, for whoever follows it: lines in a file that outlives every connection.
 //!
 //! Each line is a JSON document: [`Notice`]s of what the run waits for, in the end its [`Report`]. The
-//! directory is for root alone, and does not survive a reboot; [`LastRun`](nixfleet_contract::run::LastRun) does.
+//! directory is for root alone, and does not survive a reboot; [`LastRun`](nixfleet_contract::run::LastRun)
+//! does.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -11,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Report;
-use nixfleet_contract::run::{Confirmation, Notice, RunId};
+use nixfleet_contract::run::{Confirmation, Notice};
+use nixfleet_contract::run_id::RunId;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use serde::Serialize;
@@ -146,8 +148,8 @@ impl Transcript {
         })
     }
 
-    /// Follows the run from its beginning to its report, handing on every line. `is_over` is asked now and then, while
-    /// nothing is said, whether the run has ended in silence.
+    /// Follows the run from its beginning to its report, handing on every line. `is_over` is asked now and
+    /// then, while nothing is said, whether the run has ended in silence.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`], or what `is_over` says.
@@ -183,7 +185,8 @@ impl Transcript {
     }
 }
 
-/// Clears away what nobody will ask for any more. What a run needs that has not ended stays, whatever the clock says.
+/// Clears away what nobody will ask for any more. What a run needs that has not ended stays, whatever the
+/// clock says.
 fn clear(host: &Host, directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -256,8 +259,8 @@ mod tests {
         waiting.begin(&host).unwrap();
         waiting.say(&Notice::awaiting(runs[1].clone(), 60)).unwrap();
         let report = serde_json::json!({
-            "schema": 1, "host": "web-1", "outcome": "ok", "before": null, "after": null, "stepsDone": 1, "kept": [],
-            "problem": null, "recovered": null, "durationMs": 5,
+            "schema": 1, "host": "web-1", "outcome": "ok", "before": null, "after": null, "stepsDone": 1,
+            "kept": [], "problem": null, "recovered": null, "durationMs": 5,
         });
         ended.say(&report).unwrap();
         let said = copying.lines.with_extension("said");

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::run::RunId;
+use nixfleet_contract::run_id::RunId;
 
 use super::command;
 
@@ -23,8 +23,8 @@ pub struct Transient {
 }
 
 impl Transient {
-    /// Starts this very program once more, with these arguments, in a unit of its own. Should it die there, it is
-    /// started again to put the host right.
+    /// Starts this very program once more, with these arguments, in a unit of its own. Should it die there,
+    /// it is started again to put the host right.
     ///
     /// # Errors
     /// [`Code::Unit`] where `systemd-run` cannot be run.
@@ -32,6 +32,7 @@ impl Transient {
         let name = unit_name(run);
         let program = env::current_exe().map_err(|error| not_started(&name).because(error))?;
         let shown = program.to_string_lossy();
+        #[expect(clippy::disallowed_methods, reason = "it is waited for while its unit is followed")]
         let starter = Command::new("systemd-run")
             .env_clear()
             .env("PATH", command::path())
@@ -39,7 +40,8 @@ impl Transient {
             .arg(format!("--unit={name}"))
             .arg(format!("--description=NixFleet changes this host (run {run})"))
             .arg(format!("--property=ExecStopPost={shown} recover --behind {run}"))
-            // A host that is short of memory should rather give up what is not in the middle of being changed.
+            // A host that is short of memory should rather give up what is not in the middle of being
+            // changed.
             .arg("--property=OOMScoreAdjust=-900")
             .arg("--")
             .arg(escaped(program.as_os_str()))

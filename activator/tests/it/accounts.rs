@@ -7,8 +7,8 @@ use crate::room::{Room, directory, with};
 
 pub fn user(name: &str) -> Value {
     json!({
-        "name": name, "uid": null, "group": name, "extraGroups": [], "home": "/var/lib/web", "createHome": false,
-        "shell": "/bin/sh", "system": true, "description": "",
+        "name": name, "uid": null, "group": name, "extraGroups": [], "home": "/var/lib/web",
+        "createHome": false, "shell": "/bin/sh", "system": true, "description": "",
     })
 }
 
@@ -162,7 +162,10 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
         ("home", json!("/srv/ada")),
         ("description", json!("Ada")),
     ];
-    let stated = |fields: &[(&str, Value)], groups: &[&str]| json!({ "users": [with(ada(fields), "extraGroups", json!(groups))] });
+    let stated = |fields: &[(&str, Value)], groups: &[&str]| {
+        let ada = with(ada(fields), "extraGroups", json!(groups));
+        json!({ "users": [ada] })
+    };
     let one = room.closure("1", &stated(&all, &["sudo", "wheel", "Debian-exim"]));
     expect![[r#"
         web-1: no generation → /1/out

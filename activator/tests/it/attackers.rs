@@ -425,7 +425,8 @@ fn what_nixfleet_keeps_is_roots_alone() {
     }
 }
 
-/// A plan and an apply refuse this path, and write nothing in it: not even the lock, which its owner could make a link to any file.
+/// A plan and an apply refuse this path, and write nothing in it: not even the lock, which its owner could
+/// make a link to any file.
 #[track_caller]
 fn assert_touches_nothing(room: &Room, path: &str) {
     let closure = room.closure("1", &json!({ "files": [file("/etc/a", Some("x"))] }));

@@ -113,8 +113,8 @@ fn a_closure_holds_manifest_contents_profile_and_activator() {
 fn everything_a_host_would_reject_is_named_at_once() {
     let mut intent = empty_intent();
     intent["users"] = json!([{
-        "name": "W b", "uid": 0, "group": "web", "extraGroups": ["a b", "27"], "home": "var", "createHome": false,
-        "shell": "/bin/sh", "system": true, "description": "a:b",
+        "name": "W b", "uid": 0, "group": "web", "extraGroups": ["a b", "27"], "home": "var",
+        "createHome": false, "shell": "/bin/sh", "system": true, "description": "a:b",
     }]);
     intent["directories"] = json!([
         { "path": "/srv/open", "mode": "0777", "owner": "root", "group": "root" },

@@ -1,4 +1,5 @@
-//! The clock on the wall jumps, and files claim to be from any time. What becomes of a host does not depend on it.
+//! The clock on the wall jumps, and files claim to be from any time. What becomes of a host does not depend
+//! on it.
 
 use nixfleet_activate::host::injection::{CLOCK, FAULT};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};

@@ -1,5 +1,5 @@
-//! Records that are damaged, a host that changes while it is being changed, a disk that cannot be written to, times that
-//! lie: nothing is deleted, and what is wrong is said.
+//! Records that are damaged, a host that changes while it is being changed, a disk that cannot be written to,
+//! times that lie: nothing is deleted, and what is wrong is said.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,7 +7,8 @@ use std::process::Command;
 
 use nixfleet_activate::engine::apply::{TargetRef, apply};
 use nixfleet_activate::host::{Host, lock};
-use nixfleet_contract::report::{Outcome, Report};
+use nixfleet_contract::outcome::Outcome;
+use nixfleet_contract::report::Report;
 use serde_json::{Value, json};
 
 use crate::ledger;
@@ -21,8 +22,8 @@ fn run(host: &Host, closure: &str) -> Report {
     apply(host, &TargetRef::Closure(closure.to_owned()), None, lock::this_process("me", "apply"))
 }
 
-/// Every way to damage a record that its reader can notice: cut off anywhere, emptied by zeros, of another kind or
-/// schema.
+/// Every way to damage a record that its reader can notice: cut off anywhere, emptied by zeros, of another
+/// kind or schema.
 fn damages(bytes: &[u8]) -> Vec<Vec<u8>> {
     let document: Value = serde_json::from_slice(bytes).unwrap();
     let lasting = bytes.trim_ascii_end().len();

@@ -1,4 +1,5 @@
-//! Documents that somebody bent: a parser never panics, and nothing it accepts names a path that leads elsewhere.
+//! Documents that somebody bent: a parser never panics, and nothing it accepts names a path that leads
+//! elsewhere.
 
 use nixfleet_activate::engine::state::State;
 use proptest::prelude::*;

@@ -1,5 +1,5 @@
-//! What a power cut may not take: the order in which a run writes, and what of it is on the disk when the next depends on
-//! it.
+//! What a power cut may not take: the order in which a run writes, and what of it is on the disk when the
+//! next depends on it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

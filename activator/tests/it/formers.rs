@@ -1,5 +1,5 @@
-//! Accounts that leave: one that was there before gets back what it was, one that was made here is disabled. Whatever
-//! fails on the way, all of that has happened or nothing.
+//! Accounts that leave: one that was there before gets back what it was, one that was made here is disabled.
+//! Whatever fails on the way, all of that has happened or nothing.
 
 use std::os::unix::process::ExitStatusExt as _;
 

@@ -27,7 +27,11 @@ fn second() -> Value {
         "directories": [directory("/var/lib/web", "0700")],
         "files": [
             with(
-                with(file("/etc/web/web.conf", Some("port = 8080\n")), "restartUnits", json!(["web.service"])),
+                with(
+                    file("/etc/web/web.conf", Some("port = 8080\n")),
+                    "restartUnits",
+                    json!(["web.service"]),
+                ),
                 "mode",
                 "0600",
             ),
@@ -287,7 +291,7 @@ fn a_hand_edit_is_shown_and_kept() {
         web-1: generation 1 → /1/out
           + /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
           ~ /etc/web/old.conf  mode 0600 → 0644
-          ~ /etc/web/web.conf  edited by hand: a copy is kept
+          ~ /etc/web/web.conf  edited by hand: a backup is made
           ~ reload  systemd's unit files
           ~ restart web.service  /etc/web/web.conf changed
           drift /etc/systemd/system/multi-user.target.wants/web.service: missing

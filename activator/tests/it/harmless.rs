@@ -1,4 +1,5 @@
-//! What holds of every document that a parser accepts, however it came about. The fuzzer holds its own to the same.
+//! What holds of every document that a parser accepts, however it came about. The fuzzer holds its own to the
+//! same.
 //!
 //! Each function panics where the promise is broken, and returns whether the document was accepted.
 
@@ -8,7 +9,8 @@ use nixfleet_activate::engine::transaction::journal::Journal;
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::values::{AbsPath, ManagedPath, Source};
 
-/// A manifest names only paths that may be managed and sources that stay where they belong, and is read as it was written.
+/// A manifest names only paths that may be managed and sources that stay where they belong, and is read as it
+/// was written.
 pub fn manifest(bytes: &[u8]) -> bool {
     let Ok(manifest) = Manifest::parse(bytes) else { return false };
     for (path, entry) in &manifest.entries {

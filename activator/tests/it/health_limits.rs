@@ -30,7 +30,8 @@ fn over_and_over(stream: &mut TcpStream, piece: &[u8], pause: Duration) -> std::
     }
 }
 
-/// Less than anything takes that is waited for to its end, and far more than all of it takes on a busy machine.
+/// Less than anything takes that is waited for to its end, and far more than all of it takes on a busy
+/// machine.
 const LIMIT: Duration = Duration::from_secs(55);
 
 const DRIP: Duration = Duration::from_millis(100);

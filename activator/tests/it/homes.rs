@@ -1,4 +1,5 @@
-//! Homes of users: made where they are missing, refused where they are somebody else's, undone unless they are used.
+//! Homes of users: made where they are missing, refused where they are somebody else's, undone unless they
+//! are used.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};

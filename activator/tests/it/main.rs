@@ -1,5 +1,7 @@
 //! The program as others use it: driven by its command line, on trees of files.
 
+// Tests make the hosts that they try the program on.
+#![allow(clippy::disallowed_methods)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_raw_string_hashes)]
 
 mod accounts;

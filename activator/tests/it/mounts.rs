@@ -12,7 +12,8 @@ use crate::attackers::{ADA, give, of_ada, room};
 use crate::room::{directory, file, with};
 use crate::stand::with_own_mounts;
 
-/// Only the directory or file itself is theirs, and what it stands in is root's. Their filesystem never answers.
+/// Only the directory or file itself is theirs, and what it stands in is root's. Their filesystem never
+/// answers.
 #[test]
 fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_being_undone() {
     let test =
@@ -65,7 +66,10 @@ fn a_filesystem_that_comes_and_goes_keeps_nothing_else_from_being_old_or_new() {
         "mounts::a_filesystem_that_comes_and_goes_keeps_nothing_else_from_being_old_or_new",
         |_| {
             let room = room();
-            let lists = |text: &str| json!({ "files": [of_ada(file("/etc/app", Some(text))), file("/etc/fix", Some(text))] });
+            let lists = |text: &str| {
+                let files = [of_ada(file("/etc/app", Some(text))), file("/etc/fix", Some(text))];
+                json!({ "files": files })
+            };
             room.applied(&room.closure("0", &lists("0\n")), "ok");
             let script = "while :; do
                 exec 3<>/dev/fuse

@@ -1,4 +1,5 @@
-//! Accounts that come with a change, and what is staged for them: both last, once nothing can be refused any more.
+//! Accounts that come with a change, and what is staged for them: both last, once nothing can be refused any
+//! more.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +26,9 @@ fn web(validate: &Value) -> Value {
     let secret = with(of_web(file("/etc/secret", Some(SECRET))), "mode", "0400");
     json!({
         "groups": [{ "name": "web", "gid": 991 }],
-        "users": [with(with(with(user("web"), "uid", 990), "createHome", true), "extraGroups", json!(["adm"]))],
+        "users": [
+            with(with(with(user("web"), "uid", 990), "createHome", true), "extraGroups", json!(["adm"])),
+        ],
         "directories": [of_web(directory("/srv/web", "2750"))],
         "files": [
             with(secret, "validate", validate.clone()),
@@ -60,7 +63,8 @@ fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
     let look = format!("{slots} | xargs stat -c '%u %a' | sort >{}; test -s %s", seen.display());
     let closure = room.closure("1", &web(&json!(["sh", "-ec", look])));
     room.applied(&closure, "ok");
-    // By number: theirs at once. Whose owner or group is yet to come: at most what its owner may do, and no set-id bit.
+    // By number: theirs at once. Whose owner or group is yet to come: at most what its owner may do, and no
+    // set-id bit.
     let superuser = fs::metadata(room.path("/etc")).unwrap().uid();
     let of_root = |mode: &str| format!("{superuser} {mode}");
     let expected = [of_root("400"), of_root("600"), of_root("644"), of_root("700"), "990 640".to_owned()];
@@ -134,8 +138,8 @@ fn but_for_accounts(mut tree: Tree) -> Tree {
     tree
 }
 
-/// Everywhere on a host: whoever may not read the secret in the end may not while it is staged, and no set-id bit makes
-/// anybody root.
+/// Everywhere on a host: whoever may not read the secret in the end may not while it is staged, and no set-id
+/// bit makes anybody root.
 fn leaks(directory: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

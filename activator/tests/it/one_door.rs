@@ -1,5 +1,5 @@
-//! Every change of a host goes through one module, so that the walk over all changes misses none; and so does every look
-//! at the clock on the wall.
+//! Every change of a host goes through one module, so that the walk over all changes misses none; and so does
+//! every look at the clock on the wall.
 
 use std::path::Path;
 

@@ -10,7 +10,7 @@ use nixfleet_activate::engine::transaction::execute;
 use nixfleet_activate::engine::transaction::journal::{self, Journal, JournalPhase};
 use nixfleet_activate::engine::transaction::open;
 use nixfleet_activate::host::{Host, lock};
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 use serde_json::{Value, json};
 
 use crate::room::{Room, directory, file, unit, with};
@@ -30,7 +30,8 @@ enum Death {
 
 fn old() -> Value {
     json!({
-        "directories": [directory("/srv/gone", "0750"), directory("/srv/access", "0755"), directory("/srv/type", "0755")],
+        "directories": [directory("/srv/gone", "0750"), directory("/srv/access", "0755"),
+          directory("/srv/type", "0755")],
         "files": [
             file("/etc/changed", Some("old\n")),
             file("/etc/removed", Some("removed\n")),

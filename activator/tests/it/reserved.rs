@@ -1,4 +1,5 @@
-//! Places that only tools may write: nothing new is declared there, and what an older `NixFleet` took over is let go of.
+//! Places that only tools may write: nothing new is declared there, and what an older `NixFleet` took over is
+//! let go of.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -50,8 +51,8 @@ fn a_manifest_made_by_hand_brings_no_new_one() {
     assert_eq!(room.read("/etc/group"), before);
 }
 
-/// A host on which an older `NixFleet` made a generation with such places, one adopted, one with its original; and a
-/// closure without them.
+/// A host on which an older `NixFleet` made a generation with such places, one adopted, one with its
+/// original; and a closure without them.
 fn host_from_before() -> (Room, String) {
     let room = Room::new();
     room.write("/etc/ld.so.cache.old", "the host's\n");

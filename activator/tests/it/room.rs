@@ -1,4 +1,5 @@
-//! A room to play host in: a tree of files with the account files of a small distribution, and closures beside it.
+//! A room to play host in: a tree of files with the account files of a small distribution, and closures
+//! beside it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -16,7 +17,8 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_nixfleet-activate");
 pub fn empty_intent() -> Value {
     json!({
         "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux", "activator": PROGRAM,
-        "profile": null, "packages": [], "groups": [], "users": [], "directories": [], "files": [], "units": [],
+        "profile": null, "packages": [], "groups": [], "users": [], "directories": [], "files": [],
+        "units": [],
     })
 }
 
@@ -67,7 +69,8 @@ pub struct Room {
 
 impl Room {
     pub fn new() -> Self {
-        // In memory, where there is such a place: nothing here is to survive, and much is written to the disk.
+        // In memory, where there is such a place: nothing here is to survive, and much is written to the
+        // disk.
         let room = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
         let etc = room.path().join("root/etc");
         fs::create_dir_all(&etc).unwrap();
@@ -167,8 +170,8 @@ impl Room {
         String::from_utf8(self.run(&["inspect"]).stdout).unwrap()
     }
 
-    /// Everything under a path: type, mode, owner, time of change, and content. What `NixFleet` keeps for itself is
-    /// left out unless it is asked for.
+    /// Everything under a path: type, mode, owner, time of change, and content. What `NixFleet` keeps for
+    /// itself is left out unless it is asked for.
     pub fn tree(&self, path: &str) -> String {
         let mut lines = Vec::new();
         walk(&self.path(path), path.trim_end_matches('/'), &mut lines);

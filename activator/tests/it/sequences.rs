@@ -1,5 +1,5 @@
-//! Any sequence of generations, deaths and hand edits: what is applied is in force, what stood there before is never lost,
-//! and in the end everything is as it was.
+//! Any sequence of generations, deaths and hand edits: what is applied is in force, what stood there before
+//! is never lost, and in the end everything is as it was.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use nixfleet_activate::engine::plan::target::{GenerationRef, TargetClosure};
 use nixfleet_activate::engine::state::{Origin, State, Thing};
 use nixfleet_activate::engine::status::status;
 use nixfleet_activate::host::{Host, lock};
-use nixfleet_contract::report::{Outcome, Report};
+use nixfleet_contract::outcome::Outcome;
+use nixfleet_contract::report::Report;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -68,7 +69,8 @@ fn generation() -> impl Strategy<Value = Generation> {
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let one = prop_oneof![
         3 => generation().prop_map(Move::Apply),
-        2 => (generation(), 1..220_usize, 1..80_usize).prop_map(|(to, first, second)| Move::Die(to, first, second)),
+        2 => (generation(), 1..220_usize, 1..80_usize)
+            .prop_map(|(to, first, second)| Move::Die(to, first, second)),
         1 => generation().prop_map(Move::ThereAndBack),
         1 => Just(Move::RollBack),
         1 => (0..FILES.len()).prop_map(Move::Edit),
@@ -159,7 +161,8 @@ fn check_owned(room: &Room, host: &Host) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A glance says that nothing is to be done where the full comparison says so, and says the same; and nowhere else.
+/// A glance says that nothing is to be done where the full comparison says so, and says the same; and nowhere
+/// else.
 fn check_glance(host: &Host) -> Result<(), TestCaseError> {
     let Some(closure) = State::read(host).unwrap().0.closure else { return Ok(()) };
     let target_closure = TargetClosure::of_closure(&closure).unwrap();

@@ -1,5 +1,5 @@
-//! A host whose runs are made to fail: in memory, spread over two filesystems, and brought back to how it was for each
-//! trial.
+//! A host whose runs are made to fail: in memory, spread over two filesystems, and brought back to how it was
+//! for each trial.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -17,8 +17,8 @@ use crate::room::{PROGRAM, build, empty_intent};
 
 /// Names the directory of a stand to the process inside.
 const INSIDE: &str = "NIXFLEET_TEST_STAND";
-/// When everything was written that stood on a host before a trial, in seconds since 1970-01-01: long ago, so that a
-/// file that lost its times shows.
+/// When everything was written that stood on a host before a trial, in seconds since 1970-01-01: long ago, so
+/// that a file that lost its times shows.
 const LONG_AGO: i64 = 1_000_000_000;
 
 /// Runs a test with mounts of its own: this very program again, for this very test.
@@ -139,8 +139,9 @@ impl Stand {
         assert!(Command::new("cp").arg("-a").arg(saved).arg(self.root()).status().unwrap().success());
     }
 
-    /// Everything on the host, by path: type, mode, owner, times where they were kept, extended attributes, content.
-    /// Left out: the lock, directories of `NixFleet`'s own in which nothing stands, and what a file was seen to be.
+    /// Everything on the host, by path: type, mode, owner, times where they were kept, extended attributes,
+    /// content. Left out: the lock, directories of `NixFleet`'s own in which nothing stands, and what a file
+    /// was seen to be.
     pub fn tree(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         look(&self.root(), "", &mut found);

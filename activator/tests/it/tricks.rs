@@ -60,8 +60,8 @@ fn entry() -> Value {
 
 fn manifest(entries: &Value) -> Value {
     json!({
-        "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux", "packages": [], "groups": [],
-        "users": [], "entries": entries, "units": {},
+        "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux", "packages": [],
+        "groups": [], "users": [], "entries": entries, "units": {},
     })
 }
 

@@ -1,4 +1,5 @@
-//! Generations and backups that nobody needs go, whatever happens on the way, and nothing that is needed does.
+//! Generations and backups that nobody needs go, whatever happens on the way, and nothing that is needed
+//! does.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Something goes wrong at every single change that three transactions make, one run for each change and each way to go
-//! wrong. Whatever it was, the host ends in exactly the old or exactly the new generation.
+//! Something goes wrong at every single change that three transactions make, one run for each change and each
+//! way to go wrong. Whatever it was, the host ends in exactly the old or exactly the new generation.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
@@ -56,13 +56,15 @@ fn compile(stand: &Stand, file: Value) -> Value {
     with(file, "onChange", json!(["/bin/sh", "-c", script, at]))
 }
 
-/// What commands make of files. On a full disk they cannot run on the way back, so this may stay new; a note says so.
+/// What commands make of files. On a full disk they cannot run on the way back, so this may stay new; a note
+/// says so.
 const MADE: [&str; 2] = ["/etc/aliases.db", "/srv/born.db"];
 
 fn one(stand: &Stand) -> Value {
     json!({
         "directories": [
-            directory("/srv/gone", "0750"), directory("/etc/access.d", "0755"), directory("/etc/type", "0755"),
+            directory("/srv/gone", "0750"), directory("/etc/access.d", "0755"),
+            directory("/etc/type", "0755"),
             directory("/opt/stood", "0711"),
         ],
         "files": [

@@ -1,4 +1,5 @@
-# Sixteen hosts with twenty files and a unit each, to measure applying. The inputs stand on the operator's machine of the lab.
+# Sixteen hosts with twenty files and a unit each, to measure applying. The inputs stand on the operator's
+# machine of the lab.
 {
   inputs = {
     nixpkgs.url = "path:/srv/nixpkgs";

@@ -1,4 +1,5 @@
-# What playbook.yml does with Ansible. A new `revision` changes every file, a new `small` one file of one host.
+# What playbook.yml does with Ansible. A new `revision` changes every file, a new `small` one file of one
+# host.
 { lib, ... }:
 let
   revision = 0;

@@ -42,7 +42,8 @@ impl Binaries {
         Ok(Self::built())
     }
 
-    /// Builds an activator that can be made to fail at any change it makes, which no user ever gets. Returns where it is.
+    /// Builds an activator that can be made to fail at any change it makes, which no user ever gets. Returns
+    /// where it is.
     ///
     /// # Errors
     /// It does not compile.
@@ -81,9 +82,9 @@ fn target() -> String {
     format!("{ARCH}-unknown-linux-gnu")
 }
 
-/// Each by itself, or else the activator would have all of `clap` that the command line has. With the flags of
-/// `activator/package.nix`, and functions that are the same folded into one. Of that Rust's own linker is capable, which not every
-/// platform uses; and what ships has musl, which is smaller than the C library here.
+/// Each by itself, or else the activator would have all of `clap` that the command line has. With the flags
+/// of `activator/package.nix`, and functions that are the same folded into one. Of that Rust's own linker is
+/// capable, which not every platform uses; and what ships has musl, which is smaller than the C library here.
 fn release(package: &str) -> Program {
     compile(&["--release", "--package", package]).env(
         "RUSTFLAGS",

@@ -40,8 +40,8 @@ impl Cgroup {
         Self { path: self.path.join(name) }
     }
 
-    /// Creates it, and offers it the controllers of its parent, as far as those are to be had. The machine's own
-    /// settings, which the root of the hierarchy has, stay.
+    /// Creates it, and offers it the controllers of its parent, as far as those are to be had. The machine's
+    /// own settings, which the root of the hierarchy has, stay.
     ///
     /// # Errors
     /// It cannot be created.
@@ -114,7 +114,8 @@ impl Cgroup {
         Ok(())
     }
 
-    /// The empty group of the same name that systemd-nspawn makes where version 1 has a hierarchy for systemd.
+    /// The empty group of the same name that systemd-nspawn makes where version 1 has a hierarchy for
+    /// systemd.
     #[must_use]
     pub fn shadow(&self) -> Option<PathBuf> {
         let below = self.path.strip_prefix(unified().ok()?).ok()?;

@@ -10,8 +10,8 @@ use crate::command::Program;
 use crate::place;
 use crate::seed::Layer;
 
-/// Copies every file below `prefix` that git tracks or would offer to add to `dest` of a guest's layer, owned by
-/// `owner`. The prefix is a directory with its slash, or empty.
+/// Copies every file below `prefix` that git tracks or would offer to add to `dest` of a guest's layer, owned
+/// by `owner`. The prefix is a directory with its slash, or empty.
 ///
 /// # Errors
 /// git cannot list them, or one cannot be copied.
@@ -36,8 +36,12 @@ pub fn copy(layer: &Layer, prefix: &str, dest: &str, owner: u32) -> Result<()> {
     Ok(())
 }
 
-/// Relative paths. A directory with a repository of its own, which git lists with a slash at its end, is left out.
-fn files() -> Result<Vec<String>> {
+/// All files, by their relative paths. A directory with a repository of its own, which git lists with a slash
+/// at its end, is left out.
+///
+/// # Errors
+/// git cannot list them.
+pub fn files() -> Result<Vec<String>> {
     let listed = Program::new("git")
         .args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .dir(place::checkout())

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Limits are written for a machine that has nothing else to do, and each counts this many times: a limit exists only to end
-/// what hangs, and no step of the suite may fail because the machine is busy.
+/// Limits are written for a machine that has nothing else to do, and each counts this many times: a limit
+/// exists only to end what hangs, and no step of the suite may fail because the machine is busy.
 pub const PATIENCE: u32 = 5;
 
-/// Words before a command that others wait for less than for anything else: it gets what they leave, and enough to get on. The
-/// lowest priority of all gets next to nothing beside two programs that never rest.
+/// Words before a command that others wait for less than for anything else: it gets what they leave, and
+/// enough to get on. The lowest priority of all gets next to nothing beside two programs that never rest.
 pub const PATIENTLY: [&str; 3] = ["nice", "-n", "5"];
 
 /// The limit of a program of which nobody says anything else.
@@ -163,7 +163,8 @@ impl Program {
         self
     }
 
-    /// Never ends it: what compiles makes progress, and how fast is for the machine and its other work to say.
+    /// Never ends it: what compiles makes progress, and how fast is for the machine and its other work to
+    /// say.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
         self.limit = Duration::MAX;

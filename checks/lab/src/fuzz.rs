@@ -1,7 +1,7 @@
 //! Coverage-guided fuzzing: the targets of `fuzz/`, built with the installed stable compiler.
 //!
-//! libFuzzer needs its counters in our code, which a stable compiler puts in, but no sanitizer, which it does not have: all
-//! of our code is safe Rust, so what there is to find are panics and broken promises.
+//! libFuzzer needs its counters in our code, which a stable compiler puts in, but no sanitizer, which it does
+//! not have: all of our code is safe Rust, so what there is to find are panics and broken promises.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,10 +25,12 @@ const FLAGS: [&str; 6] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
 
-/// How long one input may take, in seconds by the clock on the wall: on a busy machine, that is no processor time.
+/// How long one input may take, in seconds by the clock on the wall: on a busy machine, that is no processor
+/// time.
 const INPUT: u32 = 10 * PATIENCE;
 
-/// Runs every target for so many seconds, beginning with the committed seeds and with what earlier runs have found.
+/// Runs every target for so many seconds, beginning with the committed seeds and with what earlier runs have
+/// found.
 ///
 /// # Errors
 /// The targets do not compile, or one cannot be started.

@@ -1,5 +1,5 @@
-//! One host of a lab, seen from outside: commands in it, its power, its logins. None of this goes through SSH,
-//! so that tests can count and break what does.
+//! One host of a lab, seen from outside: commands in it, its power, its logins. None of this goes through
+//! SSH, so that tests can count and break what does.
 
 use std::fs;
 use std::path::PathBuf;

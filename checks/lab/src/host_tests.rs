@@ -1,4 +1,5 @@
-//! Runs the tests on real hosts. They wait more than they compute, so several programs of them run side by side.
+//! Runs the tests on real hosts. They wait more than they compute, so several programs of them run side by
+//! side.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -17,7 +18,8 @@ use crate::tally::Tally;
 
 /// How many programs of tests run at once, each with [`THREADS`] tests at once.
 const PROGRAMS: usize = 2;
-/// The programs that take longest, begun first: the last one to end has nothing beside it. One of them compiles.
+/// The programs that take longest, begun first: the last one to end has nothing beside it. One of them
+/// compiles.
 const LONGEST: [&str; 2] = ["crashes", "versions"];
 /// How many tests of a program run at once.
 const THREADS: &str = "--test-threads=2";
@@ -57,7 +59,8 @@ pub fn names() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Runs those of these names, or all if there are none, and prints what each program of them said when it has ended.
+/// Runs those of these names, or all if there are none, and prints what each program of them said when it has
+/// ended.
 ///
 /// # Errors
 /// They do not compile, or cannot be started.

@@ -1,6 +1,8 @@
-//! The lab: real systemd hosts on this machine, booted from a Debian root in containers on a network of their own.
+//! The lab: real systemd hosts on this machine, booted from a Debian root in containers on a network of their
+//! own.
 //!
-//! [`lab::Lab`] boots one, [`guest::Guest`] is one of its hosts, [`operator::Operator`] types commands on one of them.
+//! [`lab::Lab`] boots one, [`guest::Guest`] is one of its hosts, [`operator::Operator`] types commands on one
+//! of them.
 
 pub mod apt;
 pub mod bench;
@@ -34,3 +36,4 @@ pub mod supervisor;
 pub mod tally;
 pub mod unit;
 pub mod upgrade;
+pub mod width;

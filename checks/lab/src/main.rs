@@ -24,7 +24,8 @@ enum Command {
     /// Measure NixFleet against its peers and floors.
     Bench {
         /// Only these parts.
-        #[arg(long, value_enum, value_delimiter = ',', default_values = ["engine", "scale", "evaluate", "apply"])]
+        #[arg(long, value_enum, value_delimiter = ',')]
+        #[arg(default_values = ["engine", "scale", "evaluate", "apply"])]
         only: Vec<bench::Part>,
     },
     /// Boot the three hosts of the demo and the operator's machine, and leave them up.
@@ -56,7 +57,8 @@ enum Command {
     },
     /// Show the labs that are up.
     List,
-    /// Open a shell on a host, or run a command there: as root, but the shell on the operator's machine is the operator's.
+    /// Open a shell on a host, or run a command there: as root, but the shell on the operator's machine is
+    /// the operator's.
     Shell {
         /// The lab's name.
         #[arg(long, default_value = "demo")]

@@ -1,9 +1,9 @@
 //! What a page of documentation tells its reader to write and to type.
 //!
-//! A fenced block in `nix`, below a line that begins with the name of a file in backticks, is that file. The lines of a
-//! fenced `console` block that begin with `$ ` are typed, in order, in the folder of those files; other lines show
-//! what a reader sees, and one that reads `(exit code 2)` with which code the line above it ends. The lines of a fenced `sh`
-//! block are typed in a clone of this repository.
+//! A fenced block in `nix`, below a line that begins with the name of a file in backticks, is that file. The
+//! lines of a fenced `console` block that begin with `$ ` are typed, in order, in the folder of those files;
+//! other lines show what a reader sees, and one that reads `(exit code 2)` with which code the line above it
+//! ends. The lines of a fenced `sh` block are typed in a clone of this repository.
 
 /// One thing a page tells its reader to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

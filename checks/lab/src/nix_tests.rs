@@ -1,5 +1,5 @@
-//! The tests of the Nix code, run on operator's machines of the lab, which have Nix and the stand-in for nixpkgs: the Nix of
-//! the hosts, and a newer one.
+//! The tests of the Nix code, run on operator's machines of the lab, which have Nix and the stand-in for
+//! nixpkgs: the Nix of the hosts, and a newer one.
 
 use std::fs;
 

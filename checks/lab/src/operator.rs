@@ -1,4 +1,5 @@
-//! The operator's machine: a host of the lab with the key to the others, the command line, and a fleet in `~/fleet`.
+//! The operator's machine: a host of the lab with the key to the others, the command line, and a fleet in
+//! `~/fleet`.
 
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ const UID: u32 = 1001;
 /// How long one command may take, the first evaluation of a fleet included.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// Places what the operator's machine has beyond a host: the user `ada` with the key to the hosts, the programs under
-/// test, and in `/srv` what the fleet's inputs point at.
+/// Places what the operator's machine has beyond a host: the user `ada` with the key to the hosts, the
+/// programs under test, and in `/srv` what the fleet's inputs point at.
 ///
 /// # Errors
 /// The programs do not compile, or a file cannot be written.
@@ -46,8 +47,8 @@ pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
     Ok(())
 }
 
-/// `/srv/prebuilt`, which the demo's fleet takes as NixFleet's own packages, and the command line on the search path.
-/// Fleets that say nothing of the kind get the same programs from the stand-in for nixpkgs.
+/// `/srv/prebuilt`, which the demo's fleet takes as NixFleet's own packages, and the command line on the
+/// search path. Fleets that say nothing of the kind get the same programs from the stand-in for nixpkgs.
 fn programs(layer: &Layer) -> Result<()> {
     let binaries = Binaries::build()?;
     for path in [binaries.nixfleet(), binaries.activate()] {
@@ -149,8 +150,8 @@ impl<'a> Operator<'a> {
         }
     }
 
-    /// A `flake.lock` for flakes with the inputs that users write: without a network, `nixpkgs` and `nixfleet` are
-    /// found in `/srv`.
+    /// A `flake.lock` for flakes with the inputs that users write: without a network, `nixpkgs` and
+    /// `nixfleet` are found in `/srv`.
     ///
     /// # Errors
     /// Nix cannot hash them.
@@ -167,7 +168,8 @@ impl<'a> Operator<'a> {
                 "root": { "inputs": { "nixpkgs": "nixpkgs", "nixfleet": "nixfleet" } },
                 "nixpkgs": {
                     "locked": locked("nixpkgs")?,
-                    "original": { "type": "github", "owner": "NixOS", "repo": "nixpkgs", "ref": "nixos-unstable" },
+                    "original": { "type": "github", "owner": "NixOS", "repo": "nixpkgs",
+                      "ref": "nixos-unstable" },
                 },
                 "nixfleet": {
                     "inputs": { "nixpkgs": ["nixpkgs"] },

@@ -1,4 +1,5 @@
-//! The first NixFleet, built beside today's from the source kept in `checks/fixtures/schema-1`: versions of NixFleet mix.
+//! The first NixFleet, built beside today's from the source kept in `checks/fixtures/schema-1`: versions of
+//! NixFleet mix.
 
 use std::env::consts::ARCH;
 use std::fs;
@@ -13,7 +14,8 @@ use crate::place::{self, Lock};
 /// Its source.
 const SOURCE: &str = "checks/fixtures/schema-1/source.tar.xz";
 
-/// Sets aside what makes its programs small and fast, and takes most of the time to compile: what they do is the same.
+/// Sets aside what makes its programs small and fast, and takes most of the time to compile: what they do is
+/// the same.
 const QUICKLY: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),

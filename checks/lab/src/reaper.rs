@@ -29,7 +29,8 @@ pub fn exclusively() -> Result<Lock> {
     Lock::wait(&place::lab().join("labs.lock"))
 }
 
-/// The labs that are up. Those whose supervisor is gone are cleared away first. Needs the lock of [`exclusively`].
+/// The labs that are up. Those whose supervisor is gone are cleared away first. Needs the lock of
+/// [`exclusively`].
 ///
 /// # Errors
 /// Something of a lab that is gone cannot be removed.
@@ -51,8 +52,8 @@ pub fn reap(_alone: &Lock) -> Result<Vec<Running>> {
     Ok(running)
 }
 
-/// Kills what is left of the lab in `dir` and removes its control group and its files. Its supervisor calls this
-/// too, `from_within` its own namespaces and its own control group.
+/// Kills what is left of the lab in `dir` and removes its control group and its files. Its supervisor calls
+/// this too, `from_within` its own namespaces and its own control group.
 ///
 /// # Errors
 /// Something cannot be killed or removed.

@@ -49,7 +49,8 @@ impl Recipe {
                 "git",
                 "busybox-static",
                 "python3",
-                // Login shells that are unlike others. Operators type into bash, fish and zsh, and read manual pages.
+                // Login shells that are unlike others. Operators type into bash, fish and zsh, and read
+                // manual pages.
                 "bash-completion",
                 "fish",
                 "man-db",

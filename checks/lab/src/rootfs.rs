@@ -1,4 +1,5 @@
-//! Root filesystems of the lab: made once by mmdebstrap, kept below `target/lab/roots/`, never written to again.
+//! Root filesystems of the lab: made once by mmdebstrap, kept below `target/lab/roots/`, never written to
+//! again.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -65,7 +66,8 @@ impl RootFs {
         })
     }
 
-    /// The root for hosts with packages of a later Debian: the one kept from an earlier run, or else a new one.
+    /// The root for hosts with packages of a later Debian: the one kept from an earlier run, or else a new
+    /// one.
     ///
     /// # Errors
     /// The root for hosts cannot be made, or apt fails.

@@ -1,7 +1,8 @@
-//! A fleet of simulated hosts on one machine: each is a directory, and a command on it a process that sees the directory as its
-//! root. A program called `ssh` in front of the real one (`checks/simulation/ssh`) is all that `NixFleet` is deceived by: the
-//! scripts, the conversation with the host's Nix, its store and the activator are the real ones. There is no sshd and no
-//! encryption, no sudo, and no systemd, so that there are no units and no confirmation over a second connection.
+//! A fleet of simulated hosts on one machine: each is a directory, and a command on it a process that sees
+//! the directory as its root. A program called `ssh` in front of the real one (`checks/simulation/ssh`) is
+//! all that `NixFleet` is deceived by: the scripts, the conversation with the host's Nix, its store and the
+//! activator are the real ones. There is no sshd and no encryption, no sudo, and no systemd, so that there
+//! are no units and no confirmation over a second connection.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -50,7 +51,8 @@ impl Simulation {
         Ok(simulation)
     }
 
-    /// Makes so many hosts, in place of those that there were. Their stores have what the closures of all hosts share.
+    /// Makes so many hosts, in place of those that there were. Their stores have what the closures of all
+    /// hosts share.
     ///
     /// # Errors
     /// The closure of the first one does not build.
@@ -139,7 +141,8 @@ impl Simulation {
         self.operator()?.ask(&format!("rm {}", inside(host, path))).map(drop)
     }
 
-    /// What happened on hosts since this was asked last, in order. Hosts write into the log at any time, so it is never emptied.
+    /// What happened on hosts since this was asked last, in order. Hosts write into the log at any time, so
+    /// it is never emptied.
     ///
     /// # Errors
     /// The machine is down, or its log cannot be understood.

@@ -7,7 +7,8 @@ use anyhow::Result;
 
 use crate::guest::Guest;
 
-/// Every path of a host that NixFleet could touch, its units and its accounts, each with all there is to know of it.
+/// Every path of a host that NixFleet could touch, its units and its accounts, each with all there is to know
+/// of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     entries: BTreeMap<String, String>,
@@ -15,9 +16,9 @@ pub struct Snapshot {
 
 /// Prints one line per thing: a key, a tab, what there is to know.
 ///
-/// Left out is what moves by itself: units that come and go with logins, runs and the distribution's timers; and the lock
-/// and the notes of the last run and of its health checks, which name who ran and when, beside the empty directory for
-/// staged files.
+/// Left out is what moves by itself: units that come and go with logins, runs and the distribution's timers;
+/// and the lock and the notes of the last run and of its health checks, which name who ran and when, beside
+/// the empty directory for staged files.
 const SURVEY: &str = r#"
 for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles/nixfleet; do
   [ -e "$dir" ] || continue

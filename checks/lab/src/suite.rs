@@ -65,8 +65,9 @@ impl fmt::Display for Part {
     }
 }
 
-/// Runs the parts, all of them even after a failure, and prints the tally last: the unit tests first, which say the most in the
-/// least time, then what needs hosts. Those tests leave the processors idle for a third of the time, in which lint and fuzzing go on.
+/// Runs the parts, all of them even after a failure, and prints the tally last: the unit tests first, which
+/// say the most in the least time, then what needs hosts. Those tests leave the processors idle for a third
+/// of the time, in which lint and fuzzing go on.
 ///
 /// # Errors
 /// A program cannot be started, which is more than a check that fails.
@@ -179,7 +180,8 @@ fn unit() -> Result<Tally> {
     cargo_test(&["--workspace"])
 }
 
-/// How long each target is fuzzed, in seconds: enough to try every seed and some thousand inputs made of them.
+/// How long each target is fuzzed, in seconds: enough to try every seed and some thousand inputs made of
+/// them.
 const FUZZED: u32 = 5;
 
 fn fuzz() -> Result<Tally> {

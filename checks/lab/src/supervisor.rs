@@ -1,6 +1,6 @@
-//! The process that holds a lab. It owns the lab's network and mount namespaces, so the kernel removes bridge, links
-//! and mounts when it ends, however it ends; its hosts die with it. What is left then are a control group and files,
-//! which it removes itself on an orderly end, and [`crate::reaper`] otherwise.
+//! The process that holds a lab. It owns the lab's network and mount namespaces, so the kernel removes
+//! bridge, links and mounts when it ends, however it ends; its hosts die with it. What is left then are a
+//! control group and files, which it removes itself on an orderly end, and [`crate::reaper`] otherwise.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, stdin};
@@ -29,8 +29,8 @@ enum Order {
     End,
 }
 
-/// Holds the lab in `dir` until it is told to end or, with `bound`, until standard input ends, which it does when
-/// the parent dies.
+/// Holds the lab in `dir` until it is told to end or, with `bound`, until standard input ends, which it does
+/// when the parent dies.
 ///
 /// # Errors
 /// The lab cannot be set up or cleared away.
@@ -101,8 +101,8 @@ fn end_with_parent(orders: Sender<Order>) {
     });
 }
 
-/// Boots the guest, boots it again whenever it asks for a reboot, and otherwise when it is told to. The thread that
-/// starts nspawn has to live on: nspawn is killed when it ends.
+/// Boots the guest, boots it again whenever it asks for a reboot, and otherwise when it is told to. The
+/// thread that starts nspawn has to live on: nspawn is killed when it ends.
 fn keep_running(dir: &Path, spec: &Spec, guest: &GuestSpec, cgroup: &Cgroup) -> (String, Sender<()>) {
     let name = guest.name.clone();
     let (starter, start) = mpsc::channel();
@@ -178,7 +178,8 @@ impl Boot {
         command
             .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])
             .arg(cgroup.entrance())
-            // Killed with the supervisor; and as the first of its process namespace, it takes the guest along.
+            // Killed with the supervisor; and as the first of its process namespace, it takes the guest
+            // along.
             .args([
                 "setpriv",
                 "--pdeathsig",

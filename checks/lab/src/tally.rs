@@ -19,8 +19,8 @@ impl Tally {
         Self { passed: passed as usize, failed: !passed as usize }
     }
 
-    /// What a line such as `test result: ok. 3 passed; 1 failed; …` or `3 passed, 1 failed` counts, the forms of
-    /// libtest and of our own runners.
+    /// What a line such as `test result: ok. 3 passed; 1 failed; …` or `3 passed, 1 failed` counts, the forms
+    /// of libtest and of our own runners.
     #[must_use]
     pub fn of_line(line: &str) -> Option<Self> {
         let counts = line

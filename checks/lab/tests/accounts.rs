@@ -1,4 +1,5 @@
-//! Accounts that were there before, homes, and names: what nobody states is left alone, and what was there comes back.
+//! Accounts that were there before, homes, and names: what nobody states is left alone, and what was there
+//! comes back.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

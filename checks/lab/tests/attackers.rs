@@ -252,7 +252,8 @@ for (my $i = 0; ; $i++) {
 }
 ";
 
-/// An ordinary user can keep anybody else from logging in. A change is confirmed all the same, by a login of its own.
+/// An ordinary user can keep anybody else from logging in. A change is confirmed all the same, by a login of
+/// its own.
 #[test]
 fn a_flood_of_logins_takes_no_change_back() {
     let stage = stage();

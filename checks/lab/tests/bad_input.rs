@@ -1,5 +1,5 @@
-//! What goes wrong in a user's day: each gives an error that says what, where, why and what to do, and leaves the
-//! hosts as they were.
+//! What goes wrong in a user's day: each gives an error that says what, where, why and what to do, and leaves
+//! the hosts as they were.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,7 +13,8 @@ use stage::{
     applies, assert_as_before, assert_says, converged, fresh, lone, outcomes, outcomes_of, snapshots,
 };
 
-/// `apply` of web-1 ends this way, with this code, and a problem that has something to say in each of its parts.
+/// `apply` of web-1 ends this way, with this code, and a problem that has something to say in each of its
+/// parts.
 #[track_caller]
 fn assert_refused(finished: &Finished, document: &Value, outcome: &str, code: &str) {
     assert_eq!(finished.code, 2, "{finished}");
@@ -245,8 +246,8 @@ fn a_second_apply_at_the_same_time_is_refused_and_names_the_first() {
     let lab = converged();
     let web = lab.guest("web-1").unwrap();
     let operator = lab.operator().unwrap();
-    // The first one has the lock while it waits, in the validation of a file, for someone to write into a pipe. Its plan, which
-    // needs no lock, leaves that out.
+    // The first one has the lock while it waits, in the validation of a file, for someone to write into a
+    // pipe. Its plan, which needs no lock, leaves that out.
     web.ask("mkfifo /run/gate").unwrap();
     let text = "text = \"This is ${name}, a web server.\\n\";";
     let gated = "text = \"new\\n\";\n    validate = [ \"/usr/bin/head\" \"-c1\" \"/run/gate\" \"%s\" ];";
@@ -315,8 +316,8 @@ fn a_unit_that_does_not_start_takes_the_host_back() {
 fn a_host_that_lies_writes_no_line_of_its_own() {
     let lab = converged();
     let web = lab.guest("web-1").unwrap();
-    // An activator that answers as a compromised host may: with a line of ours, a title for the terminal, and characters that
-    // cannot be seen.
+    // An activator that answers as a compromised host may: with a line of ours, a title for the terminal, and
+    // characters that cannot be seen.
     let forged = r#"w\n2 hosts: 2 ok\u202e\u2028\u001b]0;owned\u0007"#;
     let status = format!(
         r#"{{"schema":1,"host":"web-1","current":null,"generations":[],"drift":[{{"subject":"/etc/a","what":"{forged}"}}],"units":[],"kept":["{forged}"],"interrupted":"{forged}","lockedBy":null}}"#

@@ -1,5 +1,6 @@
-//! What an operator is told of a mistake that ends an evaluation or a build: the same with the Nix of Debian 13 and with a newer
-//! one. All of it stands in errors.txt; with `UPDATE_EXPECT=1` this test writes it as it is now.
+//! What an operator is told of a mistake that ends an evaluation or a build: the same with the Nix of Debian
+//! 13 and with a newer one. All of it stands in errors.txt; with `UPDATE_EXPECT=1` this test writes it as it
+//! is now.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

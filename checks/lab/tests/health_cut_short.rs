@@ -22,7 +22,8 @@ const HELD: &str = "held = {
   timeout = \"2m\";
 };";
 
-/// Applies to web-1, and does something meanwhile. What the command tells is in `~/told`, what it says to people in `~/said`.
+/// Applies to web-1, and does something meanwhile. What the command tells is in `~/told`, what it says to
+/// people in `~/said`.
 fn meanwhile(lab: &Lab, flags: &str, act: impl FnOnce()) -> Finished {
     let line =
         format!("set -o pipefail; nixfleet apply --yes --events --host web-1 {flags} 2> ~/said | tee ~/told");

@@ -1,5 +1,5 @@
-//! Sixteen hosts, eleven of which answer with malice: the command neither grows, nor waits, nor believes them, and the others get what
-//! they should.
+//! Sixteen hosts, eleven of which answer with malice: the command neither grows, nor waits, nor believes
+//! them, and the others get what they should.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,17 +12,18 @@ use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
 use stage::{generation, outcomes, outcomes_of};
 
-/// What the command may take at the most, in MiB. It needs some 30. The plan of 40 MiB is held as it came, as a plan, as text, and
-/// once more in the document; each host that floods may have a place of up to 64.
+/// What the command may take at the most, in MiB. It needs some 30. The plan of 40 MiB is held as it came, as
+/// a plan, as text, and once more in the document; each host that floods may have a place of up to 64.
 const MEMORY: u64 = 500;
-/// How many connections a host may see that asks for its confirmation 2,000 times: a shared one, that which confirms, and one that
-/// sshd had dropped.
+/// How many connections a host may see that asks for its confirmation 2,000 times: a shared one, that which
+/// confirms, and one that sshd had dropped.
 const LOGINS: usize = 3;
 /// How often a confirmation is tried that a host refuses, as docs/security.md says.
 const REFUSALS: usize = 20;
 
-/// A program in the place of `sudo`, which all that is sent to a host calls. `serves` takes the closure as an honest host does.
-/// Its arguments are those of `scripts/`: `$4` is the subcommand, and where a change begins `$8` is the closure and `$9` the run.
+/// A program in the place of `sudo`, which all that is sent to a host calls. `serves` takes the closure as an
+/// honest host does. Its arguments are those of `scripts/`: `$4` is the subcommand, and where a change begins
+/// `$8` is the closure and `$9` the run.
 const SUDO: &str = r#"#!/bin/sh
 serves() { /opt/sudo -n -- "$7" --serve --write; }
 report() {
@@ -113,7 +114,8 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "failed",
         &["NF-307", "never asked for the confirmation"],
     ),
-    // It hangs up after four refusals, so that each time it is found again and asks again. It ends when nobody confirms any more.
+    // It hangs up after four refusals, so that each time it is found again and asks again. It ends when
+    // nobody confirms any more.
     (
         "web-12",
         "change) serves \"$@\"; asks_to_refuse \"$9\" ;;\n\

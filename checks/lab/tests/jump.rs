@@ -77,8 +77,8 @@ fn a_jump_host_that_bears_few_logins_at_once_is_no_obstacle_to_many_hosts() {
     assert!(!log.contains("activating penalty"), "{log}");
 }
 
-/// Two hostile hosts. The first closes its first connection, then forwards the others to its real sshd and forges an error of the
-/// jump host. The second accepts connections and never sends its banner.
+/// Two hostile hosts. The first closes its first connection, then forwards the others to its real sshd and
+/// forges an error of the jump host. The second accepts connections and never sends its banner.
 const EVIL: &str = r#"
 use IO::Socket::INET;
 my ($server, $mute) = map { IO::Socket::INET->new(LocalPort => $_, Listen => 99, ReuseAddr => 1) or die } 2201, 2202;

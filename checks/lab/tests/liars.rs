@@ -16,8 +16,8 @@ use stage::{adds, applies, assert_says, generation, lone, outcomes, outcomes_of}
 /// What only the operator may read.
 const PRIVATE: &str = "for-the-eyes-of-ada";
 
-/// A program in the place of `sudo` on a host: it keeps the programs and the standard input of what it is to run. Its arguments
-/// are those of `scripts/`.
+/// A program in the place of `sudo` on a host: it keeps the programs and the standard input of what it is to
+/// run. Its arguments are those of `scripts/`.
 const KEEPS: &str = r#"#!/bin/sh
 for word; do [ -f "$word" ] && cat "$word"; done >> /tmp/loot 2>/dev/null
 case $4 in plan) cat > /tmp/given; cat /tmp/given >> /tmp/loot; exec /opt/sudo "$@" < /tmp/given ;; esac
@@ -32,7 +32,8 @@ fn becomes(lab: &Lab, sudo: &str) {
     web.ask("chmod 755 /usr/bin/sudo").unwrap();
 }
 
-/// Has the flake give a closure of its own for web-1: the real one, which a script has changed. `b` is busybox.
+/// Has the flake give a closure of its own for web-1: the real one, which a script has changed. `b` is
+/// busybox.
 fn forges(lab: &Lab, script: &str) {
     let operator = lab.operator().unwrap();
     operator.resets_fleet().unwrap();
@@ -170,7 +171,10 @@ exec /opt/sudo "$@"
         operator.types("nix build --no-link --print-out-paths .#nixfleet.hosts.web-1.toplevel").unwrap();
     let names = format!(
         "#!/bin/sh\n[ $4 = health ] || exec /opt/sudo \"$@\"\necho '{}'\n",
-        json!({ "schema": 1, "generation": { "number": 1, "closure": built.line() }, "at": 1, "results": [], "elsewhere": ["zzz"] })
+        json!({
+            "schema": 1, "generation": { "number": 1, "closure": built.line() }, "at": 1, "results": [],
+            "elsewhere": ["zzz"],
+        })
     );
     becomes(&lab, &names);
     let check = operator.types("nixfleet check --host web-1").unwrap();
@@ -315,8 +319,8 @@ for my $door (0..$#doors) {
 open(F, '>', '/run/doors'); sleep 600;
 "#;
 
-/// What each of several hosts, which are one machine under several addresses, does where a closure comes and it is to change; and what
-/// is said of it.
+/// What each of several hosts, which are one machine under several addresses, does where a closure comes and
+/// it is to change; and what is said of it.
 const STOPS: [(&str, &[&str]); 8] = [
     // It never reads.
     ("change) exec sleep 600 ;;", &["NF-301", "did not answer in time"]),
@@ -367,7 +371,8 @@ exec /opt/sudo "$@"
     )
 }
 
-/// How long all of them together may take: the limits of the fleet for one, and for what they do one after the other.
+/// How long all of them together may take: the limits of the fleet for one, and for what they do one after
+/// the other.
 const LIMIT: Duration = Duration::from_secs(45);
 
 #[test]
@@ -504,8 +509,8 @@ fn nothing_of_the_operator_is_lent_or_left_open() {
     assert_eq!(web.sh("ls -d /tmp/ssh-*; ss -Hltn sport = :7777").unwrap().stdout, "");
 }
 
-/// A line of ours, a link and a title for the terminal, characters that turn others around, that break lines for some, that cannot
-/// be seen.
+/// A line of ours, a link and a title for the terminal, characters that turn others around, that break lines
+/// for some, that cannot be seen.
 const HOSTILE: &str = "w\r2 hosts: 2 ok\u{1b}]8;;http://evil\u{1b}\\x\u{1b}]8;;\u{7}\u{9b}2J\u{202e}\u{2066}\u{2028}\u{e0041}\u{200b}\n2 hosts: 2 ok";
 
 #[test]
@@ -519,10 +524,11 @@ fn no_text_of_a_host_forges_a_line_wherever_it_is_told() {
     operator.edits("roles/web.nix", "message = \"hello\"", "message = \"hello again\"").unwrap();
     let generation = json!({ "number": 1, "closure": format!("/nix/store/{HOSTILE}") });
     let report = json!({
-        "schema": 1, "host": HOSTILE, "outcome": "failed", "before": generation, "after": generation, "stepsDone": 1,
-        "kept": [HOSTILE], "notes": [HOSTILE], "recovered": HOSTILE, "durationMs": 5,
+        "schema": 1, "host": HOSTILE, "outcome": "failed", "before": generation, "after": generation,
+        "stepsDone": 1, "kept": [HOSTILE], "notes": [HOSTILE], "recovered": HOSTILE, "durationMs": 5,
         "problem": { "code": "NF-406", "what": HOSTILE, "where": HOSTILE, "why": HOSTILE, "help": HOSTILE },
-        "healthChecks": [{ "name": HOSTILE, "kind": HOSTILE, "from": "host", "passed": false, "attempts": 1, "durationMs": 5,
+        "healthChecks": [{ "name": HOSTILE, "kind": HOSTILE, "from": "host", "passed": false, "attempts": 1,
+            "durationMs": 5,
                            "detail": HOSTILE, "onFailure": "stop" }],
     });
     web.files().unwrap().write("/tmp/report", format!("{report}\n")).unwrap();

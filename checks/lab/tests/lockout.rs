@@ -1,5 +1,5 @@
-//! A change that would lock out whoever applies it is refused before anything of the host has changed, unless it is
-//! forced; then the host still goes back where nobody comes in any more.
+//! A change that would lock out whoever applies it is refused before anything of the host has changed, unless
+//! it is forced; then the host still goes back where nobody comes in any more.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

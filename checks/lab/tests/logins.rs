@@ -1,5 +1,5 @@
-//! The login at the other end: shells that are unlike others, start-up files that talk or listen, `sudo` that refuses, and an
-//! sshd that counts who fails to get in.
+//! The login at the other end: shells that are unlike others, start-up files that talk or listen, `sudo` that
+//! refuses, and an sshd that counts who fails to get in.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -40,7 +40,8 @@ fn every_login_is_used_or_refused_with_its_cause() {
     let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
 
-    // Words arrive as they are in shells that quote like no other or forbid much, and everything else works in them too.
+    // Words arrive as they are in shells that quote like no other or forbid much, and everything else works
+    // in them too.
     web.ask("for file in .tcshrc .bashrc; do echo 'echo Welcome' > /home/deploy/$file; done").unwrap();
     let words =
         r#"run --json --host web-1 -- printf '<%s>' 'a b' "it's" '!x' 'a\\b' $'two\nlines' '$HOME' '' '%p'"#;

@@ -162,7 +162,10 @@ fn a_program_that_is_nowhere_is_known_before() {
 #[test]
 fn a_command_that_fails_in_a_rollback_leaves_it_as_it_is() {
     let stage = Stage::set();
-    let odd = |text: &str| json!({ "files": { "/etc/odd": { "text": text, "onChange": ["/usr/bin/test", "-e", "/run/odd"] } } });
+    let odd = |text: &str| {
+        let command = ["/usr/bin/test", "-e", "/run/odd"];
+        json!({ "files": { "/etc/odd": { "text": text, "onChange": command } } })
+    };
     stage.web().ask("touch /run/odd").unwrap();
     stage.declares(&odd("1"));
     stage.applies();

@@ -10,8 +10,8 @@ use nixfleet_lab::command::Program;
 use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::manual::{Instruction, instructions};
 
-/// All pages that tell a reader to do something. Those of a row are followed one behind the other in the same folder: the
-/// later ones go on with the fleet of the first.
+/// All pages that tell a reader to do something. Those of a row are followed one behind the other in the same
+/// folder: the later ones go on with the fleet of the first.
 const FOLLOWED: [&[&str]; 3] = [
     &[
         "README.md",
@@ -92,8 +92,8 @@ fn read(page: &str) -> String {
     fs::read_to_string(checkout::path(page)).unwrap()
 }
 
-/// Does what pages say, in a new folder on the operator's machine. Without a network, this checkout stands for what is
-/// published.
+/// Does what pages say, in a new folder on the operator's machine. Without a network, this checkout stands
+/// for what is published.
 fn follow(pages: &[&str]) {
     let lab = Lab::boot(&Plan::of_test()).unwrap();
     let operator = lab.operator().unwrap();

@@ -1,5 +1,5 @@
-//! A change goes through sixteen hosts: in waves, stopped by a failure, resumed, taken back, and never more databases down
-//! at once than may be.
+//! A change goes through sixteen hosts: in waves, stopped by a failure, resumed, taken back, and never more
+//! databases down at once than may be.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -40,8 +40,8 @@ fn everything_at_once(fleet: &Fleet16) {
     assert_eq!(document["rollout"]["end"], "complete");
 }
 
-/// First its page is wrong on every host, which only its health check notices, then its service ends with 1: each reaches one
-/// host.
+/// First its page is wrong on every host, which only its health check notices, then its service ends with 1:
+/// each reaches one host.
 fn a_bad_generation_reaches_exactly_the_canary(fleet: &Fleet16) {
     fleet.releases("2");
     fleet.edits("page = \"ready\"", "page = \"out of order\"");
@@ -161,8 +161,8 @@ fn never_are_two_databases_down_at_once(fleet: &Fleet16) {
     }
 }
 
-/// One database is changed, a second operator comes, and a third host loses power: what the rollout may do is decided by
-/// how many databases are down.
+/// One database is changed, a second operator comes, and a third host loses power: what the rollout may do is
+/// decided by how many databases are down.
 fn a_host_that_dies_uses_up_the_budget(fleet: &Fleet16) {
     fleet.releases("5");
     fleet.host("db-01").ask("touch /run/held").unwrap();

@@ -172,7 +172,8 @@ fn one_failure_stops_the_rollout_in_its_wave(fleet: &Simulation) {
     assert!(!fleet.operator().unwrap().sh(&roots).unwrap().ok(), "the roots are still there");
 }
 
-/// As if the command had been killed when a host was changed and nobody had written it down yet: those lines are cut out.
+/// As if the command had been killed when a host was changed and nobody had written it down yet: those lines
+/// are cut out.
 fn a_host_tells_what_nobody_wrote_down(fleet: &Simulation) {
     fleet.releases(3).unwrap();
     let (finished, document) = nixfleet(fleet, "apply --yes --tag db --strategy all-at-once");
@@ -271,7 +272,8 @@ fn interrupted(fleet: &Simulation, revision: usize, act: impl Fn()) -> (Finished
     typed
 }
 
-/// No host is begun any more, and those that have begun end. A terminal that is closed may tell the command more than once.
+/// No host is begun any more, and those that have begun end. A terminal that is closed may tell the command
+/// more than once.
 fn an_interrupt_lets_those_end_that_have_begun(fleet: &Simulation) {
     for (revision, signals) in [(4, ["INT"].as_slice()), (5, &["HUP"; 3])] {
         let (finished, document) = interrupted(fleet, revision, || {
@@ -288,7 +290,8 @@ fn an_interrupt_lets_those_end_that_have_begun(fleet: &Simulation) {
     }
 }
 
-/// The command leaves, and the hosts that were being changed end by themselves: an apply finds nothing in its way.
+/// The command leaves, and the hosts that were being changed end by themselves: an apply finds nothing in its
+/// way.
 fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
     let operator = fleet.operator().unwrap();
     let (finished, document) = interrupted(fleet, 6, || {
@@ -316,8 +319,8 @@ fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
     }
 }
 
-/// One host is still being changed when the command is gone: the rollout is not complete then, and what that host becomes is
-/// taken back with the others.
+/// One host is still being changed when the command is gone: the rollout is not complete then, and what that
+/// host becomes is taken back with the others.
 fn nobody_is_forgotten_whose_command_was_killed(fleet: &Simulation) {
     fleet.releases(7).unwrap();
     fleet.touch("host-0002", "/etc/held").unwrap();

@@ -1,5 +1,5 @@
-//! What the package brings to the operator's shells: real bash, fish and zsh complete names of the fleet, and `man` shows a page
-//! for each command.
+//! What the package brings to the operator's shells: real bash, fish and zsh complete names of the fleet, and
+//! `man` shows a page for each command.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

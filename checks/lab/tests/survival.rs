@@ -1,5 +1,5 @@
-//! Connections break, commands are killed, hosts lose power, and changes cut hosts off: each host ends in exactly the
-//! old or exactly the new generation by itself, and says what happened.
+//! Connections break, commands are killed, hosts lose power, and changes cut hosts off: each host ends in
+//! exactly the old or exactly the new generation by itself, and says what happened.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

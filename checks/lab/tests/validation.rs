@@ -1,5 +1,5 @@
-//! What a host refuses before anything of it has changed, though the plan looked right: it is the wrong host, or its own
-//! tools find a file or a unit wrong.
+//! What a host refuses before anything of it has changed, though the plan looked right: it is the wrong host,
+//! or its own tools find a file or a unit wrong.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

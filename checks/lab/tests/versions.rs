@@ -1,5 +1,5 @@
-//! Versions of NixFleet mix: a host of the first one is brought under today's, goes back to what the first one made, is
-//! interrupted there, and goes on; the first one's command leaves a host of today's alone.
+//! Versions of NixFleet mix: a host of the first one is brought under today's, goes back to what the first
+//! one made, is interrupted there, and goes on; the first one's command leaves a host of today's alone.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,5 @@
-//! The table of docs/internals/reliability.md: each test that keeps a promise holds its row to what it really tried.
+//! The table of docs/internals/reliability.md: each test that keeps a promise holds its row to what it really
+//! tried.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -13,8 +14,8 @@ pub const HEAD: &str = "| --- | --- | --- | --- |";
 /// Failures that are told; the others are only counted.
 const TOLD: usize = 20;
 
-/// Says what a test tried to break a promise, and what failed on the way. The row of the test must say the same; with
-/// the variable `UPDATE_EXPECT` it is made to.
+/// Says what a test tried to break a promise, and what failed on the way. The row of the test must say the
+/// same; with the variable `UPDATE_EXPECT` it is made to.
 ///
 /// # Errors
 /// Something failed, or the row says anything else; or the page cannot be read or written.

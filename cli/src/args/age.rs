@@ -1,6 +1,7 @@
 //! How old something is.
 
-/// Reads an age: a number and a unit. A bare number is refused, since nobody knows whether it means days or seconds.
+/// Reads an age: a number and a unit. A bare number is refused, since nobody knows whether it means days or
+/// seconds.
 pub fn age(text: &str) -> Result<u64, String> {
     let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (count, unit) = text.split_at(split);

@@ -54,8 +54,8 @@ pub struct ApplyArgs {
     #[arg(long, help_heading = "Apply", value_name = "FILE", conflicts_with_all = FIXED)]
     pub plan: Option<PathBuf>,
 
-    /// Go on with a rollout that was paused or interrupted, with exactly the closures that were planned then; without a
-    /// name, with the last one
+    /// Go on with a rollout that was paused or interrupted, with exactly the closures that were planned then;
+    /// without a name, with the last one
     #[arg(long, help_heading = "Apply", value_name = "ROLLOUT", num_args = 0..=1, conflicts_with_all = FIXED)]
     #[arg(default_missing_value = "last", conflicts_with_all = ["plan", "dry_run"])]
     pub resume: Option<Resumed>,

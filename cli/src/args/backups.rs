@@ -15,7 +15,7 @@ pub struct BackupsArgs {
 /// What can be done with backups.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BackupsCommand {
-    /// List what NixFleet kept on hosts before it replaced or removed it: hand edits and originals
+    /// List the backups of hosts: hand edits and originals
     List(BackupsListArgs),
     /// Print the content of a backup
     Show(BackupsShowArgs),

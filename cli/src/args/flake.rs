@@ -9,8 +9,8 @@ use super::OutputArgs;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Flake")]
 pub struct FlakeArgs {
-    /// The flake that describes the fleet, in any form that Nix takes, such as '.?submodules=1' [default: the nearest flake.nix
-    /// upwards from here]
+    /// The flake that describes the fleet, in any form that Nix takes, such as '.?submodules=1' [default: the
+    /// nearest flake.nix upwards from here]
     #[arg(long, env = "NIXFLEET_FLAKE", value_name = "REF", hide_env_values = true)]
     pub flake: Option<String>,
 

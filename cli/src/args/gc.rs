@@ -32,8 +32,8 @@ pub struct GcArgs {
     #[arg(long, help_heading = "Garbage collection", value_name = "AGE", value_parser = age)]
     pub older_than: Option<u64>,
 
-    /// Then collect the Nix store of each host, which is what frees room. Nix removes whatever nothing refers to, also
-    /// what is not NixFleet's
+    /// Then collect the Nix store of each host, which is what frees room. Nix removes whatever nothing refers
+    /// to, also what is not NixFleet's
     #[arg(long, help_heading = "Garbage collection")]
     pub collect: bool,
 

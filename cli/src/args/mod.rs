@@ -91,7 +91,7 @@ pub enum Command {
     Hosts(HostsArgs),
     /// Drop generations that hosts no longer need
     Gc(GcArgs),
-    /// List, show or drop what was kept on hosts before it was replaced
+    /// List, show or drop backups: what stood on hosts before NixFleet replaced or removed it
     Backups(BackupsArgs),
     /// Print a completion script for a shell
     Completions {
@@ -200,7 +200,8 @@ pub struct OutputArgs {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Print what happens as it happens, each event as a line of JSON on standard output, and nothing else there
+    /// Print what happens as it happens, each event as a line of JSON on standard output, and nothing else
+    /// there
     #[arg(long, global = true, conflicts_with = "json")]
     pub events: bool,
 

@@ -10,20 +10,20 @@ use nixfleet_operator::remote::PlanOptions;
 /// How hosts plan.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct PlanningArgs {
-    /// Do not have each host's own tools (visudo, sshd, systemd-analyze, the commands of `validate`) look at the change
-    /// while it is planned. An apply has them look before it touches anything, all the same
+    /// Do not have each host's own tools (visudo, sshd, systemd-analyze, the commands of `validate`) look at
+    /// the change while it is planned. An apply has them look before it touches anything, all the same
     #[arg(long, help_heading = "Plan")]
     pub no_validate: bool,
 
-    /// Show the content of files that others on the host may not read. Only on a terminal: it is neither saved nor printed
-    /// for programs
+    /// Show the content of files that others on the host may not read. Only on a terminal: it is neither
+    /// saved nor printed for programs
     #[arg(long, help_heading = "Plan")]
     pub show_private: bool,
 }
 
 impl PlanningArgs {
-    /// Refuses to show private content to anybody but the person at the terminal. `saves`: whether the plan is written to
-    /// a file.
+    /// Refuses to show private content to anybody but the person at the terminal. `saves`: whether the plan
+    /// is written to a file.
     ///
     /// # Errors
     /// [`Code::Usage`].

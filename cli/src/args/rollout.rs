@@ -170,7 +170,8 @@ mod tests {
         assert_eq!(policy("x --strategy all-at-once", fleet), Policy::plain());
         let chosen = policy("x --canary @db --canary web-1", Policy::plain()).canary;
         assert_eq!(chosen, Canary::Chosen(vec!["@db".to_owned(), "web-1".to_owned()]));
-        // Such as an empty variable of a shell: it is refused where hosts are selected, and does not mean nobody.
+        // Such as an empty variable of a shell: it is refused where hosts are selected, and does not mean
+        // nobody.
         assert_eq!(policy("x --canary=", Policy::plain()).canary, Canary::Chosen(vec![String::new()]));
     }
 

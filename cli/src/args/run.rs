@@ -26,7 +26,8 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Run")]
     pub shell: bool,
 
-    /// Give the whole standard input to each host. Without this flag only a single host reads it, and never from a terminal
+    /// Give the whole standard input to each host. Without this flag only a single host reads it, and never
+    /// from a terminal
     #[arg(long, help_heading = "Run")]
     pub stdin: bool,
 

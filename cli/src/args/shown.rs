@@ -6,8 +6,9 @@ use nixfleet_operator::flake::shown::{HIDDEN, reference};
 
 /// Flags whose value refers to a flake.
 const FLAKES: [&str; 1] = ["--flake"];
-/// The words behind the subcommand. Of a command to run only the program stays: what follows may hold a password. The same
-/// goes for values of Nix options, such as access tokens, and for what flake references have of the kind.
+/// The words behind the subcommand. Of a command to run only the program stays: what follows may hold a
+/// password. The same goes for values of Nix options, such as access tokens, and for what flake references
+/// have of the kind.
 pub fn shown(words: &[OsString]) -> Vec<String> {
     let mut words = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
     let mut given: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();

@@ -10,7 +10,8 @@ use super::{FlakeArgs, OutputArgs};
 use nixfleet_operator::inventory::Selection;
 use nixfleet_operator::operation::{Connections, Targets};
 
-/// Selectors. Several of one kind add up; different kinds narrow each other down; none at all means every host.
+/// Selectors. Several of one kind add up; different kinds narrow each other down; none at all means every
+/// host.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub struct SelectionArgs {
@@ -34,8 +35,8 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "BASE", value_parser = base, value_delimiter = ',')]
     pub base: Vec<Base>,
 
-    /// An expression: names, patterns or lists of them, @TAG, role:NAME, base:NAME, with and, or, not (or !) and
-    /// parentheses, for example 'web-* and @prod and not @canary'
+    /// An expression: names, patterns or lists of them, @TAG, role:NAME, base:NAME, with and, or, not (or !)
+    /// and parentheses, for example 'web-* and @prod and not @canary'
     #[arg(long, value_name = "EXPRESSION")]
     pub on: Vec<String>,
 }
@@ -52,8 +53,8 @@ impl SelectionArgs {
         }
     }
 
-    /// The expressions that were written: those of `--on`, and the bare arguments. Bare arguments with a word of the language
-    /// among them are one expression, which the shell has cut.
+    /// The expressions that were written: those of `--on`, and the bare arguments. Bare arguments with a word
+    /// of the language among them are one expression, which the shell has cut.
     fn expressions(&self) -> Vec<String> {
         let is_one = self.selector.iter().any(|word| matches!(word.as_str(), "and" | "or" | "not" | "!"));
         let bare = if is_one { vec![self.selector.join(" ")] } else { self.selector.clone() };
@@ -74,7 +75,8 @@ pub struct TargetArgs {
     #[arg(long, value_name = "N", help_heading = "Targets", value_parser = count)]
     pub parallel: Option<NonZeroUsize>,
 
-    /// Seconds to wait for a host to accept a connection. Without it, what the inventory says: timeouts.connect
+    /// Seconds to wait for a host to accept a connection. Without it, what the inventory says:
+    /// timeouts.connect
     #[arg(long, value_name = "SECONDS", help_heading = "Targets")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
     pub connect_timeout: Option<u64>,

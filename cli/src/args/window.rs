@@ -5,8 +5,8 @@ use nixfleet_operator::operation::Window;
 /// The window for it, where the inventory should not decide.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct WindowArgs {
-    /// Seconds within which a changed host must be reached over a new connection; otherwise it goes back by itself.
-    /// Without it, what the inventory says: rollout.confirmTimeout
+    /// Seconds within which a changed host must be reached over a new connection; otherwise it goes back by
+    /// itself. Without it, what the inventory says: rollout.confirmTimeout
     #[arg(long, help_heading = "Confirmation", value_name = "SECONDS")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub confirm_timeout: Option<u64>,

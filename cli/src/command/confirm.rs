@@ -13,7 +13,8 @@ use super::Context;
 /// Nobody can be asked, and `--yes` is missing.
 pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
     let refuse = |why: &str| {
-        // Not the command itself: without its selectors and flags it would be about other hosts, or do something else.
+        // Not the command itself: without its selectors and flags it would be about other hosts, or do
+        // something else.
         let look = match context.operation.command {
             "rollback" => "run it on a terminal, where it shows the plan and asks",
             "apply" => "look first: nixfleet plan",

@@ -32,7 +32,8 @@ impl Input {
     /// What so many hosts read. `is_requested`: `--stdin` was given.
     ///
     /// # Errors
-    /// There is something to read, and nobody has said that several hosts are to have it; or it cannot be read.
+    /// There is something to read, and nobody has said that several hosts are to have it; or it cannot be
+    /// read.
     pub fn of(is_requested: bool, hosts: usize) -> Result<Self, Problem> {
         let stdin = io::stdin();
         let unreadable =
@@ -69,7 +70,8 @@ impl CommandInput for Input {
                     return Ok(None);
                 }
                 let (reads, feeds) = io::pipe()?;
-                // Whoever waits for input that never comes is not waited for: the thread ends with the process.
+                // Whoever waits for input that never comes is not waited for: the thread ends with the
+                // process.
                 thread::Builder::new().spawn(move || stream(feeds.into()))?;
                 Ok(Some(OwnedFd::from(reads).into()))
             }

@@ -1,4 +1,5 @@
-//! The reference pages of the command line, of the errors and of the events, generated from their definitions.
+//! The reference pages of the command line, of the errors and of the events, generated from their
+//! definitions.
 
 use std::fmt::Write as _;
 use std::path::Path;

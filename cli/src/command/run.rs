@@ -84,7 +84,8 @@ fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// Tells what hosts tell, in the order in which it comes. Where lines are not wanted as events, they are printed.
+/// Tells what hosts tell, in the order in which it comes. Where lines are not wanted as events, they are
+/// printed.
 async fn listen(mut told: Receiver<EventKind>, names: &[String], context: &Context) {
     let width = names.iter().map(String::len).max().unwrap_or_default();
     let colours: BTreeMap<&str, _> =

@@ -1,5 +1,5 @@
-//! What a shell may complete a word to. It is asked while somebody types, so nothing is evaluated and no host is reached: names come
-//! from what earlier commands have left on this machine, and may be a little old.
+//! What a shell may complete a word to. It is asked while somebody types, so nothing is evaluated and no host
+//! is reached: names come from what earlier commands have left on this machine, and may be a little old.
 
 mod candidate;
 mod engine;

@@ -2,16 +2,17 @@
 
 use std::net::IpAddr;
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 
 use nixfleet_operator::host_result::HostResult;
 
 /// Stands for the host in words that are said of several.
 const HOST: &str = "…";
 
-/// The problem of a host in words that fit all hosts that stopped at the same one. Of hosts that cannot be reached, `ssh`
-/// names each in its words. `help` is what a person can type, so it stays as it is for one of them.
+/// The problem of a host in words that fit all hosts that stopped at the same one. Of hosts that cannot be
+/// reached, `ssh` names each in its words. `help` is what a person can type, so it stays as it is for one of
+/// them.
 pub fn problem(result: &HostResult, with_help: bool) -> Option<Problem> {
     let problem = Problem { location: None, ..result.problem.clone()? };
     if result.outcome != Outcome::Unreachable {

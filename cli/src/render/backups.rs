@@ -79,7 +79,7 @@ fn lines(results: &[HostResult], of: impl Fn(&BackupsView) -> Vec<Backup>, zone:
     }
     let noun = if count == 1 { "backup" } else { "backups" };
     let total = format!("{count} {noun}, {}, on {}\n", size(bytes), hosts(having));
-    table(&["host", "path", "why", "generation", "kept", "size", "mode", ""], rows) + &total
+    table(&["host", "path", "why", "generation", "made", "size", "mode", ""], rows) + &total
 }
 
 fn row(host: &str, backup: &Backup, zone: &TimeZone) -> Vec<String> {
@@ -118,7 +118,7 @@ fn problems(results: &[HostResult]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::report::Outcome;
+    use nixfleet_contract::outcome::Outcome;
     use serde_json::json;
 
     use super::*;
@@ -146,7 +146,7 @@ mod tests {
         let edit = backup("/etc/\u{1b}[2Jmotd", "hand-edit", false);
         let all = [host(vec![edit, backup("/etc/motd", "original", true)], vec![])];
         expect_test::expect![[r#"
-            host   path           why        generation  kept              size     mode
+            host   path           why        generation  made              size     mode
             web-1  /etc/␛[2Jmotd  hand edit  7           2026-11-20 14:03  1.5 KiB  0640
             web-1  /etc/motd      original   -           2026-11-20 14:03  1.5 KiB  0640  comes back when management ends
             2 backups, 3.0 KiB, on 1 host
@@ -159,7 +159,7 @@ mod tests {
         let edit = backup("/etc/motd", "hand-edit", false);
         let all = [host(vec![edit], vec![backup("/etc/motd", "original", true)])];
         expect_test::expect![[r#"
-            host   path       why        generation  kept              size     mode
+            host   path       why        generation  made              size     mode
             web-1  /etc/motd  hand edit  7           2026-11-20 14:03  1.5 KiB  0640
             1 backup, 1.5 KiB, on 1 host
             stays: web-1: the original of /etc/motd: it comes back when management of the path ends; to drop it all the same: --original /etc/motd

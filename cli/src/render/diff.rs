@@ -10,8 +10,8 @@ use nixfleet_operator::text::many_lines;
 /// How many lines of one diff are shown, unless all are asked for.
 const SHOWN: usize = 60;
 
-/// How long the shortest diff is searched for; then a longer one will do. Long texts that have little in common would
-/// take minutes, and a host chooses what it sends.
+/// How long the shortest diff is searched for; then a longer one will do. Long texts that have little in
+/// common would take minutes, and a host chooses what it sends.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The lines of a unified diff, without file names, one string each.

@@ -68,7 +68,7 @@ pub fn folded(results: &[HostResult]) {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::report::Outcome;
+    use nixfleet_contract::outcome::Outcome;
 
     use super::*;
 

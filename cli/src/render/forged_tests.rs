@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -18,8 +18,8 @@ use nixfleet_operator::history;
 use nixfleet_operator::host_result::{BackupsView, GcView, HostResult, Ran};
 use nixfleet_operator::text::problem_text;
 
-/// Texts made of what forges a line, steers a terminal or hides. None begins a line with a blank, which would pass for an
-/// indent.
+/// Texts made of what forges a line, steers a terminal or hides. None begins a line with a blank, which would
+/// pass for an indent.
 fn hostile() -> impl Strategy<Value = String> {
     const PIECES: [&str; 24] = [
         "2 hosts: 2 ok",
@@ -124,8 +124,8 @@ fn problem() -> Value {
 }
 
 fn check() -> Value {
-    json!({ "name": "n", "kind": "k", "from": "host", "passed": false, "attempts": 1, "durationMs": 5, "detail": "d",
-            "onFailure": "stop" })
+    json!({ "name": "n", "kind": "k", "from": "host", "passed": false, "attempts": 1, "durationMs": 5,
+            "detail": "d", "onFailure": "stop" })
 }
 
 fn plan() -> Value {
@@ -136,18 +136,22 @@ fn plan() -> Value {
         "shell": "/s", "system": true, "description": "d",
     });
     json!({
-        "schema": 1, "host": "web-1", "fingerprint": "f", "current": { "number": 3, "closure": "/nix/store/a" },
-        "target": "/nix/store/b", "backTo": { "number": 2, "closure": "/c", "created": 1, "by": "b", "revision": "r" },
+        "schema": 1, "host": "web-1", "fingerprint": "f",
+        "current": { "number": 3, "closure": "/nix/store/a" },
+        "target": "/nix/store/b",
+        "backTo": { "number": 2, "closure": "/c", "created": 1, "by": "b", "revision": "r" },
         "packages": { "added": [{ "name": "n", "version": "v", "path": "p" }],
                       "removed": [{ "name": "n", "version": "v", "path": "p" }],
-                      "changed": [[{ "name": "n", "version": "v", "path": "p" }, { "name": "n", "version": "w", "path": "p" }]] },
+                      "changed": [[{ "name": "n", "version": "v", "path": "p" },
+                                   { "name": "n", "version": "w", "path": "p" }]] },
         "steps": [
             { "step": "createUser", "user": user },
             { "step": "modifyUser", "user": user, "changes": ["c", "c"] },
             { "step": "releaseUser", "name": "games", "changes": ["c"] },
             { "step": "createHome", "path": "/home/ada", "access": access },
             { "step": "createDirectory", "path": "/etc/web", "access": access, "implicit": true },
-            { "step": "writeFile", "path": "/etc/web/a", "before": view("a"), "after": view("b"), "keep": "copy" },
+            { "step": "writeFile", "path": "/etc/web/a", "before": view("a"), "after": view("b"),
+              "keep": "copy" },
             { "step": "writeLink", "path": "/etc/web/m", "before": "a", "target": "b", "keep": "original" },
             { "step": "changeAccess", "path": "/etc/web/c", "before": access, "after": access },
             { "step": "own", "path": "/etc/web/d", "keep": "original" },
@@ -169,9 +173,10 @@ fn plan() -> Value {
 
 fn report() -> Value {
     json!({
-        "schema": 1, "host": "h", "outcome": "failed", "before": null, "after": { "number": 2, "closure": "/nix/store/x" },
-        "stepsDone": 1, "kept": ["k"], "notes": ["n"], "problem": problem(), "recovered": "r", "healthChecks": [check()],
-        "durationMs": 5,
+        "schema": 1, "host": "h", "outcome": "failed", "before": null,
+        "after": { "number": 2, "closure": "/nix/store/x" },
+        "stepsDone": 1, "kept": ["k"], "notes": ["n"], "problem": problem(), "recovered": "r",
+        "healthChecks": [check()], "durationMs": 5,
     })
 }
 
@@ -180,10 +185,14 @@ fn status() -> Value {
     json!({
         "schema": 1, "host": "h", "current": current,
         "generations": [{ "number": 2, "closure": "/c", "created": 1, "by": "b", "revision": "r" }],
-        "drift": [{ "subject": "s", "what": "w" }], "units": [{ "unit": "web.service", "active": "failed", "sub": "s" }],
+        "drift": [{ "subject": "s", "what": "w" }],
+        "units": [{ "unit": "web.service", "active": "failed", "sub": "s" }],
         "kept": ["k"], "interrupted": "i", "lockedBy": null,
-        "last": { "schema": 1, "holder": { "pid": 1, "who": "w", "command": "c", "since": 1 }, "ended": 2, "report": report(),
-                  "earlier": [{ "who": "w", "command": "c", "ended": 2, "outcome": "ok", "before": 1, "after": 2 }] },
+        "last": {
+            "schema": 1, "holder": { "pid": 1, "who": "w", "command": "c", "since": 1 }, "ended": 2,
+            "report": report(),
+            "earlier": [{ "who": "w", "command": "c", "ended": 2, "outcome": "ok", "before": 1, "after": 2 }],
+        },
         "healthChecks": { "schema": 1, "generation": current, "at": 1, "results": [check()] },
     })
 }
@@ -191,7 +200,8 @@ fn status() -> Value {
 fn gc_plan() -> Value {
     json!({
         "schema": 1, "fingerprint": "f", "at": 1,
-        "generations": [{ "number": 1, "closure": "/c", "created": 1, "by": "b", "revision": "r", "needed": ["other"] }],
+        "generations": [{ "number": 1, "closure": "/c", "created": 1, "by": "b", "revision": "r",
+            "needed": ["other"] }],
         "interrupted": "i",
     })
 }

@@ -116,15 +116,18 @@ pub fn gc_reports(results: &[HostResult]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_contract::outcome::Outcome;
     use nixfleet_contract::problem::{Code, Problem};
-    use nixfleet_contract::report::Outcome;
     use serde_json::{Value, json};
 
     use super::*;
     use nixfleet_operator::host_result::GcView;
 
     fn host(name: &str, generations: &[(u64, &[&str])]) -> HostResult {
-        let generation = |(number, needed): &(u64, &[&str])| json!({ "number": number, "closure": format!("/nix/store/{number}"), "created": number * 86400, "needed": needed });
+        let generation = |(number, needed): &(u64, &[&str])| {
+            let closure = format!("/nix/store/{number}");
+            json!({ "number": number, "closure": closure, "created": number * 86400, "needed": needed })
+        };
         let generations: Vec<Value> = generations.iter().map(generation).collect();
         let plan = json!({
             "schema": 1, "fingerprint": "x", "at": 0, "generations": generations,
@@ -189,7 +192,8 @@ mod tests {
     fn a_report_says_what_went_and_what_room_that_made() {
         let mut web = web();
         let report = json!({
-            "schema": 1, "outcome": "ok", "dropped": [{ "number": 1, "closure": "/nix/store/1", "created": 1 }],
+            "schema": 1, "outcome": "ok",
+            "dropped": [{ "number": 1, "closure": "/nix/store/1", "created": 1 }],
             "collected": { "paths": 3, "freed": 1_073_741_824 }, "recovered": "an interrupted run",
             "disk": { "free": 4_294_967_296_u64, "size": 10_737_418_240_u64 }, "durationMs": 5,
         });

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nixfleet_contract::report::GenerationInfo;
+use nixfleet_contract::generation::GenerationInfo;
 
 use nixfleet_operator::text::one_line;
 
@@ -26,7 +26,8 @@ mod tests {
     fn what_is_known_of_a_generation_is_said() {
         let made = |info| made(&serde_json::from_value(info).unwrap(), &TimeZone::UTC);
         let all = json!({
-            "number": 7, "closure": "/nix/store/a", "created": 1_795_874_602, "by": "ada@desk", "revision": "4f2c9d1-dirty",
+            "number": 7, "closure": "/nix/store/a", "created": 1_795_874_602, "by": "ada@desk",
+            "revision": "4f2c9d1-dirty",
         });
         assert_eq!(made(all), "made 2026-11-28 14:03 by ada@desk from 4f2c9d1-dirty");
         let old = json!({ "number": 7, "closure": "/nix/store/a", "created": 1_795_874_602 });

@@ -7,8 +7,8 @@ use super::{results, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::one_line;
 
-/// A table of every check of every host, and below it why hosts are not healthy. With `verbose`, good checks say too what
-/// they found.
+/// A table of every check of every host, and below it why hosts are not healthy. With `verbose`, good checks
+/// say too what they found.
 #[must_use]
 pub fn health(hosts: &[HostResult], verbose: bool) -> String {
     let rows = hosts.iter().flat_map(|host| rows(host, verbose));
@@ -63,8 +63,8 @@ pub fn lines(found: &[CheckResult], verbose: bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_contract::outcome::Outcome;
     use nixfleet_contract::problem::{Code, Problem};
-    use nixfleet_contract::report::Outcome;
     use serde_json::json;
 
     use super::*;

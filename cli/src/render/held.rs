@@ -1,4 +1,5 @@
-//! What each rendering of what a host says is held to, by tests and by fuzzing. It knows nothing of how that is done.
+//! What each rendering of what a host says is held to, by tests and by fuzzing. It knows nothing of how that
+//! is done.
 
 /// How a line may begin that is no continuation of another: with the name of the host, or with words of ours.
 const BEGINNINGS: [&str; 10] = [
@@ -14,8 +15,8 @@ const BEGINNINGS: [&str; 10] = [
     "stays: web-1",
 ];
 
-/// Holds a rendering about the host `web-1` to this: each line begins with words of ours or stands further to the right, and no
-/// character steers the terminal or cannot be seen.
+/// Holds a rendering about the host `web-1` to this: each line begins with words of ours or stands further to
+/// the right, and no character steers the terminal or cannot be seen.
 ///
 /// # Panics
 /// It is not so.

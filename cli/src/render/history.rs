@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nixfleet_contract::plan::Generation;
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::outcome::Outcome;
 
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
 use super::table;

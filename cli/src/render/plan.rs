@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 use nixfleet_contract::manifest::Package;
-use nixfleet_contract::plan::{FileView, Plan};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::{Remove, WriteFile};
 use nixfleet_contract::step::profile::SwitchProfile;
 use nixfleet_contract::step::{CommandStep, Line, PathStep, ProfileStep, Sign, Step, Tone, UnitStep};
@@ -36,9 +37,9 @@ enum Direction {
     Back,
 }
 
-/// Shows the plans of so many hosts, one after the other; hosts whose plans read the same are shown together. `read` gives
-/// the plan at a place: none is kept, since those of thousands of hosts are large, and each group's is read once more. Returns
-/// what all of them come to.
+/// Shows the plans of so many hosts, one after the other; hosts whose plans read the same are shown together.
+/// `read` gives the plan at a place: none is kept, since those of thousands of hosts are large, and each
+/// group's is read once more. Returns what all of them come to.
 ///
 /// # Errors
 /// Those of `read`.

@@ -55,17 +55,21 @@ fn every_kind_of_step_reads_as_what_it_does() {
             { "step": "releaseUser", "name": "games", "changes": ["groups: games,sudo → games"] },
             { "step": "createHome", "path": "/home/ada", "access": access("0750", "ada") },
             { "step": "stopUnit", "unit": "old.service", "why": "no longer managed" },
-            { "step": "createDirectory", "path": "/etc/web", "access": access("0755", "root"), "implicit": true },
-            { "step": "writeFile", "path": "/etc/web/a.conf", "before": null, "after": view("new\n", "0640", "web"),
-              "keep": "nothing" },
+            { "step": "createDirectory", "path": "/etc/web", "access": access("0755", "root"),
+              "implicit": true },
+            { "step": "writeFile", "path": "/etc/web/a.conf", "before": null,
+              "after": view("new\n", "0640", "web"), "keep": "nothing" },
             { "step": "writeFile", "path": "/etc/web/b.conf", "before": view("a\nport = 1\n", "0644", "root"),
               "after": view("a\nport = 2\n", "0640", "web"), "keep": "copy" },
-            { "step": "writeLink", "path": "/etc/web/l", "before": null, "target": "b.conf", "keep": "nothing" },
-            { "step": "writeLink", "path": "/etc/web/m", "before": "a.conf", "target": "b.conf", "keep": "original" },
+            { "step": "writeLink", "path": "/etc/web/l", "before": null, "target": "b.conf",
+              "keep": "nothing" },
+            { "step": "writeLink", "path": "/etc/web/m", "before": "a.conf", "target": "b.conf",
+              "keep": "original" },
             { "step": "changeAccess", "path": "/etc/web/c", "before": access("0644", "root"),
               "after": access("0600", "root") },
             { "step": "own", "path": "/etc/web/d", "keep": "original" },
-            { "step": "remove", "path": "/etc/web/e", "before": view("old\n", "0644", "root"), "keep": "copy" },
+            { "step": "remove", "path": "/etc/web/e", "before": view("old\n", "0644", "root"),
+              "keep": "copy" },
             { "step": "restore", "path": "/etc/motd", "before": null, "keep": "nothing" },
             { "step": "removeDirectory", "path": "/srv/old" },
             { "step": "release", "path": "/etc/web/f", "why": "it is a directory now" },
@@ -92,7 +96,7 @@ fn every_kind_of_step_reads_as_what_it_does() {
             + /etc/web/a.conf  0640 root:web
                 @@ -0,0 +1 @@
                 +new
-            ~ /etc/web/b.conf  mode 0644 → 0640, owner root:root → root:web  edited by hand: a copy is kept
+            ~ /etc/web/b.conf  mode 0644 → 0640, owner root:root → root:web  edited by hand: a backup is made
                 @@ -1,2 +1,2 @@
                  a
                 -port = 1
@@ -101,7 +105,7 @@ fn every_kind_of_step_reads_as_what_it_does() {
             ~ /etc/web/m → b.conf  was a.conf  what stands there is kept, and comes back when management ends
             ~ /etc/web/c  mode 0644 → 0600
             = /etc/web/d  is as wanted already; managed from now on
-            - /etc/web/e  edited by hand: a copy is kept
+            - /etc/web/e  edited by hand: a backup is made
             ~ /etc/motd  what stood there before management comes back
             - /srv/old/  unless it holds something
             = /etc/web/f  left alone: it is a directory now
@@ -148,7 +152,8 @@ fn drift_and_what_stands_in_the_way_are_told() {
     plan.drift =
         serde_json::from_value(json!([{ "subject": "web.service", "what": "not running" }])).unwrap();
     plan.problems = serde_json::from_value(json!([
-        { "code": "NF-402", "what": "something that is not ours stands there", "where": "/etc/web", "help": "move it" },
+        { "code": "NF-402", "what": "something that is not ours stands there", "where": "/etc/web",
+          "help": "move it" },
     ]))
     .unwrap();
     expect![[r#"
@@ -198,7 +203,8 @@ fn a_file_that_is_no_text_is_told_by_its_size() {
 fn nothing_that_a_host_says_steers_the_terminal() {
     let steps = json!([
         { "step": "startUnit", "unit": "a.service", "why": "\u{1b}[2J\u{7}" },
-        { "step": "writeLink", "path": "/etc/l", "before": "\u{1b}]0;x\u{7}", "target": "\u{9b}31m", "keep": "nothing" },
+        { "step": "writeLink", "path": "/etc/l", "before": "\u{1b}]0;x\u{7}", "target": "\u{9b}31m",
+          "keep": "nothing" },
     ]);
     let mut plan = plan("\u{1b}[31mweb", &steps);
     plan.drift = serde_json::from_value(json!([{ "subject": "\u{1b}c", "what": "\u{1b}[A" }])).unwrap();
@@ -224,8 +230,8 @@ fn a_host_with_nothing_but_a_warning_is_shown() {
 #[test]
 fn what_makes_way_is_shown_as_what_it_is() {
     let link = json!({
-        "sha256": null, "size": 39, "access": access("0777", "root"), "link": "../run/systemd/resolve/stub-resolv.conf",
-        "foreign": true,
+        "sha256": null, "size": 39, "access": access("0777", "root"),
+        "link": "../run/systemd/resolve/stub-resolv.conf", "foreign": true,
     });
     let directory = json!({ "sha256": null, "size": 0, "access": access("0755", "root") });
     let mut foreign = view("a\n", "0644", "root");
@@ -233,15 +239,16 @@ fn what_makes_way_is_shown_as_what_it_is() {
     let plan = plan(
         "web-1",
         &json!([
-            { "step": "writeFile", "path": "/etc/resolv.conf", "before": link, "after": view("nameserver ::1\n", "0644", "root"),
-              "keep": "original" },
-            { "step": "writeFile", "path": "/etc/motd", "before": foreign, "after": view("b\n", "0644", "root"),
+            { "step": "writeFile", "path": "/etc/resolv.conf", "before": link,
+              "after": view("nameserver ::1\n", "0644", "root"), "keep": "original" },
+            { "step": "writeFile", "path": "/etc/motd", "before": foreign,
+              "after": view("b\n", "0644", "root"), "keep": "copy" },
+            { "step": "writeFile", "path": "/etc/own", "before": view("a\n", "0644", "root"),
+              "after": view("b\n", "0644", "root"), "keep": "copy" },
+            { "step": "writeFile", "path": "/etc/folder", "before": directory,
+              "after": view("b\n", "0644", "root"), "keep": "nothing" },
+            { "step": "writeLink", "path": "/etc/l", "before": null, "replaced": foreign, "target": "b",
               "keep": "copy" },
-            { "step": "writeFile", "path": "/etc/own", "before": view("a\n", "0644", "root"), "after": view("b\n", "0644", "root"),
-              "keep": "copy" },
-            { "step": "writeFile", "path": "/etc/folder", "before": directory, "after": view("b\n", "0644", "root"),
-              "keep": "nothing" },
-            { "step": "writeLink", "path": "/etc/l", "before": null, "replaced": foreign, "target": "b", "keep": "copy" },
             { "step": "remove", "path": "/etc/m", "before": link, "keep": "nothing" },
         ]),
     );
@@ -251,18 +258,18 @@ fn what_makes_way_is_shown_as_what_it_is() {
             ~ /etc/resolv.conf  link to ../run/systemd/resolve/stub-resolv.conf → file 0644 root:root  what stands there is kept, and comes back when management ends
                 @@ -0,0 +1 @@
                 +nameserver ::1
-            ~ /etc/motd  not managed until now: a copy is kept
+            ~ /etc/motd  not managed until now: a backup is made
                 @@ -1 +1 @@
                 -a
                 +b
-            ~ /etc/own  edited by hand: a copy is kept
+            ~ /etc/own  edited by hand: a backup is made
                 @@ -1 +1 @@
                 -a
                 +b
             ~ /etc/folder  directory → file 0644 root:root
                 @@ -0,0 +1 @@
                 +b
-            ~ /etc/l → b  was a file  not managed until now: a copy is kept
+            ~ /etc/l → b  was a file  not managed until now: a backup is made
             - /etc/m  a link to ../run/systemd/resolve/stub-resolv.conf
 
     "#]]
@@ -274,7 +281,10 @@ fn hosts_that_go_together_go_the_same_way() {
     let switch = |from: u64, to: u64| json!([{ "step": "switchProfile", "from": from, "to": to }]);
     let heading = |plans: [Plan; 2]| shown(&[&plans[0], &plans[1]]).lines().next().unwrap().to_owned();
     assert_eq!(heading([plan("a", &switch(5, 3)), plan("b", &switch(5, 3))]), "a, b  generation 5 → 3");
-    let known = json!({ "number": 3, "closure": "/nix/store/b", "created": 1_795_874_602, "by": "ada@desk", "revision": "4f2c9d1" });
+    let known = json!({
+        "number": 3, "closure": "/nix/store/b", "created": 1_795_874_602, "by": "ada@desk",
+        "revision": "4f2c9d1",
+    });
     let told = Plan { back_to: Some(serde_json::from_value(known).unwrap()), ..plan("a", &switch(5, 3)) };
     let told = shown(&[&told]);
     assert!(
@@ -290,7 +300,7 @@ fn hosts_that_go_together_go_the_same_way() {
     let warned = |host, number| {
         let warnings = vec![Warning { subject: "/etc/a".to_owned(), what: "unused".to_owned() }];
         let current =
-            Some(nixfleet_contract::plan::Generation { number, closure: "/nix/store/a".to_owned() });
+            Some(nixfleet_contract::generation::Generation { number, closure: "/nix/store/a".to_owned() });
         Plan { warnings, current, ..plan(host, &json!([])) }
     };
     assert_eq!(heading([warned("a", 3), warned("b", 4)]), "a, b  each stays at its generation");
@@ -328,7 +338,10 @@ fn content_that_others_may_not_read_is_told_by_size_and_digest() {
         view.as_object_mut().unwrap().remove("text");
         view
     };
-    let step = |before: Value, after: Value| json!({ "step": "writeFile", "path": "/etc/a", "before": before, "after": after, "keep": "nothing" });
+    let step = |before: Value, after: Value| {
+        let path = "/etc/a";
+        json!({ "step": "writeFile", "path": path, "before": before, "after": after, "keep": "nothing" })
+    };
     let steps = json!([
         step(Value::Null, hidden("0123456789abcdef", "0600")),
         step(hidden("0123456789abcdef", "0600"), hidden("f", "0644")),

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use nixfleet_contract::health::Checked;
 use nixfleet_contract::plan::Drift;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::{Status, UnitStatus};
+use nixfleet_contract::status::{Status, UnitStatus};
 
 use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
@@ -40,7 +40,7 @@ fn statuses_in(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String
             count(|status| status.backups.len()),
         ]
     });
-    let table = table(&["host", "state", "generation", "drift", "units down", "kept copies"], rows);
+    let table = table(&["host", "state", "generation", "drift", "units down", "backups"], rows);
     let said = |result: &HostResult| {
         let own = if verbose && result.problem.is_none() { result.host.as_str() } else { "" };
         details(result, alike::problem(result, false), verbose, zone).map(|text| format!("{own}\n{text}"))
@@ -116,8 +116,8 @@ fn drift(status: &Status) -> &[Drift] {
     if status.locked_by.is_some() { &[] } else { &status.drift }
 }
 
-/// Managed units that have failed, or that do not run although they should: those the host names among what is not as the
-/// last run left it. A timer's service, say, is rightly inactive.
+/// Managed units that have failed, or that do not run although they should: those the host names among what
+/// is not as the last run left it. A timer's service, say, is rightly inactive.
 fn down(status: &Status) -> impl Iterator<Item = &UnitStatus> {
     let should_run = |unit: &UnitStatus| drift(status).iter().any(|drift| drift.subject == *unit.unit);
     let is_up = |unit: &UnitStatus| {
@@ -160,7 +160,7 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
             health::lines(&checked.results, verbose).into_iter().for_each(&mut say);
         }
         for path in &status.backups {
-            say(format!("kept: {path}"));
+            say(format!("backup: {path}"));
         }
         if !status.backups.is_empty() {
             say("see the copies: nixfleet backups list".to_owned());
@@ -189,8 +189,8 @@ fn unit_line(unit: &UnitStatus) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_contract::outcome::Outcome;
     use nixfleet_contract::problem::Code;
-    use nixfleet_contract::report::Outcome;
     use serde_json::{Value, json};
 
     use super::*;
@@ -201,7 +201,8 @@ mod tests {
             "schema": 1, "host": name, "current": { "number": 2, "closure": "/nix/store/b" },
             "generations": [
                 { "number": 1, "closure": "/nix/store/a", "created": 0 },
-                { "number": 2, "closure": "/nix/store/b", "created": 1_795_874_602, "by": "ada@desk", "revision": "4f2c9d1-dirty" },
+                { "number": 2, "closure": "/nix/store/b", "created": 1_795_874_602, "by": "ada@desk",
+                  "revision": "4f2c9d1-dirty" },
             ],
             "drift": [], "units": [{ "unit": "web.service", "active": "active", "sub": "running" }],
             "kept": [], "interrupted": null, "lockedBy": null,
@@ -235,7 +236,7 @@ mod tests {
             HostResult { reason: resting, ..HostResult::failed("down", unreachable) },
         ];
         expect_test::expect![[r#"
-            host     state        generation  drift  units down  kept copies
+            host     state        generation  drift  units down  backups
             good     managed      2           0      0           0
             edited   drift        2           1      0           1
             failing  units down   2           0      1           0
@@ -247,7 +248,7 @@ mod tests {
 
             edited
               drift: /etc/web.conf: content edited
-              kept: /var/lib/nixfleet/kept/a
+              backup: /var/lib/nixfleet/kept/a
               see the copies: nixfleet backups list
 
             failing
@@ -283,8 +284,8 @@ mod tests {
             { "unit": "own.service", "active": "failed", "sub": "failed" },
             { "unit": "backup.service", "active": "inactive", "sub": "dead" },
         ]);
-        expect_test::expect![[r"
-            host   state       generation  drift  units down  kept copies
+        expect_test::expect![[r#"
+            host   state       generation  drift  units down  backups
             web-1  units down  2           3      2           0
 
             web-1
@@ -293,7 +294,7 @@ mod tests {
               drift: /etc/web.conf: content edited
               unit: top.service: inactive (dead)
               unit: own.service: failed (failed)
-        "]]
+        "#]]
         .assert_eq(&shown(&[host("web-1", &json!({ "drift": drift, "units": units }))], false));
     }
 
@@ -311,7 +312,7 @@ mod tests {
         let text =
             format!("{}{}", shown(&results, true), tally_of_statuses(&results, Duration::from_millis(840)));
         expect_test::expect![[r#"
-            host  state        generation  drift  units down  kept copies
+            host  state        generation  drift  units down  backups
             a     managed      2           0      0           0
             b-1   unreachable  -           -      -           -
             b-2   unreachable  -           -      -           -
@@ -343,7 +344,7 @@ mod tests {
     #[test]
     fn all_generations_and_units_are_shown_where_more_is_asked_for() {
         expect_test::expect![[r#"
-            host   state    generation  drift  units down  kept copies
+            host   state    generation  drift  units down  backups
             web-1  managed  2           0      0           0
 
             web-1

@@ -1,7 +1,8 @@
-//! The few styles of the output. Whoever prints drops them where they are not wanted: no terminal, or `NO_COLOR`.
+//! The few styles of the output. Whoever prints drops them where they are not wanted: no terminal, or
+//! `NO_COLOR`.
 
 use anstyle::{AnsiColor, Style};
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 /// Headings.
 pub const BOLD: Style = Style::new().bold();

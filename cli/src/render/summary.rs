@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
 use super::{alike, indented, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::{hosts, one_line, problem_text};
 
-/// A table of outcomes, then every problem in full, what shows more of it, and every kept copy.
+/// A table of outcomes, then every problem in full, what shows more of it, and every backup.
 #[must_use]
 pub fn results(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
@@ -49,13 +49,13 @@ pub fn results(results: &[HostResult]) -> String {
 fn notes(result: &HostResult, problem: Option<&Problem>) -> Vec<String> {
     let problem = problem.into_iter().map(problem_text);
     let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
-    let kept: Vec<&String> = result.report.iter().flat_map(|report| &report.backups).collect();
-    let look = (!kept.is_empty()).then(|| "see the copies: nixfleet backups list".to_owned());
+    let backups: Vec<&String> = result.report.iter().flat_map(|report| &report.backups).collect();
+    let look = (!backups.is_empty()).then(|| "see the backups: nixfleet backups list".to_owned());
     let noted = result.report.iter().flat_map(|report| &report.notes);
     problem
         .chain(noted.map(|note| format!("note: {}", one_line(note))))
         .chain(recovered.map(|what| format!("recovered: {}", one_line(what))))
-        .chain(kept.into_iter().map(|path| paint(YELLOW, format_args!("kept a copy: {}", one_line(path)))))
+        .chain(backups.into_iter().map(|path| paint(YELLOW, format_args!("backup: {}", one_line(path)))))
         .chain(look)
         .collect()
 }
@@ -67,7 +67,8 @@ fn more(results: &[&HostResult]) -> Option<String> {
     (!hosts.is_empty()).then(|| format!("more: nixfleet status --host {}", hosts.join(",")))
 }
 
-/// What to do about hosts that were blocked; nothing where none was, or where its problem says all there is to do.
+/// What to do about hosts that were blocked; nothing where none was, or where its problem says all there is
+/// to do.
 pub fn after_blocked(command: &str, results: &[HostResult]) -> String {
     let is_blocked = |result: &&HostResult| {
         let code = result.problem.as_ref().map(|problem| problem.code);
@@ -163,8 +164,8 @@ mod tests {
             web-3  skipped      -
 
             web-1
-              kept a copy: /var/lib/nixfleet/kept/web.conf
-              see the copies: nixfleet backups list
+              backup: /var/lib/nixfleet/kept/web.conf
+              see the backups: nixfleet backups list
 
             web-2
               [NF-406] web.service did not start
@@ -172,8 +173,8 @@ mod tests {
                 why: exit code 1
                        ␛[2Jsecond line
                 help: journalctl -u web.service
-              kept a copy: /var/lib/nixfleet/kept/web.conf
-              see the copies: nixfleet backups list
+              backup: /var/lib/nixfleet/kept/web.conf
+              see the backups: nixfleet backups list
               more: nixfleet status --host web-2
             3 hosts: 1 ok, 1 skipped, 1 rolled-back in 1.2 s
         "#]]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Check, CheckName, OnCheckFailure, Side};
 use crate::SCHEMA;
-use crate::plan::Generation;
+use crate::generation::Generation;
 
 /// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use super::check::OnCheckFailure;
 use super::result::CheckResult;
+use crate::outcome::{Outcome, ReasonCode};
 use crate::problem::{Code, Problem};
-use crate::report::{Outcome, ReasonCode};
 
 /// The verdict on a host, from the results of its health checks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,10 +7,10 @@ pub mod profile;
 mod reading;
 mod text;
 pub mod units;
+mod view;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::plan::FileView;
 use crate::values::ManagedPath;
 
 pub use accounts::AccountStep;
@@ -19,8 +19,10 @@ pub use paths::{BackupKind, PathStep};
 pub use profile::ProfileStep;
 pub use text::{Line, Sign, Tone};
 pub use units::UnitStep;
+pub use view::FileView;
 
-/// One step of a plan: the smallest unit of work and of undo. In JSON, the field `step` names it, whatever its family.
+/// One step of a plan: the smallest unit of work and of undo. In JSON, the field `step` names it, whatever
+/// its family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Step {

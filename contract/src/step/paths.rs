@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{Line, Sign, Tone};
 use crate::manifest::{Access, OnConflict};
-use crate::plan::FileView;
+use crate::step::FileView;
 use crate::values::ManagedPath;
 
 /// A change at a path.
@@ -308,9 +308,9 @@ impl BackupKind {
         match self {
             Self::Nothing => "",
             Self::Copy if before.is_some_and(|view| view.foreign) => {
-                "  not managed until now: a copy is kept"
+                "  not managed until now: a backup is made"
             }
-            Self::Copy => "  edited by hand: a copy is kept",
+            Self::Copy => "  edited by hand: a backup is made",
             Self::Original => "  what stands there is kept, and comes back when management ends",
         }
     }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Invalid, checked_string};
 
-/// The name of a user or group that `NixFleet` may create: a name that `useradd` of Debian and Ubuntu accepts.
+/// The name of a user or group that `NixFleet` may create: a name that `useradd` of Debian and Ubuntu
+/// accepts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountName(String);
@@ -55,7 +56,8 @@ impl Owner {
         Self(id.to_string())
     }
 
-    /// The id, for an owner written as a number. The largest value is not an id: chown(2) reads it as "leave unchanged".
+    /// The id, for an owner written as a number. The largest value is not an id: chown(2) reads it as "leave
+    /// unchanged".
     #[must_use]
     pub fn number(owner: &str) -> Option<u32> {
         owner.parse().ok().filter(|id| *id != u32::MAX)

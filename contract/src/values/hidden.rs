@@ -1,7 +1,8 @@
 //! Invisible characters, and characters that change how others read. No new path may contain one.
 //!
-//! The list is `hidden.json`, which the Nix library reads too, so that evaluation and build refuse the same paths. A path that
-//! was declared before its character was listed can still be read, rolled back to and released.
+//! The list is `hidden.json`, which the Nix library reads too, so that evaluation and build refuse the same
+//! paths. A path that was declared before its character was listed can still be read, rolled back to and
+//! released.
 
 use std::sync::LazyLock;
 

@@ -29,8 +29,8 @@ pub use word::Word;
 #[error("{0}")]
 pub struct Invalid(pub String);
 
-/// Implements everything that a tuple struct around a checked `String` needs. The type itself only provides `fn check(&str) ->
-/// Result<(), Invalid>`.
+/// Implements everything that a tuple struct around a checked `String` needs. The type itself only provides
+/// `fn check(&str) -> Result<(), Invalid>`.
 macro_rules! checked_string {
     ($name:ident) => {
         impl TryFrom<String> for $name {

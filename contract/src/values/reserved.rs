@@ -1,8 +1,9 @@
 //! Paths on a host that only tools may write, such as `/etc/passwd`.
 //!
-//! The list is `reserved.json`, which the Nix library reads too, so that evaluation and build refuse the same paths. It is in
-//! this crate because the crate is built alone. A path that was declared before it was listed can still be read, rolled back to
-//! and released: unlike [`super::ManagedPath::FORBIDDEN`], the list applies only to new paths.
+//! The list is `reserved.json`, which the Nix library reads too, so that evaluation and build refuse the same
+//! paths. It is in this crate because the crate is built alone. A path that was declared before it was listed
+//! can still be read, rolled back to and released: unlike [`super::ManagedPath::FORBIDDEN`], the list applies
+//! only to new paths.
 
 use std::sync::LazyLock;
 

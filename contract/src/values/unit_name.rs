@@ -58,7 +58,8 @@ impl UnitName {
         self.stem().trim_end_matches('@').ends_with('-')
     }
 
-    /// Whether a unit shares this prefix: `web-a.service` for `web-.service`, `web-a@b.service` for `web-@.service`.
+    /// Whether a unit shares this prefix: `web-a.service` for `web-.service`, `web-a@b.service` for
+    /// `web-@.service`.
     #[must_use]
     pub fn has_member(&self, unit: &Self) -> bool {
         let prefix = self.stem().trim_end_matches('@');
@@ -70,7 +71,8 @@ impl UnitName {
             && name.starts_with(prefix)
     }
 
-    /// A pattern that matches every instance of a template, or every unit with this prefix; `None` for other units.
+    /// A pattern that matches every instance of a template, or every unit with this prefix; `None` for other
+    /// units.
     #[must_use]
     pub fn pattern(&self) -> Option<String> {
         match (self.is_template(), self.is_family()) {
@@ -94,7 +96,8 @@ impl UnitName {
         (!instance.is_empty()).then_some(instance)
     }
 
-    /// An instance of a template; `None` if this is not a template, or if the string is not allowed in a unit name.
+    /// An instance of a template; `None` if this is not a template, or if the string is not allowed in a unit
+    /// name.
     #[must_use]
     pub fn instance(&self, instance: &str) -> Option<Self> {
         self.is_template().then(|| format!("{}{instance}.{}", self.stem(), self.suffix()).parse().ok())?

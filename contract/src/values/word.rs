@@ -1,11 +1,13 @@
-//! Names in the inventory. They are used in selectors and as arguments of commands, so none starts with a hyphen. People read
-//! them, so they are plain ASCII: no two look alike, and none is written from right to left.
+//! Names in the inventory. They are used in selectors and as arguments of commands, so none starts with a
+//! hyphen. People read them, so they are plain ASCII: no two look alike, and none is written from right to
+//! left.
 
 use serde::{Deserialize, Deserializer};
 
 use super::Invalid;
 
-/// The kind of a name. `lib/types/named.nix` has the same rules, so that evaluation and the command line refuse the same names.
+/// The kind of a name. `lib/types/named.nix` has the same rules, so that evaluation and the command line
+/// refuse the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// A host: `web-1`.

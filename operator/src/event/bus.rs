@@ -7,9 +7,9 @@ use super::{Event, EventKind, Level};
 use crate::event::RolloutId;
 use crate::text::one_line;
 
-/// Somebody who wants to know what happens. It hears events in the order in which they happen, while everything else
-/// waits: who has to wait for something itself keeps what it hears for a task of its own. It must not say anything to
-/// the bus that it listens to.
+/// Somebody who wants to know what happens. It hears events in the order in which they happen, while
+/// everything else waits: who has to wait for something itself keeps what it hears for a task of its own. It
+/// must not say anything to the bus that it listens to.
 pub trait Listener: Send {
     /// Its name, for people.
     fn name(&self) -> &'static str;

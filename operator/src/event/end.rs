@@ -1,8 +1,8 @@
 //! How rollouts and hosts end.
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::{Outcome, ReasonCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,8 +79,8 @@ pub struct HostEnd {
 }
 
 impl HostEnd {
-    /// Where a change has put the host, if it stands there: the generation before, if there was one, and the one made. A
-    /// change may stand although the host failed, for its health checks.
+    /// Where a change has put the host, if it stands there: the generation before, if there was one, and the
+    /// one made. A change may stand although the host failed, for its health checks.
     #[must_use]
     pub fn made(&self) -> Option<(Option<Generation>, Generation)> {
         let (before, after) = (self.before.as_ref(), self.after.as_ref()?);

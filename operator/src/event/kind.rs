@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, Unit};
 use nixfleet_contract::SCHEMA;
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::Problem;
 use schemars::JsonSchema;
@@ -12,8 +12,8 @@ use super::end::{End, ExcludedHost, HostEnd};
 use super::phase::{Phase, Stage};
 use crate::event::RolloutId;
 
-/// Something that happened, as `--events` prints it: one JSON object on a line. A reader should skip events and fields
-/// that it does not know; a change that would break it raises `schema`.
+/// Something that happened, as `--events` prints it: one JSON object on a line. A reader should skip events
+/// and fields that it does not know; a change that would break it raises `schema`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {

@@ -33,8 +33,8 @@ impl<W: Write + Send> Listener for Lines<W> {
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_contract::outcome::Outcome;
     use nixfleet_contract::problem::{Code, Problem};
-    use nixfleet_contract::report::Outcome;
 
     use super::*;
     use crate::event::{EventKind, HostEnd, Phase};

@@ -1,5 +1,5 @@
-//! What a command does, told while it does it. Everything that shows, records or passes on what happens is a listener;
-//! whatever does something says so to the bus, and knows none of them.
+//! What a command does, told while it does it. Everything that shows, records or passes on what happens is a
+//! listener; whatever does something says so to the bus, and knows none of them.
 
 mod bus;
 mod end;

@@ -1,5 +1,5 @@
-//! Whether what is checked from here can be reached from here, seen before a change: a check that cannot pass would take a good
-//! change back.
+//! Whether what is checked from here can be reached from here, seen before a change: a check that cannot pass
+//! would take a good change back.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ struct Aim {
     port: u16,
 }
 
-/// What is in the way of checks that look at the address of the host. Names that the inventory does not have are the
-/// user's own, and may even come with the change.
+/// What is in the way of checks that look at the address of the host. Names that the inventory does not have
+/// are the user's own, and may even come with the change.
 pub async fn obstacles(session: &Session, checks: &[Check]) -> Vec<Problem> {
     let addr = &session.host().addr;
     let aims: Vec<Aim> = checks

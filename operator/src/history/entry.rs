@@ -1,8 +1,8 @@
 //! A command, as it is recorded.
 
 use jiff::Timestamp;
-use nixfleet_contract::plan::Generation;
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::outcome::Outcome;
 use serde::Serialize;
 
 use super::ProblemLine;

@@ -18,8 +18,8 @@ pub struct ProblemLine {
 }
 
 impl ProblemLine {
-    /// The line of a problem. The cause is omitted where it can quote a file or a journal of a host, or, with `is_run`, what
-    /// a command said.
+    /// The line of a problem. The cause is omitted where it can quote a file or a journal of a host, or, with
+    /// `is_run`, what a command said.
     #[must_use]
     pub fn of(problem: &Problem, is_run: bool) -> Self {
         let place = problem.location.iter().map(|place| format!(" ({place})"));

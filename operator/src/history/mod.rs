@@ -1,4 +1,5 @@
-//! What was done from this machine: every command that plans or changes hosts, in a database below the state directory.
+//! What was done from this machine: every command that plans or changes hosts, in a database below the state
+//! directory.
 
 mod entry;
 mod line;

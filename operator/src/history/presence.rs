@@ -1,4 +1,5 @@
-//! Shows others that a command is running: a file that it holds a lock on. The lock goes with the process, however that ends.
+//! Shows others that a command is running: a file that it holds a lock on. The lock goes with the process,
+//! however that ends.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

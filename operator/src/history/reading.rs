@@ -1,7 +1,7 @@
 //! What the database says.
 
 use jiff::Timestamp;
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
@@ -63,7 +63,8 @@ impl Store {
         found.and_then(|found| self.complete(found, None)).map_err(|error| self.problem(&error))
     }
 
-    /// Other commands that went on with the rollout of a command or took it back, or that began it; oldest first.
+    /// Other commands that went on with the rollout of a command or took it back, or that began it; oldest
+    /// first.
     ///
     /// # Errors
     /// The database is damaged.

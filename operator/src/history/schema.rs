@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// One step for each version: the first makes version 1 of an empty database. A step that was released is never changed.
+/// One step for each version: the first makes version 1 of an empty database. A step that was released is
+/// never changed.
 const STEPS: [&str; 1] = [include_str!("schema/1.sql")];
 
 /// The version that this nixfleet reads and writes.

@@ -1,8 +1,8 @@
 //! What tests of the history begin with: a place for it, and what happens in a command.
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 
 use super::{CommandEntry, EntryFilter, Store};
 use crate::event::RolloutId;

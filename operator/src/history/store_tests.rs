@@ -1,7 +1,7 @@
 //! What is remembered, and what is said where that cannot be.
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 
 use super::retention::{Bounds, forget};
 use super::stage::{TestStore, began, ended, host_ended, id, phase, planned, rollout_began};

@@ -1,7 +1,7 @@
 //! What is said, and what stays whole, where others write too or where the database is not what it should be.
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Code;
-use nixfleet_contract::report::Outcome;
 use rusqlite::Connection;
 
 use super::stage::{TestStore, began, ended, every, host_ended, id};

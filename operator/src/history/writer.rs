@@ -1,5 +1,5 @@
-//! Records what a command does, while it does it. A thread of its own writes, so that nothing waits for a disk or for other
-//! commands that are writing.
+//! Records what a command does, while it does it. A thread of its own writes, so that nothing waits for a
+//! disk or for other commands that are writing.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,6 +1,6 @@
 //! A command is written down while it lasts, and goes on where it cannot be.
 
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use super::stage::{TestStore, began, ended, host_ended, id, phase};
 use super::{CommandState, Writer};

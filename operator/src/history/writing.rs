@@ -1,8 +1,8 @@
 //! Which parts of an event are recorded, and where.
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::retention::{BOUNDS, forget};
@@ -11,7 +11,8 @@ use crate::event::RolloutId;
 use crate::event::{End, Event, EventKind, ExcludedHost, HostEnd, Phase};
 use crate::host_result::outcome_of;
 
-/// The most that is written down of any number: all that read JSON take it for what it is, and sums of a few fit as well.
+/// The most that is written down of any number: all that read JSON take it for what it is, and sums of a few
+/// fit as well.
 const MOST: u64 = 1 << 53;
 
 /// Whether a part of an event is recorded. What a host says never is.
@@ -157,8 +158,8 @@ impl Note<'_> {
         )
     }
 
-    /// A host that was changed and then taken back ends twice: it stood where it stood before the first, and took as long as
-    /// both.
+    /// A host that was changed and then taken back ends twice: it stood where it stood before the first, and
+    /// took as long as both.
     fn host_ended(&self, end: &HostEnd) -> rusqlite::Result<()> {
         let (code, line) = parts(end.problem.as_ref().map(|problem| self.line(problem)).transpose()?);
         let ((before, from), (after, to)) = (of(end.before.as_ref()), of(end.after.as_ref()));

@@ -80,7 +80,8 @@ pub fn parse(text: &str) -> Result<Expression, String> {
 /// Words, parentheses, commas between words, and the `!` before a word.
 fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
-    // Where the present word begins, and how many of its brackets are open: in them a pattern has commas of its own.
+    // Where the present word begins, and how many of its brackets are open: in them a pattern has commas of
+    // its own.
     let (mut word, mut open) = (None, 0_usize);
     for (at, letter) in text.char_indices() {
         let is_mark = match letter {

@@ -3,7 +3,8 @@
 use nixfleet_contract::fleet::Base;
 use serde::{Deserialize, Serialize};
 
-/// A selection of hosts. Several words of one kind add up; different kinds narrow each other down; none at all means every host.
+/// A selection of hosts. Several words of one kind add up; different kinds narrow each other down; none at
+/// all means every host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Selection {

@@ -13,11 +13,12 @@ use super::{Natural, Selection};
 /// The group of every host. It exists always, as those of the bases do.
 const ALL: &str = "all";
 
-/// The hosts that the flags select, by name. Several flags of one kind add up, different kinds narrow each other
-/// down, no flag at all selects every host.
+/// The hosts that the flags select, by name. Several flags of one kind add up, different kinds narrow each
+/// other down, no flag at all selects every host.
 ///
 /// # Errors
-/// A name, tag or role that the fleet does not have, a malformed pattern or expression, or an empty selection.
+/// A name, tag or role that the fleet does not have, a malformed pattern or expression, or an empty
+/// selection.
 pub fn select(fleet: &Fleet, selection: &Selection) -> Result<Vec<Host>, Problem> {
     if fleet.hosts.is_empty() {
         return Err(Problem::new(Code::Selection, "the fleet has no hosts").at("nixfleet.fleet").help(
@@ -68,7 +69,8 @@ fn written_out(kinds: &[Vec<Expression>]) -> String {
 /// Those of these hosts that any of the expressions selects.
 ///
 /// # Errors
-/// As for [`select`], where an expression selects no host of the whole fleet; none of these hosts is no error.
+/// As for [`select`], where an expression selects no host of the whole fleet; none of these hosts is no
+/// error.
 pub fn matching(fleet: &Fleet, expressions: &[String], hosts: &[Host]) -> Result<BTreeSet<String>, Problem> {
     let matcher = |text: &String| {
         let expression = parse(text).map_err(|error| malformed(text, error))?;
@@ -132,7 +134,8 @@ impl Matcher {
         })
     }
 
-    /// The group that a term means, if it is one of those that exist always. A host may have the name of a base.
+    /// The group that a term means, if it is one of those that exist always. A host may have the name of a
+    /// base.
     fn group(fleet: &Fleet, term: &Term) -> Result<Option<Self>, Problem> {
         let Term { kind, pattern } = term;
         let group = match base_of(pattern) {
@@ -329,8 +332,12 @@ mod tests {
     #[test]
     fn the_inventory_reserves_every_group_that_exists_always() {
         let reserved = include_str!("../../../lib/inventory/reserved-tags.nix");
-        let reserved: BTreeSet<&str> = reserved.split('"').skip(1).step_by(2).collect();
-        assert_eq!(reserved, BTreeSet::from([ALL, base_word(Base::Ubuntu), base_word(Base::Nixos)]));
+        let word = reserved.split('"').skip(1).step_by(2).collect::<Vec<_>>();
+        assert!(word == [ALL] && reserved.contains("types.shared.choices.base"), "{reserved}");
+        let shared = include_str!("../../../contract/src/values/options.json");
+        let shared: serde_json::Value = serde_json::from_str(shared).unwrap();
+        let bases = [Base::Ubuntu, Base::Nixos].map(base_word);
+        assert_eq!(shared["choices"]["base"], serde_json::json!(bases));
     }
 
     #[test]

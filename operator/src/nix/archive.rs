@@ -1,5 +1,5 @@
-//! Store paths as Nix archives: one stream of bytes that holds all of a path that counts for Nix. The format is described
-//! in Nix's manual under "Nix Archive (NAR) Format".
+//! Store paths as Nix archives: one stream of bytes that holds all of a path that counts for Nix. The format
+//! is described in Nix's manual under "Nix Archive (NAR) Format".
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -75,7 +75,8 @@ fn directory(path: &Path, out: &mut impl Write) -> Result<(), ArchiveFailure> {
     Ok(())
 }
 
-/// Where the filesystem does not tell cases apart, Nix puts this suffix and a number behind a name that it has already.
+/// Where the filesystem does not tell cases apart, Nix puts this suffix and a number behind a name that it
+/// has already.
 fn name_in_archive(name: &[u8]) -> &[u8] {
     const SUFFIX: &[u8] = b"~nix~case~hack~";
     if !cfg!(target_os = "macos") {

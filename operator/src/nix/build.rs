@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use super::{ClosureSender, Nix, failure, no_result, stored};
 
-/// How many closures are built in one call of Nix, whose time grows with the square of their number: on one busy machine with
-/// 2.26 a closure took 220 ms among a thousand and 35 to 55 among a hundred. What they share is built by the first call that
-/// needs it.
+/// How many closures are built in one call of Nix, whose time grows with the square of their number: on one
+/// busy machine with 2.26 a closure took 220 ms among a thousand and 35 to 55 among a hundred. What they
+/// share is built by the first call that needs it.
 const AT_ONCE: usize = 64;
 
 /// The built closure of a host.
@@ -38,8 +38,8 @@ struct Realised {
 }
 
 impl Nix {
-    /// Builds the closures of these hosts, as far as they can be built. Each is sent to `sender` when it is built, unless one
-    /// before it could not be built.
+    /// Builds the closures of these hosts, as far as they can be built. Each is sent to `sender` when it is
+    /// built, unless one before it could not be built.
     ///
     /// # Errors
     /// The evaluation of a host fails, or a build fails in a way that belongs to no host.

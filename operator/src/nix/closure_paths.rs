@@ -38,8 +38,8 @@ pub struct StorePath {
     pub ca: Option<String>,
 }
 
-/// What `nix path-info --json` writes: a list up to Nix 2.18 and in Lix, else an object by path, with `null` for what is
-/// not valid.
+/// What `nix path-info --json` writes: a list up to Nix 2.18 and in Lix, else an object by path, with `null`
+/// for what is not valid.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum PathInfo {

@@ -1,7 +1,7 @@
 //! Brings the closure of a host into its store, over a conversation with `nix-store --serve` there.
 //!
-//! Archives go straight from the store of this machine into the connection: they take neither memory nor disk, and no
-//! host waits for another.
+//! Archives go straight from the store of this machine into the connection: they take neither memory nor
+//! disk, and no host waits for another.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Read, Write};
@@ -46,8 +46,8 @@ impl From<io::Error> for CopyFailure {
     }
 }
 
-/// Sends what the host lacks. When this returns, the host has said that the closure is valid in its store, and keeps it
-/// alive until it is told that nothing more comes.
+/// Sends what the host lacks. When this returns, the host has said that the closure is valid in its store,
+/// and keeps it alive until it is told that nothing more comes.
 ///
 /// # Errors
 /// The closure did not arrive. What did is found there the next time.
@@ -70,8 +70,8 @@ fn wait_until_valid(
     sent: usize,
 ) -> io::Result<()> {
     serve.taken(sent)?;
-    // Locked once more now that it is valid: a collection that began meanwhile hears of it, and a later one finds the
-    // root that was laid before.
+    // Locked once more now that it is valid: a collection that began meanwhile hears of it, and a later one
+    // finds the root that was laid before.
     let Some(closure) = transfer.paths.last() else { return Ok(()) };
     match serve.lock([closure.path.as_str()].into_iter(), false)?.first() {
         Some(valid) if *valid == closure.path => Ok(()),
@@ -79,7 +79,8 @@ fn wait_until_valid(
     }
 }
 
-/// Sends the archive of a path. It has to be as long as announced, or the host would take its end for something else.
+/// Sends the archive of a path. It has to be as long as announced, or the host would take its end for
+/// something else.
 fn send(path: &StorePath, out: &mut impl Write) -> Result<(), CopyFailure> {
     let mut counted = Counted { out, left: path.nar_size };
     let written = archive::write(Path::new(&path.path), &mut counted);

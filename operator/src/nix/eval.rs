@@ -20,9 +20,9 @@ impl Nix {
         read_fleet(&self.evaluate("nixfleet.fleet", None).await?)
     }
 
-    /// The inventory, for a command that builds the closures of all of it: those of all hosts that take part for sure are
-    /// evaluated with it, which saves a start of Nix and its look at the flake. What is wrong with a closure is told when it is
-    /// built, in the words of this evaluation.
+    /// The inventory, for a command that builds the closures of all of it: those of all hosts that take part
+    /// for sure are evaluated with it, which saves a start of Nix and its look at the flake. What is wrong
+    /// with a closure is told when it is built, in the words of this evaluation.
     ///
     /// # Errors
     /// As for [`Self::fleet`].
@@ -40,8 +40,9 @@ impl Nix {
         Ok(fleet)
     }
 
-    /// The derivations of the closures of these hosts that are not known yet, all in one evaluation, as far as their names fit
-    /// into one: separate installables would each evaluate the flake again where the Git tree is dirty.
+    /// The derivations of the closures of these hosts that are not known yet, all in one evaluation, as far
+    /// as their names fit into one: separate installables would each evaluate the flake again where the Git
+    /// tree is dirty.
     ///
     /// # Errors
     /// A host cannot be evaluated.
@@ -75,7 +76,8 @@ impl Nix {
     }
 }
 
-/// What the flake says is built may be any text, and Nix would fetch it: a directory of the user into the store, say.
+/// What the flake says is built may be any text, and Nix would fetch it: a directory of the user into the
+/// store, say.
 fn only_derivations(derivations: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
     match derivations.iter().find(|(_, path)| !path.strip_suffix(".drv").is_some_and(stored::is_path)) {
         None => Ok(derivations),
@@ -120,8 +122,8 @@ struct Schema {
     schema: u32,
 }
 
-/// The longest list of names, in bytes. It is part of one argument of a program, which Linux limits to 128 KiB: enough for ten
-/// thousand hosts, or two thousand with the longest names that there are.
+/// The longest list of names, in bytes. It is part of one argument of a program, which Linux limits to 128
+/// KiB: enough for ten thousand hosts, or two thousand with the longest names that there are.
 const NAMES: usize = 120 << 10;
 
 /// Hosts in their order, in as few parts as possible whose names make no longer list than that.
@@ -136,8 +138,8 @@ fn parts<'a, 'h>(hosts: &'a [&'h Host]) -> impl Iterator<Item = &'a [&'h Host]> 
     })
 }
 
-/// The function that Nix applies to `nixfleet.hosts`. A manifest is the same on every machine, so one for a foreign
-/// system is built by this machine's own builder. It says each name once.
+/// The function that Nix applies to `nixfleet.hosts`. A manifest is the same on every machine, so one for a
+/// foreign system is built by this machine's own builder. It says each name once.
 fn derivations_of(hosts: &[&Host]) -> String {
     let here = local_system();
     let names = |local: bool| -> String {
@@ -153,7 +155,8 @@ fn derivations_of(hosts: &[&Host]) -> String {
     )
 }
 
-/// The function that Nix applies to `nixfleet.whole`. Hosts that an apply leaves out are left out: they may not even evaluate.
+/// The function that Nix applies to `nixfleet.whole`. Hosts that an apply leaves out are left out: they may
+/// not even evaluate.
 fn fleet_and_derivations() -> String {
     format!(
         "whole: let here = {}; of = name: host: let closure = whole.hosts.${{name}}; in {{ inherit name; value = \

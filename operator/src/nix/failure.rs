@@ -188,11 +188,12 @@ mod tests {
               where: /nix/store/fdlhj3zsni6h20cc2s5bcyf1dg82y2qz-nixfleet-c.drv
               why: builder for '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv' failed with exit code 1
                      > no such file
-              help: see the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]].assert_eq(&built.failed["c"].to_string());
+              help: see the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]]
+        .assert_eq(&built.failed["c"].to_string());
     }
 
-    /// What both versions of Nix say to five hosts: `a` fails, `b` does not, `c` and `l` need what fails, `h` needs what has
-    /// another hash.
+    /// What both versions of Nix say to five hosts: `a` fails, `b` does not, `c` and `l` need what fails, `h`
+    /// needs what has another hash.
     const FIVE: [&str; 2] =
         [include_str!("../../tests/nix/2.26/build.txt"), include_str!("../../tests/nix/2.34/build.txt")];
 
@@ -218,7 +219,8 @@ mod tests {
               where: /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv
               why: Cannot build '/nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv': builder failed with exit code 3
                      > bad
-              help: see the whole log: nix log /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv"#]].assert_eq(&newer.failed["a"].to_string());
+              help: see the whole log: nix log /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv"#]]
+        .assert_eq(&newer.failed["a"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
               where: /nix/store/kiwq1hfxypsb7jr2x1lwrrbrlg8r3yxc-nixfleet-c.drv
@@ -227,7 +229,8 @@ mod tests {
                      got:    sha256-w33sRkpMEJwC/1RRAbM0DAA3IkknutTj/QGFZ8rJi4U=
                      Cannot build '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv': builder failed with exit code 1
                      > no such file
-              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]].assert_eq(&newer.failed["c"].to_string());
+              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]]
+        .assert_eq(&newer.failed["c"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
               where: /nix/store/kiwq1hfxypsb7jr2x1lwrrbrlg8r3yxc-nixfleet-c.drv
@@ -236,7 +239,8 @@ mod tests {
                      got:    sha256-w33sRkpMEJwC/1RRAbM0DAA3IkknutTj/QGFZ8rJi4U=
                      builder for '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv' failed with exit code 1
                      > no such file
-              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]].assert_eq(&older.failed["c"].to_string());
+              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]]
+        .assert_eq(&older.failed["c"].to_string());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Nix: the evaluation of the fleet, the build of its closures, their copy to a host, and what Nix says about errors.
+//! Nix: the evaluation of the fleet, the build of its closures, their copy to a host, and what Nix says about
+//! errors.
 
 mod archive;
 mod build;
@@ -51,7 +52,8 @@ pub struct Nix {
 }
 
 impl Nix {
-    /// Nix for this flake. `passed`: flags for Nix itself, such as `--option`; `verbose`: show all that Nix says.
+    /// Nix for this flake. `passed`: flags for Nix itself, such as `--option`; `verbose`: show all that Nix
+    /// says.
     #[must_use]
     pub fn new(flake: Flake, passed: Vec<String>, verbose: bool, show: Show) -> Self {
         Self { flake, passed, verbose, show, derived: Arc::new(Ok(BTreeMap::new())) }
@@ -88,7 +90,8 @@ impl Nix {
         tokio::join!(invocation.run(), show).0
     }
 
-    /// Passes on what the user's own code and Nix want to be seen even where all went well, if not all was passed on already.
+    /// Passes on what the user's own code and Nix want to be seen even where all went well, if not all was
+    /// passed on already.
     fn show_warnings(&self, stderr: &str) {
         for line in stderr.lines().filter(|line| !self.verbose && is_for_the_user(line)) {
             self.show(line);

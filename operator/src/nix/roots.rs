@@ -16,8 +16,8 @@ use crate::process::Invocation;
 /// How long Nix may take to lay them.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// How long a rollout lasts before its closures are kept even should the command be killed: of most, nothing is left to do
-/// by then, and Nix need not be asked.
+/// How long a rollout lasts before its closures are kept even should the command be killed: of most, nothing
+/// is left to do by then, and Nix need not be asked.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Keeps the closures of a rollout as long as something may be left to do.
@@ -40,8 +40,8 @@ impl RolloutRoots {
         Self { directory, closures, laid }
     }
 
-    /// Of a rollout that goes no further. What is left to do is kept; else nothing lays roots any more, and the directory can
-    /// be removed.
+    /// Of a rollout that goes no further. What is left to do is kept; else nothing lays roots any more, and
+    /// the directory can be removed.
     ///
     /// # Errors
     /// As for [`lay_roots`].
@@ -59,8 +59,8 @@ impl RolloutRoots {
     }
 }
 
-/// Lays a root for each of these closures: links in a directory of ours, of which Nix knows. They hold until the directory
-/// is removed.
+/// Lays a root for each of these closures: links in a directory of ours, of which Nix knows. They hold until
+/// the directory is removed.
 ///
 /// # Errors
 /// The directory cannot be made, or Nix does not lay them.

@@ -1,7 +1,8 @@
-//! Our side of `nix-store --serve`: the protocol over which `nix-copy-closure` and remote builds have worked since Nix 2.0.
+//! Our side of `nix-store --serve`: the protocol over which `nix-copy-closure` and remote builds have worked
+//! since Nix 2.0.
 //!
-//! The host answers in the order in which it is asked, so several paths can be under way at once. While the program runs,
-//! whatever it was asked to lock is safe from garbage collection on the host.
+//! The host answers in the order in which it is asked, so several paths can be under way at once. While the
+//! program runs, whatever it was asked to lock is safe from garbage collection on the host.
 
 use std::io::{self, Read, Write};
 
@@ -43,8 +44,8 @@ impl<R: Read, W: Write> Serve<R, W> {
         Ok(serve)
     }
 
-    /// Asks which of these paths the host has, and keeps them, those to come too, from being collected. With `substitute`
-    /// the host first fetches what its binary caches have.
+    /// Asks which of these paths the host has, and keeps them, those to come too, from being collected. With
+    /// `substitute` the host first fetches what its binary caches have.
     ///
     /// # Errors
     /// Those of the streams.

@@ -1,7 +1,7 @@
 //! Files of closures and of flakes, as they stand on this machine.
 //!
-//! The repository of a fleet makes both. A link in one may lead to any file of the user, and a manifest may name any path: followed
-//! from here, that file would be shown, saved and sent to a host.
+//! The repository of a fleet makes both. A link in one may lead to any file of the user, and a manifest may
+//! name any path: followed from here, that file would be shown, saved and sent to a host.
 
 use std::fs;
 use std::io::{self, ErrorKind};

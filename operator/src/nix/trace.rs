@@ -1,4 +1,5 @@
-//! What a person needs of an evaluation error of Nix: the message, and the place, option and host that led to it.
+//! What a person needs of an evaluation error of Nix: the message, and the place, option and host that led to
+//! it.
 
 mod missing;
 mod nix_error;
@@ -11,7 +12,8 @@ use place::{FlakeSource, UserLocation};
 
 use crate::flake::Flake;
 
-/// How `mkFleet` begins when it tells all mistakes of a fleet at once, each with its place and its correction.
+/// How `mkFleet` begins when it tells all mistakes of a fleet at once, each with its place and its
+/// correction.
 const MISTAKES: &str = "[NF-201] ";
 
 /// Makes a problem of what Nix wrote on standard error.

@@ -1,5 +1,5 @@
-//! How Nix writes numbers and strings into streams: 64 bits little-endian; the length, the bytes, zeros up to the next
-//! multiple of eight. Archives and its protocols are made of nothing else.
+//! How Nix writes numbers and strings into streams: 64 bits little-endian; the length, the bytes, zeros up to
+//! the next multiple of eight. Archives and its protocols are made of nothing else.
 
 use std::io::{self, Read, Write};
 

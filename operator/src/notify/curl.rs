@@ -1,5 +1,5 @@
-//! The user's own `curl`: it knows their proxies and authorities. Everything secret reaches it on standard input, never as an
-//! argument.
+//! The user's own `curl`: it knows their proxies and authorities. Everything secret reaches it on standard
+//! input, never as an argument.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::notification::Moment;
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 use serde::Serialize;
 
 use crate::event::RolloutId;
@@ -16,8 +16,8 @@ use crate::inventory::Natural;
 /// How many hosts that did not end well are named.
 const NAMED: usize = 20;
 
-/// What is sent: the JSON document of a webhook and of a command. It holds no secret: of a failure only what the history
-/// keeps of it.
+/// What is sent: the JSON document of a webhook and of a command. It holds no secret: of a failure only what
+/// the history keeps of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {

@@ -1,9 +1,9 @@
 //! What is told of a rollout, and how each kind of service gets it.
 
 use nixfleet_contract::notification::{MessageFormat, Moment};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 
 use super::message::{Message, MomentsMessage, Story};
 use super::request::HttpRequest;

@@ -1,5 +1,5 @@
-//! Hears a rollout, and tells others of it. Each recipient has a task of its own, so that none waits for another, and the
-//! rollout for none of them.
+//! Hears a rollout, and tells others of it. Each recipient has a task of its own, so that none waits for
+//! another, and the rollout for none of them.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -16,7 +16,8 @@ use super::message::{MomentsMessage, Story};
 use crate::event::RolloutId;
 use crate::event::{Bus, Event, EventKind, Level, Listener};
 
-/// How much longer than it may take the end of a command waits for a message. Also said where `timeout` is described.
+/// How much longer than it may take the end of a command waits for a message. Also said where `timeout` is
+/// described.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Tells everybody who wants to know.

@@ -19,8 +19,8 @@ pub struct SecretPlace<'a> {
 }
 
 impl SecretPlace<'_> {
-    /// The value, without white space around it; nothing where nothing says where it is. It may take for ever: a file may
-    /// be on a disk that does not answer.
+    /// The value, without white space around it; nothing where nothing says where it is. It may take for
+    /// ever: a file may be on a disk that does not answer.
     ///
     /// # Errors
     /// It is not there, or no line of text. The message does not quote it.

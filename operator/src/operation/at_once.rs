@@ -1,4 +1,5 @@
-//! An operation on all hosts at once: without waves, and without a word on how one of them ended for the others.
+//! An operation on all hosts at once: without waves, and without a word on how one of them ended for the
+//! others.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

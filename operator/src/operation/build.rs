@@ -1,5 +1,5 @@
-//! Builds the closures of the selected hosts, while connections are opened and each host is asked what would change as soon as its
-//! closure is there.
+//! Builds the closures of the selected hosts, while connections are opened and each host is asked what would
+//! change as soon as its closure is there.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -25,12 +25,12 @@ const WARM: usize = 4;
 /// Closures by host, and the plans of all hosts.
 pub type Built = (BTreeMap<String, Closure>, Vec<HostPlan<PlannedChange<Closure>>>);
 
-/// Builds, while the connections are being opened and hosts whose closures are there are asked. `sender`: where the closures go
-/// that the apply waits for.
+/// Builds, while the connections are being opened and hosts whose closures are there are asked. `sender`:
+/// where the closures go that the apply waits for.
 ///
 /// # Errors
-/// The evaluation or a build fails. Where builds of hosts fail, no host has more than looked at itself, and no further one is
-/// asked.
+/// The evaluation or a build fails. Where builds of hosts fail, no host has more than looked at itself, and
+/// no further one is asked.
 pub async fn build_and_ask(
     nix: &Nix,
     sessions: Vec<Arc<Session>>,
@@ -55,8 +55,8 @@ async fn build(
         return Ok(BTreeMap::new());
     }
     let hosts: Vec<_> = sessions.iter().map(|session| session.host().clone()).collect();
-    // What is wrong with a connection is told when the host is asked for its plan. Of a large fleet only those are
-    // connected early that are asked soon.
+    // What is wrong with a connection is told when the host is asked for its plan. Of a large fleet only
+    // those are connected early that are asked soon.
     let soon = parallel.get().saturating_mul(WARM);
     let connecting = tokio::spawn({
         let (sessions, interrupt) =

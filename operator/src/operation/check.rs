@@ -18,7 +18,8 @@ use crate::ssh::Session;
 use crate::stop::Stop;
 use crate::{health, remote};
 
-/// Tries the health checks of the generation in force on each host, and those that are tried from here. Changes nothing.
+/// Tries the health checks of the generation in force on each host, and those that are tried from here.
+/// Changes nothing.
 ///
 /// # Errors
 /// The fleet cannot be evaluated.
@@ -59,8 +60,8 @@ async fn one(session: &Session, known: &Errands) -> Result<Vec<CheckResult>, Pro
     Ok(found)
 }
 
-/// Why checks are not tried that run a program here of which nobody has been told: the host says which closure is in force, and
-/// may name any that is in the store of this machine.
+/// Why checks are not tried that run a program here of which nobody has been told: the host says which
+/// closure is in force, and may name any that is in the store of this machine.
 fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
     let runs = |check: &&Check| matches!(check.probe, Probe::Command { .. });
     let new = checks.iter().filter(runs).filter(|check| !known.have(host, check));

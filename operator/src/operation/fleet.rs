@@ -68,7 +68,8 @@ pub struct Participants {
 }
 
 impl Participants {
-    /// Of the selected hosts of a fleet. `request` changes the policy of the fleet; `parallel` is how many hosts change at once.
+    /// Of the selected hosts of a fleet. `request` changes the policy of the fleet; `parallel` is how many
+    /// hosts change at once.
     ///
     /// # Errors
     /// The policy names something unknown, or asks for something impossible.

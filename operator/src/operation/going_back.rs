@@ -76,8 +76,8 @@ impl ChangeTerms {
         result(host, planned, report)
     }
 
-    /// Takes a host back behind a change. Of health checks that are tried from here only `known` ones are: the host says which
-    /// generation it goes back to, and with it which checks these are.
+    /// Takes a host back behind a change. Of health checks that are tried from here only `known` ones are:
+    /// the host says which generation it goes back to, and with it which checks these are.
     pub async fn go_back_behind(
         &self,
         session: &Session,
@@ -139,8 +139,8 @@ pub async fn plan_to(
     PlannedChange::of(plan, TargetGeneration { to, activator }, checks)
 }
 
-/// Why a host may not be the one that is meant. It goes back to what was its own once, whatever that was called; only it has to
-/// be this one.
+/// Why a host may not be the one that is meant. It goes back to what was its own once, whatever that was
+/// called; only it has to be this one.
 fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     let (name, addr) = (&session.host().name, &session.host().addr);
     let last = applied_as.filter(|last| last != name)?;
@@ -152,8 +152,8 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     )
 }
 
-/// Asks what going back behind a change would change, where the host still stands as that change left it: nothing where it has
-/// gone back already.
+/// Asks what going back behind a change would change, where the host still stands as that change left it:
+/// nothing where it has gone back already.
 ///
 /// # Errors
 /// It stands elsewhere, there was nothing before, or the host refuses.

@@ -1,5 +1,5 @@
-//! What can be done with a fleet. A request says what is wanted, of which hosts, and on which terms; it is a plain value, whoever
-//! writes it: the command line, a page, a timer, a test.
+//! What can be done with a fleet. A request says what is wanted, of which hosts, and on which terms; it is a
+//! plain value, whoever writes it: the command line, a page, a timer, a test.
 //!
 //! - [`verb`]: what an operation is; [`apply`], [`rollback`], [`gc`] and [`backups`] are some
 //! - [`rollout`], [`at_once`]: two ways for an operation through many hosts: wave by wave, or all at once

@@ -12,8 +12,8 @@ use crate::remote::{Destination, PlanOptions};
 use crate::ssh::Session;
 use crate::{health, remote};
 
-/// Tries them, and takes the host back where that is what a failure means: it has committed the change and will not do so
-/// by itself. `may_undo`: the change is one that going back undoes.
+/// Tries them, and takes the host back where that is what a failure means: it has committed the change and
+/// will not do so by itself. `may_undo`: the change is one that going back undoes.
 pub async fn attempt(session: &Session, terms: Terms<'_>, mut report: Report, may_undo: bool) -> Report {
     if report.left_to_others.is_empty() {
         return report;

@@ -1,13 +1,14 @@
-//! Hosts that have what a rollout brings, although nobody has written down that they were changed: the command was killed in
-//! between. They know themselves how they came to it.
+//! Hosts that have what a rollout brings, although nobody has written down that they were changed: the
+//! command was killed in between. They know themselves how they came to it.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, Status};
 use nixfleet_contract::run::LastRun;
+use nixfleet_contract::status::Status;
 
 use super::context::Context;
 use crate::event::HostEnd;
@@ -16,8 +17,8 @@ use crate::remote;
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// How each of these hosts came to the closure it should have. Whoever stands elsewhere, or does not say it, has nothing; who
-/// cannot be asked has a problem.
+/// How each of these hosts came to the closure it should have. Whoever stands elsewhere, or does not say it,
+/// has nothing; who cannot be asked has a problem.
 ///
 /// # Errors
 /// Only a bug.

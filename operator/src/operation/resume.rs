@@ -45,7 +45,8 @@ impl FromStr for Resumed {
     }
 }
 
-/// Plans the rest of a rollout: hosts that are done stay as they are, all others are asked again what would change.
+/// Plans the rest of a rollout: hosts that are done stay as they are, all others are asked again what would
+/// change.
 ///
 /// # Errors
 /// There is nothing to go on with, or nothing to do it with.
@@ -106,7 +107,8 @@ pub async fn plan(
     })
 }
 
-/// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is older.
+/// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is
+/// older.
 fn moved_on(
     plan: &HostPlan<PlannedChange<Closure>>,
     head: &RolloutHead,
@@ -130,8 +132,8 @@ fn moved_on(
     )
 }
 
-/// Of hosts on which nothing is to change any more, those that the rollout has changed although nobody wrote it down. Whoever
-/// does not say so is left as nothing but unchanged.
+/// Of hosts on which nothing is to change any more, those that the rollout has changed although nobody wrote
+/// it down. Whoever does not say so is left as nothing but unchanged.
 async fn untold(
     plans: &[HostPlan<PlannedChange<Closure>>],
     closures: &BTreeMap<String, Closure>,

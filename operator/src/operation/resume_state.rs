@@ -1,4 +1,5 @@
-//! The resume state of a rollout: what is recorded, so that it can go on after a pause, an interrupt, or the death of the command.
+//! The resume state of a rollout: what is recorded, so that it can go on after a pause, an interrupt, or the
+//! death of the command.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -117,7 +118,8 @@ fn at_target<P: Planned>(plans: &[HostPlan<P>]) -> BTreeSet<&str> {
     plans.iter().filter(is_at_target).map(HostPlan::name).collect()
 }
 
-/// The closures of the hosts that are not done, whether they have a plan now or not: they may have one when it is resumed.
+/// The closures of the hosts that are not done, whether they have a plan now or not: they may have one when
+/// it is resumed.
 fn left_to_do(targets: BTreeMap<String, RolloutTarget>, is_done: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let closure = |(_, target)| match target {
         RolloutTarget::Closure { closure } => closure,
@@ -176,7 +178,8 @@ impl PriorProgress {
     }
 }
 
-/// Where a host stands before the rollout begins or goes on. `at_first`: where one does on which something is to be done.
+/// Where a host stands before the rollout begins or goes on. `at_first`: where one does on which something is
+/// to be done.
 fn stands<P: Planned>(plan: Option<&HostPlan<P>>, done: Option<&HostEnd>, at_first: HostState) -> HostState {
     match (done, plan) {
         (Some(end), _) => HostState::Ended(end.outcome),

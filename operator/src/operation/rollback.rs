@@ -103,7 +103,8 @@ impl Operation for Rollback {
 }
 
 impl RollbackRequest {
-    /// Plans it. Nothing if no host stands where the rollout put it and that could have gone on: then it has ended.
+    /// Plans it. Nothing if no host stands where the rollout put it and that could have gone on: then it has
+    /// ended.
     ///
     /// # Errors
     /// The fleet cannot be evaluated; nothing is known of the rollout, or nothing is left to take back.
@@ -156,7 +157,8 @@ impl RollbackRequest {
     }
 }
 
-/// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is asked itself.
+/// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is
+/// asked itself.
 async fn ways_back(
     head: &RolloutHead,
     progress: &RolloutProgress,

@@ -69,7 +69,8 @@ pub enum Ended {
 }
 
 impl<O: Operation> Rollout<O> {
-    /// Proposes it, and carries it out if the answer is yes. `yes`: nobody is asked; the proposal is made all the same.
+    /// Proposes it, and carries it out if the answer is yes. `yes`: nobody is asked; the proposal is made all
+    /// the same.
     ///
     /// # Errors
     /// Those of the proposal, or a bug; what goes wrong on a host is in its result.
@@ -167,7 +168,8 @@ impl<O: Operation> Rollout<O> {
     }
 }
 
-/// The plans in the order of the waves, one for each host: what is meant for one host must not be done to another.
+/// The plans in the order of the waves, one for each host: what is meant for one host must not be done to
+/// another.
 fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPlan<P>>, Stop> {
     let mut by_name: BTreeMap<String, HostPlan<P>> =
         plans.into_iter().map(|plan| (plan.name().to_owned(), plan)).collect();
@@ -176,7 +178,8 @@ fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPla
     outline.hosts().map(plan).collect::<anyhow::Result<_>>().map_err(Stop::Bug)
 }
 
-/// Nothing is complete while another run is at a host: it may be one of this very rollout, whose command was killed.
+/// Nothing is complete while another run is at a host: it may be one of this very rollout, whose command was
+/// killed.
 fn unless_busy(
     verdict: Verdict,
     results: &[HostResult],

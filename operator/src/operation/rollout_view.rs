@@ -22,7 +22,8 @@ pub struct RolloutView {
     /// Why it stopped, if it did before its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What the fleet has this machine do that it did not do before: programs, messages, health checks from here.
+    /// What the fleet has this machine do that it did not do before: programs, messages, health checks from
+    /// here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub new_errands: Vec<String>,
 }

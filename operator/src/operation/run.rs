@@ -75,7 +75,8 @@ impl Run {
         self.sessions.iter().map(|session| session.host().name.clone()).collect()
     }
 
-    /// Runs it. `told`: who is told each line of output, and each host that has ended, in the order in which that comes.
+    /// Runs it. `told`: who is told each line of output, and each host that has ended, in the order in which
+    /// that comes.
     ///
     /// # Errors
     /// Only a bug.

@@ -108,7 +108,8 @@ impl SavedPlan {
             let opened = File::options().write(true).open(path);
             return opened.and_then(|file| self.write_to(file)).map_err(|error| failed(error.to_string()));
         }
-        // A plan says much of a host, if not the content of files that others there may not read: it is for its owner.
+        // A plan says much of a host, if not the content of files that others there may not read: it is for
+        // its owner.
         let directory =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file =

@@ -14,14 +14,15 @@ use crate::ssh::Session;
 /// What a change made of a host: the generation before, if there was one, and the one that it made.
 pub type Changed = (Option<Generation>, Generation);
 
-/// A verb that goes through hosts, such as apply. Each host is planned, prepared, performed on and, where the operation can do
-/// that, taken back. When each host has its turn is no matter of the operation: a rollout or [`at_once`](super::at_once)
-/// decides that.
+/// A verb that goes through hosts, such as apply. Each host is planned, prepared, performed on and, where the
+/// operation can do that, taken back. When each host has its turn is no matter of the operation: a rollout or
+/// [`at_once`](super::at_once) decides that.
 pub trait Operation: Send + Sync + 'static {
     /// What is to be done on a host, and what that would change.
     type Plan: Planned;
 
-    /// Whether it is itself a way back. It then goes through all hosts at once, and stops for nobody's failure.
+    /// Whether it is itself a way back. It then goes through all hosts at once, and stops for nobody's
+    /// failure.
     const GOES_BACK: bool = false;
 
     /// Asks a host what would change. Changes nothing there.

@@ -3,7 +3,8 @@
 use nixfleet_contract::fleet::Host;
 use serde::{Deserialize, Serialize};
 
-/// The time within which a changed host has to be reached over a new connection. Otherwise it goes back by itself.
+/// The time within which a changed host has to be reached over a new connection. Otherwise it goes back by
+/// itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Window {

@@ -21,8 +21,8 @@ pub struct Ends {
 }
 
 impl Invocation {
-    /// Lets `talk` talk with what runs, on a thread of its own. When that returns, its input ends, and what it says from then
-    /// on is read as by [`Self::run`].
+    /// Lets `talk` talk with what runs, on a thread of its own. When that returns, its input ends, and what
+    /// it says from then on is read as by [`Self::run`].
     ///
     /// # Errors
     /// As for [`Self::run`]. What `talk` says comes along in any other case.

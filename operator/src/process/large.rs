@@ -101,7 +101,8 @@ impl Held {
         Self(AtomicUsize::new(bytes))
     }
 
-    /// Keeps so many bytes to the end of the command, if there is room for them. What is small always has room.
+    /// Keeps so many bytes to the end of the command, if there is room for them. What is small always has
+    /// room.
     pub fn keep(&self, bytes: usize) -> bool {
         bytes <= limits::SMALL || self.take(bytes)
     }

@@ -1,7 +1,7 @@
 //! How much is read of what a host says, and how much of that is kept: every such number stands here.
 //!
-//! A host is not trusted, and many may be hostile at once. So nothing is buffered beyond these limits, what is large is read of a
-//! few hosts at a time, and all that is kept shares [`HELD`].
+//! A host is not trusted, and many may be hostile at once. So nothing is buffered beyond these limits, what
+//! is large is read of a few hosts at a time, and all that is kept shares [`HELD`].
 
 use std::time::Duration;
 
@@ -19,10 +19,11 @@ const MIB: usize = 1 << 20;
 
 /// What a program of this machine says on one stream: it is trusted, but a bug may make it talk for ever.
 pub const OURS: Limit = Limit { of: "output", bytes: 64 * MIB };
-/// One document: a plan, a status, a list of backups. Plans are the largest. They carry up to 16 MiB of texts, a fifth more once
-/// those are quoted, and some 250 bytes for each of up to 150,000 steps.
+/// One document: a plan, a status, a list of backups. Plans are the largest. They carry up to 16 MiB of
+/// texts, a fifth more once those are quoted, and some 250 bytes for each of up to 150,000 steps.
 pub const DOCUMENT: Limit = Limit { of: "an answer", bytes: 64 * MIB };
-/// One line of a run. The longest is its report, with the path of each copy that was made: some 100 bytes each.
+/// One line of a run. The longest is its report, with the path of each copy that was made: some 100 bytes
+/// each.
 pub const LINE: Limit = Limit { of: "one line", bytes: 32 * MIB };
 /// All lines of a run: its report, and a few notices and whatever the login shell has to say before.
 pub const RUN: Limit = Limit { of: "the answer of a change", bytes: LINE.bytes + 4 * MIB };
@@ -36,7 +37,8 @@ pub const NOTICES: usize = 16;
 pub const NOISE: Limit = Limit { of: "noise of the login shell", bytes: MIB };
 /// What is read of standard error. Only both ends of it are kept.
 pub const ERRORS: Limit = Limit { of: "standard error", bytes: 16 * MIB };
-/// How much is kept of either end of standard error: `ssh` and `sudo` speak first, programs say at the end why they failed.
+/// How much is kept of either end of standard error: `ssh` and `sudo` speak first, programs say at the end
+/// why they failed.
 pub const END_OF_ERRORS: usize = 32 * KIB;
 /// Each text of a problem that a host describes. It is shown, told to others, and written into the history.
 pub const TEXT: usize = 8 * KIB;
@@ -54,8 +56,8 @@ pub const RATE: usize = 512 * KIB;
 /// What a command keeps of all that is not small, of all hosts together, in bytes.
 pub const HELD: usize = 512 * MIB;
 
-/// How many JSON objects a document may have. The largest plans that fit into [`DOCUMENT`] have three for each step; an object
-/// of a few bytes may take several hundred in memory.
+/// How many JSON objects a document may have. The largest plans that fit into [`DOCUMENT`] have three for
+/// each step; an object of a few bytes may take several hundred in memory.
 pub const OBJECTS: usize = 750_000;
 /// How many JSON values it may have: one of two bytes may take 32 in memory.
 pub const VALUES: usize = 4_000_000;

@@ -17,8 +17,8 @@ pub enum Hears {
     Ours,
     /// One document of a host, and both ends of its standard error.
     Document(Limit),
-    /// The lines of a run on a host. Short ones that may be notices are handed on as they come, as far as somebody takes them.
-    /// Of the others the first are kept, and the last.
+    /// The lines of a run on a host. Short ones that may be notices are handed on as they come, as far as
+    /// somebody takes them. Of the others the first are kept, and the last.
     Lines(Sender<Vec<u8>>),
 }
 
@@ -46,7 +46,8 @@ impl Hears {
         }
     }
 
-    /// Standard error. `lines`: gets each line of a program of this machine. `last`: gets what a host writes as it comes.
+    /// Standard error. `lines`: gets each line of a program of this machine. `last`: gets what a host writes
+    /// as it comes.
     pub(super) async fn errors(
         &self,
         stream: impl AsyncRead + Unpin,

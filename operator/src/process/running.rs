@@ -14,7 +14,8 @@ use super::streams::{Ours, Theirs, streams};
 /// How it ends. Dropped before that, it is given up.
 type End = Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>;
 
-/// Comes when all that something has to say was read. Whoever asks for its end before that may cut off its last words.
+/// Comes when all that something has to say was read. Whoever asks for its end before that may cut off its
+/// last words.
 pub type Drained = oneshot::Receiver<()>;
 
 /// Something that runs, or is about to.
@@ -46,7 +47,8 @@ impl Running {
     }
 }
 
-/// A program of ours. Dropped before it ends, it is killed, and with it whatever it has started that has not gone its own way.
+/// A program of ours. Dropped before it ends, it is killed, and with it whatever it has started that has not
+/// gone its own way.
 #[derive(Debug)]
 pub struct OwnedProcess {
     child: Child,

@@ -181,7 +181,7 @@ pub mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    use nixfleet_contract::report::Status;
+    use nixfleet_contract::status::Status;
 
     use super::*;
     use crate::sample;

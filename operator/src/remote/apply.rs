@@ -13,12 +13,13 @@ use crate::identity::operator;
 use crate::nix::{Closure, StorePath, Transfer};
 use crate::ssh::Session;
 
-/// Copies what the host lacks of a closure and activates it, if the plan still has this fingerprint: in one SSH exec.
-/// `paths`: all paths of the closure, each behind those it refers to; `arrived` is called when the host has
-/// them all.
+/// Copies what the host lacks of a closure and activates it, if the plan still has this fingerprint: in one
+/// SSH exec. `paths`: all paths of the closure, each behind those it refers to; `arrived` is called when the
+/// host has them all.
 ///
 /// # Errors
-/// There is no report: the closure did not arrive, the host refused before it began, or it is not to be found any more.
+/// There is no report: the closure did not arrive, the host refused before it began, or it is not to be found
+/// any more.
 pub async fn apply(
     session: &Session,
     closure: &Closure,

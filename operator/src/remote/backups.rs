@@ -55,7 +55,8 @@ pub struct Shown<'a> {
 /// The content of a backup, byte for byte, and what it is. One SSH exec.
 ///
 /// # Errors
-/// The host cannot be reached, is not managed, has no such backup, or sends another number of bytes than it says.
+/// The host cannot be reached, is not managed, has no such backup, or sends another number of bytes than it
+/// says.
 pub async fn show_backup(session: &Session, shown: Shown<'_>) -> Result<(Content, Vec<u8>), Problem> {
     let generation = shown.generation.map(|number| format!("--generation={number}"));
     let path = format!("--path={}", shown.path);

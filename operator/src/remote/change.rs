@@ -8,7 +8,8 @@ use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::health::Check;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
-use nixfleet_contract::run::{Confirmation, News, Notice, RunId};
+use nixfleet_contract::run::{Confirmation, News, Notice};
+use nixfleet_contract::run_id::RunId;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::Instant;
 
@@ -28,11 +29,14 @@ const AGAIN: Duration = Duration::from_millis(250);
 const CUT_SHORT: Duration = Duration::from_secs(2);
 /// The longest pause between two attempts to find a host again.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// How long before the end of the window the last attempt to confirm begins, also where sshd wants longer pauses.
+/// How long before the end of the window the last attempt to confirm begins, also where sshd wants longer
+/// pauses.
 const LAST_ATTEMPT: Duration = Duration::from_secs(1);
-/// The longest time for which a change may wait to be confirmed: nobody can ask for more, and what a host says is not trusted.
+/// The longest time for which a change may wait to be confirmed: nobody can ask for more, and what a host
+/// says is not trusted.
 const WINDOW: Duration = Duration::from_secs(3600);
-/// How often a host may refuse to hear a confirmation. Each time is a login; a host that restarts something needs a few.
+/// How often a host may refuse to hear a confirmation. Each time is a login; a host that restarts something
+/// needs a few.
 const REFUSALS: u32 = 20;
 /// How often a host may say that it knows nothing of a run: what was sent to it may not have begun yet.
 const UNKNOWN: u32 = 3;
@@ -89,7 +93,8 @@ impl<'a> Change<'a> {
         self.end(self.attend(script, arguments).await).await
     }
 
-    /// The same with a script that takes a closure before it begins the change. `arrived` is called in between.
+    /// The same with a script that takes a closure before it begins the change. `arrived` is called in
+    /// between.
     ///
     /// # Errors
     /// As for [`Self::carry_out`], or the closure did not arrive.
@@ -149,8 +154,8 @@ impl<'a> Change<'a> {
         self.read(output)
     }
 
-    /// Never ends: what counts is how the run ends. What a host says again does nothing; only where the connection broke it has
-    /// to be asked again, since an attempt to confirm may have ended with it.
+    /// Never ends: what counts is how the run ends. What a host says again does nothing; only where the
+    /// connection broke it has to be asked again, since an attempt to confirm may have ended with it.
     async fn confirm_when_asked<T>(&self, mut notices: Receiver<Vec<u8>>) -> T {
         let (mut asked, mut checking) = (false, false);
         while let Some(line) = notices.recv().await {

@@ -13,9 +13,9 @@ use crate::process::limits::NOISE;
 use crate::process::{Ends, Output};
 use crate::ssh::{Session, failure};
 
-/// Sends a script that takes a closure before it does anything else, lets it have all of the transfer, and hands on what it
-/// says from then on. `arrived` is called in between. What the script ends with comes back, or how the connection broke on
-/// its way.
+/// Sends a script that takes a closure before it does anything else, lets it have all of the transfer, and
+/// hands on what it says from then on. `arrived` is called in between. What the script ends with comes back,
+/// or how the connection broke on its way.
 ///
 /// # Errors
 /// The closure did not arrive, so the rest of the script has not begun.

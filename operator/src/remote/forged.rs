@@ -1,9 +1,10 @@
-//! Whether a report is one of the change that was ordered. What a host says of itself cannot be proved from here; but a report
-//! that is not about this change must not count as its success.
+//! Whether a report is one of the change that was ordered. What a host says of itself cannot be proved from
+//! here; but a report that is not about this change must not count as its success.
 
 use nixfleet_contract::fleet::Host;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, Report};
+use nixfleet_contract::report::Report;
 
 /// What a change has to come to.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +18,8 @@ pub struct Expected<'a> {
 }
 
 impl Expected<'_> {
-    /// Looks at a report that tells of a success. `is_confirmed`: the host had to ask for a confirmation, and has; or nobody wanted
-    /// one.
+    /// Looks at a report that tells of a success. `is_confirmed`: the host had to ask for a confirmation, and
+    /// has; or nobody wanted one.
     ///
     /// # Errors
     /// It cannot be the report of this change.

@@ -1,4 +1,5 @@
-//! Why a host did not run the script it was sent: what `sshd` starts is the login shell of the user, and that may run nothing.
+//! Why a host did not run the script it was sent: what `sshd` starts is the login shell of the user, and that
+//! may run nothing.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};

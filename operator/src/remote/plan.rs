@@ -88,9 +88,10 @@ impl PlanTerms<'_> {
     }
 }
 
-/// Asks for a plan. Where the host already runs the activator of the target closure this is one SSH exec; else the
-/// activator is sent along in a second one, and removed again. So are contents that the host's own tools have to look at:
-/// with the activator those that may change, otherwise, in one more exec, those that the host asks for.
+/// Asks for a plan. Where the host already runs the activator of the target closure this is one SSH exec;
+/// else the activator is sent along in a second one, and removed again. So are contents that the host's own
+/// tools have to look at: with the activator those that may change, otherwise, in one more exec, those that
+/// the host asks for.
 ///
 /// # Errors
 /// The host cannot be reached, has no Nix, gives no root, or its activator refuses.
@@ -138,8 +139,8 @@ pub async fn plan(
 }
 
 impl HostTarget {
-    /// Contents of files that the host's own tools may look at, each once, as far as they are not too long. What cannot be
-    /// read here is missed there, which the plan says.
+    /// Contents of files that the host's own tools may look at, each once, as far as they are not too long.
+    /// What cannot be read here is missed there, which the plan says.
     fn contents(&self, session: &Session, is_asked_for: impl Fn(&FileEntry) -> bool) -> Vec<Arc<[u8]>> {
         let Ok(manifest) = Manifest::parse(&self.manifest) else { return Vec::new() };
         let closure = Path::new(&self.closure.path);
@@ -164,7 +165,8 @@ impl HostTarget {
     }
 }
 
-/// Refuses a plan for another closure: what is shown must be what is applied. The host is called what we call it.
+/// Refuses a plan for another closure: what is shown must be what is applied. The host is called what we call
+/// it.
 fn ours(plan: Plan, session: &Session, target: &HostTarget) -> Result<Plan, Problem> {
     let name = &session.host().name;
     if plan.target == target.closure.path {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanOptions {
-    /// The host's own tools do not look at the change while it is planned. An apply has them look all the same.
+    /// The host's own tools do not look at the change while it is planned. An apply has them look all the
+    /// same.
     pub no_validate: bool,
     /// Show the content of files that others on the host may not read.
     pub show_private: bool,

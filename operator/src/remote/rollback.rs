@@ -48,7 +48,8 @@ pub async fn plan_rollback(
     Ok((named(plan, session), activator))
 }
 
-/// Goes back to the closure `target`, if the plan still has this fingerprint. `activator` is the one that planned it.
+/// Goes back to the closure `target`, if the plan still has this fingerprint. `activator` is the one that
+/// planned it.
 ///
 /// # Errors
 /// There is no report: the host refused before it began, or it is not to be found any more.

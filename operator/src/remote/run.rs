@@ -49,7 +49,8 @@ pub struct Finished {
     pub problem: Option<Problem>,
 }
 
-/// Runs a command, and tells each line of its output, without its end, as the host sends it. `input`: what it reads.
+/// Runs a command, and tells each line of its output, without its end, as the host sends it. `input`: what it
+/// reads.
 ///
 /// # Errors
 /// The host cannot be reached, the command was not started there, or its output cannot be read.

@@ -1,7 +1,7 @@
 //! The names of runs on hosts.
 
 use jiff::Timestamp;
-use nixfleet_contract::run::RunId;
+use nixfleet_contract::run_id::RunId;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 /// The name of a new run.

@@ -9,8 +9,8 @@ use super::delivery::deliver;
 use crate::nix::{StorePath, Transfer};
 use crate::ssh::Session;
 
-/// Copies what the host lacks of a closure. Nothing keeps it there: should it be collected as garbage before its turn, it is
-/// sent again.
+/// Copies what the host lacks of a closure. Nothing keeps it there: should it be collected as garbage before
+/// its turn, it is sent again.
 ///
 /// # Errors
 /// The closure did not arrive.

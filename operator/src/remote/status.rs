@@ -1,7 +1,7 @@
 //! Asks a host how it stands.
 
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Status;
+use nixfleet_contract::status::Status;
 
 use super::ask;
 use crate::ssh::Session;

@@ -10,8 +10,8 @@ const ON_THE_HOST: &str = "` on the host";
 /// What only a shell understands.
 const OF_SHELLS: [char; 14] = ['|', '&', ';', '<', '>', '(', ')', '$', '`', '"', '\'', '*', '?', '~'];
 
-/// The problem with commands that can be typed here, and no longer than people read. An activator does not know by which name and
-/// user it is reached.
+/// The problem with commands that can be typed here, and no longer than people read. An activator does not
+/// know by which name and user it is reached.
 #[must_use]
 pub fn typed(problem: Problem, host: &Host) -> Problem {
     let problem = short(problem);
@@ -38,7 +38,8 @@ pub fn typed(problem: Problem, host: &Host) -> Problem {
     Problem { help: Some(written), ..problem }
 }
 
-/// The problem with texts of at most [`TEXT`] bytes: a host may say anything, and its problems go into the history of this machine.
+/// The problem with texts of at most [`TEXT`] bytes: a host may say anything, and its problems go into the
+/// history of this machine.
 #[must_use]
 pub fn short(problem: Problem) -> Problem {
     let short = |mut text: String| {

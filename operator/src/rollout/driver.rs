@@ -1,4 +1,5 @@
-//! Carries a rollout out: does what the schedule says, tells the schedule what became of it, and everybody else too.
+//! Carries a rollout out: does what the schedule says, tells the schedule what became of it, and everybody
+//! else too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

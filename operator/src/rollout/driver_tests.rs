@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::{Amount, OnFailure, Policy};
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, Report};
+use nixfleet_contract::report::Report;
 use tokio::sync::Notify;
 
 use super::verdict::{Pause, Verdict};

@@ -65,7 +65,8 @@ pub fn reason_at(host: &Host, generation: Option<u64>, today: &str) -> Option<St
     reason(host, today).map(|reason| reason + &beside.unwrap_or_default())
 }
 
-/// What a person should know where the hosts that were chosen to go first are all excluded: the next wave is the first.
+/// What a person should know where the hosts that were chosen to go first are all excluded: the next wave is
+/// the first.
 ///
 /// # Errors
 /// An expression cannot be read, or selects no host of the fleet.

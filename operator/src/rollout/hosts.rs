@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use super::limits::{Limits, shift};
 use super::{HostState, Outline};
@@ -163,7 +163,8 @@ impl Hosts {
         begun
     }
 
-    /// Begins to take hosts back, at most so many. Who is down already counts for nothing here: going back is the way up.
+    /// Begins to take hosts back, at most so many. Who is down already counts for nothing here: going back is
+    /// the way up.
     pub fn begin_return(&mut self, room: usize) -> Vec<usize> {
         let mut begun = Vec::new();
         for host in self.to_return.clone() {
@@ -178,8 +179,8 @@ impl Hosts {
         begun
     }
 
-    /// Begins to copy to hosts whose turn will come: those of this wave that wait for others, and those of the next one.
-    /// Who waits for nothing but room needs no copy beforehand.
+    /// Begins to copy to hosts whose turn will come: those of this wave that wait for others, and those of
+    /// the next one. Who waits for nothing but room needs no copy beforehand.
     pub fn begin_copy(&mut self, wave: usize, room: usize) -> Vec<usize> {
         if room == 0 {
             return Vec::new();
@@ -193,7 +194,8 @@ impl Hosts {
         begun
     }
 
-    /// The tag whose budget is used up by hosts that are down, where all hosts that a wave has left wait for it.
+    /// The tag whose budget is used up by hosts that are down, where all hosts that a wave has left wait for
+    /// it.
     pub fn exhausted(&self, wave: usize) -> Option<String> {
         if self.changing > 0 {
             return None;
@@ -229,7 +231,8 @@ impl Hosts {
     /// Whether any host of a wave is as it should be.
     #[must_use]
     pub fn any_good(&self, wave: usize) -> bool {
-        self.of(wave).any(|member| matches!(member.state, HostState::Ended(outcome) if outcome.is_good() || outcome.has_changed()))
+        let is_good = |outcome: Outcome| outcome.is_good() || outcome.has_changed();
+        self.of(wave).any(|member| matches!(member.state, HostState::Ended(outcome) if is_good(outcome)))
     }
 
     /// Whether any host of a wave was changed just now.

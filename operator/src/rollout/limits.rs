@@ -1,4 +1,5 @@
-//! What the hosts of a rollout have to mind of each other: how many with a tag may be down, and who waits for whom.
+//! What the hosts of a rollout have to mind of each other: how many with a tag may be down, and who waits for
+//! whom.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ struct LimitGroup {
     left: Vec<usize>,
 }
 
-/// The budgets and groups of a rollout, and how far they are used up. Hosts are meant by their place in the waves.
+/// The budgets and groups of a rollout, and how far they are used up. Hosts are meant by their place in the
+/// waves.
 #[derive(Clone, Debug)]
 pub struct Limits {
     ties: Vec<Ties>,
@@ -87,7 +89,8 @@ impl Limits {
             && budgets.all(|budget| budget.changing + budget.down < budget.most)
     }
 
-    /// Whether a host may begin to go back. Who is down already counts for nothing here: going back is the way up.
+    /// Whether a host may begin to go back. Who is down already counts for nothing here: going back is the
+    /// way up.
     pub fn let_return(&self, host: usize) -> bool {
         self.budgets(host).all(|budget| budget.changing < budget.most)
     }

@@ -65,7 +65,8 @@ pub fn ranks(groups: &[HostGroup]) -> BTreeMap<String, usize> {
     groups.iter().zip(levels(groups)).flat_map(of_group).collect()
 }
 
-/// The longest way to each group from one that has none before it; nothing for groups in a circle or behind one.
+/// The longest way to each group from one that has none before it; nothing for groups in a circle or behind
+/// one.
 fn levels(groups: &[HostGroup]) -> Vec<Option<usize>> {
     let mut levels: Vec<Option<usize>> = vec![None; groups.len()];
     loop {

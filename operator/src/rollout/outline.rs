@@ -1,5 +1,6 @@
-//! What a rollout goes by: its rules, its waves, and what its hosts have to mind of each other. All of it follows from the
-//! inventory, the selection and the flags alone, so that it can be shown beforehand and kept for later.
+//! What a rollout goes by: its rules, its waves, and what its hosts have to mind of each other. All of it
+//! follows from the inventory, the selection and the flags alone, so that it can be shown beforehand and kept
+//! for later.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +43,8 @@ impl Outline {
     /// The outline of a rollout over these hosts of a fleet.
     ///
     /// # Errors
-    /// A canary cannot be read or does not exist, no host has a value to spread over, or the order of tags is a circle.
+    /// A canary cannot be read or does not exist, no host has a value to spread over, or the order of tags is
+    /// a circle.
     pub fn of(fleet: &Fleet, hosts: &[Host], policy: Policy) -> Result<Self, Problem> {
         if let Some(dimension) = &policy.spread {
             waves::check_spread(fleet, dimension)?;
@@ -78,8 +80,8 @@ fn budgets(fleet: &Fleet, hosts: &[Host]) -> Vec<Budget> {
     fleet.tags.iter().filter_map(budget).collect()
 }
 
-/// The policy for these hosts: the fleet's, with what it says for tags that every one of them carries, in the order of the
-/// tags' names.
+/// The policy for these hosts: the fleet's, with what it says for tags that every one of them carries, in the
+/// order of the tags' names.
 #[must_use]
 pub fn policy_for(fleet: &Fleet, hosts: &[Host]) -> Policy {
     let tags: &BTreeMap<String, Tag> = &fleet.tags;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use super::Outline;
 use super::hosts::Hosts;
@@ -11,7 +11,8 @@ use super::schedule::{Action, Schedule};
 use super::state::HostState;
 use super::verdict::Verdict;
 
-/// A rollout carried out by nobody: each host ends as foretold, one after the other, and time passes only in soaks.
+/// A rollout carried out by nobody: each host ends as foretold, one after the other, and time passes only in
+/// soaks.
 pub struct Play {
     /// The hosts, by their place in the waves.
     pub names: Vec<String>,

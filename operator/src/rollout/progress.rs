@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::Code;
 
 use crate::event::{End, Event, EventKind, HostEnd};
@@ -59,8 +59,8 @@ impl RolloutProgress {
         done.map(|(host, end)| (host.clone(), end.clone())).collect()
     }
 
-    /// Whether nobody knows if it has changed this host: the command was killed, the host was lost while it changed, or another
-    /// run was at it, which may have been one of this rollout.
+    /// Whether nobody knows if it has changed this host: the command was killed, the host was lost while it
+    /// changed, or another run was at it, which may have been one of this rollout.
     #[must_use]
     pub fn is_unknown(&self, host: &str) -> bool {
         let untold = self.end.is_none() && !self.heard.contains(host);
@@ -81,7 +81,7 @@ impl RolloutProgress {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::report::Outcome;
+    use nixfleet_contract::outcome::Outcome;
 
     use super::*;
 

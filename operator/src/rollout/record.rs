@@ -1,5 +1,6 @@
-//! What the operator's machine records of a rollout: one file, whose first line says what was planned, and each further
-//! line is an event. Lines are only ever added, so a command that is killed loses at most the last one.
+//! What the operator's machine records of a rollout: one file, whose first line says what was planned, and
+//! each further line is an event. Lines are only ever added, so a command that is killed loses at most the
+//! last one.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::fleet::Host;
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};

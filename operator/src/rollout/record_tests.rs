@@ -1,7 +1,7 @@
 //! What a record keeps.
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::Policy;
-use nixfleet_contract::report::Outcome;
 
 use super::*;
 use crate::event::{Bus, HostEnd};

@@ -8,9 +8,9 @@ use nixfleet_contract::problem::Problem;
 use super::Record;
 use crate::state::StateDir;
 
-/// From where to where rollouts that can go on, or go back, took each host. A record that cannot be read is no reason to
-/// drop what it may refer to. A host of which a killed command did not write down how it ended remembers that itself, as
-/// its last change.
+/// From where to where rollouts that can go on, or go back, took each host. A record that cannot be read is
+/// no reason to drop what it may refer to. A host of which a killed command did not write down how it ended
+/// remembers that itself, as its last change.
 ///
 /// # Errors
 /// The records cannot be read.

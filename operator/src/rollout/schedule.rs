@@ -1,10 +1,10 @@
-//! What may happen next in a rollout. It has neither a clock nor a connection: it is asked at a time, and told what
-//! became of what it asked for.
+//! What may happen next in a rollout. It has neither a clock nor a connection: it is asked at a time, and
+//! told what became of what it asked for.
 
 use std::time::Duration;
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::{OnFailure, Policy, Unreachable};
-use nixfleet_contract::report::Outcome;
 
 use super::hosts::Hosts;
 use super::state::HostState;
@@ -70,8 +70,8 @@ impl Schedule {
         Self { phase: SchedulePhase::Returning(None), ..Self::new(policy, hosts) }
     }
 
-    /// What is to be done at this time, counted from any fixed moment. To be asked again whenever something has ended
-    /// and at [`Self::wakes`].
+    /// What is to be done at this time, counted from any fixed moment. To be asked again whenever something
+    /// has ended and at [`Self::wakes`].
     pub fn next(&mut self, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
         while self.step(now, &mut actions) {}
@@ -104,7 +104,8 @@ impl Schedule {
     pub fn ended(&mut self, host: usize, outcome: Outcome) {
         let returning = self.hosts.state(host) == HostState::Returning;
         self.hosts.put(host, HostState::Ended(outcome));
-        // Who could not be copied to ahead of its turn is no fault of the present wave, and counts when its own begins.
+        // Who could not be copied to ahead of its turn is no fault of the present wave, and counts when its
+        // own begins.
         if !returning && self.counts(outcome) && self.hosts.wave(host) <= self.wave {
             self.failures += 1;
         }
@@ -172,7 +173,8 @@ impl Schedule {
             return true;
         }
         actions.push(Action::WaveBegan(self.wave));
-        // Who could not be copied to, or did not even answer when it was asked for its plan, never begins: its turn is now.
+        // Who could not be copied to, or did not even answer when it was asked for its plan, never begins:
+        // its turn is now.
         let failed = |begun, outcome| (begun || outcome == Outcome::Unreachable) && self.counts(outcome);
         self.failures +=
             self.hosts.ended(self.wave).filter(|(begun, outcome)| failed(*begun, *outcome)).count();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use nixfleet_contract::fleet::{Host, Tag};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::{Amount, Canary, OnFailure, Policy, Unreachable};
-use nixfleet_contract::report::Outcome;
 use proptest::prelude::*;
 
 use super::Outline;
@@ -85,7 +85,8 @@ proptest! {
         let Ok(outline) = Outline::of(&fleet(&hosts, &rules()), &hosts, policy.clone()) else {
             return Err(TestCaseError::reject("a circle"));
         };
-        let ends: Vec<_> = hosts.iter().zip(&outcomes).map(|(host, outcome)| (host.name.as_str(), *outcome)).collect();
+        let names = hosts.iter().map(|host| host.name.as_str());
+        let ends: Vec<_> = names.zip(outcomes.iter().copied()).collect();
         let mut play = Play::new(&outline, &ends, &[]);
         let place = |name: &str| outline.hosts().position(|(_, each)| each == name).unwrap();
         let wave_of: BTreeMap<&str, usize> = outline.hosts().map(|(wave, name)| (name, wave)).collect();
@@ -93,7 +94,8 @@ proptest! {
             hosts.iter().find(|host| host.name == *name).unwrap().tags.iter().map(String::as_str).collect()
         }).collect();
         let allowed = policy.max_failures.of_rounded_down(hosts.len());
-        let (mut begun, mut ended, mut failed, mut ran, mut steps) = (BTreeSet::new(), BTreeMap::new(), 0, 0, 0);
+        let (mut begun, mut ended) = (BTreeSet::new(), BTreeMap::new());
+        let (mut failed, mut ran, mut steps) = (0, 0, 0);
         let mut interrupted = false;
         loop {
             let before = play.running.len();
@@ -111,7 +113,8 @@ proptest! {
                 for (name, other) in &wave_of {
                     prop_assert!(*other >= wave || ended.contains_key(&place(name)), "a wave was overtaken");
                 }
-                // db before cache before web; who carries both ends of an order, and who is a canary, is free.
+                // db before cache before web; who carries both ends of an order, and who is a canary, is
+                // free.
                 for (other, of_other) in tags.iter().enumerate() {
                     let earlier = of_other.contains("db") && of_other.len() == 1;
                     let later = tags[host].len() == 1 && !tags[host].contains("db");

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use nixfleet_contract::fleet::{Host, Tag};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::{Amount, OnFailure, Policy, Unreachable};
-use nixfleet_contract::report::Outcome;
 
 use super::Outline;
 use super::hosts::Hosts;

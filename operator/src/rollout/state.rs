@@ -1,6 +1,6 @@
 //! Where a host of a rollout stands.
 
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 /// The state of a host in a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

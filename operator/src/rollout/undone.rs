@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::mem::take;
 
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use super::Record;
 use crate::event::RolloutId;

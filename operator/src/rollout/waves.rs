@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::inventory::{Natural, suggestion};
 
-/// All hosts in the order in which they are taken: first by rank, hosts without one having 0; then so that each value of
-/// the dimension that is spread over comes as often as its share; then as the policy says.
+/// All hosts in the order in which they are taken: first by rank, hosts without one having 0; then so that
+/// each value of the dimension that is spread over comes as often as its share; then as the policy says.
 pub fn sequence(hosts: &[Host], ranks: &BTreeMap<String, usize>, policy: &Policy) -> Vec<String> {
     let rank = |host: &Host| ranks.get(&host.name).copied().unwrap_or(0);
     let value = |host: &Host| policy.spread.as_deref().map(|dimension| value(host, dimension).to_owned());
@@ -61,7 +61,8 @@ fn value<'a>(host: &'a Host, dimension: &str) -> &'a str {
     values.filter(|(of, _)| *of == dimension).map(|(_, value)| value).next().unwrap_or_default()
 }
 
-/// Refuses a dimension in which no host of the fleet has a value: spread over it, waves would be as if nobody had asked.
+/// Refuses a dimension in which no host of the fleet has a value: spread over it, waves would be as if nobody
+/// had asked.
 ///
 /// # Errors
 /// There is none.
@@ -77,8 +78,9 @@ pub fn check_spread(fleet: &Fleet, dimension: &str) -> Result<(), Problem> {
         .help(suggestion("dimension of tags", dimension, &known)))
 }
 
-/// Refuses amounts that do not grow: all hosts that a wave without any was meant to leave would go in the last one. How many a
-/// part comes to depends on the selection, so numbers are compared with numbers, and parts with parts.
+/// Refuses amounts that do not grow: all hosts that a wave without any was meant to leave would go in the
+/// last one. How many a part comes to depends on the selection, so numbers are compared with numbers, and
+/// parts with parts.
 ///
 /// # Errors
 /// They do not grow.
@@ -111,8 +113,9 @@ fn own_key(name: &str, order: Order) -> (Vec<u8>, Natural) {
     (drawn, Natural::of(name))
 }
 
-/// Cuts a sequence into waves: the canaries first, then as many as make the next amount complete, counted from the very
-/// first host. What an amount would add nothing to makes no wave; the last wave takes all that are left.
+/// Cuts a sequence into waves: the canaries first, then as many as make the next amount complete, counted
+/// from the very first host. What an amount would add nothing to makes no wave; the last wave takes all that
+/// are left.
 pub fn waves(sequence: Vec<String>, canaries: &BTreeSet<String>, amounts: &[Amount]) -> Vec<Vec<String>> {
     let count = sequence.len();
     let (first, rest): (Vec<String>, Vec<String>) =

@@ -198,7 +198,8 @@ proptest! {
     fn the_first_hosts_are_spread_as_evenly_as_all(counts in proptest::collection::vec(1usize..20, 1..5)) {
         let mut hosts = Vec::new();
         for (rack, count) in counts.iter().enumerate() {
-            hosts.extend((0..*count).map(|number| host(&format!("h{rack}-{number}"), &[&*format!("rack:{rack}")])));
+            let tag = format!("rack:{rack}");
+            hosts.extend((0..*count).map(|number| host(&format!("h{rack}-{number}"), &[&*tag])));
         }
         let policy = Policy { spread: Some("rack".to_owned()), ..Policy::plain() };
         let outline = Outline::of(&fleet(&hosts, &[]), &hosts, policy).unwrap();
@@ -209,7 +210,8 @@ proptest! {
             for (rack, count) in counts.iter().enumerate() {
                 let share = (taken + 1) * count;
                 let of_rack = seen.get(&rack).copied().unwrap_or(0) * all;
-                // No rack is ahead of its share or behind it by more than one host and half a host for each rack.
+                // No rack is ahead of its share or behind it by more than one host and half a host for each
+                // rack.
                 let slack = all + all * counts.len() / 2;
                 prop_assert!(of_rack <= share + slack && share <= of_rack + slack);
             }

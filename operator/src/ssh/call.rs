@@ -1,19 +1,21 @@
 //! A script of ours as one line that every login shell hands to `sh` as it is.
 //!
-//! What `sshd` starts is the shell of the user, and shells quote differently: csh takes no line break in quotes and replaces `!`
-//! in all of them, fish replaces `\` in single ones. So the line has none of these, but letters that stand for them.
+//! What `sshd` starts is the shell of the user, and shells quote differently: csh takes no line break in
+//! quotes and replaces `!` in all of them, fish replaces `\` in single ones. So the line has none of these,
+//! but letters that stand for them.
 
 use nixfleet_contract::problem::{Code, Problem};
 
-/// Puts the letters back, and runs the text. Starts no program, not even another shell: a host is asked so often that this
-/// would be felt. `$1` to `$3` are the characters that cannot be written in quotes everywhere, `$4` is the text.
+/// Puts the letters back, and runs the text. Starts no program, not even another shell: a host is asked so
+/// often that this would be felt. `$1` to `$3` are the characters that cannot be written in quotes
+/// everywhere, `$4` is the text.
 const LOADER: &str = r#"_n=${IFS#??} _i=$IFS IFS=% _s=; set -f; for _w in $4; do case $_w in n*) _c=$_n;; q*) _c=$1;; e*) _c=$2;; b*) _c=$3;; p*) _c=%;; *) _c=;; esac; _s=$_s$_c${_w#?}; done; IFS=$_i; set +f; eval "$_s""#;
 /// `'`, `!` and `\`, as all shells read them outside of quotes.
 const CHARACTERS: &str = r"\' \! \\";
 /// The first line of what a script of ours reads, if it reads anything.
 pub const FIRST_LINE: &[u8] = b"@nixfleet\n";
-/// Reads it. Where it is not there, a start-up file of the login shell has read it, and more may be missing. As a part of a
-/// script this is one line.
+/// Reads it. Where it is not there, a start-up file of the login shell has read it, and more may be missing.
+/// As a part of a script this is one line.
 const TAKE_INPUT: &str = r#"read -r _w && [ "$_w" = @nixfleet ] || { echo "nixfleet: the standard input was read before" >&2; exit 74; }"#;
 /// The words by which that is known here.
 pub const INPUT_READ: &str = "nixfleet: the standard input was read before";
@@ -39,7 +41,8 @@ pub fn call(script: &str, arguments: &[&str], input: bool) -> Result<String, Pro
     Ok(format!("sh -c '{LOADER}' nixfleet {CHARACTERS} '{}'", written(&text)))
 }
 
-/// The text as the loader takes it: pieces behind `%`, each with a letter for the character that it begins with, or `s` for none.
+/// The text as the loader takes it: pieces behind `%`, each with a letter for the character that it begins
+/// with, or `s` for none.
 fn written(text: &str) -> String {
     let mut written = String::from("%s");
     for character in text.chars() {

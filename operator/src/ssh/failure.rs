@@ -103,7 +103,8 @@ pub fn unreachable(host: &Host, why: &str) -> Problem {
         .help(format!("try it: {}", attempt(host)))
 }
 
-/// Whether the host took a connection and ended it before it knew who was there: so does an sshd that has too many of them.
+/// Whether the host took a connection and ended it before it knew who was there: so does an sshd that has too
+/// many of them.
 #[must_use]
 pub fn is_turned_away(problem: &Problem) -> bool {
     let why = problem.why.as_deref().unwrap_or_default();

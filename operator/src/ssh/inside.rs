@@ -1,7 +1,8 @@
 //! A login inside the shared connection, for a host whose sshd others keep from listening.
 //!
-//! A user of a host can have so many logins under way that its sshd drops ours (`MaxStartups`). One that is open already stays.
-//! Through it a second sshd is started for one login, which goes by the same configuration, keys and accounts.
+//! A user of a host can have so many logins under way that its sshd drops ours (`MaxStartups`). One that is
+//! open already stays. Through it a second sshd is started for one login, which goes by the same
+//! configuration, keys and accounts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use super::{Session, Shared, call, marked};
 use crate::process::{Hears, Invocation, Output, limits};
 
 impl Session {
-    /// Runs a script over a login of its own that comes in through `door`, a script which turns its standard input and output
-    /// into a connection. What `ssh` does is as in [`Self::script_afresh`].
+    /// Runs a script over a login of its own that comes in through `door`, a script which turns its standard
+    /// input and output into a connection. What `ssh` does is as in [`Self::script_afresh`].
     ///
     /// # Errors
     /// As there; also where the shared connection is gone.

@@ -1,8 +1,9 @@
 //! Hosts behind a jump host that drops connections.
 //!
-//! sshd drops some when too many are about to log in (`MaxStartups`, ten as it comes), and each host behind a jump host needs a
-//! login of its own there. `ssh` does not let the jump host's words through when it opens a shared connection, so that the
-//! reason is found out by one more attempt: one host at a time, in a line for each jump host.
+//! sshd drops some when too many are about to log in (`MaxStartups`, ten as it comes), and each host behind a
+//! jump host needs a login of its own there. `ssh` does not let the jump host's words through when it opens a
+//! shared connection, so that the reason is found out by one more attempt: one host at a time, in a line for
+//! each jump host.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +21,8 @@ const TRIES: u32 = 6;
 /// The pause between two tries: sshd counts a second for a connection without a login.
 const PAUSE: Duration = Duration::from_millis(1250);
 
-/// Of how many hosts the same has to be heard before a jump host counts as one that lets in nobody. What `ssh` prints of one may
-/// be the words of the host behind it.
+/// Of how many hosts the same has to be heard before a jump host counts as one that lets in nobody. What
+/// `ssh` prints of one may be the words of the host behind it.
 const WITNESSES: usize = 2;
 
 /// What is known of a jump host.

@@ -38,8 +38,8 @@ impl Session {
     }
 
     pub(super) async fn open_master(&self) -> Result<(), Problem> {
-        // Who holds the lock is opening this very connection; without it, a second `ssh -M` would find the socket
-        // taken and stay behind as a connection that nobody uses or ends.
+        // Who holds the lock is opening this very connection; without it, a second `ssh -M` would find the
+        // socket taken and stay behind as a connection that nobody uses or ends.
         let Some(_lock) = sockets::lock(&self.socket).await else { return Ok(()) };
         if UnixStream::connect(&self.socket).is_ok() {
             self.inherited.store(true, Ordering::Relaxed);

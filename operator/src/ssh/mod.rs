@@ -1,7 +1,7 @@
 //! The user's own `ssh`, with one shared connection per host.
 //!
-//! A master connection is opened once and kept for a minute, so that every further step on a host, and the next
-//! command, costs no new handshake. All other settings are the user's.
+//! A master connection is opened once and kept for a minute, so that every further step on a host, and the
+//! next command, costs no new handshake. All other settings are the user's.
 
 mod call;
 pub mod failure;
@@ -67,7 +67,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Prepares a session, one of `hosts` that the command has; nothing is sent yet. `retries`: how often a host that does not answer is tried again.
+    /// Prepares a session, one of `hosts` that the command has; nothing is sent yet. `retries`: how often a
+    /// host that does not answer is tried again.
     ///
     /// # Errors
     /// The pinned host key is no key, or cannot be stored.
@@ -93,9 +94,9 @@ impl Session {
         &self.host
     }
 
-    /// Runs a shell script of ours on the host, with arguments and standard input. Where a connection of an earlier
-    /// command turns out to be dead, a new one is opened and the script is sent again: only the first script of a
-    /// command can meet that, and it changes nothing.
+    /// Runs a shell script of ours on the host, with arguments and standard input. Where a connection of an
+    /// earlier command turns out to be dead, a new one is opened and the script is sent again: only the first
+    /// script of a command can meet that, and it changes nothing.
     ///
     /// # Errors
     /// The connection fails or a limit is exceeded. What the script itself says is in the output.
@@ -139,8 +140,8 @@ impl Session {
         self.judge(self.run(call, invocation).await?)
     }
 
-    /// Runs a script once, and lets `talk` talk with it before it goes on by itself; then as [`Self::attend`]. What `talk`
-    /// says comes back beside the output of the script behind it.
+    /// Runs a script once, and lets `talk` talk with it before it goes on by itself; then as
+    /// [`Self::attend`]. What `talk` says comes back beside the output of the script behind it.
     ///
     /// # Errors
     /// The connection cannot be used, or a limit is exceeded. That it broke is for [`Self::judge`] to see.
@@ -222,7 +223,8 @@ impl Session {
         Ok(output)
     }
 
-    /// A script of ours with its arguments, as `ssh` runs it. With `input`, its standard input begins with [`FIRST_LINE`].
+    /// A script of ours with its arguments, as `ssh` runs it. With `input`, its standard input begins with
+    /// [`FIRST_LINE`].
     ///
     /// # Errors
     /// An argument holds a NUL byte.

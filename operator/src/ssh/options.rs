@@ -7,8 +7,8 @@ use super::Sockets;
 
 /// How often a host that says nothing is asked whether it is still there before it is given up.
 const ALIVE_COUNT: u64 = 3;
-/// The port that `ssh` takes where nobody says another. The inventory says it of every host for which its author wrote
-/// none, so it is no wish, and what the user's configuration says of the host has its way.
+/// The port that `ssh` takes where nobody says another. The inventory says it of every host for which its
+/// author wrote none, so it is no wish, and what the user's configuration says of the host has its way.
 pub const USUAL_PORT: u16 = 22;
 
 /// The options for a host, each as it follows `-o`.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Session;
 
-/// The most that the inventory allows, in seconds: a week. Files with a host in them are read back, and may say anything.
+/// The most that the inventory allows, in seconds: a week. Files with a host in them are read back, and may
+/// say anything.
 const MOST: u64 = 7 * 24 * 3600;
 
 impl Session {
@@ -33,7 +34,8 @@ impl Session {
         bounded(self.host.timeouts.change)
     }
 
-    /// How long it is looked for where the connection broke while it changed, beyond the time in which it goes back by itself.
+    /// How long it is looked for where the connection broke while it changed, beyond the time in which it
+    /// goes back by itself.
     pub fn to_rejoin(&self) -> Duration {
         bounded(self.host.timeouts.rejoin)
     }

@@ -1,5 +1,5 @@
-//! A command over the shared connection, by its own protocol: starting `ssh` for each command would cost this machine several
-//! times as much.
+//! A command over the shared connection, by its own protocol: starting `ssh` for each command would cost this
+//! machine several times as much.
 //!
 //! The protocol is OpenSSH's, `PROTOCOL.mux` in its source.
 
@@ -15,8 +15,9 @@ use openssh_mux_client::{Connection, Error, NonZeroByteSlice, Session, SessionSt
 use super::SSH_FAILED;
 use crate::process::{Drained, Invocation, Theirs};
 
-/// Runs a command and waits for its end. Where no connection listens at `socket`, or it takes no further command, `ssh`
-/// runs it over one of its own. Where the connection breaks, this ends as `ssh` does, and says why in its place.
+/// Runs a command and waits for its end. Where no connection listens at `socket`, or it takes no further
+/// command, `ssh` runs it over one of its own. Where the connection breaks, this ends as `ssh` does, and says
+/// why in its place.
 ///
 /// # Errors
 /// `ssh` was needed and cannot be started.

@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use super::line::Lines;
 use super::turns::Turns;
 
-/// The longest directory in which `ssh` can still bind its sockets: 108 bytes of a socket address with its final
-/// zero, less a slash, our 32 digits, and the dot with 16 characters that `ssh` appends while it binds.
+/// The longest directory in which `ssh` can still bind its sockets: 108 bytes of a socket address with its
+/// final zero, less a slash, our 32 digits, and the dot with 16 characters that `ssh` appends while it binds.
 const LONGEST: usize = 108 - 1 - 1 - 32 - 17;
 
 /// The directory, known to be ours alone.
@@ -82,8 +82,8 @@ impl Sockets {
         self.lines.clone()
     }
 
-    /// The control socket of a host. Another user, address or pinned key means another connection, so a connection
-    /// that was made under other terms is never reused.
+    /// The control socket of a host. Another user, address or pinned key means another connection, so a
+    /// connection that was made under other terms is never reused.
     #[must_use]
     pub fn socket(&self, host: &Host) -> PathBuf {
         let key = host.ssh.host_key.as_deref().unwrap_or_default();
@@ -131,8 +131,8 @@ fn short_digest(text: &str) -> String {
     })
 }
 
-/// Waits until nobody else opens this connection, and keeps others from it while the lock is held. Nothing where
-/// locks do not work; then the worst is a connection that is not shared.
+/// Waits until nobody else opens this connection, and keeps others from it while the lock is held. Nothing
+/// where locks do not work; then the worst is a connection that is not shared.
 pub(super) async fn lock(socket: &Path) -> Option<File> {
     let file = File::create(socket.with_extension("lock")).ok()?;
     for _ in 0..600 {

@@ -1,8 +1,8 @@
 //! When a host may be tried again, so that trying does not shut us out.
 //!
-//! Since 9.8 sshd counts against an address each login that comes to nothing (`PerSourcePenalties`): a few seconds each, and
-//! after 15 of them it drops whatever comes from there until the time is over. The host that counts is the first that a
-//! connection is made to, which may be one jump host for many.
+//! Since 9.8 sshd counts against an address each login that comes to nothing (`PerSourcePenalties`): a few
+//! seconds each, and after 15 of them it drops whatever comes from there until the time is over. The host
+//! that counts is the first that a connection is made to, which may be one jump host for many.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,8 +83,8 @@ fn penalty(problem: &Problem) -> Duration {
 }
 
 impl Session {
-    /// Waits after an attempt that failed like this until the next one is not counted against us: at least so long. A host
-    /// where nothing listens is never waited for any longer.
+    /// Waits after an attempt that failed like this until the next one is not counted against us: at least so
+    /// long. A host where nothing listens is never waited for any longer.
     pub async fn pause(&self, problem: &Problem, least: Duration) {
         let penalty = penalty(problem);
         if penalty.is_zero() {
@@ -95,7 +95,8 @@ impl Session {
         tokio::join!(self.turns.wait(gate, turn), sleep(least));
     }
 
-    /// The same within a time in which an attempt has to succeed: the last one begins this long before its end.
+    /// The same within a time in which an attempt has to succeed: the last one begins this long before its
+    /// end.
     pub async fn pause_within(&self, problem: &Problem, least: Duration, left: Duration, reserve: Duration) {
         let longest = left.saturating_sub(reserve).max(least);
         // A turn that is not waited for to its end is one attempt too early, which sshd bears.

@@ -8,7 +8,8 @@ use serde_json::ser::Formatter;
 
 use super::is_visible;
 
-/// Writes a value as a line of JSON. For a terminal, what cannot be seen is written as `\u202e`, which reads the same.
+/// Writes a value as a line of JSON. For a terminal, what cannot be seen is written as `\u202e`, which reads
+/// the same.
 ///
 /// # Errors
 /// Those of the writer, or it cannot be written as JSON.
@@ -63,7 +64,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn on_a_terminal_json_means_the_same(text in ".*|[\\x00-\u{ff}\u{2000}-\u{206f}\u{e0000}-\u{e00ff}]*") {
+        fn on_a_terminal_json_means_the_same(
+            text in ".*|[\\x00-\u{ff}\u{2000}-\u{206f}\u{e0000}-\u{e00ff}]*",
+        ) {
             let raw = RawValue::from_string(serde_json::to_string(&text).unwrap()).unwrap();
             for shown in [on(true, &text), on(true, &raw)] {
                 let line = shown.strip_suffix('\n').unwrap();

@@ -1,8 +1,9 @@
-//! Keeps text of others from steering the terminal, from looking like words of ours, and from reading as something else.
+//! Keeps text of others from steering the terminal, from looking like words of ours, and from reading as
+//! something else.
 //!
-//! Which characters can be seen is the standard library's knowledge, in the Unicode version of the compiler: its
-//! `escape_debug` leaves no control character alone, none that formats, no blank but the space, no line or paragraph end,
-//! nothing private and nothing unassigned.
+//! Which characters can be seen is the standard library's knowledge, in the Unicode version of the compiler:
+//! its `escape_debug` leaves no control character alone, none that formats, no blank but the space, no line
+//! or paragraph end, nothing private and nothing unassigned.
 
 mod json;
 
@@ -39,8 +40,8 @@ pub fn problem_text(problem: &Problem) -> String {
     many_lines(&problem.to_string())
 }
 
-/// A whole rendering on its way to the terminal. Only line ends, tabs and styles like ours may steer it, whatever was
-/// forgotten before.
+/// A whole rendering on its way to the terminal. Only line ends, tabs and styles like ours may steer it,
+/// whatever was forgotten before.
 #[must_use]
 pub fn steady(rendered: &str) -> String {
     escaped(rendered, Keep::LinesAndStyles)
@@ -100,8 +101,8 @@ fn push_escaped(text: &mut String, c: char) {
 fn is_visible(c: char) -> bool {
     match c {
         ' '..='~' => true,
-        // Of Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt those that are letters and marks, and a
-        // pattern of Braille without a dot.
+        // Of Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt those that are letters and
+        // marks, and a pattern of Braille without a dot.
         '\u{34f}'
         | '\u{115f}'..='\u{1160}'
         | '\u{17b4}'..='\u{17b5}'
@@ -203,7 +204,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn only_what_can_be_seen_is_left_and_it_is_left_alone(text in "\\PC*|.*|[\\x00-\\x20é\u{301}\u{2028}\u{202e}]*") {
+        fn only_what_can_be_seen_is_left_and_it_is_left_alone(
+            text in "\\PC*|.*|[\\x00-\\x20é\u{301}\u{2028}\u{202e}]*",
+        ) {
             let once = one_line(&text);
             proptest::prop_assert!(once.chars().all(is_visible), "{:?}", once);
             proptest::prop_assert_eq!(one_line(&once), once.clone());

@@ -1,5 +1,5 @@
-# What a web server has. The arguments are there when you ask for them: `pkgs`, `lib`, `config`, this host's `name` and
-# `host`, and `hosts`, with which one host can speak of another: `hosts.web-1.addr`.
+# What a web server has. The arguments are there when you ask for them: `pkgs`, `lib`, `config`, this host's
+# `name` and `host`, and `hosts`, with which one host can speak of another: `hosts.web-1.addr`.
 { name, pkgs, ... }:
 {
   # A system user, with a group of the same name.

@@ -1,7 +1,8 @@
 //! Drops backups, under the lock of the host.
 //!
-//! First those that nothing refers to, each by one removal. Then the state forgets the originals that were named although
-//! they would come back, and only then do these go: stopped anywhere, each original that the state names is there.
+//! First those that nothing refers to, each by one removal. Then the state forgets the originals that were
+//! named although they would come back, and only then do these go: stopped anywhere, each original that the
+//! state names is there.
 
 use std::fs;
 use std::io;
@@ -11,8 +12,8 @@ use std::time::Instant;
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::backup::{Backup, BackupReason, DropReport, DropRequest};
 use nixfleet_contract::holder::Holder;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
@@ -102,7 +103,8 @@ fn unlink(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Has the state forget originals: their paths count as created by us from now on, and go when management ends.
+/// Has the state forget originals: their paths count as created by us from now on, and go when management
+/// ends.
 fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
     let (mut state, _) = State::read(host)?;
     for owned in state.paths.values_mut() {

@@ -129,7 +129,8 @@ fn backup(kind: BackupReason, path: String, place: String, metadata: &Metadata) 
         path,
         place,
         generation: None,
-        // It got its place, and perhaps its second name, when it was made a backup, and the time of change with that.
+        // It got its place, and perhaps its second name, when it was made a backup, and the time of change
+        // with that.
         since: u64::try_from(metadata.ctime()).unwrap_or_default(),
         size: metadata.len(),
         mode: Mode::from_bits(metadata.mode()),

@@ -1,5 +1,5 @@
-//! Families: the kinds of things that a transaction can change and undo. Each folder holds all engine code for its kind; the
-//! steps themselves belong to the plan, see [`nixfleet_contract::step`].
+//! Families: the kinds of things that a transaction can change and undo. Each folder holds all engine code
+//! for its kind; the steps themselves belong to the plan, see [`nixfleet_contract::step`].
 //!
 //! - [`accounts`]: users and groups
 //! - [`paths`]: files, links and directories

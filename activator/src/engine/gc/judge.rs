@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use nixfleet_contract::gc::{Judged, Need, Passage, Request, Retention};
+use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::GenerationInfo;
 
 use crate::engine::state::State;
 use crate::engine::status::last_run;
@@ -55,8 +55,8 @@ impl References {
     }
 }
 
-/// Says of each generation why it stays. `generations`: oldest first. `at`: the moment from which ages are counted, in
-/// seconds since 1970-01-01 UTC.
+/// Says of each generation why it stays. `generations`: oldest first. `at`: the moment from which ages are
+/// counted, in seconds since 1970-01-01 UTC.
 #[must_use]
 pub fn judge(
     generations: &[GenerationInfo],
@@ -69,7 +69,8 @@ pub fn judge(
     let previous: BTreeSet<u64> = references.current.iter().filter_map(before).collect();
     let stands = |passage: &&Passage| references.current.iter().any(|current| passage.touches(*current));
     let resumable: Vec<&Passage> = request.rollouts.iter().filter(stands).collect();
-    // The newest stays in any case: the next generation gets the number after it, and no number may come twice.
+    // The newest stays in any case: the next generation gets the number after it, and no number may come
+    // twice.
     let newest = match request.retention {
         Retention::Newest(count) => count.max(1),
         Retention::Younger(_) => 1,
@@ -83,8 +84,8 @@ pub fn judge(
         let revision = request.pinned_revision.as_deref();
         revision.is_some_and(|revision| is_of(info, revision))
     };
-    // Where no generation is known to be of the revision, each may be: one that an older NixFleet made, or one that was
-    // the same as that of an earlier revision, so that none was made.
+    // Where no generation is known to be of the revision, each may be: one that an older NixFleet made, or
+    // one that was the same as that of an earlier revision, so that none was made.
     let may_be_pinned = request.pinned_revision.is_some() && !generations.iter().any(is_pinned);
     let judged = generations.iter().enumerate().map(|(index, info)| {
         let number = info.generation.number;
@@ -116,8 +117,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use nixfleet_contract::plan::Generation;
-    use nixfleet_contract::report::Made;
+    use nixfleet_contract::generation::Generation;
+    use nixfleet_contract::generation::Made;
 
     const DAY: u64 = 86400;
     const NOW: u64 = 100 * DAY;
@@ -219,7 +220,8 @@ mod tests {
         ) {
             let all: Vec<_> = ages.iter().map(|(number, age)| generation(*number, *age)).collect();
             let references = References { current, open, last };
-            let rollouts = passages.iter().map(|(before, after)| Passage { before: *before, after: *after }).collect();
+            let passage = |(before, after): &(u64, u64)| Passage { before: *before, after: *after };
+            let rollouts = passages.iter().map(passage).collect();
             let asked = Request { retention, pinned, pinned_revision: None, rollouts };
             let judged = judge(&all, &references, &asked, NOW);
             let gone: BTreeSet<u64> = going(&judged).into_iter().collect();
@@ -249,7 +251,8 @@ mod tests {
                 }
                 Retention::Younger(age) => {
                     let is_young = |info: &&GenerationInfo| NOW - info.created < age;
-                    prop_assert!(all.iter().filter(is_young).all(|info| !gone.contains(&info.generation.number)));
+                    let mut young = all.iter().filter(is_young);
+                    prop_assert!(young.all(|info| !gone.contains(&info.generation.number)));
                 }
             }
             // Once it is done there is nothing left to do.

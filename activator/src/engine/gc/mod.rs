@@ -1,7 +1,7 @@
 //! Drops generations of a host that nobody needs any more, and then what only they kept in the store.
 //!
-//! Each generation goes by the removal of one link, oldest first: stopped anywhere, the host has fewer generations, each
-//! of them whole.
+//! Each generation goes by the removal of one link, oldest first: stopped anywhere, the host has fewer
+//! generations, each of them whole.
 
 mod judge;
 mod store;
@@ -10,9 +10,10 @@ use std::time::Instant;
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::gc::{Disk, GcPlan, GcReport, Judged, Request};
+use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::holder::Holder;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{GenerationInfo, Outcome};
 
 use crate::digest;
 use crate::engine::state::State;

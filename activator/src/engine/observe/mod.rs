@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use nixfleet_contract::manifest::{Access, Entry, Manifest, UNITS, Unit, User, UserField};
-use nixfleet_contract::plan::FileView;
 use nixfleet_contract::problem::Problem;
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat, Statx, StatxTimestamp};
 
@@ -62,7 +62,8 @@ pub enum Found {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// The names of what stands in it. Only looked up where it is ours and would go, or should have another mode or owner.
+        /// The names of what stands in it. Only looked up where it is ours and would go, or should have
+        /// another mode or owner.
         holds: Vec<String>,
     },
     /// A symbolic link.
@@ -127,7 +128,8 @@ impl Observed {
 /// Observes a host.
 ///
 /// # Errors
-/// Where something that everything depends on cannot be read: the accounts, systemd, the profile, a file's content.
+/// Where something that everything depends on cannot be read: the accounts, systemd, the profile, a file's
+/// content.
 pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observed, Problem> {
     let accounts = Accounts::read(host)?;
     let homes = Homes::of(host, state, manifest, &accounts, |home| manifest.entries.contains_key(home));
@@ -292,7 +294,8 @@ impl PathObserver<'_> {
         }
     }
 
-    /// Mode, owner and group. An id goes by the name it is known by here: it may have several, and a number is one, too.
+    /// Mode, owner and group. An id goes by the name it is known by here: it may have several, and a number
+    /// is one, too.
     fn access(&self, path: &ManagedPath, stat: &Stat) -> Access {
         let left = self.state.paths.get(path).and_then(|owned| owned.thing.access());
         let wanted = self.manifest.entries.get(path).and_then(Entry::access);

@@ -13,8 +13,8 @@ use crate::engine::state::FileStat;
 use crate::host::accounts::Accounts;
 use crate::host::walk::{Directory, has_list};
 
-/// How large a file of somebody else than root may be to be read, in bytes, unless a manifest says otherwise: read in less
-/// than a second, and far more than what people configure.
+/// How large a file of somebody else than root may be to be read, in bytes, unless a manifest says otherwise:
+/// read in less than a second, and far more than what people configure.
 pub const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// How often a file that changes meanwhile is read again.
@@ -116,7 +116,8 @@ pub fn open(directory: Directory<'_>, name: &str) -> Result<File, Errno> {
     rustix::fs::openat(directory.fd, name, flags, Bits::empty()).map(File::from)
 }
 
-/// Who holds a lease on a file, for people. In `/proc/locks`, see `proc_locks(5)`, files go by their inode numbers.
+/// Who holds a lease on a file, for people. In `/proc/locks`, see `proc_locks(5)`, files go by their inode
+/// numbers.
 fn holder(stat: &Stat) -> String {
     let unknown = || "some process holds a lease on it".to_owned();
     let Ok(locks) = fs::read_to_string("/proc/locks") else { return unknown() };

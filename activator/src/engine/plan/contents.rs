@@ -17,8 +17,8 @@ use crate::host::disk::Writer;
 pub struct Contents(BTreeMap<String, File>);
 
 impl Contents {
-    /// Holds those of NixFleet's own files too, which no closure has to bring. Where the machine has no memory for them, they
-    /// are missing like any other.
+    /// Holds those of NixFleet's own files too, which no closure has to bring. Where the machine has no
+    /// memory for them, they are missing like any other.
     #[must_use]
     pub fn with_own(mut self) -> Self {
         let own = Self::hold(recovery_unit::contents());

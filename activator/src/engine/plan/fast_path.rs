@@ -1,7 +1,8 @@
 //! The fast path: tells whether a host is as a manifest wants it, which is what most runs find.
 //!
-//! The digest of the manifest tells whether it is the one in force. Then what was recorded of each path is what is declared
-//! there, and the manifest's own entries need not be read. Whatever does not fit is left to the full comparison.
+//! The digest of the manifest tells whether it is the one in force. Then what was recorded of each path is
+//! what is declared there, and the manifest's own entries need not be read. Whatever does not fit is left to
+//! the full comparison.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -120,7 +121,8 @@ struct ManifestOutline<'m> {
 }
 
 impl ManifestOutline<'_> {
-    /// Whether the paths of the entries are those that are recorded, but for directories nobody asked for by itself.
+    /// Whether the paths of the entries are those that are recorded, but for directories nobody asked for by
+    /// itself.
     fn names_the_same(&self, recorded: &[(Text<'_>, RecordedPath<'_>)]) -> bool {
         let recorded = recorded.iter().filter(|(_, recorded)| !recorded.implicit).map(|(path, _)| path);
         self.entries.iter().map(|(path, _)| path).eq(recorded)
@@ -177,7 +179,8 @@ impl PathComparer<'_> {
     }
 }
 
-/// Whether a file has the content that was recorded; it is only read where the filesystem does not say that itself.
+/// Whether a file has the content that was recorded; it is only read where the filesystem does not say that
+/// itself.
 fn has_content(directory: Directory<'_>, name: &str, found: &Statx, recorded: &RecordedPath<'_>) -> bool {
     if recorded.stat == Some(FileStat::known(found)) {
         return true;

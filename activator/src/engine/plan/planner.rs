@@ -1,9 +1,9 @@
 //! Reads everything and puts a plan together. Changes nothing.
 
 use nixfleet_contract::SCHEMA;
+use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::plan::{PackageChanges, Plan};
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::GenerationInfo;
 use nixfleet_contract::step::Step;
 use sha2::{Digest as _, Sha256};
 
@@ -78,8 +78,8 @@ fn back_to(number: u64, state: &State, observed: &Observed) -> Option<Generation
     Some(GenerationInfo { made: state.made(number), ..info.clone() })
 }
 
-/// Why a host may not be the one that is meant: two addresses of an inventory may have been swapped. A generation that
-/// was in force here once is this host's own.
+/// Why a host may not be the one that is meant: two addresses of an inventory may have been swapped. A
+/// generation that was in force here once is this host's own.
 fn other_host(state: &State, target: &Target) -> Option<Problem> {
     let (last, now) = (&state.host, &target.manifest.host);
     if target.number.is_some() || last.is_empty() || last == now {

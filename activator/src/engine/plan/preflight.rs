@@ -1,5 +1,5 @@
-//! What would keep a step from being done, and shows nowhere but in the attempt: attributes of files that forbid every
-//! change, mounts, and filesystems that are read-only.
+//! What would keep a step from being done, and shows nowhere but in the attempt: attributes of files that
+//! forbid every change, mounts, and filesystems that are read-only.
 
 use std::os::fd::AsFd as _;
 

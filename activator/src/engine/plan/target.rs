@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nixfleet_contract::force::Force;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::manifest::{FileEntry, Manifest};
-use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 
@@ -147,8 +147,8 @@ impl Target {
         }
     }
 
-    /// Where the content of a file can be read now, in its closure or beside its manifest; nothing where it is not on this
-    /// machine.
+    /// Where the content of a file can be read now, in its closure or beside its manifest; nothing where it
+    /// is not on this machine.
     #[must_use]
     pub fn place(&self, path: &ManagedPath, file: &FileEntry) -> Option<PathBuf> {
         let source = self.source(&file.source);

@@ -1,11 +1,13 @@
-//! The contents of files that a plan shows: texts that are not too long, and that others on the host may read.
+//! The contents of files that a plan shows: texts that are not too long, and that others on the host may
+//! read.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use nixfleet_contract::manifest::Entry;
-use nixfleet_contract::plan::{FileView, Plan};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::{PathStep, Step};
 use nixfleet_contract::values::ManagedPath;
 use rustix::fs::{Mode, OFlags};
@@ -17,8 +19,8 @@ use crate::host::walk::Walk;
 /// How much file content all steps of a plan may carry together, in bytes: a plan travels over the network.
 const BUDGET: u64 = 16 * 1024 * 1024;
 
-/// Adds the contents that people want to compare. Where others may not read what a file is or was, neither content is added
-/// unless it is asked for.
+/// Adds the contents that people want to compare. Where others may not read what a file is or was, neither
+/// content is added unless it is asked for.
 pub fn add(plan: &mut Plan, host: &Host, target: &Target, show_private: bool) {
     let mut reader = TextReader { host, target, walk: Walk::new(host), budget: BUDGET, show_private };
     for step in &mut plan.steps {

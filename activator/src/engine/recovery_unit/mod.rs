@@ -1,8 +1,9 @@
-//! The unit that puts a host right at boot after an interrupted change, and the drop-in that makes every boot start it.
+//! The unit that puts a host right at boot after an interrupted change, and the drop-in that makes every boot
+//! start it.
 //!
-//! Both are in the manifest of each generation, so that they are shown, kept and removed like other files. Their content
-//! belongs to the activator of the host, which is never older than what it has to recover: a generation that an older
-//! NixFleet made gets the content of this one.
+//! Both are in the manifest of each generation, so that they are shown, kept and removed like other files.
+//! Their content belongs to the activator of the host, which is never older than what it has to recover: a
+//! generation that an older NixFleet made gets the content of this one.
 
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::values::ManagedPath;

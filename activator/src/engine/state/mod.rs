@@ -6,9 +6,9 @@ pub(in crate::engine) mod recorded;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::generation::Made;
 use nixfleet_contract::manifest::{Access, Package, Unit, UserField};
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Made;
 use nixfleet_contract::values::{AbsPath, AccountName, ManagedPath, Owner, UnitName};
 use serde::{Deserialize, Serialize};
 
@@ -237,7 +237,8 @@ impl State {
         self.generations.get(&number).cloned().unwrap_or_default()
     }
 
-    /// Forgets users of whom somebody made another account since, under the same name: that one was there before.
+    /// Forgets users of whom somebody made another account since, under the same name: that one was there
+    /// before.
     pub fn forget_replaced(&mut self, accounts: &Accounts) {
         self.users.retain(|name, owned| {
             let now = accounts.users.get(&**name).map(|account| account.uid);

@@ -1,14 +1,15 @@
 //! The state as it stands in `state.json`: read at once, its words borrowed from the bytes.
 //!
-//! Most runs find a host as it should be. They compare what is recorded with what stands there, and need no copy of it.
+//! Most runs find a host as it should be. They compare what is recorded with what stands there, and need no
+//! copy of it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
+use nixfleet_contract::generation::Made;
 use nixfleet_contract::manifest::{Access, Package, Unit};
-use nixfleet_contract::report::Made;
 use nixfleet_contract::values::{AccountName, Invalid, ManagedPath, Mode, Owner, UnitName};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 

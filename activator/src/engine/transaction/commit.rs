@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::generation::Made;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Made;
 
 use super::journal::{self, Journal};
 use super::undo::remove_slots;
@@ -21,7 +21,8 @@ use crate::host::profile::{self, Profile};
 /// Replaces the state. From then on the transaction is committed.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]; nothing is committed then.
+/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]; nothing
+/// is committed then.
 pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
     let mut state = state_after(&planned.state, &planned.observed, target, journal);
     keep_excluded(&mut state, planned, target);

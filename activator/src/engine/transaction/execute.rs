@@ -90,7 +90,8 @@ struct Executor<'a> {
 }
 
 impl Executor<'_> {
-    /// Carries out the entries in order. Adjacent entries on units go to systemd together, since it knows their order.
+    /// Carries out the entries in order. Adjacent entries on units go to systemd together, since it knows
+    /// their order.
     fn all(&mut self, entries: &[&JournalEntry]) -> Result<(), Problem> {
         let mut rest = entries;
         while let Some((first, after)) = rest.split_first() {

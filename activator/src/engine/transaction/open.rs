@@ -1,7 +1,7 @@
 //! Makes the journal of a new transaction from a plan.
 
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::holder::Holder;
-use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::{AccountStep, ProfileStep, Step};
 

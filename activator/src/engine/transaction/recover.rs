@@ -1,11 +1,13 @@
 //! Recovery of a host after an interrupted run.
 
 use nixfleet_contract::SCHEMA;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::holder::Holder;
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, Report};
-use nixfleet_contract::run::{LastRun, RunId};
+use nixfleet_contract::report::Report;
+use nixfleet_contract::run::LastRun;
+use nixfleet_contract::run_id::RunId;
 
 use crate::engine::state::State;
 use crate::engine::status;
@@ -67,8 +69,8 @@ impl Recovered {
     }
 }
 
-/// Ends an interrupted run: finishes it if it was committed, otherwise undoes it. Returns what was done. The caller must hold the
-/// lock.
+/// Ends an interrupted run: finishes it if it was committed, otherwise undoes it. Returns what was done. The
+/// caller must hold the lock.
 ///
 /// # Errors
 /// [`Code::Recovery`] or [`Code::State`]; nothing else is done then.
@@ -78,7 +80,8 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
 
 fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem> {
     let Some(journal) = Journal::read(host)? else {
-        // A run that died just before its journal was written, or just after it was removed, leaves its closure pinned.
+        // A run that died just before its journal was written, or just after it was removed, leaves its
+        // closure pinned.
         undo::forget_transaction(host)?;
         return Ok(None);
     };
@@ -94,8 +97,8 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
     Ok(Some(Recovered { journal, generation, committed, notes }))
 }
 
-/// Recovers a host outside of any other run, and records the result of the interrupted run. `None` if no run was interrupted, or
-/// if another run is active.
+/// Recovers a host outside of any other run, and records the result of the interrupted run. `None` if no run
+/// was interrupted, or if another run is active.
 ///
 /// # Errors
 /// As [`recover`].
@@ -159,7 +162,8 @@ fn interrupted(why: &str) -> Problem {
         .help("apply again")
 }
 
-/// Records the result of a run that has an id. A record that cannot be written is ignored: it does not affect the host.
+/// Records the result of a run that has an id. A record that cannot be written is ignored: it does not affect
+/// the host.
 pub fn record_last_run(host: &Host, holder: Holder, report: &Report) {
     if holder.run.is_some() {
         let last =

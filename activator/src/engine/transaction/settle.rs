@@ -12,8 +12,9 @@ use crate::host::systemd::Watch;
 /// How often the units are checked while waiting.
 const PACE: Duration = Duration::from_secs(1);
 
-/// Waits for both at once: the new connection is made while the units show that they stay up. The units are checked once more at
-/// the very end, so that the report shows the final state. Returns the confirmation; `patience` extends its window.
+/// Waits for both at once: the new connection is made while the units show that they stay up. The units are
+/// checked once more at the very end, so that the report shows the final state. Returns the confirmation;
+/// `patience` extends its window.
 ///
 /// # Errors
 /// The first unit that did not stay up, or [`nixfleet_contract::problem::Code::Unconfirmed`].

@@ -26,13 +26,13 @@ use crate::host::{HOME, Host, host_file};
 pub enum UndoTime {
     /// On a running host.
     Running,
-    /// While the host boots, before any managed unit has started. Enablement, not what ran before, decides what starts; and
-    /// waiting for a unit would never end, since the unit waits for the recovery.
+    /// While the host boots, before any managed unit has started. Enablement, not what ran before, decides
+    /// what starts; and waiting for a unit would never end, since the unit waits for the recovery.
     Booting,
 }
 
-/// Undoes everything and closes the journal. A failure does not stop the rest. Returns notes: units outside of the transaction
-/// that ran before and do not come back, and commands that failed.
+/// Undoes everything and closes the journal. A failure does not stop the rest. Returns notes: units outside
+/// of the transaction that ran before and do not come back, and commands that failed.
 ///
 /// # Errors
 /// [`Code::Recovery`] with the first failure; the journal stays, and the next run tries again.
@@ -160,7 +160,8 @@ pub fn forget_original(host: &Host, backup: &str) -> Result<(), Problem> {
     }
 }
 
-/// Removes the directory of a transaction's slots; things that somebody has put into a removed directory stay there.
+/// Removes the directory of a transaction's slots; things that somebody has put into a removed directory stay
+/// there.
 ///
 /// # Errors
 /// [`Code::HostFile`].

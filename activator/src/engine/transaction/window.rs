@@ -7,8 +7,8 @@ use nixfleet_contract::run::{Confirmation, Notice};
 
 use crate::host::transcript::Transcript;
 
-/// The window that opens when everything is done and before the change is committed. If it ends without a confirmation, even
-/// through a crash, the change is undone.
+/// The window that opens when everything is done and before the change is committed. If it ends without a
+/// confirmation, even through a crash, the change is undone.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
     /// The transcript that carries the request, and receives the confirmation.
@@ -18,7 +18,8 @@ pub struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// Asks for the confirmation, and allows the client extra time for its health checks. Returns the deadline.
+    /// Asks for the confirmation, and allows the client extra time for its health checks. Returns the
+    /// deadline.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -43,8 +44,9 @@ impl Window<'_> {
     /// The problem of a missing confirmation.
     #[must_use]
     pub fn unconfirmed(&self, patience: Duration) -> Problem {
+        let seconds = (self.limit + patience).as_secs();
         Problem::new(Code::Unconfirmed, "Nobody confirmed the change over a new connection")
-            .because(format!("{} seconds are over; the change may have cut the host off", (self.limit + patience).as_secs()))
+            .because(format!("{seconds} seconds are over; the change may have cut the host off"))
             .help(
                 "look for what the change does to sshd, its keys, sudo and the network. Where it is only slow, allow \
                  it more: --confirm-timeout SECONDS",

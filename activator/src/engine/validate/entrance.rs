@@ -1,7 +1,7 @@
 //! Whether a user can log in over SSH and become root, as the host stands for this process.
 //!
-//! Everything that stands in the way is named. What stood there before is no concern of a change, so that what cannot be
-//! judged, because keys come from a directory service, say, refuses nothing.
+//! Everything that stands in the way is named. What stood there before is no concern of a change, so that
+//! what cannot be judged, because keys come from a directory service, say, refuses nothing.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,8 +33,8 @@ pub struct Entrance {
 }
 
 impl Entrance {
-    /// Looks at the way in. `program`: what is run with sudo. `changes`: what becomes of paths that the host does not
-    /// show to this process.
+    /// Looks at the way in. `program`: what is run with sudo. `changes`: what becomes of paths that the host
+    /// does not show to this process.
     #[must_use]
     pub fn look(host: &Host, login: &Login, program: &Path, changes: &Changes) -> Self {
         let Ok(accounts) = Accounts::read(host) else { return Self::default() };

@@ -1,7 +1,7 @@
 //! What an apply would find out before it touches anything, found out for the plan.
 //!
-//! The closure may not be on this machine yet. Then the plan names the contents that the host's tools need, and is asked for
-//! once more with those.
+//! The closure may not be on this machine yet. Then the plan names the contents that the host's tools need,
+//! and is asked for once more with those.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -60,8 +60,8 @@ impl ToolFinding {
     }
 }
 
-/// Asks every tool that is concerned about the host as this process sees it. A tool that is not installed has nothing
-/// to say: what is meant for it has no effect.
+/// Asks every tool that is concerned about the host as this process sees it. A tool that is not installed has
+/// nothing to say: what is meant for it has no effect.
 #[must_use]
 pub fn judge(subject: &Subject) -> Judgement {
     let mut judgement = Judgement::default();
@@ -145,8 +145,8 @@ fn words(finished: &Finished, tool: &str) -> Vec<String> {
     if words.is_empty() { vec![finished.why()] } else { words }
 }
 
-/// Whether a line is visudo's own: beside each of these it prints the line that it does not understand, and its rules are
-/// for root alone to read.
+/// Whether a line is visudo's own: beside each of these it prints the line that it does not understand, and
+/// its rules are for root alone to read.
 fn is_of_visudo(line: &str) -> bool {
     let line = line.trim_start_matches(">>> ");
     let names_a_file =

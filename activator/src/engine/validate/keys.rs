@@ -15,8 +15,8 @@ use crate::host::{HOME, Host};
 /// The longest file of keys that is read, in bytes.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
-/// The keys that open the account of a user, as base64. Nothing where keys come from elsewhere too, so that files do
-/// not tell.
+/// The keys that open the account of a user, as base64. Nothing where keys come from elsewhere too, so that
+/// files do not tell.
 #[must_use]
 pub fn keys(
     host: &Host,
@@ -114,7 +114,8 @@ impl KeyReader<'_> {
         self.account.uid == 0 || ids.mode & bit != 0
     }
 
-    /// Whether nobody but root and the user can write to a file, or to what is above it up to the home directory.
+    /// Whether nobody but root and the user can write to a file, or to what is above it up to the home
+    /// directory.
     fn is_safe(&self, path: &str) -> bool {
         let closed = |path: &str| {
             self.ids(path)

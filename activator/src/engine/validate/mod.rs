@@ -1,8 +1,9 @@
-//! Has the host's own tools look at a generation before anything of it is touched: sudo's rules, sshd's configuration,
-//! units, and whether whoever applies it could still log in and become root.
+//! Has the host's own tools look at a generation before anything of it is touched: sudo's rules, sshd's
+//! configuration, units, and whether whoever applies it could still log in and become root.
 //!
-//! A drop-in says little alone. So this program starts itself once more with mounts of its own, in which the new files
-//! stand where they will stand, see [`crate::host::preview`]; for everybody else the host stays as it is.
+//! A drop-in says little alone. So this program starts itself once more with mounts of its own, in which the
+//! new files stand where they will stand, see [`crate::host::preview`]; for everybody else the host stays as
+//! it is.
 //!
 //! - [`subject`][]: what there is to validate of a plan
 //! - [`judge`][]: the tools and their words
@@ -67,8 +68,8 @@ pub struct PreviewResult {
     refused: Vec<Problem>,
 }
 
-/// Validates a plan that is about to be applied, but for the commands that files name: they are asked about what is staged.
-/// `login`: who has to be able to log in afterwards, if anyone.
+/// Validates a plan that is about to be applied, but for the commands that files name: they are asked about
+/// what is staged. `login`: who has to be able to log in afterwards, if anyone.
 #[must_use]
 pub fn validate(host: &Host, planned: &Planned, target: &Target, login: Option<&Login>) -> Findings {
     // The tools look at the machine, not at a tree of files.

@@ -1,5 +1,5 @@
-//! Keeps the content of files that others on the host may not read out of the words of tools: those words go to plans,
-//! reports and histories.
+//! Keeps the content of files that others on the host may not read out of the words of tools: those words go
+//! to plans, reports and histories.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -1,7 +1,7 @@
 //! The commands that files name for their new content: each is asked about what is staged.
 //!
-//! They are asked before any account comes, and may need one all the same: a server refuses a configuration with a user
-//! it does not find. So they see the account files as they will be.
+//! They are asked before any account comes, and may need one all the same: a server refuses a configuration
+//! with a user it does not find. So they see the account files as they will be.
 
 use nixfleet_contract::manifest::{Entry, FileEntry};
 use nixfleet_contract::problem::Problem;

@@ -69,7 +69,8 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Picks out of a plan what can be validated. `login`: who has to be able to log in afterwards, if anyone.
+    /// Picks out of a plan what can be validated. `login`: who has to be able to log in afterwards, if
+    /// anyone.
     #[must_use]
     pub fn of(planned: &Planned, target: &Target, login: Option<&Login>) -> Self {
         let steps = &planned.plan.steps;
@@ -100,8 +101,8 @@ impl Subject {
         }
     }
 
-    /// The same for a plan, whose commands are asked about copies that nobody else sees. Their words are for files whose
-    /// content is here.
+    /// The same for a plan, whose commands are asked about copies that nobody else sees. Their words are for
+    /// files whose content is here.
     #[must_use]
     pub fn for_plan(mut self, planned: &Planned, target: &Target, program: PathBuf) -> Self {
         let questions = planned.plan.steps.iter().filter_map(|step| question(step, planned, target));

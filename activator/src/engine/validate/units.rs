@@ -1,7 +1,8 @@
 //! What systemd says of units, and which of that is about ours.
 //!
-//! `systemd-analyze verify` loads a unit with all it needs, and complains of all of it. Its option `--recursive-errors=no`
-//! is missing before systemd 250 and trips over slices in some later ones, so its lines are picked here.
+//! `systemd-analyze verify` loads a unit with all it needs, and complains of all of it. Its option
+//! `--recursive-errors=no` is missing before systemd 250 and trips over slices in some later ones, so its
+//! lines are picked here.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +12,8 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::validate::subject::{Subject, UNITS, unit_of};
 use crate::host::preview::PathChange;
 
-/// Where unit files are, in the order in which systemd looks for them; from systemd.unit(5), and `/lib` as it was.
+/// Where unit files are, in the order in which systemd looks for them; from systemd.unit(5), and `/lib` as it
+/// was.
 const DIRECTORIES: [&str; 5] = [
     UNITS,
     "/run/systemd/system",
@@ -22,7 +24,8 @@ const DIRECTORIES: [&str; 5] = [
 /// Words of advice, which a unit may ignore.
 const ADVICE: [&str; 5] = ["deprecated", "obsolete", "legacy", "unsafe", "not safe"];
 
-/// The files of units as `systemd-analyze verify` takes them. A unit without one has drop-ins that nothing reads.
+/// The files of units as `systemd-analyze verify` takes them. A unit without one has drop-ins that nothing
+/// reads.
 #[must_use]
 pub fn files(units: &BTreeSet<UnitName>) -> Vec<String> {
     let file = |unit: &UnitName| {
@@ -49,7 +52,8 @@ pub fn about_ours<'a>(said: &'a str, subject: &'a Subject) -> impl Iterator<Item
         .map(str::to_owned)
 }
 
-/// Whether a line is about a unit, or an instance of it: `web.service: …`, `Unit web.service …`, or a file of it.
+/// Whether a line is about a unit, or an instance of it: `web.service: …`, `Unit web.service …`, or a file of
+/// it.
 #[must_use]
 pub fn names(line: &str, unit: &UnitName) -> bool {
     let line = line.strip_prefix("Unit ").unwrap_or(line);

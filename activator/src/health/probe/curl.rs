@@ -1,7 +1,7 @@
 //! A web server answers as it should over TLS, asked by the machine's own `curl`.
 //!
-//! A TLS library would make the activator a third larger, and would need certificates of its own, where `curl` knows those
-//! that the machine trusts.
+//! A TLS library would make the activator a third larger, and would need certificates of its own, where
+//! `curl` knows those that the machine trusts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

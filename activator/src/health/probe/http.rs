@@ -1,5 +1,7 @@
 //! A web server answers as it should, in the clear.
 
+#![expect(clippy::disallowed_types, reason = "a health check may connect")]
+
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -16,8 +16,8 @@ pub fn attempt(host: &str, port: u16, from: &Vantage, limit: Duration) -> Attemp
     connect(&addresses, deadline)
 }
 
-/// Tries one address after the other. Each has its share of the time that is left, so that one that says nothing leaves some to
-/// those behind it.
+/// Tries one address after the other. Each has its share of the time that is left, so that one that says
+/// nothing leaves some to those behind it.
 fn connect(addresses: &[SocketAddr], deadline: Instant) -> Attempt {
     let mut why = Vec::new();
     for (address, behind) in addresses.iter().zip((0..addresses.len()).rev()) {
@@ -27,6 +27,7 @@ fn connect(addresses: &[SocketAddr], deadline: Instant) -> Attempt {
             why.push(format!("{address}: no time was left for it"));
             break;
         }
+        #[expect(clippy::disallowed_methods, reason = "a health check may connect")]
         match TcpStream::connect_timeout(address, share) {
             Ok(_) => return Ok(Finding(format!("{address} accepts connections"))),
             Err(error) => why.push(format!("{address}: {error}")),

@@ -27,8 +27,8 @@ struct ProbedUnit {
     since: Duration,
 }
 
-/// Watches a unit until it has been active for this long without a break; a unit that has been already is not watched
-/// at all.
+/// Watches a unit until it has been active for this long without a break; a unit that has been already is not
+/// watched at all.
 ///
 /// # Errors
 /// It is not active, or did not stay so.

@@ -1,6 +1,7 @@
 //! Users and groups as the account files have them.
 //!
-//! The files are read, not the name service: the activator is linked statically, and only local accounts are managed.
+//! The files are read, not the name service: the activator is linked statically, and only local accounts are
+//! managed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,7 +29,8 @@ pub struct Account {
     pub shell: String,
     /// Groups that list it as a member, sorted.
     pub groups: Vec<String>,
-    /// Groups whose line in gshadow(5) does so, sorted: a tool that is killed between the two files leaves them differing.
+    /// Groups whose line in gshadow(5) does so, sorted: a tool that is killed between the two files leaves
+    /// them differing.
     pub shadow_groups: Vec<String>,
     /// The day it expires, as in shadow(5); empty for never.
     pub expires: String,

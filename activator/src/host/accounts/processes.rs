@@ -26,8 +26,8 @@ impl fmt::Display for Process {
     }
 }
 
-/// Lists what runs, by user id. Nothing of a tree of files that is no machine. A process that ends meanwhile is left out, as
-/// is one with another root, which usermod does not mind either.
+/// Lists what runs, by user id. Nothing of a tree of files that is no machine. A process that ends meanwhile
+/// is left out, as is one with another root, which usermod does not mind either.
 #[must_use]
 pub fn by_user(host: &Host) -> BTreeMap<u32, Vec<Process>> {
     let mut processes: BTreeMap<u32, Vec<Process>> = BTreeMap::new();
@@ -44,7 +44,8 @@ pub fn by_user(host: &Host) -> BTreeMap<u32, Vec<Process>> {
     processes
 }
 
-/// Which directory a path is. Nothing is asked of its filesystem, which may be a program of the user's that never answers.
+/// Which directory a path is. Nothing is asked of its filesystem, which may be a program of the user's that
+/// never answers.
 fn directory_of(path: &Path) -> Option<(u32, u32, u64)> {
     let found = rustix::fs::statx(CWD, path, AtFlags::STATX_DONT_SYNC, StatxFlags::INO).ok()?;
     Some((found.stx_dev_major, found.stx_dev_minor, found.stx_ino))

@@ -25,7 +25,8 @@ pub struct AccountChange {
 }
 
 impl AccountChange {
-    /// From one state of the account files to another. Groups are written to both of their files, whichever differs.
+    /// From one state of the account files to another. Groups are written to both of their files, whichever
+    /// differs.
     #[must_use]
     pub fn between(from: &Account, to: &Account) -> Self {
         let groups = |account: &Account| [account.groups.join(","), account.shadow_groups.join(",")];
@@ -67,7 +68,8 @@ impl AccountChange {
     }
 }
 
-/// usermod(8) takes a date, shadow(5) has days since 1970-01-01; usermod reads a plain number as such days too.
+/// usermod(8) takes a date, shadow(5) has days since 1970-01-01; usermod reads a plain number as such days
+/// too.
 fn expiry(days: &str) -> String {
     if days.parse::<u32>().is_ok() { days.to_owned() } else { String::new() }
 }

@@ -38,12 +38,12 @@ impl Systemd {
         self.carry_out(&jobs).map(drop)
     }
 
-    /// Carries jobs out that go together, in the order that systemd's dependencies ask for, and waits until each unit is
-    /// settled. Returns how they stand then.
+    /// Carries jobs out that go together, in the order that systemd's dependencies ask for, and waits until
+    /// each unit is settled. Returns how they stand then.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for the first unit that did not get where
-    /// it should, with its last messages.
+    /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for
+    /// the first unit that did not get where it should, with its last messages.
     pub fn carry_out(self, jobs: &[Job<'_>]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let units: Vec<&UnitName> = jobs.iter().map(|job| job.unit).collect();
         let mut states = BTreeMap::new();

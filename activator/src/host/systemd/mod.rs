@@ -85,8 +85,8 @@ impl Systemd {
         query(&["--no-block", "start", "default.target"], &[]).map(drop)
     }
 
-    /// Forgets that units failed and how often they were started of late: a unit that was started too often is not
-    /// started once more even when it is right at last.
+    /// Forgets that units failed and how often they were started of late: a unit that was started too often
+    /// is not started once more even when it is right at last.
     pub fn reset_failed(self, units: &[&UnitName]) {
         if !units.is_empty() {
             // Units that are gone altogether cannot be reset, and need not be; the others are all the same.

@@ -1,7 +1,7 @@
 //! In which order several units are started, restarted and stopped.
 //!
-//! `systemctl` hands units over one by one, so that the first may be through before systemd hears of the second. It is
-//! the order of the words that keeps a unit from being started before what it comes after.
+//! `systemctl` hands units over one by one, so that the first may be through before systemd hears of the
+//! second. It is the order of the words that keeps a unit from being started before what it comes after.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,8 +38,8 @@ pub(super) fn phases<'a>(
     first.into_iter().chain(starting(verbs.collect(), wires)).collect()
 }
 
-/// Sockets that start or restart while their service is up and restarts, and these services. A socket is not started
-/// while its service runs: both have to be down for a moment.
+/// Sockets that start or restart while their service is up and restarts, and these services. A socket is not
+/// started while its service runs: both have to be down for a moment.
 fn bounced<'a>(jobs: &[(Verb, &'a UnitName)], wires: &BTreeMap<&UnitName, Wire>) -> BTreeSet<&'a UnitName> {
     let restarts = jobs.iter().filter(|(verb, _)| *verb == Verb::Restart).map(|(_, unit)| *unit);
     let mut bounced = BTreeSet::new();
@@ -60,7 +60,8 @@ fn bounced<'a>(jobs: &[(Verb, &'a UnitName)], wires: &BTreeMap<&UnitName, Wire>)
     bounced
 }
 
-/// What starts others goes first, or it would start them again; then whatever comes after others before these.
+/// What starts others goes first, or it would start them again; then whatever comes after others before
+/// these.
 fn stopping<'a>(units: &[&'a UnitName], wires: &BTreeMap<&UnitName, Wire>) -> Vec<&'a UnitName> {
     let all = units.iter().map(|unit| (*unit, Verb::Start)).collect();
     let ordered: Vec<&UnitName> =
@@ -71,8 +72,8 @@ fn stopping<'a>(units: &[&'a UnitName], wires: &BTreeMap<&UnitName, Wire>) -> Ve
     triggers.into_iter().chain(others).collect()
 }
 
-/// Everything after what it comes after, in as few calls as that allows. Where units come after each other in a circle,
-/// systemd cuts it somewhere; here the first by name does.
+/// Everything after what it comes after, in as few calls as that allows. Where units come after each other in
+/// a circle, systemd cuts it somewhere; here the first by name does.
 fn starting<'a>(
     mut left: BTreeMap<&'a UnitName, Verb>,
     wires: &BTreeMap<&UnitName, Wire>,

@@ -21,8 +21,8 @@ impl Systemd {
         Ok(parse(&query(&words, &[])?.stdout))
     }
 
-    /// Finds the running units that systemd stops when it starts or stops some units: those that depend on them or
-    /// conflict with them, and those that depend on these in turn.
+    /// Finds the running units that systemd stops when it starts or stops some units: those that depend on
+    /// them or conflict with them, and those that depend on these in turn.
     ///
     /// # Errors
     /// As [`Systemd::running`].
@@ -51,7 +51,8 @@ impl Systemd {
         })
     }
 
-    /// Goes from unit to unit. One call of `systemctl` for all that are equally far away; none where nothing is near.
+    /// Goes from unit to unit. One call of `systemctl` for all that are equally far away; none where nothing
+    /// is near.
     fn reach<'a>(
         self,
         roots: impl Iterator<Item = &'a UnitState>,

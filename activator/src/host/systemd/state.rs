@@ -79,8 +79,8 @@ pub struct UnitState {
     pub pulls_in: Vec<UnitName>,
 }
 
-/// What systemd refuses to do to a unit when asked: by `RefuseManualStart=` and `RefuseManualStop=`, or because a unit of
-/// its kind cannot do it.
+/// What systemd refuses to do to a unit when asked: by `RefuseManualStart=` and `RefuseManualStop=`, or
+/// because a unit of its kind cannot do it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refuses {
     /// To start it.
@@ -130,8 +130,8 @@ impl UnitState {
 }
 
 impl Systemd {
-    /// Asks for the state of units, of all loaded instances and members where a template or a family is named, and of what sockets start. A unit
-    /// that was named by an alias is there under both its names.
+    /// Asks for the state of units, of all loaded instances and members where a template or a family is
+    /// named, and of what sockets start. A unit that was named by an alias is there under both its names.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.

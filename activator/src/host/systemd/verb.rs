@@ -29,8 +29,8 @@ impl Verb {
         matches!(self, Self::Start | Self::Restart)
     }
 
-    /// Whether the two can be done to several units at once: one of these may have to be started before another is
-    /// restarted.
+    /// Whether the two can be done to several units at once: one of these may have to be started before
+    /// another is restarted.
     #[must_use]
     pub fn goes_with(self, other: Self) -> bool {
         self == other || (self.brings_up() && other.brings_up())

@@ -94,8 +94,8 @@ fn fault(verb: Verb, state: &UnitState) -> Option<String> {
         _ if state.sub.starts_with("auto-restart") => false,
         _ if verb.brings_up() && kept_ending(state) => false,
         _ if state.active == "active" => true,
-        // It ran and ended, or its conditions did not hold, or it ended for want of work and is started again by
-        // what it waits for.
+        // It ran and ended, or its conditions did not hold, or it ended for want of work and is started again
+        // by what it waits for.
         _ => {
             let may_rest = state.is_oneshot() || !state.condition || !state.triggered_by.is_empty();
             state.active == "inactive" && state.result == "success" && may_rest
@@ -112,8 +112,8 @@ pub fn standing(state: &UnitState) -> String {
     format!("it is {active} ({sub}){how}")
 }
 
-/// A service that ends and is started again over and over is up at many an instant, until systemd gives it up. Systemd
-/// counts those starts, anew with each that was asked for.
+/// A service that ends and is started again over and over is up at many an instant, until systemd gives it
+/// up. Systemd counts those starts, anew with each that was asked for.
 fn kept_ending(state: &UnitState) -> bool {
     state.result == "start-limit-hit" || (state.restarts > 0 && !state.is_oneshot())
 }

@@ -27,7 +27,8 @@ impl Watch {
         Self { systemd, units: BTreeMap::new(), since: Since::now() }
     }
 
-    /// Watches a unit that has just been started. `settle` is how long it has to stay up, where something is said.
+    /// Watches a unit that has just been started. `settle` is how long it has to stay up, where something is
+    /// said.
     pub fn add(&mut self, unit: &UnitName, state: &UnitState, settle: Option<Duration>) {
         let mute = matches!(state.service_type.as_str(), "simple" | "exec" | "idle" | "forking");
         let settle = match settle {
@@ -65,7 +66,8 @@ impl Watch {
     /// Looks at all of them. One call of `systemctl`.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for the first that did not stay up.
+    /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for
+    /// the first that did not stay up.
     pub fn look(&self) -> Result<(), Problem> {
         let Some(systemd) = self.systemd else { return Ok(()) };
         let units: Vec<&UnitName> = self.units.keys().collect();

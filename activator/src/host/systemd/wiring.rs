@@ -1,5 +1,5 @@
-//! What units wait for, what starts them, and how long that may take: what matters for jobs, and only systemd knows,
-//! since it has read the files of all of them.
+//! What units wait for, what starts them, and how long that may take: what matters for jobs, and only systemd
+//! knows, since it has read the files of all of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,8 @@ const PROPERTIES: &str =
 const ENDLESS_START: Duration = Duration::from_secs(300);
 /// The same for a stop: systemd's own default for stops that have an end.
 const ENDLESS_STOP: Duration = Duration::from_secs(90);
-/// A stop has three ends one after the other: that of the stop command, of the polite signal, of the last one.
+/// A stop has three ends one after the other: that of the stop command, of the polite signal, of the last
+/// one.
 const ENDS_OF_A_STOP: u32 = 3;
 /// How much later than systemd we give a unit up: systemd says more about why.
 const MARGIN: Duration = Duration::from_secs(5);

@@ -16,12 +16,14 @@ use super::mounts::{foreign, mounted_by};
 use super::record::read_limited;
 use super::{Host, host_file};
 
-/// Walks a directory tree. Directories stay open along the way to the last path, so paths in sorted order cost one lookup each.
+/// Walks a directory tree. Directories stay open along the way to the last path, so paths in sorted order
+/// cost one lookup each.
 pub struct Walk<'h> {
     host: &'h Host,
     trusted: Groups,
     open: Vec<Level>,
-    /// The directory that is open, if it exists completely: most paths have the same parent as the one before.
+    /// The directory that is open, if it exists completely: most paths have the same parent as the one
+    /// before.
     at: String,
 }
 
@@ -49,13 +51,15 @@ struct Level {
 pub struct Directory<'w> {
     /// Its descriptor.
     pub fd: BorrowedFd<'w>,
-    /// Whether only root can replace what is in it, or a directory above it. A system group is as trusted as root.
+    /// Whether only root can replace what is in it, or a directory above it. A system group is as trusted as
+    /// root.
     pub is_roots: bool,
     /// Whether its filesystem is on this machine, so that the kernel's cached data about it is current.
     pub is_local: bool,
 }
 
-/// A filesystem and the mount that leads to it: the kernel does not rename across mounts, even on one filesystem.
+/// A filesystem and the mount that leads to it: the kernel does not rename across mounts, even on one
+/// filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MountPoint {
     device: (u32, u32),
@@ -96,7 +100,8 @@ impl<'h> Walk<'h> {
     /// Opens the parent directory of a path; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`UnsafePath`](nixfleet_contract::problem::Code::UnsafePath) if a directory on the way is a link, not a directory, or writable by others.
+    /// [`UnsafePath`](nixfleet_contract::problem::Code::UnsafePath) if a directory on the way is a link, not
+    /// a directory, or writable by others.
     pub fn parent(&mut self, path: &str) -> Result<Option<Directory<'_>>, Problem> {
         self.way_to(path).map_err(|refusal| refusal.problem)
     }
@@ -115,7 +120,8 @@ impl<'h> Walk<'h> {
         Ok((depth == wanted).then(|| self.last()))
     }
 
-    /// Opens the parent directory of a path, or the nearest existing directory above it, and returns its depth.
+    /// Opens the parent directory of a path, or the nearest existing directory above it, and returns its
+    /// depth.
     ///
     /// # Errors
     /// As [`Walk::parent`].
@@ -201,8 +207,8 @@ pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     look_in_ours(directory, name)
 }
 
-/// Cached data of the kernel about a name, without a request to any filesystem. `None` if the name does not exist, if something
-/// is mounted there, or if the cache may be outdated: then call [`look`].
+/// Cached data of the kernel about a name, without a request to any filesystem. `None` if the name does not
+/// exist, if something is mounted there, or if the cache may be outdated: then call [`look`].
 ///
 /// # Errors
 /// The kernel's error.
@@ -218,7 +224,8 @@ pub fn known(directory: Directory<'_>, name: &str) -> io::Result<Option<Statx>> 
     }
 }
 
-/// Magic numbers of remote filesystems and FUSE, from `linux/magic.h`: NFS, SMB (two of them), 9p, Ceph, AFS, FUSE.
+/// Magic numbers of remote filesystems and FUSE, from `linux/magic.h`: NFS, SMB (two of them), 9p, Ceph, AFS,
+/// FUSE.
 const REMOTE: [u64; 7] =
     [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x00c3_6400, 0x5346_414f, 0x6573_5546];
 
@@ -249,8 +256,8 @@ fn is_ours(stat: &Stat) -> bool {
     stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
 }
 
-/// Whether only root and a system group may write to a directory, as to `/var/log` on Ubuntu. Such a group is for services of the
-/// host, and root decides on its members.
+/// Whether only root and a system group may write to a directory, as to `/var/log` on Ubuntu. Such a group is
+/// for services of the host, and root decides on its members.
 fn is_group_trusted(trusted: &mut Groups, host: &Host, directory: &OwnedFd, stat: &Stat) -> bool {
     if let Groups::OfTheSystem = trusted {
         *trusted = Groups::UpTo(largest_system_group(host));

@@ -40,8 +40,8 @@ impl WalkRefusal {
     }
 }
 
-/// Whether the disk fails or is full: no user causes that, and it can be temporary. Filesystems use different errors for broken
-/// data.
+/// Whether the disk fails or is full: no user causes that, and it can be temporary. Filesystems use different
+/// errors for broken data.
 pub(super) fn is_of_the_disk(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),

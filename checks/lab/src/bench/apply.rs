@@ -71,8 +71,8 @@ pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// One file and the restart of its unit on one host: its web server has to show the file, and the change is confirmed over a
-/// new connection.
+/// One file and the restart of its unit on one host: its web server has to show the file, and the change is
+/// confirmed over a new connection.
 fn small_change(bench: &Bench<'_>, host: &Guest, results: &mut Results) -> Result<()> {
     let ssh = format!("ssh {FRESH} -o BatchMode=yes deploy@{ONE} true");
     let ssh = results.add(bench.figure("bare ssh true, one fresh connection", RUNS, &ssh)?);

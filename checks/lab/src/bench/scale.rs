@@ -1,5 +1,5 @@
-//! What the controller takes for thousands of hosts, which are simulated: itself, without the programs that it starts.
-//! Against a loop that starts as many of them as a host costs, 16 at once, and does nothing else.
+//! What the controller takes for thousands of hosts, which are simulated: itself, without the programs that
+//! it starts. Against a loop that starts as many of them as a host costs, 16 at once, and does nothing else.
 
 use std::process;
 

@@ -69,7 +69,8 @@ fn look(process: &Path, taken: &mut Taken) -> Option<()> {
     let number = |text: &str| text.split_whitespace().next()?.parse::<u64>().ok();
     let value = |name: &str| number(status.lines().find_map(|line| line.strip_prefix(name))?);
     let stat = fs::read_to_string(process.join("stat")).ok()?;
-    // Behind the name, which may hold anything: the state, ten other numbers, then the time it computed and the kernel did.
+    // Behind the name, which may hold anything: the state, ten other numbers, then the time it computed and
+    // the kernel did.
     let times = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2);
     let ticks: u64 = times.filter_map(number).sum();
     taken.memory = taken.memory.max(value("VmHWM:")? as f64 / 1024.0);

@@ -42,14 +42,16 @@ fn accounts_are_put_right_whatever_fails() {
     record(ALL_OR_NOTHING, "accounts::accounts_are_put_right_whatever_fails", &tried, &failures);
 }
 
-/// The changes, counted from 1, with which a journal takes its place: each is three behind the first of its own.
+/// The changes, counted from 1, with which a journal takes its place: each is three behind the first of its
+/// own.
 fn journals(log: &[String]) -> Vec<usize> {
     let lines = log.iter().enumerate();
     let placed = lines.filter(|(_, line)| line.contains("Rename\t/var/lib/nixfleet/journal.json.new"));
     placed.map(|(index, _)| index + 1).collect()
 }
 
-/// The tools write one file after another, and may be killed between any two: on the way there, and on the way back.
+/// The tools write one file after another, and may be killed between any two: on the way there, and on the
+/// way back.
 #[test]
 fn accounts_are_put_right_from_between_their_files() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();

@@ -1,4 +1,5 @@
-//! The activator that users have is killed, or its host loses power, at any moment of a change while the host is busy.
+//! The activator that users have is killed, or its host loses power, at any moment of a change while the host
+//! is busy.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! A host between two generations: brought from the old one towards the new one over and over, and set back each time.
+//! A host between two generations: brought from the old one towards the new one over and over, and set back
+//! each time.
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,8 +65,8 @@ pub struct Field<'l> {
 }
 
 impl<'l> Field<'l> {
-    /// Brings hosts of a lab to one generation, keeps that, looks at what another makes of it, and sets them back. The
-    /// generations are those of a role of the fleet.
+    /// Brings hosts of a lab to one generation, keeps that, looks at what another makes of it, and sets them
+    /// back. The generations are those of a role of the fleet.
     pub fn prepare(lab: &'l Lab, names: &[&str], roles: [&str; 2]) -> Vec<Self> {
         let faulty = fs::read(Binaries::build_faulty().unwrap()).unwrap();
         apply(lab, names, roles[0]);
@@ -99,13 +100,14 @@ impl<'l> Field<'l> {
         Survey::take(self.guest, self.since)
     }
 
-    /// Runs the change with a fault, and nobody to take care of what becomes of it. It need not wait to be confirmed.
+    /// Runs the change with a fault, and nobody to take care of what becomes of it. It need not wait to be
+    /// confirmed.
     pub fn fails(&self, fault: &str) -> Finished {
         self.runs(&[format!("NIXFLEET_FAULT={fault}")], 60, true)
     }
 
-    /// Kills the change at one point. It may live only where it has no such point: how often systemd is asked for the
-    /// state of a unit depends on how busy the machine is.
+    /// Kills the change at one point. It may live only where it has no such point: how often systemd is asked
+    /// for the state of a unit depends on how busy the machine is.
     pub fn dies(&self, at: usize) -> Result<(), String> {
         let environment = [format!("NIXFLEET_FAULT=kill {at}"), format!("NIXFLEET_FAULT_LOG={LOG}")];
         let killed = self.runs(&environment, 60, true);
@@ -125,7 +127,8 @@ impl<'l> Field<'l> {
         self.guest.ask(&format!("cat {LOG} && rm {LOG}")).unwrap().lines().map(str::to_owned).collect()
     }
 
-    /// Runs the change by hand, in a unit of nobody's, with a window of so many seconds that may be confirmed already.
+    /// Runs the change by hand, in a unit of nobody's, with a window of so many seconds that may be confirmed
+    /// already.
     pub fn runs(&self, environment: &[String], window: u64, confirmed: bool) -> Finished {
         let run = format!("{:032x}", RUNS.fetch_add(1, Ordering::Relaxed));
         let confirm = if confirmed {
@@ -150,7 +153,8 @@ impl<'l> Field<'l> {
         self.set_back_from(self.survey());
     }
 
-    /// Sets the host back from how it stands now. A test of the test: it has to be exactly the old one afterwards.
+    /// Sets the host back from how it stands now. A test of the test: it has to be exactly the old one
+    /// afterwards.
     pub fn set_back_from(&mut self, now: Survey) {
         let differing = now.differing(&self.old);
         if differing.is_empty() {

@@ -1,5 +1,5 @@
-//! Real hosts are stopped in the middle of a change, in every way there is, and end in exactly the old or exactly the new
-//! generation. What was tried is told in docs/internals/reliability.md.
+//! Real hosts are stopped in the middle of a change, in every way there is, and end in exactly the old or
+//! exactly the new generation. What was tried is told in docs/internals/reliability.md.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -9,7 +9,8 @@ use crate::{ALL_OR_NOTHING, record};
 
 /// How many pages of 4 KiB are free where NixFleet keeps its own.
 const FREE: [u32; 10] = [0, 1, 2, 4, 5, 6, 8, 12, 24, 128];
-/// A small filesystem takes the place of NixFleet's home, with its content, and all but some pages of it are filled.
+/// A small filesystem takes the place of NixFleet's home, with its content, and all but some pages of it are
+/// filled.
 const SMALL_HOME: &str = r#"
   home=/var/lib/nixfleet
   cp --archive --no-target-directory "$home" /var/tmp/home

@@ -1,4 +1,5 @@
-//! All of a host that a change could reach, looked at from outside: files, accounts, what NixFleet knows, units.
+//! All of a host that a change could reach, looked at from outside: files, accounts, what NixFleet knows,
+//! units.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -51,7 +52,8 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Of a guest. Files from before `since`, in seconds since 1970-01-01, count with the very time they were modified.
+    /// Of a guest. Files from before `since`, in seconds since 1970-01-01, count with the very time they were
+    /// modified.
     pub fn take(guest: &Guest, since: i64) -> Self {
         let root = PathBuf::from(format!("/proc/{}/root", guest.leader().unwrap()));
         let mut survey = Self { things: BTreeMap::new(), runs: BTreeMap::new() };
@@ -162,8 +164,8 @@ impl Survey {
         }
     }
 
-    /// Without what an undone change may leave: accounts are never removed, so that no id is ever used twice. Those
-    /// that were made must be shut, and NixFleet must know of them.
+    /// Without what an undone change may leave: accounts are never removed, so that no id is ever used twice.
+    /// Those that were made must be shut, and NixFleet must know of them.
     pub fn without_shut_accounts(&self, old: &Self) -> Self {
         let mut things = self.things.clone();
         let made = |kind: &str| -> Vec<String> {
@@ -209,8 +211,9 @@ impl Survey {
     }
 }
 
-/// The lock and the note of the last run say who ran. The tools for accounts keep copies of what they change, and one that is
-/// killed leaves a lock, also under the name of its process, and a file it did not finish. The next one takes them over.
+/// The lock and the note of the last run say who ran. The tools for accounts keep copies of what they change,
+/// and one that is killed leaves a lock, also under the name of its process, and a file it did not finish.
+/// The next one takes them over.
 fn moves_by_itself(path: &str) -> bool {
     let of_tools = ["passwd", "group", "shadow", "gshadow", "subuid", "subgid"].iter().any(|file| {
         let rest = path.strip_prefix("/etc/").and_then(|name| name.strip_prefix(file));

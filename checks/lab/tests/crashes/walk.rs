@@ -1,5 +1,6 @@
-//! An apply on a real host is killed before one of the changes that it makes. Whatever puts the host right, the next run, the
-//! recovery after a run or the boot: it ends in exactly the old or exactly the new generation.
+//! An apply on a real host is killed before one of the changes that it makes. Whatever puts the host right,
+//! the next run, the recovery after a run or the boot: it ends in exactly the old or exactly the new
+//! generation.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -152,7 +153,8 @@ fn first_unit_job(log: &[String]) -> usize {
     log[staged..].iter().position(|line| line.contains("Run\tsystemctl")).unwrap() + staged + 1
 }
 
-/// Every second change, and the first of each kind: the tests of the activator walk over all, on trees of files.
+/// Every second change, and the first of each kind: the tests of the activator walk over all, on trees of
+/// files.
 fn half(log: &[String]) -> Vec<usize> {
     let kind = |line: &String| line.split('\t').next().map(str::to_owned);
     let mut seen = BTreeSet::new();

@@ -1,4 +1,5 @@
-//! The window in which a change has to be confirmed: whoever waits in it may die, and the clock on the wall may jump.
+//! The window in which a change has to be confirmed: whoever waits in it may die, and the clock on the wall
+//! may jump.
 
 use std::time::{Duration, Instant};
 

@@ -46,7 +46,8 @@ pub fn a_killed_command_is_told_as_interrupted(fleet: &Fleet16) {
     assert_says(&shown, 0, &["see also", "apply --yes --resume"]);
 }
 
-/// Releases a version, and kills the command that applies it while a host changes, which goes on. Returns the rollout.
+/// Releases a version, and kills the command that applies it while a host changes, which goes on. Returns the
+/// rollout.
 fn killed_while_it_changes_a_host(fleet: &Fleet16, version: &str) -> String {
     fleet.releases(version);
     fleet.host("db-01").ask("touch /run/held").unwrap();
@@ -111,8 +112,8 @@ pub fn a_history_that_cannot_be_written_stops_nobody(fleet: &Fleet16) {
     ask(&format!("cat /root/whole > {history}/history.db"));
 }
 
-/// One recipient is a program that writes down what it gets, on another nobody listens. A rollout that goes on tells those
-/// whom the fleet named when it was planned.
+/// One recipient is a program that writes down what it gets, on another nobody listens. A rollout that goes
+/// on tells those whom the fleet named when it was planned.
 pub fn others_are_told_and_hold_nobody_up(fleet: &Fleet16) {
     fleet.releases("9");
     fleet.says(

@@ -17,7 +17,8 @@ pub struct Fleet16 {
     lab: Lab,
 }
 
-/// A time in which a host did not answer, in milliseconds of some clock: the first and the last time it was asked in vain.
+/// A time in which a host did not answer, in milliseconds of some clock: the first and the last time it was
+/// asked in vain.
 #[derive(Clone, Debug)]
 pub struct Down {
     /// Which host.

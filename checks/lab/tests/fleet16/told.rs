@@ -17,8 +17,8 @@ impl Fleet16 {
         entries.iter().find(|entry| entry["operator"] == *operator).unwrap().clone()
     }
 
-    /// Holds the history against the end and the document of a command. Hosts that a rollout was done with before it went on
-    /// are only in the document.
+    /// Holds the history against the end and the document of a command. Hosts that a rollout was done with
+    /// before it went on are only in the document.
     pub fn assert_told(&self, user: &str, finished: &Finished, document: &Value) {
         if document["command"] == "status" {
             return;
@@ -48,7 +48,8 @@ impl Fleet16 {
             assert_eq!(told["problem"]["code"], said["problem"]["code"], "{host}: {told:#}");
             if let Some(report) = said["report"].as_object() {
                 assert_eq!(told["after"], report["after"], "{host}: {told:#}");
-                // A host that went back with others has reports of both ways, of which the document shows the last.
+                // A host that went back with others has reports of both ways, of which the document shows the
+                // last.
                 if said["outcome"] == "ok" {
                     assert_eq!(told["before"], report["before"], "{host}: {told:#}");
                 }

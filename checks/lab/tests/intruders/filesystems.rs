@@ -9,8 +9,8 @@ use crate::stage::assert_says;
 use crate::stage::role::{self, Stage};
 use crate::{apply, stage};
 
-/// A filesystem of hers that answers requests only about its root. Root mounts it here, as fusermount would, since the lab's
-/// hosts do not have fusermount.
+/// A filesystem of hers that answers requests only about its root. Root mounts it here, as fusermount would,
+/// since the lab's hosts do not have fusermount.
 const FUSE: &str = r#"
 import ctypes, os, struct, sys
 fd = os.open('/dev/fuse', os.O_RDWR)
@@ -32,7 +32,8 @@ while True:
     os.write(fd, struct.pack('IiQ', 16 + len(answer), 0, unique) + answer)
 "#;
 
-/// Also if root lets users mount filesystems that others see (`user_allow_other`), and the program never answers.
+/// Also if root lets users mount filesystems that others see (`user_allow_other`), and the program never
+/// answers.
 #[test]
 fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
     let stage = stage();
@@ -137,8 +138,8 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
 /// A service whose start ends when somebody writes into a pipe.
 const GATE: &str = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/head -c1 /run/gate";
 
-/// Begins a change, and kills it and the command that waits for it in the middle, with nothing to put the host right at once: as
-/// a power cut does, but what is mounted stays.
+/// Begins a change, and kills it and the command that waits for it in the middle, with nothing to put the
+/// host right at once: as a power cut does, but what is mounted stays.
 fn cuts_off_at_the_gate(stage: &Stage) {
     let alone = "test -p /run/gate || mkfifo /run/gate; mkdir -p /run/systemd/system/nixfleet-run-.service.d
         printf '[Service]\\nExecStopPost=\\n' > /run/systemd/system/nixfleet-run-.service.d/alone.conf; systemctl daemon-reload";

@@ -1,5 +1,5 @@
-//! Tests of a user without rights on a managed host, and of a service that owns a directory with managed files. Both attack what
-//! runs there as root.
+//! Tests of a user without rights on a managed host, and of a service that owns a directory with managed
+//! files. Both attack what runs there as root.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -57,7 +57,8 @@ const WAYS: [(&str, &str); 5] = [
     ),
 ];
 
-/// Only paths in directories of hers may fail to be restored; all others are, and the next change is not blocked.
+/// Only paths in directories of hers may fail to be restored; all others are, and the next change is not
+/// blocked.
 #[test]
 fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
     let stage = stage();
@@ -151,8 +152,8 @@ fn a_process_that_calls_itself_an_sshd_confirms_no_change() {
     }
 }
 
-/// Opens everything that she may open, and locks it in both possible ways; takes all inotify watches that she may have; starts
-/// many processes; and stops everything that runs as her, again and again.
+/// Opens everything that she may open, and locks it in both possible ways; takes all inotify watches that she
+/// may have; starts many processes; and stops everything that runs as her, again and again.
 const HOLDS: &str = r#"
 import ctypes, errno, fcntl, os, resource, signal, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -214,8 +215,8 @@ open('/home/mallory/locked', 'w').write('x')
 time.sleep(1000)
 "#;
 
-/// A change does not wait for anything that any user may lock, watch or stop. The database of Nix is the exception: it is closed
-/// to others here, as docs/security.md says.
+/// A change does not wait for anything that any user may lock, watch or stop. The database of Nix is the
+/// exception: it is closed to others here, as docs/security.md says.
 #[test]
 fn what_she_holds_holds_up_no_change() {
     let stage = stage();
@@ -224,11 +225,15 @@ fn what_she_holds_holds_up_no_change() {
             "files": {
                 "/etc/a": { "text": text },
                 "/etc/sudoers.d/x": { "text": format!("# {text}\n"), "mode": "0440" },
-                "/home/mallory/conf": { "text": text, "owner": "mallory", "group": "mallory", "mode": "0600" },
+                "/home/mallory/conf": { "text": text, "owner": "mallory", "group": "mallory",
+                  "mode": "0600" },
             },
             "groups": { format!("g{text}"): {} },
-            "users": { "app": { "description": text, "extraGroups": [format!("g{text}")] }, "mallory": { "description": text } },
-            "systemd": { "units": { "app.service": stage::role::enabled(&stage::role::runs(text.parse().unwrap())) } },
+            "users": { "app": { "description": text, "extraGroups": [format!("g{text}")] },
+              "mallory": { "description": text } },
+            "systemd": { "units": {
+                "app.service": stage::role::enabled(&stage::role::runs(text.parse().unwrap())),
+            } },
         })
     };
     stage.declares(&wanted("1"));
@@ -282,7 +287,8 @@ fn runs_python(stage: &Stage, unit: &str, program: &str) {
     stage.web().ask(&line).unwrap();
 }
 
-/// Reads everything that becomes readable, under every name that appears and through /proc, and records where she sees a word.
+/// Reads everything that becomes readable, under every name that appears and through /proc, and records where
+/// she sees a word.
 const WATCHES: &str = r#"
 import ctypes, os, struct, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -360,11 +366,16 @@ fn she_reads_nothing_of_roots_while_a_change_runs() {
     stage.waits_for("test -e /home/mallory/seen");
     stage.web().ask("echo c4nary > /tmp/canary").unwrap();
     stage.waits_for("grep --quiet READ /home/mallory/seen");
-    let file = |text: &str, mode: &str| json!({ "text": text, "mode": mode, "onConflict": "backup", "validate": ["/usr/bin/grep", "-q", ".", "%s"] });
+    let file = |text: &str, mode: &str| {
+        let validate = ["/usr/bin/grep", "-q", ".", "%s"];
+        json!({ "text": text, "mode": mode, "onConflict": "backup", "validate": validate })
+    };
     let wanted = |text: &str| {
         json!({ "files": {
-            "/etc/secret": file(text, "0600"), "/home/mallory/secret": file(text, "0600"), "/srv/app/secret": file(text, "0600"),
-            "/etc/sudoers.d/secret": { "text": format!("# {text}\n"), "mode": "0440", "onConflict": "backup" },
+            "/etc/secret": file(text, "0600"), "/home/mallory/secret": file(text, "0600"),
+            "/srv/app/secret": file(text, "0600"),
+            "/etc/sudoers.d/secret": { "text": format!("# {text}\n"), "mode": "0440",
+              "onConflict": "backup" },
         } })
     };
     for text in ["1", "2"] {
@@ -467,7 +478,8 @@ os.chdir('/home/mallory/app')
 open('/home/mallory/inside', 'w').write('x')
 os.execvp('sleep', ['sleep', '1000'])
 "#;
-/// A directory with more entries than any program should read, and one that is deeper than a path may be long.
+/// A directory with more entries than any program should read, and one that is deeper than a path may be
+/// long.
 const MANY: &str = "chdir('/srv/app/many'); for (1 .. 200000) { open(F, '>', $_); close F; }
 chdir('/srv/app/deep'); for (1 .. 300) { mkdir('d' x 200); chdir('d' x 200); }
 open(F, '>', '/srv/app/done'); print F 'x'; close F; sleep 1000;
@@ -503,11 +515,13 @@ fn links_mounts_and_names_of_hers_give_her_nothing() {
     let wanted = |text: &str, checks: Value| {
         json!({
             "files": {
-                "/srv/app/cap": file(text), "/home/mallory/app/link": file("s3cret"), "/home/mallory/app/conf": file(text),
+                "/srv/app/cap": file(text), "/home/mallory/app/link": file("s3cret"),
+                "/home/mallory/app/conf": file(text),
                 "/etc/fix": { "text": text },
             },
             "directories": {
-                "/home/mallory/app": own(json!({})), "/home/mallory/app/data": own(json!({})), "/srv/app/many": own(json!({})),
+                "/home/mallory/app": own(json!({})), "/home/mallory/app/data": own(json!({})),
+                "/srv/app/many": own(json!({})),
                 "/srv/app/deep": own(json!({})),
             },
             "healthChecks": checks,
@@ -563,7 +577,8 @@ fn links_mounts_and_names_of_hers_give_her_nothing() {
     begins(&stage, "attack", NAMED);
     stage.waits_for("grep --quiet LEASE /proc/locks");
     stage.declares(&json!({
-        "files": { "/home/mallory/notes": { "text": "x", "onConflict": "backup" } }, "directories": { "/home/mallory/etc": { "mode": "0700" } },
+        "files": { "/home/mallory/notes": { "text": "x", "onConflict": "backup" } },
+        "directories": { "/home/mallory/etc": { "mode": "0700" } },
     }));
     for line in ["plan", "apply --yes", "apply --yes --force /home/mallory/notes,/home/mallory/etc"] {
         let said = stage.types(&format!("nixfleet {line} --host web-1"));

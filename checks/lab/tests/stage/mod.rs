@@ -89,14 +89,16 @@ pub fn adds(lab: &Lab, nix: &str) {
     lab.operator().unwrap().edits("roles/web.nix", before, &format!("{nix}\n{before}")).unwrap();
 }
 
-/// web-1 refuses a change with these words, and is as it was. That is known from the plan: its store has been sent nothing.
+/// web-1 refuses a change with these words, and is as it was. That is known from the plan: its store has been
+/// sent nothing.
 #[track_caller]
 pub fn assert_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
     let sent = refuses(lab, command, code, sayings);
     assert!(!sent, "only the apply knew");
 }
 
-/// web-1 refuses an apply with these words, which its plan could not know, and is as it was but for its store.
+/// web-1 refuses an apply with these words, which its plan could not know, and is as it was but for its
+/// store.
 #[track_caller]
 pub fn assert_apply_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
     assert!(refuses(lab, command, code, sayings), "the plan knew");

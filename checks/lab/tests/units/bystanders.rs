@@ -1,4 +1,5 @@
-//! Units that no step names: what systemd takes down with others, or starts with them, is as before when all is done.
+//! Units that no step names: what systemd takes down with others, or starts with them, is as before when all
+//! is done.
 
 use serde_json::{Value, json};
 
@@ -30,7 +31,8 @@ pub fn assert_active(stage: &Stage, units: &[&str]) {
 #[test]
 fn what_comes_back_and_ends_at_once_is_no_success_and_is_named() {
     let stage = Stage::set();
-    // Whether those that hang on it can run is for dep to say. Systemd restarts them together with it, and is content.
+    // Whether those that hang on it can run is for dep to say. Systemd restarts them together with it, and is
+    // content.
     let dep = |says: &str| {
         let start = format!("ExecStartPre=/usr/bin/{says} /run/broken\nExecStart=/usr/bin/sleep infinity");
         enabled(&format!("[Unit]\nDescription={says}\n{}", service(&start)))
@@ -88,8 +90,8 @@ fn what_goes_down_with_a_unit_comes_back_with_it() {
     stage.web().ask("systemctl daemon-reload").unwrap();
     let all = ["dep.service", "top.service", "own.service", "bound.service", "far.service", "old.service"];
 
-    // It fails before its main process, so that what hangs on it is not started again. The snapshots say that all is as
-    // before, the alarm too.
+    // It fails before its main process, so that what hangs on it is not started again. The snapshots say that
+    // all is as before, the alarm too.
     declares("ExecStartPre=/bin/false\nExecStart=/usr/bin/sleep infinity", &[]);
     stage.fails("rolled-back", "NF-406", &["dep.service"]);
     assert_active(&stage, &all);

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::stage::assert_says;
 use crate::stage::role::{Stage, enabled, logs, runs, service, stat};
 
-/// Less than what has no limit of its own is waited for, and far more than anything here takes on a busy machine.
+/// Less than what has no limit of its own is waited for, and far more than anything here takes on a busy
+/// machine.
 const UNLIMITED: Duration = Duration::from_secs(240);
 
 #[test]
@@ -380,7 +381,8 @@ fn reloads_slices_targets_and_mounts_disturb_no_more_than_they_must() {
                 "two.service": stat(&part(1)),
                 "srv-data.mount": { "text": mount },
             } },
-            "files": { "/etc/reload": file(reload, "reloadUnits"), "/etc/restart": file(restart, "restartUnits") },
+            "files": { "/etc/reload": file(reload, "reloadUnits"),
+              "/etc/restart": file(restart, "restartUnits") },
         }));
     };
     let size = || stage.web().ask("findmnt --noheadings --output OPTIONS /srv/data").unwrap();

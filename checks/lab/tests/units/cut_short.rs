@@ -1,5 +1,5 @@
-//! Units that no step names, where a change ends in its middle: nobody confirms it, or its activator is killed. Each that ran
-//! before runs again.
+//! Units that no step names, where a change ends in its middle: nobody confirms it, or its activator is
+//! killed. Each that ran before runs again.
 
 use std::thread;
 
@@ -26,8 +26,8 @@ const AT_THE_GATE: &str = "pgrep --full '^/usr/bin/head -c1 /run/gate'";
 const KILL: &str = "kill -KILL $(systemctl show --value -p MainPID \
                     $(systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d' ' -f1))";
 
-/// Units of ours, and units by hand that hang on them; then a change that restarts what all hang on, starts a rival of one
-/// of them, and last of all waits at a gate.
+/// Units of ours, and units by hand that hang on them; then a change that restarts what all hang on, starts a
+/// rival of one of them, and last of all waits at a gate.
 fn changes() -> Stage {
     let stage = Stage::set();
     // What was started with the old files can be held up, too.

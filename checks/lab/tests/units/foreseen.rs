@@ -121,7 +121,8 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
             "once.service": stat(&logs("once", "")),
             "sshh.service": { "dropIns": { "a.conf": { "text": "[Service]\nNice=7\n" } } },
         } },
-        "files": { "/etc/wbe": { "text": "1", "restartUnits": ["wbe.service", "once.service", "typo.service"] } },
+        "files": { "/etc/wbe": { "text": "1",
+            "restartUnits": ["wbe.service", "once.service", "typo.service"] } },
     }));
     let plan = stage.types(PLAN);
     let told = [

@@ -1,11 +1,12 @@
-//! What a live view shows: what is known of the hosts that something is being done about, and how far the whole has come.
+//! What a live view shows: what is known of the hosts that something is being done about, and how far the
+//! whole has come.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use console::{measure_text_width, truncate_str};
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use nixfleet_operator::event::{EventKind, Phase, Stage};
 
@@ -111,8 +112,8 @@ impl Board {
         self.stage.is_none() && self.active.is_empty() && self.rollout.is_none()
     }
 
-    /// A line for each host that something is being done about, as far as there is room, then one about the whole, which
-    /// begins with a sign of life.
+    /// A line for each host that something is being done about, as far as there is room, then one about the
+    /// whole, which begins with a sign of life.
     pub fn lines(&self, now: Instant, room: Room, alive: &str) -> Vec<String> {
         let mut hosts: Vec<(&String, &Active)> = self.active.iter().collect();
         // Those that wait are the least news.

@@ -1,6 +1,6 @@
 //! What is said once and stays.
 
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 
 use crate::render::style::{YELLOW, outcome_style, paint};
 use crate::render::time;

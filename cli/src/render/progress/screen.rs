@@ -1,5 +1,5 @@
-//! A terminal that may go away, as it does with the connection to the machine or the window. What is drawn is lost then, and
-//! the command goes on.
+//! A terminal that may go away, as it does with the connection to the machine or the window. What is drawn is
+//! lost then, and the command goes on.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

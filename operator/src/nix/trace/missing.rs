@@ -102,7 +102,8 @@ fn shell(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), Cow::into_owned)
 }
 
-/// The first line below a directory in which a relative path stands for this file: its own file, number, column and text.
+/// The first line below a directory in which a relative path stands for this file: its own file, number,
+/// column and text.
 fn search(
     tree: &Tree,
     directory: &Path,

@@ -54,8 +54,8 @@ impl<'a> NixError<'a> {
         })
     }
 
-    /// What was being done, from the innermost to the outermost. These sentences come from `lib/types/context.nix`, from nixpkgs
-    /// and from Nix itself.
+    /// What was being done, from the innermost to the outermost. These sentences come from
+    /// `lib/types/context.nix`, from nixpkgs and from Nix itself.
     fn doing(&self) -> impl Iterator<Item = &'a str> {
         self.steps.iter().rev().filter_map(|step| match step {
             TraceStep::Doing(doing) => Some(*doing),
@@ -86,8 +86,8 @@ impl<'a> NixError<'a> {
         Some((argument, doing.split('"').nth(1)?))
     }
 
-    /// The option that was evaluated: the last that was begun, and the entries and fields of it that follow at once. What
-    /// follows a place belongs to something that was used there.
+    /// The option that was evaluated: the last that was begun, and the entries and fields of it that follow
+    /// at once. What follows a place belongs to something that was used there.
     pub fn option(&self, source: &FlakeSource) -> Option<String> {
         let mut option: Option<String> = None;
         let mut open = false;

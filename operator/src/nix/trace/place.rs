@@ -111,8 +111,8 @@ impl<'a> FlakeSource<'a> {
         self.flake.tree.as_ref().map_or_else(|| relative.to_owned(), |tree| tree.shown(relative))
     }
 
-    /// The place as the user knows it, where it is in one of their files. Where Nix does not say whose a store path is, the
-    /// line itself is compared.
+    /// The place as the user knows it, where it is in one of their files. Where Nix does not say whose a
+    /// store path is, the line itself is compared.
     pub fn find(&self, place: &SourceLocation) -> Option<UserLocation> {
         let relative = self.relative(place.file)?;
         if self.root.is_none() && in_store(place.file).is_some() {
@@ -126,7 +126,8 @@ impl<'a> FlakeSource<'a> {
         Some(UserLocation { location, excerpt: place.shown_excerpt() })
     }
 
-    /// What is in a file of the tree. Code of the flake can have Nix name any path, and links in the tree may lead anywhere.
+    /// What is in a file of the tree. Code of the flake can have Nix name any path, and links in the tree may
+    /// lead anywhere.
     fn content(&self, relative: &str) -> Option<String> {
         let root = &self.flake.tree.as_ref()?.root;
         String::from_utf8(stored::read_below(root, &root.join(relative)).ok()?).ok()

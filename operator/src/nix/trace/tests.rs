@@ -3,8 +3,8 @@ use expect_test::expect;
 use super::*;
 use crate::flake::Tree;
 
-/// What both versions of Nix say of a mistake, without the steps in between that name neither a file of the user nor anything
-/// of NixFleet. They were asked for everything with `--show-trace`.
+/// What both versions of Nix say of a mistake, without the steps in between that name neither a file of the
+/// user nor anything of NixFleet. They were asked for everything with `--show-trace`.
 macro_rules! both {
     ($name:literal) => {
         [
@@ -53,7 +53,8 @@ fn an_error_has_file_line_option_and_host_in_both_versions() {
 
                  5 |   config.nixfleet.files."/etc/x".text = toString config.my.port;
                    |                                                  ^
-          help: see the whole trace of Nix with -v"#]].assert_eq(&distilled_from_both(both!("wrong-value"), &[]));
+          help: see the whole trace of Nix with -v"#]]
+    .assert_eq(&distilled_from_both(both!("wrong-value"), &[]));
     expect![[r#"
         [NF-201] Nix could not evaluate the fleet
           where: flake.nix, inputs.prebuilt
@@ -250,7 +251,8 @@ fn a_flake_without_a_fleet_is_told_apart() {
         [NF-102] the flake has no `nixfleet` output
           where: /fleet
           why: flake 'git+file:///home/ada/fleet' does not provide attribute 'packages.x86_64-linux.nothing.fleet', 'legacyPackages.x86_64-linux.nothing.fleet' or 'nothing.fleet'
-          help: let its outputs come from nixfleet.lib.mkFleet { … }"#]].assert_eq(&distilled("flake.nix", "{ }", nix_error));
+          help: let its outputs come from nixfleet.lib.mkFleet { … }"#]]
+    .assert_eq(&distilled("flake.nix", "{ }", nix_error));
 }
 
 #[test]

@@ -53,7 +53,8 @@ impl Differ<'_> {
         steps
     }
 
-    /// Plans the end of management for accounts that left the manifest. `stopped`: steps that stop units before that.
+    /// Plans the end of management for accounts that left the manifest. `stopped`: steps that stop units
+    /// before that.
     pub(in crate::engine) fn former_accounts(&mut self, stopped: &[Step], steps: &mut AccountSteps) {
         let state = self.state;
         for (name, owned) in &state.users {
@@ -220,7 +221,10 @@ impl Differ<'_> {
         }
         // A oneshot that has finished has no process, though it stays active.
         let runs = |unit: &UnitName, state: &UnitState| {
-            let is_stopped = |step: &Step| matches!(step, Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) if down == unit);
+            let is_stopped = |step: &Step| {
+                let Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) = step else { return false };
+                down == unit
+            };
             unit.suffix() == "service"
                 && state.is_up()
                 && state.sub != "exited"
@@ -232,7 +236,10 @@ impl Differ<'_> {
         let units: Vec<&str> = units.map(|(unit, _)| &**unit).collect();
         let goes = |process: &Process| {
             let unit = process.unit.as_deref();
-            let is_stopped = |step: &Step| matches!(step, Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) if unit == Some(&**down));
+            let is_stopped = |step: &Step| {
+                let Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) = step else { return false };
+                unit == Some(&**down)
+            };
             stopped.iter().any(is_stopped)
         };
         let processes = self.observed.processes.get(&account.uid).into_iter().flatten();

@@ -43,8 +43,8 @@ pub enum AccountEntry {
 }
 
 impl AccountEntry {
-    /// The entry for a step that is about to run, on a host with these accounts. `None` if the step changes an account that does
-    /// not exist.
+    /// The entry for a step that is about to run, on a host with these accounts. `None` if the step changes
+    /// an account that does not exist.
     #[must_use]
     pub fn open(step: &AccountStep, accounts: &Accounts) -> Option<Self> {
         let before = |name: &str| accounts.users.get(name).cloned();

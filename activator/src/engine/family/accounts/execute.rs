@@ -24,7 +24,8 @@ pub struct AccountChanges<'a> {
 }
 
 impl AccountChanges<'_> {
-    /// Carries out steps without a journal, such as those of a preview. A step on a user that does not exist is skipped.
+    /// Carries out steps without a journal, such as those of a preview. A step on a user that does not exist
+    /// is skipped.
     ///
     /// # Errors
     /// [`Code::Account`].
@@ -93,8 +94,8 @@ pub fn undo(host: &Host, entry: &AccountEntry) -> Result<(), Problem> {
     }
 }
 
-/// Checks that accounts are as they were when the transaction started. One that somebody else has created or changed since must
-/// be neither changed nor undone.
+/// Checks that accounts are as they were when the transaction started. One that somebody else has created or
+/// changed since must be neither changed nor undone.
 ///
 /// # Errors
 /// [`Code::PlanOutdated`] or [`Code::HostFile`].

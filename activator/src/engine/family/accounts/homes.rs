@@ -70,8 +70,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Reports a home that its user cannot use. If the problem arose without a change of the manifest, or an earlier generation
-    /// had it too, it is only a warning, so that nothing else is blocked.
+    /// Reports a home that its user cannot use. If the problem arose without a change of the manifest, or an
+    /// earlier generation had it too, it is only a warning, so that nothing else is blocked.
     fn no_home(&mut self, user: &User, home: &str, what: &str, why: &str) {
         let name = &user.name;
         let account = self.observed.accounts.users.get(&**name);

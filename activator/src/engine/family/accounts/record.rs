@@ -36,7 +36,8 @@ pub(in crate::engine) fn users_after<'e>(
     entries: impl Iterator<Item = &'e AccountEntry>,
 ) -> BTreeMap<Owner, OwnedUser> {
     let made: BTreeSet<&Owner> = entries.filter_map(created_user).map(|user| &user.name).collect();
-    // Users that NixFleet created stay in the state after they leave the manifest, so that they can be enabled again.
+    // Users that NixFleet created stay in the state after they leave the manifest, so that they can be
+    // enabled again.
     let left = old.users.iter().filter(|(_, owned)| owned.created);
     let mut users: BTreeMap<Owner, OwnedUser> =
         left.map(|(name, owned)| (name.clone(), disabled(name, owned, observed))).collect();
@@ -60,7 +61,8 @@ pub(in crate::engine) fn users_after<'e>(
     users
 }
 
-/// The record of a disabled user: memberships that NixFleet granted are gone, and an earlier restriction is recorded.
+/// The record of a disabled user: memberships that NixFleet granted are gone, and an earlier restriction is
+/// recorded.
 fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
     let account = observed.accounts.users.get(&**name).filter(|_| !owned.disabled);
     let restriction = account.map(|account| Restriction {
@@ -88,7 +90,8 @@ fn before_of(
     before.collect()
 }
 
-/// Records the ids of accounts that NixFleet created: somebody may later create another account of the same name.
+/// Records the ids of accounts that NixFleet created: somebody may later create another account of the same
+/// name.
 pub(in crate::engine) fn record_ids(host: &Host, state: &mut State) -> Result<(), Problem> {
     let mut unknown =
         state.users.iter_mut().filter(|(_, owned)| owned.created && owned.uid.is_none()).peekable();
@@ -102,8 +105,8 @@ pub(in crate::engine) fn record_ids(host: &Host, state: &mut State) -> Result<()
     Ok(())
 }
 
-/// Records the accounts that an undone transaction created: they are never deleted, so the state must still list them. Returns
-/// whether the state changed.
+/// Records the accounts that an undone transaction created: they are never deleted, so the state must still
+/// list them. Returns whether the state changed.
 pub(in crate::engine) fn record_created<'e>(
     state: &mut State,
     accounts: &Accounts,

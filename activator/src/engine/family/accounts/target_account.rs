@@ -91,8 +91,8 @@ impl AccountInputs<'_> {
         now
     }
 
-    /// The further groups: the current ones, without those that NixFleet added and the manifest no longer has, plus those that it
-    /// has.
+    /// The further groups: the current ones, without those that NixFleet added and the manifest no longer
+    /// has, plus those that it has.
     fn groups(self) -> Vec<String> {
         let declared: BTreeSet<&str> =
             self.user.iter().flat_map(|user| user.extra_groups.iter().map(|group| &**group)).collect();
@@ -102,7 +102,8 @@ impl AccountInputs<'_> {
         groups.into_iter().map(str::to_owned).collect()
     }
 
-    /// A restriction from before management returns, if the account is still as it was when NixFleet disabled it.
+    /// A restriction from before management returns, if the account is still as it was when NixFleet disabled
+    /// it.
     fn restriction(self) -> Restriction {
         let Account { expires, locked_password, .. } = self.account;
         let now = Restriction { expires: expires.clone(), locked_password: *locked_password };
@@ -135,8 +136,8 @@ impl TargetAccount {
     }
 }
 
-/// Whether the manifest decides about a field of an account. In an account that NixFleet created, an unstated field has the value
-/// of a new account; in one that existed before, it is left alone.
+/// Whether the manifest decides about a field of an account. In an account that NixFleet created, an unstated
+/// field has the value of a new account; in one that existed before, it is left alone.
 #[must_use]
 pub fn states(user: &User, field: UserField, owned: Option<&OwnedUser>) -> bool {
     user.states(field) || owned.is_some_and(|owned| owned.created)

@@ -15,8 +15,8 @@ pub enum CommandEntry {
     RunCommand {
         /// The step.
         step: RunCommand,
-        /// Commands to run when the old files are back: those that the files named before, or the new one for a file that named
-        /// none.
+        /// Commands to run when the old files are back: those that the files named before, or the new one for
+        /// a file that named none.
         back: BTreeSet<Vec<String>>,
     },
 }

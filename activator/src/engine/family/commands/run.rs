@@ -24,12 +24,12 @@ use crate::host::{Host, disk, host_file, profile};
 
 /// Time limit for one command.
 pub const LIMIT: Duration = Duration::from_secs(300);
-/// Time limit for all commands together while the host boots: systemd gives the recovery 300 seconds (`TimeoutStartSec=`), and
-/// nothing else starts before it ends.
+/// Time limit for all commands together while the host boots: systemd gives the recovery 300 seconds
+/// (`TimeoutStartSec=`), and nothing else starts before it ends.
 pub const LIMIT_AT_BOOT: Duration = Duration::from_secs(120);
 
-/// Runs a command to its end. In a directory tree that is not a machine, only tests run one. Errors go to reports and histories,
-/// so they leave out words of files that others cannot read.
+/// Runs a command to its end. In a directory tree that is not a machine, only tests run one. Errors go to
+/// reports and histories, so they leave out words of files that others cannot read.
 ///
 /// # Errors
 /// [`Code::Command`].
@@ -64,7 +64,8 @@ pub fn run(
     Err(failed(finished.failure(discreet).unwrap_or_else(late)))
 }
 
-/// Writes what the commands of a transaction have generated to the disk: beside their files, in `/etc` and in `/var`.
+/// Writes what the commands of a transaction have generated to the disk: beside their files, in `/etc` and in
+/// `/var`.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -107,8 +108,8 @@ pub struct Foreseen {
     pub warnings: Vec<Warning>,
 }
 
-/// Checks that the program of each command is on the host or in the closure. A missing program is only a warning if its file is
-/// removed, or if the host goes back to an earlier generation.
+/// Checks that the program of each command is on the host or in the closure. A missing program is only a
+/// warning if its file is removed, or if the host goes back to an earlier generation.
 #[must_use]
 pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
     let missing = |step: &Step| {

@@ -1,8 +1,9 @@
-//! Changes mode and owner of directories in place, since their content cannot move along. A file is never changed in place: a new
-//! file with the same content replaces it.
+//! Changes mode and owner of directories in place, since their content cannot move along. A file is never
+//! changed in place: a new file with the same content replaces it.
 //!
-//! The owner of a parent directory can replace a directory at any time. So the directory is opened, compared with the one that
-//! was planned, and changed through that descriptor; if it is another one, nothing is changed.
+//! The owner of a parent directory can replace a directory at any time. So the directory is opened, compared
+//! with the one that was planned, and changed through that descriptor; if it is another one, nothing is
+//! changed.
 
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::problem::Problem;
@@ -72,7 +73,8 @@ impl Rights {
 /// Changes mode and owner of a directory, if it is unchanged since the transaction started.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::PlanOutdated`] if it has changed; [`nixfleet_contract::problem::Code::HostFile`].
+/// [`nixfleet_contract::problem::Code::PlanOutdated`] if it has changed;
+/// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -> Result<(), Problem> {
     let (owner, group) = ids(&Accounts::read(host)?, after)?;
     let mut walk = Walk::new(host);
@@ -90,8 +92,8 @@ pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -
     give(&opened, path, &stat, (owner, group, after.mode.bits()))
 }
 
-/// Restores mode and owner of a directory. If another directory is there, which another user may have put there, leaves that as
-/// it is and returns a note.
+/// Restores mode and owner of a directory. If another directory is there, which another user may have put
+/// there, leaves that as it is and returns a note.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -123,8 +125,8 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
     if before.are_those_of(&stat) {
         return Ok(None);
     }
-    // After a reboot the device may have another number, and on stacked filesystems so may the inode. If only root can put
-    // something there, it is still the same directory.
+    // After a reboot the device may have another number, and on stacked filesystems so may the inode. If only
+    // root can put something there, it is still the same directory.
     let is_same = before.inode.is_some_and(|inode| inode.number == stat.st_ino);
     if !is_same && !directory.is_roots {
         let what = "somebody has put something else there meanwhile, which keeps its mode and owner";

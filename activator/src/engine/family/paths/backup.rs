@@ -28,7 +28,8 @@ pub fn link_or_copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name:
     }
 }
 
-/// Writes the path of an original into a file beside it, for people who look around. The caller syncs the file.
+/// Writes the path of an original into a file beside it, for people who look around. The caller syncs the
+/// file.
 ///
 /// # Errors
 /// The kernel's error.
@@ -40,7 +41,8 @@ pub fn describe(host: &Host, backup: &str, path: &ManagedPath) -> io::Result<Fil
     Ok(file)
 }
 
-/// Copies a file or link with all metadata. Use it for a file that stays in place: an edit in place must not reach the copy.
+/// Copies a file or link with all metadata. Use it for a file that stays in place: an edit in place must not
+/// reach the copy.
 ///
 /// # Errors
 /// As [`link_or_copy`].
@@ -124,8 +126,8 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// The error for an attribute larger than the filesystem of the backup allows. Filesystems have different limits: ext4 4 KiB for
-/// all attributes of a file, XFS and tmpfs 64 KiB for each.
+/// The error for an attribute larger than the filesystem of the backup allows. Filesystems have different
+/// limits: ext4 4 KiB for all attributes of a file, XFS and tmpfs 64 KiB for each.
 fn too_large(name: &[u8], length: usize) -> io::Error {
     let name = String::from_utf8_lossy(name);
     io::Error::other(format!(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use nixfleet_contract::manifest::{Access, Entry, OnConflict, UNITS};
-use nixfleet_contract::plan::FileView;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, CreateHome, Own, WriteFile, WriteLink};
 use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
@@ -40,7 +40,8 @@ pub(in crate::engine) struct PathSteps {
 }
 
 impl PathSteps {
-    /// New things are created before old ones are removed. A directory is an exception: it must be empty before it is replaced.
+    /// New things are created before old ones are removed. A directory is an exception: it must be empty
+    /// before it is replaced.
     pub(in crate::engine) fn in_order(self) -> impl Iterator<Item = Step> {
         let new = self.directories.into_iter().chain(self.writes);
         new.chain(self.removals).chain(self.directory_removals).chain(self.replacements)
@@ -80,7 +81,8 @@ impl Differ<'_> {
         }
         // Children first.
         steps.directory_removals.reverse();
-        // The unit that recovers at boot is written first, so that a power cut after the first change is repaired.
+        // The unit that recovers at boot is written first, so that a power cut after the first change is
+        // repaired.
         steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
         self.check_owners();
         steps
@@ -114,8 +116,8 @@ impl Differ<'_> {
         }
     }
 
-    /// The rule that keeps a path from coming under management, if any. A path that is managed already, or was in an earlier
-    /// generation, is exempt: it is older than the rule.
+    /// The rule that keeps a path from coming under management, if any. A path that is managed already, or
+    /// was in an earlier generation, is exempt: it is older than the rule.
     fn newly_reserved(&self, path: &ManagedPath) -> Option<&'static Reserved> {
         if self.returns || self.state.paths.contains_key(path) { None } else { Reserved::at(path) }
     }
@@ -125,7 +127,8 @@ impl Differ<'_> {
         let access = Access::of_implicit_directory();
         match self.found(path) {
             found @ Found::Directory { access: before, .. } => {
-                // NixFleet owns it, and it was declared until now: it gets the access of an undeclared directory.
+                // NixFleet owns it, and it was declared until now: it gets the access of an undeclared
+                // directory.
                 let asked_for = owned.is_some_and(|owned| {
                     let implicit = matches!(owned.thing, Thing::Directory { implicit: true, .. });
                     !implicit && !matches!(owned.origin, Origin::Existed { .. }) && found.is(&owned.thing)

@@ -85,8 +85,8 @@ impl Differ<'_> {
                 self.touch(path);
                 release("it is gone already")
             }
-            // An older NixFleet adopted it. Removing it could, for example, remove the accounts of a host, and nobody could log
-            // in.
+            // An older NixFleet adopted it. Removing it could, for example, remove the accounts of a host,
+            // and nobody could log in.
             _ if Reserved::at(path).is_some() => release("only tools may write it, so it stays as it is"),
             (found, thing, _) => {
                 self.touch(path);
@@ -122,7 +122,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Something in a directory, at any depth, that would stay when the managed paths in it are removed, if any.
+    /// Something in a directory, at any depth, that would stay when the managed paths in it are removed, if
+    /// any.
     fn stays_in(&self, directory: &ManagedPath) -> Option<String> {
         let Found::Directory { holds, .. } = self.observed.found(directory) else { return None };
         holds.iter().find_map(|name| {

@@ -11,7 +11,8 @@ use super::access::Rights;
 use super::slots::{self, Slot};
 use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 
-/// A step on a path, with what its undo needs. `backup`: the backup of the old content, which outlives the transaction.
+/// A step on a path, with what its undo needs. `backup`: the backup of the old content, which outlives the
+/// transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathEntry {
     /// A home directory.
@@ -253,7 +254,8 @@ impl PathEntry {
         }
     }
 
-    /// A place that the entry names and that NixFleet cannot have chosen. `index`: the position of the entry in the transaction.
+    /// A place that the entry names and that NixFleet cannot have chosen. `index`: the position of the entry
+    /// in the transaction.
     pub(in crate::engine) fn invalid_place(&self, transaction: u64, index: usize) -> Option<&AbsPath> {
         let backup = self.backup().filter(|backup| !slots::is_copy(backup) && !slots::is_original(backup));
         let is_invalid = |slot: &&AbsPath| !slots::is_slot(slot, transaction, index, self.path());

@@ -1,4 +1,5 @@
-//! Paths that are left as they are because the operator said so (`--force PATH`): a problem of one of them blocks no other path.
+//! Paths that are left as they are because the operator said so (`--force PATH`): a problem of one of them
+//! blocks no other path.
 
 use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::plan::Warning;
@@ -19,7 +20,8 @@ pub(in crate::engine) fn suggest_force(problem: &mut Problem) {
     }
 }
 
-/// As [`suggest_force`], for the problem of a change. It may also be about a file of NixFleet, which cannot be excluded.
+/// As [`suggest_force`], for the problem of a change. It may also be about a file of NixFleet, which cannot
+/// be excluded.
 pub(in crate::engine) fn suggest_force_if_declared(problem: &mut Problem, manifest: &Manifest) {
     let is_at = |location: &str, path: &ManagedPath| {
         **path == *location || path.ancestors().any(|above| *above == *location)

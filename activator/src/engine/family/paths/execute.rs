@@ -114,7 +114,8 @@ impl<'a> PathUndo<'a> {
         Self { became: became.collect(), changes: PathChanges::new(host) }
     }
 
-    /// Undoes an entry, as far as it was carried out. Returns a note if something of another user is left as it is.
+    /// Undoes an entry, as far as it was carried out. Returns a note if something of another user is left as
+    /// it is.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -172,8 +173,8 @@ impl<'a> PathUndo<'a> {
         Ok(())
     }
 
-    /// The places to exchange again, with the inode of the new thing. An entry that only removes something stages nothing: this
-    /// restores it directly.
+    /// The places to exchange again, with the inode of the new thing. An entry that only removes something
+    /// stages nothing: this restores it directly.
     fn places<'e>(
         &mut self,
         path: &'e ManagedPath,
@@ -189,7 +190,8 @@ impl<'a> PathUndo<'a> {
         self.changes.swapper.put_back(places).map(|()| None)
     }
 
-    /// Whether the parent directory of a path is missing: the undo has replaced it already, or it was never created.
+    /// Whether the parent directory of a path is missing: the undo has replaced it already, or it was never
+    /// created.
     fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, WalkRefusal> {
         for (at, _) in path.match_indices('/').skip(1) {
             if let Some(staged) = self.became.get(&path[..at])
@@ -210,7 +212,8 @@ impl<'a> PathUndo<'a> {
     }
 }
 
-/// The note for a path that cannot be restored because another user may block it. Its old content stays in its slot.
+/// The note for a path that cannot be restored because another user may block it. Its old content stays in
+/// its slot.
 pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String {
     let Problem { what, location, why, .. } = problem;
     let place = location.iter().filter(|place| **place != *path).map(|place| format!(" ({place})"));
@@ -219,7 +222,8 @@ pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String
     format!("{path} did not go back to what it was: {words}")
 }
 
-/// Removes the slots of a committed transaction, and the originals that were restored. May be interrupted and run again.
+/// Removes the slots of a committed transaction, and the originals that were restored. May be interrupted and
+/// run again.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -253,8 +257,8 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Removes the slots and the backups of an undone transaction. If a directory was removed since, its old content cannot be
-/// restored: it stays in its slot, and the next run backs it up.
+/// Removes the slots and the backups of an undone transaction. If a directory was removed since, its old
+/// content cannot be restored: it stays in its slot, and the next run backs it up.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].

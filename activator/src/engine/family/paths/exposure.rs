@@ -15,8 +15,8 @@ const SET_ID: u32 = 0o6000;
 const OF_OTHERS: u32 = 0o002;
 
 impl Differ<'_> {
-    /// Whether mode and owner of an existing directory may be changed in place: if only root can replace it, or if only its owner
-    /// can and it keeps that owner. The owner could change the mode anyway.
+    /// Whether mode and owner of an existing directory may be changed in place: if only root can replace it,
+    /// or if only its owner can and it keeps that owner. The owner could change the mode anyway.
     pub(in crate::engine) fn may_change_in_place(
         &self,
         path: &ManagedPath,
@@ -60,8 +60,8 @@ impl Differ<'_> {
         })
     }
 
-    /// Accounts, except root, that may rename a path or a directory above it, before or after the change. A system group that may
-    /// write to a directory owned by root is as trusted as root.
+    /// Accounts, except root, that may rename a path or a directory above it, before or after the change. A
+    /// system group that may write to a directory owned by root is as trusted as root.
     fn others_on_the_way<'a>(
         &'a self,
         path: &ManagedPath,

@@ -193,7 +193,8 @@ fn look_at(directory: &OwnedFd, name: &str) -> Result<Stat, Errno> {
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Gives a home and everything in it to its user; the home itself comes last, so that nobody reaches into it before.
+/// Gives a home and everything in it to its user; the home itself comes last, so that nobody reaches into it
+/// before.
 ///
 /// # Errors
 /// The kernel's error.

@@ -1,7 +1,8 @@
 //! Gives staged things their owners.
 //!
-//! The accounts of a change are created only after all its content has been validated, so that a refusal leaves none behind.
-//! Things of new accounts are staged for root alone, and handed over once the accounts exist.
+//! The accounts of a change are created only after all its content has been validated, so that a refusal
+//! leaves none behind. Things of new accounts are staged for root alone, and handed over once the accounts
+//! exist.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -22,8 +23,8 @@ use crate::host::accounts::Accounts;
 use crate::host::walk::Walk;
 use crate::host::{Host, disk, host_file};
 
-/// The permission bits of a thing that is staged as root's and waits for its owner: only the owner's bits. Others get no access
-/// yet, and no set-id bit may give anybody root's rights.
+/// The permission bits of a thing that is staged as root's and waits for its owner: only the owner's bits.
+/// Others get no access yet, and no set-id bit may give anybody root's rights.
 pub const WAITING: u32 = 0o700;
 
 /// The ownership of staged things.
@@ -146,8 +147,9 @@ impl<'j> Waiting<'j> {
         Some(Self { slot: &slot.place, inode: slot.staged?, access, is_home })
     }
 
-    /// Opens it, if it is still the staged thing. The owner of the slot's directory may put something else there, which must not
-    /// get these rights; an inode number may be used twice, but only NixFleet creates things that root owns.
+    /// Opens it, if it is still the staged thing. The owner of the slot's directory may put something else
+    /// there, which must not get these rights; an inode number may be used twice, but only NixFleet creates
+    /// things that root owns.
     fn open(&self, walk: &mut Walk<'_>) -> Result<OwnedFd, Problem> {
         let failed = |error: io::Error| host_file("hand over the new content", self.slot, &error);
         let replaced = || failed(io::Error::other("somebody else has put something else there"));

@@ -16,8 +16,8 @@ use crate::engine::state::{FileStat, Origin, Owned, State, Thing};
 use crate::host::walk::{self, Walk};
 use crate::host::{Host, clock};
 
-/// After this time, in nanoseconds, a change gets another timestamp: clock ticks of a filesystem are at most 10 ms apart, or a
-/// second if it stores whole seconds.
+/// After this time, in nanoseconds, a change gets another timestamp: clock ticks of a filesystem are at most
+/// 10 ms apart, or a second if it stores whole seconds.
 const TICK: i64 = 20_000_000;
 const TICK_OF_SECONDS: i64 = 2_000_000_000;
 
@@ -129,8 +129,8 @@ fn owned(entry: &Entry, origin: Origin) -> Owned {
     }
 }
 
-/// Owned directories that contain something managed but that the manifest does not declare, with what happens to them when
-/// management ends.
+/// Owned directories that contain something managed but that the manifest does not declare, with what happens
+/// to them when management ends.
 fn implicit_directories(
     old: &State,
     manifest: &Manifest,
@@ -158,8 +158,8 @@ fn access_of(path: &ManagedPath, old: &State, observed: &Observed) -> Access {
     }
 }
 
-/// Records `stat` data of each file, so that it need not be read again while the data is the same. Skips a file that is so new
-/// that another change could get the same timestamp.
+/// Records `stat` data of each file, so that it need not be read again while the data is the same. Skips a
+/// file that is so new that another change could get the same timestamp.
 pub(in crate::engine) fn record_stats(host: &Host, state: &mut State) {
     let now = clock::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
     let now = i64::try_from(now).unwrap_or(i64::MAX);

@@ -1,4 +1,5 @@
-//! The places of slots, originals and backups. A record that names any other place was forged or damaged, and is not followed.
+//! The places of slots, originals and backups. A record that names any other place was forged or damaged, and
+//! is not followed.
 
 use nixfleet_contract::values::AbsPath;
 use rustix::fs::Stat;
@@ -39,8 +40,8 @@ pub struct Replaced {
 }
 
 impl Replaced {
-    /// The data that identifies a `stat` result. Without the inode: an overlay filesystem changes it at the first write. For a
-    /// directory only the mode: managed things in it are removed before.
+    /// The data that identifies a `stat` result. Without the inode: an overlay filesystem changes it at the
+    /// first write. For a directory only the mode: managed things in it are removed before.
     #[must_use]
     pub fn of(stat: &Stat) -> Self {
         let FileStat { size, mtime, .. } = FileStat::of(stat);

@@ -208,8 +208,8 @@ fn lost(original: &str) -> Problem {
         .help("put it back from a backup, or leave the path under management")
 }
 
-/// Moves slots without an open transaction to the backups: a directory that was replaced was not empty when the transaction
-/// ended, and its content belongs to somebody.
+/// Moves slots without an open transaction to the backups: a directory that was replaced was not empty when
+/// the transaction ended, and its content belongs to somebody.
 ///
 /// # Errors
 /// [`Code::HostFile`].

@@ -87,8 +87,8 @@ impl<'h> Swapper<'h> {
     /// # Errors
     /// [`Code::HostFile`].
     pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), WalkRefusal> {
-        // Checked before the path to the destination: if another user has made that path unsafe, an undo with nothing left to do
-        // still ends.
+        // Checked before the path to the destination: if another user has made that path unsafe, an undo with
+        // nothing left to do still ends.
         if self.slot_holds(places.slot)? == Some(staged) {
             return Ok(());
         }
@@ -112,8 +112,8 @@ impl<'h> Swapper<'h> {
         pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
     }
 
-    /// Removes a directory that was created and replaced nothing, unless somebody has put something into it since. Returns
-    /// whether something is left for [`Swapper::bring_back`].
+    /// Removes a directory that was created and replaced nothing, unless somebody has put something into it
+    /// since. Returns whether something is left for [`Swapper::bring_back`].
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -257,8 +257,8 @@ impl Pair<'_> {
         })
     }
 
-    /// Whether the thing in the slot is the one that the plan replaces, and is empty if it is a directory. Checked here because
-    /// nobody else can reach it any more; if it is another one, undo restores it.
+    /// Whether the thing in the slot is the one that the plan replaces, and is empty if it is a directory.
+    /// Checked here because nobody else can reach it any more; if it is another one, undo restores it.
     fn check(&self, replaced: Option<Replaced>) -> Result<(), Problem> {
         let stat = self.in_slot().map_err(|refusal| refusal.problem)?;
         let same = stat.as_ref().map(Replaced::of) == replaced;
@@ -297,7 +297,8 @@ impl Pair<'_> {
         WalkRefusal::within(self.destination, &self.cause(errno.into()), problem)
     }
 
-    /// Why the destination cannot be changed: a user may have mounted something there since this was looked at.
+    /// Why the destination cannot be changed: a user may have mounted something there since this was looked
+    /// at.
     fn cause(&self, error: io::Error) -> io::Error {
         mounts::mounted_by(self.destination.fd, self.name).map_or(error, mounts::foreign)
     }

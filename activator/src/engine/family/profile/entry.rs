@@ -1,6 +1,6 @@
 //! The step that puts a generation in force, with what its undo needs.
 
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::profile::SwitchProfile;
 use nixfleet_contract::step::{ProfileStep, Step};

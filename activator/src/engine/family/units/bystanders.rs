@@ -1,5 +1,5 @@
-//! Bystanders: units that no step names, and that systemd starts or stops together with units of the steps, because of
-//! `Requires=`, `BindsTo=`, `PartOf=`, `Conflicts=`, `OnFailure=` and the like.
+//! Bystanders: units that no step names, and that systemd starts or stops together with units of the steps,
+//! because of `Requires=`, `BindsTo=`, `PartOf=`, `Conflicts=`, `OnFailure=` and the like.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -115,7 +115,8 @@ impl<'a> Bystanders<'a> {
         Some(Self { systemd: Systemd::of(host)?, before: journal.before_units.as_ref()?, named, declared })
     }
 
-    /// Starts the units again that stopped together with others. Returns the started units, and those that do not come back.
+    /// Starts the units again that stopped together with others. Returns the started units, and those that do
+    /// not come back.
     ///
     /// # Errors
     /// [`Code::Unit`] if systemd does not answer.
@@ -133,7 +134,8 @@ impl<'a> Bystanders<'a> {
         Ok((start, missing))
     }
 
-    /// Finds units that came back and have ended since, whether NixFleet or systemd started them. Leaves out those in `known`.
+    /// Finds units that came back and have ended since, whether NixFleet or systemd started them. Leaves out
+    /// those in `known`.
     ///
     /// # Errors
     /// As [`Bystanders::bring_back`].
@@ -165,8 +167,8 @@ impl<'a> Bystanders<'a> {
         Ok(states.filter(|(unit, state)| is_gone(unit, state)).collect())
     }
 
-    /// Stops the units that started together with those of the change, while the new files are still there: systemd knows the
-    /// dependencies from them.
+    /// Stops the units that started together with those of the change, while the new files are still there:
+    /// systemd knows the dependencies from them.
     ///
     /// # Errors
     /// As [`Bystanders::bring_back`].
@@ -211,8 +213,8 @@ impl<'a> Bystanders<'a> {
         Ok(along)
     }
 
-    /// Whether a unit that ran and is down should run: it stopped together with others, or NixFleet manages it and it is always
-    /// to run.
+    /// Whether a unit that ran and is down should run: it stopped together with others, or NixFleet manages
+    /// it and it is always to run.
     fn should_run(&self, unit: &UnitName, state: &UnitState, along: bool) -> bool {
         let worked = state.is_oneshot() && self.before.running.get(unit).is_some_and(|was| was != "active");
         let enabled = || {

@@ -19,8 +19,9 @@ use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
 /// No declared units: the undo does not need them.
 static UNKNOWN: BTreeMap<UnitName, Unit> = BTreeMap::new();
 
-/// Records in the journal which units the change stopped together with others, while the new files are still there: with the old
-/// ones, systemd no longer knows a `Conflicts=` that came with the change. Returns the journal if it changed, and what failed.
+/// Records in the journal which units the change stopped together with others, while the new files are still
+/// there: with the old ones, systemd no longer knows a `Conflicts=` that came with the change. Returns the
+/// journal if it changed, and what failed.
 pub(in crate::engine) fn note_stopped(
     host: &Host,
     journal: &Journal,
@@ -39,7 +40,8 @@ pub(in crate::engine) fn note_stopped(
         return (None, None);
     };
     before.along.extend(stopped);
-    // For a run that resumes the undo after an interruption. Ignore errors: the disk may be full, and the undo may free it.
+    // For a run that resumes the undo after an interruption. Ignore errors: the disk may be full, and the
+    // undo may free it.
     let _ = host.write_record(journal::RECORD, &noted);
     (Some(noted), None)
 }
@@ -182,7 +184,8 @@ impl<'a> Units<'a> {
     }
 }
 
-/// Starts the units that stopped together with others. Returns those that do not come back, or that end at once.
+/// Starts the units that stopped together with others. Returns those that do not come back, or that end at
+/// once.
 fn bring_back(bystanders: &Bystanders<'_>) -> Result<Vec<Missing>, Problem> {
     let (_, mut missing) = bystanders.bring_back()?;
     thread::sleep(FIRST_MOMENTS);

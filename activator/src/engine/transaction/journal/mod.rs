@@ -1,14 +1,14 @@
 //! The journal of an open transaction: what is being done, and everything that undo needs.
 //!
-//! It is on the disk before the first change, and is removed after the last. It does not record how far a run came:
-//! undo looks at each path, so it can be interrupted and run again at any time.
+//! It is on the disk before the first change, and is removed after the last. It does not record how far a run
+//! came: undo looks at each path, so it can be interrupted and run again at any time.
 
 pub mod written;
 
 use std::collections::BTreeSet;
 
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::holder::Holder;
-use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::UnitName;
 use serde::{Deserialize, Serialize};

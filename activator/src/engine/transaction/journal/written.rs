@@ -1,5 +1,5 @@
-//! The written form of a journal entry. It can pair any step with any facts; reading accepts only valid pairs, see
-//! [`crate::engine::family::JournalEntry`].
+//! The written form of a journal entry. It can pair any step with any facts; reading accepts only valid
+//! pairs, see [`crate::engine::family::JournalEntry`].
 
 use std::collections::BTreeSet;
 

@@ -89,8 +89,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether a unit is neither on the host nor declared. An instance is looked up by its template; a unit with a shared prefix
-    /// is not looked up.
+    /// Whether a unit is neither on the host nor declared. An instance is looked up by its template; a unit
+    /// with a shared prefix is not looked up.
     fn is_missing(&self, name: &UnitName) -> bool {
         let units = &self.manifest.units;
         let template = || name.template().and_then(|template| declared_as(units, &template));

@@ -41,7 +41,8 @@ impl Differ<'_> {
         actions.into_steps()
     }
 
-    /// The units that run for a declared one: itself, the instances of a template, or the units with its prefix.
+    /// The units that run for a declared one: itself, the instances of a template, or the units with its
+    /// prefix.
     fn running_forms(&self, name: &UnitName, unit: &Unit) -> BTreeSet<UnitName> {
         let observed = self.observed.units.iter().flat_map(BTreeMap::keys);
         let loaded = observed.filter(|form| form.template().as_ref() == Some(name) || name.has_member(form));
@@ -181,7 +182,8 @@ impl Differ<'_> {
         known.filter(|instance| instance.template().as_ref() == Some(unit)).cloned().collect()
     }
 
-    /// Restarts a running service together with its socket, since a socket starts only while its service is down.
+    /// Restarts a running service together with its socket, since a socket starts only while its service is
+    /// down.
     fn restart_services_with_sockets(&mut self, actions: &mut UnitActions) {
         let starts = |action: UnitAction| matches!(action, UnitAction::Start | UnitAction::Restart);
         let sockets = actions.to_vec().into_iter();

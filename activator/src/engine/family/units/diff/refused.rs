@@ -44,7 +44,8 @@ impl Differ<'_> {
         }
     }
 
-    /// The jobs that systemd will refuse for the action. A stop uses the old files of the unit, every other job the new ones.
+    /// The jobs that systemd will refuse for the action. A stop uses the old files of the unit, every other
+    /// job the new ones.
     pub(in crate::engine) fn refuses(&self, unit: &UnitName, action: UnitAction) -> Refuses {
         let observed = self.observed_state(unit, false).refuses;
         let declared = self.declared(unit);

@@ -110,8 +110,8 @@ pub fn on_change(
     }
 }
 
-/// Whether something else starts this unit at the right time: a timer, or, for a oneshot, a path or a socket. A change neither
-/// interrupts such a job nor runs it again.
+/// Whether something else starts this unit at the right time: a timer, or, for a oneshot, a path or a socket.
+/// A change neither interrupts such a job nor runs it again.
 fn is_job(state: &UnitState) -> bool {
     let timer = state.triggered_by.iter().any(|unit| unit.rsplit('.').next() == Some("timer"));
     timer || (state.is_oneshot() && !state.triggered_by.is_empty())

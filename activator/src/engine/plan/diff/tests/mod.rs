@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use expect_test::Expect;
 use nixfleet_contract::SCHEMA;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::generation::{GenerationInfo, Made};
 use nixfleet_contract::manifest::{Entry, Manifest};
-use nixfleet_contract::plan::Generation;
-use nixfleet_contract::report::{GenerationInfo, Made};
 use nixfleet_contract::step::{PathStep, Step};
 use nixfleet_contract::values::UnitName;
 use serde_json::{Value, json};

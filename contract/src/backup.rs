@@ -58,6 +58,9 @@ pub struct Backup {
     /// It is a symbolic link.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub link: bool,
+    /// It is a directory with its content; `size` is that of the files in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub directory: bool,
     /// It is put back when management of its path ends.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needed: bool,

@@ -83,10 +83,12 @@ fn lines(results: &[HostResult], of: impl Fn(&BackupsView) -> Vec<Backup>, zone:
 }
 
 fn row(host: &str, backup: &Backup, zone: &TimeZone) -> Vec<String> {
-    let note = match (backup.needed, backup.link) {
-        (true, _) => "comes back when management ends",
-        (false, true) => "a link",
-        (false, false) => "",
+    let note = match (backup.needed, backup.directory, backup.link) {
+        (true, true, _) => "a directory, comes back when management ends",
+        (true, false, _) => "comes back when management ends",
+        (false, true, _) => "a directory",
+        (false, false, true) => "a link",
+        (false, false, false) => "",
     };
     vec![
         host.to_owned(),

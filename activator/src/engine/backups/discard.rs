@@ -83,7 +83,8 @@ fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropRep
 fn remove(host: &Host, backup: &Backup) -> Result<(), Problem> {
     let file = host.path(&backup.place);
     let failed = |error: &io::Error| host_file("remove the backup", &backup.place, error);
-    unlink(&file).map_err(|error| failed(&error))?;
+    let removed = if backup.directory { disk::remove_tree(&file) } else { unlink(&file) };
+    removed.map_err(|error| failed(&error))?;
     match backup.kind {
         BackupReason::Original => {
             let directory = file.parent().unwrap_or(&file);
@@ -106,7 +107,7 @@ fn unlink(file: &Path) -> io::Result<()> {
 fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
     let (mut state, _) = State::read(host)?;
     for owned in state.paths.values_mut() {
-        if let Origin::Original { backup } = &owned.origin
+        if let Some(backup) = owned.origin.backup()
             && originals.iter().any(|original| original.place == **backup)
         {
             owned.origin = Origin::Created;
@@ -128,7 +129,7 @@ fn tidy(host: &Host) -> Result<(), Problem> {
     let referred = State::read(host)?.0;
     let is_needed = |place: &str| {
         let mut origins = referred.paths.values().map(|owned| &owned.origin);
-        origins.any(|origin| matches!(origin, Origin::Original { backup } if **backup == *place))
+        origins.any(|origin| origin.backup().is_some_and(|backup| **backup == *place))
     };
     let originals = || -> io::Result<()> {
         for directory in entries(&home.join(ORIGINALS))? {

@@ -13,7 +13,7 @@ use nixfleet_contract::values::Mode;
 use serde::Deserialize;
 
 use crate::engine::family::paths::slots::{BACKUPS, CONTENT, ORIGINALS};
-use crate::engine::state::{Origin, State};
+use crate::engine::state::State;
 use crate::engine::transaction::journal;
 use crate::host::lock::Lock;
 use crate::host::record::read_limited;
@@ -101,9 +101,8 @@ fn below(directory: &Path, shown: &str, found: &mut impl FnMut(String, &Metadata
 }
 
 fn originals(host: &Host, state: &State, backups: &mut Vec<Backup>) -> io::Result<()> {
-    let owner = |(path, owned): (_, &crate::engine::state::Owned)| match &owned.origin {
-        Origin::Original { backup } => Some((backup.to_string(), format!("{path}"))),
-        Origin::Created | Origin::Existed { .. } => None,
+    let owner = |(path, owned): (_, &crate::engine::state::Owned)| {
+        owned.origin.backup().map(|backup| (backup.to_string(), format!("{path}")))
     };
     let needed: BTreeMap<String, String> = state.paths.iter().filter_map(owner).collect();
     for directory in entries(&host.path(HOME).join(ORIGINALS))? {
@@ -112,7 +111,13 @@ fn originals(host: &Host, state: &State, backups: &mut Vec<Backup>) -> io::Resul
         let Ok(metadata) = directory.join(CONTENT).symlink_metadata() else { continue };
         let path = needed.get(&place).cloned().or_else(|| said(&directory)).unwrap_or(name);
         let needed = needed.contains_key(&place);
-        backups.push(Backup { needed, ..backup(BackupReason::Original, path, place, &metadata) });
+        let mut original =
+            Backup { needed, ..backup(BackupReason::Original, path, place, &metadata) };
+        if metadata.is_dir() {
+            (original.directory, original.size) = (true, 0);
+            below(&directory.join(CONTENT), "", &mut |_, metadata| original.size += metadata.len())?;
+        }
+        backups.push(original);
     }
     Ok(())
 }
@@ -134,6 +139,7 @@ fn backup(kind: BackupReason, path: String, place: String, metadata: &Metadata) 
         size: metadata.len(),
         mode: Mode::from_bits(metadata.mode()),
         link: metadata.is_symlink(),
+        directory: false,
         needed: false,
     }
 }

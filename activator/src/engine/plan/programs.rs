@@ -37,8 +37,10 @@ pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) ->
     if program.starts_with("/nix/store/") || program.starts_with(profile::DIRECTORY) {
         return None;
     }
-    let goes = |step: &Step| {
-        matches!(step, Step::Path(PathStep::Remove(_))) && step.path().is_some_and(|path| **path == *program)
+    let goes = |step: &Step| match step {
+        Step::Path(PathStep::Remove(step)) => *step.path == *program,
+        Step::Path(PathStep::MoveAway(step)) => Path::new(program).starts_with(&*step.path),
+        _ => false,
     };
     match manifest.entries.iter().find(|(path, _)| ***path == *program).map(|(_, entry)| entry) {
         Some(Entry::File(file)) if file.access.mode.bits() & 0o111 != 0 => None,
@@ -47,6 +49,7 @@ pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) ->
         }
         Some(Entry::Link(_)) => None,
         Some(Entry::Directory(_)) => Some(format!("{program} is a directory")),
+        Some(Entry::Absent(_)) => Some(format!("{program} goes with the change")),
         None if steps.iter().any(goes) => Some(format!("{program} goes with the change")),
         None => not_there(&host.path(program), program),
     }

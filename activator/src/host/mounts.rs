@@ -65,8 +65,9 @@ pub fn mounted_below(directory: &Path) -> Option<PathBuf> {
 /// The same from `/proc/self/mountinfo`. A space, tab, line break and backslash in a path are written as octal numbers.
 fn first_below(mounts: &str, directory: &Path) -> Option<PathBuf> {
     let plain = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
-    let unescaped =
-        |path: &str| plain.iter().fold(path.to_owned(), |path, (written, meant)| path.replace(written, meant));
+    let unescaped = |path: &str| {
+        plain.iter().fold(path.to_owned(), |path, (written, meant)| path.replace(written, meant))
+    };
     let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
     let mut points = points.map(|point| PathBuf::from(unescaped(point)));
     points.find(|point| point.starts_with(directory) && point != directory)

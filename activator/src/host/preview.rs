@@ -187,9 +187,9 @@ pub fn change_at(changes: &Changes, path: &str) -> Option<PathChange> {
     if let Some((_, change)) = changes.iter().find(|(changed, _)| ***changed == *path) {
         return Some(change.clone());
     }
-    let moved = changes.iter().find_map(|(above, change)| {
-        Some((path.strip_prefix(&**above)?.strip_prefix('/')?, change))
-    });
+    let moved = changes
+        .iter()
+        .find_map(|(above, change)| Some((path.strip_prefix(&**above)?.strip_prefix('/')?, change)));
     match moved? {
         (_, PathChange::Gone) => Some(PathChange::Gone),
         (rest, PathChange::Restored { from }) => Some(PathChange::Restored { from: from.join(rest) }),

@@ -111,8 +111,7 @@ fn originals(host: &Host, state: &State, backups: &mut Vec<Backup>) -> io::Resul
         let Ok(metadata) = directory.join(CONTENT).symlink_metadata() else { continue };
         let path = needed.get(&place).cloned().or_else(|| said(&directory)).unwrap_or(name);
         let needed = needed.contains_key(&place);
-        let mut original =
-            Backup { needed, ..backup(BackupReason::Original, path, place, &metadata) };
+        let mut original = Backup { needed, ..backup(BackupReason::Original, path, place, &metadata) };
         if metadata.is_dir() {
             (original.directory, original.size) = (true, 0);
             below(&directory.join(CONTENT), "", &mut |_, metadata| original.size += metadata.len())?;

@@ -251,8 +251,8 @@ impl PathObserver<'_> {
             FileType::Directory => {
                 let wanted = matches!(self.manifest.entries.get(path), Some(Entry::Directory(_)));
                 let absent = matches!(self.manifest.entries.get(path), Some(Entry::Absent(_)));
-                let goes = absent
-                    || !wanted && !self.needed.contains(path) && self.state.paths.contains_key(path);
+                let goes =
+                    absent || !wanted && !self.needed.contains(path) && self.state.paths.contains_key(path);
                 let changes = self.manifest.entries.get(path).and_then(Entry::access) != Some(&access);
                 let holds =
                     if goes || wanted && changes { names_in(directory, path.name())? } else { Vec::new() };

@@ -72,7 +72,8 @@ impl Differ<'_> {
             return self.problems.push(cannot_go(path, "something in it is left as it is".to_owned()));
         }
         if let Some(what) = stays.as_ref().filter(|_| !absent.recursive) {
-            let help = format!("to take it away with its content: nixfleet.absent.{:?}.recursive = true", &**path);
+            let help =
+                format!("to take it away with its content: nixfleet.absent.{:?}.recursive = true", &**path);
             let why = format!("the directory is not empty: {what}");
             return self.problems.push(cannot_go(path, why).help(help));
         }
@@ -82,7 +83,9 @@ impl Differ<'_> {
             }
             None => absent.on_conflict.into(),
             // One original is enough: what came later is a hand edit.
-            Some((_, Origin::Original { .. } | Origin::Moved { .. }) | (Thing::Absent, _)) => BackupKind::Copy,
+            Some((_, Origin::Original { .. } | Origin::Moved { .. }) | (Thing::Absent, _)) => {
+                BackupKind::Copy
+            }
             Some(_) => BackupKind::Original,
         };
         self.touch(path);
@@ -102,9 +105,9 @@ impl Differ<'_> {
     ) -> Option<Problem> {
         let is_directory = match target {
             PathTarget::Entry(Entry::Directory(_)) | PathTarget::Home(_) => true,
-            PathTarget::Entry(Entry::File(_) | Entry::Link(_) | Entry::Absent(_)) | PathTarget::Implicit => {
-                false
-            }
+            PathTarget::Entry(Entry::File(_) | Entry::Link(_) | Entry::Absent(_)) => false,
+            // The declared path in it says so.
+            PathTarget::Implicit => return None,
         };
         let is_moved = |path: &ManagedPath| {
             let owned = self.state.paths.get(path);
@@ -112,7 +115,8 @@ impl Differ<'_> {
                 owned.thing == Thing::Absent && matches!(owned.origin, Origin::Moved { .. })
             })
         };
-        let moved = if is_directory && is_moved(path) { Some(path.clone()) } else { path.ancestors().find(is_moved) };
+        let moved =
+            if is_directory && is_moved(path) { Some(path.clone()) } else { path.ancestors().find(is_moved) };
         let moved = moved?;
         Some(
             Problem::new(Code::Conflict, format!("{moved} has to come back first"))

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use nixfleet_contract::manifest::{Access, Entry, OnConflict, UNITS};
 use nixfleet_contract::plan::FileView;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, CreateHome, Own, Remove, WriteFile, WriteLink};
+use nixfleet_contract::step::paths::{
+    ChangeAccess, CreateDirectory, CreateHome, Own, Remove, WriteFile, WriteLink,
+};
 use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
 

@@ -62,16 +62,14 @@ impl Differ<'_> {
                 Found::Directory { .. },
                 Thing::Directory { .. },
                 Origin::Original { .. } | Origin::Moved { .. },
-            ) => {
-                match self.stays_in(path) {
-                    None => {
-                        self.touch(path);
-                        let restore = put_back(path, owned, found, BackupKind::Nothing);
-                        return steps.directory_removals.push(restore);
-                    }
-                    Some(what) => release(&format!("the directory is not empty: {what}")),
+            ) => match self.stays_in(path) {
+                None => {
+                    self.touch(path);
+                    let restore = put_back(path, owned, found, BackupKind::Nothing);
+                    return steps.directory_removals.push(restore);
                 }
-            }
+                Some(what) => release(&format!("the directory is not empty: {what}")),
+            },
             (
                 Found::Directory { access, .. },
                 Thing::Directory { access: left, .. },

@@ -2,7 +2,8 @@
 
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::step::paths::{
-    ChangeAccess, CreateDirectory, CreateHome, MoveAway, Own, Release, Remove, RemoveDirectory, WriteFile, WriteLink,
+    ChangeAccess, CreateDirectory, CreateHome, MoveAway, Own, Release, Remove, RemoveDirectory, WriteFile,
+    WriteLink,
 };
 use nixfleet_contract::step::{PathStep, Step};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
@@ -210,7 +211,9 @@ impl PathEntry {
             Self::WriteLink { step, .. } => &step.path,
             Self::ReplaceFile { step, .. } | Self::ChangeAccess { step, .. } => &step.path,
             Self::Own { step, .. } => &step.path,
-            Self::Remove { step, .. } | Self::Restore { step, .. } | Self::MoveBack { step, .. } => &step.path,
+            Self::Remove { step, .. } | Self::Restore { step, .. } | Self::MoveBack { step, .. } => {
+                &step.path
+            }
             Self::MoveAway { step, .. } => &step.path,
             Self::RemoveDirectory { step, .. } => &step.path,
             Self::Release { step } => &step.path,

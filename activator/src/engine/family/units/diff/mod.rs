@@ -153,8 +153,10 @@ impl Differ<'_> {
                 Some(entry @ (Entry::File(_) | Entry::Absent(_))) => Some(entry),
                 Some(Entry::Directory(_) | Entry::Link(_)) | None => None,
             };
-            let restart = declared
-                .map_or_else(|| owned.map(|owned| &*owned.restart_units), |entry| Some(entry.restart_units()));
+            let restart = declared.map_or_else(
+                || owned.map(|owned| &*owned.restart_units),
+                |entry| Some(entry.restart_units()),
+            );
             let reload = declared
                 .map_or_else(|| owned.map(|owned| &*owned.reload_units), |entry| Some(entry.reload_units()));
             let why = format!("{} changed", short(&path));

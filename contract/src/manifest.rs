@@ -250,8 +250,7 @@ impl TryFrom<EntryFields> for Entry {
         let has_content = fields.source.is_some() || fields.sha256.is_some() || fields.size.is_some();
         let has_access = fields.mode.is_some() || fields.owner.is_some() || fields.group.is_some();
         let has_commands = !fields.on_change.is_empty() || fields.validate.is_some();
-        let has_hooks =
-            !fields.restart_units.is_empty() || !fields.reload_units.is_empty() || has_commands;
+        let has_hooks = !fields.restart_units.is_empty() || !fields.reload_units.is_empty() || has_commands;
         let access = || {
             Ok(Access {
                 mode: fields.mode.ok_or_else(|| missing("mode"))?,
@@ -277,9 +276,7 @@ impl TryFrom<EntryFields> for Entry {
             EntryKind::File if fields.target.is_some() || fields.recursive => {
                 Err("a file has neither target nor recursive".to_owned())
             }
-            EntryKind::Absent
-                if has_content || has_access || has_commands || fields.target.is_some() =>
-            {
+            EntryKind::Absent if has_content || has_access || has_commands || fields.target.is_some() => {
                 Err("nothing has only recursive, onConflict and units".to_owned())
             }
             EntryKind::Directory => access().map(Self::Directory),

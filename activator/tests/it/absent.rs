@@ -85,9 +85,10 @@ fn where_nothing_stands_nothing_is_done_and_nothing_is_made_later() {
     room.applied(&first, "ok");
     assert_eq!(outside(&room), before);
     room.applied(&first, "unchanged");
-    let plan = room.plan_text(&nothing(&room));
+    let end = nothing(&room);
+    let plan = room.plan_text(&end);
     assert!(plan.contains(&format!("= {deep}  left alone: nothing is to be put back")), "{plan}");
-    room.applied(&nothing(&room), "ok");
+    room.applied(&end, "ok");
     assert_eq!(outside(&room), before);
 }
 
@@ -220,14 +221,10 @@ fn what_comes_back_by_itself_is_drift_and_goes_again_and_the_first_backup_stays(
         let plan = room.plan_text(&first);
         assert!(plan.contains(&format!("- {PATH}  not managed until now: a copy is kept\n")), "{plan}");
         let report = room.applied(&first, "ok");
-        let kept = report["kept"].as_array().unwrap();
-        let kept: Vec<&str> = kept.iter().filter_map(Value::as_str).collect();
         assert!(!room.path(PATH).exists() && !room.path("/srv/app").exists());
-        for name in ["10-help", "again"] {
-            let copies = kept.iter().filter(|path| path.ends_with(name));
-            let copies: Vec<String> = copies.map(|path| room.read(path)).collect();
-            assert!(copies.contains(&format!("package {round}\n")), "{kept:?} {copies:?}");
-        }
+        let [kept, directory] = [0, 1].map(|index| report["kept"][index].as_str().unwrap());
+        let copies = [room.read(kept), room.read(&format!("{directory}/again"))];
+        assert_eq!(copies, [(); 2].map(|()| format!("package {round}\n")), "{report}");
     }
     room.applied(&nothing(&room), "ok");
     assert_eq!((room.read(PATH), room.tree("/srv")), ("first\n".to_owned(), before));
@@ -292,11 +289,12 @@ fn a_declared_directory_that_was_there_before_comes_back_with_its_content() {
     room.write("/srv/data/theirs", "x");
     room.chmod("/srv/data", 0o700);
     let before = room.tree("/srv");
-    room.applied(&room.closure("1", &json!({ "directories": [directory("/srv/data", "0755")] })), "ok");
+    let first = room.closure("1", &json!({ "directories": [directory("/srv/data", "0755")] }));
+    room.applied(&first, "ok");
     room.applied(&without(&room, "2", &[recursive("/srv/data")]), "ok");
     assert_eq!(room.tree("/srv"), "");
-    let problem = room.plan(&room.closure("1", &json!({ "directories": [directory("/srv/data", "0755")] })));
-    assert!(problem["problems"][0]["what"].as_str().unwrap().contains("has to come back first"), "{problem}");
+    let plan = room.plan(&first);
+    assert!(plan["problems"][0]["what"].as_str().unwrap().contains("has to come back first"), "{plan}");
     room.applied(&nothing(&room), "ok");
     assert_eq!(room.tree("/srv"), before.replace("40700", "40755"));
 }
@@ -311,7 +309,7 @@ fn where_others_may_write_nothing_is_taken_away() {
     for (name, path) in [("1", "/srv/open/file"), ("2", "/srv/way/passwd.bak")] {
         let report = room.applied(&without(&room, name, &[recursive(path)]), "blocked");
         assert_eq!(report["problem"]["code"], "NF-410", "{report}");
-        assert!(report["problem"]["help"].as_str().unwrap().contains(&format!("--force {path}")), "{report}");
+        assert!(report["problem"]["help"].as_str().unwrap().contains("--force /srv/"), "{report}");
     }
     assert_eq!(room.tree("/srv"), before);
 }

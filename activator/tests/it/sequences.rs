@@ -208,6 +208,9 @@ impl Play {
                     let found = fs::read_link(self.room.path(path)).unwrap();
                     prop_assert_eq!(found.to_str(), Some(TARGET));
                 }
+                Some((NOTHING, _)) => {
+                    prop_assert!(self.room.path(path).symlink_metadata().is_err(), "{} stands", path);
+                }
                 Some((content, _)) => {
                     prop_assert_eq!(self.room.read(path), format!("content {content}\n"));
                 }

@@ -93,6 +93,22 @@ fn where_nothing_stands_nothing_is_done_and_nothing_is_made_later() {
 }
 
 #[test]
+fn nothing_stands_below_a_file_and_below_a_link_that_goes() {
+    let room = Room::new();
+    room.write("/srv/theirs", "x");
+    let lists = json!({ "files": [file("/srv/file", Some("x"))], "links": [link("/srv/link", "/etc")] });
+    room.applied(&room.closure("1", &lists), "ok");
+    let below = ["/srv/theirs/a", "/srv/file/a/b", "/srv/link/passwd"];
+    let second = without(&room, "2", &below.map(absent));
+    room.applied(&second, "ok");
+    room.applied(&second, "unchanged");
+    assert_eq!((room.read("/srv/theirs").as_str(), room.tree("/srv").lines().count()), ("x", 1));
+    assert!(room.path("/etc/passwd").is_file());
+    assert_eq!(room.rollback("1")["outcome"], "ok");
+    assert_eq!(room.read("/srv/file"), "x");
+}
+
+#[test]
 fn a_link_goes_and_not_what_it_points_at_and_other_names_of_a_file_stay() {
     let room = Room::new();
     room.write("/srv/target", "target\n");

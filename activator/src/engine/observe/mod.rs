@@ -135,8 +135,10 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let new_homes: Vec<ManagedPath> = homes.missing().collect();
     let directories = directories_above(manifest.standing_paths().chain(&new_homes));
     let originals = directories_of_originals(state, manifest);
-    let wanted =
-        directories.iter().chain(&originals).chain(state.paths.keys()).chain(manifest.entries.keys());
+    // A file above a path where nothing may stand tells that nothing does.
+    let above = directories_above(manifest.entries.keys());
+    let wanted = directories.iter().chain(&above).chain(&originals);
+    let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
     let wanted: BTreeSet<&ManagedPath> = wanted.collect();
     let mut walk = Walk::new(host);
     let observer = PathObserver { accounts: &accounts, state, manifest, needed: &directories };

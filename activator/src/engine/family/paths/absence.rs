@@ -25,7 +25,8 @@ impl Differ<'_> {
         steps: &mut PathSteps,
     ) {
         let owned = self.state.paths.get(path);
-        match self.found(path) {
+        let found = if self.is_below_no_directory(path) { &Found::Missing } else { self.found(path) };
+        match found {
             Found::Missing => {
                 if let Some(what) = owned.and_then(|owned| drift(&owned.thing, &Found::Missing)) {
                     self.drifted(path, what);
@@ -43,6 +44,15 @@ impl Differ<'_> {
                 self.content(path, entry, steps);
             }
         }
+    }
+
+    /// Whether nothing can stand at a path, since a file stands above it, or a link that goes with this change.
+    fn is_below_no_directory(&self, path: &ManagedPath) -> bool {
+        path.ancestors().any(|above| match self.observed.found(&above) {
+            Found::File { .. } => true,
+            Found::Link { .. } => self.state.paths.contains_key(&above),
+            Found::Missing | Found::Directory { .. } | Found::Other(_) | Found::Unreachable(_) => false,
+        })
     }
 
     fn absent_directory(
@@ -63,7 +73,11 @@ impl Differ<'_> {
         if owned.is_some_and(is_ours) && stays.is_none() {
             self.touch(path);
             let (path, before, backup) = (path.clone(), found.view(), BackupKind::Nothing);
-            return steps.replacements.push(Step::Path(PathStep::Remove(Remove { path, before, backup })));
+            return steps.directory_removals.push(Step::Path(PathStep::Remove(Remove {
+                path,
+                before,
+                backup,
+            })));
         }
         if let Some(place) = Reserved::below(path) {
             return self.problems.push(cannot_go(path, format!("the directory holds {place}")));
@@ -93,7 +107,7 @@ impl Differ<'_> {
         let before = found.view().map(|view| FileView { foreign, ..view });
         let (path, with_content) = (path.clone(), stays.is_some());
         let step = MoveAway { path, before, with_content, backup };
-        steps.replacements.push(Step::Path(PathStep::MoveAway(step)));
+        steps.directory_removals.push(Step::Path(PathStep::MoveAway(step)));
     }
 
     /// Why something cannot be declared at or below a directory that was moved away: it has to come back first, or its content

@@ -93,8 +93,8 @@ impl<'a> PathOpener<'a> {
             PathStep::ChangeAccess(step) => self.access(index, step)?,
             PathStep::Own(step) => {
                 // Undo restores only mode and owner of a directory, and the state has those.
-                let is_directory = self.stat(&step.path)?.is_none_or(|stat| is_directory(&stat));
-                let has_backup = !is_directory && step.backup == BackupKind::Original;
+                let has_backup = step.backup == BackupKind::Original
+                    && self.stat(&step.path)?.is_some_and(|stat| !is_directory(&stat));
                 let backup = if has_backup { self.backup_place(&step.path, step.backup)? } else { None };
                 PathEntry::Own { step: step.clone(), backup }
             }

@@ -53,14 +53,14 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
     host.expect(
         &one,
         &expect![[r#"
-        - /etc/file  what stands there is kept, and comes back when management ends
-        - /etc/link  a link to /elsewhere  not managed until now: a copy is kept
-        = /etc/none  is as wanted already; managed from now on
-        - /etc/empty/  what stands there is kept, and comes back when management ends
-        - /etc/full/  with its content  what stands there is kept, and comes back when management ends
-        ~ generation none → 1
-        ~ restart app.service  /etc/empty changed
-    "#]],
+            - /etc/file  what stands there is kept, and comes back when management ends
+            - /etc/link  a link to /elsewhere  not managed until now: a copy is kept
+            = /etc/none  is as wanted already; managed from now on
+            - /etc/full/  with its content  what stands there is kept, and comes back when management ends
+            - /etc/empty/  what stands there is kept, and comes back when management ends
+            ~ generation none → 1
+            ~ restart app.service  /etc/empty changed
+        "#]],
     );
     let mut host = Simulated::on(&target_without("/one", &entries[..3], &[], &[]));
     host.unit("app.service", "active");

@@ -37,10 +37,21 @@ pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) ->
     if program.starts_with("/nix/store/") || program.starts_with(profile::DIRECTORY) {
         return None;
     }
-    let goes = |step: &Step| match step {
-        Step::Path(PathStep::Remove(step)) => *step.path == *program,
-        Step::Path(PathStep::MoveAway(step)) => Path::new(program).starts_with(&*step.path),
-        _ => false,
+    let goes = |step: &Step| {
+        step.as_path().is_some_and(|step| match step {
+            PathStep::Remove(step) => *step.path == *program,
+            PathStep::MoveAway(step) => Path::new(program).starts_with(&*step.path),
+            PathStep::CreateHome(_)
+            | PathStep::CreateDirectory(_)
+            | PathStep::WriteFile(_)
+            | PathStep::WriteLink(_)
+            | PathStep::ChangeAccess(_)
+            | PathStep::Own(_)
+            | PathStep::Restore(_)
+            | PathStep::MoveBack(_)
+            | PathStep::RemoveDirectory(_)
+            | PathStep::Release(_) => false,
+        })
     };
     match manifest.entries.iter().find(|(path, _)| ***path == *program).map(|(_, entry)| entry) {
         Some(Entry::File(file)) if file.access.mode.bits() & 0o111 != 0 => None,

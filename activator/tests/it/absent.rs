@@ -13,6 +13,7 @@ use crate::attackers::{ADA, give, room};
 use crate::health::command;
 use crate::room::{Room, absent, build, directory, empty_intent, file, link, with};
 use crate::stand::with_own_mounts;
+use crate::upkeep::{answer, drops};
 
 const PATH: &str = "/etc/motd.d/10-help";
 
@@ -263,8 +264,7 @@ fn what_somebody_put_there_makes_way_for_an_original_but_a_directory_does_not() 
     assert_eq!(kept, ["second\n", "a file now\n"]);
     assert_eq!((room.read(PATH), room.read("/srv/app/one")), ("first\n".into(), "one\n".into()));
     assert!(room.path("/srv/file").is_dir());
-    let list: Value =
-        serde_json::from_slice(&room.run(&["backups", "list", "--json"]).stdout).unwrap_or_default();
+    let list = answer(&room, &["backups", "list"]);
     let left = list["backups"].as_array().unwrap().iter().find(|backup| backup["path"] == "/srv/file");
     assert_eq!(left.map(|backup| room.read(backup["place"].as_str().unwrap())).as_deref(), Some("first\n"));
 }
@@ -377,15 +377,21 @@ fn a_directory_in_the_backups_is_listed_and_can_be_dropped() {
     let room = Room::new();
     full(&room);
     room.applied(&without(&room, "1", &[recursive("/srv/app")]), "ok");
-    let list = || -> Value {
-        let output = room.run(&["backups", "list", "--json"]);
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
-    };
+    let list = || answer(&room, &["backups", "list"]);
     let listed = list();
     let backup = listed["backups"][0].clone();
     assert_eq!(listed["backups"].as_array().unwrap().len(), 1, "{listed}");
     let facts = ["path", "directory", "needed"].map(|field| backup[field].clone());
     assert_eq!(facts, [json!("/srv/app"), json!(true), json!(true)], "{backup}");
+    let shown = room.run(&["backups", "show", "--path", "/srv/app"]);
+    assert!(
+        String::from_utf8_lossy(&shown.stderr).contains("a directory, which cannot be shown"),
+        "{shown:?}"
+    );
+    let report = drops(&room, &listed["backups"]);
+    assert_eq!((&report["outcome"], &list()["backups"]), (&json!("ok"), &json!([])), "{report}");
+    room.applied(&nothing(&room), "ok");
+    assert!(!room.path("/srv/app").exists(), "there is nothing left that could come back");
 }
 
 #[test]

@@ -146,12 +146,14 @@ mod tests {
     #[test]
     fn each_backup_says_whose_it_is_and_why_it_was_kept() {
         let edit = backup("/etc/\u{1b}[2Jmotd", "hand-edit", false);
-        let all = [host(vec![edit, backup("/etc/motd", "original", true)], vec![])];
+        let directory = Backup { directory: true, ..backup("/etc/nginx", "original", true) };
+        let all = [host(vec![edit, backup("/etc/motd", "original", true), directory], vec![])];
         expect_test::expect![[r#"
             host   path           why        generation  kept              size     mode
             web-1  /etc/␛[2Jmotd  hand edit  7           2026-11-20 14:03  1.5 KiB  0640
             web-1  /etc/motd      original   -           2026-11-20 14:03  1.5 KiB  0640  comes back when management ends
-            2 backups, 3.0 KiB, on 1 host
+            web-1  /etc/nginx    original   -           2026-11-20 14:03  1.5 KiB  0640  a directory, comes back when management ends
+            3 backups, 4.5 KiB, on 1 host
         "#]].assert_eq(&plain(&list(&all, &TimeZone::UTC)));
         assert_eq!(list(&[host(vec![], vec![])], &TimeZone::UTC), "No backups.\n");
     }

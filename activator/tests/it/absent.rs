@@ -395,6 +395,32 @@ fn a_directory_in_the_backups_is_listed_and_can_be_dropped() {
 }
 
 #[test]
+fn a_directory_of_a_user_is_one_backup_and_is_not_looked_into() {
+    let room = room();
+    let make = |text: &str| {
+        room.write("/home/ada/app/notes", text);
+        give(&room, "/home/ada/app", ADA, 0o750);
+    };
+    make("first\n");
+    let before = room.tree("/home");
+    let first = without(&room, "1", &[recursive("/home/ada/app")]);
+    room.applied(&first, "ok");
+    make("second\n");
+    room.applied(&first, "ok");
+    let list = answer(&room, &["backups", "list"]);
+    let facts = |backup: &Value| ["path", "kind", "directory", "size"].map(|field| backup[field].clone());
+    let listed: Vec<_> = list["backups"].as_array().unwrap().iter().map(facts).collect();
+    let of = |kind: &str| [json!("/home/ada/app"), json!(kind), json!(true), json!(0)];
+    assert_eq!(listed, [of("original"), of("hand-edit")], "{list}");
+    room.applied(&nothing(&room), "ok");
+    assert_eq!(room.tree("/home"), before);
+    assert_eq!(room.path("/home/ada/app").metadata().unwrap().uid(), ADA);
+    let report = drops(&room, &answer(&room, &["backups", "list"])["backups"]);
+    assert_eq!(report["outcome"], "ok", "{report}");
+    assert_eq!(answer(&room, &["backups", "list"])["backups"], json!([]));
+}
+
+#[test]
 fn the_build_refuses_what_the_host_could_never_do_without() {
     let refusal = |lists: &Value| {
         let mut intent = empty_intent();

@@ -87,11 +87,17 @@ fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether this is a directory in which only root changes anything. A directory of somebody else may have been moved into the
+/// backups while a process was in it, which can still exchange what it holds: it is one backup, and not looked into.
+pub(in crate::engine) fn is_ours(metadata: &Metadata) -> bool {
+    metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+}
+
 fn below(directory: &Path, shown: &str, found: &mut impl FnMut(String, &Metadata)) -> io::Result<()> {
     for entry in entries(directory)? {
         let path = format!("{shown}/{}", name_of(&entry));
         let metadata = entry.symlink_metadata()?;
-        if metadata.is_dir() {
+        if is_ours(&metadata) {
             below(&entry, &path, found)?;
         } else {
             found(path, &metadata);
@@ -112,9 +118,11 @@ fn originals(host: &Host, state: &State, backups: &mut Vec<Backup>) -> io::Resul
         let path = needed.get(&place).cloned().or_else(|| said(&directory)).unwrap_or(name);
         let needed = needed.contains_key(&place);
         let mut original = Backup { needed, ..backup(BackupReason::Original, path, place, &metadata) };
-        if metadata.is_dir() {
-            (original.directory, original.size) = (true, 0);
-            below(&directory.join(CONTENT), "", &mut |_, metadata| original.size += metadata.len())?;
+        if is_ours(&metadata) {
+            let mut add = |_, metadata: &Metadata| {
+                original.size += if metadata.is_dir() { 0 } else { metadata.len() };
+            };
+            below(&directory.join(CONTENT), "", &mut add)?;
         }
         backups.push(original);
     }
@@ -135,10 +143,10 @@ fn backup(kind: BackupReason, path: String, place: String, metadata: &Metadata) 
         generation: None,
         // It got its place, and perhaps its second name, when it was made a backup, and the time of change with that.
         since: u64::try_from(metadata.ctime()).unwrap_or_default(),
-        size: metadata.len(),
+        size: if metadata.is_dir() { 0 } else { metadata.len() },
         mode: Mode::from_bits(metadata.mode()),
         link: metadata.is_symlink(),
-        directory: false,
+        directory: metadata.is_dir(),
         needed: false,
     }
 }

@@ -14,6 +14,7 @@ in
   files = import ./files.nix args;
   directories = import ./directories.nix args;
   links = import ./links.nix args;
+  absent = import ./absent.nix args;
   users = import ./users.nix (args // { inherit newAccount; });
   groups = import ./groups.nix args;
   healthChecks = import ./health-checks.nix args;

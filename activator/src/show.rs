@@ -178,10 +178,13 @@ pub fn inspect(state: &State) -> String {
                 format!("file {} {}:{} {sha256}", access.mode, access.owner, access.group)
             }
             Thing::Link { target } => format!("link → {target}"),
+            Thing::Absent => "nothing".to_owned(),
         };
         let origin = match &owned.origin {
             Origin::Created => String::new(),
-            Origin::Original { backup } => format!(", its original is at {backup}"),
+            Origin::Original { backup } | Origin::Moved { backup } => {
+                format!(", its original is at {backup}")
+            }
             Origin::Existed { access } => {
                 format!(", was {} {}:{} before", access.mode, access.owner, access.group)
             }

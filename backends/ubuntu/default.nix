@@ -59,6 +59,16 @@ let
     target = types.storeText link.target;
   };
 
+  absentDocument = path: absent: {
+    inherit path;
+    inherit (absent)
+      recursive
+      restartUnits
+      reloadUnits
+      onConflict
+      ;
+  };
+
   packageDocument =
     package:
     let
@@ -131,6 +141,7 @@ let
       directories = lib.mapAttrsToList directoryDocument directories;
       files = lib.mapAttrsToList fileDocument files;
       links = lib.mapAttrsToList linkDocument intent.links;
+      absent = lib.mapAttrsToList absentDocument intent.absent;
       units = lib.mapAttrsToList unitDocument intent.systemd.units;
       healthChecks = healthChecks host intent.healthChecks;
       inherit (intent) maxFileSize;

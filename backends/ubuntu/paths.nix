@@ -1,4 +1,4 @@
-# Conflicts of paths: each path may be declared once, and nothing may be below a file or link.
+# Conflicts of paths: each path may be declared once, and nothing may be below a file, a link or an absent path.
 #
 # A family is { as; entries; declared; }: how it declares, its declarations by path, and the origin of each,
 # which is { loc; def; } for a definition, or { reason; } if NixFleet adds the path.
@@ -95,7 +95,7 @@ let
       # Nearly all links have the name of their unit, so only a file that the user declares can have the same
       # path.
       declaresBelow =
-        above (attrNames (intent.files // intent.links // intent.directories)) ? ${dirOf unitDirectory};
+        above (attrNames (intent.files // intent.links // intent.absent // intent.directories)) ? ${dirOf unitDirectory};
       couldClash =
         unit: value:
         value.enabled == true
@@ -133,6 +133,7 @@ let
       solid = [
         (ofOption options.nixfleet.files intent.files "as a file")
         (ofOption options.nixfleet.links intent.links "as a link")
+        (ofOption options.nixfleet.absent intent.absent "as absent")
         (ofUnits "in nixfleet.systemd.units" unitFiles)
       ]
       ++ unitLinks

@@ -40,6 +40,7 @@ in
         "/etc/systemd/system/timers.target.wants/app.timer" = "link";
         "/srv/app" = "directory";
         "/srv/app/current" = "link";
+        "/srv/old" = "absent";
       };
       units = {
         "app.path" = false;

@@ -52,6 +52,13 @@
         onConflict = "backup";
       };
 
+      nixfleet.absent."/srv/old" = {
+        recursive = true;
+        restartUnits = [ "app.service" ];
+        reloadUnits = [ "ssh.service" ];
+        onConflict = "adopt";
+      };
+
       nixfleet.directories."/srv/app" = {
         mode = "0750";
         owner = "app";

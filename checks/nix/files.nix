@@ -137,6 +137,19 @@
     ];
   };
 
+  "an absent path is backed up, and its content stays" = {
+    expr = (document [ { nixfleet.absent."/etc/motd.d/10-help" = { }; } ]).absent;
+    expected = [
+      {
+        path = "/etc/motd.d/10-help";
+        recursive = false;
+        restartUnits = [ ];
+        reloadUnits = [ ];
+        onConflict = "backup";
+      }
+    ];
+  };
+
   "a link into a package keeps the package" = {
     expr =
       let

@@ -68,6 +68,7 @@ in
     expr = lib.filter (name: !lib.elem name (map (option: option.name) all)) [
       "hosts.<name>.pin.until"
       "hosts.<name>.ssh.port"
+      "nixfleet.absent.<name>.recursive"
       "nixfleet.files.<name>.mode"
       "nixfleet.healthChecks.<name>.http.url"
       "nixfleet.systemd.units.<name>.dropIns.<name>.text"

@@ -57,7 +57,7 @@ pub fn commands(manifest: &[u8]) -> usize {
 pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = &'m FileEntry> {
     manifest.entries.iter().filter_map(move |(path, entry)| match entry {
         Entry::File(file) => is_inspected(path, file, user).then_some(file),
-        Entry::Directory(_) | Entry::Link(_) => None,
+        Entry::Directory(_) | Entry::Link(_) | Entry::Absent(_) => None,
     })
 }
 

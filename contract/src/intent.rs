@@ -41,6 +41,9 @@ pub struct Intent {
     /// Symbolic links to make.
     #[serde(default)]
     pub links: Vec<Link>,
+    /// Paths where nothing should be.
+    #[serde(default)]
+    pub absent: Vec<Absent>,
     /// systemd units.
     pub units: Vec<Unit>,
     /// Health checks.
@@ -139,6 +142,22 @@ pub struct Link {
     pub path: String,
     /// What it points at: an absolute path, or one relative to the directory of the link.
     pub target: String,
+    /// What to do if something unmanaged exists at the path.
+    pub on_conflict: OnConflict,
+}
+
+/// A path where nothing should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Absent {
+    /// Absolute path.
+    pub path: String,
+    /// A directory may be taken away together with its content.
+    pub recursive: bool,
+    /// Units to restart when something is taken away or put back.
+    pub restart_units: Vec<String>,
+    /// Units to reload when something is taken away or put back.
+    pub reload_units: Vec<String>,
     /// What to do if something unmanaged exists at the path.
     pub on_conflict: OnConflict,
 }

@@ -81,9 +81,14 @@ impl Manifest {
     pub fn is_private(&self, path: &ManagedPath, access: &Access) -> bool {
         let is_closed = |above: ManagedPath| match self.entries.get(&above) {
             Some(Entry::Directory(access)) => access.mode.bits() & 0o001 == 0,
-            Some(Entry::File(_) | Entry::Link(_)) | None => false,
+            Some(Entry::File(_) | Entry::Link(_) | Entry::Absent(_)) | None => false,
         };
         access.is_private() || path.ancestors().any(is_closed)
+    }
+
+    /// The paths where something should be, so that their parent directories are needed.
+    pub fn standing_paths(&self) -> impl Iterator<Item = &ManagedPath> {
+        self.entries.iter().filter(|(_, entry)| !matches!(entry, Entry::Absent(_))).map(|(path, _)| path)
     }
 }
 
@@ -173,16 +178,38 @@ pub enum Entry {
     File(FileEntry),
     /// A symbolic link, owned by root.
     Link(LinkEntry),
+    /// Nothing.
+    Absent(AbsentEntry),
 }
 
 impl Entry {
-    /// Mode, owner and group; `None` for a link.
+    /// Mode, owner and group; `None` for a link and for nothing.
     #[must_use]
     pub const fn access(&self) -> Option<&Access> {
         match self {
             Self::Directory(access) => Some(access),
             Self::File(file) => Some(&file.access),
-            Self::Link(_) => None,
+            Self::Link(_) | Self::Absent(_) => None,
+        }
+    }
+
+    /// Units to restart when the path changes.
+    #[must_use]
+    pub fn restart_units(&self) -> &[UnitName] {
+        match self {
+            Self::File(file) => &file.restart_units,
+            Self::Absent(absent) => &absent.restart_units,
+            Self::Directory(_) | Self::Link(_) => &[],
+        }
+    }
+
+    /// Units to reload when the path changes.
+    #[must_use]
+    pub fn reload_units(&self) -> &[UnitName] {
+        match self {
+            Self::File(file) => &file.reload_units,
+            Self::Absent(absent) => &absent.reload_units,
+            Self::Directory(_) | Self::Link(_) => &[],
         }
     }
 }
@@ -208,6 +235,8 @@ struct EntryFields {
     on_change: Vec<String>,
     validate: Option<Vec<String>>,
     on_conflict: Option<OnConflict>,
+    #[serde(default)]
+    recursive: bool,
 }
 
 #[derive(Deserialize)]
@@ -216,6 +245,7 @@ enum EntryKind {
     Directory,
     File,
     Link,
+    Absent,
 }
 
 impl TryFrom<EntryFields> for Entry {
@@ -225,10 +255,8 @@ impl TryFrom<EntryFields> for Entry {
         let missing = |field: &str| format!("missing field `{field}`");
         let has_content = fields.source.is_some() || fields.sha256.is_some() || fields.size.is_some();
         let has_access = fields.mode.is_some() || fields.owner.is_some() || fields.group.is_some();
-        let has_hooks = !fields.restart_units.is_empty()
-            || !fields.reload_units.is_empty()
-            || !fields.on_change.is_empty()
-            || fields.validate.is_some();
+        let has_commands = !fields.on_change.is_empty() || fields.validate.is_some();
+        let has_hooks = !fields.restart_units.is_empty() || !fields.reload_units.is_empty() || has_commands;
         let access = || {
             Ok(Access {
                 mode: fields.mode.ok_or_else(|| missing("mode"))?,
@@ -240,19 +268,34 @@ impl TryFrom<EntryFields> for Entry {
         let on_conflict = fields.on_conflict.unwrap_or_default();
         match fields.kind {
             EntryKind::Directory
-                if has_content || has_hooks || fields.target.is_some() || fields.on_conflict.is_some() =>
+                if has_content
+                    || has_hooks
+                    || fields.recursive
+                    || fields.target.is_some()
+                    || fields.on_conflict.is_some() =>
             {
                 Err("a directory has only mode, owner and group".to_owned())
             }
-            EntryKind::Link if has_content || has_hooks || has_access => {
+            EntryKind::Link if has_content || has_hooks || has_access || fields.recursive => {
                 Err("a link has only target and onConflict".to_owned())
             }
-            EntryKind::File if fields.target.is_some() => Err("a file has no target".to_owned()),
+            EntryKind::File if fields.target.is_some() || fields.recursive => {
+                Err("a file has neither target nor recursive".to_owned())
+            }
+            EntryKind::Absent if has_content || has_access || has_commands || fields.target.is_some() => {
+                Err("nothing has only recursive, onConflict and units".to_owned())
+            }
             EntryKind::Directory => access().map(Self::Directory),
             EntryKind::Link => {
                 let target = fields.target.ok_or_else(|| missing("target"))?;
                 Ok(Self::Link(LinkEntry { target, on_conflict }))
             }
+            EntryKind::Absent => Ok(Self::Absent(AbsentEntry {
+                recursive: fields.recursive,
+                restart_units: fields.restart_units,
+                reload_units: fields.reload_units,
+                on_conflict,
+            })),
             EntryKind::File => Ok(Self::File(FileEntry {
                 source: fields.source.ok_or_else(|| missing("source"))?,
                 sha256: fields.sha256.ok_or_else(|| missing("sha256"))?,
@@ -342,6 +385,24 @@ pub struct FileEntry {
 pub struct LinkEntry {
     /// The target, as written in the link.
     pub target: String,
+    /// What to do if something unmanaged exists at the path.
+    #[serde(default)]
+    pub on_conflict: OnConflict,
+}
+
+/// A path where nothing should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AbsentEntry {
+    /// A directory may be taken away together with its content.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recursive: bool,
+    /// Units to restart when something is taken away or put back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart_units: Vec<UnitName>,
+    /// Units to reload when something is taken away or put back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reload_units: Vec<UnitName>,
     /// What to do if something unmanaged exists at the path.
     #[serde(default)]
     pub on_conflict: OnConflict,

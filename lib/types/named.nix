@@ -29,8 +29,63 @@ let
 
   inherit (shared.choices) unitSuffix;
   dotted = suffix: ".${suffix}";
+
+  # Paths that NixFleet may write: not those that only another tool writes.
+  managedPath =
+    scalar.scalar {
+      name = "managedPath";
+      description = "an absolute path in quotes, without \"..\" and without a slash at the end";
+      accepts = value: isWritable value && (!reserved.mayBe value || reserved.at value == null);
+      placeholder = "/nonexistent";
+    }
+    // {
+      refusal =
+        value:
+        if !isNormal value then
+          null
+        else if !isVisible value then
+          {
+            why = "it holds a character that cannot be seen, or that changes how others read";
+            help = "write the path without it";
+          }
+        else
+          reserved.at value;
+    };
+
+  # A host cannot do without the directories directly below / or those that hold a reserved path.
+  whyNeeded =
+    path:
+    let
+      place = reserved.below path;
+    in
+    if place != null then
+      "it holds ${place}"
+    else if dirOf path == "/" then
+      "it stands directly below /"
+    else
+      null;
 in
 {
+  inherit managedPath;
+
+  # Paths that may be taken away.
+  absentPath = managedPath // {
+    name = "absentPath";
+    accepts = value: managedPath.accepts value && whyNeeded value == null;
+    refusal =
+      value:
+      let
+        refused = managedPath.refusal value;
+      in
+      if refused != null || !isNormal value then
+        refused
+      else
+        {
+          why = whyNeeded value;
+          help = "name what is in it, one by one";
+        };
+  };
+
   port = scalar.intBetween {
     noun = "a port";
     low = 1;
@@ -60,28 +115,6 @@ in
     accepts = value: value == "/" || isWritable value && !lib.hasInfix ":" value;
     placeholder = "/nonexistent";
   };
-
-  # Paths that NixFleet may write: not those that only another tool writes.
-  managedPath =
-    scalar.scalar {
-      name = "managedPath";
-      description = "an absolute path in quotes, without \"..\" and without a slash at the end";
-      accepts = value: isWritable value && (!reserved.mayBe value || reserved.at value == null);
-      placeholder = "/nonexistent";
-    }
-    // {
-      refusal =
-        value:
-        if !isNormal value then
-          null
-        else if !isVisible value then
-          {
-            why = "it holds a character that cannot be seen, or that changes how others read";
-            help = "write the path without it";
-          }
-        else
-          reserved.at value;
-    };
 
   # The path that was probably meant.
   correctPath = name: "/${lib.removeSuffix "/" (lib.removePrefix "/" name)}";

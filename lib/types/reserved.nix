@@ -42,6 +42,14 @@ let
     );
 in
 {
+  # A reserved place in a directory, or null: that directory cannot be taken away.
+  below =
+    directory:
+    let
+      found = lib.findFirst (each: lib.hasPrefix "${directory}/" each.place) null places;
+    in
+    if found == null then null else found.place;
+
   mayBe = path: short ? ${substring 0 4 path} || long ? ${substring 0 8 path};
 
   at =

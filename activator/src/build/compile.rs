@@ -38,6 +38,9 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
     for link in &intent.links {
         compiler.link(link);
     }
+    for absent in &intent.absent {
+        compiler.absent(absent);
+    }
     let units = compiler.units(&intent.units);
     let health_checks = compiler.health_checks(&intent.health_checks);
     compiler.nesting();
@@ -189,8 +192,7 @@ impl Compiler<'_> {
         self.parse(option, text)
     }
 
-    /// No file or link may be the parent of another entry, and no directory with content may be open to
-    /// others.
+    /// No file, link or absent path may be the parent of another entry, and no directory with content may be open to others.
     fn nesting(&mut self) {
         let mut clashes = Vec::new();
         for path in self.entries.keys() {
@@ -205,6 +207,9 @@ impl Compiler<'_> {
                         access.mode
                     ),
                     Entry::File(_) => format!("File {above} cannot also be the directory of {path}"),
+                    Entry::Absent(_) => {
+                        format!("Nothing may stand at {above}, so {path} cannot be declared in it")
+                    }
                     Entry::Link(_) => format!("Link {above} cannot also be the directory of {path}"),
                 };
                 clashes.push((format!("{option}, {}", self.origins[path]), what));

@@ -1,11 +1,11 @@
-//! Directories, files and links of an intent → entries of a manifest.
+//! Directories, files, links and absent paths of an intent → entries of a manifest.
 
 use std::fs;
 use std::path::Path;
 
-use nixfleet_contract::intent::{Directory, File, Link};
-use nixfleet_contract::manifest::{Access, Entry, FileEntry, LinkEntry};
-use nixfleet_contract::values::{Invalid, ManagedPath, Reserved, Source, hidden};
+use nixfleet_contract::intent::{Absent, Directory, File, Link};
+use nixfleet_contract::manifest::{AbsentEntry, Access, Entry, FileEntry, LinkEntry};
+use nixfleet_contract::values::{Invalid, ManagedPath, Reserved, Source, UnitName, hidden};
 
 use super::compile::Compiler;
 use crate::digest;
@@ -28,11 +28,8 @@ impl<'a> Compiler<'a> {
         let path = self.parse(&option, &file.path);
         let access = self.access(&option, &file.mode, &file.owner, &file.group);
         let content = self.content(&option, file);
-        let mut units = |field: &str, names: &[String]| {
-            names.iter().filter_map(|name| self.parse(format!("{option}.{field}"), name)).collect()
-        };
-        let restart_units = units("restartUnits", &file.restart_units);
-        let reload_units = units("reloadUnits", &file.reload_units);
+        let restart_units = self.unit_names(&option, "restartUnits", &file.restart_units);
+        let reload_units = self.unit_names(&option, "reloadUnits", &file.reload_units);
         if let Some(argv) = &file.validate
             && (argv.first().is_none_or(String::is_empty) || !argv.iter().any(|word| word.contains("%s")))
         {
@@ -76,6 +73,28 @@ impl<'a> Compiler<'a> {
             let entry = LinkEntry { target: link.target.clone(), on_conflict: link.on_conflict };
             self.insert(option, path, Entry::Link(entry));
         }
+    }
+
+    pub(super) fn absent(&mut self, absent: &Absent) {
+        let option = format!("nixfleet.absent.{:?}", absent.path);
+        let restart_units = self.unit_names(&option, "restartUnits", &absent.restart_units);
+        let reload_units = self.unit_names(&option, "reloadUnits", &absent.reload_units);
+        let Some(path) = self.parse::<ManagedPath>(&option, &absent.path) else { return };
+        let kept = match Reserved::below(&path) {
+            Some(place) if Reserved::at(&path).is_none() => Some(format!("It holds {place}")),
+            _ if path.parent().is_none() => Some("It stands directly below /".to_owned()),
+            _ => None,
+        };
+        if let Some(why) = kept {
+            return self.reject(option, format!("{path} cannot be taken away. {why}"), "name what is in it");
+        }
+        let (recursive, on_conflict) = (absent.recursive, absent.on_conflict);
+        let entry = AbsentEntry { recursive, restart_units, reload_units, on_conflict };
+        self.insert(option, path, Entry::Absent(entry));
+    }
+
+    fn unit_names(&mut self, option: &str, field: &str, names: &[String]) -> Vec<UnitName> {
+        names.iter().filter_map(|name| self.parse(format!("{option}.{field}"), name)).collect()
     }
 
     /// Adds an entry, or records that nothing may stand at the path, or that it is asked for twice.

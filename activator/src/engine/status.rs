@@ -10,6 +10,7 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::run::LastRun;
 use nixfleet_contract::status::{Status, UnitStatus};
 
+use crate::engine::backups::is_ours;
 use crate::engine::family::paths::slots::BACKUPS;
 use crate::engine::plan::planner;
 use crate::engine::plan::target::{Target, TargetClosure};
@@ -98,7 +99,7 @@ fn collect(directory: &Path, shown: &str, found: &mut Vec<String>) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
         let path = format!("{shown}/{}", entry.file_name().to_string_lossy());
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        if entry.metadata().is_ok_and(|metadata| is_ours(&metadata)) {
             collect(&entry.path(), &path, found);
         } else {
             found.push(path);

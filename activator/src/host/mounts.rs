@@ -56,7 +56,24 @@ pub fn mounted_on_the_way(path: &Path) -> Option<u32> {
     None
 }
 
-/// The same from `/proc/self/mountinfo`, see `proc_pid_mountinfo(5)`.
+/// Where something is mounted below a directory, if anywhere.
+#[must_use]
+pub fn mounted_below(directory: &Path) -> Option<PathBuf> {
+    first_below(&fs::read_to_string("/proc/self/mountinfo").ok()?, directory)
+}
+
+/// The same from `/proc/self/mountinfo`. A space, tab, line break and backslash in a path are written as octal numbers.
+fn first_below(mounts: &str, directory: &Path) -> Option<PathBuf> {
+    let plain = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    let unescaped = |path: &str| {
+        plain.iter().fold(path.to_owned(), |path, (written, meant)| path.replace(written, meant))
+    };
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    let mut points = points.map(|point| PathBuf::from(unescaped(point)));
+    points.find(|point| point.starts_with(directory) && point != directory)
+}
+
+/// The user of a mount, from `/proc/self/mountinfo`, see `proc_pid_mountinfo(5)`.
 fn user_of_mount(mounts: &str, id: u64) -> Option<u32> {
     let is_it = |line: &&str| line.split(' ').next().and_then(|word| word.parse().ok()) == Some(id);
     let (_, filesystem) = mounts.lines().find(is_it)?.split_once(" - ")?;
@@ -101,6 +118,9 @@ mod tests {
                       31 1 0:26 / /home/a\\040b rw - fuse hers rw,user_id=1001,group_id=1001,allow_other\n\
                       32 1 0:27 / /srv rw shared:5 - ext4 /dev/sda rw,user_id=1001\n";
         assert_eq!([30, 31, 32, 3].map(|id| user_of_mount(mounts, id)), [None, Some(1001), None, None]);
+        let below = |path: &str| first_below(mounts, Path::new(path));
+        assert_eq!(below("/home"), Some(PathBuf::from("/home/a b")));
+        assert_eq!(["/home/a b", "/home/a", "/s"].map(below), [const { None }; 3]);
         let here = rustix::fs::open("/", OFlags::PATH, Mode::empty()).unwrap();
         assert_eq!(mounted_by(here.as_fd(), "proc"), None);
     }

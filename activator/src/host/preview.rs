@@ -100,7 +100,12 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
         let copy = layer.0.join(number.to_string());
         copy_tree(Path::new(room), &copy, &mut CopyBudget { entries: ENTRIES, bytes: BYTES })?;
         for (path, change) in inside {
-            make(&copy.join(path), change)?;
+            // Joined with an empty path, it would end in a slash.
+            make(&if path.is_empty() { copy.clone() } else { copy.join(path) }, change)?;
+        }
+        if !copy.exists() {
+            // A name cannot be taken away alone; an empty directory says as little.
+            disk::make_directory(CWD, &copy, 0o755)?;
         }
         mount_bind(&copy, *room)?;
     }
@@ -174,7 +179,30 @@ impl Layer {
 }
 
 fn below<'a>(room: &str, path: &'a ManagedPath) -> Option<&'a str> {
-    path.strip_prefix(room)?.strip_prefix('/')
+    let rest = path.strip_prefix(room)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+}
+
+/// What becomes of a path: the change of it, or of the directory above it that goes or comes back with all that it holds.
+#[must_use]
+pub fn change_at(changes: &Changes, path: &str) -> Option<PathChange> {
+    if let Some((_, change)) = changes.iter().find(|(changed, _)| ***changed == *path) {
+        return Some(change.clone());
+    }
+    let moved = changes
+        .iter()
+        .find_map(|(above, change)| Some((path.strip_prefix(&**above)?.strip_prefix('/')?, change)));
+    match moved? {
+        (_, PathChange::Gone) => Some(PathChange::Gone),
+        (rest, PathChange::Restored { from }) => Some(PathChange::Restored { from: from.join(rest) }),
+        (
+            _,
+            PathChange::File { .. }
+            | PathChange::Link { .. }
+            | PathChange::Directory { .. }
+            | PathChange::Access { .. },
+        ) => None,
+    }
 }
 
 /// Makes a path of a copy what it becomes.

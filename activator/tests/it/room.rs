@@ -63,6 +63,13 @@ pub fn link(path: &str, target: &str) -> Value {
     json!({ "path": path, "target": target, "onConflict": "fail" })
 }
 
+/// A path where nothing may stand; what does is kept.
+pub fn absent(path: &str) -> Value {
+    json!({
+        "path": path, "recursive": false, "restartUnits": [], "reloadUnits": [], "onConflict": "backup",
+    })
+}
+
 pub struct Room {
     room: TempDir,
 }

@@ -18,7 +18,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::ledger;
-use crate::room::{Room, directory, file, link, with};
+use crate::room::{Room, absent, directory, file, link, with};
 
 /// Files that may be managed; the first three stand there before. Some stand where others need a directory.
 const FILES: [&str; 9] = [
@@ -37,6 +37,8 @@ const STANDING: usize = 3;
 /// The content that stands for a link, and its target.
 const LINK: u8 = 3;
 const TARGET: &str = "nowhere";
+/// The content that stands for none: nothing may stand there.
+const NOTHING: u8 = 4;
 
 /// What a generation says about each file: absent, or content and mode; and whether it names directories.
 type Generation = (Vec<Option<(u8, bool)>>, bool);
@@ -54,7 +56,7 @@ enum Move {
 }
 
 fn generation() -> impl Strategy<Value = Generation> {
-    let files = prop::collection::vec(prop::option::of((0..=LINK, any::<bool>())), FILES.len());
+    let files = prop::collection::vec(prop::option::of((0..=NOTHING, any::<bool>())), FILES.len());
     (files, any::<bool>()).prop_map(|(mut files, directories)| {
         for (index, path) in FILES.iter().enumerate() {
             let mut above = FILES.iter().zip(&files).filter(|(_, declared)| declared.is_some());
@@ -80,10 +82,11 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 fn lists((declared, directories): &Generation) -> Value {
-    let (mut files, mut links) = (Vec::new(), Vec::new());
+    let (mut files, mut links, mut absents) = (Vec::new(), Vec::new(), Vec::new());
     for (path, declared) in FILES.iter().zip(declared) {
         match declared {
             None => {}
+            Some((NOTHING, _)) => absents.push(absent(path)),
             Some((LINK, _)) => links.push(with(link(path, TARGET), "onConflict", "backup")),
             Some((content, narrow)) => {
                 let file = with(file(path, Some(&format!("content {content}\n"))), "onConflict", "backup");
@@ -96,7 +99,7 @@ fn lists((declared, directories): &Generation) -> Value {
     } else {
         json!([])
     };
-    json!({ "files": files, "links": links, "directories": directories })
+    json!({ "files": files, "links": links, "absent": absents, "directories": directories })
 }
 
 fn closure(room: &Room, name: &str, generation: &Generation) -> String {
@@ -150,10 +153,15 @@ fn check_owned(room: &Room, host: &Host) -> Result<(), TestCaseError> {
     let (state, _) = State::read(host).unwrap();
     for (path, owned) in &state.paths {
         let found = room.path(path).symlink_metadata();
+        if owned.thing == Thing::Absent {
+            prop_assert!(found.is_err(), "something stands at {}", path);
+            continue;
+        }
         let fits = found.is_ok_and(|found| match owned.thing {
             Thing::Directory { .. } => found.is_dir(),
             Thing::File { .. } => found.is_file(),
             Thing::Link { .. } => found.is_symlink(),
+            Thing::Absent => false,
         });
         prop_assert!(fits, "{} is owned, but something else stands there", path);
     }
@@ -202,6 +210,9 @@ impl Play {
                 Some((LINK, _)) => {
                     let found = fs::read_link(self.room.path(path)).unwrap();
                     prop_assert_eq!(found.to_str(), Some(TARGET));
+                }
+                Some((NOTHING, _)) => {
+                    prop_assert!(self.room.path(path).symlink_metadata().is_err(), "{} stands", path);
                 }
                 Some((content, _)) => {
                     prop_assert_eq!(self.room.read(path), format!("content {content}\n"));

@@ -4,12 +4,12 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::room::{Room, directory, file, link, with};
+use crate::room::{Room, absent, directory, file, link, with};
 
 /// What stands at and below `/srv/thing`, and a name for it.
 type Shape = (&'static str, fn() -> Value);
 
-const SHAPES: [Shape; 6] = [
+const SHAPES: [Shape; 7] = [
     ("nothing", || json!({})),
     ("a file", || json!({ "files": [file("/srv/thing", Some("a file\n"))] })),
     ("a link", || json!({ "links": [link("/srv/thing", "/etc/passwd")] })),
@@ -27,6 +27,7 @@ const SHAPES: [Shape; 6] = [
             file("/srv/thing/e", Some("beside\n")),
         ] })
     }),
+    ("nothing for good", || json!({ "absent": [absent("/srv/thing")] })),
 ];
 
 /// The tree, without times: what was rewritten has new ones.

@@ -41,7 +41,7 @@ fn room(generations: u32) -> Room {
     room
 }
 
-fn answer(room: &Room, arguments: &[&str]) -> Value {
+pub fn answer(room: &Room, arguments: &[&str]) -> Value {
     let output = room.run(&[arguments, &["--json"]].concat());
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
@@ -140,7 +140,7 @@ fn nothing_goes_while_another_run_holds_the_lock() {
 }
 
 /// Has these backups dropped.
-fn drops(room: &Room, backups: &Value) -> Value {
+pub fn drops(room: &Room, backups: &Value) -> Value {
     room.write("/request.json", &json!({ "schema": 1, "backups": backups }).to_string());
     let request = room.path("/request.json").to_str().unwrap().to_owned();
     answer(room, &["backups", "drop", "--request", &request])

@@ -9,7 +9,7 @@ use rustix::fs::XattrFlags;
 use serde_json::{Value, json};
 
 use crate::ledger;
-use crate::room::{directory, file, link, unit, with};
+use crate::room::{absent, directory, file, link, unit, with};
 use crate::stand::{Stand, differences, with_own_mounts};
 
 /// A run that only ends what an earlier one left open: the generation does not exist.
@@ -83,6 +83,10 @@ fn one(stand: &Stand) -> Value {
             file("/srv/closes/deep/b", Some("deep in it\n")),
             file("/opt/closes-link/a", Some("in it\n")),
         ],
+        "absent": [
+            absent("/etc/unwanted"), absent("/srv/unwanted"), absent("/etc/never"), absent("/etc/returns"),
+            with(absent("/opt/unwanted"), "recursive", true), with(absent("/opt/returns"), "recursive", true),
+        ],
         "links": [
             link("/opt/opens-link", "/etc/passwd"),
             link("/srv/link", "one"),
@@ -112,6 +116,10 @@ fn two(stand: &Stand) -> Value {
             file("/opt/opens-link/a", Some("in it\n")),
             file("/srv/closes", Some("a file now\n")),
         ],
+        "absent": [
+            absent("/etc/unwanted"), absent("/etc/link"), absent("/etc/empty"), absent("/etc/removed"),
+            with(absent("/opt/unwanted"), "recursive", true), with(absent("/opt/later"), "recursive", true),
+        ],
         "links": [link("/opt/closes-link", "/etc"), link("/srv/link", "two")],
         "units": [unit("web.service", Some("[Install]\nWantedBy=b.target\n"), Some(true))],
     })
@@ -121,11 +129,22 @@ fn two(stand: &Stand) -> Value {
 pub fn transactions(stand: &Stand) -> [Transaction; 3] {
     stand.install();
     let standing = ["/etc/restored", "/etc/foreign", "/etc/adopted", "/srv/restored", "/srv/foreign"];
-    for path in standing.into_iter().chain(["/etc/opens-original"]) {
+    let unwanted = [
+        "/etc/unwanted",
+        "/srv/unwanted",
+        "/etc/returns",
+        "/opt/unwanted/deep/file",
+        "/opt/returns/file",
+        "/opt/later/file",
+    ];
+    for path in standing.into_iter().chain(["/etc/opens-original"]).chain(unwanted) {
         stand.write(path, &format!("stood at {path}\n"), 0o604);
     }
     stand.write("/etc/same", "as it is\n", 0o644);
-    std::fs::create_dir_all(stand.path("/opt/stood")).unwrap();
+    for path in ["/opt/stood", "/etc/empty"] {
+        std::fs::create_dir_all(stand.path(path)).unwrap();
+    }
+    std::os::unix::fs::symlink("changed", stand.path("/etc/link")).unwrap();
     for path in ["/etc/restored", "/srv/restored", "/srv/foreign"] {
         let path = stand.path(path);
         rustix::fs::setxattr(&path, c"system.posix_acl_access", ACL, XattrFlags::empty()).unwrap();
@@ -135,6 +154,10 @@ pub fn transactions(stand: &Stand) -> [Transaction; 3] {
         .map(|(name, lists)| stand.closure(name, &lists));
     let create = Transaction::measure(stand, "bare", &one);
     for path in ["/etc/changed", "/srv/changed", "/etc/opens", "/srv/closes/a"] {
+        stand.write(path, "by hand\n", 0o644);
+    }
+    // They came back by themselves.
+    for path in ["/etc/unwanted", "/opt/unwanted/again"] {
         stand.write(path, "by hand\n", 0o644);
     }
     stand.save("edited");

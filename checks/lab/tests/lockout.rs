@@ -37,6 +37,10 @@ fn keys(owner: &str) -> String {
     )
 }
 
+fn absent(path: &str) -> String {
+    format!("nixfleet.absent.{path:?}.recursive = true;")
+}
+
 fn account(fields: &str) -> String {
     format!(r#"nixfleet.users.deploy = {{ system = false; extraGroups = [ "users" ]; {fields} }};"#)
 }
@@ -54,7 +58,7 @@ const NO_RULE: &str = r#"nixfleet.files."/etc/sudoers.d/deploy" = {
 fn a_change_that_takes_the_way_in_is_refused() {
     let lab = web_1();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
-    let cases: [(String, &str); 10] = [
+    let cases: [(String, &str); 14] = [
         (NO_RULE.to_owned(), "cannot be root without a password"),
         (keys("deploy"), "the key that opened the account"),
         (sshd("AllowUsers ada root"), "AllowUsers"),
@@ -65,6 +69,10 @@ fn a_change_that_takes_the_way_in_is_refused() {
         (sshd("Match Address 10.0.1.2\\n  ForceCommand /bin/false"), "ForceCommand"),
         (account("shell = \"/usr/sbin/nologin\";"), "/usr/sbin/nologin"),
         (sshd("ChrootDirectory /srv"), "ChrootDirectory"),
+        (absent("/home/deploy/.ssh/authorized_keys"), "the key that opened the account"),
+        (absent("/home/deploy/.ssh"), "the key that opened the account"),
+        (absent("/etc/sudoers.d/deploy"), "cannot be root without a password"),
+        (absent("/etc/sudoers.d"), "cannot be root without a password"),
     ];
     for (nix, saying) in &cases {
         adds(&lab, nix);
@@ -140,6 +148,26 @@ fn a_change_of_the_way_in_that_leaves_it_open_passes() {
     onConflict = "backup";
   };"#,
     );
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    // A directory beside it goes, and comes back, with owners, modes and names.
+    let stands = "mkdir -p /etc/ssh/spare && echo note > /etc/ssh/spare/note && chmod 711 /etc/ssh/spare &&
+        ln /etc/ssh/spare/note /etc/ssh/spare/other && ln -s note /etc/ssh/spare/link";
+    let looks = "find /etc/ssh/spare -printf '%i %p %m %U %T@ %l\\n'";
+    web.ask(stands).unwrap();
+    let before = web.ask(looks).unwrap();
+    adds(&lab, &absent("/etc/ssh/spare"));
+    assert_says(
+        &lab.operator().unwrap().types("nixfleet plan --host web-1").unwrap(),
+        2,
+        &["/etc/ssh/spare/  with its content", "comes back when management ends"],
+    );
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    assert!(!web.files().unwrap().exists("/etc/ssh/spare"));
+    // A package manager would put it there again.
+    web.ask("mkdir /etc/ssh/spare && echo again > /etc/ssh/spare/note").unwrap();
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    lab.operator().unwrap().types("nixfleet rollback --yes --host web-1").unwrap().success().unwrap();
+    assert_eq!(web.ask(looks).unwrap(), before);
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     // Where one of two ways goes, the other is left.
     web.ask(": > /home/deploy/.ssh/authorized_keys").unwrap();

@@ -56,12 +56,22 @@
       nixfleet.links."/etc/moved-link".source = "/srv/x";
       nixfleet.links."/etc/path-link".target = ./calls;
       nixfleet.links."/etc/shadow".target = "/srv/x";
+      nixfleet.absent = {
+        "/etc/shadow" = { };
+        "/etc/ssh".recursive = true;
+        "/home".recursive = true;
+        "relative" = { };
+        "/etc/force".force = true;
+        "/etc/on-conflict".onConflict = "remove";
+        "/etc/twice" = { };
+      };
       nixfleet.directories."/etc/alternatives" = { };
       nixfleet.directories."/run/nixfleet-secrets/a" = { };
       nixfleet.systemd.units."a.service".text = "[Unit]\n";
     }
     {
       _file = "roles/one.nix";
+      nixfleet.absent = [ "/etc/listed" ];
       nixfleet.files."/etc/owner" = {
         text = "x";
         owner = "one";

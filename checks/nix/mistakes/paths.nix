@@ -24,6 +24,17 @@
       };
       nixfleet.users.ada.openssh.authorizedKeys = [ "ssh-ed25519 AAAA ada" ];
       nixfleet.directories."/etc/app/limits" = { };
+      nixfleet.absent = {
+        "/etc/app/absent" = { };
+        "/srv/gone" = { };
+        "/srv/open" = { };
+        "/home/carl".recursive = true;
+        "/etc/systemd/system/one.service" = { };
+        "/etc/systemd/system/a.target.wants/job@main.service" = { };
+        "/etc/systemd".recursive = true;
+      };
+      nixfleet.files."/srv/gone/deep/a".text = "x";
+      nixfleet.users.carl.system = false;
       nixfleet.links."/srv/current".target = "/srv/releases/1";
     }
   ];

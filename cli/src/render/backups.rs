@@ -83,10 +83,12 @@ fn lines(results: &[HostResult], of: impl Fn(&BackupsView) -> Vec<Backup>, zone:
 }
 
 fn row(host: &str, backup: &Backup, zone: &TimeZone) -> Vec<String> {
-    let note = match (backup.needed, backup.link) {
-        (true, _) => "comes back when management ends",
-        (false, true) => "a link",
-        (false, false) => "",
+    let note = match (backup.needed, backup.directory, backup.link) {
+        (true, true, _) => "a directory, comes back when management ends",
+        (true, false, _) => "comes back when management ends",
+        (false, true, _) => "a directory",
+        (false, false, true) => "a link",
+        (false, false, false) => "",
     };
     vec![
         host.to_owned(),
@@ -144,12 +146,14 @@ mod tests {
     #[test]
     fn each_backup_says_whose_it_is_and_why_it_was_kept() {
         let edit = backup("/etc/\u{1b}[2Jmotd", "hand-edit", false);
-        let all = [host(vec![edit, backup("/etc/motd", "original", true)], vec![])];
+        let directory = Backup { directory: true, ..backup("/etc/nginx", "original", true) };
+        let all = [host(vec![edit, backup("/etc/motd", "original", true), directory], vec![])];
         expect_test::expect![[r#"
             host   path           why        generation  made              size     mode
             web-1  /etc/␛[2Jmotd  hand edit  7           2026-11-20 14:03  1.5 KiB  0640
             web-1  /etc/motd      original   -           2026-11-20 14:03  1.5 KiB  0640  comes back when management ends
-            2 backups, 3.0 KiB, on 1 host
+            web-1  /etc/nginx    original   -           2026-11-20 14:03  1.5 KiB  0640  a directory, comes back when management ends
+            3 backups, 4.5 KiB, on 1 host
         "#]].assert_eq(&plain(&list(&all, &TimeZone::UTC)));
         assert_eq!(list(&[host(vec![], vec![])], &TimeZone::UTC), "No backups.\n");
     }

@@ -190,6 +190,8 @@ pub const fn section(step: &Step) -> Section {
             | PathStep::Own(_)
             | PathStep::Remove(_)
             | PathStep::Restore(_)
+            | PathStep::MoveAway(_)
+            | PathStep::MoveBack(_)
             | PathStep::RemoveDirectory(_)
             | PathStep::Release(_),
         ) => Section::Files,

@@ -24,10 +24,14 @@ pub enum PathStep {
     ChangeAccess(ChangeAccess),
     /// Start to manage something that already matches the manifest. Only the state changes.
     Own(Own),
-    /// Remove a managed file or link.
+    /// Remove a managed file or link, or something at a path where nothing should be.
     Remove(Remove),
     /// Restore what was at a path before it was managed.
     Restore(Remove),
+    /// Move a directory where nothing should be into the backup, with its content.
+    MoveAway(MoveAway),
+    /// Move a directory out of the backup, to where it was before the path was managed.
+    MoveBack(Remove),
     /// Remove a directory that NixFleet created; it stays if it is not empty.
     RemoveDirectory(RemoveDirectory),
     /// Stop managing a path without touching it.
@@ -118,7 +122,7 @@ pub struct Own {
     pub backup: BackupKind,
 }
 
-/// Removal of a managed file or link.
+/// Removal of a file or link, or its replacement by the original.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Remove {
@@ -126,7 +130,22 @@ pub struct Remove {
     pub path: ManagedPath,
     /// What is at the path now, if it is a file.
     pub before: Option<FileView>,
-    /// [`BackupKind::Copy`] if it was edited by hand.
+    /// What happens to content that NixFleet does not own.
+    #[serde(rename = "keep")]
+    pub backup: BackupKind,
+}
+
+/// Move of a directory into the backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MoveAway {
+    /// Path.
+    pub path: ManagedPath,
+    /// The directory.
+    pub before: Option<FileView>,
+    /// It may hold something.
+    pub with_content: bool,
+    /// Whether it comes back when management ends.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
@@ -160,7 +179,8 @@ impl PathStep {
             Self::WriteLink(step) => &step.path,
             Self::ChangeAccess(step) => &step.path,
             Self::Own(step) => &step.path,
-            Self::Remove(step) | Self::Restore(step) => &step.path,
+            Self::Remove(step) | Self::Restore(step) | Self::MoveBack(step) => &step.path,
+            Self::MoveAway(step) => &step.path,
             Self::RemoveDirectory(step) => &step.path,
             Self::Release(step) => &step.path,
         }
@@ -173,6 +193,8 @@ impl PathStep {
             Self::WriteFile(WriteFile { before, after, .. }) => (before.as_mut(), Some(after)),
             Self::Remove(Remove { before, .. })
             | Self::Restore(Remove { before, .. })
+            | Self::MoveAway(MoveAway { before, .. })
+            | Self::MoveBack(Remove { before, .. })
             | Self::CreateDirectory(CreateDirectory { before, .. }) => (before.as_mut(), None),
             Self::WriteLink(WriteLink { replaced, .. }) => (replaced.as_mut(), None),
             Self::CreateHome(_)
@@ -241,6 +263,15 @@ impl PathStep {
             }
             Self::Restore(Remove { path, before, backup }) => {
                 let what = format!("{path}  what stood there before management comes back");
+                Line::new(Sign::Changes, what).and(Tone::Loud, backup.remark(before.as_ref()))
+            }
+            Self::MoveAway(MoveAway { path, before, with_content, backup }) => {
+                Line::new(Sign::Goes, format!("{path}/"))
+                    .and(Tone::Loud, if *with_content { "  with its content" } else { "" })
+                    .and(Tone::Loud, backup.remark(before.as_ref()))
+            }
+            Self::MoveBack(Remove { path, before, backup }) => {
+                let what = format!("{path}/  the directory that stood there before management comes back");
                 Line::new(Sign::Changes, what).and(Tone::Loud, backup.remark(before.as_ref()))
             }
             Self::RemoveDirectory(RemoveDirectory { path }) => {

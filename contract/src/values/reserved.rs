@@ -33,6 +33,13 @@ impl Reserved {
         LIST.iter().find(|reserved| reserved.paths.iter().any(|place| covers(place, path)))
     }
 
+    /// A reserved place below a path, if any: a directory that holds one cannot be taken away.
+    #[must_use]
+    pub fn below(path: &str) -> Option<&'static str> {
+        let mut places = LIST.iter().flat_map(|reserved| &reserved.paths);
+        places.find(|place| covers(path, place)).map(String::as_str)
+    }
+
     /// The problem for a new declaration at a path. The caller adds where it was declared.
     #[must_use]
     pub fn refuses(&self, path: &str) -> Problem {
@@ -78,6 +85,17 @@ mod tests {
             "/run/nixfleets",
         ] {
             assert!(Reserved::at(free).is_none(), "{free}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_holds_a_reserved_place_is_known() {
+        assert_eq!(Reserved::below("/etc/ssh"), Some("/etc/ssh/ssh_host_dsa_key"));
+        for path in ["/etc", "/var", "/var/lib", "/usr/lib", "/run", "/etc/alternatives"] {
+            assert!(Reserved::below(path).is_some(), "{path}");
+        }
+        for path in ["/etc/ssh/sshd_config.d", "/etc/s", "/srv/app", "/var/lib/app"] {
+            assert_eq!(Reserved::below(path), None, "{path}");
         }
     }
 

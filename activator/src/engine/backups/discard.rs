@@ -17,12 +17,12 @@ use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use crate::engine::backups::list::{META, entries, found};
+use crate::engine::backups::list::{META, entries, found, is_ours};
 use crate::engine::family::paths::slots::{BACKUPS, CONTENT, ORIGINALS, is_original};
 use crate::engine::state::{self, Origin, State};
 use crate::engine::transaction::recover;
 use crate::host::lock::Lock;
-use crate::host::{HOME, Host, disk, host_file};
+use crate::host::{HOME, Host, disk, host_file, mounts};
 
 /// Drops these backups, if all of them are still as they were listed. An interrupted run is recovered first.
 #[must_use]
@@ -84,7 +84,13 @@ fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropRep
 fn remove(host: &Host, backup: &Backup) -> Result<(), Problem> {
     let file = host.path(&backup.place);
     let failed = |error: &io::Error| host_file("remove the backup", &backup.place, error);
-    unlink(&file).map_err(|error| failed(&error))?;
+    if let Some(mount) = mounts::mounted_below(&file) {
+        return Err(Problem::new(Code::HostFile, "A backup cannot be dropped: something is mounted in it")
+            .at(mount.display())
+            .help("unmount it, then run the command again"));
+    }
+    let removed = if backup.directory { disk::remove_tree(&file) } else { unlink(&file) };
+    removed.map_err(|error| failed(&error))?;
     match backup.kind {
         BackupReason::Original => {
             let directory = file.parent().unwrap_or(&file);
@@ -108,7 +114,7 @@ fn unlink(file: &Path) -> io::Result<()> {
 fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
     let (mut state, _) = State::read(host)?;
     for owned in state.paths.values_mut() {
-        if let Origin::Original { backup } = &owned.origin
+        if let Some(backup) = owned.origin.backup()
             && originals.iter().any(|original| original.place == **backup)
         {
             owned.origin = Origin::Created;
@@ -130,7 +136,7 @@ fn tidy(host: &Host) -> Result<(), Problem> {
     let referred = State::read(host)?.0;
     let is_needed = |place: &str| {
         let mut origins = referred.paths.values().map(|owned| &owned.origin);
-        origins.any(|origin| matches!(origin, Origin::Original { backup } if **backup == *place))
+        origins.any(|origin| origin.backup().is_some_and(|backup| **backup == *place))
     };
     let originals = || -> io::Result<()> {
         for directory in entries(&home.join(ORIGINALS))? {
@@ -149,7 +155,7 @@ fn tidy(host: &Host) -> Result<(), Problem> {
 /// Removes a directory, and those in it, where no file is left.
 fn prune(directory: &Path) -> io::Result<()> {
     for entry in entries(directory)? {
-        if entry.symlink_metadata()?.is_dir() {
+        if is_ours(&entry.symlink_metadata()?) {
             prune(&entry)?;
         }
     }

@@ -13,7 +13,7 @@ use nixfleet_contract::values::Mode;
 use serde::Deserialize;
 
 use crate::engine::family::paths::slots::{BACKUPS, CONTENT, ORIGINALS};
-use crate::engine::state::{Origin, State};
+use crate::engine::state::State;
 use crate::engine::transaction::journal;
 use crate::host::lock::Lock;
 use crate::host::record::read_limited;
@@ -87,11 +87,17 @@ fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether this is a directory in which only root changes anything. A directory of somebody else may have been moved into the
+/// backups while a process was in it, which can still exchange what it holds: it is one backup, and not looked into.
+pub(in crate::engine) fn is_ours(metadata: &Metadata) -> bool {
+    metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+}
+
 fn below(directory: &Path, shown: &str, found: &mut impl FnMut(String, &Metadata)) -> io::Result<()> {
     for entry in entries(directory)? {
         let path = format!("{shown}/{}", name_of(&entry));
         let metadata = entry.symlink_metadata()?;
-        if metadata.is_dir() {
+        if is_ours(&metadata) {
             below(&entry, &path, found)?;
         } else {
             found(path, &metadata);
@@ -101,9 +107,8 @@ fn below(directory: &Path, shown: &str, found: &mut impl FnMut(String, &Metadata
 }
 
 fn originals(host: &Host, state: &State, backups: &mut Vec<Backup>) -> io::Result<()> {
-    let owner = |(path, owned): (_, &crate::engine::state::Owned)| match &owned.origin {
-        Origin::Original { backup } => Some((backup.to_string(), format!("{path}"))),
-        Origin::Created | Origin::Existed { .. } => None,
+    let owner = |(path, owned): (_, &crate::engine::state::Owned)| {
+        owned.origin.backup().map(|backup| (backup.to_string(), format!("{path}")))
     };
     let needed: BTreeMap<String, String> = state.paths.iter().filter_map(owner).collect();
     for directory in entries(&host.path(HOME).join(ORIGINALS))? {
@@ -112,7 +117,14 @@ fn originals(host: &Host, state: &State, backups: &mut Vec<Backup>) -> io::Resul
         let Ok(metadata) = directory.join(CONTENT).symlink_metadata() else { continue };
         let path = needed.get(&place).cloned().or_else(|| said(&directory)).unwrap_or(name);
         let needed = needed.contains_key(&place);
-        backups.push(Backup { needed, ..backup(BackupReason::Original, path, place, &metadata) });
+        let mut original = Backup { needed, ..backup(BackupReason::Original, path, place, &metadata) };
+        if is_ours(&metadata) {
+            let mut add = |_, metadata: &Metadata| {
+                original.size += if metadata.is_dir() { 0 } else { metadata.len() };
+            };
+            below(&directory.join(CONTENT), "", &mut add)?;
+        }
+        backups.push(original);
     }
     Ok(())
 }
@@ -132,9 +144,10 @@ fn backup(kind: BackupReason, path: String, place: String, metadata: &Metadata) 
         // It got its place, and perhaps its second name, when it was made a backup, and the time of change
         // with that.
         since: u64::try_from(metadata.ctime()).unwrap_or_default(),
-        size: metadata.len(),
+        size: if metadata.is_dir() { 0 } else { metadata.len() },
         mode: Mode::from_bits(metadata.mode()),
         link: metadata.is_symlink(),
+        directory: metadata.is_dir(),
         needed: false,
     }
 }

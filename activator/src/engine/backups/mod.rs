@@ -5,5 +5,6 @@ mod list;
 mod show;
 
 pub use discard::discard;
+pub(in crate::engine) use list::is_ours;
 pub use list::list;
 pub use show::{BackupSelector, show};

@@ -62,8 +62,7 @@ pub enum Found {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// The names of what stands in it. Only looked up where it is ours and would go, or should have
-        /// another mode or owner.
+        /// The names of what stands in it. Only looked up where it would go, or should have another mode or owner.
         holds: Vec<String>,
     },
     /// A symbolic link.
@@ -87,6 +86,7 @@ impl Found {
             }
             (Self::Directory { access, .. }, Thing::Directory { access: was, .. }) => access == was,
             (Self::Link { target }, Thing::Link { target: was }) => target == was,
+            (Self::Missing, Thing::Absent) => true,
             _ => false,
         }
     }
@@ -134,10 +134,12 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let accounts = Accounts::read(host)?;
     let homes = Homes::of(host, state, manifest, &accounts, |home| manifest.entries.contains_key(home));
     let new_homes: Vec<ManagedPath> = homes.missing().collect();
-    let directories = directories_above(manifest.entries.keys().chain(&new_homes));
+    let directories = directories_above(manifest.standing_paths().chain(&new_homes));
     let originals = directories_of_originals(state, manifest);
-    let wanted =
-        directories.iter().chain(&originals).chain(state.paths.keys()).chain(manifest.entries.keys());
+    // A file above a path where nothing may stand tells that nothing does.
+    let above = directories_above(manifest.entries.keys());
+    let wanted = directories.iter().chain(&above).chain(&originals);
+    let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
     let wanted: BTreeSet<&ManagedPath> = wanted.collect();
     let mut walk = Walk::new(host);
     let observer = PathObserver { accounts: &accounts, state, manifest, needed: &directories };
@@ -210,7 +212,7 @@ fn directories_of_originals(state: &State, manifest: &Manifest) -> Vec<ManagedPa
     let ended = state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path));
     let directories = ended.flat_map(|(path, owned)| match owned.origin {
         Origin::Created => Vec::new(),
-        Origin::Original { .. } => path.parent().into_iter().collect(),
+        Origin::Original { .. } | Origin::Moved { .. } => path.parent().into_iter().collect(),
         Origin::Existed { .. } => path.ancestors().collect(),
     });
     directories.collect()
@@ -220,10 +222,8 @@ fn directories_of_originals(state: &State, manifest: &Manifest) -> Vec<ManagedPa
 #[must_use]
 pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitName> {
     let owned = state.paths.values().flat_map(|owned| owned.restart_units.iter().chain(&owned.reload_units));
-    let wanted = manifest.entries.values().flat_map(|entry| match entry {
-        Entry::File(file) => file.restart_units.iter().chain(&file.reload_units),
-        Entry::Directory(_) | Entry::Link(_) => [].iter().chain(&[]),
-    });
+    let wanted =
+        manifest.entries.values().flat_map(|entry| entry.restart_units().iter().chain(entry.reload_units()));
     let units = state.units.iter().chain(&manifest.units);
     let managed = units.flat_map(|(name, unit)| [Some(name), unit.instance.as_ref()]).flatten();
     // Systemd does not know yet what a new socket starts.
@@ -253,7 +253,9 @@ impl PathObserver<'_> {
             },
             FileType::Directory => {
                 let wanted = matches!(self.manifest.entries.get(path), Some(Entry::Directory(_)));
-                let goes = !wanted && !self.needed.contains(path) && self.state.paths.contains_key(path);
+                let absent = matches!(self.manifest.entries.get(path), Some(Entry::Absent(_)));
+                let goes =
+                    absent || !wanted && !self.needed.contains(path) && self.state.paths.contains_key(path);
                 let changes = self.manifest.entries.get(path).and_then(Entry::access) != Some(&access);
                 let holds =
                     if goes || wanted && changes { names_in(directory, path.name())? } else { Vec::new() };

@@ -50,7 +50,12 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     let mut walk = Walk::new(host);
     let comparer = PathComparer { accounts: &accounts };
     for (path, recorded) in &paths {
-        let directory = walk.parent(&path.0).ok()??;
+        let Some(directory) = walk.parent(&path.0).ok()? else {
+            if recorded.kind == PathKind::Absent {
+                continue;
+            }
+            return None;
+        };
         let name = path.0.rsplit('/').next()?;
         comparer.stands(directory, name, recorded).ok().filter(|stands| *stands)?;
     }
@@ -153,7 +158,9 @@ struct PathComparer<'a> {
 impl PathComparer<'_> {
     /// Whether what stands at a path is what was recorded.
     fn stands(&self, directory: Directory<'_>, name: &str, recorded: &RecordedPath<'_>) -> io::Result<bool> {
-        let Some(found) = walk::known(directory, name)? else { return Ok(false) };
+        let Some(found) = walk::known(directory, name)? else {
+            return Ok(recorded.kind == PathKind::Absent);
+        };
         match (FileType::from_raw_mode(found.stx_mode.into()), recorded.kind) {
             (FileType::RegularFile, PathKind::File) => {
                 Ok(self.has_access(&found, recorded) && has_content(directory, name, &found, recorded))

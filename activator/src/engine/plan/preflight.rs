@@ -4,13 +4,14 @@
 use std::os::fd::AsFd as _;
 
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::paths::{CreateDirectory, WriteFile};
+use nixfleet_contract::step::paths::{CreateDirectory, MoveAway, Remove, WriteFile};
 use nixfleet_contract::step::{PathStep, ProfileStep, Step};
 use rustix::fs::{AtFlags, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
+use crate::engine::family::paths::slots::SLOTS;
 use crate::host::walk::{self, Directory, MountPoint, Walk};
-use crate::host::{Host, host_file, profile};
+use crate::host::{HOME, Host, host_file, mounts, profile};
 
 /// Looks for obstacles to steps. What cannot be looked at is left to others to say.
 #[must_use]
@@ -23,6 +24,7 @@ pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
     };
     for step in steps {
         preflight.step(step);
+        preflight.moved(host, step);
     }
     for place in own_places(host, steps) {
         preflight.own_place(host, place);
@@ -83,6 +85,22 @@ impl Preflight<'_> {
             && !matches!(step, Step::Path(PathStep::RemoveDirectory(_)))
         {
             self.found.push(mounted(path));
+        }
+    }
+
+    /// A directory that is moved into the backup or out of it. Only what is on one filesystem can be moved.
+    fn moved(&mut self, host: &Host, step: &Step) {
+        let Step::Path(PathStep::MoveAway(MoveAway { path, .. }) | PathStep::MoveBack(Remove { path, .. })) =
+            step
+        else {
+            return;
+        };
+        let mut place = |path: &str| self.walk.nearest(path).ok()?.0.place().ok();
+        let (here, home) = (place(path), place(&format!("{HOME}/{SLOTS}")));
+        if here.is_some() && home.is_some() && here != home {
+            self.found.push(immovable(path, &format!("it is not on the filesystem of {HOME}")));
+        } else if let Some(mount) = mounts::mounted_below(&host.path(path)) {
+            self.found.push(immovable(path, &format!("something is mounted in it, at {}", mount.display())));
         }
     }
 
@@ -170,12 +188,20 @@ fn mounted(path: &str) -> Problem {
         .help(format!("`findmnt {path}` shows what it is: unmount it, or manage another path"))
 }
 
+fn immovable(path: &str, why: &str) -> Problem {
+    Problem::new(Code::HostFile, "A directory cannot be moved into the backup, or out of it")
+        .at(path)
+        .because(why)
+        .help(format!("move it by hand; to apply the rest without it: --force {path}"))
+}
+
 /// Why something could not be changed, with what to do about it.
 #[must_use]
 pub fn refused(verb: &str, path: &str, errno: Errno) -> Problem {
     match errno {
         Errno::PERM => frozen(path),
         Errno::BUSY => mounted(path),
+        Errno::XDEV => immovable(path, "its filesystem moves no directory of a lower layer (overlayfs)"),
         errno => host_file(verb, path, &errno.into()),
     }
 }

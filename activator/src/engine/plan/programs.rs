@@ -38,7 +38,20 @@ pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) ->
         return None;
     }
     let goes = |step: &Step| {
-        matches!(step, Step::Path(PathStep::Remove(_))) && step.path().is_some_and(|path| **path == *program)
+        step.as_path().is_some_and(|step| match step {
+            PathStep::Remove(step) => *step.path == *program,
+            PathStep::MoveAway(step) => Path::new(program).starts_with(&*step.path),
+            PathStep::CreateHome(_)
+            | PathStep::CreateDirectory(_)
+            | PathStep::WriteFile(_)
+            | PathStep::WriteLink(_)
+            | PathStep::ChangeAccess(_)
+            | PathStep::Own(_)
+            | PathStep::Restore(_)
+            | PathStep::MoveBack(_)
+            | PathStep::RemoveDirectory(_)
+            | PathStep::Release(_) => false,
+        })
     };
     match manifest.entries.iter().find(|(path, _)| ***path == *program).map(|(_, entry)| entry) {
         Some(Entry::File(file)) if file.access.mode.bits() & 0o111 != 0 => None,
@@ -47,6 +60,7 @@ pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) ->
         }
         Some(Entry::Link(_)) => None,
         Some(Entry::Directory(_)) => Some(format!("{program} is a directory")),
+        Some(Entry::Absent(_)) => Some(format!("{program} goes with the change")),
         None if steps.iter().any(goes) => Some(format!("{program} goes with the change")),
         None => not_there(&host.path(program), program),
     }

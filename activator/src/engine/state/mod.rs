@@ -134,6 +134,8 @@ pub enum Thing {
         /// What it points at.
         target: String,
     },
+    /// Nothing, because nothing may stand there.
+    Absent,
 }
 
 impl Thing {
@@ -142,7 +144,7 @@ impl Thing {
     pub const fn access(&self) -> Option<&Access> {
         match self {
             Self::Directory { access, .. } | Self::File { access, .. } => Some(access),
-            Self::Link { .. } => None,
+            Self::Link { .. } | Self::Absent => None,
         }
     }
 }
@@ -173,6 +175,12 @@ pub enum Origin {
         #[serde(rename = "kept")]
         backup: AbsPath,
     },
+    /// A directory that was moved away with its content, to be moved back.
+    Moved {
+        /// Where it is now.
+        #[serde(rename = "kept")]
+        backup: AbsPath,
+    },
     /// A directory, which stays and gets its mode and owner back.
     Existed {
         /// Mode, owner, group before.
@@ -181,6 +189,15 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Where the original is, if there is one to put back.
+    #[must_use]
+    pub const fn backup(&self) -> Option<&AbsPath> {
+        match self {
+            Self::Original { backup } | Self::Moved { backup } => Some(backup),
+            Self::Created | Self::Existed { .. } => None,
+        }
+    }
+
     const fn is_created(&self) -> bool {
         matches!(self, Self::Created)
     }

@@ -78,6 +78,7 @@ pub enum PathKind {
     Directory,
     File,
     Link,
+    Absent,
 }
 
 /// Mode, owner, group.
@@ -151,9 +152,10 @@ impl TryFrom<RecordedPath<'_>> for Owned {
             PathKind::Link => {
                 Thing::Link { target: recorded.target.ok_or_else(|| missing("target"))?.0.into_owned() }
             }
+            PathKind::Absent => Thing::Absent,
         };
         let RecordedPath { origin, restart_units, reload_units, on_change, .. } = recorded;
-        if let Origin::Original { backup } = &origin
+        if let Some(backup) = origin.backup()
             && !is_original(backup)
         {
             return Err(format!("no original is kept at `{backup}`"));

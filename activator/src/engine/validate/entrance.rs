@@ -15,7 +15,7 @@ use crate::engine::validate::keys;
 use crate::engine::validate::sshd::Settings;
 use crate::host::Host;
 use crate::host::accounts::{Account, Accounts};
-use crate::host::preview::{Changes, PathChange};
+use crate::host::preview::{self, Changes, PathChange};
 use crate::host::{clock, command};
 
 /// How long sudo may take to decide.
@@ -88,7 +88,7 @@ fn shell(host: &Host, user: &str, account: &Account, changes: &Changes) -> Optio
     if NO_SHELLS.contains(&name) {
         return Some(format!("the shell of {user}: {shell} lets nobody in"));
     }
-    let runs = match changes.iter().find(|(path, _)| ***path == *shell).map(|(_, change)| change) {
+    let runs = match preview::change_at(changes, shell) {
         Some(PathChange::File { access, .. } | PathChange::Access { access }) => access.mode & 0o111 != 0,
         Some(PathChange::Gone | PathChange::Directory { .. }) => false,
         Some(PathChange::Link { .. } | PathChange::Restored { .. }) => true,

@@ -5,11 +5,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use nixfleet_contract::values::ManagedPath;
-
 use crate::engine::validate::sshd::Settings;
 use crate::host::accounts::Account;
-use crate::host::preview::{Changes, Ids, PathChange};
+use crate::host::preview::{self, Changes, Ids, PathChange};
 use crate::host::{HOME, Host};
 
 /// The longest file of keys that is read, in bytes.
@@ -73,14 +71,14 @@ impl KeyReader<'_> {
         String::from_utf8_lossy(&text).lines().filter_map(key).map(str::to_owned).collect()
     }
 
-    fn change(&self, path: &str) -> Option<&PathChange> {
-        self.changes.get(&path.parse::<ManagedPath>().ok()?)
+    fn change(&self, path: &str) -> Option<PathChange> {
+        preview::change_at(self.changes, path)
     }
 
     /// What holds the content that will stand at a path.
     fn source(&self, path: &str) -> Option<PathBuf> {
         match self.change(path) {
-            Some(PathChange::File { source, .. }) => Some(source.clone()),
+            Some(PathChange::File { source, .. }) => Some(source),
             Some(PathChange::Restored { from }) => Some(self.host.path(&from.to_string_lossy())),
             Some(PathChange::Link { target }) => Some(PathBuf::from(target)),
             Some(PathChange::Directory { .. } | PathChange::Gone) => None,
@@ -95,7 +93,7 @@ impl KeyReader<'_> {
                 PathChange::File { access, .. }
                 | PathChange::Directory { access }
                 | PathChange::Access { access },
-            ) => Some(*access),
+            ) => Some(access),
             Some(PathChange::Gone) => None,
             Some(PathChange::Link { .. } | PathChange::Restored { .. }) => Ids::of(&self.source(path)?).ok(),
             None => Ids::of(&self.host.path(path)).ok(),

@@ -84,6 +84,7 @@ impl Subject {
             let home = planned.observed.accounts.users.get(&login.user).map(|account| account.home.as_str());
             WAYS_IN.iter().any(|place| within(place))
                 || changes.keys().any(|path| holds_keys(path, &login.user, home))
+                || steps.iter().any(is_move)
                 || account_steps(steps).any(|step| concerns(step, &login.user))
         });
         let accounts = account_steps(steps).filter(|_| login.is_some()).cloned().collect();
@@ -157,7 +158,7 @@ fn written<'a>(step: &'a Step, target: &'a Target) -> Option<(&'a ManagedPath, &
     let Step::Path(PathStep::WriteFile(WriteFile { path, .. })) = step else { return None };
     match target.manifest.entries.get(path)? {
         Entry::File(file) => Some((path, file)),
-        Entry::Directory(_) | Entry::Link(_) => None,
+        Entry::Directory(_) | Entry::Link(_) | Entry::Absent(_) => None,
     }
 }
 
@@ -185,7 +186,7 @@ fn question(step: &Step, planned: &Planned, target: &Target) -> Option<Question>
 fn private(changes: &Changes, target: &Target) -> BTreeSet<ManagedPath> {
     let is_private = |path: &ManagedPath| match target.manifest.entries.get(path) {
         Some(Entry::File(file)) => target.manifest.is_private(path, &file.access),
-        Some(Entry::Directory(_) | Entry::Link(_)) | None => false,
+        Some(Entry::Directory(_) | Entry::Link(_) | Entry::Absent(_)) | None => false,
     };
     changes.keys().filter(|path| is_private(path)).cloned().collect()
 }
@@ -197,6 +198,11 @@ fn holds_keys(path: &ManagedPath, user: &str, home: Option<&str>) -> bool {
             || home.strip_prefix(&**path).is_some_and(|rest| rest.starts_with('/'))
     });
     under_home || may_hold_keys(path, user)
+}
+
+/// Whether a step moves a directory: it may hold anything, also keys.
+const fn is_move(step: &Step) -> bool {
+    matches!(step, Step::Path(PathStep::MoveAway(_) | PathStep::MoveBack(_)))
 }
 
 /// Steps about accounts.
@@ -229,10 +235,14 @@ fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPat
             PathChange::Directory { access: ids(access) }
         }
         PathStep::ChangeAccess(ChangeAccess { after, .. }) => PathChange::Access { access: ids(after) },
-        PathStep::Remove(_) => PathChange::Gone,
+        PathStep::Remove(_) | PathStep::MoveAway(_) => PathChange::Gone,
         PathStep::Restore(Remove { path, .. }) => match &planned.state.paths.get(path)?.origin {
             Origin::Original { backup } => PathChange::Restored { from: PathBuf::from(&**backup) },
-            Origin::Created | Origin::Existed { .. } => return None,
+            Origin::Created | Origin::Moved { .. } | Origin::Existed { .. } => return None,
+        },
+        PathStep::MoveBack(Remove { path, .. }) => match &planned.state.paths.get(path)?.origin {
+            Origin::Moved { backup } => PathChange::Restored { from: PathBuf::from(&**backup) },
+            Origin::Created | Origin::Original { .. } | Origin::Existed { .. } => return None,
         },
         PathStep::CreateHome(_) | PathStep::Own(_) | PathStep::RemoveDirectory(_) | PathStep::Release(_) => {
             return None;

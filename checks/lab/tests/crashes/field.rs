@@ -19,11 +19,13 @@ const FAULTY: &str = "/var/tmp/faulty";
 const LOG: &str = "/var/tmp/log";
 /// The old generation, to be set back to.
 pub const SAVED: &str = "/var/tmp/old";
-/// What a hand, or the distribution, did to the host before the change: edits, rights, an attribute.
+/// What a hand, or the distribution, did to the host before the change: edits, rights, an attribute, a directory.
 const BEFORE: &str = r#"
   [ ! -e /etc/walk/edited.conf ] || echo "by hand" > /etc/walk/edited.conf
   chmod 0604 /etc/motd
   python3 -c 'import os; os.setxattr("/etc/motd", "user.note", b"stood here")'
+  mkdir --parents /etc/unwanted/deep
+  echo "stood here" > /etc/unwanted/deep/file
 "#;
 const SAVE: &str = r#"mkdir "$0" && cp --archive --parents /etc /srv /var/lib/nixfleet /nix/var/nix/profiles /nix/var/nix/gcroots "$0""#;
 /// Sets each path given back to what is saved, or removes it.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use nixfleet_contract::manifest::{Access, Entry, OnConflict, UNITS};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::FileView;
-use nixfleet_contract::step::paths::{ChangeAccess, CreateDirectory, CreateHome, Own, WriteFile, WriteLink};
+use nixfleet_contract::step::paths::{
+    ChangeAccess, CreateDirectory, CreateHome, Own, Remove, WriteFile, WriteLink,
+};
 use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
 
@@ -19,7 +21,7 @@ use crate::engine::state::{Origin, Owned, Thing};
 
 /// The reason why something should be at a path, with its access if there is a choice.
 #[derive(Clone, Copy)]
-enum PathTarget<'a> {
+pub(in crate::engine) enum PathTarget<'a> {
     /// The manifest declares it.
     Entry(&'a Entry),
     /// It is a directory above a declared path.
@@ -53,7 +55,7 @@ impl Differ<'_> {
         let mut steps = PathSteps::default();
         let manifest = self.manifest;
         let homes = self.new_homes();
-        let needed = directories_above(manifest.entries.keys().chain(homes.keys()));
+        let needed = directories_above(manifest.standing_paths().chain(homes.keys()));
         // Sorted together with the declared ones, so that parents come first.
         let is_implicit =
             |path: &&ManagedPath| !manifest.entries.contains_key(*path) && !homes.contains_key(*path);
@@ -80,9 +82,8 @@ impl Differ<'_> {
             }
         }
         // Children first.
-        steps.directory_removals.reverse();
-        // The unit that recovers at boot is written first, so that a power cut after the first change is
-        // repaired.
+        steps.directory_removals.sort_by(|one, other| other.path().cmp(&one.path()));
+        // The unit that recovers at boot is written first, so that a power cut after the first change is repaired.
         steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
         self.check_owners();
         steps
@@ -102,8 +103,12 @@ impl Differ<'_> {
         {
             return self.problems.push(reserved.refuses(path).at(path));
         }
+        if let Some(problem) = self.below_moved(path, &target) {
+            return self.problems.push(problem);
+        }
         match target {
             PathTarget::Entry(Entry::Directory(access)) => self.directory(path, access, steps),
+            PathTarget::Entry(entry @ Entry::Absent(absent)) => self.absent(path, (entry, absent), steps),
             PathTarget::Entry(entry) => self.content(path, entry, steps),
             PathTarget::Implicit => self.implicit_directory(path, steps),
             PathTarget::Home(access) => {
@@ -242,7 +247,8 @@ impl Differ<'_> {
         self.problems.push(wrong_type(path, "a directory", &why));
     }
 
-    fn content(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
+    /// Plans a file, a link, or nothing in place of one of them.
+    pub(in crate::engine) fn content(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
         if let Entry::File(file) = entry
             && let Some(problem) = self.set_id_objection(path, file)
         {
@@ -260,8 +266,10 @@ impl Differ<'_> {
                 return self.problems.push(wrong_type(path, "a file or link", &why));
             }
             (Found::Missing, None) => BackupKind::Nothing,
-            (Found::Missing, Some(_)) => {
-                self.drifted(path, "missing");
+            (Found::Missing, Some(owned)) => {
+                if let Some(what) = drift(&owned.thing, found) {
+                    self.drifted(path, what);
+                }
                 BackupKind::Nothing
             }
             (Found::Directory { .. }, _) => return self.replace_directory(path, entry, steps),
@@ -304,7 +312,8 @@ impl Differ<'_> {
     /// The step that makes a path match an entry, if something else is there now.
     fn write(&self, path: &ManagedPath, entry: &Entry, backup: BackupKind) -> Step {
         let found = self.found(path);
-        let foreign = !self.state.paths.contains_key(path);
+        let owned = self.state.paths.get(path);
+        let foreign = owned.is_none_or(|owned| owned.thing == Thing::Absent);
         let before = found.view().map(|view| FileView { foreign, ..view });
         let path = path.clone();
         match (entry, found) {
@@ -335,6 +344,7 @@ impl Differ<'_> {
                     backup,
                 }))
             }
+            (Entry::Absent(_), _) => Step::Path(PathStep::Remove(Remove { path, before, backup })),
             (Entry::Directory(access), _) => {
                 let access = access.clone();
                 Step::Path(PathStep::CreateDirectory(CreateDirectory {
@@ -358,12 +368,13 @@ const fn on_conflict(entry: &Entry) -> OnConflict {
     match entry {
         Entry::File(file) => file.on_conflict,
         Entry::Link(link) => link.on_conflict,
+        Entry::Absent(absent) => absent.on_conflict,
         Entry::Directory(_) => OnConflict::Fail,
     }
 }
 
 /// `unit`: the unit that the file or link belongs to, if any.
-fn conflict(path: &ManagedPath, entry: &Entry, unit: Option<&UnitName>) -> Problem {
+pub(in crate::engine) fn conflict(path: &ManagedPath, entry: &Entry, unit: Option<&UnitName>) -> Problem {
     let problem = Problem::new(
         Code::Conflict,
         "Something that NixFleet does not own stands at a managed path, and it differs",
@@ -375,6 +386,7 @@ fn conflict(path: &ManagedPath, entry: &Entry, unit: Option<&UnitName>) -> Probl
     let option = match (unit, entry) {
         (Some(unit), _) => format!("nixfleet.systemd.units.{:?}", &**unit),
         (None, Entry::Link(_)) => format!("nixfleet.links.{:?}", &**path),
+        (None, Entry::Absent(_)) => format!("nixfleet.absent.{:?}", &**path),
         (None, Entry::File(_) | Entry::Directory(_)) => format!("nixfleet.files.{:?}", &**path),
     };
     problem.help(format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\""))

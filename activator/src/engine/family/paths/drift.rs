@@ -13,6 +13,7 @@ pub(in crate::engine) fn is_as_declared(found: &Found, entry: &Entry) -> bool {
         }
         (Found::Link { target }, Entry::Link(link)) => *target == link.target,
         (Found::Directory { access, .. }, Entry::Directory(declared)) => access == declared,
+        (Found::Missing, Entry::Absent(_)) => true,
         _ => false,
     }
 }
@@ -33,6 +34,10 @@ pub(in crate::engine) fn drift(thing: &Thing, found: &Found) -> Option<String> {
     match (thing, found) {
         (thing, found) if found.is(thing) => None,
         (_, Found::Missing) => Some("missing".to_owned()),
+        (Thing::Absent, Found::File { .. }) => Some("a file stands there".to_owned()),
+        (Thing::Absent, Found::Link { target }) => Some(format!("a link to {target} stands there")),
+        (Thing::Absent, Found::Directory { .. }) => Some("a directory stands there".to_owned()),
+        (Thing::Absent, Found::Other(special)) => Some(format!("{special} stands there")),
         (Thing::File { sha256: left, access: was, .. }, Found::File { sha256, access, .. }) => {
             if left != sha256 {
                 return Some("content edited".to_owned());

@@ -1,5 +1,6 @@
 //! Plans the end of management of paths, and what must be removed before it.
 
+use nixfleet_contract::plan::FileView;
 use nixfleet_contract::step::paths::{ChangeAccess, Release, Remove, RemoveDirectory};
 use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved};
@@ -9,6 +10,17 @@ use crate::engine::family::paths::drift::{backup_if_edited, drift};
 use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::{Origin, Owned, Thing};
+
+/// The step that puts an original back in place of what stands at a path.
+fn put_back(path: &ManagedPath, owned: &Owned, found: &Found, backup: BackupKind) -> Step {
+    let foreign = owned.thing == Thing::Absent;
+    let before = found.view().map(|view| FileView { foreign, ..view });
+    let step = Remove { path: path.clone(), before, backup };
+    Step::Path(match owned.origin {
+        Origin::Moved { .. } => PathStep::MoveBack(step),
+        Origin::Created | Origin::Existed { .. } | Origin::Original { .. } => PathStep::Restore(step),
+    })
+}
 
 impl Differ<'_> {
     /// Ends the management of a path.
@@ -22,7 +34,9 @@ impl Differ<'_> {
         }
         let release = |why: &str| {
             let why = match &owned.origin {
-                Origin::Original { backup } => format!("{why}; what stood there before is {backup}"),
+                Origin::Original { backup } | Origin::Moved { backup } => {
+                    format!("{why}; what stood there before is {backup}")
+                }
                 Origin::Created | Origin::Existed { .. } => why.to_owned(),
             };
             Step::Path(PathStep::Release(Release { path: path.clone(), why }))
@@ -44,21 +58,18 @@ impl Differ<'_> {
                     after: was.clone(),
                 }))
             }
-            (Found::Directory { .. }, Thing::Directory { .. }, Origin::Original { .. }) => {
-                match self.stays_in(path) {
-                    None => {
-                        self.touch(path);
-                        let (path, before) = (path.clone(), found.view());
-                        let restore = Step::Path(PathStep::Restore(Remove {
-                            path,
-                            before,
-                            backup: BackupKind::Nothing,
-                        }));
-                        return steps.directory_removals.push(restore);
-                    }
-                    Some(what) => release(&format!("the directory is not empty: {what}")),
+            (
+                Found::Directory { .. },
+                Thing::Directory { .. },
+                Origin::Original { .. } | Origin::Moved { .. },
+            ) => match self.stays_in(path) {
+                None => {
+                    self.touch(path);
+                    let restore = put_back(path, owned, found, BackupKind::Nothing);
+                    return steps.directory_removals.push(restore);
                 }
-            }
+                Some(what) => release(&format!("the directory is not empty: {what}")),
+            },
             (
                 Found::Directory { access, .. },
                 Thing::Directory { access: left, .. },
@@ -72,14 +83,17 @@ impl Differ<'_> {
             }
             (Found::Directory { .. }, ..) => release("a directory stands there now"),
             (Found::Other(_) | Found::Unreachable(_), ..) => release("what stands there now is not ours"),
-            (Found::Missing, _, Origin::Original { .. }) if self.directory_is_gone(path) => {
+            (Found::Missing, _, Origin::Original { .. } | Origin::Moved { .. })
+                if self.directory_is_gone(path) =>
+            {
                 release("its directory is gone")
             }
-            (found, thing, Origin::Original { .. }) => {
+            (found, thing, Origin::Original { .. } | Origin::Moved { .. }) => {
                 self.touch(path);
-                let backup = backup_if_edited(thing, found);
-                Step::Path(PathStep::Restore(Remove { path: path.clone(), before: found.view(), backup }))
+                put_back(path, owned, found, backup_if_edited(thing, found))
             }
+            (Found::Missing, Thing::Absent, _) => release("nothing is to be put back"),
+            (_, Thing::Absent, _) => release("it is not ours"),
             (_, Thing::Directory { .. }, _) => release("the directory is gone"),
             (Found::Missing, ..) => {
                 self.touch(path);
@@ -122,9 +136,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Something in a directory, at any depth, that would stay when the managed paths in it are removed, if
-    /// any.
-    fn stays_in(&self, directory: &ManagedPath) -> Option<String> {
+    /// Something in a directory, at any depth, that would stay when the managed paths in it are removed, if any.
+    pub(in crate::engine) fn stays_in(&self, directory: &ManagedPath) -> Option<String> {
         let Found::Directory { holds, .. } = self.observed.found(directory) else { return None };
         holds.iter().find_map(|name| {
             let path = format!("{directory}/{name}");
@@ -132,7 +145,7 @@ impl Differ<'_> {
                 return Some(format!("{} is not ours", path.escape_debug()));
             };
             match (self.observed.found(path), &owned.thing, &owned.origin) {
-                (_, _, Origin::Original { .. }) => {
+                (_, _, Origin::Original { .. } | Origin::Moved { .. }) => {
                     Some(format!("what stood at {path} before it was managed comes back there"))
                 }
                 (Found::Directory { .. }, Thing::Directory { .. }, Origin::Created) => self.stays_in(path),

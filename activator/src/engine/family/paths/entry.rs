@@ -2,7 +2,8 @@
 
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::step::paths::{
-    ChangeAccess, CreateDirectory, CreateHome, Own, Release, Remove, RemoveDirectory, WriteFile, WriteLink,
+    ChangeAccess, CreateDirectory, CreateHome, MoveAway, Own, Release, Remove, RemoveDirectory, WriteFile,
+    WriteLink,
 };
 use nixfleet_contract::step::{PathStep, Step};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
@@ -90,6 +91,26 @@ pub enum PathEntry {
         /// Where the original is kept now.
         original: AbsPath,
     },
+    /// A directory that is moved into its backup.
+    MoveAway {
+        /// The step.
+        step: MoveAway,
+        /// Where it is until the transaction is committed.
+        slot: Slot,
+        /// Where it is after that.
+        backup: AbsPath,
+    },
+    /// A directory that is moved out of its backup.
+    MoveBack {
+        /// The step.
+        step: Remove,
+        /// Where it is exchanged with what stands at the path. `staged` is its inode from the beginning.
+        slot: Slot,
+        /// The backup of what is replaced.
+        backup: Option<AbsPath>,
+        /// Where it is before the step.
+        original: AbsPath,
+    },
     /// A directory that is removed.
     RemoveDirectory {
         /// The step.
@@ -135,6 +156,13 @@ impl PathEntry {
                 let (slot, original) = facts.slot()?;
                 Self::Restore { step, slot, backup, original: original.ok_or(Mismatch)? }
             }
+            PathStep::MoveAway(step) => {
+                Self::MoveAway { step, slot: facts.slot()?.0, backup: backup.ok_or(Mismatch)? }
+            }
+            PathStep::MoveBack(step) => {
+                let (slot, original) = facts.slot()?;
+                Self::MoveBack { step, slot, backup, original: original.ok_or(Mismatch)? }
+            }
             PathStep::RemoveDirectory(step) => {
                 Self::RemoveDirectory { step, slot: only_slot(facts, backup)? }
             }
@@ -164,6 +192,10 @@ impl PathEntry {
             Self::Restore { step, slot, backup, original } => {
                 (PathStep::Restore(step), Facts::of_slot(slot, Some(original)), backup)
             }
+            Self::MoveAway { step, slot: it, backup } => (PathStep::MoveAway(step), slot(it), Some(backup)),
+            Self::MoveBack { step, slot, backup, original } => {
+                (PathStep::MoveBack(step), Facts::of_slot(slot, Some(original)), backup)
+            }
             Self::RemoveDirectory { step, slot: it } => (PathStep::RemoveDirectory(step), slot(it), None),
             Self::Release { step } => (PathStep::Release(step), Facts::Nothing, None),
         };
@@ -180,7 +212,10 @@ impl PathEntry {
             Self::WriteLink { step, .. } => &step.path,
             Self::ReplaceFile { step, .. } | Self::ChangeAccess { step, .. } => &step.path,
             Self::Own { step, .. } => &step.path,
-            Self::Remove { step, .. } | Self::Restore { step, .. } => &step.path,
+            Self::Remove { step, .. } | Self::Restore { step, .. } | Self::MoveBack { step, .. } => {
+                &step.path
+            }
+            Self::MoveAway { step, .. } => &step.path,
             Self::RemoveDirectory { step, .. } => &step.path,
             Self::Release { step } => &step.path,
         }
@@ -197,6 +232,8 @@ impl PathEntry {
             | Self::ReplaceFile { slot, .. }
             | Self::Remove { slot, .. }
             | Self::Restore { slot, .. }
+            | Self::MoveAway { slot, .. }
+            | Self::MoveBack { slot, .. }
             | Self::RemoveDirectory { slot, .. } => Some(slot),
             Self::ChangeAccess { .. } | Self::Own { .. } | Self::Release { .. } => None,
         }
@@ -213,6 +250,8 @@ impl PathEntry {
             | Self::ReplaceFile { slot, .. }
             | Self::Remove { slot, .. }
             | Self::Restore { slot, .. }
+            | Self::MoveAway { slot, .. }
+            | Self::MoveBack { slot, .. }
             | Self::RemoveDirectory { slot, .. } => Some(slot),
             Self::ChangeAccess { .. } | Self::Own { .. } | Self::Release { .. } => None,
         }
@@ -227,7 +266,9 @@ impl PathEntry {
             | Self::WriteLink { backup, .. }
             | Self::Own { backup, .. }
             | Self::Remove { backup, .. }
-            | Self::Restore { backup, .. } => backup.as_ref(),
+            | Self::Restore { backup, .. }
+            | Self::MoveBack { backup, .. } => backup.as_ref(),
+            Self::MoveAway { backup, .. } => Some(backup),
             Self::CreateHome { .. }
             | Self::ReplaceFile { .. }
             | Self::ChangeAccess { .. }
@@ -249,6 +290,8 @@ impl PathEntry {
             | Self::Own { .. }
             | Self::Remove { .. }
             | Self::Restore { .. }
+            | Self::MoveAway { .. }
+            | Self::MoveBack { .. }
             | Self::RemoveDirectory { .. }
             | Self::Release { .. } => None,
         }
@@ -261,7 +304,9 @@ impl PathEntry {
         let is_invalid = |slot: &&AbsPath| !slots::is_slot(slot, transaction, index, self.path());
         let slot = self.slot().map(|slot| &slot.place).filter(is_invalid);
         let original = match self {
-            Self::Restore { original, .. } => Some(original).filter(|original| !slots::is_original(original)),
+            Self::Restore { original, .. } | Self::MoveBack { original, .. } => {
+                Some(original).filter(|original| !slots::is_original(original))
+            }
             Self::CreateHome { .. }
             | Self::CreateDirectory { .. }
             | Self::WriteFile { .. }
@@ -270,6 +315,7 @@ impl PathEntry {
             | Self::ChangeAccess { .. }
             | Self::Own { .. }
             | Self::Remove { .. }
+            | Self::MoveAway { .. }
             | Self::RemoveDirectory { .. }
             | Self::Release { .. } => None,
         };

@@ -53,6 +53,15 @@ impl<'a> PathChanges<'a> {
                 let places = self.touch(&step.path, slot);
                 self.swapper.take_out(places, slot.replaced)
             }
+            PathEntry::MoveAway { step, slot, .. } => {
+                let places = self.touch(&step.path, slot);
+                self.swapper.move_out(places, slot.replaced, step.with_content)
+            }
+            PathEntry::MoveBack { step, slot, original, .. } => {
+                let places = self.touch(&step.path, slot);
+                self.carry(original, &slot.place, slot.staged).map_err(|refusal| refusal.problem)?;
+                self.swapper.bring_in(places, slot.replaced)
+            }
             PathEntry::RemoveDirectory { step, slot } => {
                 let places = self.touch(&step.path, slot);
                 self.swapper.take_out_if_empty(places)
@@ -67,12 +76,18 @@ impl<'a> PathChanges<'a> {
 
     fn touch<'e>(&mut self, path: &'e str, slot: &'e Slot) -> Places<'e> {
         for path in [path, &slot.place] {
-            let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+            let directory = directory_of(path);
             if !self.touched.contains(directory) {
                 self.touched.insert(directory.to_owned());
             }
         }
         Places { path, slot: &slot.place }
+    }
+
+    /// Moves a directory between a slot and a backup.
+    fn carry(&mut self, from: &str, to: &str, inode: Option<u64>) -> Result<(), WalkRefusal> {
+        self.touched.extend([from, to].map(|place| directory_of(place).to_owned()));
+        self.swapper.carry(from, to, inode)
     }
 
     /// Syncs the directories in which names changed.
@@ -82,6 +97,10 @@ impl<'a> PathChanges<'a> {
     pub fn sync(&mut self) -> Result<(), Problem> {
         sync_directories(self.host, &std::mem::take(&mut self.touched))
     }
+}
+
+fn directory_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
 /// Undoes changes of paths.
@@ -108,6 +127,8 @@ impl<'a> PathUndo<'a> {
             | PathEntry::Own { .. }
             | PathEntry::Remove { .. }
             | PathEntry::Restore { .. }
+            | PathEntry::MoveAway { .. }
+            | PathEntry::MoveBack { .. }
             | PathEntry::RemoveDirectory { .. }
             | PathEntry::Release { .. } => None,
         });
@@ -140,6 +161,8 @@ impl<'a> PathUndo<'a> {
             | PathEntry::Own { .. }
             | PathEntry::Remove { .. }
             | PathEntry::Restore { .. }
+            | PathEntry::MoveAway { .. }
+            | PathEntry::MoveBack { .. }
             | PathEntry::RemoveDirectory { .. }
             | PathEntry::Release { .. } => Ok(None),
         }
@@ -159,11 +182,19 @@ impl<'a> PathUndo<'a> {
                     self.changes.swapper.bring_back(places, staged)?;
                 }
             }
+            PathEntry::MoveBack { slot, original, .. } => {
+                // Before the path to the destination is looked at, as in `bring_back`.
+                self.changes.carry(&slot.place, original, slot.staged)?;
+                let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
+                self.changes.swapper.bring_back(places, staged)?;
+                self.changes.carry(&slot.place, original, slot.staged)?;
+            }
             PathEntry::WriteFile { slot, .. }
             | PathEntry::WriteLink { slot, .. }
             | PathEntry::ReplaceFile { slot, .. }
             | PathEntry::Remove { slot, .. }
             | PathEntry::Restore { slot, .. }
+            | PathEntry::MoveAway { slot, .. }
             | PathEntry::RemoveDirectory { slot, .. } => {
                 let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
                 self.changes.swapper.bring_back(places, staged)?;
@@ -228,7 +259,14 @@ pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
-    let mut swapper = Swapper::new(host);
+    let mut changes = PathChanges::new(host);
+    for entry in journal.paths() {
+        if let PathEntry::MoveAway { slot, backup, .. } = entry {
+            changes.carry(&slot.place, backup, None).map_err(|refusal| refusal.problem)?;
+        }
+    }
+    changes.sync()?;
+    let mut swapper = changes.swapper;
     for entry in journal.paths() {
         let Some(slot) = entry.slot() else { continue };
         // If another user blocks this in a directory of theirs, the slot stays.
@@ -239,10 +277,14 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
                 let places = Places { path: &step.path, slot: &slot.place };
                 swapper.put_back(places).or_else(WalkRefusal::unless_of_others)?;
             }
-            PathEntry::Restore { original, .. } if slots::is_original(original) => {
+            PathEntry::Restore { original, .. } | PathEntry::MoveBack { original, .. }
+                if slots::is_original(original) =>
+            {
                 forget_original(host, original)?;
             }
             PathEntry::Restore { .. }
+            | PathEntry::MoveAway { .. }
+            | PathEntry::MoveBack { .. }
             | PathEntry::CreateHome { .. }
             | PathEntry::CreateDirectory { .. }
             | PathEntry::WriteFile { .. }
@@ -268,8 +310,12 @@ pub fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     for entry in journal.paths() {
         if let Some(slot) = entry.slot() {
             let is_home = matches!(entry, PathEntry::CreateHome { .. });
+            // A directory that was moved is back, or stays where it is.
+            let is_moved = matches!(entry, PathEntry::MoveAway { .. } | PathEntry::MoveBack { .. });
             let mut clear = || {
-                if is_home && never_swapped {
+                if is_moved {
+                    Ok(())
+                } else if is_home && never_swapped {
                     swapper.clear_home(&slot.place)
                 } else if never_swapped || swapper.slot_holds(&slot.place)? == slot.staged {
                     swapper.clear(&slot.place)

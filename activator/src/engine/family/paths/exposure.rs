@@ -94,7 +94,7 @@ impl Differ<'_> {
         };
         let declared = match self.manifest.entries.get(directory) {
             Some(Entry::Directory(access)) => Some(access),
-            Some(Entry::File(_) | Entry::Link(_)) | None => None,
+            Some(Entry::File(_) | Entry::Link(_) | Entry::Absent(_)) | None => None,
         };
         found.into_iter().chain(declared)
     }

@@ -1,13 +1,14 @@
 //! Files, links and directories.
 //!
 //! - [`entry`], [`open`]: a step, with what its undo needs
-//! - `diff`, `drift`, `ending`, `excluded`, `exposure`: planning
+//! - `absence`, `diff`, `drift`, `ending`, `excluded`, `exposure`: planning
 //! - [`slots`]: the places of staged and of replaced things
 //! - [`stage`], [`ownership`], [`home`]: staging of everything new
 //! - [`backup`]: backups of everything old
 //! - [`execute`], [`swap`], [`access`]: carrying out and undoing
 //! - [`record`]: what is owned afterwards
 
+mod absence;
 pub mod access;
 pub mod backup;
 mod diff;

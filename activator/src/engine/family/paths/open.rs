@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::paths::ChangeAccess;
+use nixfleet_contract::step::paths::{ChangeAccess, MoveAway, Remove};
 use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 use rustix::fs::{FileType, Stat};
@@ -13,6 +13,7 @@ use super::access::Rights;
 use super::entry::PathEntry;
 use super::ownership::ids;
 use super::slots::{self, BACKUPS, CONTENT, ORIGINALS, Replaced, SLOTS, Slot};
+use super::stage::lost;
 use super::swap::outdated;
 use crate::digest;
 use crate::engine::plan::planner::Planned;
@@ -32,7 +33,9 @@ fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
             PathStep::RemoveDirectory(_)
             | PathStep::WriteFile(_)
             | PathStep::WriteLink(_)
-            | PathStep::Restore(_) => {
+            | PathStep::Restore(_)
+            | PathStep::MoveAway(_)
+            | PathStep::MoveBack(_) => {
                 old_directories.insert(&**step.path());
             }
             PathStep::ChangeAccess(_) | PathStep::Own(_) | PathStep::Remove(_) | PathStep::Release(_) => {}
@@ -90,8 +93,8 @@ impl<'a> PathOpener<'a> {
             PathStep::ChangeAccess(step) => self.access(index, step)?,
             PathStep::Own(step) => {
                 // Undo restores only mode and owner of a directory, and the state has those.
-                let is_directory = self.stat(&step.path)?.is_none_or(|stat| is_directory(&stat));
-                let has_backup = !is_directory && step.backup == BackupKind::Original;
+                let has_backup = step.backup == BackupKind::Original
+                    && self.stat(&step.path)?.is_some_and(|stat| !is_directory(&stat));
                 let backup = if has_backup { self.backup_place(&step.path, step.backup)? } else { None };
                 PathEntry::Own { step: step.clone(), backup }
             }
@@ -109,11 +112,37 @@ impl<'a> PathOpener<'a> {
                 let (slot, original) = (self.slot(index, &step.path)?, original.clone());
                 PathEntry::Restore { step: step.clone(), slot, backup, original }
             }
+            PathStep::MoveAway(step) => self.move_away(index, step)?,
+            PathStep::MoveBack(step) => self.move_back(index, step)?,
             PathStep::RemoveDirectory(step) => {
                 PathEntry::RemoveDirectory { slot: self.slot(index, &step.path)?, step: step.clone() }
             }
             PathStep::Release(step) => PathEntry::Release { step: step.clone() },
         })
+    }
+
+    /// Makes the entry of a directory that is moved away, if it still is one.
+    fn move_away(&mut self, index: usize, step: &MoveAway) -> Result<PathEntry, Problem> {
+        let is_directory = self.stat(&step.path)?.is_some_and(|stat| is_directory(&stat));
+        let backup = self.backup_place(&step.path, step.backup)?;
+        let backup = backup.filter(|_| is_directory).ok_or_else(|| outdated(&step.path))?;
+        Ok(PathEntry::MoveAway { slot: self.slot(index, &step.path)?, step: step.clone(), backup })
+    }
+
+    /// Makes the entry of a directory that is moved back. Nothing is copied, so its inode is known already.
+    fn move_back(&mut self, index: usize, step: &Remove) -> Result<PathEntry, Problem> {
+        let Some(Origin::Moved { backup: original }) =
+            self.planned.state.paths.get(&step.path).map(|owned| &owned.origin)
+        else {
+            return Err(outdated(&step.path));
+        };
+        let failed = |error: io::Error| host_file("look at", &**original, &error);
+        let directory = self.walk.parent(original)?.ok_or_else(|| lost(original))?;
+        let stat = walk::look(directory.fd, CONTENT).map_err(failed)?;
+        let staged = stat.filter(is_directory).ok_or_else(|| lost(original))?.st_ino;
+        let backup = self.backup_place(&step.path, step.backup)?;
+        let slot = Slot { staged: Some(staged), ..self.slot(index, &step.path)? };
+        Ok(PathEntry::MoveBack { step: step.clone(), slot, backup, original: original.clone() })
     }
 
     /// Makes the entry of a change of mode or owner, if the path is unchanged since the plan.

@@ -32,8 +32,11 @@ pub(in crate::engine) fn paths_after<'e>(
         entries.filter(|entry| stays(entry)).map(|entry| (entry.path(), entry)).collect();
     let mut paths: BTreeMap<ManagedPath, Owned> = BTreeMap::new();
     for (path, declared) in &manifest.entries {
+        let entry = entries.get(path).copied();
         let known = old.paths.get(path).map(|owned| owned.origin.clone());
-        let origin = known.unwrap_or_else(|| origin(declared, entries.get(path).copied()));
+        // A directory that was there before, declared until now, is an original only from here on.
+        let known = known.filter(|_| !entry.is_some_and(moves_original));
+        let origin = known.unwrap_or_else(|| origin(declared, entry));
         paths.insert(path.clone(), owned(declared, origin));
     }
     for (directory, origin) in implicit_directories(old, manifest, &entries) {
@@ -49,7 +52,12 @@ pub(in crate::engine) fn paths_after<'e>(
     paths
 }
 
-/// Whether something managed is at the path of an entry after the transaction.
+/// Whether the entry moves a directory away that comes back when management ends.
+fn moves_original(entry: &PathEntry) -> bool {
+    matches!(entry, PathEntry::MoveAway { step, .. } if step.backup == BackupKind::Original)
+}
+
+/// Whether the path of an entry may be managed after the transaction, if only as one where nothing may stand.
 const fn stays(entry: &PathEntry) -> bool {
     match entry {
         PathEntry::CreateDirectory { .. }
@@ -57,10 +65,12 @@ const fn stays(entry: &PathEntry) -> bool {
         | PathEntry::WriteLink { .. }
         | PathEntry::ReplaceFile { .. }
         | PathEntry::ChangeAccess { .. }
-        | PathEntry::Own { .. } => true,
-        PathEntry::CreateHome { .. }
+        | PathEntry::Own { .. }
         | PathEntry::Remove { .. }
+        | PathEntry::MoveAway { .. } => true,
+        PathEntry::CreateHome { .. }
         | PathEntry::Restore { .. }
+        | PathEntry::MoveBack { .. }
         | PathEntry::RemoveDirectory { .. }
         | PathEntry::Release { .. } => false,
     }
@@ -94,20 +104,25 @@ fn origin(declared: &Entry, entry: Option<&PathEntry>) -> Origin {
         }
         PathEntry::Own { step, backup } => match declared {
             Entry::Directory(access) => Origin::Existed { access: access.clone() },
-            Entry::File(_) | Entry::Link(_) => original(step.backup, backup),
+            Entry::File(_) | Entry::Link(_) | Entry::Absent(_) => original(step.backup, backup),
         },
         PathEntry::CreateDirectory { step, .. } => match (declared, &step.before) {
             // An empty directory that was exchanged because its owner or mode changed.
             (Entry::Directory(_), Some(was)) if was.sha256.is_none() && was.link.is_none() => {
                 Origin::Existed { access: was.access.clone() }
             }
-            (Entry::Directory(_) | Entry::File(_) | Entry::Link(_), _) => Origin::Created,
+            (Entry::Directory(_) | Entry::File(_) | Entry::Link(_) | Entry::Absent(_), _) => Origin::Created,
         },
         PathEntry::WriteFile { step, backup, .. } => original(step.backup, backup),
         PathEntry::WriteLink { step, backup, .. } => original(step.backup, backup),
+        PathEntry::Remove { step, backup, .. } => original(step.backup, backup),
+        PathEntry::MoveAway { step, backup, .. } => match step.backup {
+            BackupKind::Original => Origin::Moved { backup: backup.clone() },
+            BackupKind::Copy | BackupKind::Nothing => Origin::Created,
+        },
         PathEntry::CreateHome { .. }
-        | PathEntry::Remove { .. }
         | PathEntry::Restore { .. }
+        | PathEntry::MoveBack { .. }
         | PathEntry::RemoveDirectory { .. }
         | PathEntry::Release { .. } => Origin::Created,
     }
@@ -124,6 +139,11 @@ fn owned(entry: &Entry, origin: Origin) -> Owned {
             restart_units: file.restart_units.clone(),
             reload_units: file.reload_units.clone(),
             on_change: file.on_change.clone(),
+        },
+        Entry::Absent(absent) => Owned {
+            restart_units: absent.restart_units.clone(),
+            reload_units: absent.reload_units.clone(),
+            ..Owned::without_hooks(Thing::Absent, origin)
         },
         Entry::Link(link) => Owned::without_hooks(Thing::Link { target: link.target.clone() }, origin),
     }
@@ -143,7 +163,7 @@ fn implicit_directories(
         }
         Some(origin) => Some(origin.clone()),
     };
-    let unnamed = directories_above(manifest.entries.keys())
+    let unnamed = directories_above(manifest.standing_paths())
         .into_iter()
         .filter(|path| !manifest.entries.contains_key(path));
     unnamed.filter_map(|path| origin(&path).map(|origin| (path, origin))).collect()

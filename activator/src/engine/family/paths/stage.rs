@@ -109,6 +109,8 @@ impl Stager<'_> {
             }
             // Nothing new is staged.
             PathEntry::Remove { .. }
+            | PathEntry::MoveAway { .. }
+            | PathEntry::MoveBack { .. }
             | PathEntry::RemoveDirectory { .. }
             | PathEntry::ChangeAccess { .. }
             | PathEntry::Own { .. }
@@ -131,9 +133,13 @@ impl Stager<'_> {
         let Some(to) = self.slots.parent(backup)? else { return Ok(()) };
         let copy_or_link =
             if matches!(entry, PathEntry::Own { .. }) { backup::copy } else { backup::link_or_copy };
-        copy_or_link(from, path.name(), to, name_of(backup)).map_err(failed)?;
+        // A directory is moved there after the commit.
+        let is_moved = matches!(entry, PathEntry::MoveAway { .. });
+        if !is_moved {
+            copy_or_link(from, path.name(), to, name_of(backup)).map_err(failed)?;
+        }
         // The name may now belong to another file than the one that was planned.
-        if let Some(slot) = entry.slot()
+        if let Some(slot) = entry.slot().filter(|_| !is_moved)
             && walk::look(to.fd, name_of(backup)).map_err(failed)?.as_ref().map(Replaced::of) != slot.replaced
         {
             return Err(outdated(path));
@@ -202,7 +208,8 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
         .help("the store of the host is damaged: run `nix-store --verify --check-contents --repair` there"))
 }
 
-fn lost(original: &str) -> Problem {
+/// The problem for an original that somebody has removed.
+pub(in crate::engine) fn lost(original: &str) -> Problem {
     Problem::new(Code::HostFile, "The original that should be put back is gone")
         .at(original)
         .help("put it back from a backup, or leave the path under management")

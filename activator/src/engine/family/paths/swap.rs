@@ -64,6 +64,35 @@ impl<'h> Swapper<'h> {
         pair.check(replaced)
     }
 
+    /// Moves a directory into the slot. It must be there, and be empty unless it is moved `with_content`.
+    ///
+    /// # Errors
+    /// [`Code::PlanOutdated`] as for [`Swapper::bring_in`].
+    pub fn move_out(
+        &mut self,
+        places: Places<'_>,
+        replaced: Option<Replaced>,
+        with_content: bool,
+    ) -> Result<(), Problem> {
+        let pair = self.pair(places)?;
+        pair.rename_out().map_err(|refusal| refusal.problem)?;
+        if with_content { pair.replaced(replaced).map(drop) } else { pair.check(replaced) }
+    }
+
+    /// Moves a directory from one of `NixFleet`'s own places to another: between a slot and a backup. Does nothing if the first
+    /// holds another inode than this one, where one is given, or none.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`].
+    pub fn carry(&mut self, from: &str, to: &str, inode: Option<u64>) -> Result<(), WalkRefusal> {
+        let holds = self.slot_holds(from)?;
+        if holds.is_none() || inode.is_some_and(|inode| holds != Some(inode)) {
+            return Ok(());
+        }
+        let Some(pair) = self.pair_if_there(Places { path: to, slot: from })? else { return Ok(()) };
+        pair.rename_in(RenameFlags::NOREPLACE)
+    }
+
     /// Moves a directory into the slot if it is empty.
     ///
     /// # Errors
@@ -260,13 +289,17 @@ impl Pair<'_> {
     /// Whether the thing in the slot is the one that the plan replaces, and is empty if it is a directory.
     /// Checked here because nobody else can reach it any more; if it is another one, undo restores it.
     fn check(&self, replaced: Option<Replaced>) -> Result<(), Problem> {
-        let stat = self.in_slot().map_err(|refusal| refusal.problem)?;
-        let same = stat.as_ref().map(Replaced::of) == replaced;
-        let emptied = || match stat {
-            Some(stat) if is_directory(&stat) => is_empty(self.slot, self.slot_name, self.places.path),
-            _ => Ok(true),
+        let is_emptied = match self.replaced(replaced)? {
+            Some(stat) if is_directory(&stat) => is_empty(self.slot, self.slot_name, self.places.path)?,
+            _ => true,
         };
-        if same && emptied()? { Ok(()) } else { Err(outdated(self.places.path)) }
+        if is_emptied { Ok(()) } else { Err(outdated(self.places.path)) }
+    }
+
+    /// The thing in the slot, which must be the one that the plan replaces.
+    fn replaced(&self, replaced: Option<Replaced>) -> Result<Option<Stat>, Problem> {
+        let stat = self.in_slot().map_err(|refusal| refusal.problem)?;
+        if stat.as_ref().map(Replaced::of) == replaced { Ok(stat) } else { Err(outdated(self.places.path)) }
     }
 
     /// Whether the staged thing, identified by its inode, has left the slot and is at the destination.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use nixfleet_contract::manifest::{Entry, Unit};
+use nixfleet_contract::manifest::Unit;
 use nixfleet_contract::values::UnitName;
 
 use crate::engine::family::units::diff::Differ;
@@ -24,9 +24,9 @@ impl Differ<'_> {
             }
         }
         for path in self.changed.clone() {
-            let Some(Entry::File(file)) = manifest.entries.get(&path) else { continue };
+            let Some(entry) = manifest.entries.get(&path) else { continue };
             for (option, units) in
-                [("restartUnits", &file.restart_units), ("reloadUnits", &file.reload_units)]
+                [("restartUnits", entry.restart_units()), ("reloadUnits", entry.reload_units())]
             {
                 for unit in units {
                     self.warn_of_no_effect(unit, &format!("{option} of {path}"), actions);

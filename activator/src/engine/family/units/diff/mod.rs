@@ -151,13 +151,15 @@ impl Differ<'_> {
         for path in self.changed.clone() {
             let owned = self.state.paths.get(&path);
             let declared = match self.manifest.entries.get(&path) {
-                Some(Entry::File(file)) => Some(file),
-                _ => None,
+                Some(entry @ (Entry::File(_) | Entry::Absent(_))) => Some(entry),
+                Some(Entry::Directory(_) | Entry::Link(_)) | None => None,
             };
-            let restart = declared
-                .map_or_else(|| owned.map(|owned| &owned.restart_units), |file| Some(&file.restart_units));
+            let restart = declared.map_or_else(
+                || owned.map(|owned| &*owned.restart_units),
+                |entry| Some(entry.restart_units()),
+            );
             let reload = declared
-                .map_or_else(|| owned.map(|owned| &owned.reload_units), |file| Some(&file.reload_units));
+                .map_or_else(|| owned.map(|owned| &*owned.reload_units), |entry| Some(entry.reload_units()));
             let why = format!("{} changed", short(&path));
             for (units, on_change) in [(restart, OnChange::Restart), (reload, OnChange::Reload)] {
                 for unit in units.into_iter().flatten() {

@@ -1,5 +1,6 @@
 //! The whole decision without a host: which steps follow from state, manifest and what was observed.
 
+mod absent;
 mod accounts;
 mod commands;
 mod kinds;
@@ -52,10 +53,15 @@ fn file(path: &str, text: &str, restart: &[&str], reload: &[&str]) -> Value {
 }
 
 fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
+    target_without(closure, &[], files, units)
+}
+
+/// As [`target`], with paths where nothing may stand.
+fn target_without(closure: &str, absent: &[Value], files: &[Value], units: &[Value]) -> Target {
     let intent = json!({
         "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",
         "activator": "/proc/self/exe", "profile": null, "packages": [], "groups": [], "users": [],
-        "directories": [], "files": files, "units": units,
+        "directories": [], "files": files, "absent": absent, "units": units,
     });
     let intent = build::parse::intent(intent).unwrap();
     let manifest = build::compile::compile(&intent).unwrap().manifest;
@@ -163,11 +169,12 @@ fn stands(manifest: &Manifest) -> BTreeMap<nixfleet_contract::values::ManagedPat
                 Found::File { sha256: file.sha256.clone(), size: file.size, access: file.access.clone() }
             }
             Entry::Link(link) => Found::Link { target: link.target.clone() },
+            Entry::Absent(_) => Found::Missing,
         };
         (path.clone(), found)
     });
     let mut found: BTreeMap<_, _> = found.collect();
-    for directory in crate::engine::observe::directories_above(manifest.entries.keys()) {
+    for directory in crate::engine::observe::directories_above(manifest.standing_paths()) {
         let access = nixfleet_contract::manifest::Access::of_implicit_directory();
         found.entry(directory).or_insert(Found::Directory { access, holds: Vec::new() });
     }

@@ -1,0 +1,153 @@
+//! Plans that nothing stands at a path.
+//!
+//! Files and links are removed, with a backup. A directory of somebody else is moved into the backup as it is: it may hold what
+//! cannot be copied, such as sockets, and others may change it while it is read.
+
+use nixfleet_contract::manifest::{AbsentEntry, Entry, OnConflict};
+use nixfleet_contract::plan::FileView;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::paths::{MoveAway, Own, Remove};
+use nixfleet_contract::step::{BackupKind, PathStep, Step};
+use nixfleet_contract::values::{ManagedPath, Reserved};
+
+use crate::engine::family::paths::diff::{PathSteps, PathTarget, conflict};
+use crate::engine::family::paths::drift::drift;
+use crate::engine::observe::Found;
+use crate::engine::plan::diff::Differ;
+use crate::engine::state::{Origin, Owned, Thing};
+
+impl Differ<'_> {
+    /// Adds the steps after which nothing stands at a path. `entry`: the entry that `absent` is of.
+    pub(in crate::engine) fn absent(
+        &mut self,
+        path: &ManagedPath,
+        (entry, absent): (&Entry, &AbsentEntry),
+        steps: &mut PathSteps,
+    ) {
+        let owned = self.state.paths.get(path);
+        let found = if self.is_below_no_directory(path) { &Found::Missing } else { self.found(path) };
+        match found {
+            Found::Missing => {
+                if let Some(what) = owned.and_then(|owned| drift(&owned.thing, &Found::Missing)) {
+                    self.drifted(path, what);
+                }
+                if owned.is_none() {
+                    let (path, backup) = (path.clone(), BackupKind::Nothing);
+                    steps.removals.push(Step::Path(PathStep::Own(Own { path, backup })));
+                }
+            }
+            Found::Other(special) => {
+                self.problems.push(cannot_go(path, format!("{special} stands there, which has no backup")));
+            }
+            Found::Directory { .. } => self.absent_directory(path, (entry, absent), steps),
+            Found::File { .. } | Found::Link { .. } | Found::Unreachable(_) => {
+                self.content(path, entry, steps);
+            }
+        }
+    }
+
+    /// Whether nothing can stand at a path, since a file stands above it, or a link that goes with this change.
+    fn is_below_no_directory(&self, path: &ManagedPath) -> bool {
+        path.ancestors().any(|above| match self.observed.found(&above) {
+            Found::File { .. } => true,
+            Found::Link { .. } => self.state.paths.contains_key(&above),
+            Found::Missing | Found::Directory { .. } | Found::Other(_) | Found::Unreachable(_) => false,
+        })
+    }
+
+    fn absent_directory(
+        &mut self,
+        path: &ManagedPath,
+        (entry, absent): (&Entry, &AbsentEntry),
+        steps: &mut PathSteps,
+    ) {
+        let found = self.found(path);
+        let owned = self.state.paths.get(path);
+        if let Some(what) = owned.and_then(|owned| drift(&owned.thing, found)) {
+            self.drifted(path, what);
+        }
+        let stays = self.stays_in(path);
+        let is_ours = |owned: &Owned| {
+            matches!(owned.thing, Thing::Directory { .. }) && !matches!(owned.origin, Origin::Existed { .. })
+        };
+        if owned.is_some_and(is_ours) && stays.is_none() {
+            self.touch(path);
+            let (path, before, backup) = (path.clone(), found.view(), BackupKind::Nothing);
+            return steps.directory_removals.push(Step::Path(PathStep::Remove(Remove {
+                path,
+                before,
+                backup,
+            })));
+        }
+        if let Some(place) = Reserved::below(path) {
+            return self.problems.push(cannot_go(path, format!("the directory holds {place}")));
+        }
+        if self.is_above_excluded(path) {
+            return self.problems.push(cannot_go(path, "something in it is left as it is".to_owned()));
+        }
+        if let Some(what) = stays.as_ref().filter(|_| !absent.recursive) {
+            let help =
+                format!("to take it away with its content: nixfleet.absent.{:?}.recursive = true", &**path);
+            let why = format!("the directory is not empty: {what}");
+            return self.problems.push(cannot_go(path, why).help(help));
+        }
+        let backup = match owned.map(|owned| (&owned.thing, &owned.origin)) {
+            None if absent.on_conflict == OnConflict::Fail => {
+                return self.problems.push(conflict(path, entry, None));
+            }
+            None => absent.on_conflict.into(),
+            // One original is enough: what came later is a hand edit.
+            Some((_, Origin::Original { .. } | Origin::Moved { .. }) | (Thing::Absent, _)) => {
+                BackupKind::Copy
+            }
+            Some(_) => BackupKind::Original,
+        };
+        self.touch(path);
+        let foreign = owned.is_none_or(|owned| owned.thing == Thing::Absent);
+        let before = found.view().map(|view| FileView { foreign, ..view });
+        let (path, with_content) = (path.clone(), stays.is_some());
+        let step = MoveAway { path, before, with_content, backup };
+        steps.directory_removals.push(Step::Path(PathStep::MoveAway(step)));
+    }
+
+    /// Why something cannot be declared at or below a directory that was moved away: it has to come back first, or its content
+    /// would be split between the host and the backup.
+    pub(in crate::engine) fn below_moved(
+        &self,
+        path: &ManagedPath,
+        target: &PathTarget<'_>,
+    ) -> Option<Problem> {
+        let is_directory = match target {
+            PathTarget::Entry(Entry::Directory(_)) | PathTarget::Home(_) => true,
+            PathTarget::Entry(Entry::File(_) | Entry::Link(_) | Entry::Absent(_)) => false,
+            // The declared path in it says so.
+            PathTarget::Implicit => return None,
+        };
+        let is_moved = |path: &ManagedPath| {
+            let owned = self.state.paths.get(path);
+            owned.is_some_and(|owned| {
+                owned.thing == Thing::Absent && matches!(owned.origin, Origin::Moved { .. })
+            })
+        };
+        let moved =
+            if is_directory && is_moved(path) { Some(path.clone()) } else { path.ancestors().find(is_moved) };
+        let moved = moved?;
+        Some(
+            Problem::new(Code::Conflict, format!("{moved} has to come back first"))
+                .at(path)
+                .because("that directory was taken away with its content, which is kept until it comes back")
+                .help(format!(
+                    "apply once with neither nixfleet.absent.{:?} nor anything in that directory, then again; or roll \
+                     back to a generation like that first",
+                    &*moved
+                )),
+        )
+    }
+}
+
+fn cannot_go(path: &ManagedPath, why: String) -> Problem {
+    Problem::new(Code::Conflict, "Nothing should stand at the path, but what does cannot be taken away")
+        .at(path)
+        .because(why)
+        .help(format!("remove it by hand; to apply the rest without it: --force {path}"))
+}

@@ -1,0 +1,159 @@
+//! What a plan says of paths where nothing may stand.
+
+use expect_test::expect;
+use nixfleet_contract::manifest::Access;
+use nixfleet_contract::values::{Mode, Owner};
+use serde_json::{Value, json};
+
+use crate::engine::observe::Found;
+use crate::engine::plan::diff::tests::{Simulated, file, target, target_without};
+use crate::engine::state::{Origin, Owned, Thing};
+
+fn absent(path: &str, recursive: bool, on_conflict: &str) -> Value {
+    json!({
+        "path": path, "recursive": recursive, "restartUnits": ["app.service"], "reloadUnits": [],
+        "onConflict": on_conflict,
+    })
+}
+
+fn access() -> Access {
+    Access { mode: Mode::from_bits(0o644), owner: Owner::root(), group: Owner::root(), list: false }
+}
+
+fn standing() -> Found {
+    Found::File { sha256: "0".repeat(64), size: 4, access: access() }
+}
+
+fn directory(holds: &[&str]) -> Found {
+    Found::Directory { access: access(), holds: holds.iter().map(ToString::to_string).collect() }
+}
+
+impl Simulated {
+    fn stands(&mut self, path: &str, found: Found) {
+        self.observed.paths.insert(path.parse().unwrap(), found);
+    }
+}
+
+#[test]
+fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
+    let entries = [
+        absent("/etc/file", false, "backup"),
+        absent("/etc/link", false, "adopt"),
+        absent("/etc/none", false, "backup"),
+        absent("/etc/full", true, "backup"),
+        absent("/etc/empty", false, "backup"),
+    ];
+    let one = target_without("/one", &entries, &[], &[]);
+    let mut host = Simulated::new();
+    host.unit("app.service", "active");
+    host.stands("/etc/file", standing());
+    host.stands("/etc/link", Found::Link { target: "/elsewhere".to_owned() });
+    host.stands("/etc/full", directory(&["a", "b"]));
+    host.stands("/etc/empty", directory(&[]));
+    host.expect(
+        &one,
+        &expect![[r#"
+            - /etc/file  what stands there is kept, and comes back when management ends
+            - /etc/link  a link to /elsewhere  not managed until now: a copy is kept
+            = /etc/none  is as wanted already; managed from now on
+            - /etc/full/  with its content  what stands there is kept, and comes back when management ends
+            - /etc/empty/  what stands there is kept, and comes back when management ends
+            ~ generation none → 1
+            ~ restart app.service  /etc/empty changed
+        "#]],
+    );
+    let mut host = Simulated::on(&target_without("/one", &entries[..3], &[], &[]));
+    host.unit("app.service", "active");
+    host.stands("/etc/file", standing());
+    host.expect(
+        &target_without("/one", &entries[..3], &[], &[]),
+        &expect![[r#"
+        - /etc/file  not managed until now: a copy is kept
+        ~ restart app.service  /etc/file changed
+        drift /etc/file: a file stands there
+    "#]],
+    );
+    // It has been put back meanwhile: the original replaces it, which is kept.
+    let backup = "/var/lib/nixfleet/originals/x/content".parse().unwrap();
+    host.state.paths.insert(
+        "/etc/file".parse().unwrap(),
+        Owned {
+            restart_units: vec!["app.service".parse().unwrap()],
+            ..Owned::without_hooks(Thing::Absent, Origin::Original { backup })
+        },
+    );
+    host.expect(
+        &target("/two", &[], &[]),
+        &expect![[r#"
+        ~ /etc/file  what stood there before management comes back  not managed until now: a copy is kept
+        = /etc/link  left alone: nothing is to be put back
+        = /etc/none  left alone: nothing is to be put back
+        ~ generation 1 → 2
+        ~ restart app.service  /etc/file changed
+        drift /etc/file: a file stands there
+    "#]],
+    );
+}
+
+#[test]
+fn what_cannot_go_is_refused_with_a_reason() {
+    let entries = [
+        absent("/etc/differs", false, "fail"),
+        absent("/etc/full", false, "backup"),
+        absent("/srv/kept", true, "fail"),
+    ];
+    let mut host = Simulated::new();
+    host.stands("/etc/differs", standing());
+    host.stands("/etc/full", directory(&["a\u{202e}"]));
+    host.stands("/srv/kept", directory(&[]));
+    host.expect(
+        &target_without("/one", &entries, &[], &[]),
+        &expect![[r#"
+        ~ generation none → 1
+        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
+          where: /etc/differs
+          help: add the line: nixfleet.absent."/etc/differs".onConflict = "backup";  # or "adopt"
+        [NF-402] Nothing should stand at the path, but what does cannot be taken away
+          where: /etc/full
+          why: the directory is not empty: /etc/full/a\u{202e} is not ours
+          help: to take it away with its content: nixfleet.absent."/etc/full".recursive = true
+        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
+          where: /srv/kept
+          help: add the line: nixfleet.absent."/srv/kept".onConflict = "backup";  # or "adopt"
+    "#]],
+    );
+}
+
+#[test]
+fn nothing_comes_into_a_directory_that_is_still_away() {
+    let backup = "/var/lib/nixfleet/originals/x/content".parse().unwrap();
+    let mut host = Simulated::new();
+    let away = Owned::without_hooks(Thing::Absent, Origin::Moved { backup });
+    host.state.paths.insert("/srv/app".parse().unwrap(), away);
+    host.expect(&target("/one", &[file("/srv/app/deep/a", "1", &[], &[])], &[]), &expect![[r#"
+        + /srv/  0755 root:root, needed by what stands in it
+        + /srv/app/  0755 root:root, needed by what stands in it
+        + /srv/app/deep/  0755 root:root, needed by what stands in it
+        ~ generation none → 1
+        [NF-402] /srv/app has to come back first
+          where: /srv/app/deep/a
+          why: that directory was taken away with its content, which is kept until it comes back
+          help: apply once with neither nixfleet.absent."/srv/app" nor anything in that directory, then again; or roll back to a generation like that first
+    "#]]);
+    // It comes back, and a file may replace it.
+    host.expect(
+        &target("/one", &[], &[]),
+        &expect![[r#"
+        ~ /srv/app/  the directory that stood there before management comes back
+        ~ generation none → 1
+    "#]],
+    );
+    host.expect(
+        &target("/one", &[file("/srv/app", "1", &[], &[])], &[]),
+        &expect![[r#"
+        + /srv/  0755 root:root, needed by what stands in it
+        + /srv/app  0644 root:root
+        ~ generation none → 1
+    "#]],
+    );
+}

@@ -6,11 +6,13 @@
 //! - [`attend`]: a change in a unit of its own, and following it
 //! - [`health`]: trying health checks
 //! - [`host`]: what the engine reads and changes
+//! - [`diagnostics`]: events for the journal of the host
 //! - [`digest`]: SHA-256 of files
 //! - [`show`]: all of it for people
 
 pub mod attend;
 pub mod build;
+pub mod diagnostics;
 pub mod digest;
 pub mod engine;
 pub mod health;

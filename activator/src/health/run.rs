@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::health::check::Check;
 use nixfleet_contract::health::result::CheckResult;
+use tracing::debug;
 
 use super::probe::{Finding, attempt};
 use super::vantage::Vantage;
@@ -102,7 +103,9 @@ fn one(check: &Check, from: &Vantage, call: &Call) -> CheckResult {
         if finding.is_ok() || attempts > check.retries {
             break;
         }
-        called_off = call.off_within(backoff.pause());
+        let pause = backoff.pause();
+        debug!(check = %check.name, attempt = attempts, delay_ms = pause.as_millis(), "health check failed, tried again");
+        called_off = call.off_within(pause);
     }
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (passed, Finding(detail)) = match finding {

@@ -11,6 +11,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod contents;
+mod diagnostics;
 pub mod errands;
 pub mod event;
 pub mod flake;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::health::check::Check;
 use nixfleet_contract::health::result::CheckResult;
-use tracing::debug;
+use tracing::{Span, debug};
 
 use super::probe::{Finding, attempt};
 use super::vantage::Vantage;
@@ -56,7 +56,8 @@ pub fn run(checks: &[&Check], from: &Vantage, call: &Call) -> Vec<CheckResult> {
     let (sender, results) = channel();
     for (place, check) in checks.iter().enumerate() {
         let (own, check, from, call) = (sender.clone(), Check::clone(check), from.clone(), call.clone());
-        let trying = move || own.send((place, one(&check, &from, &call)));
+        let span = Span::current();
+        let trying = move || span.in_scope(|| own.send((place, one(&check, &from, &call))));
         if let Err(error) = thread::Builder::new().spawn(trying) {
             let why = format!("the machine has no thread for it: {error}");
             // Whoever takes it in is below.

@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn of_a_command_only_the_program_is_told() {
         let entry = serde_json::json!({
-            "step": "runCommand", "command": ["/opt/load", "--password", "hunter2"], "paths": ["/etc/a"],
-            "back": [["/opt/load", "hunter2"]],
+            "step": { "step": "runCommand", "command": ["/opt/load", "--password", "hunter2"], "paths": ["/etc/a"] },
+            "facts": { "of": "command", "back": [["/opt/load", "hunter2"]] },
         });
         let entry: JournalEntry = serde_json::from_value(entry).unwrap();
         assert_eq!(Shown(&entry).to_string(), "run /opt/load");

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use nixfleet_contract::problem::Problem;
-use tracing::{Instrument as _, Span, debug, debug_span};
+use tracing::{Instrument as _, Span, debug, info_span};
 
-/// The name of the span.
-const HOST: &str = "host";
+/// The name of the span. Not `host`: in JSON, `name` is taken for this.
+const WORK: &str = "work";
 
 /// Works within the span of a host. Work that is within one already keeps it.
 pub fn of_host<F: Future>(name: &str, work: F) -> impl Future<Output = F::Output> + use<F> {
     let current = Span::current();
-    let is_within = current.metadata().is_some_and(|span| span.name() == HOST);
-    work.instrument(if is_within { current } else { debug_span!(HOST, name) })
+    let is_within = current.metadata().is_some_and(|span| span.name() == WORK);
+    work.instrument(if is_within { current } else { info_span!(WORK, host = name) })
 }
 
 /// Tells that something failed and is tried again after a pause, at least.

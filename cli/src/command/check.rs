@@ -49,7 +49,7 @@ pub async fn execute(args: &CheckArgs, context: &Context) -> anyhow::Result<Exit
         .zip(found.await?)
         .map(|(name, found)| found.unwrap_or_else(|| HostResult::new(name, Outcome::Skipped)))
         .collect();
-    context.show(&render::health(&results, context.output.verbose));
+    context.show(&render::health(&results, context.output.verbose()));
     context.finish(results, None)
 }
 

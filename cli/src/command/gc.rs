@@ -49,7 +49,7 @@ pub async fn execute(args: &GcArgs, context: &Context) -> anyhow::Result<Exit> {
     let planned = plan(asked, args, context).await?;
     let goes = planned.iter().filter(|asked| asked.is_to_change(args.collect)).count();
     let shown: Vec<HostResult> = planned.iter().map(|asked| asked.result(args.collect)).collect();
-    context.show(&render::gc_plans(&shown, context.output.verbose));
+    context.show(&render::gc_plans(&shown, context.output.verbose()));
     if args.dry_run || goes == 0 {
         results.extend(shown);
         return end(results, context);

@@ -69,7 +69,7 @@ pub fn show(plans: &[HostPlan], context: &Context) -> anyhow::Result<Totals> {
     }
     let shown: Vec<&PlanText> = plans.iter().filter_map(HostPlan::plan).collect();
     let read = |place: usize| shown[place].read();
-    Ok(render::plans(shown.len(), read, context.output.verbose, |text| context.show(text))?)
+    Ok(render::plans(shown.len(), read, context.output.verbose(), |text| context.show(text))?)
 }
 
 /// Shows and returns what of that is new on this machine.

@@ -41,7 +41,7 @@ pub async fn execute(args: &StatusArgs, context: &Context) -> anyhow::Result<Exi
     let found = sessions.iter().zip(found.await?);
     let results: Vec<HostResult> =
         found.map(|(session, found)| result(session.host(), found, &today)).collect();
-    context.show(&render::statuses(&results, context.output.verbose));
+    context.show(&render::statuses(&results, context.output.verbose()));
     context.show(&render::tally_of_statuses(&results, context.began.elapsed()));
     if context.output.is_for_programs() {
         return context.finish(results, None);

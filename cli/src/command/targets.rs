@@ -48,7 +48,7 @@ async fn of(
     let request = FleetRequest {
         flake: flake.flake.clone(),
         nix_flags: flake.passed_to_nix(),
-        verbose: context.output.verbose,
+        verbose: context.output.verbose(),
     };
     let progress = context.progress.clone();
     let show = Arc::new(move |line: &str| progress.suspend(|| render::err(line)));

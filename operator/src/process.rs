@@ -125,7 +125,13 @@ impl Invocation {
         let mut command = self.command();
         command.stdin(streams.stdin).stdout(streams.stdout).stderr(streams.stderr);
         let told = self.told();
-        command.spawn().map(|child| OwnedProcess::new(child, told))
+        match command.spawn() {
+            Ok(child) => Ok(OwnedProcess::new(child, told)),
+            Err(error) => {
+                told.failed(&error);
+                Err(error)
+            }
+        }
     }
 
     /// What diagnostics tell of it, if it is being started now.

@@ -71,7 +71,7 @@ Exit codes:
   130  interrupted; hosts that had begun were left to finish
 
 Diagnostics on standard error, without secrets:
-  NIXFLEET_LOG         what is told, in place of -vv: debug, or TARGET=LEVEL, such as nixfleet_operator::ssh=trace
+  NIXFLEET_LOG         what is told, in place of -vv: debug, or TARGET=LEVEL, such as nixfleet::ssh=trace
   NIXFLEET_LOG_FORMAT  text (the default), or json: an object a line";
 
 /// What to do.

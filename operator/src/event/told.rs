@@ -6,29 +6,38 @@ use tracing::debug;
 
 use super::EventKind;
 
+/// The target of these events.
+const STEP: &str = "nixfleet::step";
+
 /// Tells of an event that is a step of the work.
 pub(super) fn tell(kind: &EventKind) {
     let code = |problem: &Option<Problem>| problem.as_ref().map(|problem| problem.code.to_string());
     match kind {
-        EventKind::StageBegan { stage } => debug!(?stage, "stage began"),
+        EventKind::StageBegan { stage } => debug!(target: STEP, ?stage, "stage began"),
         EventKind::StageEnded { stage, duration_ms, problem } => {
-            debug!(?stage, duration_ms, code = code(problem), "stage ended");
+            debug!(target: STEP, ?stage, duration_ms, code = code(problem), "stage ended");
         }
-        EventKind::WaveBegan { wave, of, hosts } => debug!(wave, of, hosts = hosts.len(), "wave began"),
-        EventKind::WaveSoaking { wave, seconds } => debug!(wave, seconds, "wave watched"),
-        EventKind::WaveEnded { wave, failed, .. } => debug!(wave, failed, "wave ended"),
-        EventKind::HostPhase { host, phase } => debug!(host, ?phase, "host at work"),
+        EventKind::WaveBegan { wave, of, hosts } => {
+            debug!(target: STEP, wave, of, hosts = hosts.len(), "wave began")
+        }
+        EventKind::WaveSoaking { wave, seconds } => debug!(target: STEP, wave, seconds, "wave watched"),
+        EventKind::WaveEnded { wave, failed, .. } => debug!(target: STEP, wave, failed, "wave ended"),
+        EventKind::HostPhase { host, phase } => debug!(target: STEP, host, ?phase, "host at work"),
         EventKind::HostPlanned { host, steps, problem, .. } => {
-            debug!(host, steps, code = code(problem), "host planned");
+            debug!(target: STEP, host, steps, code = code(problem), "host planned");
         }
         EventKind::HostEnded(end) => {
             let (host, outcome, duration_ms) = (&end.host, end.outcome, end.duration_ms);
-            debug!(host, %outcome, duration_ms, code = code(&end.problem), "host ended");
+            debug!(target: STEP, host, %outcome, duration_ms, code = code(&end.problem), "host ended");
         }
-        EventKind::RolloutPaused { reason } => debug!(reason, "rollout paused"),
-        EventKind::RolloutReturning { hosts } => debug!(hosts = hosts.len(), "rollout goes back"),
-        EventKind::RolloutInterrupted => debug!("rollout interrupted"),
-        EventKind::RolloutEnded { end, duration_ms } => debug!(?end, duration_ms, "rollout ended"),
+        EventKind::RolloutPaused { reason } => debug!(target: STEP, reason, "rollout paused"),
+        EventKind::RolloutReturning { hosts } => {
+            debug!(target: STEP, hosts = hosts.len(), "rollout goes back")
+        }
+        EventKind::RolloutInterrupted => debug!(target: STEP, "rollout interrupted"),
+        EventKind::RolloutEnded { end, duration_ms } => {
+            debug!(target: STEP, ?end, duration_ms, "rollout ended")
+        }
         EventKind::CommandBegan { .. }
         | EventKind::CommandEnded { .. }
         | EventKind::FleetKnown { .. }

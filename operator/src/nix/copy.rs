@@ -59,7 +59,7 @@ pub fn copy(transfer: &Transfer, input: &mut dyn Read, output: &mut dyn Write) -
     let missing: Vec<&StorePath> =
         transfer.paths.iter().map(Arc::as_ref).filter(|path| !valid.contains(&path.path)).collect();
     let bytes: u64 = missing.iter().map(|path| path.nar_size).sum();
-    debug!(paths = transfer.paths.len(), missing = missing.len(), bytes, "copying the closure");
+    debug!(target: "nixfleet::copy", paths = transfer.paths.len(), missing = missing.len(), bytes, "copying the closure");
     for path in &missing {
         send(path, serve.announce(path)?)?;
     }

@@ -63,10 +63,14 @@ fn ssh(arguments: &[OsString]) -> Vec<Cow<'_, str>> {
     shown.chain((destination < arguments.len()).then_some(HIDDEN.into())).collect()
 }
 
-/// A word as a shell would take it.
+/// A word in quotes, if its ends could not be seen without.
 fn quoted<'a>(word: &'a Cow<'a, str>) -> Cow<'a, str> {
-    // A word with a NUL byte cannot be an argument, and `…` needs no quotes.
-    if word.contains(HIDDEN) { Cow::Borrowed(word) } else { shlex::try_quote(word).unwrap_or(HIDDEN.into()) }
+    let is_plain = |letter: char| !letter.is_whitespace() && !matches!(letter, '\'' | '"' | '\\');
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    // A word with a NUL byte is no argument.
+    shlex::try_quote(word).unwrap_or(HIDDEN.into())
 }
 
 #[cfg(test)]

@@ -256,7 +256,7 @@ impl<'a> Change<'a> {
         let rejoin = self.session.to_rejoin();
         let deadline = Instant::now() + rejoin + longest + window(self.terms.confirm.unwrap_or(0));
         let (mut last, mut unknown, mut attempt) = (broke.clone(), 0, 0);
-        debug!(why = broke.why, "the connection is lost during a change");
+        debug!(target: "nixfleet::ssh", why = broke.why, "the connection is lost during a change");
         let mut backoff = Backoff::new(AGAIN, PATIENCE);
         while Instant::now() < deadline {
             (self.terms.phase)(Phase::Connecting);

@@ -8,6 +8,7 @@ use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::problem::{Code, Problem};
 use tracing::debug;
 
+use super::told::SSH;
 use super::{Session, Shared, failure, sockets};
 use crate::diagnostics::{milliseconds, retried};
 use crate::process::Invocation;
@@ -47,7 +48,7 @@ impl Session {
         let Some(_lock) = sockets::lock(&self.socket).await else { return Ok(()) };
         if UnixStream::connect(&self.socket).is_ok() {
             self.inherited.store(true, Ordering::Relaxed);
-            debug!("connection of an earlier command used");
+            debug!(target: SSH, "connection of an earlier command used");
             return Ok(());
         }
         // A master that was killed leaves its socket behind; `ssh` would not put a new one in its place.
@@ -62,14 +63,14 @@ impl Session {
         let output = invocation.detach().await.map_err(|failure| self.failed(failure))?;
         let duration_ms = milliseconds(began.elapsed());
         if output.status.success() {
-            debug!(duration_ms, "connection opened");
+            debug!(target: SSH, duration_ms, "connection opened");
             self.let_in();
             return Ok(());
         }
         let stderr = output.stderr_text();
         let problem = failure::classify(&stderr, &self.host)
             .unwrap_or_else(|| failure::unreachable(&self.host, &stderr));
-        debug!(duration_ms, code = %problem.code, why = problem.why, "connection not opened");
+        debug!(target: SSH, duration_ms, code = %problem.code, why = problem.why, "connection not opened");
         Err(problem)
     }
 

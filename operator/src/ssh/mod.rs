@@ -26,7 +26,7 @@ use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
-use told::{Over, Told};
+use told::{Over, SSH, Told};
 use tracing::debug;
 use turns::Turns;
 
@@ -115,7 +115,8 @@ impl Session {
             Err(problem)
                 if problem.code == Code::Unreachable && self.inherited.swap(false, Ordering::Relaxed) =>
             {
-                self.within(async { debug!("the connection of an earlier command is lost") }).await;
+                self.within(async { debug!(target: SSH, "the connection of an earlier command is lost") })
+                    .await;
                 self.reconnect().await?;
                 self.send(script, arguments, stdin, limit).await
             }

@@ -105,7 +105,13 @@ fn one(check: &Check, from: &Vantage, call: &Call) -> CheckResult {
             break;
         }
         let pause = backoff.pause();
-        debug!(check = %check.name, attempt = attempts, delay_ms = pause.as_millis(), "health check failed, tried again");
+        debug!(
+            target: "nixfleet::retry",
+            check = %check.name,
+            attempt = attempts,
+            delay_ms = pause.as_millis(),
+            "health check failed, tried again"
+        );
         called_off = call.off_within(pause);
     }
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -162,6 +162,7 @@ fn run_to_end<S: AsRef<OsStr>>(
         thread::sleep(backoff.pause());
     };
     debug!(
+        target: "nixfleet::process",
         command = %Shown(argv),
         duration_ms = began.elapsed().as_millis(),
         end = %status.map_or_else(|| "ended by us".to_owned(), |status| status.to_string()),

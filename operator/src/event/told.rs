@@ -18,7 +18,7 @@ pub(super) fn tell(kind: &EventKind) {
             debug!(target: STEP, ?stage, duration_ms, code = code(problem), "stage ended");
         }
         EventKind::WaveBegan { wave, of, hosts } => {
-            debug!(target: STEP, wave, of, hosts = hosts.len(), "wave began")
+            debug!(target: STEP, wave, of, hosts = hosts.len(), "wave began");
         }
         EventKind::WaveSoaking { wave, seconds } => debug!(target: STEP, wave, seconds, "wave watched"),
         EventKind::WaveEnded { wave, failed, .. } => debug!(target: STEP, wave, failed, "wave ended"),
@@ -32,11 +32,11 @@ pub(super) fn tell(kind: &EventKind) {
         }
         EventKind::RolloutPaused { reason } => debug!(target: STEP, reason, "rollout paused"),
         EventKind::RolloutReturning { hosts } => {
-            debug!(target: STEP, hosts = hosts.len(), "rollout goes back")
+            debug!(target: STEP, hosts = hosts.len(), "rollout goes back");
         }
         EventKind::RolloutInterrupted => debug!(target: STEP, "rollout interrupted"),
         EventKind::RolloutEnded { end, duration_ms } => {
-            debug!(target: STEP, ?end, duration_ms, "rollout ended")
+            debug!(target: STEP, ?end, duration_ms, "rollout ended");
         }
         EventKind::CommandBegan { .. }
         | EventKind::CommandEnded { .. }

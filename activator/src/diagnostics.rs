@@ -123,25 +123,27 @@ impl fmt::Write for OneLine<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::File;
-    use std::os::unix::fs::MetadataExt as _;
-    use std::sync::{Arc, Mutex};
+pub(crate) use capture::written;
 
-    use tracing::{debug, info, warn};
+#[cfg(test)]
+mod capture {
+    use std::sync::{Arc, Mutex};
 
     use super::*;
 
     /// Keeps the lines that would be written.
-    struct Kept(Lines, Arc<Mutex<String>>);
+    struct Kept {
+        lines: Lines,
+        text: Arc<Mutex<String>>,
+    }
 
     impl Subscriber for Kept {
         fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            self.0.enabled(metadata)
+            self.lines.enabled(metadata)
         }
 
         fn new_span(&self, span: &Attributes<'_>) -> Id {
-            self.0.new_span(span)
+            self.lines.new_span(span)
         }
 
         fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -149,7 +151,7 @@ mod tests {
         fn record_follows_from(&self, _: &Id, _: &Id) {}
 
         fn event(&self, event: &Event<'_>) {
-            self.1.lock().unwrap().push_str(&line(event, self.0.is_journal));
+            self.text.lock().unwrap().push_str(&line(event, self.lines.is_journal));
         }
 
         fn enter(&self, _: &Id) {}
@@ -157,31 +159,43 @@ mod tests {
         fn exit(&self, _: &Id) {}
     }
 
-    fn written(is_journal: bool, level: LevelFilter) -> String {
-        let kept = Arc::default();
+    /// The lines that would be written while something is done on this thread.
+    pub fn written(is_journal: bool, level: LevelFilter, work: impl FnOnce()) -> String {
+        let text = Arc::default();
         let lines = Lines { is_journal, level, is_stuck: AtomicBool::new(false) };
-        tracing::subscriber::with_default(Kept(lines, Arc::clone(&kept)), || {
-            debug!(milliseconds = 5, exit = Some(3), program = %"systemctl", "process ended");
-            info!(generation = 7, "committed");
-            warn!(problem = %"[NF-406] a\n<0>b", "change failed");
-        });
-        let kept = kept.lock().unwrap();
-        kept.clone()
+        tracing::subscriber::with_default(Kept { lines, text: Arc::clone(&text) }, work);
+        let text = text.lock().unwrap();
+        text.clone()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::MetadataExt as _;
+
+    use tracing::{debug, info, warn};
+
+    use super::*;
 
     #[test]
     fn each_event_is_one_line_of_its_priority() {
+        let work = || {
+            debug!(duration_ms = 5, exit = Some(3), program = %"systemctl", "process ended");
+            info!(generation = 7, "committed");
+            warn!(problem = %"[NF-406] a\n<0>b", "change failed");
+        };
         expect_test::expect![[r"
-            <7>process ended milliseconds=5 exit=3 program=systemctl
+            <7>process ended duration_ms=5 exit=3 program=systemctl
             <6>committed generation=7
             <4>change failed problem=[NF-406] a <0>b
         "]]
-        .assert_eq(&written(true, LevelFilter::DEBUG));
+        .assert_eq(&written(true, LevelFilter::DEBUG, work));
         expect_test::expect![[r"
             committed generation=7
             change failed problem=[NF-406] a <0>b
         "]]
-        .assert_eq(&written(false, LevelFilter::INFO));
+        .assert_eq(&written(false, LevelFilter::INFO, work));
     }
 
     #[test]

@@ -74,7 +74,19 @@ impl fmt::Display for Brief<'_> {
 
 #[cfg(test)]
 mod tests {
+    use tracing::level_filters::LevelFilter;
+
     use super::*;
+    use crate::diagnostics::written;
+
+    /// A step that has words of the user.
+    fn entry() -> JournalEntry {
+        let entry = serde_json::json!({
+            "step": { "step": "runCommand", "command": ["/opt/load", "--password", "hunter2"], "paths": ["/etc/a"] },
+            "facts": { "of": "command", "back": [["/opt/load", "hunter2"]] },
+        });
+        serde_json::from_value(entry).unwrap()
+    }
 
     #[test]
     fn a_problem_is_told_without_what_may_quote_a_secret() {
@@ -87,11 +99,28 @@ mod tests {
 
     #[test]
     fn of_a_command_only_the_program_is_told() {
-        let entry = serde_json::json!({
-            "step": { "step": "runCommand", "command": ["/opt/load", "--password", "hunter2"], "paths": ["/etc/a"] },
-            "facts": { "of": "command", "back": [["/opt/load", "hunter2"]] },
-        });
-        let entry: JournalEntry = serde_json::from_value(entry).unwrap();
-        assert_eq!(Shown(&entry).to_string(), "run /opt/load");
+        assert_eq!(Shown(&entry()).to_string(), "run /opt/load");
+    }
+
+    #[test]
+    fn of_many_entries_only_their_number_and_the_failures_are_told() {
+        let (entry, problem) = (entry(), Problem::new(Code::Command, "it failed"));
+        let of = |entries| {
+            written(false, LevelFilter::DEBUG, || {
+                let told = Told::of("carried out", entries);
+                told.ended(&entry, Ok(()));
+                told.ended(&entry, Err(&problem));
+            })
+        };
+        expect_test::expect![[r"
+            carried out: run /opt/load
+            not carried out: run /opt/load: [NF-422] it failed
+        "]]
+        .assert_eq(&of(EACH));
+        expect_test::expect![[r"
+            too many steps to tell of each: carried out entries=201
+            not carried out: run /opt/load: [NF-422] it failed
+        "]]
+        .assert_eq(&of(EACH + 1));
     }
 }

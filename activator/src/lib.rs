@@ -6,6 +6,7 @@
 //! - [`attend`]: a change in a unit of its own, and following it
 //! - [`health`]: trying health checks
 //! - [`host`]: what the engine reads and changes
+//! - [`diagnostics`]: events for the journal of the host
 //! - [`digest`]: SHA-256 of files
 //! - [`show`]: all of it for people
 
@@ -15,6 +16,7 @@
 
 pub mod attend;
 pub mod build;
+pub mod diagnostics;
 pub mod digest;
 pub mod engine;
 pub mod health;

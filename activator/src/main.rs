@@ -12,6 +12,7 @@ use std::time::Duration;
 use arguments::{Arguments, Command, Common, PlanningArgs, RunArgs};
 use clap::Parser as _;
 use nixfleet_activate::attend;
+use nixfleet_activate::diagnostics;
 use nixfleet_activate::engine::apply::{ApplyRequest, TargetRef, apply_within};
 use nixfleet_activate::engine::health;
 use nixfleet_activate::engine::plan::contents::Contents;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
+    diagnostics::begin();
     let json = arguments.command.wants_json();
     match run(arguments.command) {
         Ok(code) => code,

@@ -9,6 +9,7 @@
 mod args;
 mod command;
 mod completion;
+mod diagnostics;
 mod document;
 mod exit;
 mod program;

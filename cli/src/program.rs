@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use nixfleet_contract::problem::{Code, Problem};
 
-use crate::args::{self, Cli, OutputArgs};
+use crate::args::{self, Cli, Command, OutputArgs};
 use crate::command::{self, Context};
+use crate::diagnostics::Diagnostics;
 use crate::document::Document;
 use crate::exit::Exit;
 use crate::render::Progress;
@@ -38,7 +39,7 @@ const MOMENT: Duration = Duration::from_millis(500);
 pub fn run(given: impl Iterator<Item = OsString>) -> ExitCode {
     let words = words(given);
     let asks = |flag: &str| words.iter().take_while(|word| *word != "--").any(|word| word == flag);
-    let output = OutputArgs { json: asks("--json"), events: asks("--events"), verbose: false };
+    let output = OutputArgs { json: asks("--json"), events: asks("--events"), verbosity: 0 };
     match Cli::try_parse_from(&words) {
         Ok(cli) => execute(&cli, args::shown(&words)).into(),
         Err(error) if output.is_for_programs() && error.use_stderr() => {
@@ -69,6 +70,10 @@ fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
 fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
     process::allow_files();
     let (name, began, events) = (cli.command.name(), Instant::now(), bus(cli.output));
+    let diagnostics = match diagnostics(cli) {
+        Ok(diagnostics) => diagnostics,
+        Err(problem) => return ended(name, cli.output, &events, began, Err(problem.into()), false),
+    };
     let id = RolloutId::draw();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -89,6 +94,9 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
     };
     let context =
         Context::new(operation, cli.output, progress).failing_deferred(cli.command.fails_deferred());
+    if let Some(diagnostics) = diagnostics {
+        diagnostics.begin(context.progress().clone());
+    }
     let result = runtime.block_on(async {
         let (command, operator) = (name.to_owned(), nixfleet_operator::identity::operator());
         events.say(EventKind::CommandBegan { id, command, arguments, operator });
@@ -122,6 +130,14 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
 /// Shows a line of Nix without tearing what is live.
 fn shows(progress: Progress) -> Show {
     Arc::new(move |line: &str| progress.suspend(|| render::err(line)))
+}
+
+/// What is told of the program itself. A shell that asks how to complete a line wants none of it.
+fn diagnostics(cli: &Cli) -> Result<Option<Diagnostics>, Problem> {
+    match cli.command {
+        Command::Complete { .. } => Ok(None),
+        _ => Diagnostics::wanted(cli.output.verbosity),
+    }
 }
 
 /// The bus, with those who listen to every command.

@@ -9,7 +9,9 @@ use std::time::Duration;
 use nixfleet_activate::health::{Call, Vantage, run};
 use nixfleet_contract::health::{Check, CheckResult, Probe, Side};
 use nixfleet_contract::problem::Problem;
+use tracing::Span;
 
+use crate::diagnostics::of_host;
 use crate::nix::stored;
 use crate::ssh::Session;
 
@@ -74,6 +76,10 @@ async fn vantage(session: &Session, checks: &[Check]) -> Vantage {
 
 /// Tries checks, all at once. They are called off if this is dropped.
 pub async fn attempt(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
+    of_host(&session.host().name, attempt_here(session, checks)).await
+}
+
+async fn attempt_here(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     if checks.is_empty() {
         return Vec::new();
     }
@@ -81,7 +87,10 @@ pub async fn attempt(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     let from = vantage(session, checks).await;
     let end = CallGuard(Call::default());
     let call = end.0.clone();
-    let trying = tokio::task::spawn_blocking(move || run(&owned.iter().collect::<Vec<_>>(), &from, &call));
+    let span = Span::current();
+    let trying = tokio::task::spawn_blocking(move || {
+        span.in_scope(|| run(&owned.iter().collect::<Vec<_>>(), &from, &call))
+    });
     let failed =
         |_| checks.iter().map(|check| CheckResult::untried(check, "trying it ended in a bug")).collect();
     trying.await.unwrap_or_else(failed)

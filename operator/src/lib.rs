@@ -14,6 +14,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod contents;
+mod diagnostics;
 pub mod errands;
 pub mod event;
 pub mod flake;

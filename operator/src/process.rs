@@ -1,5 +1,6 @@
 //! The one runner for other programs: bounded in time and output, its input written while its output is read.
 
+mod argv;
 mod conversation;
 mod large;
 mod last_line;
@@ -8,6 +9,7 @@ mod output;
 mod reading;
 mod running;
 mod streams;
+mod told;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -29,7 +31,9 @@ pub use output::Output;
 pub use reading::Hears;
 pub use running::{Drained, OwnedProcess, Running};
 pub use streams::Theirs;
+pub use told::Told;
 
+use argv::Argv;
 use large::LARGE;
 use last_line::LastLine;
 use limits::Limit;
@@ -122,7 +126,20 @@ impl Invocation {
     pub fn spawn(&self, streams: Theirs) -> io::Result<OwnedProcess> {
         let mut command = self.command();
         command.stdin(streams.stdin).stdout(streams.stdout).stderr(streams.stderr);
-        command.spawn().map(OwnedProcess::new)
+        let told = self.told();
+        match command.spawn() {
+            Ok(child) => Ok(OwnedProcess::new(child, told)),
+            Err(error) => {
+                told.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// What diagnostics tell of it, if it is being started now.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        Told::begin(Argv { program: &self.program, arguments: &self.args })
     }
 
     /// Runs it to its end.

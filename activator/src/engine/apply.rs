@@ -11,6 +11,7 @@ use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
+use tracing::{info, warn};
 
 use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::accounts::execute as accounts;
@@ -31,6 +32,7 @@ use crate::engine::transaction::journal::{self, Journal, JournalPhase};
 use crate::engine::transaction::open;
 use crate::engine::transaction::recover;
 use crate::engine::transaction::settle;
+use crate::engine::transaction::told::Brief;
 use crate::engine::transaction::undo;
 use crate::engine::transaction::undo::UndoTime;
 use crate::engine::transaction::window::Window;
@@ -95,16 +97,30 @@ pub fn apply_within(
     };
     let lock = match Lock::take(host, &holder) {
         Ok(lock) => lock,
-        Err(problem) => return Report { problem: Some(problem), ..report },
+        Err(problem) => {
+            let report = Report { problem: Some(problem), ..report };
+            tell(&report);
+            return report;
+        }
     };
     let last = holder.clone();
     if let Err(problem) = run(host, request, holder, window, &mut report) {
         report.problem = Some(problem);
     }
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tell(&report);
     recover::record_last_run(host, last, &report);
     drop(lock);
     report
+}
+
+/// Tells the journal of the host how a run ended.
+fn tell(report: &Report) {
+    let Report { outcome, steps_done: steps, duration_ms, .. } = report;
+    match &report.problem {
+        None => info!(%outcome, steps, duration_ms, "run ended"),
+        Some(problem) => warn!(%outcome, steps, duration_ms, "run failed: {}", Brief(problem)),
+    }
 }
 
 /// The outcome in the report is `blocked` until something is known to be better or worse.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::health::check::Check;
 use nixfleet_contract::health::result::CheckResult;
+use tracing::{Span, debug};
 
 use super::probe::{Finding, attempt};
 use super::vantage::Vantage;
@@ -56,7 +57,8 @@ pub fn run(checks: &[&Check], from: &Vantage, call: &Call) -> Vec<CheckResult> {
     let (sender, results) = channel();
     for (place, check) in checks.iter().enumerate() {
         let (own, check, from, call) = (sender.clone(), Check::clone(check), from.clone(), call.clone());
-        let trying = move || own.send((place, one(&check, &from, &call)));
+        let span = Span::current();
+        let trying = move || span.in_scope(|| own.send((place, one(&check, &from, &call))));
         if let Err(error) = thread::Builder::new().spawn(trying) {
             let why = format!("the machine has no thread for it: {error}");
             // Whoever takes it in is below.
@@ -103,7 +105,15 @@ fn one(check: &Check, from: &Vantage, call: &Call) -> CheckResult {
         if finding.is_ok() || attempts > check.retries {
             break;
         }
-        called_off = call.off_within(backoff.pause());
+        let pause = backoff.pause();
+        debug!(
+            target: "nixfleet::retry",
+            check = %check.name,
+            attempt = attempts,
+            delay_ms = pause.as_millis(),
+            "health check failed, tried again"
+        );
+        called_off = call.off_within(pause);
     }
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (passed, Finding(detail)) = match finding {

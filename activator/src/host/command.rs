@@ -1,6 +1,7 @@
 //! The runner of host tools: no shell, a clean environment, bounded output, a time limit.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -14,11 +15,15 @@ use std::time::{Duration, Instant};
 use nixfleet_contract::backoff::Backoff;
 use rustix::fs::CWD;
 use rustix::process::{Pid, Signal, kill_process_group};
+use tracing::debug;
 
 use super::fault::{self, FaultPoint, FaultSubject};
 
 /// Where host tools are looked for, as far as nobody but root can put a program there.
 const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// Tools that get names from NixFleet, and nothing that could be secret.
+const OPEN: [&str; 5] = ["systemctl", "systemd-analyze", "getent", "sshd", "visudo"];
 
 /// How much of each output stream is kept, in bytes: enough for `systemctl show` of thousands of units.
 const LIMIT: u64 = 4 * 1024 * 1024;
@@ -142,7 +147,8 @@ fn run_to_end<S: AsRef<OsStr>>(
             return Err(error);
         }
     };
-    let deadline = Instant::now() + limit;
+    let began = Instant::now();
+    let deadline = began + limit;
     // Short first, since most tools end within a few milliseconds.
     let mut backoff = Backoff::new(Duration::from_micros(500), Duration::from_millis(20));
     let status = loop {
@@ -156,7 +162,28 @@ fn run_to_end<S: AsRef<OsStr>>(
         }
         thread::sleep(backoff.pause());
     };
+    debug!(
+        target: "nixfleet::process",
+        command = %Shown(argv),
+        duration_ms = began.elapsed().as_millis(),
+        end = %status.map_or_else(|| "ended by us".to_owned(), |status| status.to_string()),
+        "process ended"
+    );
     Ok(Finished { status, stdout: collect(stdout), stderr: collect(stderr) })
+}
+
+/// A command in diagnostics. The arguments of other programs come from the fleet, and may be secret.
+struct Shown<'a, S>(&'a [S]);
+
+impl<S: AsRef<OsStr>> fmt::Display for Shown<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((program, arguments)) = self.0.split_first() else { return Ok(()) };
+        write!(f, "{}", program.as_ref().display())?;
+        if OPEN.iter().any(|open| program.as_ref() == *open) {
+            return arguments.iter().try_for_each(|argument| write!(f, " {}", argument.as_ref().display()));
+        }
+        if arguments.is_empty() { Ok(()) } else { f.write_str(" …") }
+    }
 }
 
 /// Lets a tool read and write as it likes. Returns where its output and its errors come in.
@@ -213,5 +240,16 @@ mod tests {
         assert_eq!((finished.stdout.as_str(), finished.why().as_str()), ("out\n", "err"));
         assert_eq!(finished.status.and_then(|status| status.code()), Some(3));
         assert!(run(&["/nonexistent/tool"], Duration::from_secs(1)).is_err());
+    }
+
+    #[test]
+    fn arguments_that_may_be_secret_are_not_shown() {
+        let shown = |argv: &[&str]| Shown(argv).to_string();
+        assert_eq!(shown(&["systemctl", "show", "--", "a.service"]), "systemctl show -- a.service");
+        assert_eq!(shown(&["/opt/check", "--password", "hunter2"]), "/opt/check …");
+        // Somebody may bring a program of this name.
+        assert_eq!(shown(&["/opt/systemctl", "hunter2"]), "/opt/systemctl …");
+        assert_eq!(shown(&["curl", "--header", "Authorization: hunter2"]), "curl …");
+        assert_eq!(shown(&["true"]), "true");
     }
 }

@@ -19,7 +19,7 @@ const FOLLOWED: [&[&str]; 3] = [
         "docs/how-to/hosts-and-ssh.md",
         "docs/how-to/disk-space.md",
     ],
-    &["docs/tutorial.md", "docs/how-to/history.md"],
+    &["docs/tutorial.md", "docs/how-to/history.md", "docs/how-to/diagnostics.md"],
     &["docs/how-to/rollouts.md", "docs/how-to/notifications.md"],
 ];
 

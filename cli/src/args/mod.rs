@@ -68,7 +68,11 @@ Exit codes:
   2    some host failed, was rolled back, was blocked, is partial with a failure, or could not be reached; or the output
        could not be written
   3    the plan has changes (only with `plan --exit-code`)
-  130  interrupted; hosts that had begun were left to finish";
+  130  interrupted; hosts that had begun were left to finish
+
+Diagnostics on standard error, without secrets:
+  NIXFLEET_LOG         what is told, in place of -vv: debug, or TARGET=LEVEL, such as nixfleet::ssh=trace
+  NIXFLEET_LOG_FORMAT  text (the default), or json: an object a line";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -143,6 +147,11 @@ impl OutputArgs {
     pub const fn is_for_programs(self) -> bool {
         self.json || self.events
     }
+
+    /// Whether results are shown whole.
+    pub const fn verbose(self) -> bool {
+        self.verbosity > 0
+    }
 }
 
 impl Command {
@@ -205,7 +214,8 @@ pub struct OutputArgs {
     #[arg(long, global = true, conflicts_with = "json")]
     pub events: bool,
 
-    /// Show more: whole diffs, whole traces of Nix, all generations and units
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
+    /// Show more: whole diffs, whole traces of Nix, all generations and units. Twice: also each program, connection and attempt,
+    /// on standard error; three times: all that nixfleet can tell of itself
+    #[arg(short, long = "verbose", global = true, action = clap::ArgAction::Count)]
+    pub verbosity: u8,
 }

@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn private_content_is_refused_wherever_it_would_stay() {
         let args = |show_private| PlanningArgs { no_validate: false, show_private };
-        let output = |json, events| OutputArgs { json, events, verbose: false };
+        let output = |json, events| OutputArgs { json, events, verbosity: 0 };
         let why = |output, saves| args(true).check(output, saves).unwrap_err().why.unwrap();
         assert_eq!(why(output(false, false), true), "the plan is saved to a file");
         assert_eq!(why(output(true, false), false), "the output is for a program");

@@ -14,6 +14,6 @@ use crate::render;
 /// The command came to no host.
 pub async fn execute(args: &CheckArgs, context: &Context) -> Result<Exit, Stop> {
     let results = check(&args.targets.targets(context.output)?, &context.operation).await?;
-    context.show(&render::health(&results, context.output.verbose));
+    context.show(&render::health(&results, context.output.verbose()));
     context.finish(results, None)
 }

@@ -28,7 +28,7 @@ pub async fn execute(args: &GcArgs, context: &Context) -> Result<Exit, Stop> {
     };
     let ask = async |planned: &AtOnce<Gc>| {
         let shown: Vec<HostResult> = planned.plans.iter().map(HostPlan::result).collect();
-        context.show(&render::gc_plans(&shown, context.output.verbose));
+        context.show(&render::gc_plans(&shown, context.output.verbose()));
         let is_asked = !(args.yes || args.dry_run || planned.to_change() == 0);
         if is_asked { confirm::ask(question(planned, args.collect)).await } else { Ok(true) }
     };

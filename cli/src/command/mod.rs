@@ -51,6 +51,11 @@ impl Context {
         Self { operation, output, progress, began: Instant::now(), strict: false }
     }
 
+    /// Where progress is shown.
+    pub const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     /// The same where hosts that wait, or of which something is still to be done, count as failures.
     #[must_use]
     pub fn failing_deferred(self, strict: bool) -> Self {

@@ -67,7 +67,7 @@ pub fn show<T>(plans: &[HostPlan<PlannedChange<T>>], context: &Context) -> Resul
     }
     let shown: Vec<&PlanText> = plans.iter().filter_map(HostPlan::known).map(|known| &known.plan).collect();
     let read = |place: usize| shown[place].read();
-    render::plans(shown.len(), read, context.output.verbose, |text| context.show(text)).map_err(Stop::bug)
+    render::plans(shown.len(), read, context.output.verbose(), |text| context.show(text)).map_err(Stop::bug)
 }
 
 /// Shows what all plans come to, if they come to something.

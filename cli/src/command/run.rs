@@ -175,7 +175,7 @@ mod tests {
     async fn a_host_has_ended_when_its_last_line_was_told() {
         let (bus, heard) = (Bus::default(), Arc::default());
         bus.subscribe(OutputListener(Arc::clone(&heard)));
-        let output = OutputArgs { json: false, events: true, verbose: false };
+        let output = OutputArgs { json: false, events: true, verbosity: 0 };
         let context = Context::new(
             operation::Context {
                 id: RolloutId::draw(),

@@ -14,7 +14,7 @@ use crate::render;
 /// The command came to no host.
 pub async fn execute(args: &StatusArgs, context: &Context) -> Result<Exit, Stop> {
     let results = status(&args.targets.targets(context.output)?, &context.operation).await?;
-    context.show(&render::statuses(&results, context.output.verbose));
+    context.show(&render::statuses(&results, context.output.verbose()));
     context.show(&render::tally_of_statuses(&results, context.began.elapsed()));
     if context.output.is_for_programs() {
         return context.finish(results, None);

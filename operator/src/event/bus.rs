@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::told::tell;
 use super::{Event, EventKind, Level};
 use crate::event::RolloutId;
 use crate::text::one_line;
@@ -56,6 +57,7 @@ impl Bus {
 
     /// Says what happens now. The other listeners hear of one that fails.
     pub fn say(&self, kind: EventKind) {
+        tell(&kind);
         let event = Event::now(self.rollout.clone(), kind);
         let mut failures = Vec::new();
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,6 +8,7 @@ mod lines;
 mod phase;
 mod reference;
 mod rollout_id;
+mod told;
 
 pub use bus::{Bus, Listener};
 pub use end::{End, ExcludedHost, HostEnd};

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nixfleet_contract::problem::{Code, Problem};
+use tracing::debug;
 
 use super::archive;
 use super::closure_paths::StorePath;
@@ -57,6 +58,8 @@ pub fn copy(transfer: &Transfer, input: &mut dyn Read, output: &mut dyn Write) -
     let valid: BTreeSet<String> = serve.lock(names, transfer.substitute)?.into_iter().collect();
     let missing: Vec<&StorePath> =
         transfer.paths.iter().map(Arc::as_ref).filter(|path| !valid.contains(&path.path)).collect();
+    let bytes: u64 = missing.iter().map(|path| path.nar_size).sum();
+    debug!(target: "nixfleet::copy", paths = transfer.paths.len(), missing = missing.len(), bytes, "copying the closure");
     for path in &missing {
         send(path, serve.announce(path)?)?;
     }

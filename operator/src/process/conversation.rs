@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
 use tokio::task;
+use tracing::Span;
 
 use super::reading::Taken;
 use super::{Failure, Invocation, LastLine, Output, Running, within};
@@ -34,7 +35,9 @@ impl Invocation {
         let Running { ours, draining, end } = running;
         let stdin = ours.stdin.ok_or_else(|| Failure::Start(io::ErrorKind::BrokenPipe.into()))?;
         let stderr = Receiver::from_owned_fd(ours.stderr).map_err(Failure::Start)?;
+        let span = Span::current();
         let talking = task::spawn_blocking(move || {
+            let _within = span.entered();
             let mut ends = Ends { output: BufReader::new(ours.stdout.into()), input: stdin.into() };
             let said = talk(&mut ends);
             (said, ends.output)

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::Failure;
 use super::streams::{Ours, Theirs, streams};
+use super::told::Told;
 
 /// How it ends. Dropped before that, it is given up.
 type End = Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>;
@@ -53,13 +54,14 @@ impl Running {
 pub struct OwnedProcess {
     child: Child,
     group: Option<Pid>,
+    told: Option<Told>,
 }
 
 impl OwnedProcess {
     /// Of the leader of a process group.
-    pub(super) fn new(child: Child) -> Self {
+    pub(super) fn new(child: Child, told: Told) -> Self {
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Self { child, group }
+        Self { child, group, told: Some(told) }
     }
 
     /// Waits for its end.
@@ -69,6 +71,9 @@ impl OwnedProcess {
     pub(super) async fn end(mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.group = None;
+        if let (Some(told), Ok(status)) = (self.told.take(), &status) {
+            told.ended(*status);
+        }
         status
     }
 

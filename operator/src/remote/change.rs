@@ -12,10 +12,12 @@ use nixfleet_contract::run::{Confirmation, News, Notice};
 use nixfleet_contract::run_id::RunId;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::answer::excerpt;
 use super::forged::Expected;
 use super::{Answer, PRELUDE, Terms, delivery, typed};
+use crate::diagnostics::retried;
 use crate::event::Phase;
 use crate::health;
 use crate::nix::Transfer;
@@ -192,7 +194,7 @@ impl<'a> Change<'a> {
         let deadline = Instant::now() + window;
         // Refusals are spread over the time that there is.
         let mut backoff = Backoff::new(AGAIN * 2, PATIENCE.max(window / (REFUSALS / 2)));
-        let mut pause = AGAIN;
+        let (mut pause, mut attempt) = (AGAIN, 0);
         let script = format!("{PRELUDE}\n{}", include_str!("scripts/confirm.sh"));
         while Instant::now() < deadline && !is_over() {
             let arguments = [self.program, self.run];
@@ -221,8 +223,10 @@ impl<'a> Change<'a> {
                 Err(problem) => problem,
             };
             self.note(&problem, limit);
+            attempt += 1;
             let left = deadline.saturating_duration_since(Instant::now());
             let least = pause.min(left.saturating_sub(LAST_ATTEMPT)).max(AGAIN);
+            retried("confirmation", attempt, least, &problem);
             self.session.pause_within(&problem, least, left, LAST_ATTEMPT).await;
         }
     }
@@ -256,7 +260,8 @@ impl<'a> Change<'a> {
         let longest = self.terms.checks.into_iter().flatten().map(Check::limit).max().unwrap_or_default();
         let rejoin = self.session.to_rejoin();
         let deadline = Instant::now() + rejoin + longest + window(self.terms.confirm.unwrap_or(0));
-        let (mut last, mut unknown) = (broke.clone(), 0);
+        let (mut last, mut unknown, mut attempt) = (broke.clone(), 0, 0);
+        debug!(target: "nixfleet::ssh", why = broke.why, "the connection is lost during a change");
         let mut backoff = Backoff::new(AGAIN, PATIENCE);
         while Instant::now() < deadline {
             (self.terms.phase)(Phase::Connecting);
@@ -276,7 +281,10 @@ impl<'a> Change<'a> {
                 Err(problem) => return Err(problem),
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            self.session.pause_within(&last, backoff.pause(), left, LAST_ATTEMPT).await;
+            let pause = backoff.pause();
+            attempt += 1;
+            retried("finding the host again", attempt, pause, &last);
+            self.session.pause_within(&last, pause, left, LAST_ATTEMPT).await;
         }
         Err(self.unknown_truth(last))
     }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::login_shell::ran_nothing;
 use super::{PRELUDE, sudo};
+use crate::diagnostics::of_host;
 use crate::event::{EventKind, Stream};
 use crate::process::HELD;
 use crate::process::limits::{COMMAND, HELD as HELD_BYTES, NOISE, SMALL};
@@ -60,6 +61,15 @@ pub async fn run(
     input: Option<Stdio>,
     events: &Sender<EventKind>,
 ) -> Result<Finished, Problem> {
+    of_host(&session.host().name, run_there(session, command, input, events)).await
+}
+
+async fn run_there(
+    session: &Session,
+    command: &RemoteCommand,
+    input: Option<Stdio>,
+    events: &Sender<EventKind>,
+) -> Result<Finished, Problem> {
     session.verify().await?;
     let host = session.host();
     let root = if command.sudo && host.ssh.user != "root" { "sudo" } else { "" };
@@ -71,6 +81,7 @@ pub async fn run(
     if let Some(input) = input {
         process.stdin(input);
     }
+    let told = invocation.told();
     let mut child = process.spawn().map_err(|error| failure::broken(host, &error.to_string()))?;
     // The other side of the input is to see when the command reads no more.
     drop(process);
@@ -92,6 +103,7 @@ pub async fn run(
     let status = ended.map_err(|error| {
         Problem::new(Code::BadAnswer, "the output cannot be read").at(&host.name).because(error)
     })?;
+    told.ended(status);
     let exit = status.code().unwrap_or(SSH_FAILED);
     if exit == SSH_FAILED
         && let Some(problem) = failure::classify(&errors.last, host)

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::schedule::{Action, Schedule};
 use super::verdict::{Pause, Verdict};
 use super::{Hosts, Outline};
+use crate::diagnostics::of_host;
 use crate::event::{Bus, EventKind, Phase};
 use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
@@ -126,29 +127,29 @@ impl<'a, W: Work> Driver<'a, W> {
     fn copy(&mut self, host: usize) {
         let work = Arc::clone(&self.work);
         self.says(host, Phase::Copying);
-        self.tasks.spawn(async move {
+        self.tasks.spawn(of_host(&self.names[host], async move {
             let copied = work.prepare(host).await;
             (host, copied.map_or_else(TaskEnd::NotCopied, |()| TaskEnd::Copied))
-        });
+        }));
     }
 
     fn change(&mut self, host: usize) {
         let work = Arc::clone(&self.work);
-        self.tasks.spawn(async move {
+        self.tasks.spawn(of_host(&self.names[host], async move {
             let began = Instant::now();
             let result = work.perform(host).await;
             (host, TaskEnd::Ended(Box::new(result), began.elapsed()))
-        });
+        }));
     }
 
     fn go_back(&mut self, host: usize) {
         let work = Arc::clone(&self.work);
         self.says(host, Phase::RollingBack);
-        self.tasks.spawn(async move {
+        self.tasks.spawn(of_host(&self.names[host], async move {
             let began = Instant::now();
             let result = work.undo(host).await;
             (host, TaskEnd::Ended(Box::new(result), began.elapsed()))
-        });
+        }));
     }
 
     fn says(&self, host: usize, phase: Phase) {

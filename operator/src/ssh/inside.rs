@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nixfleet_contract::problem::{Code, Problem};
 
-use super::{Session, Shared, call, marked};
+use super::{Over, Session, Shared, call, marked};
 use crate::process::{Hears, Invocation, Output, limits};
 
 impl Session {
@@ -42,6 +42,6 @@ impl Session {
             .args(self.arguments("ControlMaster=no", Shared::No))
             .args(["-T", "--", &destination, &call])
             .stdin(marked(stdin));
-        self.judge(invocation.run().await.map_err(|failure| self.failed(failure))?)
+        self.alone(script, Over::Inside, invocation).await
     }
 }

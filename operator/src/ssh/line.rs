@@ -13,6 +13,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use tokio::time::{Instant, sleep};
 
 use super::{Resolved, Session};
+use crate::diagnostics::retried;
 
 /// What `ssh` says of a host that it reaches through another program, when that ends.
 const THROUGH_ANOTHER: &str = "UNKNOWN port 65535";
@@ -93,7 +94,7 @@ impl Session {
         let (name, mut last) = (&self.host().name, first);
         // The others wait meanwhile.
         let until = Instant::now() + self.to_connect() + self.to_be_silent();
-        for _ in 0..TRIES {
+        for attempt in 1..=TRIES {
             last = match self.open_aloud().await {
                 Err(problem) if is_dropped(&problem) => problem,
                 Err(problem) if is_about(&problem, resolved) => {
@@ -108,6 +109,7 @@ impl Session {
             if Instant::now() >= until {
                 break;
             }
+            retried("login at the jump host", attempt, PAUSE, &last);
             sleep(PAUSE).await;
         }
         gate.note(name, &last);

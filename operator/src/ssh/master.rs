@@ -2,12 +2,15 @@
 
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::problem::{Code, Problem};
+use tracing::debug;
 
+use super::told::SSH;
 use super::{Session, Shared, failure, sockets};
+use crate::diagnostics::{milliseconds, retried};
 use crate::process::Invocation;
 
 /// The pause before a host that did not answer is tried again; each one is twice as long as the one before.
@@ -21,15 +24,17 @@ impl Session {
     /// # Errors
     /// The host cannot be reached, does not take our key, or shows another one.
     pub async fn connect(&self) -> Result<(), Problem> {
-        self.connected.get_or_init(|| self.open_patiently()).await.clone()
+        self.connected.get_or_init(|| self.within(self.open_patiently())).await.clone()
     }
 
     async fn open_patiently(&self) -> Result<(), Problem> {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-        for _ in 0..self.retries {
+        for attempt in 1..=self.retries {
             match self.open_in_line().await {
                 Err(problem) if problem.code == Code::Unreachable => {
-                    self.pause(&problem, backoff.pause()).await;
+                    let pause = backoff.pause();
+                    retried("connection", attempt, pause, &problem);
+                    self.pause(&problem, pause).await;
                 }
                 answered => return answered,
             }
@@ -43,6 +48,7 @@ impl Session {
         let Some(_lock) = sockets::lock(&self.socket).await else { return Ok(()) };
         if UnixStream::connect(&self.socket).is_ok() {
             self.inherited.store(true, Ordering::Relaxed);
+            debug!(target: SSH, "connection of an earlier command used");
             return Ok(());
         }
         // A master that was killed leaves its socket behind; `ssh` would not put a new one in its place.
@@ -53,14 +59,19 @@ impl Session {
             .args(["-o".to_owned(), format!("ControlPersist={}", self.persist)])
             .args(self.arguments("ControlMaster=yes", Shared::Yes))
             .args(["--".to_owned(), self.destination()]);
+        let began = Instant::now();
         let output = invocation.detach().await.map_err(|failure| self.failed(failure))?;
+        let duration_ms = milliseconds(began.elapsed());
         if output.status.success() {
+            debug!(target: SSH, duration_ms, "connection opened");
             self.let_in();
             return Ok(());
         }
         let stderr = output.stderr_text();
-        Err(failure::classify(&stderr, &self.host)
-            .unwrap_or_else(|| failure::unreachable(&self.host, &stderr)))
+        let problem = failure::classify(&stderr, &self.host)
+            .unwrap_or_else(|| failure::unreachable(&self.host, &stderr));
+        debug!(target: SSH, duration_ms, code = %problem.code, why = problem.why, "connection not opened");
+        Err(problem)
     }
 
     /// Opens the shared connection anew, after it broke.
@@ -69,7 +80,7 @@ impl Session {
     /// As for [`Self::connect`].
     pub async fn reconnect(&self) -> Result<(), Problem> {
         let _ = std::fs::remove_file(&self.socket);
-        self.open_master().await
+        self.within(self.open_master()).await
     }
 
     /// Makes sure of a connection that something can be sent through that must not be sent twice.

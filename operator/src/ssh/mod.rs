@@ -13,6 +13,7 @@ mod patience;
 mod resolved;
 mod shared;
 mod sockets;
+mod told;
 mod turns;
 
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
+use told::{Over, SSH, Told};
+use tracing::debug;
 use turns::Turns;
 
 use crate::process::{Ends, Failure, Hears, Invocation, Output, Running, limits};
@@ -113,6 +116,8 @@ impl Session {
             Err(problem)
                 if problem.code == Code::Unreachable && self.inherited.swap(false, Ordering::Relaxed) =>
             {
+                self.within(async { debug!(target: SSH, "the connection of an earlier command is lost") })
+                    .await;
                 self.reconnect().await?;
                 self.send(script, arguments, stdin, limit).await
             }
@@ -137,7 +142,7 @@ impl Session {
         let call = call::call(script, arguments, false)?;
         let invocation =
             Invocation { hears: Hears::Lines(notices), ..self.invocation(&call, limit, Shared::No) };
-        self.judge(self.run(call, invocation).await?)
+        self.run(script, call, invocation).await
     }
 
     /// Runs a script once, and lets `talk` talk with it before it goes on by itself; then as
@@ -157,8 +162,17 @@ impl Session {
         let call = call::call(script, arguments, false)?;
         let invocation =
             Invocation { hears: Hears::Lines(notices), ..self.invocation(&call, limit, Shared::No) };
-        let running = self.start(call, &invocation, true).map_err(|failure| self.failed(failure))?;
-        invocation.converse(running, talk).await.map_err(|failure| self.failed(failure))
+        let work = async {
+            let told = Told::begin(script, Over::Shared, 0);
+            let talked = match self.start(call, &invocation, true) {
+                Ok(running) => invocation.converse(running, talk).await,
+                Err(failure) => Err(failure),
+            };
+            let talked = talked.map_err(|failure| self.failed(failure));
+            told.ended(talked.as_ref().map(|(output, _)| output));
+            talked
+        };
+        self.within(work).await
     }
 
     /// Runs a script over a connection of its own, made for it alone.
@@ -174,7 +188,19 @@ impl Session {
     ) -> Result<Output, Problem> {
         let call = call::call(script, arguments, !stdin.is_empty())?;
         let invocation = self.invocation(&call, limit, Shared::No).stdin(marked(stdin));
-        self.judge(invocation.run().await.map_err(|failure| self.failed(failure))?)
+        self.alone(script, Over::Own, invocation).await
+    }
+
+    /// Runs a script that has a connection of its own.
+    async fn alone(&self, script: &str, over: Over, invocation: Invocation) -> Result<Output, Problem> {
+        let work = async {
+            let told = Told::begin(script, over, length(&invocation.stdin));
+            let ended = invocation.run().await.map_err(|failure| self.failed(failure));
+            let ended = ended.and_then(|output| self.judge(output));
+            told.ended(ended.as_ref());
+            ended
+        };
+        self.within(work).await
     }
 
     async fn send(
@@ -186,18 +212,25 @@ impl Session {
     ) -> Result<Output, Problem> {
         let call = call::call(script, arguments, !stdin.is_empty())?;
         let invocation = self.invocation(&call, limit, Shared::No).stdin(marked(stdin));
-        self.judge(self.run(call, invocation).await?)
+        self.run(script, call, invocation).await
     }
 
     /// Runs a command through the shared connection. `invocation` is the same command over a connection
     /// of its own.
-    async fn run(&self, call: String, invocation: Invocation) -> Result<Output, Problem> {
-        let running = self.start(call, &invocation, !invocation.stdin.is_empty());
-        let output = match running {
-            Ok(running) => invocation.attend(running).await,
-            Err(failure) => Err(failure),
+    async fn run(&self, script: &str, call: String, invocation: Invocation) -> Result<Output, Problem> {
+        let work = async {
+            let told = Told::begin(script, Over::Shared, length(&invocation.stdin));
+            let running = self.start(call, &invocation, !invocation.stdin.is_empty());
+            let output = match running {
+                Ok(running) => invocation.attend(running).await,
+                Err(failure) => Err(failure),
+            };
+            let ended = output.map_err(|failure| self.failed(failure));
+            let ended = ended.and_then(|output| self.judge(output));
+            told.ended(ended.as_ref());
+            ended
         };
-        output.map_err(|failure| self.failed(failure))
+        self.within(work).await
     }
 
     fn start(&self, call: String, invocation: &Invocation, input: bool) -> Result<Running, Failure> {
@@ -276,6 +309,11 @@ impl Session {
             Failure::TooSlow => failure::bad_size(&self.host, "the host answers too slowly", &why),
         }
     }
+}
+
+/// How many bytes the pieces have.
+fn length(pieces: &[Arc<[u8]>]) -> usize {
+    pieces.iter().map(|piece| piece.len()).sum()
 }
 
 /// Input as a script of ours takes it.

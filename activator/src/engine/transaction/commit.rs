@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::generation::Made;
 use nixfleet_contract::problem::Problem;
+use tracing::info;
 
 use super::journal::{self, Journal};
 use super::undo::remove_slots;
@@ -31,7 +32,9 @@ pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal
     // The new generation has its link already; generations that were collected since have none any more.
     let profile = Profile::read(host)?;
     state.generations.retain(|number, _| profile.generation(*number).is_some());
-    host.write_record(state::RECORD, &state)
+    host.write_record(state::RECORD, &state)?;
+    info!(transaction = journal.transaction, generation = journal.after.number, "the change is committed");
+    Ok(())
 }
 
 /// The recorded state after a transaction.

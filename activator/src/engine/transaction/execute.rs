@@ -7,6 +7,7 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
 use super::journal::Journal;
+use super::told::Told;
 use crate::engine::family::JournalEntry;
 use crate::engine::family::accounts::execute::AccountChanges;
 use crate::engine::family::commands::entry::CommandEntry;
@@ -18,16 +19,24 @@ use crate::engine::state::State;
 use crate::host::Host;
 use crate::host::systemd::{Job, Systemd, Verb, Watch};
 
+/// What is told of an entry.
+const CARRIED_OUT: &str = "carried out";
+
 /// Carries out the entries on accounts, which come before any swap. Returns their number.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::Account`].
 pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result<usize, Problem> {
     let changes = AccountChanges { host, state };
+    let told = Told::of(CARRIED_OUT, journal.entries.len());
     let mut done = 0;
-    for entry in journal.accounts().filter(|entry| entry.makes_account()) {
-        changes.perform(entry)?;
-        done += 1;
+    for whole in &journal.entries {
+        if let Some(entry) = whole.as_account().filter(|entry| entry.makes_account()) {
+            let ended = changes.perform(entry);
+            told.ended(whole, ended.as_ref().copied());
+            ended?;
+            done += 1;
+        }
     }
     Ok(done)
 }
@@ -62,6 +71,7 @@ pub fn execute(
         accounts: AccountChanges { host, state },
         paths: PathChanges::new(host),
         watch: Watch::new(systemd),
+        told: Told::of(CARRIED_OUT, journal.entries.len()),
         may,
         failed: Vec::new(),
     };
@@ -83,6 +93,7 @@ struct Executor<'a> {
     paths: PathChanges<'a>,
     /// The units that were started.
     watch: Watch,
+    told: Told,
     /// Whether a failed command undoes the change.
     may: May,
     /// Commands that failed.
@@ -96,15 +107,21 @@ impl Executor<'_> {
         let mut rest = entries;
         while let Some((first, after)) = rest.split_first() {
             let Some((verb, _)) = job_of(first) else {
-                self.one(first)?;
+                let ended = self.one(first);
+                self.told.ended(first, ended.as_ref().copied());
+                ended?;
                 rest = after;
                 continue;
             };
             self.paths.sync()?;
             let jobs = rest.iter().map_while(|entry| job_of(entry));
             let jobs: Vec<_> = jobs.take_while(|(other, _)| verb.goes_with(*other)).collect();
+            let ended = self.jobs(&jobs);
+            for entry in &rest[..jobs.len()] {
+                self.told.ended(entry, ended.as_ref().copied());
+            }
+            ended?;
             rest = &rest[jobs.len()..];
-            self.jobs(&jobs)?;
         }
         self.paths.sync()
     }
@@ -140,6 +157,7 @@ impl Executor<'_> {
                 self.paths.sync()?;
                 match (run::run(self.host, &step.command, &step.paths, run::LIMIT), self.may) {
                     (Err(problem), May::Stand) => {
+                        self.told.ended(entry, Err(&problem));
                         self.failed.push(problem);
                         Ok(())
                     }

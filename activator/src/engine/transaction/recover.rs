@@ -8,11 +8,13 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 use nixfleet_contract::run::LastRun;
 use nixfleet_contract::run_id::RunId;
+use tracing::{info, warn};
 
 use crate::engine::state::State;
 use crate::engine::status;
 use crate::engine::transaction::commit;
 use crate::engine::transaction::journal::Journal;
+use crate::engine::transaction::told::Brief;
 use crate::engine::transaction::undo::{self, UndoTime};
 use crate::host::lock::{self, Lock};
 use crate::host::profile::Profile;
@@ -87,6 +89,7 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
     };
     let (state, _) = State::read(host)?;
     let committed = state.transaction == journal.transaction;
+    info!(transaction = journal.transaction, committed, ?moment, "recovering from an interrupted run");
     let (generation, notes) = if committed {
         commit::finish(host, &journal)?;
         (Some(journal.after.clone()), Vec::new())
@@ -107,7 +110,9 @@ pub fn recover_alone(host: &Host, moment: UndoTime) -> Result<Option<Report>, Pr
         Err(problem) if problem.code == Code::Locked => return Ok(None),
         lock => lock?,
     };
-    let Some(recovered) = put_right(host, moment)? else { return Ok(None) };
+    let recovered = put_right(host, moment);
+    let recovered = recovered.inspect_err(|problem| warn!("not recovered: {}", Brief(problem)))?;
+    let Some(recovered) = recovered else { return Ok(None) };
     let report = recovered.report(host);
     record_last_run(host, recovered.journal.holder, &report);
     Ok(Some(report))

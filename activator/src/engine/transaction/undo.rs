@@ -5,8 +5,10 @@ use std::io;
 use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::CWD;
 use rustix::io::Errno;
+use tracing::{info, warn};
 
 use super::journal::{self, Journal, JournalPhase};
+use super::told::{Brief, Told};
 use crate::engine::family::JournalEntry;
 use crate::engine::family::accounts::execute as accounts;
 use crate::engine::family::accounts::record::record_created;
@@ -37,6 +39,7 @@ pub enum UndoTime {
 /// # Errors
 /// [`Code::Recovery`] with the first failure; the journal stays, and the next run tries again.
 pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<String>, Problem> {
+    info!(transaction = journal.transaction, "undoing the change");
     let (noted, failed) = units::note_stopped(host, journal, moment);
     let journal = noted.as_ref().unwrap_or(journal);
     let mut undoer = Undoer {
@@ -51,8 +54,14 @@ pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<Stri
     if undoer.failures.is_empty() {
         undoer.failures.extend(close(host, journal).err());
     }
+    for problem in &undoer.failures {
+        warn!("not undone: {}", Brief(problem));
+    }
     match std::mem::take(&mut undoer.failures).into_iter().next() {
-        None => Ok(undoer.notes),
+        None => {
+            info!(transaction = journal.transaction, "the change is undone");
+            Ok(undoer.notes)
+        }
         Some(problem) => {
             Err(Problem::new(Code::Recovery, "The host could not be brought back to how it was")
                 .at(problem.location.clone().unwrap_or_default())
@@ -76,9 +85,12 @@ impl Undoer<'_> {
         let swapping = self.journal.phase == JournalPhase::Swapping;
         let units = Units::of(self.host, self.journal).filter(|_| swapping);
         self.failures.extend(units.iter().flat_map(|units| units.stop(self.moment)));
+        let told = Told::of("undone", self.journal.entries.len());
         for entry in self.journal.entries.iter().rev() {
-            if let Err(problem) = self.one(entry, swapping) {
-                self.failures.push(problem);
+            match self.one(entry, swapping) {
+                Ok(()) => told.ended(entry, Ok(())),
+                // It is told at the end, with the failures of no single entry.
+                Err(problem) => self.failures.push(problem),
             }
         }
         let synced = self.paths.sync();

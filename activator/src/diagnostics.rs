@@ -1,5 +1,5 @@
-//! Diagnostics: events as lines on standard error. In the journal each has its priority; elsewhere nothing is said unless
-//! `NIXFLEET_LOG` names a level, since whoever asked for the run reads standard error too.
+//! Diagnostics: events as lines on standard error. In the journal each has its priority; elsewhere nothing is
+//! said unless `NIXFLEET_LOG` names a level, since whoever asked for the run reads standard error too.
 
 use std::env;
 use std::fmt::{self, Debug, Write as _};
@@ -14,7 +14,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// The longest wait for a journal that takes nothing. It gets no more lines after that: a change does not depend on it.
+/// The longest wait for a journal that takes nothing. It gets no more lines after that: a change does not
+/// depend on it.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// Begins to write events to standard error, if they are wanted there.

@@ -1,4 +1,5 @@
-//! What the program tells of itself on standard error: events of `tracing`, as `-vv` or the environment ask for.
+//! What the program tells of itself on standard error: events of `tracing`, as `-vv` or the environment ask
+//! for.
 
 use std::env;
 use std::io::{self, Write};
@@ -34,7 +35,8 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Reads what is wanted: the environment counts before `verbosity`, the number of `-v`. Nothing if nobody wants any.
+    /// Reads what is wanted: the environment counts before `verbosity`, the number of `-v`. Nothing if nobody
+    /// wants any.
     ///
     /// # Errors
     /// [`Code::Usage`]: a variable is wrong.
@@ -82,7 +84,8 @@ fn variable(name: &str) -> Result<Option<String>, Problem> {
     }
 }
 
-/// Reads directives. A bare word is a target to `tracing`, of which nothing may ever be told: most likely it is a mistyped level.
+/// Reads directives. A bare word is a target to `tracing`, of which nothing may ever be told: most likely it
+/// is a mistyped level.
 fn parse(filter: &str) -> Result<EnvFilter, Problem> {
     for word in filter.split(',').map(str::trim).filter(|word| !word.contains(['=', '['])) {
         if word.parse::<LevelFilter>().is_err() && !word.starts_with(OURS) {

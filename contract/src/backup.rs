@@ -58,8 +58,8 @@ pub struct Backup {
     /// It is a symbolic link.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub link: bool,
-    /// It is a directory with its content. `size` is that of its files, as far as nobody but root may change the directories they
-    /// are in.
+    /// It is a directory with its content. `size` is that of its files, as far as nobody but root may change
+    /// the directories they are in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub directory: bool,
     /// It is put back when management of its path ends.

@@ -1,4 +1,5 @@
-//! Diagnostics that several parts have: the span that gives every event about a host its name, and attempts that are repeated.
+//! Diagnostics that several parts have: the span that gives every event about a host its name, and attempts
+//! that are repeated.
 
 use std::time::Duration;
 

@@ -192,7 +192,8 @@ impl Compiler<'_> {
         self.parse(option, text)
     }
 
-    /// No file, link or absent path may be the parent of another entry, and no directory with content may be open to others.
+    /// No file, link or absent path may be the parent of another entry, and no directory with content may be
+    /// open to others.
     fn nesting(&mut self) {
         let mut clashes = Vec::new();
         for path in self.entries.keys() {

@@ -62,7 +62,8 @@ pub fn mounted_below(directory: &Path) -> Option<PathBuf> {
     first_below(&fs::read_to_string("/proc/self/mountinfo").ok()?, directory)
 }
 
-/// The same from `/proc/self/mountinfo`. A space, tab, line break and backslash in a path are written as octal numbers.
+/// The same from `/proc/self/mountinfo`. A space, tab, line break and backslash in a path are written as
+/// octal numbers.
 fn first_below(mounts: &str, directory: &Path) -> Option<PathBuf> {
     let plain = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
     let unescaped = |path: &str| {

@@ -183,7 +183,8 @@ fn below<'a>(room: &str, path: &'a ManagedPath) -> Option<&'a str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
-/// What becomes of a path: the change of it, or of the directory above it that goes or comes back with all that it holds.
+/// What becomes of a path: the change of it, or of the directory above it that goes or comes back with all
+/// that it holds.
 #[must_use]
 pub fn change_at(changes: &Changes, path: &str) -> Option<PathChange> {
     if let Some((_, change)) = changes.iter().find(|(changed, _)| ***changed == *path) {

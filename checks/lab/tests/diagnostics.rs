@@ -1,4 +1,5 @@
-//! What NixFleet tells of its own work, here and in the journals of hosts: enough to find out why something failed, and no secret.
+//! What NixFleet tells of its own work, here and in the journals of hosts: enough to find out why something
+//! failed, and no secret.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

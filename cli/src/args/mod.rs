@@ -214,8 +214,8 @@ pub struct OutputArgs {
     #[arg(long, global = true, conflicts_with = "json")]
     pub events: bool,
 
-    /// Show more: whole diffs, whole traces of Nix, all generations and units. Twice: also each program, connection and attempt,
-    /// on standard error; three times: all that nixfleet can tell of itself
+    /// Show more: whole diffs, whole traces of Nix, all generations and units. Twice: also each program,
+    /// connection and attempt, on standard error; three times: all that nixfleet can tell of itself
     #[arg(short, long = "verbose", global = true, action = clap::ArgAction::Count)]
     pub verbosity: u8,
 }

@@ -1,5 +1,5 @@
-//! What diagnostics tell of the events of a command: which, and about what. The words of hosts and the causes of problems are left
-//! to those who are to hear them.
+//! What diagnostics tell of the events of a command: which, and about what. The words of hosts and the causes
+//! of problems are left to those who are to hear them.
 
 use nixfleet_contract::problem::Problem;
 use tracing::debug;

@@ -1,7 +1,8 @@
 //! A command as diagnostics may show it: without what could be secret.
 //!
-//! Only `nix` and `ssh` are shown with arguments, since NixFleet itself makes those. All others are programs that the fleet or the
-//! user names, and of those every argument could be a password. The environment and standard input are never shown.
+//! Only `nix` and `ssh` are shown with arguments, since NixFleet itself makes those. All others are programs
+//! that the fleet or the user names, and of those every argument could be a password. The environment and
+//! standard input are never shown.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -55,7 +56,8 @@ fn nix(arguments: &[OsString]) -> Vec<Cow<'_, str>> {
     (0..arguments.len()).map(show).collect()
 }
 
-/// After the destination comes a script with its arguments, among them the words of the user for `nixfleet run`.
+/// After the destination comes a script with its arguments, among them the words of the user for `nixfleet
+/// run`.
 fn ssh(arguments: &[OsString]) -> Vec<Cow<'_, str>> {
     let options = arguments.iter().take_while(|argument| *argument != "--").count();
     let destination = arguments.len().min(options + 2);

@@ -34,7 +34,8 @@ pub struct RolloutHead {
     pub began: Timestamp,
     /// Who began it, `user@machine`.
     pub operator: String,
-    /// The operation, as its command is called. Records of the first nixfleet, which do not say it, are of `apply`.
+    /// The operation, as its command is called. Records of the first nixfleet, which do not say it, are of
+    /// `apply`.
     #[serde(default = "apply")]
     pub command: String,
     /// Where it comes from.

@@ -1,4 +1,5 @@
-//! What diagnostics tell of scripts on a host: never the script or its input, since both may hold words of the user.
+//! What diagnostics tell of scripts on a host: never the script or its input, since both may hold words of
+//! the user.
 
 use std::time::Instant;
 
@@ -60,7 +61,8 @@ impl Session {
     }
 }
 
-/// The subcommand of the activator that a script runs, if it runs one: the word between the program and its flags.
+/// The subcommand of the activator that a script runs, if it runs one: the word between the program and its
+/// flags.
 fn subcommand(script: &str) -> Option<&str> {
     script.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split("\" ").skip(1)).find_map(
         |rest| {

@@ -87,8 +87,9 @@ fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this is a directory in which only root changes anything. A directory of somebody else may have been moved into the
-/// backups while a process was in it, which can still exchange what it holds: it is one backup, and not looked into.
+/// Whether this is a directory in which only root changes anything. A directory of somebody else may have
+/// been moved into the backups while a process was in it, which can still exchange what it holds: it is one
+/// backup, and not looked into.
 pub(in crate::engine) fn is_ours(metadata: &Metadata) -> bool {
     metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
 }

@@ -62,7 +62,8 @@ pub enum Found {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// The names of what stands in it. Only looked up where it would go, or should have another mode or owner.
+        /// The names of what stands in it. Only looked up where it would go, or should have another mode or
+        /// owner.
         holds: Vec<String>,
     },
     /// A symbolic link.

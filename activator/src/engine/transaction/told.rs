@@ -1,4 +1,5 @@
-//! What the journal of the host is told of the entries of a transaction. Contents are never told, and of commands only the program.
+//! What the journal of the host is told of the entries of a transaction. Contents are never told, and of
+//! commands only the program.
 
 use std::fmt;
 
@@ -9,8 +10,8 @@ use super::journal::written::WrittenEntry;
 use crate::engine::family::JournalEntry;
 use crate::engine::family::commands::entry::CommandEntry;
 
-/// The most entries of which each is told. journald drops what a service says beyond 10,000 messages in 30 seconds, which may be
-/// the warning that counts.
+/// The most entries of which each is told. journald drops what a service says beyond 10,000 messages in 30
+/// seconds, which may be the warning that counts.
 const EACH: usize = 200;
 
 /// Tells of the entries of one transaction.

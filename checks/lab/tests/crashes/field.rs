@@ -19,7 +19,8 @@ const FAULTY: &str = "/var/tmp/faulty";
 const LOG: &str = "/var/tmp/log";
 /// The old generation, to be set back to.
 pub const SAVED: &str = "/var/tmp/old";
-/// What a hand, or the distribution, did to the host before the change: edits, rights, an attribute, a directory.
+/// What a hand, or the distribution, did to the host before the change: edits, rights, an attribute, a
+/// directory.
 const BEFORE: &str = r#"
   [ ! -e /etc/walk/edited.conf ] || echo "by hand" > /etc/walk/edited.conf
   chmod 0604 /etc/motd

@@ -1,7 +1,7 @@
 //! Plans that nothing stands at a path.
 //!
-//! Files and links are removed, with a backup. A directory of somebody else is moved into the backup as it is: it may hold what
-//! cannot be copied, such as sockets, and others may change it while it is read.
+//! Files and links are removed, with a backup. A directory of somebody else is moved into the backup as it
+//! is: it may hold what cannot be copied, such as sockets, and others may change it while it is read.
 
 use nixfleet_contract::manifest::{AbsentEntry, Entry, OnConflict};
 use nixfleet_contract::plan::FileView;
@@ -46,7 +46,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether nothing can stand at a path, since a file stands above it, or a link that goes with this change.
+    /// Whether nothing can stand at a path, since a file stands above it, or a link that goes with this
+    /// change.
     fn is_below_no_directory(&self, path: &ManagedPath) -> bool {
         path.ancestors().any(|above| match self.observed.found(&above) {
             Found::File { .. } => true,
@@ -110,8 +111,8 @@ impl Differ<'_> {
         steps.directory_removals.push(Step::Path(PathStep::MoveAway(step)));
     }
 
-    /// Why something cannot be declared at or below a directory that was moved away: it has to come back first, or its content
-    /// would be split between the host and the backup.
+    /// Why something cannot be declared at or below a directory that was moved away: it has to come back
+    /// first, or its content would be split between the host and the backup.
     pub(in crate::engine) fn below_moved(
         &self,
         path: &ManagedPath,

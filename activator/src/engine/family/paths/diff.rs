@@ -83,7 +83,8 @@ impl Differ<'_> {
         }
         // Children first.
         steps.directory_removals.sort_by(|one, other| other.path().cmp(&one.path()));
-        // The unit that recovers at boot is written first, so that a power cut after the first change is repaired.
+        // The unit that recovers at boot is written first, so that a power cut after the first change is
+        // repaired.
         steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
         self.check_owners();
         steps

@@ -136,7 +136,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Something in a directory, at any depth, that would stay when the managed paths in it are removed, if any.
+    /// Something in a directory, at any depth, that would stay when the managed paths in it are removed, if
+    /// any.
     pub(in crate::engine) fn stays_in(&self, directory: &ManagedPath) -> Option<String> {
         let Found::Directory { holds, .. } = self.observed.found(directory) else { return None };
         holds.iter().find_map(|name| {

@@ -79,8 +79,8 @@ impl<'h> Swapper<'h> {
         if with_content { pair.replaced(replaced).map(drop) } else { pair.check(replaced) }
     }
 
-    /// Moves a directory from one of `NixFleet`'s own places to another: between a slot and a backup. Does nothing if the first
-    /// holds another inode than this one, where one is given, or none.
+    /// Moves a directory from one of `NixFleet`'s own places to another: between a slot and a backup. Does
+    /// nothing if the first holds another inode than this one, where one is given, or none.
     ///
     /// # Errors
     /// [`Code::HostFile`].

@@ -33,7 +33,7 @@ impl FlakeArgs {
             Problem::new(Code::Usage, "the current directory cannot be read").because(error)
         })?;
         let (flake, nix_flags) = (self.flake.clone(), self.passed_to_nix());
-        Ok(FleetRequest { flake, directory, nix_flags, verbose: output.verbose })
+        Ok(FleetRequest { flake, directory, nix_flags, verbose: output.verbose() })
     }
 
     /// The flags for Nix itself.

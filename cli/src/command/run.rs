@@ -143,7 +143,7 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
-    use nixfleet_contract::report::Outcome;
+    use nixfleet_contract::outcome::Outcome;
 
     use super::*;
     use crate::args::OutputArgs;

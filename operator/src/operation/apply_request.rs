@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nixfleet_contract::force::Force;
-use nixfleet_contract::report::Outcome;
+use nixfleet_contract::outcome::Outcome;
 use serde::{Deserialize, Serialize};
 
 use super::apply::{Apply, Asking, Trying};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nixfleet_contract::health::{Check, CheckResult, Probe};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 
 use super::context::Context;
 use super::post_change_checks;

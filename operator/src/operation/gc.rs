@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::gc::{GcPlan, Judged, Passage, Request, Retention};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 use serde::{Deserialize, Serialize};
 
 use super::at_once::AtOnce;

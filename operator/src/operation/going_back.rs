@@ -1,10 +1,11 @@
 //! Taking one host back to an earlier generation.
 
 use nixfleet_contract::force::Force;
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::Check;
-use nixfleet_contract::plan::Generation;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, Report};
+use nixfleet_contract::report::Report;
 
 use super::planned_change::PlannedChange;
 use super::post_change_checks;

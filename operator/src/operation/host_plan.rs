@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 
 use super::context::Context;
 use super::verb::{Operation, Planned};

@@ -1,9 +1,10 @@
 //! What an apply or a rollback is to change on a host.
 
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::{Check, CheckResult};
-use nixfleet_contract::plan::{Generation, Plan};
+use nixfleet_contract::outcome::Outcome;
+use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 
 use super::verb::Planned;
 use crate::errands::Errands;

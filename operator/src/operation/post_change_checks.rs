@@ -3,8 +3,9 @@
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::HealthVerdict;
 use nixfleet_contract::health::check::CheckName;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::{Outcome, Report};
+use nixfleet_contract::report::Report;
 
 use crate::event::Phase;
 use crate::remote::Terms;

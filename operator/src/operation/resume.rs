@@ -7,8 +7,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use nixfleet_contract::fleet::Host;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 use serde::{Deserialize, Serialize};
 
 use super::apply::Apply;

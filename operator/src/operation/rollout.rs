@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Code;
-use nixfleet_contract::report::Outcome;
 
 use super::context::{Context, milliseconds};
 use super::host_plan::HostPlan;

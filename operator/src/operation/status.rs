@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use nixfleet_contract::fleet::Host;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::{Outcome, Status};
+use nixfleet_contract::status::Status;
 
 use super::context::{Context, milliseconds};
 use super::targets::Targets;

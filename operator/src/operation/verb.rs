@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::Check;
-use nixfleet_contract::plan::Generation;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::host_plan::HostPlan;

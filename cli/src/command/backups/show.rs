@@ -3,8 +3,8 @@
 use std::io::{IsTerminal, Write};
 
 use nixfleet_contract::backup::{Backup, Content};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::report::Outcome;
 use nixfleet_operator::event::EventKind;
 use nixfleet_operator::host_result::{BackupsView, HostResult};
 use nixfleet_operator::operation::backups::{ShowBackupRequest, ShownBackup};

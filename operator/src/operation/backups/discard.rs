@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use nixfleet_contract::backup::Backup;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 use serde::{Deserialize, Serialize};
 
 use super::choice::{BackupPaths, Choice, Chosen};

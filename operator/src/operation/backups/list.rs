@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nixfleet_contract::backup::{Backup, Backups};
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::report::Outcome;
 use serde::{Deserialize, Serialize};
 
 use super::choice::BackupPaths;

@@ -4,8 +4,8 @@
 //! is: it may hold what cannot be copied, such as sockets, and others may change it while it is read.
 
 use nixfleet_contract::manifest::{AbsentEntry, Entry, OnConflict};
-use nixfleet_contract::plan::FileView;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::{MoveAway, Own, Remove};
 use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved};

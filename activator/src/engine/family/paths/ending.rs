@@ -1,6 +1,6 @@
 //! Plans the end of management of paths, and what must be removed before it.
 
-use nixfleet_contract::plan::FileView;
+use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::{ChangeAccess, Release, Remove, RemoveDirectory};
 use nixfleet_contract::step::{BackupKind, PathStep, Step};
 use nixfleet_contract::values::{ManagedPath, Reserved};

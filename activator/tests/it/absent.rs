@@ -74,15 +74,15 @@ fn what_stands_there_is_refused_kept_or_taken_for_good() {
 fn where_nothing_stands_nothing_is_done_and_nothing_is_made_later() {
     let room = Room::new();
     let deep = "/opt/none/deep/file";
-    let before = room.tree("/");
     let first = without(&room, "1", &[absent(PATH), recursive(deep)]);
     let plan = room.plan_text(&first);
     assert!(plan.contains(&format!("= {deep}  is as wanted already")), "{plan}");
     let outside = |room: &Room| {
         let tree = room.tree("/");
         let own = |line: &&str| !line.starts_with("/nix") && !line.starts_with("/var/lib/nixfleet");
-        tree.lines().filter(own).map(|line| format!("{line}\n")).collect::<String>()
+        tree.lines().filter(own).map(str::to_owned).collect::<Vec<_>>()
     };
+    let before = outside(&room);
     room.applied(&first, "ok");
     assert_eq!(outside(&room), before);
     room.applied(&first, "unchanged");

@@ -95,7 +95,8 @@ let
       # Nearly all links have the name of their unit, so only a file that the user declares can have the same
       # path.
       declaresBelow =
-        above (attrNames (intent.files // intent.links // intent.absent // intent.directories)) ? ${dirOf unitDirectory};
+        above (attrNames (intent.files // intent.links // intent.absent // intent.directories))
+          ? ${dirOf unitDirectory};
       couldClash =
         unit: value:
         value.enabled == true

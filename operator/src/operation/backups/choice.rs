@@ -104,7 +104,10 @@ mod tests {
     fn backups() -> Backups {
         let backup = |kind, path, since, needed: bool| {
             let place = format!("/var/lib/nixfleet/{path}{since}");
-            json!({ "kind": kind, "path": path, "place": place, "since": since, "size": 1, "mode": "0644", "needed": needed })
+            json!({
+                "kind": kind, "path": path, "place": place, "since": since, "size": 1, "mode": "0644",
+                "needed": needed,
+            })
         };
         let all = [
             backup("original", "/etc/motd", 10, true),

@@ -80,6 +80,24 @@ impl Binaries {
         Ok(quickly_built().join(ACTIVATOR))
     }
 
+    /// Builds `operator/examples/apply.rs`, which does without the command line. Returns where it is.
+    ///
+    /// # Errors
+    /// It does not compile.
+    pub fn build_example() -> Result<PathBuf> {
+        if !are_built() {
+            // Of the whole workspace, so that it is what the unit tests have compiled.
+            let built = Program::new("cargo")
+                .args(["build", "--quiet", "--locked", "--workspace", "--example", "apply"])
+                .env("CARGO_TARGET_DIR", place::target())
+                .dir(place::checkout())
+                .unlimited()
+                .run()?;
+            built.success().context("Failed to build the example of the operator's library")?;
+        }
+        Ok(place::target().join("debug/examples/apply"))
+    }
+
     fn shipped() -> Self {
         Self { nixfleet: released().join(COMMAND_LINE) }
     }

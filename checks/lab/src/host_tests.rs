@@ -92,6 +92,9 @@ impl HostTests {
         if has("crashes") {
             Binaries::build_faulty()?;
         }
+        if has("library") {
+            Binaries::build_example()?;
+        }
         if has("versions") {
             Previous::build()?;
         }

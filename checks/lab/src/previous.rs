@@ -17,8 +17,8 @@ const SOURCE: &str = "checks/fixtures/schema-1/source.tar.xz";
 const PROGRAMS: [&str; 2] = ["nixfleet-activate", "nixfleet"];
 
 /// The profile of today's unit tests, so that what both versions stand on is compiled once: what the programs do is the same.
-const AS_TODAY: [(&str, &str); 2] =
-    [("CARGO_PROFILE_DEV_DEBUG", "line-tables-only"), ("CARGO_PROFILE_DEV_PACKAGE_SHA2_OPT_LEVEL", "3")];
+const AS_TODAY: [&str; 4] =
+    ["--config", "profile.dev.debug='line-tables-only'", "--config", "profile.dev.package.sha2.opt-level=3"];
 
 /// The first NixFleet.
 #[derive(Clone, Debug)]
@@ -53,17 +53,16 @@ impl Previous {
             fs::rename(&unfinished, &source).context("Failed to rename the unpacked source")?;
         }
         for program in PROGRAMS {
-            let mut cargo = Program::new("cargo")
+            let built = Program::new("cargo")
                 .args(["rustc", "--quiet", "--locked", "--package", program, "--bin", program])
+                .args(AS_TODAY)
                 .args(["--", "-C", "target-feature=+crt-static", "-C", "strip=symbols"])
                 .env("CARGO_BUILD_BUILD_DIR", place::target())
                 .env("CARGO_TARGET_DIR", previous.dir.join("target"))
                 .dir(&source)
-                .unlimited();
-            for (name, value) in AS_TODAY {
-                cargo = cargo.env(name, value);
-            }
-            cargo.run()?.success().context("Failed to build the first NixFleet")?;
+                .unlimited()
+                .run()?;
+            built.success().context("Failed to build the first NixFleet")?;
         }
         Ok(previous)
     }

@@ -23,12 +23,12 @@ test: prepare ## Run every test, on real hosts too, or one part: make test ONLY=
 	@$(LAB) test $(if $(ONLY),--only $(ONLY))
 
 SECONDS ?= 600
-soak: ## Try random sequences of generations, deaths and hand edits for long: make soak SECONDS=600
+soak: ## Try random sequences for long, and every fault at every change of trees of files: make soak SECONDS=600
 	@NIXFLEET_SOAK=$(SECONDS) cargo test --quiet --locked --package nixfleet-activate --test it -- --nocapture \
-	  --exact sequences::every_sequence_ends_where_it_began
+	  sequences::every_sequence_ends_where_it_began newcomers::whatever_fails walk::
 
 soak-hosts: prepare ## Kill activators and cut the power of busy hosts at random: make soak-hosts SECONDS=600
-	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test crashes -- --nocapture chance:: killed_before_the_changes
+	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test crashes -- --nocapture chance:: killed_before_the_changes whatever_fails
 
 fuzz: prepare ## Fuzz everything that others may have written: make fuzz SECONDS=600 (each target)
 	@$(LAB) fuzz --seconds $(SECONDS)

@@ -299,8 +299,7 @@ const SEQUENCES: u32 = 48;
 #[test]
 fn every_sequence_ends_where_it_began() {
     let config = ProptestConfig { cases: SEQUENCES, failure_persistence: None, ..ProptestConfig::default() };
-    let soak =
-        std::env::var("NIXFLEET_SOAK").ok().map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
+    let soak = std::env::var(ledger::SOAK).ok().map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
     let begun = Instant::now();
     let mut tried = 0;
     loop {

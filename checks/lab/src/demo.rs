@@ -26,7 +26,7 @@ pub fn run() -> Result<()> {
     says(
         "Booting three Debian hosts and an operator's machine, each with its own systemd, SSH server and Nix.",
     )?;
-    let lab = Lab::boot_detached(&Plan::demo(LAB))?;
+    let lab = Lab::boot_detached(&Plan::demo(LAB).shipped())?;
     says(&format!("They are up after {:.1} s. The fleet:", begun.elapsed().as_secs_f64()))?;
     Story { lab: &lab }.tell()?;
     says(&format!("That took {:.0} s.\n{HINTS}", begun.elapsed().as_secs_f64()))

@@ -29,13 +29,26 @@ const FLAGS: [&str; 6] = [
 /// time.
 const INPUT: u32 = 10 * PATIENCE;
 
+/// How the targets are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// For seconds: not optimized, with counters in our own crates alone, all others as the unit tests have
+    /// them.
+    Quick,
+    /// For minutes and hours: fast, with counters in everything.
+    Thorough,
+}
+
 /// Runs every target for so many seconds, beginning with the committed seeds and with what earlier runs have
 /// found.
 ///
 /// # Errors
 /// The targets do not compile, or one cannot be started.
-pub fn run(seconds: u32) -> Result<Tally> {
-    let programs = build()?;
+pub fn run(build: Build, seconds: u32) -> Result<Tally> {
+    let programs = match build {
+        Build::Quick => quick()?,
+        Build::Thorough => thorough()?,
+    };
     let mut tally = Tally::default();
     for target in TARGETS {
         tally += one(&programs, target, seconds)?;
@@ -43,22 +56,44 @@ pub fn run(seconds: u32) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Builds the targets, and returns where they are.
-fn build() -> Result<PathBuf> {
+/// Builds the targets quickly, and returns where they are.
+fn quick() -> Result<PathBuf> {
     let directory = place::target().join("fuzz");
-    let _lock = Lock::wait(&directory.join("build.lock"))?;
+    let sources = place::checkout().join("fuzz");
+    built(
+        cargo(&directory, &["build"])
+            .env("CARGO_BUILD_BUILD_DIR", place::target())
+            .env("RUSTC_WRAPPER", sources.join("instrument"))
+            .env("NIXFLEET_FUZZ_FLAGS", FLAGS.join(" ")),
+    )?;
+    Ok(directory.join("debug"))
+}
+
+/// Builds the targets thoroughly, and returns where they are.
+fn thorough() -> Result<PathBuf> {
+    let directory = place::target().join("fuzz");
     let host = Program::new("rustc").args(["--print", "host-tuple"]).run()?.success()?;
     // A named target keeps the flags away from what runs while compiling.
-    Program::patient("cargo")
-        .args(["build", "--quiet", "--locked", "--release", "--target", host.line()])
-        .dir(place::checkout().join("fuzz"))
-        .env("CARGO_TARGET_DIR", &directory)
-        .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
-        .unlimited()
-        .run()?
-        .success()
-        .context("Failed to build the fuzz targets")?;
+    built(
+        cargo(&directory, &["build", "--release", "--target", host.line()])
+            .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}")),
+    )?;
     Ok(directory.join(host.line()).join("release"))
+}
+
+fn cargo(directory: &Path, arguments: &[&str]) -> Program {
+    Program::patient("cargo")
+        .args(arguments)
+        .args(["--quiet", "--locked"])
+        .dir(place::checkout().join("fuzz"))
+        .env("CARGO_TARGET_DIR", directory)
+        .unlimited()
+}
+
+fn built(cargo: Program) -> Result<()> {
+    let _lock = Lock::wait(&place::target().join("fuzz/build.lock"))?;
+    cargo.run()?.success().context("Failed to build the fuzz targets")?;
+    Ok(())
 }
 
 fn one(programs: &Path, target: &str, seconds: u32) -> Result<Tally> {

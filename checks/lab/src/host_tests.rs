@@ -1,5 +1,4 @@
-//! Runs the tests on real hosts. They wait more than they compute, so several programs of them run side by
-//! side.
+//! The tests on real hosts. They wait more than they compute, so several programs of them run side by side.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -12,15 +11,30 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::binaries::{self, Binaries};
 use crate::checkout;
 use crate::place;
+use crate::previous::Previous;
 use crate::tally::Tally;
 
 /// How many programs of tests run at once, each with [`THREADS`] tests at once.
-const PROGRAMS: usize = 2;
-/// The programs that take longest, begun first: the last one to end has nothing beside it. One of them
-/// compiles.
-const LONGEST: [&str; 2] = ["crashes", "versions"];
+const PROGRAMS: usize = 3;
+/// The programs that take longest, in the order in which they begin: the last one to end has nothing beside
+/// it.
+const LONGEST: [&str; 12] = [
+    "crashes",
+    "units",
+    "versions",
+    "rollout",
+    "story",
+    "library",
+    "survival",
+    "bad_input",
+    "hostile_hosts",
+    "validation",
+    "scale",
+    "intruders",
+];
 /// How many tests of a program run at once.
 const THREADS: &str = "--test-threads=2";
 
@@ -59,14 +73,45 @@ pub fn names() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Runs those of these names, or all if there are none, and prints what each program of them said when it has
-/// ended.
-///
-/// # Errors
-/// They do not compile, or cannot be started.
-pub fn run(names: &[&str]) -> Result<Tally> {
-    let mut programs = build(names)?;
-    programs.retain(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
+/// Programs of tests, and all that their labs need, compiled.
+#[derive(Debug)]
+pub struct HostTests {
+    /// Their names and where they are, those that take longest first, then the others by name.
+    programs: Vec<(String, PathBuf)>,
+}
+
+impl HostTests {
+    /// Compiles those of these names, or all if there are none, and the programs under test.
+    ///
+    /// # Errors
+    /// They do not compile.
+    pub fn build(names: &[&str]) -> Result<Self> {
+        Binaries::build()?;
+        let mut programs = build(names)?;
+        programs.retain(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
+        let has = |wanted: &str| programs.iter().any(|(name, _)| name == wanted);
+        if has("crashes") {
+            Binaries::build_faulty()?;
+        }
+        if has("library") {
+            Binaries::build_example()?;
+        }
+        if has("versions") {
+            Previous::build()?;
+        }
+        Ok(Self { programs })
+    }
+
+    /// Runs them, and prints what each program said when it has ended.
+    ///
+    /// # Errors
+    /// One cannot be started.
+    pub fn run(self) -> Result<Tally> {
+        run(self.programs)
+    }
+}
+
+fn run(programs: Vec<(String, PathBuf)>) -> Result<Tally> {
     let waiting = Mutex::new(VecDeque::from(programs));
     let total = Mutex::new(Ok(Tally::default()));
     thread::scope(|scope| {
@@ -93,7 +138,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Compiles the programs. Returns them with their names: those that take longest, then the others by name.
+/// Compiles the programs. Returns them with their names.
 fn build(names: &[&str]) -> Result<Vec<(String, PathBuf)>> {
     // These targets are left out of a plain `cargo test`, which needs neither root nor a lab.
     let arguments =
@@ -120,7 +165,8 @@ fn build(names: &[&str]) -> Result<Vec<(String, PathBuf)>> {
         }
         programs.extend(executable.map(|executable| (target.name, executable)));
     }
-    programs.sort_by_key(|(name, _): &(String, PathBuf)| (!LONGEST.contains(&name.as_str()), name.clone()));
+    let place = |name: &str| LONGEST.iter().position(|long| *long == name).unwrap_or(LONGEST.len());
+    programs.sort_by_key(|(name, _): &(String, PathBuf)| (place(name), name.clone()));
     Ok(programs)
 }
 
@@ -130,6 +176,7 @@ fn one(name: &str, program: &PathBuf) -> Result<Tally> {
         .arg(THREADS)
         .current_dir(place::checkout().join("checks/lab"))
         .env("RUST_BACKTRACE", "0")
+        .env(binaries::BUILT, "1")
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("Failed to start the tests `{name}`"))?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::binaries::Binaries;
 use crate::command::{PATIENCE, Program, wait_until};
 use crate::control::Control;
 use crate::guest::Guest;
@@ -32,13 +33,14 @@ pub struct Plan {
     name: String,
     hosts: Vec<(String, String)>,
     operator: Root,
+    shipped: bool,
 }
 
 impl Plan {
     /// A lab of this name with nothing but the operator's machine.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host().into() }
+        Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host().into(), shipped: false }
     }
 
     /// The lab's name.
@@ -85,6 +87,13 @@ impl Plan {
     #[must_use]
     pub fn operator(mut self, root: impl Into<Root>) -> Self {
         self.operator = root.into();
+        self
+    }
+
+    /// Takes the command line that users get: for what is measured or shown.
+    #[must_use]
+    pub fn shipped(mut self) -> Self {
+        self.shipped = true;
         self
     }
 }
@@ -196,7 +205,8 @@ impl Lab {
         // Guests' private keys lie below.
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
             .context("Failed to close the lab's directory")?;
-        Seed::new(&dir, &spec)?.sow()?;
+        let programs = if plan.shipped { Binaries::build_shipped() } else { Binaries::build() }?;
+        Seed::new(&dir, &spec)?.sow(&programs)?;
         Control::new(&dir).create()?;
         spec.write(&dir)?;
         let guests = guests_of(&dir, &spec);

@@ -94,7 +94,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Up { lab } => {
             let begun = Instant::now();
-            Lab::boot_detached(&Plan::demo(lab))?;
+            Lab::boot_detached(&Plan::demo(lab).shipped())?;
             println!("up after {:.1} s", begun.elapsed().as_secs_f64());
         }
         Command::Down { lab, all: false } => {
@@ -111,7 +111,7 @@ fn run(command: Command) -> Result<ExitCode> {
             return Ok(if suite::run(&only)?.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Fuzz { seconds } => {
-            let tally = fuzz::run(seconds)?;
+            let tally = fuzz::run(fuzz::Build::Thorough, seconds)?;
             println!("{tally}");
             return Ok(if tally.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }

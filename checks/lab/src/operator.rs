@@ -22,8 +22,8 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// programs under test, and in `/srv` what the fleet's inputs point at.
 ///
 /// # Errors
-/// The programs do not compile, or a file cannot be written.
-pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
+/// A file cannot be written.
+pub fn sow(layer: &Layer, binaries: &Binaries, key: &[u8], known_hosts: &str) -> Result<()> {
     let lines = [
         ("etc/passwd", 0o644, format!("ada:x:{UID}:{UID}:Ada:/home/ada:/bin/bash\n")),
         ("etc/group", 0o644, format!("ada:x:{UID}:\n")),
@@ -36,7 +36,7 @@ pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
     }
     layer.place("home/ada/.ssh/id_ed25519", key, 0o600, UID)?;
     layer.place("home/ada/.ssh/known_hosts", known_hosts.as_bytes(), 0o600, UID)?;
-    programs(layer)?;
+    programs(layer, binaries)?;
     checkout::copy(layer, "", "srv/nixfleet", 0)?;
     checkout::copy(layer, "checks/fixtures/demo-fleet/", "home/ada/fleet", UID)?;
     Program::new(checkout::path("checks/fixtures/provide-nixpkgs"))
@@ -49,8 +49,7 @@ pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
 
 /// `/srv/prebuilt`, which the demo's fleet takes as NixFleet's own packages, and the command line on the
 /// search path. Fleets that say nothing of the kind get the same programs from the stand-in for nixpkgs.
-fn programs(layer: &Layer) -> Result<()> {
-    let binaries = Binaries::build()?;
+fn programs(layer: &Layer, binaries: &Binaries) -> Result<()> {
     for path in [binaries.nixfleet(), binaries.activate()] {
         let bytes = std::fs::read(&path).with_context(|| format!("Failed to read {}", path.display()))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::binaries::Binaries;
 use crate::command::Program;
 use crate::lab::OPERATOR;
 use crate::operator;
@@ -36,7 +37,7 @@ impl<'a> Seed<'a> {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn sow(&self) -> Result<()> {
+    pub fn sow(&self, programs: &Binaries) -> Result<()> {
         let public = read(&self.key.with_extension("pub"))?;
         let mut known_hosts = String::new();
         for guest in &self.spec.guests {
@@ -50,7 +51,7 @@ impl<'a> Seed<'a> {
         }
         for guest in self.spec.guests.iter().filter(|guest| guest.name == OPERATOR) {
             let layer = Layer::create(&GuestDir::new(self.dir, &guest.name), &guest.root)?;
-            operator::sow(&layer, &read(&self.key)?, &known_hosts)?;
+            operator::sow(&layer, programs, &read(&self.key)?, &known_hosts)?;
         }
         Ok(())
     }

@@ -41,12 +41,12 @@ pub struct Noted {
 }
 
 impl Simulation {
-    /// Boots a lab of this name with nothing but the operator's machine.
+    /// Boots a lab, of which nothing but the operator's machine is used.
     ///
     /// # Errors
     /// It does not come up.
-    pub fn boot(name: impl Into<String>) -> Result<Self> {
-        let simulation = Self { lab: Lab::boot(&Plan::new(name))?, read: AtomicUsize::new(0) };
+    pub fn boot(plan: &Plan) -> Result<Self> {
+        let simulation = Self { lab: Lab::boot(plan)?, read: AtomicUsize::new(0) };
         simulation.operator()?.ask(&format!("cp -r /srv/nixfleet/checks/simulation {FLEET}"))?;
         Ok(simulation)
     }

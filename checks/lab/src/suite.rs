@@ -1,6 +1,5 @@
 //! All checks of the project in order, each counted.
 
-use std::fmt;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
@@ -9,11 +8,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::binaries::Binaries;
 use crate::checkout;
 use crate::command::PATIENTLY;
 use crate::fuzz;
-use crate::host_tests;
+use crate::host_tests::{self, HostTests};
 use crate::nix_linters::NixLinters;
 use crate::nix_tests;
 use crate::place;
@@ -52,57 +50,59 @@ impl FromStr for Part {
     }
 }
 
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lint => f.write_str("lint"),
-            Self::Unit => f.write_str("unit tests"),
-            Self::Fuzz => f.write_str("fuzzing"),
-            Self::Nix => f.write_str("tests of the Nix code"),
-            Self::Lab => f.write_str("tests on real hosts"),
-            Self::Hosts(name) => write!(f, "tests on real hosts: {name}"),
-        }
-    }
-}
-
 /// Runs the parts, all of them even after a failure, and prints the tally last: the unit tests first, which
 /// say the most in the least time, then what needs hosts. Those tests leave the processors idle for a third
-/// of the time, in which lint and fuzzing go on.
+/// of the time, in which lint and fuzzing go on. All that the hosts need is compiled before, since cargo does
+/// one thing at a time.
 ///
 /// # Errors
 /// A program cannot be started, which is more than a check that fails.
 pub fn run(parts: &[Part]) -> Result<Tally> {
-    let asked = |some: fn(&Part) -> bool| all(parts.iter().filter(|part| some(part)));
-    let mut total = asked(|part| matches!(part, Part::Unit))?;
+    let asked = |part: &Part, name: &str, check: fn() -> Result<Tally>| {
+        if parts.contains(part) { timed(name, check) } else { Ok(Tally::default()) }
+    };
+    let mut total = asked(&Part::Unit, "unit tests", unit)?;
+    let hosts = hosts(parts);
     thread::scope(|scope| {
-        let beside = scope.spawn(|| asked(|part| matches!(part, Part::Lint | Part::Fuzz)));
-        total += asked(|part| matches!(part, Part::Nix))?;
-        total += asked(|part| matches!(part, Part::Lab | Part::Hosts(_)))?;
-        total += beside.join().map_err(|_| anyhow!("a part of the suite panicked"))??;
+        let nix = scope.spawn(|| asked(&Part::Nix, "tests of the Nix code", nix_tests::run));
+        let rest = scope.spawn(|| {
+            let mut total = asked(&Part::Lint, "lint", lint)?;
+            total += asked(&Part::Fuzz, "fuzzing", fuzz)?;
+            Ok(total)
+        });
+        if let Some(hosts) = hosts {
+            total += timed("tests on real hosts", || lab(hosts))?;
+        }
+        for beside in [nix, rest] {
+            total += beside.join().map_err(|_| anyhow!("a part of the suite panicked"))??;
+        }
         println!("{total}");
         Ok(total)
     })
 }
 
-fn all<'a>(parts: impl Iterator<Item = &'a Part>) -> Result<Tally> {
-    let mut total = Tally::default();
+/// Compiles the tests on real hosts that these parts ask for. Nothing if they ask for none.
+fn hosts(parts: &[Part]) -> Option<Result<HostTests>> {
+    let mut named = Vec::new();
     for part in parts {
-        total += one(part)?;
+        if let Part::Hosts(name) = part {
+            named.push(name.as_str());
+        }
     }
-    Ok(total)
+    let all = parts.contains(&Part::Lab);
+    if !all && named.is_empty() {
+        return None;
+    }
+    let begun = Instant::now();
+    let built = HostTests::build(if all { &[] } else { &named });
+    println!("compiled what runs on real hosts in {:.0} s\n", begun.elapsed().as_secs_f64());
+    Some(built)
 }
 
-fn one(part: &Part) -> Result<Tally> {
+fn timed(name: &str, check: impl FnOnce() -> Result<Tally>) -> Result<Tally> {
     let begun = Instant::now();
-    let tally = match part {
-        Part::Lint => lint()?,
-        Part::Unit => unit()?,
-        Part::Fuzz => fuzz()?,
-        Part::Nix => nix_tests::run()?,
-        Part::Lab => lab(&[])?,
-        Part::Hosts(name) => lab(&[name])?,
-    };
-    println!("── {part}: {tally} in {:.0} s\n", begun.elapsed().as_secs_f64());
+    let tally = check()?;
+    println!("── {name}: {tally} in {:.0} s\n", begun.elapsed().as_secs_f64());
     Ok(tally)
 }
 
@@ -185,19 +185,14 @@ fn unit() -> Result<Tally> {
 const FUZZED: u32 = 5;
 
 fn fuzz() -> Result<Tally> {
-    fuzz::run(FUZZED).or_else(|error| {
+    fuzz::run(fuzz::Build::Quick, FUZZED).or_else(|error| {
         println!("{error:#}");
         Ok(Tally::one(false))
     })
 }
 
-/// `names`: only these; all if there are none.
-fn lab(names: &[&str]) -> Result<Tally> {
-    if let Err(error) = Binaries::build() {
-        println!("{error:#}");
-        return Ok(Tally::one(false));
-    }
-    host_tests::run(names).or_else(|error| {
+fn lab(hosts: Result<HostTests>) -> Result<Tally> {
+    hosts.and_then(HostTests::run).or_else(|error| {
         println!("{error:#}");
         Ok(Tally::one(false))
     })

@@ -5,24 +5,13 @@
 mod stage;
 
 use std::fs;
-use std::process::Command;
 
-use nixfleet_lab::{checkout, place};
+use nixfleet_lab::binaries::Binaries;
 use stage::{assert_says, generation, lone};
-
-/// `operator/examples/apply.rs`, compiled.
-fn example() -> Vec<u8> {
-    // Of the whole workspace, so that it is what the unit tests have compiled.
-    let arguments = ["build", "--quiet", "--locked", "--workspace", "--example", "apply"];
-    let manifest = checkout::path("Cargo.toml");
-    let built = Command::new("cargo").args(arguments).arg("--manifest-path").arg(manifest).status();
-    assert!(built.unwrap().success());
-    fs::read(place::target().join("debug/examples/apply")).unwrap()
-}
 
 #[test]
 fn a_program_plans_and_applies_a_host_without_the_command_line() {
-    let program = example();
+    let program = fs::read(Binaries::build_example().unwrap()).unwrap();
     let lab = lone("web-1");
     let operator = lab.operator().unwrap();
     let script = "cat > /usr/local/bin/apply-example && chmod 0755 /usr/local/bin/apply-example";

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use nixfleet_lab::command::{Finished, wait_until};
+use nixfleet_lab::lab::Plan;
 use nixfleet_lab::simulation::{Noted, STATE, Simulation};
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ const AT_ONCE: usize = 16;
 /// The chapters follow each other on one fleet.
 #[test]
 fn a_change_goes_through_many_hosts() {
-    let fleet = Simulation::boot(format!("{}-scale", std::process::id())).unwrap();
+    let fleet = Simulation::boot(&Plan::new(format!("{}-scale", std::process::id()))).unwrap();
     fleet.found(HOSTS).unwrap();
     hosts_are_asked_while_others_are_built(&fleet);
     waves_and_budgets_are_kept_among_many(&fleet);

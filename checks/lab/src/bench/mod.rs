@@ -63,7 +63,7 @@ pub fn run(parts: &[Part]) -> Result<()> {
 }
 
 fn sixteen() -> Plan {
-    let plan = Plan::new(format!("bench-{}", process::id())).operator(Recipe::ansible());
+    let plan = Plan::new(format!("bench-{}", process::id())).operator(Recipe::ansible()).shipped();
     (1..=HOSTS)
         .fold(plan, |plan, number| plan.host(format!("host-{number:02}"), format!("10.0.1.{}", 100 + number)))
 }

@@ -9,6 +9,7 @@ use super::results::Budget;
 use super::watch::{Taken, begin, watch};
 use super::{Figure, Results};
 use crate::command::Finished;
+use crate::lab::Plan;
 use crate::simulation::Simulation;
 
 /// How many hosts.
@@ -23,7 +24,7 @@ const STORM: f64 = 256.0;
 /// # Errors
 /// Something that is measured fails.
 pub fn measure(results: &mut Results) -> Result<()> {
-    let simulation = Simulation::boot(format!("bench-scale-{}", process::id()))?;
+    let simulation = Simulation::boot(&Plan::new(format!("bench-scale-{}", process::id())).shipped())?;
     for hosts in SIZES {
         of_size(&simulation, hosts, results)?;
     }

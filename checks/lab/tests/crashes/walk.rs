@@ -9,7 +9,7 @@ use std::thread;
 use nixfleet_lab::lab::{Lab, Plan};
 
 use crate::field::{End, Field, role};
-use crate::{ALL_OR_NOTHING, record};
+use crate::{ALL_OR_NOTHING, SOAK, record};
 
 /// Units that no trial may restart: one that the change does not concern, one that is only reloaded.
 const NEVER_RESTARTED: [&str; 2] = ["steady.service", "reloaded.service"];
@@ -36,8 +36,9 @@ struct Trials {
 }
 
 impl Trials {
-    /// Kills the change at one point, has the host put right, and looks.
-    fn death(&mut self, field: &mut Field<'_>, at: usize, rescue: Rescue, calm: bool) {
+    /// Kills the change at one point, has the host put right, and looks; if it `goes_on`, then applies once
+    /// more.
+    fn death(&mut self, field: &mut Field<'_>, at: usize, rescue: Rescue, calm: bool, goes_on: bool) {
         let trial = format!("killed at change {at}, then {rescue:?} on {}", field.guest.name());
         if let Err(failure) = field.dies(at) {
             self.failures.push(format!("{trial}: {failure}"));
@@ -62,7 +63,7 @@ impl Trials {
                 if rescue != Rescue::Boot && !restarted.is_empty() {
                     self.failures.push(format!("{trial}: restarted {restarted:?} in vain"));
                 }
-                if at % 24 != 5 {
+                if !goes_on {
                     return field.set_back_from(now);
                 }
                 self.apply_at_last(field, &trial);
@@ -117,13 +118,13 @@ fn walk(fields: Vec<Field<'_>>, points: impl Fn(&[String]) -> Vec<usize> + Sync)
                 for (index, at) in
                     points(&log).into_iter().enumerate().filter(|(index, _)| index % hosts == share)
                 {
-                    let rescue = match index % 24 {
+                    let rescue = match index % 12 {
                         7 => Rescue::Boot,
-                        // Hosts take every second point or so, and each shall see both.
+                        // Hosts take every second of these, and each shall see both.
                         share if share / 3 % 2 == 0 => Rescue::NextRun,
                         _ => Rescue::Recovery,
                     };
-                    trials.death(&mut field, at, rescue, at <= disturbing);
+                    trials.death(&mut field, at, rescue, at <= disturbing, index % 12 == 4);
                 }
                 (lasting(&log), trials)
             })
@@ -153,30 +154,35 @@ fn first_unit_job(log: &[String]) -> usize {
     log[staged..].iter().position(|line| line.contains("Run\tsystemctl")).unwrap() + staged + 1
 }
 
-/// Every second change, and the first of each kind: the tests of the activator walk over all, on trees of
-/// files.
-fn half(log: &[String]) -> Vec<usize> {
-    let kind = |line: &String| line.split('\t').next().map(str::to_owned);
+/// Every sixth change, and the first of each kind, where each tool is a kind of its own. The tests of the
+/// activator walk over all changes, on trees of files, and `make soak-hosts` over all of these.
+fn some(log: &[String]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
-    let chosen = log.iter().enumerate().filter(|(index, line)| seen.insert(kind(line)) || index % 2 == 0);
+    let chosen = log.iter().enumerate().filter(|(index, line)| seen.insert(kind(line)) || index % 6 == 0);
     chosen.map(|(index, _)| index + 1).collect()
+}
+
+/// What a line of the log says was done, behind its number.
+fn kind(line: &str) -> &str {
+    let (_, change) = line.split_once('\t').unwrap();
+    if change.starts_with("Run\t") { change } else { change.split('\t').next().unwrap() }
 }
 
 #[test]
 fn killed_before_the_changes_of_a_real_host() {
     let lab = Lab::boot(&Plan::of_test().without("db-1")).unwrap();
     let fields = Field::prepare(&lab, &["web-1", "web-2"], [&role("old"), &role("new")]);
-    if env::var_os("NIXFLEET_SOAK_HOSTS").is_some() {
+    if env::var_os(SOAK).is_some() {
         let (_, trials) = walk(fields, |log| (1..=log.len()).collect());
         return assert!(trials.failures.is_empty(), "{:#?}", trials.failures);
     }
-    let (changes, trials) = walk(fields, half);
+    let (changes, trials) = walk(fields, some);
     let tried = format!(
-        "every second point of more than {} to kill the process at, and the first of each kind, with users, files, units \
+        "every sixth point of more than {} to kill the process at, and the first of each kind, with users, files, units \
          and profile; {} or more put right by the boot, {} or more applied again at once",
         changes / 20 * 20,
-        trials.boots.min(4),
-        trials.applied.min(4)
+        trials.boots.min(2),
+        trials.applied.min(2)
     );
     record(ALL_OR_NOTHING, "walk::killed_before_the_changes_of_a_real_host", &tried, &trials.failures);
 }
@@ -193,7 +199,7 @@ fn killed_while_many_files_of_a_real_host_change() {
     let fields = Field::prepare(&lab, &["web-1", "web-2"], [&many("100001"), &many("100002")]);
     let (changes, trials) = walk(fields, |log| {
         assert!(log.iter().any(|line| line.contains("SyncFilesystem")));
-        (0..24).map(|share| 1 + share * log.len() / 24).collect()
+        (0..12).map(|share| 1 + share * log.len() / 12).collect()
     });
     let tried = format!(
         "{} points to kill the process at, spread over more than {}, with 120 files",

@@ -1,4 +1,5 @@
-# Conflicts of paths: each path may be declared once, and nothing may be below a file, a link or an absent path.
+# Conflicts of paths: each path may be declared once, and nothing may be below a file, a link or an absent
+# path.
 #
 # A family is { as; entries; declared; }: how it declares, its declarations by path, and the origin of each,
 # which is { loc; def; } for a definition, or { reason; } if NixFleet adds the path.

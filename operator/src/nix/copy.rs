@@ -59,7 +59,8 @@ pub fn copy(transfer: &Transfer, input: &mut dyn Read, output: &mut dyn Write) -
     let missing: Vec<&StorePath> =
         transfer.paths.iter().map(Arc::as_ref).filter(|path| !valid.contains(&path.path)).collect();
     let bytes: u64 = missing.iter().map(|path| path.nar_size).sum();
-    debug!(target: "nixfleet::copy", paths = transfer.paths.len(), missing = missing.len(), bytes, "copying the closure");
+    let (paths, lacks) = (transfer.paths.len(), missing.len());
+    debug!(target: "nixfleet::copy", paths, missing = lacks, bytes, "copying the closure");
     for path in &missing {
         send(path, serve.announce(path)?)?;
     }

@@ -48,7 +48,8 @@ impl<'a> Told<'a> {
             }
             Err(problem) => {
                 let (code, why) = (problem.code, problem.why.as_deref());
-                debug!(target: SSH, activator, ?over, sent, duration_ms, %code, why, "script failed: {}", problem.what);
+                let what = problem.what.as_str();
+                debug!(target: SSH, activator, ?over, sent, duration_ms, %code, why, "script failed: {what}");
             }
         }
     }

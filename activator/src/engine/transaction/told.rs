@@ -83,7 +83,9 @@ mod tests {
     /// A step that has words of the user.
     fn entry() -> JournalEntry {
         let entry = serde_json::json!({
-            "step": { "step": "runCommand", "command": ["/opt/load", "--password", "hunter2"], "paths": ["/etc/a"] },
+            "step": {
+                "step": "runCommand", "command": ["/opt/load", "--password", "hunter2"], "paths": ["/etc/a"],
+            },
             "facts": { "of": "command", "back": [["/opt/load", "hunter2"]] },
         });
         serde_json::from_value(entry).unwrap()

@@ -27,6 +27,9 @@ fn a_user_that_nobody_has_is_told() {
     );
 }
 
+/// The units that `/etc/wbe` restarts. There is no `wbe.service`.
+const RESTARTED: [&str; 3] = ["wbe.service", "once.service", "typo.service"];
+
 #[test]
 fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
     let stage = Stage::set();
@@ -121,8 +124,7 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
             "once.service": stat(&logs("once", "")),
             "sshh.service": { "dropIns": { "a.conf": { "text": "[Service]\nNice=7\n" } } },
         } },
-        "files": { "/etc/wbe": { "text": "1",
-            "restartUnits": ["wbe.service", "once.service", "typo.service"] } },
+        "files": { "/etc/wbe": { "text": "1", "restartUnits": RESTARTED } },
     }));
     let plan = stage.types(PLAN);
     let told = [

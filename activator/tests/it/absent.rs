@@ -236,7 +236,7 @@ fn what_comes_back_by_itself_is_drift_and_goes_again_and_the_first_backup_stays(
         ]);
         assert_eq!(drift, expected);
         let plan = room.plan_text(&first);
-        assert!(plan.contains(&format!("- {PATH}  not managed until now: a copy is kept\n")), "{plan}");
+        assert!(plan.contains(&format!("- {PATH}  not managed until now: a backup is made\n")), "{plan}");
         let report = room.applied(&first, "ok");
         assert!(!room.path(PATH).exists() && !room.path("/srv/app").exists());
         let [kept, directory] = [0, 1].map(|index| report["kept"][index].as_str().unwrap());

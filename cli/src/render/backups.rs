@@ -152,7 +152,7 @@ mod tests {
             host   path           why        generation  made              size     mode
             web-1  /etc/␛[2Jmotd  hand edit  7           2026-11-20 14:03  1.5 KiB  0640
             web-1  /etc/motd      original   -           2026-11-20 14:03  1.5 KiB  0640  comes back when management ends
-            web-1  /etc/nginx    original   -           2026-11-20 14:03  1.5 KiB  0640  a directory, comes back when management ends
+            web-1  /etc/nginx     original   -           2026-11-20 14:03  1.5 KiB  0640  a directory, comes back when management ends
             3 backups, 4.5 KiB, on 1 host
         "#]].assert_eq(&plain(&list(&all, &TimeZone::UTC)));
         assert_eq!(list(&[host(vec![], vec![])], &TimeZone::UTC), "No backups.\n");

@@ -54,7 +54,7 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
         &one,
         &expect![[r#"
             - /etc/file  what stands there is kept, and comes back when management ends
-            - /etc/link  a link to /elsewhere  not managed until now: a copy is kept
+            - /etc/link  a link to /elsewhere  not managed until now: a backup is made
             = /etc/none  is as wanted already; managed from now on
             - /etc/full/  with its content  what stands there is kept, and comes back when management ends
             - /etc/empty/  what stands there is kept, and comes back when management ends
@@ -68,10 +68,10 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
     host.expect(
         &target_without("/one", &entries[..3], &[], &[]),
         &expect![[r#"
-        - /etc/file  not managed until now: a copy is kept
-        ~ restart app.service  /etc/file changed
-        drift /etc/file: a file stands there
-    "#]],
+            - /etc/file  not managed until now: a backup is made
+            ~ restart app.service  /etc/file changed
+            drift /etc/file: a file stands there
+        "#]],
     );
     // It has been put back meanwhile: the original replaces it, which is kept.
     let backup = "/var/lib/nixfleet/originals/x/content".parse().unwrap();
@@ -85,13 +85,13 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
     host.expect(
         &target("/two", &[], &[]),
         &expect![[r#"
-        ~ /etc/file  what stood there before management comes back  not managed until now: a copy is kept
-        = /etc/link  left alone: nothing is to be put back
-        = /etc/none  left alone: nothing is to be put back
-        ~ generation 1 → 2
-        ~ restart app.service  /etc/file changed
-        drift /etc/file: a file stands there
-    "#]],
+            ~ /etc/file  what stood there before management comes back  not managed until now: a backup is made
+            = /etc/link  left alone: nothing is to be put back
+            = /etc/none  left alone: nothing is to be put back
+            ~ generation 1 → 2
+            ~ restart app.service  /etc/file changed
+            drift /etc/file: a file stands there
+        "#]],
     );
 }
 

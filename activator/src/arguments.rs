@@ -110,8 +110,8 @@ pub enum Command {
         /// The run.
         #[arg(long, value_name = "RUN")]
         run: RunId,
-        /// What is said with it, which health checks from elsewhere have found above all; `-` for standard
-        /// input.
+        /// A file with what is sent along, such as the results of health checks from elsewhere; `-` for
+        /// standard input.
         #[arg(long, value_name = "FILE")]
         said: Option<PathBuf>,
     },

@@ -1,5 +1,5 @@
-//! Diagnostics: events as lines on standard error. In the journal each has its priority; elsewhere nothing is
-//! said unless `NIXFLEET_LOG` names a level, since whoever asked for the run reads standard error too.
+//! Diagnostics: each event is a line on standard error. In the journal the line has its priority. Elsewhere
+//! nothing is written unless `NIXFLEET_LOG` names a level: the operator's side reads standard error too.
 
 use std::env;
 use std::fmt::{self, Debug, Write as _};
@@ -73,7 +73,7 @@ impl Subscriber for Lines {
             self.is_stuck.store(true, Ordering::Relaxed);
             return;
         }
-        // Nobody can be told that it cannot be written.
+        // Ignore errors: there is no other place to report them.
         let _ = stream.lock().write_all(line(event, self.is_journal).as_bytes());
     }
 
@@ -102,7 +102,7 @@ fn priority(level: Level) -> &'static str {
     }
 }
 
-/// The message, then ` NAME=VALUE` for each field. What could begin another line is a space.
+/// Writes the message, then ` NAME=VALUE` for each field, on one line: control characters become spaces.
 struct Words<'a>(&'a mut String);
 
 impl Visit for Words<'_> {

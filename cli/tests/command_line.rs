@@ -45,8 +45,8 @@ fn a_directory_without_a_flake_is_refused() {
 #[test]
 fn without_a_terminal_hosts_change_only_with_yes() {
     expect_test::expect![[r#"
-        error: [NF-101] nobody can be asked whether to change the hosts
-          why: standard input is no terminal
+        error: [NF-101] the change has to be confirmed, and nobody can be asked
+          why: standard input is not a terminal
           help: add --yes to this command; or look first: nixfleet plan
     "#]]
     .assert_eq(&stderr("apply"));

@@ -39,7 +39,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Ok(true)
     };
-    let results = match request.plan(&context).await?.propose(false, ask, &context).await? {
+    let results = match request.plan(&context).await?.propose(ask, &context).await? {
         Ended::Declined => bail!("nobody declines"),
         Ended::NothingToDo(results) | Ended::Done { results, .. } => results,
     };

@@ -14,8 +14,8 @@ pub use tree::{Tree, normal};
 /// A flake as Nix is given it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flake {
-    /// The reference for Nix, with all its parameters. A local flake is named by its absolute path, so that
-    /// Nix treats a Git checkout as it always does and the history says which one it was.
+    /// The reference for Nix, with all its parameters. A local flake is named by its absolute path: Nix
+    /// recognises a Git checkout, and the history shows which flake was used.
     pub reference: String,
     /// The files of a flake that is taken from a working tree of this machine.
     pub tree: Option<Tree>,

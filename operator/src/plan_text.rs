@@ -36,10 +36,10 @@ impl PlanText {
         Ok(Self { fingerprint, target, current, steps: steps.len(), problems, text })
     }
 
-    /// The plan.
+    /// Parses the plan.
     ///
     /// # Errors
-    /// Only a bug: what was written can be read.
+    /// Only a bug: this program wrote the text.
     pub fn read(&self) -> serde_json::Result<Plan> {
         serde_json::from_str(self.text.get())
     }

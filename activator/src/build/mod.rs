@@ -42,7 +42,7 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(attributes).map_err(|error| vec![cannot("read", attributes, &error)])?;
     let attributes: Attributes = serde_json::from_slice(&bytes).map_err(|error| {
         vec![
-            Problem::new(Code::InvalidManifest, "The attributes of the derivation do not fit")
+            Problem::new(Code::InvalidManifest, "The attributes of the derivation are invalid")
                 .at(attributes.display())
                 .because(error),
         ]

@@ -143,7 +143,8 @@ fn release(package: &str) -> Program {
         .args(["build", "--locked", "--target", &target(), "--release", "--package", package])
         .env(
             "RUSTFLAGS",
-            "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all",
+            "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--no-eh-frame-hdr \
+             -C link-arg=-Wl,--icf=all",
         )
         .env("CARGO_TARGET_DIR", place::target())
         .dir(place::checkout())

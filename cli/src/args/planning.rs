@@ -35,7 +35,7 @@ impl PlanningArgs {
         } else if output.is_for_programs() {
             "the output is for a program"
         } else if !std::io::stdout().is_terminal() {
-            "standard output is no terminal"
+            "standard output is not a terminal"
         } else {
             return Ok(());
         };

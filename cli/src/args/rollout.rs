@@ -40,7 +40,8 @@ pub struct RunningArgs {
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub soak: Option<u64>,
 
-    /// How many hosts may fail before no further one is begun: a number, or a part such as 5%
+    /// How many hosts may fail; when more have, no further host is begun: a number, or a percentage such as
+    /// 5%
     #[arg(long, value_name = "AMOUNT")]
     pub max_failures: Option<Amount>,
 

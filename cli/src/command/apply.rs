@@ -3,8 +3,7 @@
 use nixfleet_operator::operation::apply_request::{ApplyRequest, Source};
 use nixfleet_operator::stop::Stop;
 
-use super::change::{self, Question};
-use super::{Context, confirm, plan};
+use super::{Context, change, confirm, plan};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::exit::Exit;
 
@@ -23,7 +22,7 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> Result<Exit, Stop> 
     args.planning.check(context.output, false)?;
     let rollout = request(args, context)?.plan(&context.operation).await?;
     let what = if args.resume.is_some() { "Go on with" } else { "Apply to" };
-    change::execute(rollout, Question { what, yes: args.yes }, context).await
+    change::execute(rollout, what, context).await
 }
 
 fn request(args: &ApplyArgs, context: &Context) -> Result<ApplyRequest, Stop> {

@@ -10,26 +10,18 @@ use super::{Context, confirm, plan};
 use crate::exit::Exit;
 use crate::render;
 
-/// The question before hosts are changed.
-#[derive(Clone, Copy)]
-pub struct Question {
-    /// Its first words, such as `Apply to`.
-    pub what: &'static str,
-    /// `--yes` was given: nobody is asked.
-    pub yes: bool,
-}
-
 /// Shows the plans, asks unless told not to, has them carried out, and says what became of each host.
+/// `what`: the first words of the question, such as `Apply to`.
 ///
 /// # Errors
 /// Only a bug; what goes wrong on a host is in its result.
-pub async fn execute<O, T>(rollout: Rollout<O>, question: Question, context: &Context) -> Result<Exit, Stop>
+pub async fn execute<O, T>(rollout: Rollout<O>, what: &str, context: &Context) -> Result<Exit, Stop>
 where
     O: Operation<Plan = PlannedChange<T>>,
     T: Send + Sync + 'static,
 {
-    let ask = async |proposal: Proposal<'_, O>| ask(&proposal, question, context).await;
-    match rollout.propose(question.yes, ask, &context.operation).await? {
+    let ask = async |proposal: Proposal<'_, O>| ask(&proposal, what, context).await;
+    match rollout.propose(ask, &context.operation).await? {
         Ended::Declined => {
             render::err("nothing was changed");
             Ok(Exit::Refused)
@@ -53,7 +45,7 @@ where
 }
 
 /// Shows what is proposed, and asks.
-async fn ask<O, T>(proposal: &Proposal<'_, O>, question: Question, context: &Context) -> Result<bool, Stop>
+async fn ask<O, T>(proposal: &Proposal<'_, O>, what: &str, context: &Context) -> Result<bool, Stop>
 where
     O: Operation<Plan = PlannedChange<T>>,
     T: Send + Sync + 'static,
@@ -64,11 +56,11 @@ where
     if count > 0 {
         plan::show_waves(&rollout.outline, &rollout.plans, &rollout.excluded, context);
     }
-    if count == 0 || question.yes {
+    if count == 0 || rollout.yes {
         return Ok(true);
     }
     plan::show_without(&rollout.plans, context);
     plan::show_totals(totals, context);
     let hosts = if count == 1 { "host" } else { "hosts" };
-    confirm::ask(format!("{} {count} {hosts}?", question.what)).await
+    confirm::ask(format!("{what} {count} {hosts}?")).await
 }

@@ -20,18 +20,18 @@ pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
             "apply" => "look first: nixfleet plan",
             _ => "look first, with --dry-run in its place",
         };
-        Err(Problem::new(Code::Usage, "nobody can be asked whether to change the hosts")
+        Err(Problem::new(Code::Usage, "the change has to be confirmed, and nobody can be asked")
             .because(why)
             .help(format!("add --yes to this command; or {look}")))
     };
     if yes {
         Ok(())
     } else if context.output.is_for_programs() {
-        refuse(if context.output.json { "--json asks no questions" } else { "--events asks no questions" })
+        refuse(if context.output.json { "--json never asks" } else { "--events never asks" })
     } else if io::stdin().is_terminal() {
         Ok(())
     } else {
-        refuse("standard input is no terminal")
+        refuse("standard input is not a terminal")
     }
 }
 

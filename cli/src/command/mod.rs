@@ -1,6 +1,7 @@
 //! One file per subcommand, and the steps they share.
 
 mod apply;
+mod at_once;
 mod backups;
 mod change;
 mod check;

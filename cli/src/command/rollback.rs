@@ -3,8 +3,7 @@
 use nixfleet_operator::operation::rollback::{BackTo, RollbackRequest};
 use nixfleet_operator::stop::Stop;
 
-use super::change::{self, Question};
-use super::{Context, confirm};
+use super::{Context, change, confirm};
 use crate::args::RollbackArgs;
 use crate::exit::Exit;
 
@@ -28,5 +27,5 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Sto
         context.show("No host stands where this rollout put it. It has ended.\n");
         return context.finish(Vec::new(), None);
     };
-    change::execute(rollout, Question { what: "Roll back", yes: args.yes }, context).await
+    change::execute(rollout, "Roll back", context).await
 }

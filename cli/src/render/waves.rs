@@ -15,8 +15,8 @@ use nixfleet_operator::text::one_line;
 /// How many names stand on a line.
 const NAMES: usize = 8;
 
-/// The waves with their hosts, the rules, and the excluded hosts; nothing if all hosts are in one wave and
-/// none is excluded. `to_change`: the hosts on which something would change.
+/// The waves with their hosts, the policy, and the excluded hosts. Empty if there is one wave and no host is
+/// excluded. `to_change`: the hosts on which something would change.
 pub fn waves(outline: &Outline, to_change: &BTreeSet<&str>, excluded: &[ExcludedHost]) -> String {
     let mut text = String::new();
     if outline.waves.len() > 1 {

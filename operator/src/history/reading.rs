@@ -191,17 +191,17 @@ fn unknown(name: &str, known: &[String]) -> Problem {
     } else {
         format!("the last ones are {}", few(known))
     };
-    Problem::new(Code::History, "nothing is remembered of this command")
+    Problem::new(Code::History, "this command is not in the history")
         .at(name.escape_debug())
         .because(why)
-        .help("see what is: nixfleet history --limit 100")
+        .help("list what is: nixfleet history --limit 100")
 }
 
 fn ambiguous(name: &str, ids: &[String]) -> Problem {
-    Problem::new(Code::History, "several commands have such a name")
+    Problem::new(Code::History, "several commands in the history match this name")
         .at(name.escape_debug())
-        .because(format!("it can mean {}", few(ids)))
-        .help("write more of it, or all; `last` is the last one")
+        .because(format!("it could be {}", few(ids)))
+        .help("write more of the name; `last` means the newest command")
 }
 
 fn few(ids: &[String]) -> String {

@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 
-/// Bounds of what is recorded. The newest command always is.
+/// How much of the history is kept. The newest command always is.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// How many commands.
+    /// The most commands.
     pub commands: usize,
     /// How many hosts in all of them.
     pub hosts: usize,

@@ -110,10 +110,10 @@ fn problem(path: &Path, error: &rusqlite::Error) -> Problem {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             let path = path.display();
-            problem.help(format!("move it out of the way, and a new one is begun: mv {path} {path}.damaged"))
+            problem.help(format!("move it away, and a new, empty one is begun: mv {path} {path}.damaged"))
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            problem.help("another program has it open, and writes")
+            problem.help("another program is writing to it; try again when that has ended")
         }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             problem.help(format!("make it yours, or set {} to a directory of yours", crate::state::VARIABLE))

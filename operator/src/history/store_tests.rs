@@ -207,16 +207,16 @@ fn a_command_is_found_by_a_part_of_its_name() {
         assert_eq!(store.find(name).unwrap().id, other, "{name}");
     }
     expect_test::expect![[r#"
-        [NF-105] several commands have such a name
+        [NF-105] several commands in the history match this name
           where: kbzq
-          why: it can mean 20261120-140002-kbzq, 20261120-140001-kbzq
-          help: write more of it, or all; `last` is the last one"#]]
+          why: it could be 20261120-140002-kbzq, 20261120-140001-kbzq
+          help: write more of the name; `last` means the newest command"#]]
     .assert_eq(&store.find("kbzq").unwrap_err().to_string());
     expect_test::expect![[r#"
-        [NF-105] nothing is remembered of this command
+        [NF-105] this command is not in the history
           where: 2020
           why: the last ones are 20261121-090000-xxxx, 20261120-140002-kbzq, 20261120-140001-kbzq
-          help: see what is: nixfleet history --limit 100"#]]
+          help: list what is: nixfleet history --limit 100"#]]
     .assert_eq(&store.find("2020").unwrap_err().to_string());
     assert!(store.find("").unwrap_err().to_string().contains("several"));
     assert_eq!(store.find("%").unwrap_err().code, Code::History);

@@ -74,7 +74,7 @@ fn a_damaged_database_is_named_with_its_repair() {
         [NF-105] the history cannot be used
           where: HISTORY
           why: file is not a database
-          help: move it out of the way, and a new one is begun: mv HISTORY HISTORY.damaged"#]]
+          help: move it away, and a new, empty one is begun: mv HISTORY HISTORY.damaged"#]]
     .assert_eq(&said_of(&place));
 }
 

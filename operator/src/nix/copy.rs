@@ -89,15 +89,15 @@ fn send(path: &StorePath, out: &mut impl Write) -> Result<(), CopyFailure> {
     let mut counted = Counted { out, left: path.nar_size };
     let written = archive::write(Path::new(&path.path), &mut counted);
     let changed = |why: &str| {
-        let problem = Problem::new(Code::Build, "a path in the store of this machine is not what it was");
-        let help = format!("have Nix mend it: nix-store --repair-path {}", path.path);
+        let problem = Problem::new(Code::Build, "a path in the store of this machine has been modified");
+        let help = format!("have Nix repair it, then apply again: nix-store --repair-path {}", path.path);
         CopyFailure::Here(problem.at(&path.path).because(why).help(help))
     };
     match written {
         Ok(()) if counted.left == 0 => Ok(()),
-        Ok(()) => Err(changed("it has become smaller")),
+        Ok(()) => Err(changed("it is smaller than Nix recorded")),
         Err(archive::ArchiveFailure::Write(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
-            Err(changed("it has become larger"))
+            Err(changed("it is larger than Nix recorded"))
         }
         Err(archive::ArchiveFailure::Write(error)) => Err(error.into()),
         Err(archive::ArchiveFailure::Read(file, error)) => {

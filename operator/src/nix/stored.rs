@@ -10,7 +10,7 @@ use std::path::Path;
 /// Where closures are.
 pub const STORE: &str = "/nix/store";
 
-/// Whether a text names a path right in the store, and is nothing else that Nix would fetch or build.
+/// Whether a text is a path directly below the store, and no reference that Nix would fetch or build.
 #[must_use]
 pub fn is_path(text: &str) -> bool {
     let name = text.strip_prefix(STORE).and_then(|rest| rest.strip_prefix('/'));

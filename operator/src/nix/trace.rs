@@ -12,11 +12,11 @@ use place::{FlakeSource, UserLocation};
 
 use crate::flake::Flake;
 
-/// How `mkFleet` begins when it tells all mistakes of a fleet at once, each with its place and its
-/// correction.
+/// The beginning of the message in which `mkFleet` reports all mistakes of a fleet, each with its place and
+/// its correction.
 const MISTAKES: &str = "[NF-201] ";
 
-/// Makes a problem of what Nix wrote on standard error.
+/// Turns what Nix wrote on standard error into a problem.
 pub fn distil(stderr: &str, flake: &Flake) -> Problem {
     let nix_error = NixError::parse(stderr);
     let source = FlakeSource::new(flake, nix_error.root());
@@ -46,11 +46,13 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         let given = if nix_error.host().is_some() { of_a_host } else { "config, inputs, lib and options" };
         return Problem::new(
             Code::Evaluation,
-            format!("a module asks for `{argument}`, which no module gets"),
+            format!("a module takes the argument `{argument}`, which modules are not passed"),
         )
-        .because(with_excerpt(&format!("a module here gets {given}"), place.as_ref()))
+        .because(with_excerpt(&format!("modules are passed {given}"), place.as_ref()))
         .at(location(place, &nix_error, &source))
-        .help(format!("take `{argument}` out of the arguments; a flake's own values come with `inputs`"));
+        .help(format!(
+            "remove `{argument}` from the arguments of the module; for values of the flake, use `inputs`"
+        ));
     }
     let help = if message.starts_with("infinite recursion") {
         "a value must not depend on itself: `config` may be read in what an option is set to, not in `imports` or in what \

@@ -1,4 +1,5 @@
-//! Addresses and tokens that stand in no store: in a variable, or in a file on this machine.
+//! Addresses and tokens that are not in the Nix store, but in an environment variable or a file on this
+//! machine.
 
 use std::fs::File;
 use std::io::{self, Read as _};

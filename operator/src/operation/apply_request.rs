@@ -98,7 +98,7 @@ impl ApplyRequest {
         let operation = self.apply(&origin.flake, origin.revision.clone(), receiver);
         let (closures, plans) = build_and_ask(&nix, sessions, sender, &operation, context).await?;
         let (id, resume_state) = (context.id.clone(), resumable(closures));
-        Ok(Rollout { id, origin, outline, operation, plans, excluded, resume_state })
+        Ok(Rollout { id, origin, outline, operation, plans, excluded, resume_state, yes: self.yes })
     }
 
     async fn plan_saved(&self, file: &Path, context: &Context) -> Result<Rollout<Apply>, Stop> {
@@ -120,7 +120,7 @@ impl ApplyRequest {
         let outline = Outline { policy, ..saved.outline };
         let (id, origin, excluded) = (context.id.clone(), saved.origin, Vec::new());
         let resume_state = resumable(closures);
-        Ok(Rollout { id, origin, outline, operation, plans, excluded, resume_state })
+        Ok(Rollout { id, origin, outline, operation, plans, excluded, resume_state, yes: self.yes })
     }
 }
 

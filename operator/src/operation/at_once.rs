@@ -26,6 +26,8 @@ pub struct AtOnce<O: Operation> {
     pub plans: Vec<HostPlan<O::Plan>>,
     /// Those that do not.
     pub resting: Vec<HostResult>,
+    /// It is only proposed.
+    pub dry_run: bool,
     parallel: NonZeroUsize,
 }
 
@@ -40,17 +42,22 @@ pub enum AtOnceEnded {
 }
 
 impl<O: Operation> AtOnce<O> {
-    /// Asks the hosts of a fleet, but for those in maintenance.
+    /// Asks the hosts of a fleet, except those in maintenance. `dry_run`: it is only going to be proposed.
     ///
     /// # Errors
     /// The fleet cannot be evaluated, or there is no place for connections.
-    pub async fn plan(targets: &Targets, operation: O, context: &Context) -> Result<Self, Stop> {
+    pub async fn plan(
+        targets: &Targets,
+        operation: O,
+        dry_run: bool,
+        context: &Context,
+    ) -> Result<Self, Stop> {
         let (_, hosts) = targets.select(context).await?;
         let (hosts, resting) = resting(hosts);
         let (operation, parallel) = (Arc::new(operation), targets.at_once());
         let sessions = targets.connections.sessions(hosts)?;
         let plans = ask(&operation, sessions, parallel, context).await?;
-        Ok(Self { operation, plans, resting, parallel })
+        Ok(Self { operation, plans, resting, dry_run, parallel })
     }
 
     /// How many hosts would change.
@@ -59,18 +66,17 @@ impl<O: Operation> AtOnce<O> {
         self.plans.iter().filter(|plan| plan.is_to_change()).count()
     }
 
-    /// Proposes it, and carries it out if the answer is yes. `dry_run`: it is only proposed.
+    /// Proposes it, and carries it out if the answer is yes and it is no dry run.
     ///
     /// # Errors
     /// Those of the proposal, or a bug.
     pub async fn propose(
         self,
-        dry_run: bool,
         ask: impl AsyncFnOnce(&Self) -> Result<bool, Stop>,
         context: &Context,
     ) -> Result<AtOnceEnded, Stop> {
         let agreed = ask(&self).await?;
-        if dry_run || self.to_change() == 0 {
+        if self.dry_run || self.to_change() == 0 {
             let results = self.plans.iter().map(HostPlan::result);
             let results = by_name(results.chain(self.resting.iter().cloned()).collect());
             for result in &results {

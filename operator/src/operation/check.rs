@@ -68,11 +68,11 @@ fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
     let names: Vec<&str> = new.map(|check| &*check.name).collect();
     (!names.is_empty()).then(|| {
         let names = names.join(", ");
-        Problem::new(Code::HealthCheck, format!("health checks that run a program here are new on this machine: {names}"))
+        Problem::new(Code::HealthCheck, format!("new or changed health checks would run programs on this machine: {names}"))
             .at(host)
-            .because("nothing of this flake was applied from here since they are what they are")
+            .because("this flake was not applied from this machine since they were added or changed")
             .help(format!(
-                "see what they run: nixfleet plan --host {host}; where that is right: nixfleet apply --yes --host {host}"
+                "see what they run: nixfleet plan --host {host}; if you trust them: nixfleet apply --yes --host {host}"
             ))
     })
 }

@@ -11,7 +11,7 @@ use crate::nix::Show;
 /// One operation: its name, whom it tells what happens, and whether to stop.
 #[derive(Clone)]
 pub struct Context {
-    /// The name of the operation, and of a rollout that it begins.
+    /// The id of the operation. If it begins a rollout, the rollout has the same one.
     pub id: RolloutId,
     /// The command, as the history names it: `apply`.
     pub command: &'static str,

@@ -38,7 +38,8 @@ pub struct GcRequest {
 /// A garbage collection.
 pub struct Gc {
     retention: Retention,
-    collect: bool,
+    /// Whether the store of each host is collected then.
+    pub collect: bool,
     /// What rollouts still refer to, by host.
     rollouts: BTreeMap<String, BTreeSet<Passage>>,
     /// The day, as pins write it.
@@ -61,7 +62,8 @@ impl GcRequest {
     pub async fn plan(&self, context: &Context) -> Result<AtOnce<Gc>, Stop> {
         let rollouts = open_passages(&StateDir::find()?)?;
         let (retention, collect) = (self.retention, self.collect);
-        AtOnce::plan(&self.targets, Gc { retention, collect, rollouts, today: today() }, context).await
+        let gc = Gc { retention, collect, rollouts, today: today() };
+        AtOnce::plan(&self.targets, gc, self.dry_run, context).await
     }
 }
 

@@ -104,6 +104,7 @@ pub async fn plan(
         plans,
         excluded: Vec::new(),
         resume_state: ResumeState::Old { record, targets, changed, done, found },
+        yes: request.yes,
     })
 }
 
@@ -128,7 +129,7 @@ fn moved_on(
         Problem::new(Code::PlanOutdated, "the host no longer stands where the rollout found it")
             .at(name)
             .because(format!("it was at generation {}, and is at {now}", before.number))
-            .help(format!("what the flake describes now is applied by: nixfleet apply --host {name}")),
+            .help(format!("to apply what the flake describes now: nixfleet apply --host {name}")),
     )
 }
 
@@ -188,7 +189,7 @@ fn over(id: &RolloutId, end: Option<End>) -> Problem {
     Problem::new(Code::NoRollout, "nothing is left to do in the rollout")
         .at(id)
         .because(format!("it is {}", word(end)))
-        .help("what the flake describes now is applied by: nixfleet apply")
+        .help("to apply what the flake describes now: nixfleet apply")
 }
 
 fn word(end: Option<End>) -> &'static str {

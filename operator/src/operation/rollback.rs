@@ -153,7 +153,7 @@ impl RollbackRequest {
         let sessions = connections.sessions(hosts)?;
         let plans = ask(&operation, sessions, connections.at_once(), context).await?;
         let (id, excluded) = (context.id.clone(), Vec::new());
-        Ok(Rollout { id, origin, outline, operation, plans, excluded, resume_state })
+        Ok(Rollout { id, origin, outline, operation, plans, excluded, resume_state, yes: self.yes })
     }
 }
 

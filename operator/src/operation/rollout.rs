@@ -39,6 +39,8 @@ pub struct Rollout<O: Operation> {
     pub excluded: Vec<ExcludedHost>,
     /// How it can be resumed.
     pub resume_state: ResumeState,
+    /// Nobody is asked before hosts change.
+    pub yes: bool,
 }
 
 /// What a user is asked to agree to.
@@ -69,14 +71,12 @@ pub enum Ended {
 }
 
 impl<O: Operation> Rollout<O> {
-    /// Proposes it, and carries it out if the answer is yes. `yes`: nobody is asked; the proposal is made all
-    /// the same.
+    /// Proposes it, and carries it out if `ask` answers yes. The proposal is made even if nobody is asked.
     ///
     /// # Errors
     /// Those of the proposal, or a bug; what goes wrong on a host is in its result.
     pub async fn propose(
         self,
-        yes: bool,
         ask: impl AsyncFnOnce(Proposal<'_, O>) -> Result<bool, Stop>,
         context: &Context,
     ) -> Result<Ended, Stop> {
@@ -90,7 +90,7 @@ impl<O: Operation> Rollout<O> {
         }
         let is_done = to_change == 0 && !self.resume_state.goes_on();
         // What nobody was asked about has not been agreed to. If it cannot be recorded, it is shown again.
-        if (!is_done || yes)
+        if (!is_done || self.yes)
             && let Ok(state) = StateDir::find()
             && let Err(problem) = errands.record(&state, &self.origin.flake)
         {
@@ -111,7 +111,7 @@ impl<O: Operation> Rollout<O> {
     async fn carry_out(self, context: &Context) -> Result<(Vec<HostResult>, RolloutView, bool), Stop> {
         let (events, began) = (context.events.of(self.id.clone()), Instant::now());
         let (told, is_resumed) = (self.began(context), self.resume_state.is_resumed());
-        let Self { id, origin, outline, operation, plans, excluded, resume_state } = self;
+        let Self { id, origin, outline, operation, plans, excluded, resume_state, .. } = self;
         let mut results = results(&plans, &excluded);
         if !origin.notifications.is_empty() {
             context.events.subscribe(Notifier::new(id.clone(), &origin.notifications, &events));

@@ -1,6 +1,7 @@
 //! Run: a command of the user on hosts.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ pub struct RunRequest {
 pub struct Run {
     command: RemoteCommand,
     sessions: Vec<Arc<Session>>,
-    targets: Targets,
+    parallel: NonZeroUsize,
 }
 
 /// What commands on hosts read.
@@ -64,7 +65,7 @@ impl RunRequest {
             limit: Duration::from_secs(self.timeout),
             keep: self.keep,
         };
-        Ok(Run { command, sessions, targets: self.targets.clone() })
+        Ok(Run { command, sessions, parallel: self.targets.at_once() })
     }
 }
 
@@ -88,7 +89,7 @@ impl Run {
     ) -> Result<Vec<HostResult>, Stop> {
         context.interrupt.hosts_are_changing();
         let names = self.hosts();
-        let ran = each(self.sessions, self.targets.at_once(), &context.interrupt, |session| {
+        let ran = each(self.sessions, self.parallel, &context.interrupt, |session| {
             let (command, input, told) = (self.command.clone(), Arc::clone(&input), told.clone());
             let events = context.events.clone();
             async move {

@@ -37,8 +37,8 @@ pub const NOTICES: usize = 16;
 pub const NOISE: Limit = Limit { of: "noise of the login shell", bytes: MIB };
 /// What is read of standard error. Only both ends of it are kept.
 pub const ERRORS: Limit = Limit { of: "standard error", bytes: 16 * MIB };
-/// How much is kept of either end of standard error: `ssh` and `sudo` speak first, programs say at the end
-/// why they failed.
+/// How many bytes are kept of the beginning of standard error, and as many of its end. The beginning has the
+/// errors of `ssh` and `sudo`; at the end, programs say why they failed.
 pub const END_OF_ERRORS: usize = 32 * KIB;
 /// Each text of a problem that a host describes. It is shown, told to others, and written into the history.
 pub const TEXT: usize = 8 * KIB;

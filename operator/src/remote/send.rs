@@ -9,11 +9,11 @@ use super::delivery::deliver;
 use crate::nix::{StorePath, Transfer};
 use crate::ssh::Session;
 
-/// Copies what the host lacks of a closure. Nothing keeps it there: should it be collected as garbage before
-/// its turn, it is sent again.
+/// Copies what the host lacks of a closure. No root protects it there: if it is collected as garbage before
+/// the host has its turn, it is sent again.
 ///
 /// # Errors
-/// The closure did not arrive.
+/// The closure was not copied completely.
 pub async fn send(session: &Session, paths: Vec<Arc<StorePath>>, substitute: bool) -> Result<(), Problem> {
     // There is no run, so there are no notices.
     let (sender, _) = channel(1);

@@ -163,8 +163,8 @@ impl Hosts {
         begun
     }
 
-    /// Begins to take hosts back, at most so many. Who is down already counts for nothing here: going back is
-    /// the way up.
+    /// Begins to take back at most `room` hosts, and returns them. A host that is down does not count against
+    /// a budget here: going back may bring it up.
     pub fn begin_return(&mut self, room: usize) -> Vec<usize> {
         let mut begun = Vec::new();
         for host in self.to_return.clone() {

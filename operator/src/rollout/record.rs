@@ -242,7 +242,9 @@ fn read(path: &Path, file: &mut File) -> Result<(RolloutHead, RolloutProgress, b
     let first = lines.next().unwrap_or_default();
     let head: RolloutHead = serde_json::from_slice(first).map_err(|error| unreadable(error.to_string()))?;
     if head.schema != SCHEMA {
-        return Err(unreadable(format!("it has schema {}, this nixfleet reads {SCHEMA}", head.schema)));
+        let why = format!("it has schema {}, this nixfleet reads {SCHEMA}", head.schema);
+        return Err(unreadable(why)
+            .help("go on with the nixfleet that began the rollout, or begin a new one: nixfleet apply"));
     }
     let mut progress = RolloutProgress::default();
     // A line that was cut off, or that a later nixfleet wrote, says nothing.

@@ -142,9 +142,9 @@ pub fn input_read(host: &Host) -> Problem {
     let user = &host.ssh.user;
     Problem::new(Code::BadAnswer, "a start-up file of the login shell read what was sent to the host")
         .at(format!("{} (user {user})", host.name))
-        .because("the standard input did not begin with what was sent; commands such as `read` take it, where nobody types")
+        .because("the beginning of the input is missing: a command such as `read` takes it, even if nobody types there")
         .help(format!(
-            "on the host, in the start-up file of {user} (for bash the first line of ~/.bashrc): \
+            "on the host, end the start-up file of {user} early for such shells; for bash, by this first line of ~/.bashrc: \
              case $- in *i*) ;; *) return;; esac"
         ))
 }

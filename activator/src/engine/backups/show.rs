@@ -45,7 +45,10 @@ pub fn show(host: &Host, selector: &BackupSelector) -> Result<(Content, Vec<u8>)
     if backup.directory {
         return Err(Problem::new(Code::HostFile, "The backup is a directory, which cannot be shown")
             .at(&backup.place)
-            .help("look at it on the host, as root: nixfleet run --sudo"));
+            .help(format!(
+                "look at it as root: nixfleet run --host HOST --sudo -- ls -la {}",
+                backup.place
+            )));
     }
     let bytes = read(host, &backup).map_err(|error| host_file("read the backup", &backup.place, &error))?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

@@ -107,7 +107,7 @@ fn drop_generations(
     let generations = judged(host, options.request, options.at)?;
     if options.expect.is_some_and(|expect| expect != fingerprint(&generations)) {
         return Err(Problem::new(Code::PlanOutdated, "The generations changed since they were shown")
-            .because("other ones would go now")
+            .because("others would be deleted now")
             .help("look at the new plan, then run the command again"));
     }
     report.outcome = Outcome::Unchanged;

@@ -175,13 +175,16 @@ fn settle(subject: &Subject, verdict: PreviewResult) -> Findings {
 }
 
 fn locked_out(login: &Login, obstacles: &[String]) -> Problem {
-    Problem::new(Code::LockedOut, format!("The change would lock out {}, who applies it", login.user))
-        .at(obstacles.iter().filter_map(|words| words.split(": ").next()).collect::<Vec<_>>().join(", "))
-        .because(obstacles.join("\n"))
-        .help(
-            "leave the way in open, or apply as somebody who keeps it. To try it all the same: --force lockout; the \
-             host goes back by itself where it is not confirmed over a new connection",
-        )
+    Problem::new(
+        Code::LockedOut,
+        format!("The change would lock out {}, the user who applies it", login.user),
+    )
+    .at(obstacles.iter().filter_map(|words| words.split(": ").next()).collect::<Vec<_>>().join(", "))
+    .because(obstacles.join("\n"))
+    .help(
+        "keep the access of this user (SSH and sudo), or apply as a user who keeps theirs. To try it anyway: \
+             --force lockout; if no new connection confirms the change, the host goes back by itself",
+    )
 }
 
 fn refused(finding: &ToolFinding) -> Problem {

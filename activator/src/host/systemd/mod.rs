@@ -89,7 +89,8 @@ impl Systemd {
     /// is not started once more even when it is right at last.
     pub fn reset_failed(self, units: &[&UnitName]) {
         if !units.is_empty() {
-            // Units that are gone altogether cannot be reset, and need not be; the others are all the same.
+            // Ignore errors: a unit that is gone cannot be reset and need not be, and the others are reset
+            // anyway.
             let _ = command::run(&systemctl(&["reset-failed", "--"], units), QUERY_LIMIT);
         }
     }

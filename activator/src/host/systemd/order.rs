@@ -72,8 +72,8 @@ fn stopping<'a>(units: &[&'a UnitName], wires: &BTreeMap<&UnitName, Wire>) -> Ve
     triggers.into_iter().chain(others).collect()
 }
 
-/// Everything after what it comes after, in as few calls as that allows. Where units come after each other in
-/// a circle, systemd cuts it somewhere; here the first by name does.
+/// Puts each unit after the units that its `After=` names, in as few calls of systemctl as possible. A cycle
+/// is broken at its first unit by name; systemd breaks it at any.
 fn starting<'a>(
     mut left: BTreeMap<&'a UnitName, Verb>,
     wires: &BTreeMap<&UnitName, Wire>,

@@ -24,8 +24,8 @@ const DIRECTORIES: [&str; 12] = [
 ];
 
 impl Systemd {
-    /// Finds the units among some that are not on the host. `except`: files that do not count. Systemd is
-    /// only asked about those without a file, such as mounts that somebody made by hand.
+    /// Returns those of `units` that are not on the host. A unit file for which `except` is true counts as
+    /// missing. systemd is asked only about units without a file, such as mounts that somebody made by hand.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.

@@ -79,13 +79,13 @@ fn a_value_used_on_the_way_does_not_lengthen_the_name_of_an_option() {
 fn an_argument_that_no_module_gets_is_found_in_its_file() {
     let role = "# Not this foo.\n{ food, foo, ... }:\n{ }\n";
     expect![[r#"
-        [NF-201] a module asks for `foo`, which no module gets
+        [NF-201] a module takes the argument `foo`, which modules are not passed
           where: roles/db.nix:2:9, nixfleet.files."/etc/x".text, host db-1
-          why: a module here gets config, host, hosts, inputs, lib, name, options and pkgs
+          why: modules are passed config, host, hosts, inputs, lib, name, options and pkgs
 
                  2 | { food, foo, ... }:
                    |         ^
-          help: take `foo` out of the arguments; a flake's own values come with `inputs`"#]]
+          help: remove `foo` from the arguments of the module; for values of the flake, use `inputs`"#]]
     .assert_eq(&distilled_from_both(both!("argument"), &[("roles/db.nix", role)]));
 }
 

@@ -49,7 +49,7 @@ impl DropBackupsRequest {
             all: self.all,
             originals: self.originals.iter().cloned().collect(),
         };
-        AtOnce::plan(&self.targets, DropBackups { choice }, context).await
+        AtOnce::plan(&self.targets, DropBackups { choice }, self.dry_run, context).await
     }
 }
 

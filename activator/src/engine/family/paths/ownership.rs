@@ -42,10 +42,11 @@ impl Ownership {
         Ok(Self { accounts: Accounts::read(host)?, new_accounts: NewAccounts::with(journal.accounts()) })
     }
 
-    /// Gives a staged thing its owner and mode, or leaves it to root until its owner exists.
+    /// Sets the owner and mode of a staged file or directory. Root owns it until this run has created its
+    /// owner.
     ///
     /// # Errors
-    /// [`Code::Account`] if the owner does not exist and is not created; or the error of `failed`.
+    /// [`Code::Account`] if the owner does not exist and will not be created; otherwise what `failed` makes.
     pub fn take(
         &self,
         file: impl AsFd,

@@ -202,10 +202,10 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
     if digest == file.sha256 {
         return Ok(());
     }
-    Err(Problem::new(Code::HostFile, "A file of the closure is not what its manifest says")
+    Err(Problem::new(Code::HostFile, "A file of the closure does not match the checksum in its manifest")
         .at(source.display())
         .because(format!("its SHA-256 is {digest}"))
-        .help("the store of the host is damaged: run `nix-store --verify --check-contents --repair` there"))
+        .help("the store of the host is damaged: run `nix-store --verify --check-contents --repair` there, then apply again"))
 }
 
 /// The problem for an original that somebody has removed.

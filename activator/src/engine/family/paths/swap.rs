@@ -93,7 +93,7 @@ impl<'h> Swapper<'h> {
         pair.rename_in(RenameFlags::NOREPLACE)
     }
 
-    /// Moves a directory into the slot if it is empty.
+    /// Moves the directory at the destination into the slot, if that directory is empty.
     ///
     /// # Errors
     /// [`Code::HostFile`].

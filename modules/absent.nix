@@ -41,7 +41,7 @@ let
         example = "fail";
         description = ''
           What to do with something at the path that NixFleet does not own. `fail`: say so in the plan and change nothing.
-          `adopt`: take it away for good; a copy is kept. `backup`: take it away, and put it back as it was when the path
+          `adopt`: take it away for good; a backup is made. `backup`: take it away, and put it back as it was when the path
           is no longer declared.
         '';
       };

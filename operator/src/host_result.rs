@@ -11,6 +11,7 @@ use nixfleet_contract::report::Report;
 use nixfleet_contract::status::Status;
 use serde::Serialize;
 
+use crate::diagnostics::milliseconds;
 use crate::event::HostEnd;
 use crate::plan_text::PlanText;
 
@@ -188,7 +189,7 @@ impl HostResult {
             before: report.map_or_else(planned, |report| report.before.clone()),
             after: report.map_or_else(|| planned().filter(|_| stayed), |report| report.after.clone()),
             exit_code: self.run.as_ref().map(|ran| ran.exit_code),
-            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: milliseconds(took),
         }
     }
 }

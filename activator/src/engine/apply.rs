@@ -19,6 +19,7 @@ use crate::engine::family::paths::excluded::suggest_force_if_declared;
 use crate::engine::family::paths::ownership;
 use crate::engine::family::paths::stage;
 use crate::engine::family::units::bystanders::{Bystanders, Missing};
+use crate::engine::family::units::execute::declaration;
 use crate::engine::health;
 use crate::engine::health::{Health, May};
 use crate::engine::plan::fast_path;
@@ -304,8 +305,7 @@ fn execute_all(
         let started;
         (started, missing) = bystanders.bring_back()?;
         stand_without(&missing)?;
-        let ours =
-            started.iter().filter_map(|unit| Some((unit, execute::declaration(units, unit)?.settle())));
+        let ours = started.iter().filter_map(|unit| Some((unit, declaration(units, unit)?.settle())));
         watch.add_all(ours)?;
     }
     // What is tried here is tried while units show that they stay up, and the confirmation is on its way.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use nixfleet_contract::problem::Problem;
 
+use crate::diagnostics;
 use crate::event::{Bus, EventKind, Level, RolloutId, Stage};
 use crate::interrupt::Interrupt;
 use crate::nix::Show;
@@ -51,5 +52,5 @@ impl Context {
 /// The time since then in milliseconds.
 #[must_use]
 pub fn milliseconds(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    diagnostics::milliseconds(since.elapsed())
 }

@@ -14,10 +14,11 @@ use crate::engine::family::commands::entry::CommandEntry;
 use crate::engine::family::commands::run;
 use crate::engine::family::paths::execute::PathChanges;
 use crate::engine::family::units::entry::UnitEntry;
+use crate::engine::family::units::execute::UnitChanges;
 use crate::engine::health::May;
 use crate::engine::state::State;
 use crate::host::Host;
-use crate::host::systemd::{Job, Systemd, Verb, Watch};
+use crate::host::systemd::{Verb, Watch};
 
 /// What is told of an entry.
 const CARRIED_OUT: &str = "carried out";
@@ -62,15 +63,12 @@ pub fn execute(
     journal: &Journal,
     may: May,
 ) -> Result<Executed, Problem> {
-    let systemd = Systemd::of(host);
     let mut executor = Executor {
         host,
-        units,
         journal,
-        systemd,
         accounts: AccountChanges { host, state },
         paths: PathChanges::new(host),
-        watch: Watch::new(systemd),
+        units: UnitChanges::new(host, units),
         told: Told::of(CARRIED_OUT, journal.entries.len()),
         may,
         failed: Vec::new(),
@@ -80,19 +78,15 @@ pub fn execute(
     let rest: Vec<&JournalEntry> = journal.entries.iter().filter(|entry| !is_done(entry)).collect();
     executor.all(&rest)?;
     run::flush_made(host, journal)?;
-    Ok(Executed { done: rest.len(), watch: executor.watch, failed: executor.failed })
+    Ok(Executed { done: rest.len(), watch: executor.units.watch, failed: executor.failed })
 }
 
 struct Executor<'a> {
     host: &'a Host,
-    /// The declared units.
-    units: &'a BTreeMap<UnitName, Unit>,
     journal: &'a Journal,
-    systemd: Option<Systemd>,
     accounts: AccountChanges<'a>,
     paths: PathChanges<'a>,
-    /// The units that were started.
-    watch: Watch,
+    units: UnitChanges<'a>,
     told: Told,
     /// Whether a failed command undoes the change.
     may: May,
@@ -116,7 +110,7 @@ impl Executor<'_> {
             self.paths.sync()?;
             let jobs = rest.iter().map_while(|entry| job_of(entry));
             let jobs: Vec<_> = jobs.take_while(|(other, _)| verb.goes_with(*other)).collect();
-            let ended = self.jobs(&jobs);
+            let ended = self.units.perform(&jobs);
             for entry in &rest[..jobs.len()] {
                 self.told.ended(entry, ended.as_ref().copied());
             }
@@ -124,25 +118,6 @@ impl Executor<'_> {
             rest = &rest[jobs.len()..];
         }
         self.paths.sync()
-    }
-
-    fn jobs(&mut self, jobs: &[(Verb, &UnitName)]) -> Result<(), Problem> {
-        let Some(systemd) = self.systemd else { return Ok(()) };
-        let units = self.units;
-        let with_limits: Vec<Job<'_>> = jobs
-            .iter()
-            .map(|(verb, unit)| Job {
-                verb: *verb,
-                unit,
-                start_limit: declaration(units, unit).and_then(Unit::start_limit),
-            })
-            .collect();
-        let states = systemd.carry_out(&with_limits)?;
-        for (_, unit) in jobs.iter().filter(|(verb, _)| verb.brings_up()) {
-            let settle = declaration(units, unit).and_then(Unit::settle);
-            self.watch.add(unit, &states.get(*unit).cloned().unwrap_or_default(), settle);
-        }
-        Ok(())
     }
 
     fn one(&mut self, entry: &JournalEntry) -> Result<(), Problem> {
@@ -166,9 +141,9 @@ impl Executor<'_> {
             }
             JournalEntry::Unit(UnitEntry::DaemonReload) => {
                 self.paths.sync()?;
-                self.systemd.map_or(Ok(()), Systemd::daemon_reload)
+                self.units.daemon_reload()
             }
-            JournalEntry::Unit(UnitEntry::Job { verb, job, .. }) => self.jobs(&[(*verb, &job.unit)]),
+            JournalEntry::Unit(UnitEntry::Job { verb, job, .. }) => self.units.perform(&[(*verb, &job.unit)]),
         }
     }
 }
@@ -176,10 +151,4 @@ impl Executor<'_> {
 /// The job of an entry on a unit, if it is one.
 const fn job_of(entry: &JournalEntry) -> Option<(Verb, &UnitName)> {
     if let JournalEntry::Unit(entry) = entry { entry.job() } else { None }
-}
-
-/// The declaration of a unit, or of its template.
-#[must_use]
-pub fn declaration<'u>(units: &'u BTreeMap<UnitName, Unit>, unit: &UnitName) -> Option<&'u Unit> {
-    units.get(unit).or_else(|| units.get(&unit.template()?))
 }

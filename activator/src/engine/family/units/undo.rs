@@ -9,8 +9,8 @@ use nixfleet_contract::values::UnitName;
 
 use crate::engine::family::units::bystanders::{Bystanders, Missing};
 use crate::engine::family::units::entry::UnitEntry;
+use crate::engine::family::units::execute::declaration;
 use crate::engine::state::State;
-use crate::engine::transaction::execute::declaration;
 use crate::engine::transaction::journal::{self, Journal, JournalPhase};
 use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;

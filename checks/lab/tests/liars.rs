@@ -124,7 +124,7 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
       "while evaluating the module argument `word' in \"/nix/store/x-source/../key\":" ({ }).word; }; }"#;
     operator.guest().files().unwrap().write("/home/ada/fleet/flake.nix", trace).unwrap();
     let plan = operator.types("nixfleet plan").unwrap();
-    assert_says(&plan, 1, &["a module asks for `word`"]);
+    assert_says(&plan, 1, &["a module takes the argument `word`"]);
     assert!(!plan.stderr.contains(PRIVATE), "{plan}");
 }
 

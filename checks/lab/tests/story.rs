@@ -209,7 +209,11 @@ fn a_hand_edit_shows_as_drift_and_is_kept_when_overwritten() {
     let status = operator.types("nixfleet status").unwrap();
     assert_says(&status, 0, &["/etc/web/httpd.conf", "content edited"]);
     let plan = operator.types("nixfleet plan").unwrap();
-    assert_says(&plan, 0, &["/etc/web/httpd.conf", "not shown, others on the host may not read it", "copy"]);
+    assert_says(
+        &plan,
+        0,
+        &["/etc/web/httpd.conf", "not shown, others on the host may not read it", "a backup is made"],
+    );
     assert_eq!(files.text("/etc/web/httpd.conf").unwrap(), edited);
 
     let (finished, document) = operator.types_for_json("nixfleet apply --yes --json").unwrap();

@@ -66,7 +66,11 @@ fn what_cannot_be_written_is_refused_before_anything_is_touched() {
 #[test]
 fn a_full_filesystem_ends_old_or_new() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    let mut field = field(&lab);
+    // A directory is taken away only where NixFleet's home is on its filesystem.
+    let (taken, new) = ("nixfleet.absent.\"/etc/unwanted\".recursive = true;", role("new"));
+    assert!(new.contains(taken), "{new}");
+    let roles = [role("old"), new.replace(taken, "")];
+    let mut field = Field::prepare(&lab, &["web-1"], [&roles[0], &roles[1]]).remove(0);
     let mut failures = Vec::new();
     let mut ends = Vec::new();
     for free in FREE {

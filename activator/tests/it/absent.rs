@@ -1,4 +1,4 @@
-//! Paths where nothing may stand: what stands there is taken away, kept, and put back.
+//! Tests of paths declared as absent: existing files and directories are removed, backed up and restored.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -134,7 +134,7 @@ fn a_link_goes_and_not_what_it_points_at_and_other_names_of_a_file_stay() {
     assert_eq!(inode("/srv/one"), inode("/srv/other"));
 }
 
-/// A directory with what cannot be copied.
+/// Creates a directory whose contents cannot all be copied: it includes a hard link and a socket.
 fn full(room: &Room) {
     room.write("/srv/app/deep/file", "deep\n");
     room.write("/srv/app/one", "one\n");
@@ -185,7 +185,7 @@ fn an_empty_directory_needs_no_more_words() {
     assert_eq!(room.tree("/srv"), before);
 }
 
-/// What goes wrong after everything was taken away.
+/// Returns lists of an intent that make an apply fail after the absent paths have been removed.
 fn failures() -> [(&'static str, Value); 2] {
     let fails = with(file("/etc/late", Some("x")), "onChange", json!(["/bin/false"]));
     [
@@ -205,7 +205,7 @@ fn what_was_taken_away_is_back_after_a_failure_and_after_a_rollback() {
         lists["absent"] = json!([absent(PATH), recursive("/srv/app")]);
         room.applied(&room.closure("bad", &lists), "rolled-back");
         assert_eq!((room.tree("/etc"), room.tree("/srv")), before, "{name}");
-        // And the way back fails too.
+        // Undoing the removal of the declaration must restore the absence.
         room.applied(&without(&room, "good", &[absent(PATH), recursive("/srv/app")]), "ok");
         let gone = (room.tree("/etc"), room.tree("/srv"));
         lists["absent"] = json!([]);
@@ -288,7 +288,7 @@ fn what_was_managed_goes_without_a_word_and_its_original_comes_back_in_the_end()
     assert!(own.iter().all(|path| room.path(path).symlink_metadata().is_err()));
     assert_eq!(room.rollback("1")["outcome"], "ok");
     assert_eq!((room.read("/srv/app/conf"), room.read("/opt/link/a")), ("ours\n".into(), "x".into()));
-    // With everything that it holds, also what comes back in it.
+    // A recursive removal includes the managed file and its original.
     room.applied(&without(&room, "3", &[recursive("/srv/app")]), "ok");
     assert!(!room.path("/srv/app").exists());
     let problem = room.plan(&first)["problems"][0].clone();
@@ -345,7 +345,7 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
     let test = "absent::a_directory_that_cannot_be_moved_is_refused_in_the_plan";
     with_own_mounts(test, |stand| {
         stand.install();
-        // /srv is a filesystem of its own there.
+        // The stand mounts a separate filesystem at /srv.
         stand.write("/srv/app/file", "x", 0o644);
         stand.write("/srv/file", "x", 0o644);
         stand.write("/opt/app/inside/file", "x", 0o644);
@@ -364,7 +364,7 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
             assert!(report["problem"]["why"].as_str().unwrap().contains(why), "{report}");
         }
         assert_eq!(stand.tree(), before);
-        // A file is copied.
+        // Files can be copied to another filesystem, unlike directories.
         stand.apply(&closure("3", &[absent("/srv/file")]));
         assert!(!stand.path("/srv/file").exists());
         stand.apply(&closure("4", &[]));

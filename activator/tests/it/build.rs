@@ -1,4 +1,4 @@
-//! `build`: what a host would reject cannot be built, and what is built is complete.
+//! Tests of `build`: it rejects whatever a host would reject, and its results are complete.
 
 use std::fs;
 use std::path::Path;

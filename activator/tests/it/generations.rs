@@ -1,4 +1,4 @@
-//! Three generations: what is created, changed and removed, and the way back.
+//! Tests of three generations that create, change and remove files, and of rollbacks between them.
 
 use std::fs;
 
@@ -168,7 +168,7 @@ fn three_generations_create_change_and_remove() {
     assert_eq!((&report["outcome"], &report["after"]["number"]), (&json!("ok"), &json!(2)), "{report:#}");
     let comparable = |tree: &str| {
         let lines = tree.lines().filter(|line| !line.starts_with("/nix/"));
-        // Files are written anew, so only their times differ.
+        // Omit the timestamps, since the files were rewritten.
         lines
             .map(|line| {
                 line.split(' ').enumerate().filter(|(at, _)| *at != 2).map(|(_, word)| word).collect()
@@ -214,7 +214,7 @@ fn what_stood_there_before_comes_back_byte_for_byte() {
     .assert_eq(&room.plan_text(&one));
     room.applied(&one, "ok");
     assert_eq!(room.read("/etc/motd"), "managed\n");
-    // In place: what is kept must not be the very same file.
+    // Edit the file in place, to check that its backup is not a hard link to it.
     room.write("/etc/issue", "by hand\n");
     let two = room.closure("2", &json!({ "files": [file("/etc/issue", Some("changed\n"))] }));
     room.applied(&two, "ok");

@@ -53,7 +53,7 @@ impl Finished {
 
     /// Describes how the tool failed: its exit code or signal, followed by a colon and its messages, if it
     /// wrote any. `tell` can modify the messages. Returns `None` if the tool was killed because of the time
-    /// limit.
+    /// limit or a cancellation.
     #[must_use]
     pub fn failure(&self, tell: impl FnOnce(String) -> String) -> Option<String> {
         let status = self.status?;

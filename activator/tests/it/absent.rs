@@ -185,7 +185,7 @@ fn an_empty_directory_needs_no_more_words() {
     assert_eq!(room.tree("/srv"), before);
 }
 
-/// Returns lists of an intent that make an apply fail after the absent paths have been removed.
+/// Returns intent lists that make an apply fail after the absent paths have been removed.
 fn failures() -> [(&'static str, Value); 2] {
     let fails = with(file("/etc/late", Some("x")), "onChange", json!(["/bin/false"]));
     [

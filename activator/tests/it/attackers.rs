@@ -79,7 +79,7 @@ fn nothing_gets_a_set_id_bit_where_somebody_else_may_rename_it() {
     let report = room.applied(&room.closure("1c", &refused), "blocked");
     assert_eq!(report["problem"]["code"], "NF-410", "{report}");
     assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename it"), "{report}");
-    // The same change may also create the directory that ada will own.
+    // This also applies if the same change creates the directory that ada will own.
     let owned =
         json!({ "files": [set_id("/srv/a/su")], "directories": [of_ada(directory("/srv/a", "0755"))] });
     room.applied(&room.closure("2", &owned), "blocked");
@@ -248,7 +248,7 @@ fn one_path_that_somebody_holds_is_excluded_and_nothing_else() {
     assert!(!state.contains("leftOut"), "{state}");
 }
 
-/// Returns lists with a directory of ada that contains a file, and a file of root.
+/// Returns intent lists with a directory of ada that contains a file, and a file of root.
 fn lists(text: &str) -> Value {
     json!({
         "directories": [of_ada(directory("/home/ada/app", "0755"))],

@@ -12,7 +12,8 @@ use crate::attackers::{ADA, give, of_ada, room};
 use crate::room::{directory, file, with};
 use crate::stand::with_own_mounts;
 
-/// Only the mount point belongs to the user, in a directory of root. The filesystem never responds.
+/// The mount point belongs to the user, but its parent directory belongs to root. The filesystem never
+/// responds.
 #[test]
 fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_being_undone() {
     let test =

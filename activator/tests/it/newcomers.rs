@@ -1,5 +1,5 @@
-//! Tests of accounts that are created in the same change as their files. Both are handled last, when nothing
-//! can be rejected any more.
+//! Tests of accounts that are created in the same change as their files. Both are handled last, after
+//! all checks that may reject the change.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ fn of_web(value: Value) -> Value {
     with(with(value, "owner", "web"), "group", "web")
 }
 
-/// Returns lists with a user, a group, a directory and files, some of them on another filesystem.
+/// Returns intent lists with a user, a group, a directory and files, some of them on another filesystem.
 fn web(validate: &Value) -> Value {
     let secret = with(of_web(file("/etc/secret", Some(SECRET))), "mode", "0400");
     json!({

@@ -14,7 +14,7 @@ use crate::stand::{Stand, differences, with_own_mounts};
 
 const GC: [&str; 3] = ["gc", "--keep", "1"];
 
-/// Returns lists with two files that have originals, and one without.
+/// Returns intent lists with two files that have originals, and one without.
 fn version(number: u32) -> Value {
     let text = format!("version {number}\n");
     json!({ "files": [
@@ -226,7 +226,8 @@ fn full(stand: &Stand) {
     stand.save("full");
 }
 
-/// Returns the damage that a failed run has left: the current generation and its backups must be complete.
+/// Returns the damage that a failed run has caused: the state, the current generation and its originals must
+/// still exist.
 fn broken(stand: &Stand) -> Vec<String> {
     let mut broken = Vec::new();
     let status: Value = serde_json::from_slice(&stand.run(&["status"], None).stdout).unwrap_or_default();
@@ -323,7 +324,7 @@ fn a_full_disk_is_no_reason_to_keep_what_nobody_needs() {
         fs::write(&request, document.to_string()).unwrap();
         let drop = ["backups", "drop", "--request", request.to_str().unwrap()];
         for arguments in [&GC[..], &drop] {
-            // The lock file already exists, so the first change is possible. All writes after it fail.
+            // The lock file already exists, so opening it succeeds. All further changes that need space fail.
             let output = stand.run(arguments, Some(("full", 2)));
             let report: Value = serde_json::from_slice(&output.stdout).unwrap();
             assert_eq!(report["outcome"], "ok", "{report:#}");

@@ -21,7 +21,8 @@ const ENDLESS_STOP: Duration = Duration::from_secs(90);
 /// The number of times that systemd may wait for its full stop limit: after the stop command, after `SIGTERM`
 /// and after `SIGKILL`.
 const ENDS_OF_A_STOP: u32 = 3;
-/// How much longer than systemd to wait, since systemd reports the reason for a timeout in more detail.
+/// How much longer than systemd to wait for a unit. If the time limit of systemd passes first, systemd
+/// reports the reason in more detail.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// The ordering, triggers and time limits of one unit.

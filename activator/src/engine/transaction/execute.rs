@@ -53,7 +53,8 @@ pub struct Executed {
     pub failed: Vec<Problem>,
 }
 
-/// Executes all other entries. `may` decides whether a failed command of a changed file causes an undo.
+/// Executes the entries that [`execute_accounts`] does not execute. `may` decides whether a failed command of
+/// a changed file causes an undo.
 ///
 /// # Errors
 /// The problem of the first entry that fails. The caller must undo the transaction.

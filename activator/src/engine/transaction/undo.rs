@@ -28,7 +28,7 @@ use crate::host::{HOME, Host, host_file};
 pub enum UndoTime {
     /// The host is running.
     Running,
-    /// The host is booting, and no managed unit has started yet. Enablement decides which units start, not
+    /// The host is booting, and no managed unit has started yet. Enabled units will be started, regardless of
     /// which units ran before. The undo must not wait for a unit, since the unit itself waits for the
     /// recovery to end.
     Booting,
@@ -152,7 +152,7 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     host.remove_record(journal::RECORD)
 }
 
-/// Unpins the closure of a failed transaction, and removes the activator that is not needed without it.
+/// Unpins the closure of a failed transaction, and removes activator files that are not needed.
 ///
 /// # Errors
 /// [`Code::HostFile`].

@@ -33,8 +33,8 @@ pub struct Entrance {
 }
 
 impl Entrance {
-    /// Checks the login of a user. `program` is the program to run with sudo. `changes` contains the changes
-    /// of paths, since the preview does not show all of them.
+    /// Checks the login of a user. `program` is the program to run with sudo. `changes` contains the planned
+    /// changes of paths, since the preview does not show all of them.
     #[must_use]
     pub fn look(host: &Host, login: &Login, program: &Path, changes: &Changes) -> Self {
         let Ok(accounts) = Accounts::read(host) else { return Self::default() };

@@ -68,7 +68,8 @@ fn look(planned: &Planned, target: &Target, terms: ValidationTerms<'_>) -> Fores
     }
     let lacking: Vec<_> = needed.iter().filter(|(path, file)| target.place(path, file).is_none()).collect();
     if terms.may_ask {
-        // The tools run only in the second request. The client sends it because `unvalidated` is set.
+        // The first request does not run the tools. The client sends a second request because `unvalidated`
+        // is set.
         let lacks: BTreeSet<_> = lacking.iter().map(|(_, file)| file.sha256.clone()).collect();
         return ForeseenPlan { lacks: lacks.into_iter().collect(), unvalidated: true, ..foreseen };
     }

@@ -53,8 +53,8 @@ impl Differ<'_> {
         steps
     }
 
-    /// Plans the end of management for users that are no longer in the manifest. `stopped` contains the steps
-    /// that stop units earlier in the same plan.
+    /// Plans the end of management for users that are not in the manifest. `stopped` contains the steps that
+    /// stop units earlier in the same plan.
     pub(in crate::engine) fn former_accounts(&mut self, stopped: &[Step], steps: &mut AccountSteps) {
         let state = self.state;
         for (name, owned) in &state.users {

@@ -71,8 +71,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Reports a home that its user cannot use. It is only a warning, so that other changes are not blocked,
-    /// if the user already had this home or the host returns to an earlier generation.
+    /// Reports a home that its user cannot use. If the user already had this home, or if the host returns to
+    /// an earlier generation, the report is only a warning, so that other changes are not blocked.
     fn no_home(&mut self, user: &User, home: &str, what: &str, why: &str) {
         let name = &user.name;
         let account = self.observed.accounts.users.get(&**name);

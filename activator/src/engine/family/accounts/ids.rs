@@ -5,7 +5,8 @@ use nixfleet_contract::problem::{Code, Problem};
 use crate::engine::plan::diff::Differ;
 
 impl Differ<'_> {
-    /// Reports ids of new accounts that useradd(8) and groupadd(8) would refuse because they are taken.
+    /// Reports ids of new accounts that other accounts already have, since useradd(8) and groupadd(8) would
+    /// refuse them.
     pub(in crate::engine) fn check_ids(&mut self) {
         let accounts = &self.observed.accounts;
         let new_user = |name: &str| !accounts.users.contains_key(name);

@@ -74,7 +74,7 @@ fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
     OwnedUser { disabled: true, groups: BTreeSet::new(), restriction, ..owned.clone() }
 }
 
-/// Returns the values from before management of the fields that the manifest states.
+/// Returns the values that an account had before management, for the fields that the manifest states.
 fn before_of(
     user: &User,
     owned: Option<&OwnedUser>,

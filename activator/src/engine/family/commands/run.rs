@@ -65,8 +65,8 @@ pub fn run(
     Err(failed(finished.failure(discreet).unwrap_or_else(late)))
 }
 
-/// Flushes the files that the commands of a transaction may have generated to disk: the filesystems of
-/// `/etc`, of `/var`, and of the directories that contain the changed files.
+/// Syncs the filesystems in which the commands of a transaction may have generated files: those of `/etc`, of
+/// `/var`, and of the directories that contain the changed files.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -81,8 +81,7 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let directories: BTreeSet<String> = beside.chain(usual).collect();
     let (mut walk, mut done) = (Walk::new(host), BTreeSet::new());
     for directory in directories {
-        // A command or the owner of the directory may have replaced it with a link or mounted a filesystem on
-        // it.
+        // A command or the owner may have replaced the directory with a link, or mounted a filesystem on it.
         let Ok(Some(opened)) = walk.way_to(&format!("{directory}/")) else { continue };
         let written = fstat(opened.fd).map_err(io::Error::from).and_then(|found| {
             if done.insert(found.st_dev) {
@@ -110,8 +109,8 @@ pub struct Foreseen {
     pub warnings: Vec<Warning>,
 }
 
-/// Checks that the program of each command exists on the host or in the closure. A missing program is a
-/// problem, except that it is only a warning if the file will be removed or the host returns to an earlier
+/// Checks that the program of each command exists on the host or in the closure. A missing program is usually
+/// a problem. It is only a warning if the file will be removed, or if the host returns to an earlier
 /// generation.
 #[must_use]
 pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {

@@ -29,8 +29,8 @@ pub fn link_or_copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name:
     }
 }
 
-/// Writes a `meta.json` that names the path of an original into the directory of its backup, as information
-/// for an administrator. The caller must sync the returned file.
+/// Writes the path of an original to the file `meta.json` beside its backup. The caller must sync the
+/// returned file.
 ///
 /// # Errors
 /// The error of the system call.
@@ -120,8 +120,8 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
         match disk::set_attribute(to, name, &value[..length]) {
             // The filesystem of the backup does not support this attribute.
             Ok(()) | Err(Errno::OPNOTSUPP) => {}
-            // The kernel returns the same error if the filesystem is full. In that case, the next write to it
-            // fails.
+            // `ENOSPC` can also mean that the filesystem is full. In that case, the next write to it fails
+            // anyway.
             Err(Errno::NOSPC | Errno::TOOBIG) => return Err(too_large(name, length)),
             Err(errno) => return Err(errno.into()),
         }

@@ -19,7 +19,7 @@ use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
 
-/// The thing that should exist at a path, by the reason why it is needed.
+/// The desired state of a path, by the reason for it.
 #[derive(Clone, Copy)]
 pub(in crate::engine) enum PathTarget<'a> {
     /// The manifest declares the path.

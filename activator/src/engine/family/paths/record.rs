@@ -57,7 +57,8 @@ fn moves_original(entry: &PathEntry) -> bool {
     matches!(entry, PathEntry::MoveAway { step, .. } if step.backup == BackupKind::Original)
 }
 
-/// Whether the path of an entry can be managed after the transaction. An absent path counts as managed.
+/// Whether the path of an entry can be managed after the transaction. A path that must be absent counts as
+/// managed.
 const fn stays(entry: &PathEntry) -> bool {
     match entry {
         PathEntry::CreateDirectory { .. }
@@ -76,7 +77,8 @@ const fn stays(entry: &PathEntry) -> bool {
     }
 }
 
-/// Restores the previous records of all excluded paths and of their undeclared parent directories.
+/// Copies the previous records of all excluded paths and of their undeclared parent directories to the new
+/// state.
 pub(in crate::engine) fn keep_excluded(state: &mut State, planned: &Planned, target: &Target) {
     for Warning { subject, .. } in &planned.plan.excluded {
         let Ok(excluded) = subject.parse::<ManagedPath>() else { continue };

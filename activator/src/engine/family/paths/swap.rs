@@ -1,7 +1,8 @@
-//! Exchanges a staged thing with the thing at its destination atomically, and undoes the exchange.
+//! Exchanges a staged thing with the thing at its destination atomically, and undoes the exchange. A thing is
+//! a file, link or directory.
 //!
-//! After an interruption at any point, every function can be called again, since each first checks what is
-//! where.
+//! After an interruption at any point, every function can be called again, since it first checks the current
+//! locations of both things.
 
 use std::io;
 
@@ -214,7 +215,8 @@ impl<'h> Swapper<'h> {
         }
     }
 
-    /// Removes what is left in a slot.
+    /// Deletes the file, link or empty directory in a slot. Does nothing if the slot is empty or contains a
+    /// directory with content.
     ///
     /// # Errors
     /// [`Code::HostFile`].

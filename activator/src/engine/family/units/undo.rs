@@ -195,7 +195,7 @@ fn bring_back(bystanders: &Bystanders<'_>) -> Result<Vec<Missing>, Problem> {
     Ok(missing)
 }
 
-/// Whether a unit is up and has not been started again since its recorded state.
+/// Whether a unit is up and has not been started again since its previous state was recorded.
 fn is_same(now: Option<&UnitState>, before: &UnitState) -> bool {
     now.is_some_and(|now| now.is_up() && now.invocation == before.invocation)
 }

@@ -35,7 +35,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Warns about enabled units that no target on the host or in the manifest will start.
+    /// Warns about missing units in the `[Install]` section of an enabled unit, since these never start the
+    /// unit.
     fn warn_of_missing_targets(&mut self, name: &UnitName, unit: &Unit) {
         let targets = unit.wanted_by().filter(|target| self.is_missing(target));
         for target in targets.collect::<BTreeSet<_>>().into_iter().filter(|_| unit.enabled == Some(true)) {

@@ -8,7 +8,8 @@ use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions};
 use crate::host::systemd::Refuses;
 
 impl Differ<'_> {
-    /// Removes the actions that systemd would refuse, and warns when the change will take effect instead.
+    /// Removes the actions that systemd would refuse. A warning tells when each change will take effect
+    /// instead.
     pub(in crate::engine) fn refused(&mut self, actions: &mut UnitActions) {
         for (unit, action, why) in actions.to_vec() {
             let Refuses { start, stop, reload } = self.refuses(&unit, action);

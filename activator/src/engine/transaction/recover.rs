@@ -1,4 +1,4 @@
-//! Recovery of a host after an interrupted run.
+//! Recovers a host after an interrupted run.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::generation::Generation;
@@ -24,10 +24,11 @@ use crate::host::{Host, clock};
 /// The result of a recovery.
 struct Recovered {
     journal: Journal,
-    /// The generation in force now: the new one if it was committed, else the previous one.
+    /// The generation that is active after the recovery: the new one if it was committed, else the previous
+    /// one.
     generation: Option<Generation>,
     committed: bool,
-    /// Units outside of the change that ran before and do not come back.
+    /// The notes of the undo, for example about units that could not be started again.
     notes: Vec<String>,
 }
 
@@ -71,19 +72,20 @@ impl Recovered {
     }
 }
 
-/// Ends an interrupted run: finishes it if it was committed, otherwise undoes it. Returns what was done. The
-/// caller must hold the lock.
+/// Recovers from an interrupted run: finishes its transaction if it was committed, otherwise undoes it.
+/// Returns a description of the result, or `None` if there was nothing to recover. The caller must hold the
+/// lock.
 ///
 /// # Errors
-/// [`Code::Recovery`] or [`Code::State`]; nothing else is done then.
+/// [`Code::Recovery`] or [`Code::State`]. In this case, the caller must not change the host.
 pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
     Ok(put_right(host, UndoTime::Running)?.map(|recovered| recovered.words()))
 }
 
 fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem> {
     let Some(journal) = Journal::read(host)? else {
-        // A run that died just before its journal was written, or just after it was removed, leaves its
-        // closure pinned.
+        // A run that was killed just before it wrote its journal, or just after it removed the journal,
+        // leaves its closure pinned.
         undo::forget_transaction(host)?;
         return Ok(None);
     };
@@ -100,11 +102,11 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
     Ok(Some(Recovered { journal, generation, committed, notes }))
 }
 
-/// Recovers a host outside of any other run, and records the result of the interrupted run. `None` if no run
+/// Takes the lock, recovers the host, and records the result of the interrupted run. Returns `None` if no run
 /// was interrupted, or if another run is active.
 ///
 /// # Errors
-/// As [`recover`].
+/// The same as [`recover`].
 pub fn recover_alone(host: &Host, moment: UndoTime) -> Result<Option<Report>, Problem> {
     let _lock = match Lock::take(host, &lock::this_process("root@localhost", "recover")) {
         Err(problem) if problem.code == Code::Locked => return Ok(None),
@@ -118,10 +120,10 @@ pub fn recover_alone(host: &Host, moment: UndoTime) -> Result<Option<Report>, Pr
     Ok(Some(report))
 }
 
-/// Recovers the host after a run that ended without a report, and reports in its place.
+/// Writes the report of a run that ended without one, after recovering the host if necessary.
 ///
 /// # Errors
-/// As [`recover`]; or the report cannot be written.
+/// The same as [`recover`], or an error if the report cannot be written.
 pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
     let transcript = Transcript::of(host, run);
     if !transcript.exists() || transcript.report().is_some() {
@@ -140,7 +142,7 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
     transcript.say(&report)
 }
 
-/// The report of a run without any other record.
+/// Creates the report of a run whose result was not recorded.
 fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report, Problem> {
     let current = Profile::read(host)?.current;
     Ok(Report {
@@ -167,8 +169,8 @@ fn interrupted(why: &str) -> Problem {
         .help("apply again")
 }
 
-/// Records the result of a run that has an id. A record that cannot be written is ignored: it does not affect
-/// the host.
+/// Records the result of a run, if the run has an id. A write error is ignored, since the record does not
+/// affect the host.
 pub fn record_last_run(host: &Host, holder: Holder, report: &Report) {
     if holder.run.is_some() {
         let last =

@@ -1,4 +1,4 @@
-//! Homes of users.
+//! Plans the home directories of users.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::engine::family::paths::home::HomeState;
 use crate::engine::plan::diff::Differ;
 
 impl Differ<'_> {
-    /// Homes that are missing, each with its owner and mode. Reports problems of existing homes.
+    /// Returns the homes to create, each with its owner and mode. Reports problems with existing homes.
     pub(in crate::engine) fn new_homes(&mut self) -> BTreeMap<ManagedPath, Access> {
         let mut new = BTreeMap::new();
         let (manifest, observed) = (self.manifest, self.observed);
@@ -46,7 +46,8 @@ impl Differ<'_> {
         new
     }
 
-    /// An id without an account belongs to a new user only if the manifest gives that user this id.
+    /// Whether `uid` is the id of the user. For a user without an account, it is the id that the manifest
+    /// states.
     fn is_theirs(&self, user: &User, uid: u32) -> bool {
         let account = self.observed.accounts.users.get(&*user.name);
         account.map_or(user.uid, |account| Some(account.uid)) == Some(uid)
@@ -70,8 +71,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Reports a home that its user cannot use. If the problem arose without a change of the manifest, or an
-    /// earlier generation had it too, it is only a warning, so that nothing else is blocked.
+    /// Reports a home that its user cannot use. If the user already had this home, or if the host returns to
+    /// an earlier generation, the report is only a warning, so that other changes are not blocked.
     fn no_home(&mut self, user: &User, home: &str, what: &str, why: &str) {
         let name = &user.name;
         let account = self.observed.accounts.users.get(&**name);

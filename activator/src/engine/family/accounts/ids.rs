@@ -1,11 +1,12 @@
-//! Ids in the manifest that another account has.
+//! Detects uids and gids in the manifest that another account already has.
 
 use nixfleet_contract::problem::{Code, Problem};
 
 use crate::engine::plan::diff::Differ;
 
 impl Differ<'_> {
-    /// Reports ids that `useradd` and `groupadd` would refuse.
+    /// Reports ids of new accounts that other accounts already have, since useradd(8) and groupadd(8) would
+    /// refuse them.
     pub(in crate::engine) fn check_ids(&mut self) {
         let accounts = &self.observed.accounts;
         let new_user = |name: &str| !accounts.users.contains_key(name);

@@ -1,7 +1,8 @@
-//! Plans that nothing stands at a path.
+//! Plans the removal of whatever exists at paths that the manifest declares absent.
 //!
-//! Files and links are removed, with a backup. A directory of somebody else is moved into the backup as it
-//! is: it may hold what cannot be copied, such as sockets, and others may change it while it is read.
+//! Files and links are removed after a backup. A directory that NixFleet does not own is moved into the
+//! backup instead of being copied. It may contain things that cannot be copied, such as sockets, and other
+//! processes may change it during a copy.
 
 use nixfleet_contract::manifest::{AbsentEntry, Entry, OnConflict};
 use nixfleet_contract::problem::{Code, Problem};
@@ -17,7 +18,7 @@ use crate::engine::plan::diff::Differ;
 use crate::engine::state::{Origin, Owned, Thing};
 
 impl Differ<'_> {
-    /// Adds the steps after which nothing stands at a path. `entry`: the entry that `absent` is of.
+    /// Adds the steps that make a path absent. `entry` is the manifest entry that contains `absent`.
     pub(in crate::engine) fn absent(
         &mut self,
         path: &ManagedPath,
@@ -46,8 +47,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether nothing can stand at a path, since a file stands above it, or a link that goes with this
-    /// change.
+    /// Whether nothing can exist at a path because one of its ancestors is a file, or a link that this change
+    /// removes.
     fn is_below_no_directory(&self, path: &ManagedPath) -> bool {
         path.ancestors().any(|above| match self.observed.found(&above) {
             Found::File { .. } => true,
@@ -97,7 +98,8 @@ impl Differ<'_> {
                 return self.problems.push(conflict(path, entry, None));
             }
             None => absent.on_conflict.into(),
-            // One original is enough: what came later is a hand edit.
+            // The original has already been backed up, or the path has already been absent. Anything found
+            // there is a hand edit, which is only copied.
             Some((_, Origin::Original { .. } | Origin::Moved { .. }) | (Thing::Absent, _)) => {
                 BackupKind::Copy
             }
@@ -111,8 +113,9 @@ impl Differ<'_> {
         steps.directory_removals.push(Step::Path(PathStep::MoveAway(step)));
     }
 
-    /// Why something cannot be declared at or below a directory that was moved away: it has to come back
-    /// first, or its content would be split between the host and the backup.
+    /// Returns the problem if something is declared at or below a directory that was moved away. The
+    /// directory must be restored first. Otherwise, its content would be split between the host and the
+    /// backup.
     pub(in crate::engine) fn below_moved(
         &self,
         path: &ManagedPath,
@@ -121,7 +124,7 @@ impl Differ<'_> {
         let is_directory = match target {
             PathTarget::Entry(Entry::Directory(_)) | PathTarget::Home(_) => true,
             PathTarget::Entry(Entry::File(_) | Entry::Link(_) | Entry::Absent(_)) => false,
-            // The declared path in it says so.
+            // The problem is reported for the declared path below this directory.
             PathTarget::Implicit => return None,
         };
         let is_moved = |path: &ManagedPath| {

@@ -1,4 +1,4 @@
-//! Which other users could replace a managed file or directory: the owners of its parent directories.
+//! Finds the users who could replace a managed file or directory because they own one of its ancestors.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,15 @@ use nixfleet_contract::values::{ManagedPath, Owner};
 use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;
 
-/// In a directory with this bit, only the owner of a thing may rename or remove it.
+/// The sticky bit. In a directory with this bit, only the owner of a file may rename or remove it.
 const STICKY: u32 = 0o1000;
 const SET_ID: u32 = 0o6000;
 const OF_OTHERS: u32 = 0o002;
 
 impl Differ<'_> {
-    /// Whether mode and owner of an existing directory may be changed in place: if only root can replace it,
-    /// or if only its owner can and it keeps that owner. The owner could change the mode anyway.
+    /// Whether the mode and owner of an existing directory may be changed in place. This is safe if only root
+    /// can replace the directory. It is also safe if only its owner can and the owner stays the same, because
+    /// the owner may change the mode anyway.
     pub(in crate::engine) fn may_change_in_place(
         &self,
         path: &ManagedPath,
@@ -28,7 +29,7 @@ impl Differ<'_> {
         others.is_empty() || keeps_owner && others.iter().all(|other| **other == found.owner)
     }
 
-    /// Refuses a file with a set-id bit if another user could rename it.
+    /// Returns a problem for a file with a set-id bit if a user other than root could rename it.
     pub(in crate::engine) fn set_id_objection(
         &self,
         path: &ManagedPath,
@@ -60,8 +61,8 @@ impl Differ<'_> {
         })
     }
 
-    /// Accounts, except root, that may rename a path or a directory above it, before or after the change. A
-    /// system group that may write to a directory owned by root is as trusted as root.
+    /// Returns the accounts, except root, that may rename a path or one of its ancestors before or after the
+    /// change. A system group that may write to a directory of root is trusted like root.
     fn others_on_the_way<'a>(
         &'a self,
         path: &ManagedPath,
@@ -82,7 +83,7 @@ impl Differ<'_> {
         others
     }
 
-    /// The current and the new access of a directory.
+    /// Returns the current and the declared access of a directory.
     fn accesses(&self, directory: &ManagedPath) -> impl Iterator<Item = &Access> {
         let found = match self.observed.found(directory) {
             Found::Directory { access, .. } => Some(access),
@@ -100,7 +101,7 @@ impl Differ<'_> {
     }
 }
 
-/// The problem for a directory whose owner or mode cannot be changed.
+/// Returns the problem for a directory whose owner or mode cannot be changed safely.
 pub(in crate::engine) fn changes_hands(
     path: &ManagedPath,
     found: &Access,

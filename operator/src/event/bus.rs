@@ -8,9 +8,9 @@ use super::{Event, EventKind, Level};
 use crate::event::RolloutId;
 use crate::text::one_line;
 
-/// A listener to the events of a command. It receives the events in the order in which they occur, while
-/// everything else waits. A listener that would block must therefore hand events over to a separate task.
-/// While it handles an event, it must not publish events on the same bus.
+/// A listener to the events of a command. It receives the events in the order in which they occur, and
+/// everything else waits meanwhile. A listener that would block must therefore hand events over to a separate
+/// task. A listener must not publish events on the same bus while it handles an event.
 pub trait Listener: Send {
     /// Returns the name of the listener, for messages to the user.
     fn name(&self) -> &'static str;

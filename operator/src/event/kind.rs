@@ -81,17 +81,17 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<Problem>,
     },
-    /// The command determined which fleet it works on.
+    /// The flake that describes the fleet was determined.
     FleetKnown {
         /// The flake that describes the fleet.
         flake: String,
-        /// The Git revision of the flake, with `-dirty` if the tree has changes.
+        /// The Git revision of the flake, if there is one, with `-dirty` if the tree has changes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<String>,
     },
     /// The user was asked whether to change hosts, and declined. Nothing was changed.
     Declined,
-    /// A rollout started or resumed. Hosts are about to be changed.
+    /// A rollout started or was resumed. Hosts are about to be changed.
     RolloutBegan {
         /// The name of the command: `apply` or `rollback`.
         command: String,
@@ -161,7 +161,7 @@ pub enum EventKind {
     },
     /// The work on a host ended.
     HostEnded(HostEnd),
-    /// The rollout paused: no further host is started until the rollout is resumed.
+    /// The rollout paused. No further host is started until the rollout is resumed.
     RolloutPaused {
         /// Why the rollout paused, in words.
         reason: String,
@@ -171,7 +171,7 @@ pub enum EventKind {
         /// The names of the hosts.
         hosts: Vec<String>,
     },
-    /// The user interrupted the rollout: no further host is started.
+    /// The user interrupted the rollout. No further host is started.
     RolloutInterrupted,
     /// A rollout ended. Nothing more happens in it unless it is resumed.
     RolloutEnded {

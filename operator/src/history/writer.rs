@@ -37,7 +37,7 @@ impl Writer {
         let (events, heard) = channel();
         let (said, result) = oneshot::channel();
         let work = move || {
-            // This fails if nobody waits for the result, which is fine.
+            // Sending fails if the writer was dropped, so that nothing receives the result.
             let _ = said.send(write(&state, &heard));
         };
         std::thread::Builder::new().name("history".to_owned()).spawn(work)?;
@@ -81,7 +81,7 @@ fn write(state: &StateDir, events: &Receiver<Event>) -> anyhow::Result<()> {
     let (mut store, presence) = open(state, &id)?;
     let written = write_all(&mut store, &id, first, events);
     if written.is_err() {
-        // The command continues, and must be shown as running until it ends.
+        // Keep the lock: the command continues, and must be shown as running until its process ends.
         std::mem::forget(presence);
     }
     Ok(written.map_err(|error| store.problem(&error))?)

@@ -1,4 +1,4 @@
-//! Writes the recorded parts of events to the database.
+//! Records events in the database. Only some parts of an event are recorded.
 
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::outcome::Outcome;
@@ -11,8 +11,8 @@ use crate::event::RolloutId;
 use crate::event::{End, Event, EventKind, ExcludedHost, HostEnd, Phase};
 use crate::host_result::outcome_of;
 
-/// The largest number that is recorded. All JSON parsers read it exactly, and the sum of several such numbers
-/// does not overflow.
+/// The largest number that is recorded. All JSON parsers read it exactly, and sums of several such numbers do
+/// not overflow.
 const MOST: u64 = 1 << 53;
 
 /// Whether any part of an event is recorded. The output of hosts is never recorded.
@@ -140,7 +140,7 @@ impl Note<'_> {
         };
         let (code, line) = parts(problem.map(|problem| self.line(problem)).transpose()?);
         let (number, closure) = of(current);
-        // Nothing is done on the host unless a later event reports it, so its generation stays the same.
+        // Unless a later event says otherwise, the host is not changed, so its generation stays the same.
         let (after, to) = of(current.filter(|_| outcome.is_some()));
         let outcome = outcome.map(Outcome::as_str);
         let steps = steps.map(|steps| steps as u64);

@@ -36,8 +36,8 @@ struct Recipient {
 }
 
 impl Notifier {
-    /// Creates a notifier for a rollout. It reports failed deliveries on `events`. Without a Tokio runtime,
-    /// it has no recipients.
+    /// Creates a notifier for a rollout. The notifier reports failed deliveries on `events`. It must be
+    /// created within a Tokio runtime; without one, it has no recipients.
     #[must_use]
     pub fn new(rollout: RolloutId, notifications: &BTreeMap<String, Notification>, events: &Bus) -> Self {
         let recipient = |(name, notification): (&String, &Notification)| {
@@ -66,7 +66,7 @@ impl Listener for Notifier {
         {
             let told = Arc::new(told);
             for recipient in &self.recipients {
-                // This fails only if the task of the recipient has died.
+                // Sending fails only if the task of the recipient has died.
                 let _ = recipient.queue.send(Arc::clone(&told));
             }
         }
@@ -77,7 +77,7 @@ impl Listener for Notifier {
         let (recipients, events) = (std::mem::take(&mut self.recipients), self.events.clone());
         Some(Box::pin(async move {
             let begun = tokio::time::Instant::now();
-            // No further message follows once the queue is closed, so the task ends after its last message.
+            // Dropping the queue ends the task after its last message.
             let close = |Recipient { name, patience, queue: _, task }| (name, patience, task);
             let closed: Vec<_> = recipients.into_iter().map(close).collect();
             for (name, patience, mut task) in closed {

@@ -37,7 +37,7 @@ pub struct Asking {
 pub enum Trying {
     /// All health checks, since the user will not be asked.
     All,
-    /// The health checks among these errands, which the user has already been shown on this machine.
+    /// The health checks that the user has already been shown on this machine, as part of these errands.
     Known(Errands),
 }
 
@@ -55,7 +55,7 @@ impl Trying {
         }
     }
 
-    /// Returns the checks of a host that may be tried, and warns about those that may not.
+    /// Returns the checks of a host that may be tried, and warns about the remaining checks.
     fn among(&self, host: &str, checks: &[Check], events: &Bus) -> Vec<Check> {
         let (tried, left): (Vec<Check>, Vec<Check>) =
             checks.iter().cloned().partition(|check| self.has(host, check));
@@ -71,7 +71,7 @@ impl Trying {
 
 /// An operation that applies closures to hosts.
 pub struct Apply {
-    /// The flake reference under which errands are recorded.
+    /// The flake reference under which the actions that the user was shown are recorded.
     pub flake: String,
     /// The terms on which hosts are changed.
     pub terms: ChangeTerms,
@@ -83,7 +83,7 @@ pub struct Apply {
     pub activators: Activators,
     /// The store paths to copy to hosts, set once every host has a plan.
     paths: OnceLock<ClosurePaths>,
-    /// The errands that have been shown on this machine, read on first use.
+    /// The health checks and notifications of this fleet that the user has been shown on this machine.
     known: OnceLock<Errands>,
 }
 
@@ -119,7 +119,7 @@ impl Operation for Apply {
             let tried = trying.among(name, &checks, events);
             found.extend(health::attempt(session, &tried).await);
         }
-        // Without steps there is no change, so no health checks follow it that could be blocked.
+        // Without steps nothing changes, and no health checks follow that could be blocked.
         if !plan.steps.is_empty() && !force.contains(&Force::HealthChecks) {
             plan.problems.extend(health::obstacles(session, &checks).await);
         }

@@ -44,7 +44,8 @@ pub struct ApplyRequest {
     pub force: Vec<Force>,
     /// The window within which each change must be confirmed over a new connection.
     pub window: Window,
-    /// Whether hosts fetch store paths from their own binary caches if a cache has them.
+    /// Whether hosts fetch store paths from their own binary caches, if available there, instead of receiving
+    /// copies.
     pub substitute: bool,
     /// Whether to change hosts without asking the user.
     pub yes: bool,

@@ -1,4 +1,4 @@
-//! An operation that works on hosts without waves, and in which a failed host does not affect the others.
+//! An operation that works on hosts without waves. The failure of one host does not affect the others.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

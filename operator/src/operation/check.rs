@@ -61,7 +61,7 @@ async fn one(session: &Session, known: &Errands) -> Result<Vec<CheckResult>, Pro
 }
 
 /// Returns a problem if checks would run programs on this machine that the user has not been shown. Such
-/// checks are not tried, because the host reports its current closure itself, and may name any closure in the
+/// checks are not tried: the host itself reports which closure is current, and could name any closure in the
 /// store of this machine.
 fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
     let runs = |check: &&Check| matches!(check.probe, Probe::Command { .. });

@@ -18,7 +18,7 @@ use crate::host_result::HostResult;
 use crate::remote::{self, Destination, PlanOptions, Terms};
 use crate::ssh::Session;
 
-/// A generation on the host to roll back to.
+/// The target of a rollback: a generation that the host has.
 pub struct TargetGeneration {
     /// The generation to roll back to.
     pub to: Destination,
@@ -35,7 +35,8 @@ pub struct ChangeTerms {
     pub revision: Option<String>,
     /// The objections to overrule.
     pub force: Vec<Force>,
-    /// Whether hosts fetch store paths from their own binary caches if a cache has them.
+    /// Whether hosts fetch store paths from their own binary caches, if available there, instead of receiving
+    /// copies.
     pub substitute: bool,
 }
 
@@ -140,8 +141,8 @@ pub async fn plan_to(
     PlannedChange::of(plan, TargetGeneration { to, activator }, checks)
 }
 
-/// Returns a problem if the host was last applied under another name, since it may then be the wrong machine.
-/// The generation to roll back to may have been applied under any name.
+/// Returns a problem if the host was last applied under another name, because it may be the wrong machine.
+/// The name under which the earlier generation was applied does not matter.
 fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     let (name, addr) = (&session.host().name, &session.host().addr);
     let last = applied_as.filter(|last| last != name)?;
@@ -157,8 +158,8 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
 /// back.
 ///
 /// # Errors
-/// Fails if the host has neither of the two generations, if there was none before the change, or if the host
-/// refuses.
+/// Fails if the host has neither the generation before the change nor the one after it, if there was no
+/// generation before the change, or if the host refuses.
 pub async fn plan_behind(
     session: &Session,
     before: Option<&Generation>,

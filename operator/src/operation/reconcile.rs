@@ -1,5 +1,5 @@
-//! Determines whether a rollout has changed hosts whose changes were not recorded, because the command was
-//! killed. The hosts themselves record how they reached their current generation.
+//! Determines whether a rollout has changed hosts even though its record does not say so, because the command
+//! was killed. The hosts themselves record how they reached their current generation.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -18,8 +18,8 @@ use crate::ssh::Session;
 use crate::stop::Stop;
 
 /// Queries each host for the run that activated its intended closure. The result is `None` if the host has
-/// another closure or no record of such a run, and a problem if the host cannot be queried or is still being
-/// changed.
+/// another closure or does not report such a run. It is a problem if the host cannot be queried or is still
+/// being changed.
 ///
 /// # Errors
 /// Fails only because of a bug.

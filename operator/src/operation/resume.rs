@@ -108,8 +108,8 @@ pub async fn plan(
     })
 }
 
-/// Returns a problem if a host was changed since the rollout was planned. Such a host is left alone, because
-/// the planned closure is older than the later change.
+/// Returns a problem if a host was changed after the rollout was planned. Such a host is left alone, because
+/// the planned closure is older than the state of the host.
 fn moved_on(
     plan: &HostPlan<PlannedChange<Closure>>,
     head: &RolloutHead,
@@ -133,8 +133,8 @@ fn moved_on(
     )
 }
 
-/// Returns the ends of hosts that the rollout has changed without a record of it. Only hosts without changes
-/// are queried. A host that does not report such a change counts as unchanged.
+/// Returns the outcomes of hosts that the rollout has changed without recording it. Only hosts without
+/// changes are queried. A host that does not report such a change counts as unchanged.
 async fn untold(
     plans: &[HostPlan<PlannedChange<Closure>>],
     closures: &BTreeMap<String, Closure>,

@@ -21,7 +21,7 @@ use crate::state::StateDir;
 
 /// The resume state of a rollout.
 pub enum ResumeState {
-    /// None: the rollout cannot be resumed.
+    /// No state, because the rollout cannot be resumed.
     Nothing,
     /// The state of a new rollout.
     New {
@@ -34,11 +34,11 @@ pub enum ResumeState {
         record: Record,
         /// The targets of the hosts that are not done, by host name.
         targets: BTreeMap<String, RolloutTarget>,
-        /// The ends of the hosts that are done, by host name.
+        /// The outcomes of the hosts that are done, by host name.
         done: BTreeMap<String, HostEnd>,
         /// The changes that the rollout has made, by host name.
         changed: BTreeMap<String, Changed>,
-        /// The ends of hosts that were not recorded, and were learned by querying the hosts.
+        /// The outcomes that were not recorded, but learned by querying the hosts.
         found: Vec<HostEnd>,
     },
     /// The state of a rollout that undoes another one.
@@ -130,7 +130,7 @@ fn left_to_do(targets: BTreeMap<String, RolloutTarget>, is_done: impl Fn(&str) -
 /// The progress that a rollout made before this command.
 #[derive(Default)]
 pub struct PriorProgress {
-    /// The ends of the hosts that are done, by host name.
+    /// The outcomes of the hosts that are done, by host name.
     pub done: BTreeMap<String, HostEnd>,
     /// The changes that the rollout has made, by host name.
     pub changed: BTreeMap<String, Changed>,
@@ -160,7 +160,7 @@ impl PriorProgress {
         hosts
     }
 
-    /// Reports the ends of hosts on which nothing further will be done.
+    /// Reports the outcomes of hosts on which nothing further will be done.
     pub fn tell(&mut self, settled: &[HostResult], events: &Bus) {
         for end in self.found.drain(..) {
             events.say(EventKind::HostEnded(end));

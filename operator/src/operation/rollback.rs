@@ -64,7 +64,7 @@ enum Back {
     To(Destination),
     /// The generation before a change, if the host still has the generation that the change made.
     Behind(Changed),
-    /// None: the rollout may have changed the host, but the host could not be queried.
+    /// No state, because the rollout may have changed the host, but the host could not be queried.
     Unknown(Problem),
 }
 
@@ -157,8 +157,8 @@ impl RollbackRequest {
     }
 }
 
-/// Returns the state to which each host that a rollout has changed is rolled back. If the end of a host was
-/// not recorded, the host is queried.
+/// Returns the hosts that a rollout has changed, and the state to which each is rolled back. If the outcome
+/// of a host was not recorded, the host is queried.
 async fn ways_back(
     head: &RolloutHead,
     progress: &RolloutProgress,

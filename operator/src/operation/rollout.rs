@@ -47,7 +47,7 @@ pub struct Rollout<O: Operation> {
 pub struct Proposal<'a, O: Operation> {
     /// The rollout to confirm.
     pub rollout: &'a Rollout<O>,
-    /// The errands that are new on this machine, one line each.
+    /// The programs, messages and health checks that are new on this machine, one line each.
     pub new_errands: &'a [String],
     /// The number of hosts that would change. If it is 0, there is nothing to confirm.
     pub to_change: usize,
@@ -90,8 +90,8 @@ impl<O: Operation> Rollout<O> {
             return Ok(Ended::Declined);
         }
         let is_done = to_change == 0 && !self.resume_state.goes_on();
-        // If the user was not asked, the errands are not recorded as agreed to. If recording fails, they are
-        // shown again next time.
+        // If nothing is done and `yes` is not set, the user has not agreed to the errands, so they are not
+        // recorded. If recording fails, they are shown again next time.
         if (!is_done || self.yes)
             && let Ok(state) = StateDir::find()
             && let Err(problem) = errands.record(&state, &self.origin.flake)
@@ -171,8 +171,8 @@ impl<O: Operation> Rollout<O> {
     }
 }
 
-/// Returns the plans in the order of the waves, exactly one for each host. Work refers to hosts by this
-/// position, so a gap would make changes on the wrong host.
+/// Returns the plans in the order of the waves, exactly one for each host. A plan is looked up by the
+/// position of its host, so a missing plan would lead to changes on the wrong host.
 fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPlan<P>>, Stop> {
     let mut by_name: BTreeMap<String, HostPlan<P>> =
         plans.into_iter().map(|plan| (plan.name().to_owned(), plan)).collect();
@@ -234,7 +234,8 @@ pub fn results<P: Planned>(plans: &[HostPlan<P>], excluded: &[ExcludedHost]) -> 
     results
 }
 
-/// Returns the errands of a rollout: what the fleet has this machine do besides changing hosts.
+/// Returns the errands of a rollout: the programs, messages and health checks that the fleet has this machine
+/// run.
 #[must_use]
 pub fn errands<P: Planned>(origin: &RolloutOrigin, plans: &[HostPlan<P>]) -> Errands {
     let planned = plans.iter().filter_map(|plan| Some((plan.name(), plan.known()?.checks()?)));

@@ -22,8 +22,7 @@ pub struct RolloutView {
     /// Why the rollout stopped early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The errands that are new on this machine: programs, messages and health checks that the fleet has it
-    /// run.
+    /// The programs, messages and health checks that the fleet has this machine run for the first time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub new_errands: Vec<String>,
 }

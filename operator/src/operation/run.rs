@@ -76,8 +76,8 @@ impl Run {
         self.sessions.iter().map(|session| session.host().name.clone()).collect()
     }
 
-    /// Runs the command on all hosts. `told` receives each line of output and the end of each host, in the
-    /// order in which they occur.
+    /// Runs the command on all hosts. `told` receives each line of output and the outcome of each host, in
+    /// the order in which they occur.
     ///
     /// # Errors
     /// Fails only because of a bug.
@@ -97,8 +97,8 @@ impl Run {
                 let began = Instant::now();
                 events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Running });
                 let result = result(&host, one(&session, &command, &*input, &told).await);
-                // The end of the host follows the output lines that are still queued. The receiver reads
-                // until the last sender is dropped.
+                // This channel is also used here, so that the outcome of the host follows the output lines
+                // that are still queued. The receiver reads until the last sender is dropped.
                 let _ = told.send(EventKind::HostEnded(result.end(began.elapsed()))).await;
                 result
             }

@@ -38,7 +38,7 @@ struct SavedHost {
     plan: SavedText,
 }
 
-/// The plan of a host. The whole plan is written, but only its fingerprint is kept when it is read.
+/// The plan of a host. A saved file contains the whole plan, but reading the file keeps only the fingerprint.
 #[derive(Debug)]
 enum SavedText {
     Shown(PlanText),

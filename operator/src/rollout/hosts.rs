@@ -195,8 +195,8 @@ impl Hosts {
         begun
     }
 
-    /// Returns the tag whose budget is used up by hosts that are down, if all remaining hosts of a wave are
-    /// blocked.
+    /// Returns the tag whose budget is used up by hosts that are down, if that blocks all remaining hosts of
+    /// a wave.
     pub fn exhausted(&self, wave: usize) -> Option<String> {
         if self.changing > 0 {
             return None;

@@ -6,7 +6,8 @@ use nixfleet_contract::fleet::{Host, Tag};
 use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
-/// A group of hosts that have the same ordered tags.
+/// A group of hosts that have the same set of ordered tags, which are tags that come before or after another
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostGroup {
@@ -56,8 +57,8 @@ pub fn groups(tags: &BTreeMap<String, Tag>, hosts: &[Host]) -> Result<Vec<HostGr
     }
 }
 
-/// Returns the rank of each host: the length of the longest chain of groups before its own. Hosts without a
-/// group are omitted.
+/// Returns the rank of each host: the length of the longest chain of groups that precede its own. Hosts
+/// without a group are omitted.
 pub fn ranks(groups: &[HostGroup]) -> BTreeMap<String, usize> {
     let of_group = |(group, level): (&HostGroup, Option<usize>)| {
         let level = level.unwrap_or_default();
@@ -66,8 +67,8 @@ pub fn ranks(groups: &[HostGroup]) -> BTreeMap<String, usize> {
     groups.iter().zip(levels(groups)).flat_map(of_group).collect()
 }
 
-/// Returns the length of the longest chain of groups before each group, or `None` if the group is in a cycle
-/// or after one.
+/// Returns, for each group, the length of the longest chain of groups that precede it, or `None` if the group
+/// is in a cycle or follows one.
 fn levels(groups: &[HostGroup]) -> Vec<Option<usize>> {
     let mut levels: Vec<Option<usize>> = vec![None; groups.len()];
     loop {

@@ -10,11 +10,11 @@ use crate::event::{End, Event, EventKind, HostEnd};
 /// The progress of a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RolloutProgress {
-    /// The last end of each host, with the generation of the host before the rollout.
+    /// The last outcome of each host, with the generation of the host before the rollout.
     pub hosts: BTreeMap<String, HostEnd>,
     /// How the rollout ended, or `None` if the command was killed.
     pub end: Option<End>,
-    /// The hosts that have ended since the rollout was last started or resumed.
+    /// The hosts whose work has ended since the rollout was last started or resumed.
     heard: BTreeSet<String>,
 }
 
@@ -32,8 +32,8 @@ impl RolloutProgress {
         }
     }
 
-    /// Updates the end of a host. If the host was not changed this time, the generations of its earlier end
-    /// are kept.
+    /// Updates the outcome of a host. If the host was not changed this time, its recorded generations are
+    /// kept.
     fn ended(&mut self, mut end: HostEnd) {
         if let Some(old) = self.hosts.get_mut(&end.host)
             && (end.after.is_none() || end.after == old.after)

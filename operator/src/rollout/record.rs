@@ -231,7 +231,7 @@ impl Listener for Record {
     }
 }
 
-/// Reads the plan and the progress of a rollout, and whether the last line is incomplete.
+/// Reads the plan and the progress of a rollout, and whether the last line of the file is incomplete.
 fn read(path: &Path, file: &mut File) -> Result<(RolloutHead, RolloutProgress, bool), Problem> {
     let unreadable = |why: String| {
         Problem::new(Code::Usage, "the record of the rollout cannot be read").at(path.display()).because(why)

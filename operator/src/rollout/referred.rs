@@ -10,7 +10,7 @@ use crate::state::StateDir;
 
 /// Returns, by host name, the generation changes of rollouts that can still be resumed or rolled back. An
 /// unreadable record is an error, so that the generations it may refer to are not dropped. If a command was
-/// killed before it recorded the end of a host, the host itself remembers the change as its last one.
+/// killed before it recorded the outcome of a host, the host itself remembers the change as its last one.
 ///
 /// # Errors
 /// Fails if a record cannot be read.

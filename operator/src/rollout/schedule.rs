@@ -80,7 +80,7 @@ impl Schedule {
         actions
     }
 
-    /// Returns the time of the next call to [`Self::next`] even if no action ends before.
+    /// Returns when to call [`Self::next`] again even if no action has ended by then.
     pub const fn wakes(&self) -> Option<Duration> {
         match self.phase {
             SchedulePhase::Soaking(until) => Some(until),
@@ -137,7 +137,7 @@ impl Schedule {
         self.failures > self.policy.max_failures.of_rounded_down(self.hosts.count())
     }
 
-    /// Takes one step, if possible. Returns whether it took one.
+    /// Advances the rollout by one step, if possible, and returns whether it did.
     fn step(&mut self, now: Duration, actions: &mut Vec<Action>) -> bool {
         if let SchedulePhase::Between | SchedulePhase::Running | SchedulePhase::Soaking(_) = self.phase
             && let Some(pause) = self.wants_stop()
@@ -190,7 +190,7 @@ impl Schedule {
         if self.hosts.left(self.wave) == 0 {
             return self.wave_is_through(now, actions);
         }
-        // No host is being changed, and the remaining hosts are blocked for good.
+        // No host is being changed, and all remaining hosts are blocked, so the rollout cannot continue.
         match self.hosts.exhausted(self.wave) {
             Some(tag) => self.stop(Pause::Budget { tag }, actions),
             None => false,
@@ -264,7 +264,7 @@ impl Schedule {
         true
     }
 
-    /// Copies closures ahead, so that less work is left when the turn of a host comes.
+    /// Starts copying closures to hosts ahead of their turn, so that less work is left when it comes.
     fn copy_ahead(&mut self, actions: &mut Vec<Action>) {
         if !matches!(self.phase, SchedulePhase::Running | SchedulePhase::Soaking(_)) {
             return;

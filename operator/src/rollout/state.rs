@@ -5,7 +5,7 @@ use nixfleet_contract::outcome::Outcome;
 /// The state of a host in a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostState {
-    /// The turn of the host has not come. Its closure is copied when it is changed.
+    /// The turn of the host has not come. Its closure will be copied when the host is changed.
     Waiting,
     /// The turn of the host has not come. Its closure is being copied to it in advance.
     Copying,
@@ -15,7 +15,7 @@ pub enum HostState {
     Changing,
     /// The host has ended.
     Ended(Outcome),
-    /// The host must be rolled back.
+    /// The host is waiting to be rolled back.
     ToReturn,
     /// The host is being rolled back.
     Returning,

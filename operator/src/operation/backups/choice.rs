@@ -11,7 +11,8 @@ use nixfleet_contract::problem::{Code, Problem};
 pub struct BackupPaths(Vec<GlobMatcher>);
 
 impl BackupPaths {
-    /// Parses patterns as a shell does: `*` and `?` do not match a slash, and `**` matches any directories.
+    /// Parses patterns as a shell does: `*` and `?` do not match a slash, and `**` matches any number of
+    /// directories.
     ///
     /// # Errors
     /// Fails if a pattern is malformed, or is not an absolute path.
@@ -39,7 +40,7 @@ impl BackupPaths {
         self.0.is_empty()
     }
 
-    /// Whether a path matches one of the patterns, or lies below a directory that does.
+    /// Whether a path, or one of the directories above it, matches a pattern.
     #[must_use]
     pub fn mean(&self, path: &str) -> bool {
         let ends = path.match_indices('/').skip(1).map(|(at, _)| at).chain([path.len()]);

@@ -1,4 +1,4 @@
-//! Lists, shows and drops backups, which hosts make before NixFleet replaces or removes what is at a path.
+//! Lists, shows and drops backups, which hosts make before NixFleet replaces or removes an existing path.
 
 mod choice;
 mod discard;

@@ -23,7 +23,7 @@ pub struct ShowBackupRequest {
     pub fleet: FleetRequest,
     /// The name of the host.
     pub host: String,
-    /// The path that was backed up, or the place of the backup itself.
+    /// The path that was backed up, or the path of the backup itself.
     pub path: String,
     /// The generation whose change made the backup.
     pub generation: Option<u64>,

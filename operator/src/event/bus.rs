@@ -50,7 +50,7 @@ impl Bus {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
     }
 
-    /// Returns the same bus for the events of a rollout.
+    /// Returns a bus with the same listeners for the events of a rollout.
     #[must_use]
     pub fn of(&self, rollout: RolloutId) -> Self {
         Self { listeners: Arc::clone(&self.listeners), rollout: Some(rollout) }

@@ -81,7 +81,7 @@ impl Store {
         read().map_err(|error| self.problem(&error))
     }
 
-    /// Returns the ids that a word matches, newest first, up to one more than a message shows.
+    /// Returns the ids that a word matches, newest first, up to one more than [`SHOWN`].
     fn ids(&self, name: &str) -> rusqlite::Result<Vec<String>> {
         let list = |select: &str, word: &str| {
             let mut select = self.connection.prepare(select)?;

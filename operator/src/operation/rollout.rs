@@ -201,8 +201,8 @@ fn unless_busy(
     Verdict::Paused(pause)
 }
 
-/// Updates every result with how the host ended: in this command, in an earlier part of the rollout, or not
-/// at all.
+/// Updates every result with the outcome of the host in this command or in an earlier part of the rollout. A
+/// host whose turn did not come is deferred.
 fn settle(
     results: &mut [HostResult],
     mut ended: BTreeMap<String, HostResult>,

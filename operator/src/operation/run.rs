@@ -97,7 +97,7 @@ impl Run {
                 let began = Instant::now();
                 events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Running });
                 let result = result(&host, one(&session, &command, &*input, &told).await);
-                // This channel is also used here, so that the outcome of the host follows the output lines
+                // Sent on `told` and not on the bus, so that the outcome of the host follows the output lines
                 // that are still queued. The receiver reads until the last sender is dropped.
                 let _ = told.send(EventKind::HostEnded(result.end(began.elapsed()))).await;
                 result

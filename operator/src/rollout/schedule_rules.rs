@@ -113,8 +113,8 @@ proptest! {
                 for (name, other) in &wave_of {
                     prop_assert!(*other >= wave || ended.contains_key(&place(name)), "a wave was overtaken");
                 }
-                // The order is db, cache, web. Canaries, and hosts with tags from both ends of an order, are
-                // exempt.
+                // db must come before cache, and cache before web. Canaries, and hosts with several of these
+                // tags, are exempt.
                 for (other, of_other) in tags.iter().enumerate() {
                     let earlier = of_other.contains("db") && of_other.len() == 1;
                     let later = tags[host].len() == 1 && !tags[host].contains("db");

@@ -13,7 +13,7 @@ pub enum Verdict {
     Complete,
     /// The rollout stopped, and can be resumed.
     Paused(Pause),
-    /// The rollout stopped, and all hosts to roll back were rolled back.
+    /// The rollout stopped, and all hosts that had to be rolled back were rolled back.
     Returned {
         /// Why the rollout stopped.
         pause: Pause,

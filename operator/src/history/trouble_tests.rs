@@ -1,4 +1,4 @@
-//! What is said, and what stays whole, where others write too or where the database is not what it should be.
+//! Tests of the history with concurrent writers, and with damaged or unusable databases.
 
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Code;
@@ -59,7 +59,7 @@ fn nothing_is_recorded_at_first() {
     assert!(Store::look(&TestStore::new().state).unwrap().is_none());
 }
 
-/// What is said of a database, to who writes and to who reads.
+/// Returns the problem with a database, which must be the same for writing and for reading.
 fn said_of(place: &TestStore) -> String {
     let both = [Store::open(&place.state).unwrap_err(), Store::look(&place.state).unwrap_err()];
     assert_eq!(both[0], both[1]);

@@ -1,4 +1,4 @@
-//! Goes on with a rollout that was paused, interrupted or killed.
+//! Resumes a rollout that was paused, interrupted or killed.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -27,13 +27,13 @@ use crate::rollout::{Outline, Record, RolloutHead, RolloutTarget};
 use crate::state::StateDir;
 use crate::stop::Stop;
 
-/// A rollout to go on with.
+/// The rollout to resume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Resumed {
-    /// The last one that was begun on this machine.
+    /// The last rollout that was started on this machine.
     Last,
-    /// One by its name.
+    /// The rollout with this id.
     Named(RolloutId),
 }
 
@@ -45,11 +45,11 @@ impl FromStr for Resumed {
     }
 }
 
-/// Plans the rest of a rollout: hosts that are done stay as they are, all others are asked again what would
-/// change.
+/// Plans the rest of a rollout. Hosts that are done stay as they are, and all other hosts are queried for a
+/// new plan.
 ///
 /// # Errors
-/// There is nothing to go on with, or nothing to do it with.
+/// Fails if there is no such rollout, if nothing is left to do, or if a closure is missing from the store.
 pub async fn plan(
     resumed: &Resumed,
     request: &ApplyRequest,
@@ -108,8 +108,8 @@ pub async fn plan(
     })
 }
 
-/// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is
-/// older.
+/// Returns a problem if a host was changed after the rollout was planned. Such a host is left alone, because
+/// the planned closure is older than the state of the host.
 fn moved_on(
     plan: &HostPlan<PlannedChange<Closure>>,
     head: &RolloutHead,
@@ -133,8 +133,8 @@ fn moved_on(
     )
 }
 
-/// Of hosts on which nothing is to change any more, those that the rollout has changed although nobody wrote
-/// it down. Whoever does not say so is left as nothing but unchanged.
+/// Returns the outcomes of hosts that the rollout has changed without recording it. Only hosts without
+/// changes are queried. A host that does not report such a change counts as unchanged.
 async fn untold(
     plans: &[HostPlan<PlannedChange<Closure>>],
     closures: &BTreeMap<String, Closure>,
@@ -148,7 +148,7 @@ async fn untold(
     Ok(asked.into_iter().filter_map(|(_, end)| end.ok().flatten()).collect())
 }
 
-/// The closures of the hosts that are not done.
+/// Returns the closures of the hosts that are not done.
 fn closures(targets: &BTreeMap<String, RolloutTarget>) -> Result<BTreeMap<String, Closure>, Problem> {
     let closure = |target: &RolloutTarget| match target {
         RolloutTarget::Closure { closure } => Closure { path: closure.clone() },
@@ -166,7 +166,7 @@ fn closures(targets: &BTreeMap<String, RolloutTarget>) -> Result<BTreeMap<String
     }
 }
 
-/// The last rollout, if it can go on.
+/// Returns the last rollout, if it can be resumed.
 fn last(state: &StateDir) -> Result<RolloutId, Problem> {
     let all = Record::all(state)?;
     let nothing = |why: String| Problem::new(Code::NoRollout, "nothing is paused").because(why);

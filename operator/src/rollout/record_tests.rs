@@ -1,4 +1,4 @@
-//! What a record keeps.
+//! Tests of the record of a rollout.
 
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::Policy;

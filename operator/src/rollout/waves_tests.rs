@@ -1,4 +1,4 @@
-//! Who is in which wave.
+//! Tests of the assignment of hosts to waves.
 
 use crate::sample;
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,7 +114,7 @@ fn an_order_that_cannot_be_kept_is_refused() {
     let tags = [("db", before(&["web"])), ("web", before(&["db"]))];
     let problem = Outline::of(&fleet(&hosts, &tags), &hosts, Policy::plain()).unwrap_err();
     assert_eq!(problem.why.as_deref(), Some("the tag db comes before itself"));
-    // No circle of tags, but one of hosts.
+    // The order of the tags has no cycle, but the order of the hosts has one.
     let hosts = [host("a", &["x2", "y1"]), host("b", &["y2", "z1"]), host("c", &["z2", "x1"])];
     let tags = [("x1", before(&["x2"])), ("y1", before(&["y2"])), ("z1", before(&["z2"]))];
     let problem = Outline::of(&fleet(&hosts, &tags), &hosts, Policy::plain()).unwrap_err();
@@ -210,7 +210,7 @@ proptest! {
             for (rack, count) in counts.iter().enumerate() {
                 let share = (taken + 1) * count;
                 let of_rack = seen.get(&rack).copied().unwrap_or(0) * all;
-                // No rack is ahead of its share or behind it by more than one host and half a host for each
+                // No rack is ahead of its share or behind it by more than one host, plus half a host for each
                 // rack.
                 let slack = all + all * counts.len() / 2;
                 prop_assert!(of_rack <= share + slack && share <= of_rack + slack);

@@ -1,4 +1,4 @@
-# Makes flake outputs from a fleet. The arguments are those of fleetOf.
+# Returns the flake outputs of a fleet. The arguments are those of fleetOf.
 {
   apps,
   checks,
@@ -16,7 +16,8 @@ let
   };
 in
 {
-  # `whole` evaluates both at once: for `nixfleet` itself, Nix would use a package of that name.
+  # `whole` gives the command line both values in one evaluation. The path `nixfleet` alone cannot be
+  # evaluated if there is a package of that name, because Nix prefers the package.
   nixfleet = whole // {
     schema = 1;
     inherit whole;

@@ -18,8 +18,8 @@ rustPlatform.buildRustPackage {
     ];
   };
   cargoLock.lockFile = ../Cargo.lock;
-  # Packed relocations save 80 kB. Without the index for unwinding the binary is 45 kB smaller; it is not
-  # needed, because a panic aborts.
+  # Packed relocations save 80 kB. Omitting the index for unwinding saves 45 kB; it is not needed, because a
+  # panic aborts.
   RUSTFLAGS = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--no-eh-frame-hdr";
   cargoBuildFlags = [
     "--package"

@@ -16,8 +16,8 @@ let
   };
 in
 {
-  # `whole` gives the command line both values in one evaluation. The path `nixfleet` alone cannot be
-  # evaluated if there is a package of that name, because Nix prefers the package.
+  # With `whole`, the command line evaluates both values at once. It cannot use the path `nixfleet`, because
+  # Nix would prefer a package of that name.
   nixfleet = whole // {
     schema = 1;
     inherit whole;

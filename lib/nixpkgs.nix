@@ -1,7 +1,7 @@
 # Selects the nixpkgs of a fleet: the given one, or NixFleet's own.
 #
 # Returns { nixpkgs; isUsable; problems; }. If the given value is not a nixpkgs at all, NixFleet's own
-# replaces it, so that all other mistakes can be reported as well. `isUsable` says whether a fleet can be
+# replaces it, so that all other mistakes can be reported as well. `isUsable` is true if a fleet can be
 # evaluated with the result.
 { given, default }:
 let

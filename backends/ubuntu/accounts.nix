@@ -52,7 +52,7 @@ let
     "systemd-network"
   ] (_: { });
 
-  # root belongs to the distribution; only its SSH keys can be declared.
+  # The users that NixFleet manages. root belongs to the distribution, so only its SSH keys can be declared.
   managed = users: removeAttrs users [ "root" ];
 
   # The users whose group has their own name. The host creates such a group together with the user.

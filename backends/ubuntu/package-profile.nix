@@ -2,8 +2,8 @@
 # is not needed.
 { lib }:
 let
-  # The priority of a package; 5 is the default of nixpkgs. If two packages have the same file, the package
-  # with the lower number wins.
+  # The priority of a package, which is 5 by default as in nixpkgs. If two packages have the same file, the
+  # package with the lower number wins.
   priority = package: package.meta.priority or 5;
 
   outputs =

@@ -56,8 +56,8 @@ in
       # Whether a file's text refers to the fleet's own source without context. Other store paths are allowed
       # in a file, but a path of the fleet's source is there only by mistake.
       isLostIn = text: text != null && contains source text && !(builtins.getContext text ? ${source});
-      # Whether any file may have such a reference. All texts are searched at once, because this runs for each
-      # host.
+      # Whether the text of any file mentions the fleet's source. All texts are searched at once, because this
+      # runs for each host.
       speaks =
         source != null
         && contains source (builtins.toJSON (builtins.catAttrs "text" (attrValues intent.files)));

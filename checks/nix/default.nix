@@ -1,8 +1,8 @@
 # The tests of the Nix code: sets of { expr; expected; }. The name of a test states what it verifies.
 #
 # Returns { text; failed; texts; reference; built; }: the report, the names of the failed tests, the current
-# error texts and option reference, and the closure to build with `activator`. The suite that inspects this
-# closure runs only if it is passed as `closure`.
+# error texts and option reference, and the closure to build with `activator`. The suite that inspects the
+# built closure runs only if the argument `closure` is given.
 {
   nixpkgs,
   activator ? null,

@@ -5,7 +5,8 @@ let
 
   day = 86400;
 
-  # What each timeout limits (`what`), with its bounds in seconds.
+  # The timeouts by name, each with its bounds in seconds. `what` completes "How long to wait …" in the
+  # description.
   timeouts = {
     connect = {
       # TCP itself stops trying at about this time.

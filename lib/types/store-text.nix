@@ -2,8 +2,8 @@
 { lib }:
 let
   # Whether an unquoted path names a file on the host, such as /usr/bin/env. During a pure evaluation of a
-  # flake, Nix may not read anything outside the store, so such a path cannot be a file of the fleet.
-  # Otherwise the path is recognized by directories in which nobody stores a fleet.
+  # flake, Nix may not read anything outside the store, so such a path cannot be a file of the fleet. In an
+  # impure evaluation, only paths in system directories count, because nobody stores a fleet there.
   isOnHost =
     path:
     let

@@ -17,8 +17,8 @@ use crate::place;
 const ACTIVATOR: &str = "nixfleet-activate";
 const COMMAND_LINE: &str = "nixfleet";
 
-/// The environment variable that tells a test that the programs are built already. Without it, each lab would
-/// let cargo check whether they are up to date, and would wait for any other build.
+/// The environment variable that is set for tests whose programs are built already. Without it, each lab
+/// would let cargo check whether they are up to date, and would wait for any other build.
 pub const BUILT: &str = "NIXFLEET_LAB_BUILT";
 
 /// Set when this process has built the programs for tests.

@@ -266,8 +266,8 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// Returns the collected output as text. If another process keeps the pipe open after the program has ended,
-/// the output is given up after a time limit.
+/// Returns the collected output as text. If another process still has the pipe open after the program has
+/// ended, this returns an empty text after a time limit.
 fn text(bytes: &Receiver<Vec<u8>>) -> String {
     let bytes = bytes.recv_timeout(stretched(DRAIN)).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()

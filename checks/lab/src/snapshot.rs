@@ -16,9 +16,9 @@ pub struct Snapshot {
 
 /// A script that prints one line for each entry: a key, a tab, and the properties of the entry.
 ///
-/// It omits entries that change by themselves: units that depend on logins, on runs and on the distribution's
-/// timers; the lock; the records of the last run and of its health checks, which contain the user and the
-/// time; and the empty directory for staged files.
+/// The script omits entries that change by themselves: units that depend on logins, on runs and on the
+/// distribution's timers, the lock, and the empty directory for staged files. It also omits the records of
+/// the last run and of its health checks, which contain the user and the time.
 const SURVEY: &str = r#"
 for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles/nixfleet; do
   [ -e "$dir" ] || continue

@@ -181,8 +181,8 @@ fn unit() -> Result<Tally> {
 }
 
 /// The time for which each target is fuzzed, in seconds. It is enough to try every seed, and after them tens
-/// of thousands of inputs for most targets. The slowest targets (`shown`, `answer`) try only a few. `make
-/// fuzz` runs longer.
+/// of thousands of inputs for most targets. The slowest targets (`shown`, `answer`) try only a few. A longer
+/// run is `make fuzz`.
 const FUZZED: u32 = 5;
 
 fn fuzz() -> Result<Tally> {

@@ -1,4 +1,4 @@
-//! The number of passed and failed checks.
+//! Counts passed and failed checks.
 
 use std::fmt;
 use std::ops::AddAssign;

@@ -11,7 +11,7 @@ use crate::command::Program;
 use crate::recipe::{Recipe, digest};
 use crate::rootfs::{inside, remove_tree};
 
-/// The Debian release of these packages.
+/// The Debian release from which the packages are installed.
 const SUITE: &str = "forky";
 
 /// The packages that are added to the root filesystem of hosts.

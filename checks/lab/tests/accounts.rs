@@ -85,7 +85,7 @@ fn an_account_that_was_there_before_comes_back_as_it_was() {
     assert_eq!(names.map(|name| account(host, name)), before);
     assert!(!account(host, "joiner").contains("(sudo)"));
 
-    // Apply again. Then first.last gets another shell by hand, and no user is declared anymore.
+    // Apply again. Then first.last gets another shell by hand, and all users are removed from the role.
     stage.types("nixfleet apply --yes --host web-1").success().unwrap();
     assert!(account(host, "joiner").contains("(sudo)"));
     host.ask("usermod --shell /bin/dash first.last").unwrap();

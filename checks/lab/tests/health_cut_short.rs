@@ -123,8 +123,8 @@ fn who_interrupts_while_checks_are_tried_gets_a_host_that_ends_by_itself() {
     assert_eq!(generation(web(&lab)), first + 2);
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
 
-    // After two before the confirmation, the checks from the operator's machine are not run anymore, and the
-    // host is rolled back.
+    // After two before the confirmation, the checks from the operator's machine are stopped, and the host is
+    // rolled back.
     let outside = "outside = {
       command = [ \"/bin/sh\" \"-c\" \"touch /home/ada/checking; exec sleep 611\" ];
       from = \"operator\"; timeout = \"9s\"; retries = 0;

@@ -48,7 +48,7 @@ fn a_check_from_here_goes_where_ssh_goes_or_is_refused_before_the_change() {
     assert_eq!(outcomes(&document), outcomes_of([("web-2", "ok")]), "{finished}");
 }
 
-/// The number of hosts behind the jump host. They are one machine under several names.
+/// The number of hosts that are reached through the jump host. They are one machine under several names.
 const MANY: usize = 16;
 
 #[test]

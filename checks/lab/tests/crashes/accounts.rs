@@ -32,7 +32,7 @@ fn accounts_are_put_right_whatever_fails() {
             // An apply may succeed although a query failed.
             let promised = if said.stdout.contains(r#""outcome":"ok""#) { End::New } else { End::Old };
             let right = end == Ok(promised) && next.stdout.contains("NF-409");
-            // If no tool can run anymore, the host can only be recovered later.
+            // On a full disk, no tool may be able to run, so the host can only be recovered later.
             if !right || (kind == "eio" && at_once != Ok(promised)) {
                 failures
                     .push(format!("{kind} at {at}: at once {at_once:#?}, then {end:#?}\n{failed}\n{next}"));

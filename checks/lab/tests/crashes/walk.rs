@@ -92,7 +92,7 @@ impl Trials {
         }
     }
 
-    /// Asserts that an apply after the recovery brings the new generation.
+    /// Asserts that an apply after the recovery results in the new generation.
     fn apply_at_last(&mut self, field: &Field<'_>, trial: &str) {
         self.applied += 1;
         let applied = field.activator().args(["apply", "--closure", &field.closure, "--json"]).run().unwrap();

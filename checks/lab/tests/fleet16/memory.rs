@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Fleet16;
 use crate::stage::{assert_says, outcomes, outcomes_of};
 
-/// Each host records its changes, whoever made them and from whichever machine.
+/// Each host records its own changes, with the user and the machine that made them.
 pub fn a_host_remembers_its_changes_itself(fleet: &Fleet16) {
     let (finished, document) = fleet.json("status --host db-01 --host web-01");
     assert!(finished.ok(), "{finished}");

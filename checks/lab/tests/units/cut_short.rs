@@ -117,7 +117,8 @@ fn what_went_down_comes_back_also_where_the_way_back_is_killed() {
     meanwhile(&stage, "", || {
         stage.web().ask("mkfifo /run/hold").unwrap();
         stage.web().ask(KILL).unwrap();
-        // The old files are restored, and systemd no longer knows the conflicts that the new ones declared.
+        // At this point, the old files are restored, and systemd does not know the conflicts that the new
+        // files declared.
         stage.waits_for("pgrep --full '^head -c1 /run/hold'");
         let kill = "pkill -KILL --full 'recover --behin[d]'; rm /run/hold; pkill --full '^head -c[1]'";
         stage.web().ask(kill).unwrap();

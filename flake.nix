@@ -25,8 +25,8 @@
         default = self.packages.${system}.nixfleet;
       });
 
-      # `nix flake check` only builds the programs. All other tests need the hosts of the lab: run `make
-      # test`.
+      # `nix flake check` only builds the programs. All other tests need the hosts of the lab; `make test`
+      # runs them.
       checks = eachSystem (system: {
         inherit (self.packages.${system}) nixfleet nixfleet-activate;
       });

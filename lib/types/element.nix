@@ -1,5 +1,5 @@
-# Elements of a collection that are not plain sets: a function, as in `files."/etc/x" = { name, config, ... }:
-# { … }`, or an element to which a module adds options.
+# Elements of a collection that are not plain sets. Such an element is a function, for example `files."/etc/x"
+# = { name, config, ... }: { … }`, or has options that a module adds.
 { lib, strangers }:
 let
   inherit (builtins)

@@ -135,7 +135,7 @@ pub fn stat(text: &str) -> Value {
     json!({ "text": text })
 }
 
-/// Returns the [Service] section with these lines.
+/// Returns the `[Service]` section with these lines.
 pub fn service(lines: &str) -> String {
     format!("[Service]\n{lines}\n")
 }

@@ -1,5 +1,5 @@
-# The command line as a package, with completions, manual pages, and a link for each subcommand that a flake
-# offers as an app.
+# The Nix package of the command line, with shell completions and manual pages. It also has a link
+# `nixfleet-<subcommand>` for each subcommand that a flake offers as an app.
 {
   installShellFiles,
   lib,
@@ -27,7 +27,7 @@ rustPlatform.buildRustPackage {
     "--package"
     "nixfleet"
   ];
-  # The tests want real hosts: `make test`.
+  # The tests need real hosts. `make test` runs them.
   doCheck = false;
   nativeBuildInputs = [ installShellFiles ];
   postInstall = ''

@@ -1,4 +1,4 @@
-# Checks for `nix flake check`: all host closures. Building a closure validates it.
+# The checks for `nix flake check`: all host closures. Building a closure validates it.
 fleet: closures:
 let
   inherit (fleet) lib;

@@ -1,7 +1,8 @@
-# Evaluates one host's modules to its intent: `evalHost { fleet; name; }`, with `fleet` from evalFleet.
+# Evaluates the modules of one host to its intent: `evalHost { fleet; name; }`, where `fleet` is a result of
+# evalFleet.
 #
-# Returns { config; options; intent; problems; warnings; }. Use `intent` only if `problems` is empty:
-# otherwise it contains placeholders for wrong values.
+# Returns { config; options; intent; problems; warnings; }. `intent` may be used only if `problems` is empty.
+# Otherwise it contains placeholders for wrong values.
 { fleet, name }:
 let
   inherit (fleet) lib types;
@@ -21,7 +22,8 @@ let
 
   backend = fleet.backends.${host.base} or null;
 
-  # The mistakes of a host are reported even if its base has no backend.
+  # The class and the option families to evaluate the host with. If its base has no backend, those of another
+  # base are used, so that the other mistakes of the host are reported too.
   like =
     let
       base = if backend == null then lib.head (lib.attrNames fleet.backends) else host.base;
@@ -42,8 +44,8 @@ let
   knownRoles = lib.filter (role: fleet.config.roles ? ${role}) host.roles;
   roleModule = role: fleet.config.roles.${role};
 
-  # Resolves each option of a family once, for its value and its mistakes. Options of foreign types, which a
-  # module may declare, throw by themselves.
+  # Resolves each option once, for both its value and its mistakes. A module may also declare options with
+  # types that are not NixFleet's. A mistake in the value of such an option is thrown at once.
   resolve =
     tree:
     let
@@ -61,17 +63,17 @@ let
         inherit (tree) value;
         problems = [ ];
       };
-  # Includes options outside of `nixfleet`: assertions, warnings, and options of NixFleet types in users'
+  # This includes options outside of `nixfleet`: assertions, warnings, and options of NixFleet types in users'
   # modules.
   resolved = resolve (removeAttrs options [ "_module" ]);
   intent = resolved.value.nixfleet;
 
-  # Families that the backend cannot compile.
+  # The option families that the backend cannot compile.
   families = lib.attrNames options.nixfleet;
   lacking = lib.optionals (backend != null) (lib.subtractLists (backend.families families) families);
   used =
     family:
-    # A default does not count as use.
+    # An option that has only its default value is not used.
     lib.filter (option: option.highestPrio < (lib.mkOptionDefault null).priority) (
       lib.collect lib.isOption { ${family} = options.nixfleet.${family}; }
     );
@@ -91,7 +93,8 @@ let
     ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ])
     ++ fleet.moduleArguments specialArgs options;
 
-  # Mistakes that only the whole configuration shows. They are skipped if it contains placeholders.
+  # The mistakes that only the whole configuration shows. Those in options that have placeholders are dropped
+  # below.
   together = lib.optionals (backend != null) (
     backend.problems {
       inherit intent options;

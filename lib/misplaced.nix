@@ -1,8 +1,8 @@
-# Names that are options of other tools, or that belong a level higher or deeper, with the advice for each. A
-# value is a function of the definition; it returns the rest of a problem.
+# Advice for names that are options of other tools, or that belong to a higher or lower level. Each value is a
+# function from the definition to the remaining attributes of a problem.
 { lib }:
 let
-  # The first name in a set, for use in examples.
+  # The first attribute name of a set, or the default if there is none, for use in examples.
   first =
     value: default:
     let
@@ -17,7 +17,7 @@ let
     example = example value;
   };
 
-  # The NixFleet equivalent of a NixOS unit.
+  # An example that declares a NixOS unit with NixFleet.
   unit =
     value:
     let
@@ -119,7 +119,8 @@ in
     lib.mapAttrs (_: ofNixos) nixos
     // lib.genAttrs families bare
     // {
-      # Names that are both.
+      # These names are both options of NixOS and option families without their prefix. The definition
+      # decides.
       users =
         value:
         if has value "users" || has value "groups" then ofNixos nixos.users value else bare "users" value;

@@ -8,7 +8,8 @@ let
     mode = "0644";
   };
 
-  # A missing path is reported where it is used. Older Nix leaves the check to the builder.
+  # Whether a source is a directory. A missing path is reported when it is used. Nix without `readFileType`
+  # leaves this check to the builder.
   isDirectory =
     source:
     builtins.isPath source

@@ -1,4 +1,4 @@
-# `nixfleet.healthChecks.<name>`: checks that tell whether the host is healthy.
+# `nixfleet.healthChecks.<name>`: checks of whether the host is healthy.
 { lib, types }:
 let
   inherit (lib) mkOption;
@@ -26,10 +26,10 @@ let
 
   kinds = types.shared.choices.checkProbe;
 
-  # How long a unit must have been active, in seconds.
+  # The time that a unit must have been active, in seconds.
   stableFor = check: if check.stableFor == null then 3 else check.stableFor;
 
-  # The longest time until a check has failed for good, in seconds: a change waits for it.
+  # The limit for the total time of a check with all its retries, in seconds, because a change waits for it.
   longest = types.shared.limits.checkSeconds;
 
   mostOf =

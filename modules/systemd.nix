@@ -28,7 +28,8 @@ let
     };
   };
 
-  # Errors of a package or file in a setting may appear only when the text is made.
+  # Fills in the text of a unit from its sections. An error in a package or file that a setting uses may
+  # appear only here, so the evaluation is run `within` the error context of the option.
   completeContent =
     within: value:
     if value.sections == { } then value else value // { text = within (unitText value.sections); };
@@ -43,11 +44,11 @@ let
         "${lib.showOption loc} = { sections = { … }; };"
     );
 
-  # Settings that make links of an enabled unit.
+  # The settings of [Install] that create links when a unit is enabled.
   wants = map (each: each.setting) types.shared.install ++ [ "Alias" ];
   isWanted = sections: lib.any (key: sections ? Install.${key}) wants;
 
-  # The section that systemd reads besides [Unit] and [Install], by the suffix of the unit.
+  # The section that systemd reads besides [Unit] and [Install], by the suffix of the unit name.
   ownSection = {
     automount = "Automount";
     mount = "Mount";
@@ -63,7 +64,7 @@ let
     removeAttrs ownSection [ "target" ]
   );
 
-  # The suffix of a unit, or null if its name is wrong; the type reports that.
+  # The suffix of a unit name, or "" if the name is wrong, which its type reports.
   suffixIn =
     unit:
     let
@@ -71,7 +72,7 @@ let
     in
     if found == null then "" else lib.head found;
 
-  # Sections that systemd would ignore, because this kind of unit does not have them.
+  # Reports sections that systemd would ignore, because this type of unit does not have them.
   checkSections =
     { loc, value, ... }@given:
     let

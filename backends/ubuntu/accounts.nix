@@ -1,4 +1,4 @@
-# Users and groups, as Debian's tools will create them.
+# The users and groups of the Intent document, and the mistakes in their declarations.
 {
   known,
   lib,
@@ -7,7 +7,8 @@
 let
   inherit (types) problem;
 
-  # The groups of every Debian and Ubuntu: group.master of the package base-passwd, and those of systemd.
+  # The groups that exist on every Debian and Ubuntu host: those in group.master of the package base-passwd,
+  # and those that systemd creates.
   distribution = lib.genAttrs [
     "root"
     "daemon"
@@ -51,10 +52,10 @@ let
     "systemd-network"
   ] (_: { });
 
-  # root belongs to the distribution; only its SSH keys can be declared.
+  # The users that NixFleet manages. root belongs to the distribution, so only its SSH keys can be declared.
   managed = users: removeAttrs users [ "root" ];
 
-  # A new user whose group has the same name creates the group as well.
+  # The users whose group has their own name. The host creates such a group together with the user.
   own = users: lib.filterAttrs (name: user: user.group == name) (managed users);
 
   declared = intent: own intent.users // intent.groups;
@@ -62,7 +63,8 @@ let
   unknownGroups =
     intent: options: name: user:
     let
-      # A name that no new group may have must be that of an existing group. Only the host can check it.
+      # A group whose name is not allowed for new groups must already exist on the host, and only the host can
+      # check that.
       exists =
         group: distribution ? ${group} || declared intent ? ${group} || !types.accountName.accepts group;
       ofField =
@@ -107,7 +109,7 @@ let
       }
     ) (lib.filter says option.definitionsWithLocations);
 
-  # Two names with one id are one account for the kernel.
+  # The mistakes of accounts that share a numeric id. The kernel treats them as one account.
   sameId =
     option: field: accounts:
     let

@@ -1,5 +1,6 @@
-# The links that enable a unit, as path keys, as far as its [Install] section has plain lines. The builder
-# makes the links, and understands every syntax (activator/src/build/install.rs).
+# The links that enable a unit, as a set whose attribute names are the paths of the links. Only plain lines of
+# the [Install] section are understood. The builder makes the links, and it understands every syntax
+# (activator/src/build/install.rs).
 { lib, types }:
 let
   suffixes = lib.listToAttrs (

@@ -1,4 +1,4 @@
-# `hosts.<name>.pin`: keeps a host as it is.
+# `hosts.<name>.pin`: excludes a host from changes and states its generation or revision.
 { lib, types }:
 let
   inherit (lib) mkOption;

@@ -1,10 +1,10 @@
-# Mistakes in tags: reserved names, tags that no host carries, and an order that no rollout can satisfy.
+# Finds mistakes in tags: reserved names, tags that no host carries, and an order that no rollout can satisfy.
 {
   config,
   # Hosts with the defaults filled in.
   hosts,
   lib,
-  # Functions that make a mistake in a field of hosts, or of the defaults.
+  # Functions that make the problem of a mistake in a field of hosts, or in `defaults`.
   ofDefaults,
   ofHosts,
   options,
@@ -44,7 +44,7 @@ let
       example = problem.rename [ "tags" tag ] "my-${tag}";
     };
 
-  # A set, since a fleet of thousands may have as many tags.
+  # All tags that a host carries. This is a set and not a list, because a fleet may have thousands of tags.
   carried = lib.listToAttrs (
     lib.concatMap (host: map (tag: lib.nameValuePair tag null) host.tags) hosts
   );
@@ -70,7 +70,7 @@ let
       "before"
     ];
 
-  # A misspelled tag would silently remove a limit.
+  # Reports a tag that no host carries, since a misspelled tag would silently remove a limit.
   nobodyCarries =
     tag: field: name:
     let
@@ -93,7 +93,8 @@ let
     ++ lib.optional (!(carried ? ${tag}) && !isReserved tag) (nobodyCarries tag [ ] tag)
     ++ map (nobodyCarries tag [ "before" ]) (lib.filter (name: !(carried ? ${name})) said.before);
 
-  # The shortest way from a tag back to itself, or null. Visits each tag once, however many ways lead there.
+  # The shortest path from a tag along `before` back to itself, or null. It visits each tag once, however many
+  # paths lead to it.
   wayBack =
     tag:
     let
@@ -113,7 +114,7 @@ let
     in
     (lib.findFirst (each: each.key == tag) { way = null; } come).way;
   circles = lib.filter (way: way != null) (map wayBack (lib.attrNames tags));
-  # Reports each cycle once, at its alphabetically first tag.
+  # Whether a cycle is reported at this tag. Each cycle is reported once, at its alphabetically first tag.
   isTold = way: lib.head way == lib.head (lib.sort builtins.lessThan way);
   circle =
     way:

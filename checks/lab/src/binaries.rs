@@ -1,7 +1,8 @@
-//! The programs under test. The one that runs on hosts is always the release that users get. The command line
-//! is it where that is measured or shown; tests run it from what the unit tests have compiled, with overflow
-//! checks and debug assertions, since its release takes as long to compile as the rest of the workspace.
-//! Neither depends on a library of the machine.
+//! Builds the programs under test. The activator is always the release build that users receive. The command
+//! line is a release build only for benchmarks and the demo. Tests run a debug build of it, with overflow
+//! checks and debug assertions, because it reuses the libraries that the unit tests have compiled, whereas a
+//! release build takes as long to compile as the rest of the workspace. Both programs are linked statically,
+//! so they do not depend on libraries of the machine.
 
 use std::env;
 use std::env::consts::ARCH;
@@ -16,24 +17,24 @@ use crate::place;
 const ACTIVATOR: &str = "nixfleet-activate";
 const COMMAND_LINE: &str = "nixfleet";
 
-/// Set for tests whose programs somebody has built already: each lab would ask cargo whether they are up to
-/// date, and wait for whatever else cargo compiles.
+/// The environment variable that is set for tests whose programs are built already. Without it, each lab
+/// would let cargo check whether they are up to date, and would wait for any other build.
 pub const BUILT: &str = "NIXFLEET_LAB_BUILT";
 
-/// Set once this process has built what tests run.
+/// Set when this process has built the programs for tests.
 static HERE: OnceLock<()> = OnceLock::new();
 
-/// Static builds of both programs.
+/// The static builds of both programs.
 #[derive(Clone, Debug)]
 pub struct Binaries {
     nixfleet: PathBuf,
 }
 
 impl Binaries {
-    /// Builds what tests run, unless it is up to date. Looked at once a process.
+    /// Builds the programs for tests, unless they are up to date. Each process checks this only once.
     ///
     /// # Errors
-    /// They do not compile.
+    /// The programs do not compile.
     pub fn build() -> Result<Self> {
         if HERE.get().is_none() && !are_built() {
             let built = release(ACTIVATOR).arg("--quiet").run()?;
@@ -44,10 +45,10 @@ impl Binaries {
         Ok(Self { nixfleet: quickly_built().join(COMMAND_LINE) })
     }
 
-    /// Builds the releases of both, unless they are up to date: for what is measured.
+    /// Builds the releases of both programs for benchmarks, unless they are up to date.
     ///
     /// # Errors
-    /// They do not compile.
+    /// The programs do not compile.
     pub fn build_shipped() -> Result<Self> {
         for package in [ACTIVATOR, COMMAND_LINE] {
             let built = release(package).arg("--quiet").run()?;
@@ -56,10 +57,10 @@ impl Binaries {
         Ok(Self::shipped())
     }
 
-    /// The same for someone who watches: with cargo's progress on our own terminal.
+    /// Builds the releases of both programs for the demo, with cargo's progress on this process's terminal.
     ///
     /// # Errors
-    /// They do not compile.
+    /// The programs do not compile.
     pub fn build_here() -> Result<Self> {
         for package in [ACTIVATOR, COMMAND_LINE] {
             if release(package).run_here()? != 0 {
@@ -69,11 +70,10 @@ impl Binaries {
         Ok(Self::shipped())
     }
 
-    /// Builds an activator that can be made to fail at any change it makes, which no user ever gets. Returns
-    /// where it is.
+    /// Builds an activator that can be made to fail at any change, which is never released. Returns its path.
     ///
     /// # Errors
-    /// It does not compile.
+    /// The program does not compile.
     pub fn build_faulty() -> Result<PathBuf> {
         if !are_built() {
             let built = quick(ACTIVATOR, &["--features", "fault-injection"]).run()?;
@@ -82,13 +82,15 @@ impl Binaries {
         Ok(quickly_built().join(ACTIVATOR))
     }
 
-    /// Builds `operator/examples/apply.rs`, which does without the command line. Returns where it is.
+    /// Builds `operator/examples/apply.rs`, which uses the library without the command line. Returns its
+    /// path.
     ///
     /// # Errors
-    /// It does not compile.
+    /// The program does not compile.
     pub fn build_example() -> Result<PathBuf> {
         if !are_built() {
-            // Of the whole workspace, so that it is what the unit tests have compiled.
+            // The whole workspace is selected, so that cargo reuses the libraries that the unit tests have
+            // compiled.
             let built = Program::new("cargo")
                 .args(["build", "--quiet", "--locked", "--workspace", "--example", "apply"])
                 .env("CARGO_TARGET_DIR", place::target())
@@ -104,25 +106,25 @@ impl Binaries {
         Self { nixfleet: released().join(COMMAND_LINE) }
     }
 
-    /// The command line.
+    /// Returns the path of the command line.
     #[must_use]
     pub fn nixfleet(&self) -> PathBuf {
         self.nixfleet.clone()
     }
 
-    /// The program that runs on hosts and builds their closures.
+    /// Returns the path of the activator, which runs on hosts and builds their closures.
     #[must_use]
     pub fn activate(&self) -> PathBuf {
         released().join(ACTIVATOR)
     }
 }
 
-/// Whether somebody has built what tests run.
+/// Whether the programs for tests are built already.
 pub(crate) fn are_built() -> bool {
     env::var_os(BUILT).is_some()
 }
 
-/// The GNU target is there with every toolchain; musl's has to be installed.
+/// Returns the target triple. The GNU target is part of every toolchain, whereas musl's must be installed.
 fn target() -> String {
     format!("{ARCH}-unknown-linux-gnu")
 }
@@ -135,9 +137,11 @@ fn quickly_built() -> PathBuf {
     place::lab().join("programs/debug")
 }
 
-/// Each by itself, or else the activator would have all of `clap` that the command line has. With the flags
-/// of `activator/package.nix`, and functions that are the same folded into one. Of that Rust's own linker is
-/// capable, which not every platform uses; and what ships has musl, which is smaller than the C library here.
+/// Returns the cargo command that builds the release of one program. Each program is built alone, because
+/// cargo would otherwise build the activator with all features of `clap` that the command line uses. The
+/// flags are those of `activator/package.nix`, and identical functions are merged too (`--icf=all`). Rust's
+/// own linker supports that, but it is not used on every platform. The published program uses musl, which is
+/// smaller than the C library here.
 fn release(package: &str) -> Program {
     Program::new("cargo")
         .args(["build", "--locked", "--target", &target(), "--release", "--package", package])
@@ -151,8 +155,8 @@ fn release(package: &str) -> Program {
         .unlimited()
 }
 
-/// From the same libraries as the unit tests: only the program itself is told to be static, and it stands
-/// elsewhere.
+/// Returns the cargo command that builds a program with the libraries of the unit tests. Only the program
+/// itself is linked statically, and it is written to another directory.
 fn quick(package: &str, features: &[&str]) -> Program {
     Program::new("cargo")
         .args(["rustc", "--quiet", "--locked", "--package", package, "--bin", package])

@@ -1,7 +1,8 @@
-//! Coverage-guided fuzzing: the targets of `fuzz/`, built with the installed stable compiler.
+//! Coverage-guided fuzzing with the targets of `fuzz/`, built by the installed stable compiler.
 //!
-//! libFuzzer needs its counters in our code, which a stable compiler puts in, but no sanitizer, which it does
-//! not have: all of our code is safe Rust, so what there is to find are panics and broken promises.
+//! libFuzzer needs coverage counters in the code, which a stable compiler can insert. Sanitizers need another
+//! compiler and are not used: all code here is safe Rust, so the fuzzer can only find panics and violated
+//! assertions.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,10 +13,10 @@ use crate::command::{PATIENCE, Program};
 use crate::place::{self, Lock};
 use crate::tally::Tally;
 
-/// What each target reads, in the order in which they run.
+/// The fuzz targets, named after the input that they read, in the order in which they run.
 const TARGETS: [&str; 6] = ["manifest", "intent", "state", "journal", "answer", "shown"];
 
-/// The flags that `cargo fuzz --sanitizer none` passes, as far as a stable compiler knows them.
+/// The flags that `cargo fuzz --sanitizer none` passes, except those that a stable compiler does not support.
 const FLAGS: [&str; 6] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
@@ -25,25 +26,25 @@ const FLAGS: [&str; 6] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
 
-/// How long one input may take, in seconds by the clock on the wall: on a busy machine, that is no processor
-/// time.
+/// The time limit for one input, in seconds. libFuzzer measures elapsed time and not processor time, so the
+/// limit is higher for busy machines.
 const INPUT: u32 = 10 * PATIENCE;
 
-/// How the targets are built.
+/// The way in which the targets are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
-    /// For seconds: not optimized, with counters in our own crates alone, all others as the unit tests have
-    /// them.
+    /// For runs of seconds: not optimized, and with counters in the project's own crates only. All other
+    /// crates are those of the unit tests.
     Quick,
-    /// For minutes and hours: fast, with counters in everything.
+    /// For runs of minutes or hours: optimized, and with counters in all crates.
     Thorough,
 }
 
-/// Runs every target for so many seconds, beginning with the committed seeds and with what earlier runs have
-/// found.
+/// Runs every target for `seconds` seconds. Each starts with the committed seeds and the inputs that earlier
+/// runs have found.
 ///
 /// # Errors
-/// The targets do not compile, or one cannot be started.
+/// The targets do not compile, or a target cannot be started.
 pub fn run(build: Build, seconds: u32) -> Result<Tally> {
     let programs = match build {
         Build::Quick => quick()?,
@@ -56,7 +57,7 @@ pub fn run(build: Build, seconds: u32) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Builds the targets quickly, and returns where they are.
+/// Makes the quick build and returns its directory.
 fn quick() -> Result<PathBuf> {
     let directory = place::target().join("fuzz");
     let sources = place::checkout().join("fuzz");
@@ -69,11 +70,11 @@ fn quick() -> Result<PathBuf> {
     Ok(directory.join("debug"))
 }
 
-/// Builds the targets thoroughly, and returns where they are.
+/// Makes the thorough build and returns its directory.
 fn thorough() -> Result<PathBuf> {
     let directory = place::target().join("fuzz");
     let host = Program::new("rustc").args(["--print", "host-tuple"]).run()?.success()?;
-    // A named target keeps the flags away from what runs while compiling.
+    // With an explicit `--target`, the flags do not apply to build scripts and procedural macros.
     built(
         cargo(&directory, &["build", "--release", "--target", host.line()])
             .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}")),
@@ -124,16 +125,16 @@ fn one(programs: &Path, target: &str, seconds: u32) -> Result<Tally> {
     if !finished.ok() {
         println!("{finished}\nThe input that failed is in {}", failing.display());
     }
-    // Nothing tried is nothing shown.
+    // A run that has tried no input counts as failed.
     Ok(Tally::one(finished.ok() && tried.inputs > 0))
 }
 
-/// What libFuzzer says it did.
+/// The statistics that libFuzzer prints.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tried {
-    /// How many inputs were tried.
+    /// The number of inputs that were tried.
     inputs: u64,
-    /// How many edges of the program they went along.
+    /// The number of control flow edges that were covered.
     edges: u64,
 }
 

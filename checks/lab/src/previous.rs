@@ -1,5 +1,5 @@
-//! The first NixFleet, built beside today's from the source kept in `checks/fixtures/schema-1`: versions of
-//! NixFleet mix.
+//! The first version of NixFleet, built from its source in `checks/fixtures/schema-1`. Tests run it together
+//! with the current version, because both may be in use in one fleet.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,25 +11,25 @@ use crate::checkout;
 use crate::command::Program;
 use crate::place::{self, Lock};
 
-/// Its source.
+/// The archive of its source.
 const SOURCE: &str = "checks/fixtures/schema-1/source.tar.xz";
 
-/// Its programs.
+/// The names of its programs.
 const PROGRAMS: [&str; 2] = ["nixfleet-activate", "nixfleet"];
 
-/// The profile of today's unit tests, so that what both versions stand on is compiled once: what the programs
-/// do is the same.
+/// The cargo profile of the current unit tests, with which the common dependencies of both versions are
+/// compiled only once. The behavior of the programs is the same.
 const AS_TODAY: [&str; 4] =
     ["--config", "profile.dev.debug='line-tables-only'", "--config", "profile.dev.package.sha2.opt-level=3"];
 
-/// The first NixFleet.
+/// The first version of NixFleet.
 #[derive(Clone, Debug)]
 pub struct Previous {
     dir: PathBuf,
 }
 
 impl Previous {
-    /// Builds its programs, unless they are there.
+    /// Builds the programs, unless they are up to date.
     ///
     /// # Errors
     /// The source cannot be unpacked, or does not compile.
@@ -69,13 +69,13 @@ impl Previous {
         Ok(previous)
     }
 
-    /// Its source: the Nix code, and that of the programs.
+    /// Returns the directory of the source: the Nix code and that of the programs.
     #[must_use]
     pub fn source(&self) -> PathBuf {
         self.dir.join("source")
     }
 
-    /// One of its programs.
+    /// Returns the path of one of the programs.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
         self.dir.join("target/debug").join(name)

@@ -1,4 +1,5 @@
-//! What is placed in the layer of each guest before its first boot: its name, its address, its keys.
+//! The files that are placed in the layer of each guest before its first boot, such as its name, address and
+//! keys.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,7 +15,7 @@ use crate::operator;
 use crate::recipe::DEPLOY_UID;
 use crate::spec::{GuestDir, GuestSpec, Spec};
 
-/// The files of a lab's guests before their first boot.
+/// Places the files of a lab's guests before their first boot.
 #[derive(Debug)]
 pub struct Seed<'a> {
     dir: &'a Path,
@@ -23,17 +24,17 @@ pub struct Seed<'a> {
 }
 
 impl<'a> Seed<'a> {
-    /// For the lab in `dir`; makes the operator's key pair.
+    /// Prepares the lab in `dir`, and creates the operator's key pair.
     ///
     /// # Errors
-    /// The key cannot be made.
+    /// The key cannot be created.
     pub fn new(dir: &'a Path, spec: &'a Spec) -> Result<Self> {
         let key = dir.join("id_ed25519");
         make_key(&key, "operator")?;
         Ok(Self { dir, spec, key })
     }
 
-    /// Places everything.
+    /// Places the files of all guests.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -91,7 +92,7 @@ fn make_key(path: &Path, comment: &str) -> Result<()> {
     Ok(())
 }
 
-/// The upper layer of a guest that is not booted yet.
+/// The upper layer of the overlay of a guest that is not booted yet.
 #[derive(Debug)]
 pub struct Layer {
     upper: PathBuf,
@@ -99,10 +100,10 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// The layer of the guest in `dir` above `root`.
+    /// Creates the layer of the guest in `dir` on top of `root`.
     ///
     /// # Errors
-    /// Its directories cannot be created.
+    /// A directory cannot be created.
     pub fn create(dir: &GuestDir, root: &Path) -> Result<Self> {
         for path in [dir.upper(), dir.work(), dir.merged()] {
             fs::create_dir_all(&path).with_context(|| format!("Failed to create {}", path.display()))?;
@@ -110,10 +111,11 @@ impl Layer {
         Ok(Self { upper: dir.upper(), root: root.to_path_buf() })
     }
 
-    /// Where `path`, without its leading slash, lies in this layer; its parents exist afterwards.
+    /// Returns the location of `path`, which has no leading slash, in this layer. The parent directories are
+    /// created if they are missing.
     ///
     /// # Errors
-    /// A parent cannot be created.
+    /// A parent directory cannot be created.
     pub fn path(&self, path: &str, owner: u32) -> Result<PathBuf> {
         let mut below = PathBuf::new();
         for part in Path::new(path).parent().into_iter().flat_map(Path::components) {
@@ -123,10 +125,10 @@ impl Layer {
         Ok(self.upper.join(path))
     }
 
-    /// Creates a file; parents that the root lacks get the same owner.
+    /// Creates a file. Parent directories that the root filesystem does not have get the same owner.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn place(&self, path: &str, bytes: &[u8], mode: u32, owner: u32) -> Result<()> {
         let path = self.path(path, owner)?;
         let placed = fs::write(&path, bytes)
@@ -135,31 +137,32 @@ impl Layer {
         placed.with_context(|| format!("Failed to place {}", path.display()))
     }
 
-    /// Creates a link.
+    /// Creates a symbolic link.
     ///
     /// # Errors
-    /// It cannot be created.
+    /// The link cannot be created.
     pub fn link(&self, path: &str, target: &str) -> Result<()> {
         let path = self.path(path, 0)?;
         symlink(target, &path).with_context(|| format!("Failed to link {}", path.display()))
     }
 
-    /// The root filesystem below.
+    /// Returns the root filesystem below this layer.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The text that the root below has at `path`.
+    /// Reads a text file of the root filesystem below this layer.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The file cannot be read.
     pub fn text_below(&self, path: &str) -> Result<String> {
         let path = self.root.join(path);
         fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))
     }
 
-    /// The overlay shows mode and owner of the upper directory, so they are taken from the lower one.
+    /// Creates a directory in this layer. The overlay shows the mode and owner of the upper directory, so
+    /// they are copied from the lower one.
     fn directory(&self, path: &Path, owner: u32) -> Result<()> {
         let (upper, lower) = (self.upper.join(path), self.root.join(path));
         if upper.exists() {

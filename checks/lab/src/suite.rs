@@ -1,4 +1,4 @@
-//! All checks of the project in order, each counted.
+//! Runs all checks of the project and counts them.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -20,17 +20,17 @@ use crate::tally::Tally;
 /// A part of the suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Formatting and style.
+    /// The checks of formatting and style.
     Lint,
-    /// Tests of the Rust crates that touch nothing but temporary files.
+    /// The tests of the Rust crates that use nothing except temporary files.
     Unit,
-    /// Each fuzz target for a few seconds, from the seeds.
+    /// A run of each fuzz target for a few seconds, starting with the seeds.
     Fuzz,
-    /// Tests of the Nix code, evaluated in the lab.
+    /// The tests of the Nix code, which run in the lab.
     Nix,
     /// All tests on real hosts.
     Lab,
-    /// Tests on real hosts of one file, by its name.
+    /// The tests on real hosts of one test program, by its name.
     Hosts(String),
 }
 
@@ -50,13 +50,13 @@ impl FromStr for Part {
     }
 }
 
-/// Runs the parts, all of them even after a failure, and prints the tally last: the unit tests first, which
-/// say the most in the least time, then what needs hosts. Those tests leave the processors idle for a third
-/// of the time, in which lint and fuzzing go on. All that the hosts need is compiled before, since cargo does
-/// one thing at a time.
+/// Runs the parts and prints the tally at the end. A failed part does not stop the others. The unit tests run
+/// first, because they find the most mistakes in the least time. Then come the tests on hosts. These leave
+/// the processors idle for a third of the time, so lint and fuzzing run beside them. All programs that the
+/// hosts need are compiled before, because cargo runs only one build at a time.
 ///
 /// # Errors
-/// A program cannot be started, which is more than a check that fails.
+/// A program cannot be started. A failed check is not an error.
 pub fn run(parts: &[Part]) -> Result<Tally> {
     let asked = |part: &Part, name: &str, check: fn() -> Result<Tally>| {
         if parts.contains(part) { timed(name, check) } else { Ok(Tally::default()) }
@@ -81,7 +81,7 @@ pub fn run(parts: &[Part]) -> Result<Tally> {
     })
 }
 
-/// Compiles the tests on real hosts that these parts ask for. Nothing if they ask for none.
+/// Compiles the tests on real hosts that these parts include. Returns nothing if they include none.
 fn hosts(parts: &[Part]) -> Option<Result<HostTests>> {
     let mut named = Vec::new();
     for part in parts {
@@ -124,7 +124,7 @@ fn lint() -> Result<Tally> {
                 "warnings",
             ],
         ),
-        // All targets are all but those that a plain `cargo test` leaves out.
+        // `--all-targets` omits the targets that a plain `cargo test` omits.
         (
             "clippy on the tests of real hosts",
             vec![
@@ -165,7 +165,7 @@ fn lint() -> Result<Tally> {
     Ok(tally)
 }
 
-/// A command with files as its last words.
+/// Appends files to the words of a command.
 fn on<'a>(command: &[&'a str], files: &'a [String]) -> Vec<&'a str> {
     command.iter().copied().chain(files.iter().map(String::as_str)).collect()
 }
@@ -180,8 +180,9 @@ fn unit() -> Result<Tally> {
     cargo_test(&["--workspace"])
 }
 
-/// How long each target is fuzzed, in seconds: enough to try every seed, and beyond them tens of thousands of
-/// inputs for most targets, though few for the slowest (`shown`, `answer`). `make fuzz` takes its time.
+/// The time for which each target is fuzzed, in seconds. It is enough to try every seed, and after them tens
+/// of thousands of inputs for most targets. The slowest targets (`shown`, `answer`) try only a few. A longer
+/// run is `make fuzz`.
 const FUZZED: u32 = 5;
 
 fn fuzz() -> Result<Tally> {
@@ -202,13 +203,13 @@ fn cargo_test(arguments: &[&str]) -> Result<Tally> {
     let command = [&["cargo", "test", "--quiet", "--locked", "--no-fail-fast"], arguments].concat();
     let (passed, mut tally) = show(&command)?;
     if !passed && tally.failed == 0 {
-        // It did not compile, or a test took the whole process down.
+        // The tests do not compile, or a test has ended the whole process.
         tally += Tally::one(false);
     }
     Ok(tally)
 }
 
-/// Runs a command with its output on ours, and counts what its lines count.
+/// Runs a command, prints its output, and adds up the test counts in it.
 fn show(command: &[&str]) -> Result<(bool, Tally)> {
     let mut child = Command::new(command[0])
         .args(&command[1..])

@@ -102,7 +102,7 @@ pub enum Command {
         #[arg(long, value_name = "RUN")]
         run: RunId,
     },
-    /// Confirm a run that waits for it, over a connection made after the change.
+    /// Confirm a run that waits for a confirmation, over a connection made after the change.
     Confirm {
         #[command(flatten)]
         common: Common,
@@ -126,7 +126,7 @@ pub enum Command {
         /// The host is booting: leave its units to systemd.
         #[arg(long)]
         boot: bool,
-        /// Recover only if this run, which has just ended, did not succeed.
+        /// Recover the host after this run, which has just ended, unless it succeeded.
         #[arg(long, value_name = "RUN", conflicts_with = "boot")]
         behind: Option<RunId>,
     },
@@ -208,8 +208,10 @@ pub struct RunArgs {
     /// The operator, as shown to others who find the host locked.
     #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
     pub by: String,
-    /// The revision of the flake, to record with the generation. It is passed as a variable if the command
-    /// may be newer than the activator, since an older activator ignores an unknown variable.
+    /// The revision of the flake, to record with the generation.
+    ///
+    /// A newer command passes it in the environment, because an older activator ignores a variable that it
+    /// does not know.
     #[arg(long, env = "NIXFLEET_REVISION", value_name = "REVISION", overrides_with = "revision")]
     pub revision: Option<String>,
     /// Undo the change unless it is confirmed within this time.

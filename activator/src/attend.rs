@@ -1,4 +1,4 @@
-//! Runs a change in a separate systemd unit, and follows it from outside until its report.
+//! Runs a change in a separate systemd unit, and follows the unit until it reports.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::host::transient::Transient;
 /// limit, the change is undone unless it is confirmed within that time.
 ///
 /// # Errors
-/// The report cannot be written. The change was carried out as the report says all the same.
+/// The report cannot be written. The run has ended nevertheless.
 pub fn carry_out(
     host: &Host,
     request: ApplyRequest<'_>,

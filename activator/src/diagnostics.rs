@@ -20,7 +20,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 /// must not depend on the journal.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// Starts to write events to standard error, if they are wanted there.
+/// Starts to write events to standard error, unless the level is `OFF`.
 pub fn begin() {
     let is_journal = is_journal(env::var("JOURNAL_STREAM").ok().as_deref(), io::stderr());
     let asked = env::var("NIXFLEET_LOG").ok().and_then(|level| level.parse().ok());

@@ -359,7 +359,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Problem> {
         |why: String| Problem::new(Code::Usage, "A file cannot be read").at(file.display()).because(why);
     if file == Path::new("-") {
         let mut bytes = Vec::new();
-        // The maximum size of a document, as for documents in files.
+        // The same size limit as for documents in files.
         let read = io::stdin().lock().take(256 * 1024 * 1024).read_to_end(&mut bytes);
         return read.map(|_| bytes).map_err(|error| failed(error.to_string()));
     }

@@ -32,7 +32,7 @@ pub struct GcArgs {
     /// The revision that the inventory pins the host to. If no generation is known to have it, all are kept.
     #[arg(long, value_name = "REVISION")]
     pinned_revision: Option<String>,
-    /// The generations before and after the change by a rollout that has not ended.
+    /// The generations of the host before and after the change by an unfinished rollout.
     #[arg(long, value_name = "BEFORE:AFTER")]
     rollout: Vec<Passage>,
     /// Show what would be dropped, without changing anything.

@@ -235,7 +235,7 @@ impl<'a> Unique<'a> {
             compiler.reject(option, format!("`{name}` is defined twice"), "");
         }
         let Some(id) = id else { return };
-        // In chown(2), the highest value means that the id does not change.
+        // The highest id is reserved: chown(2) takes it to leave the id unchanged.
         if id == 0 || id == u32::MAX {
             compiler.reject(
                 option,

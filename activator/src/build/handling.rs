@@ -14,7 +14,7 @@ pub(super) fn handling(unit: &UnitName, text: &str, own: bool) -> Handling {
     let reloads = reloads.into_iter().any(|(key, section)| section.last(key).is_some());
     let kind = service.last("Type");
     let is_made = service.last("DynamicUser").is_some_and(|value| is_true(&value));
-    // An id needs no account, and only systemd can resolve a specifier.
+    // Skip ids, which need no account, and names with specifiers, which only systemd can resolve.
     let is_name = |name: &String| !is_made && !name.contains('%') && name.parse::<u32>().is_err();
     let (user, group) = (service.last("User").filter(is_name), service.last("Group").filter(is_name));
     Handling {

@@ -9,7 +9,7 @@ use ureq::http::{HeaderName, HeaderValue};
 
 use super::compile::Compiler;
 
-/// The maximum number of health checks of a host: each of them runs in a thread.
+/// The maximum number of health checks of a host: each of them runs in its own thread.
 const MOST: usize = 128;
 
 impl Compiler<'_> {

@@ -226,8 +226,8 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     let ApplyChange { host, planned, target, health, .. } = change;
     stage::back_up_stale_slots(host)?;
     let mut journal = open::open(host, planned, target, holder)?;
-    // Either call can fail after it created its file, if the file cannot be synced to disk. So an error here
-    // is undone too.
+    // Both calls can fail after creating their link or file, if it cannot be synced to disk. So their errors
+    // lead to an undo too.
     let opened =
         profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
     let failed = match opened.and_then(|()| execute_all(change, report, &mut journal)) {
@@ -291,7 +291,8 @@ fn execute_all(
     let ApplyChange { host, planned, target, window, health } = change;
     stage::stage(host, target, journal)?;
     report.notes.extend(validate::staged::validate(host, target, journal)?);
-    // From here on, only an activator that can read this journal can recover the host, also at boot.
+    // From here on, recovery needs an activator that can read this journal. So the host gets one first, which
+    // also runs at boot.
     let acting = match target.number {
         Some(_) => Acting::Itself,
         None => Acting::OfClosure(&target.closure),
@@ -322,7 +323,8 @@ fn execute_all(
     if let Some(bystanders) = &bystanders {
         missing.extend(bystanders.ended_since(&missing)?);
         stand_without(&missing)?;
-        // Only here, because these units are started again if the change is undone before.
+        // Add these notes only here: if the change is undone before this point, these units are started
+        // again.
         report.notes.extend(missing.iter().map(Missing::note));
     }
     commit::commit(host, planned, target, journal)?;

@@ -29,8 +29,8 @@ pub enum May {
 }
 
 impl May {
-    /// Returns the effect for a target. A rollback is never undone because of health checks, since it must
-    /// work when everything else is broken.
+    /// Returns the effect that health checks can have on a change to a target. A rollback is never undone
+    /// because of them, since it must work when everything else is broken.
     #[must_use]
     pub fn of(target: &Target, force: &[Force]) -> Self {
         let stands = target.number.is_some() || force.contains(&Force::HealthChecks);

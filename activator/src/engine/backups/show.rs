@@ -12,7 +12,7 @@ use rustix::fs::{Mode, OFlags};
 use crate::engine::backups::list::found;
 use crate::host::{Host, host_file};
 
-/// The maximum size of a content that is shown, in bytes.
+/// The maximum size of the content that is shown, in bytes.
 const LIMIT: u64 = 48 << 20;
 
 /// The criteria that select a backup.

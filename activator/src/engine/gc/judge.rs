@@ -1,4 +1,5 @@
-//! Decides which generations are kept, and why. This is pure, so that tests can try it with any profile.
+//! Decides which generations are kept, and why. The decision is pure, so that tests can try it with any
+//! profile.
 
 use std::collections::BTreeSet;
 

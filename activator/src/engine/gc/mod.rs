@@ -143,8 +143,8 @@ fn disk(host: &Host) -> Option<Disk> {
     disk_of(host, "/nix/store")
 }
 
-/// Returns the size and the free space of the filesystem of a path, or of the root if the path cannot be
-/// queried.
+/// Returns the size and the free space of the filesystem of a path, or of the root if the path does not
+/// exist; `None` if neither can be queried.
 pub(in crate::engine) fn disk_of(host: &Host, path: &str) -> Option<Disk> {
     let found = [path, "/"].into_iter().find_map(|path| rustix::fs::statvfs(host.path(path)).ok())?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);

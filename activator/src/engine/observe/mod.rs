@@ -25,7 +25,7 @@ use crate::host::{Host, host_file};
 /// The observed state of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// What is at each owned path, at each declared path, and at the directories above declared paths.
+    /// The state of each owned path, of each declared path, and of the directories above declared paths.
     pub paths: BTreeMap<ManagedPath, Found>,
     /// Users and groups.
     pub accounts: Accounts,
@@ -45,7 +45,7 @@ pub struct Observed {
 /// Units by name.
 type Units = BTreeMap<UnitName, UnitState>;
 
-/// What is at a path.
+/// The state of a path on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// Nothing.
@@ -68,17 +68,17 @@ pub enum Found {
     },
     /// A symbolic link.
     Link {
-        /// What it points at.
+        /// The path that it points at.
         target: String,
     },
     /// A device, socket or pipe.
     Other(Special),
-    /// It cannot be read safely.
+    /// A path that cannot be read safely.
     Unreachable(Problem),
 }
 
 impl Found {
-    /// Whether this is what the last transaction left.
+    /// Whether this is the thing that the last transaction left.
     #[must_use]
     pub fn is(&self, thing: &Thing) -> bool {
         match (self, thing) {
@@ -92,7 +92,7 @@ impl Found {
         }
     }
 
-    /// How a plan shows it; `None` unless it is a file, a directory or a link.
+    /// Returns the view of it that a plan shows; `None` unless it is a file, a directory or a link.
     #[must_use]
     pub fn view(&self) -> Option<FileView> {
         let view = |sha256: Option<&String>, size: u64, access: &Access| {
@@ -119,7 +119,7 @@ impl Found {
 }
 
 impl Observed {
-    /// Returns what is at a path that was observed.
+    /// Returns the observed state of a path.
     #[must_use]
     pub fn found(&self, path: &ManagedPath) -> &Found {
         self.paths.get(path).unwrap_or(&Found::Missing)
@@ -137,7 +137,7 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let new_homes: Vec<ManagedPath> = homes.missing().collect();
     let directories = directories_above(manifest.standing_paths().chain(&new_homes));
     let originals = directories_of_originals(state, manifest);
-    // A file above an absent path shows that nothing is at the path.
+    // Observe the directories above absent paths too: a file there shows that nothing is at the path.
     let above = directories_above(manifest.entries.keys());
     let wanted = directories.iter().chain(&above).chain(&originals);
     let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
@@ -228,14 +228,14 @@ pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitNam
         manifest.entries.values().flat_map(|entry| entry.restart_units().iter().chain(entry.reload_units()));
     let units = state.units.iter().chain(&manifest.units);
     let managed = units.flat_map(|(name, unit)| [Some(name), unit.instance.as_ref()]).flatten();
-    // systemd does not yet know which service a new socket starts.
+    // systemd does not yet know which service a new socket starts, but the manifest does.
     let known = |name: &UnitName| state.units.get(name).and_then(|unit| unit.handling.activates.as_ref());
     let new = manifest.units.iter().filter(|(name, unit)| known(name) != unit.handling.activates.as_ref());
     let activated = new.filter_map(|(_, unit)| unit.handling.activates.as_ref());
     managed.chain(activated).chain(owned).chain(wanted).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Reads what is at a path.
+/// Reads the state of paths.
 struct PathObserver<'a> {
     accounts: &'a Accounts,
     state: &'a State,
@@ -271,7 +271,7 @@ impl PathObserver<'_> {
         })
     }
 
-    /// Reads a file, because its recorded digest may be outdated.
+    /// Reads a file to compute its digest.
     fn read(&self, directory: Directory<'_>, path: &ManagedPath, seen: &Stat) -> Found {
         let wanted = match self.manifest.entries.get(path) {
             Some(Entry::File(file)) => Some(file.size),
@@ -361,7 +361,7 @@ impl FileStat {
     }
 }
 
-/// The maximum number of directory entries that are read. No directory that NixFleet could remove has as
+/// The maximum number of directory entries that are read. No directory that NixFleet could remove has that
 /// many.
 const MANY_NAMES: usize = 10_000;
 

@@ -23,13 +23,13 @@ const ATTEMPTS: usize = 3;
 /// The reason why a file was not read.
 #[derive(Debug)]
 pub enum Obstacle {
-    /// It is larger than this limit, in bytes.
+    /// The file is larger than this limit, in bytes.
     Large(u64),
-    /// It was replaced or modified during every attempt.
+    /// The file was replaced or modified during every attempt.
     Changing,
-    /// A process holds a lease on it: see `F_SETLEASE` in fcntl(2).
+    /// A process holds a lease on the file; see `F_SETLEASE` in fcntl(2).
     Leased,
-    /// The kernel refused to open or read it.
+    /// The kernel refused to open or read the file.
     Refused(io::Error),
 }
 

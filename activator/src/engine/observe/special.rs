@@ -16,7 +16,7 @@ pub struct Special {
     pub owner: Owner,
 }
 
-/// Formats it for people, such as "a pipe of `ada`".
+/// Formats the file for people, such as "a pipe of `ada`".
 impl fmt::Display for Special {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of `{}`", name_of(self.kind), self.owner)

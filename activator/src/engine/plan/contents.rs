@@ -40,7 +40,7 @@ impl Contents {
         held.collect::<io::Result<_>>().map(Self)
     }
 
-    /// Returns a path at which this process and its children can read a content.
+    /// Returns a path at which this process and its children can read the content with a digest.
     #[must_use]
     pub fn path(&self, sha256: &str) -> Option<PathBuf> {
         let file = self.0.get(sha256)?;

@@ -1,4 +1,4 @@
-//! The fast path: checks quickly whether a host matches a manifest, which most runs find to be true.
+//! The fast path: checks quickly whether a host matches a manifest, as it does in most runs.
 //!
 //! If the digest of the manifest is the recorded one, the manifest is in force. Then the recorded paths are
 //! the declared ones, and the entries of the manifest need not be read. In every other case, the full
@@ -41,7 +41,8 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         if in_force { serde_json::from_slice(&target_closure.manifest).ok()? } else { return None };
     let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
-    // The record of an excluded path contains what was on the host, not what is declared.
+    // The record of an excluded path contains what was on the host, not what is declared, so it proves
+    // nothing.
     if !same || !state.excluded.is_empty() || planner::home_objection(host).is_some() {
         return None;
     }
@@ -155,7 +156,7 @@ struct PathComparer<'a> {
 }
 
 impl PathComparer<'_> {
-    /// Whether a path is as recorded.
+    /// Whether the state of a path is the recorded one.
     fn stands(&self, directory: Directory<'_>, name: &str, recorded: &RecordedPath<'_>) -> io::Result<bool> {
         let Some(found) = walk::known(directory, name)? else {
             return Ok(recorded.kind == PathKind::Absent);

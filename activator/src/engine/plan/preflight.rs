@@ -90,7 +90,7 @@ impl Preflight<'_> {
     }
 
     /// Checks a directory that is moved into the backup or out of it. A move is possible only within one
-    /// filesystem.
+    /// filesystem, and only if nothing is mounted in the directory.
     fn moved(&mut self, host: &Host, step: &Step) {
         let Step::Path(PathStep::MoveAway(MoveAway { path, .. }) | PathStep::MoveBack(Remove { path, .. })) =
             step

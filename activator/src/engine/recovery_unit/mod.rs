@@ -1,9 +1,10 @@
 //! The unit that recovers a host at boot after an interrupted change, and the drop-in that starts it at every
 //! boot.
 //!
-//! Both files are in the manifest of each generation, so that they are shown, kept and removed like other
-//! files. Their content always comes from the activator of the host, because it is never older than the
-//! change to recover. So a generation that an older NixFleet made gets the content of the current activator.
+//! Both files are in the manifest of each generation, so that they are shown, installed and removed like
+//! other files. Their content always comes from the activator of the host, because that activator is never
+//! older than the change to recover. So a generation that an older NixFleet made gets the content of the
+//! current activator.
 
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::values::ManagedPath;
@@ -22,7 +23,7 @@ pub fn has(path: &str) -> bool {
     FILES.iter().any(|(own, _)| *own == path)
 }
 
-/// Returns the content of one of the two files, if its digest is `sha256`, as in a manifest.
+/// Returns the content of a path, if it is one of the two files and the digest of its content is `sha256`.
 #[must_use]
 pub fn content(path: &ManagedPath, sha256: &str) -> Option<&'static [u8]> {
     let content = FILES.iter().find(|(own, _)| *own == &**path)?.1.as_bytes();

@@ -26,11 +26,11 @@ pub const RECORD: &str = "state.json";
 pub struct State {
     /// [`State::SCHEMA`] when written; older schemas can be read.
     pub schema: u32,
-    /// The newest activator that committed a transaction; `None` if it wrote schema 1.
+    /// The newest activator that committed a transaction; `None` if only activators that wrote schema 1 did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activator: Option<Version>,
-    /// The number of the transaction that wrote it, from 1. It tells a recovery whether a run was interrupted
-    /// before or after its commit point.
+    /// The number of the transaction that wrote this state, from 1. A recovery compares it with the journal
+    /// to find out whether the run was interrupted before or after its commit point.
     pub transaction: u64,
     /// The host's name, from the manifest.
     pub host: String,
@@ -83,19 +83,19 @@ impl Default for State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owned {
-    /// What the last transaction left at the path.
+    /// The path as the last transaction left it.
     #[serde(flatten)]
     pub thing: Thing,
-    /// What was at the path before, which decides what happens when management ends.
+    /// The state of the path before it was managed, which decides what happens when management ends.
     #[serde(skip_serializing_if = "Origin::is_created")]
     pub origin: Origin,
-    /// Units to restart when it is removed.
+    /// Units to restart when the path is removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub restart_units: Vec<UnitName>,
-    /// Units to reload when it is removed.
+    /// Units to reload when the path is removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
-    /// The command to run when it is removed; empty for none.
+    /// The command to run when the path is removed; empty for none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub on_change: Vec<String>,
 }
@@ -108,7 +108,7 @@ impl Owned {
     }
 }
 
-/// What is at an owned path.
+/// The state of an owned path, as the last transaction left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Thing {
@@ -116,7 +116,7 @@ pub enum Thing {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// Whether it was created only for the managed paths in it.
+        /// Whether the directory was created only because managed paths are in it.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         implicit: bool,
     },
@@ -164,7 +164,7 @@ pub struct FileStat {
     pub ctime: i64,
 }
 
-/// What was at a path before it was managed.
+/// The state of a path before it was managed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "was")]
 pub enum Origin {
@@ -209,12 +209,12 @@ impl Origin {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnedUser {
-    /// Whether NixFleet created it. A user that existed before is never disabled.
+    /// Whether NixFleet created the user. A user that existed before is never disabled.
     pub created: bool,
-    /// Whether it was disabled because it was removed from the manifest.
+    /// Whether the user was disabled because the manifest does not declare it any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
-    /// The groups that NixFleet added it to.
+    /// The groups that NixFleet added the user to.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<Owner>,
     /// The former value of each field that the manifest states, if the account existed before.
@@ -244,7 +244,7 @@ pub struct Restriction {
     /// The expiration date in the format of shadow(5); empty for never.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub expires: String,
-    /// Whether its password is locked.
+    /// Whether the password is locked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub locked_password: bool,
 }

@@ -38,7 +38,7 @@ pub struct Diff {
     pub drift: Vec<Drift>,
     /// Reasons why an apply would refuse.
     pub problems: Vec<Problem>,
-    /// Excluded paths that are not as declared, with the reason why they are excluded.
+    /// Excluded paths that are not as declared, each with a description of the difference.
     pub excluded: Vec<Warning>,
     /// Effects that may be unintended.
     pub warnings: Vec<Warning>,
@@ -109,7 +109,7 @@ pub(in crate::engine) struct Differ<'a> {
 }
 
 impl<'a> Differ<'a> {
-    /// Returns what is at a path. Nothing is below a path that will become a directory.
+    /// Returns the observed state of a path. A path below a future directory counts as missing.
     pub(in crate::engine) fn found(&self, path: &ManagedPath) -> &'a Found {
         match self.observed.found(path) {
             Found::Unreachable(_)

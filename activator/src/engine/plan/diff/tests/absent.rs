@@ -73,7 +73,7 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
             drift /etc/file: a file stands there
         "#]],
     );
-    // The file was created again by hand. The original replaces it, and it is backed up.
+    // The file was created again by hand. The original replaces this file, which is backed up.
     let backup = "/var/lib/nixfleet/originals/x/content".parse().unwrap();
     host.state.paths.insert(
         "/etc/file".parse().unwrap(),

@@ -47,7 +47,7 @@ use serde::Serialize;
 
 /// The exit code of a command that was refused or could not be carried out.
 const USAGE: u8 = 1;
-/// The exit code of a command that ran, but whose outcome is not good.
+/// The exit code of a command that ran, but did not succeed.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
@@ -282,7 +282,7 @@ fn change(
     let holder = lock::this_process(&args.by, command).of_revision(args.revision());
     if args.in_unit {
         let limit = args.confirm_timeout.map(Duration::from_secs);
-        // The process that follows the run prints the report. A failed change is not a failure of the unit.
+        // The process that follows this run prints the report. A failed change does not make the unit fail.
         return attend::carry_out(&host, request, holder, &run, limit).map(|()| ExitCode::SUCCESS);
     }
     // A run without a unit is recorded under its name too, so that `follow` finds its report.

@@ -10,8 +10,8 @@ const LINKS: [(&str, &str); 3] = [("WantedBy", "wants"), ("RequiredBy", "require
 /// The links that enable a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Install {
-    /// The links, relative to the unit directory, and their targets: `multi-user.target.wants/web.service` →
-    /// `../web.service`.
+    /// The links as paths relative to the unit directory, with their targets, such as
+    /// `multi-user.target.wants/web.service` → `../web.service`.
     pub links: BTreeMap<String, String>,
     /// The instance that is enabled instead of the unit, if the unit is a template.
     pub instance: Option<UnitName>,

@@ -36,7 +36,7 @@ struct Attributes {
 /// Builds the closure that a `.attrs.json` file describes.
 ///
 /// # Errors
-/// Every mistake in the intent, or else the first other failure.
+/// Every mistake in the intent. If there is none, the first other failure.
 pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(attributes).map_err(|error| vec![cannot("read", attributes, &error)])?;
     let attributes: Attributes = serde_json::from_slice(&bytes).map_err(|error| {

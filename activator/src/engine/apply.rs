@@ -125,8 +125,8 @@ fn tell(report: &Report) {
     }
 }
 
-/// Carries out a request under the lock. The outcome in the report stays `blocked` until it is known to be
-/// better or worse.
+/// Carries out a request while the lock is held. The outcome in the report stays `blocked` until it is known
+/// to be better or worse.
 fn run(
     host: &Host,
     request: ApplyRequest<'_>,
@@ -193,8 +193,7 @@ fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), P
     verdict.into_problem().map_or(Ok(()), Err)
 }
 
-/// Adds the paths that were left as they are on purpose to the report. With any of them, a good outcome
-/// becomes `partial`.
+/// Adds the excluded paths to the report. If there are any, a good outcome becomes `partial`.
 fn report_excluded(excluded: &[Warning], report: &mut Report) {
     let said = excluded.iter().map(|left| format!("left as it is: {}: {}", left.subject, left.what));
     report.notes.extend(said);

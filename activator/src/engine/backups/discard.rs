@@ -154,7 +154,7 @@ fn tidy(host: &Host) -> Result<(), Problem> {
     originals().map_err(|error| host_file("tidy", format!("{HOME}/{ORIGINALS}"), &error))
 }
 
-/// Removes a directory and the directories in it, as far as they contain no files.
+/// Removes a directory and its subdirectories, except those that contain files.
 fn prune(directory: &Path) -> io::Result<()> {
     for entry in entries(directory)? {
         if is_ours(&entry.symlink_metadata()?) {

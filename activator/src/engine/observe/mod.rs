@@ -63,7 +63,8 @@ pub enum Found {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// The names of its entries; only read if it would be removed, or would get another mode or owner.
+        /// The names of its entries; only read if the directory would be removed, or would get another mode
+        /// or owner.
         holds: Vec<String>,
     },
     /// A symbolic link.

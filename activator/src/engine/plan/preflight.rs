@@ -71,7 +71,7 @@ impl Preflight<'_> {
                 self.found.push(frozen(shown));
             }
         }
-        // Another filesystem may be mounted at the path itself.
+        // The directory itself may be the mount point of another filesystem.
         if in_place && let Ok(file) = rustix::fs::openat(directory.fd, path.name(), LOOK, Mode::empty()) {
             self.found.extend(self.read_only.problem(Directory::of(file.as_fd()), path));
         }

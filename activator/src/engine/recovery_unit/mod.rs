@@ -67,7 +67,7 @@ mod tests {
                 &**path
             })
             .collect();
-        // The content of the drop-in has never changed.
+        // The drop-in already has the same content in the old manifest.
         assert_eq!(changed, [FILES[0].0]);
     }
 }

@@ -265,7 +265,8 @@ impl State {
         });
     }
 
-    /// The schema that is written. An activator that does not know it would lose parts of the record.
+    /// The schema that is written. An activator that does not know it would lose data when it writes the
+    /// state.
     pub const SCHEMA: u32 = 2;
     /// The oldest schema that can be read.
     const OLDEST: u32 = 1;

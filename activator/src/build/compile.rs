@@ -1,4 +1,4 @@
-//! [`Intent`] → [`Manifest`], naming everything a host would reject, not only the first thing.
+//! Compiles an [`Intent`] to a [`Manifest`], and reports everything in it that a host would reject.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -11,19 +11,19 @@ use nixfleet_contract::manifest::{Entry, Group, Manifest, Package, User};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AccountName, Invalid, ManagedPath, Owner};
 
-/// A manifest and the inline contents it refers to, by their digest.
+/// A manifest, and the inline contents that it refers to.
 #[derive(Debug)]
 pub struct Closure<'a> {
     /// The manifest.
     pub manifest: Manifest,
-    /// Inline contents by SHA-256.
+    /// The inline contents, by their SHA-256.
     pub texts: BTreeMap<String, &'a str>,
 }
 
-/// Checks an intent and flattens it.
+/// Checks an intent, and compiles it to a manifest.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Every mistake in the intent.
 pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
     let mut compiler = Compiler::default();
     compiler.head(intent);
@@ -66,24 +66,24 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
     Ok(Closure { manifest, texts: compiler.texts })
 }
 
-/// Collects entries, contents and problems.
+/// Collects the entries, contents and problems of an intent.
 #[derive(Default)]
 pub(super) struct Compiler<'a> {
     pub(super) problems: Vec<Problem>,
     pub(super) entries: BTreeMap<ManagedPath, Entry>,
-    /// The option that asked for each entry, to name both sides of a clash.
+    /// The option that declares each entry. A message about two clashing entries names both options.
     pub(super) origins: BTreeMap<ManagedPath, String>,
     pub(super) texts: BTreeMap<String, &'a str>,
 }
 
 impl Compiler<'_> {
-    /// Records that something at an option is not valid.
+    /// Records that the value of an option is not valid.
     pub(super) fn reject(&mut self, option: impl Display, what: impl Into<String>, help: &str) {
         let problem = Problem::new(Code::InvalidManifest, what).at(option);
         self.problems.push(if help.is_empty() { problem } else { problem.help(help) });
     }
 
-    /// Parses a value, or records why it is not valid.
+    /// Parses the value of an option. If it is not valid, records why.
     pub(super) fn parse<T: FromStr<Err = Invalid>>(&mut self, option: impl Display, text: &str) -> Option<T> {
         match text.parse() {
             Ok(value) => Some(value),
@@ -175,7 +175,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// The name of a user or group that a host may have.
+    /// Parses the name of a user or group. A number is rejected.
     fn account(&mut self, option: &str, text: &str) -> Option<Owner> {
         if text.bytes().all(|b| b.is_ascii_digit()) {
             self.reject(option, format!("`{text}` is a number, and the name of an account is needed"), "");
@@ -192,8 +192,8 @@ impl Compiler<'_> {
         self.parse(option, text)
     }
 
-    /// No file, link or absent path may be the parent of another entry, and no directory with content may be
-    /// open to others.
+    /// Rejects an entry below a file, a link or an absent path, and an entry in a directory that other users
+    /// can write to.
     fn nesting(&mut self) {
         let mut clashes = Vec::new();
         for path in self.entries.keys() {
@@ -222,7 +222,7 @@ impl Compiler<'_> {
     }
 }
 
-/// Names and ids that may appear once.
+/// The names and ids seen so far, each of which must be unique.
 #[derive(Default)]
 struct Unique<'a> {
     names: BTreeSet<&'a str>,
@@ -235,7 +235,7 @@ impl<'a> Unique<'a> {
             compiler.reject(option, format!("`{name}` is defined twice"), "");
         }
         let Some(id) = id else { return };
-        // The highest value stands for "no id" in chown(2).
+        // The highest id is reserved: chown(2) takes it to leave the id unchanged.
         if id == 0 || id == u32::MAX {
             compiler.reject(
                 option,

@@ -1,4 +1,4 @@
-//! Directories, files, links and absent paths of an intent → entries of a manifest.
+//! Compiles the directories, files, links and absent paths of an intent to entries of a manifest.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,8 @@ use nixfleet_contract::values::{Invalid, ManagedPath, Reserved, Source, UnitName
 use super::compile::Compiler;
 use crate::digest;
 
-/// The longest target of a symbolic link in bytes: `PATH_MAX` without the zero byte at the end.
+/// The maximum length of the target of a symbolic link, in bytes: `PATH_MAX` without the terminating zero
+/// byte.
 const LONGEST_TARGET: usize = 4095;
 
 impl<'a> Compiler<'a> {
@@ -97,7 +98,7 @@ impl<'a> Compiler<'a> {
         names.iter().filter_map(|name| self.parse(format!("{option}.{field}"), name)).collect()
     }
 
-    /// Adds an entry, or records that nothing may stand at the path, or that it is asked for twice.
+    /// Adds an entry. Rejects it if its path is reserved or declared twice.
     pub(super) fn insert(&mut self, option: String, path: ManagedPath, entry: Entry) {
         self.visible(&option, &path);
         if let Some(reserved) = Reserved::at(&path) {
@@ -113,7 +114,7 @@ impl<'a> Compiler<'a> {
         self.entries.insert(path, entry);
     }
 
-    /// Records that a path holds what cannot be seen.
+    /// Rejects a path that contains an invisible character.
     pub(super) fn visible(&mut self, option: &str, path: &str) {
         if let Some(hidden) = hidden(path) {
             let what = format!("The path holds {}, which cannot be seen", hidden.escape_unicode());
@@ -121,7 +122,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The content of inline text, kept to be written into the closure.
+    /// Adds an inline text to the contents of the closure. Returns its source.
     pub(super) fn inline(&mut self, text: &'a str) -> ContentSource {
         let sha256 = digest::of(text);
         self.texts.insert(sha256.clone(), text);
@@ -170,7 +171,7 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// Where content stands, and what identifies it.
+/// The source of a file content, with its digest and its length in bytes.
 pub(super) struct ContentSource {
     pub(super) source: Source,
     pub(super) sha256: String,

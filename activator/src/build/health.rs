@@ -1,4 +1,4 @@
-//! Health checks of an intent → checks of a manifest.
+//! Compiles the health checks of an intent to those of a manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +9,11 @@ use ureq::http::{HeaderName, HeaderValue};
 
 use super::compile::Compiler;
 
-/// The most checks of a host: each runs in a thread of its own.
+/// The maximum number of health checks of a host: each of them runs in its own thread.
 const MOST: usize = 128;
 
 impl Compiler<'_> {
-    /// Checks sorted by name.
+    /// Compiles health checks. Returns them sorted by name.
     pub(super) fn health_checks(&mut self, checks: &[HealthCheck]) -> Vec<Check> {
         if checks.len() > MOST {
             let what =

@@ -1,10 +1,9 @@
-//! The builder of a host closure: `nixfleet-activate build` is the builder of its derivation.
+//! The builder of host closures. `nixfleet-activate build` is the builder of their derivation.
 //!
-//! - [`parse`][]: JSON → [`Intent`], naming every element that does not fit
-//! - [`mod@compile`]: [`Intent`] → [`nixfleet_contract::manifest::Manifest`], naming everything a host would
-//!   reject
-//! - `handling`: what the text of a unit says of how it can be handled
-//! - [`install`][]: the `[Install]` section of a unit → the links that enable it
+//! - [`parse`][]: the parser of an [`Intent`]
+//! - [`mod@compile`]: the compiler from an [`Intent`] to a [`Manifest`]
+//! - `handling`: how systemd allows a unit to be started, stopped and reloaded
+//! - [`install`][]: the links that enable a unit
 
 pub mod compile;
 mod entries;
@@ -27,17 +26,17 @@ use serde_json::Value;
 
 use crate::build::compile::{Closure, compile};
 
-/// What Nix hands to a builder with structured attributes, as far as it matters here.
+/// The attributes that Nix passes to the builder, as far as they are used here.
 #[derive(Deserialize)]
 struct Attributes {
     intent: Value,
     outputs: BTreeMap<String, PathBuf>,
 }
 
-/// Builds the closure that a `.attrs.json` file asks for.
+/// Builds the closure that a `.attrs.json` file describes.
 ///
 /// # Errors
-/// Everything that is wrong with the intent, or the one thing that kept the closure from being written.
+/// Every mistake in the intent. If there is none, the first other failure.
 pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(attributes).map_err(|error| vec![cannot("read", attributes, &error)])?;
     let attributes: Attributes = serde_json::from_slice(&bytes).map_err(|error| {
@@ -58,7 +57,7 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
 /// Checks an intent, the attributes of a derivation, or a manifest, without building anything.
 ///
 /// # Errors
-/// Everything that is wrong with an intent, or the first thing that is wrong with a manifest.
+/// Every mistake in an intent, or the first mistake in a manifest.
 pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(file).map_err(|error| vec![cannot("read", file, &error)])?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
@@ -76,7 +75,7 @@ pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
     compile(&parse::intent(intent)?).map(drop)
 }
 
-/// Writes a closure: the manifest, inline contents by digest, the package profile and the activator.
+/// Writes a closure: the manifest, the inline contents by digest, the package profile and the activator.
 #[expect(clippy::disallowed_methods, reason = "this writes a derivation's output, not a host")]
 fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Problem> {
     let files = out.join("files");

@@ -1,4 +1,4 @@
-//! Units of an intent → entries under `/etc/systemd/system` and units of a manifest.
+//! Compiles the units of an intent to units of a manifest, and to entries under `/etc/systemd/system`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,7 +120,7 @@ impl<'a> Compiler<'a> {
         Some(path)
     }
 
-    /// The links that enable a unit; an enabled unit without any is a mistake.
+    /// Returns the links that enable a unit. Rejects an enabled unit that has no such links.
     fn install(&mut self, option: &str, name: &UnitName, text: &str, enabled: &BTreeSet<&str>) -> Install {
         let parsed = Install::parse(name, text, |also| enabled.contains(also.as_ref() as &str));
         match parsed {

@@ -1,5 +1,5 @@
-//! What would keep a step from being done, and shows nowhere but in the attempt: attributes of files that
-//! forbid every change, mounts, and filesystems that are read-only.
+//! Finds obstacles that would otherwise show only when a step is carried out: file attributes that forbid
+//! every change, mounts, and read-only filesystems.
 
 use std::os::fd::AsFd as _;
 
@@ -13,7 +13,7 @@ use crate::engine::family::paths::slots::SLOTS;
 use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{HOME, Host, host_file, mounts, profile};
 
-/// Looks for obstacles to steps. What cannot be looked at is left to others to say.
+/// Returns the obstacles to steps. A path that cannot be inspected is skipped, since other checks report it.
 #[must_use]
 pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
     let mut preflight = Preflight {
@@ -32,12 +32,13 @@ pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
     preflight.found
 }
 
-/// Where the steps write besides to managed paths: account files, generations, roots of Nix.
+/// Returns the directories that the steps write to besides managed paths: those of account files, of
+/// generations, and of the garbage collector roots of Nix.
 fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str> {
     let any = |is: fn(&Step) -> bool| steps.iter().any(is);
     let accounts = any(|step| matches!(step, Step::Account(_)));
     let switches = any(|step| matches!(step, Step::Profile(ProfileStep::SwitchProfile(_))));
-    // Without Nix there are no roots, and none are made.
+    // Without Nix there are no garbage collector roots, and none are created.
     let pins = !steps.is_empty() && host.path(profile::ROOTS).is_dir();
     let places = [(accounts, "/etc"), (switches, profile::DIRECTORY), (pins, profile::ROOTS)];
     places.into_iter().filter(|(is_written, _)| *is_written).map(|(_, place)| place)
@@ -45,7 +46,7 @@ fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str>
 
 struct Preflight<'h> {
     walk: Walk<'h>,
-    /// The one that was looked at last: most steps are about one where the step before was.
+    /// The directory that was checked last. Most steps are in the same directory as the step before.
     directory: String,
     read_only: ReadOnly,
     found: Vec<Problem>,
@@ -70,7 +71,7 @@ impl Preflight<'_> {
                 self.found.push(frozen(shown));
             }
         }
-        // Something else may be mounted right there.
+        // The directory itself may be the mount point of another filesystem.
         if in_place && let Ok(file) = rustix::fs::openat(directory.fd, path.name(), LOOK, Mode::empty()) {
             self.found.extend(self.read_only.problem(Directory::of(file.as_fd()), path));
         }
@@ -88,7 +89,8 @@ impl Preflight<'_> {
         }
     }
 
-    /// A directory that is moved into the backup or out of it. Only what is on one filesystem can be moved.
+    /// Checks a directory that is moved into the backup or out of it. A move is possible only within one
+    /// filesystem, and only if nothing is mounted in the directory.
     fn moved(&mut self, host: &Host, step: &Step) {
         let Step::Path(PathStep::MoveAway(MoveAway { path, .. }) | PathStep::MoveBack(Remove { path, .. })) =
             step
@@ -104,7 +106,8 @@ impl Preflight<'_> {
         }
     }
 
-    /// A directory of ours, or the nearest above that exists: what is missing would be made there.
+    /// Checks a directory that NixFleet writes to. If it does not exist, checks the nearest existing
+    /// directory above, where it would be created.
     fn own_place(&mut self, host: &Host, place: &str) {
         let path = host.path(place);
         let mut existing = path
@@ -116,15 +119,15 @@ impl Preflight<'_> {
     }
 }
 
-/// Opens nothing for reading or writing, and follows no link.
+/// Flags that open a path without reading or writing it, and without following a link.
 const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Filesystems that are read-only, each named once.
+/// The read-only filesystems that were reported; each is reported once.
 #[derive(Default)]
 struct ReadOnly(Vec<MountPoint>);
 
 impl ReadOnly {
-    /// Why nothing can be written where a directory or file stands. `path`: what to call that.
+    /// Returns a problem if a directory or file is on a read-only filesystem. `path`: the path to report.
     fn problem(&mut self, there: Directory<'_>, path: &str) -> Option<Problem> {
         let flags = rustix::fs::fstatvfs(there.fd).ok()?.f_flag;
         if !flags.contains(StatVfsMountFlags::RDONLY) {
@@ -152,7 +155,7 @@ fn is_directory(directory: Directory<'_>, name: &str) -> bool {
     found.is_some_and(|stat| stat.st_mode & 0o170_000 == 0o040_000)
 }
 
-/// Whether nothing stands there yet.
+/// Whether the step creates something at a path where nothing exists.
 const fn is_new(step: &Step) -> bool {
     matches!(
         step,
@@ -195,7 +198,8 @@ fn immovable(path: &str, why: &str) -> Problem {
         .help(format!("move it by hand; to apply the rest without it: --force {path}"))
 }
 
-/// Why something could not be changed, with what to do about it.
+/// Returns the problem for an error of the kernel, with advice for known causes. `verb`: the failed
+/// operation.
 #[must_use]
 pub fn refused(verb: &str, path: &str, errno: Errno) -> Problem {
     match errno {

@@ -1,4 +1,4 @@
-//! Programs that a change counts on: what it runs, and the shells of users.
+//! Checks the programs that a change depends on: the commands that it runs, and the shells of users.
 
 use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use nixfleet_contract::step::{AccountStep, PathStep, Step};
 
 use crate::host::{Host, profile};
 
-/// Users whose shell is nowhere: they could not log in.
+/// Returns warnings for users whose shell does not exist, since they could not log in.
 #[must_use]
 pub fn missing_shells(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<Warning> {
     let warning = |step: &Step| {
@@ -30,10 +30,11 @@ pub fn missing_shells(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<W
     if host.is_machine() { steps.iter().filter_map(warning).collect() } else { Vec::new() }
 }
 
-/// Why a program could not be run once the files of a change stand, as far as that is known before.
+/// Returns why a program could not be run after the files of a change are in place, as far as that is known
+/// in advance.
 #[must_use]
 pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) -> Option<String> {
-    // What stands in the store or in the profile comes with the closure.
+    // Programs in the store and in the profile come with the closure.
     if program.starts_with("/nix/store/") || program.starts_with(profile::DIRECTORY) {
         return None;
     }

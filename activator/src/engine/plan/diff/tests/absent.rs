@@ -1,4 +1,4 @@
-//! What a plan says of paths where nothing may stand.
+//! Tests of plans for absent paths.
 
 use expect_test::expect;
 use nixfleet_contract::manifest::Access;
@@ -73,7 +73,7 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
             drift /etc/file: a file stands there
         "#]],
     );
-    // It has been put back meanwhile: the original replaces it, which is kept.
+    // The file was created again by hand. The original replaces this file, which is backed up.
     let backup = "/var/lib/nixfleet/originals/x/content".parse().unwrap();
     host.state.paths.insert(
         "/etc/file".parse().unwrap(),
@@ -140,7 +140,7 @@ fn nothing_comes_into_a_directory_that_is_still_away() {
           why: that directory was taken away with its content, which is kept until it comes back
           help: apply once with neither nixfleet.absent."/srv/app" nor anything in that directory, then again; or roll back to a generation like that first
     "#]]);
-    // It comes back, and a file may replace it.
+    // The directory can be put back, or a file can take its place.
     host.expect(
         &target("/one", &[], &[]),
         &expect![[r#"

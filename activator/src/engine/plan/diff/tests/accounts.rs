@@ -1,4 +1,4 @@
-//! What cannot be done to accounts.
+//! Tests of changes of accounts that are refused.
 
 use serde_json::json;
 

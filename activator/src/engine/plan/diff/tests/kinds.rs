@@ -1,4 +1,4 @@
-//! What a change means for units that are not plain services, that are masked, or that failed.
+//! Tests of plans for units that are not plain services, that are masked, or that failed.
 
 use expect_test::expect;
 use serde_json::{Value, json};

@@ -84,8 +84,9 @@ fn variable(name: &str) -> Result<Option<String>, Problem> {
     }
 }
 
-/// Parses directives. `tracing` takes a bare word that is not a level as a target, which may have no events
-/// at all. Such a word is refused unless it starts with [`OURS`], since it is most likely a mistyped level.
+/// Parses directives. `tracing` interprets a bare word that is not a level as a target, even if no event has
+/// this target. Such a word is refused unless it starts with [`OURS`], since it is most likely a mistyped
+/// level.
 fn parse(filter: &str) -> Result<EnvFilter, Problem> {
     for word in filter.split(',').map(str::trim).filter(|word| !word.contains(['=', '['])) {
         if word.parse::<LevelFilter>().is_err() && !word.starts_with(OURS) {

@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Document<T> {
-    /// Always [`SCHEMA`].
+    /// The schema version, always [`SCHEMA`].
     schema: u32,
     /// The name of the subcommand.
     command: &'static str,
@@ -18,7 +18,7 @@ pub struct Document<T> {
     /// For `plan`, `apply` and `rollback`, the waves and the end of the rollout.
     #[serde(skip_serializing_if = "Option::is_none")]
     rollout: Option<RolloutView>,
-    /// Why the command stopped before it reached any host.
+    /// The reason why the command stopped before it reached any host.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
 }

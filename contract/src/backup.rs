@@ -7,7 +7,7 @@ use crate::outcome::Outcome;
 use crate::problem::Problem;
 use crate::values::Mode;
 
-/// Why a backup was made.
+/// The reason why a backup was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -40,7 +40,7 @@ impl BackupReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Backup {
-    /// Why the backup was made.
+    /// The reason why the backup was made.
     pub kind: BackupReason,
     /// The path that was backed up; the last component of `place` if that path is not known.
     pub path: String,
@@ -49,7 +49,7 @@ pub struct Backup {
     /// The generation whose apply or rollback made the backup, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
-    /// When the backup was made, in seconds since 1970-01-01 UTC.
+    /// The time at which the backup was made, in seconds since 1970-01-01 UTC.
     pub since: u64,
     /// The size of the backup, in bytes.
     pub size: u64,
@@ -71,9 +71,9 @@ pub struct Backup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Backups {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// When the list was made, in seconds since 1970-01-01 UTC.
+    /// The time at which the list was made, in seconds since 1970-01-01 UTC.
     pub at: u64,
     /// The backups, sorted by path, then by age, oldest first.
     pub backups: Vec<Backup>,
@@ -83,7 +83,7 @@ pub struct Backups {
     /// An interrupted change, which is recovered before any backup is dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
-    /// Why no backup can be dropped at present.
+    /// The reason why no backup can be dropped at present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
@@ -92,7 +92,7 @@ pub struct Backups {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DropRequest {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// The backups to drop, as the host listed them. If one of them has changed since, none is dropped.
     pub backups: Vec<Backup>,
@@ -102,19 +102,19 @@ pub struct DropRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DropReport {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// How the run ended.
+    /// The outcome of the run.
     pub outcome: Outcome,
     /// The backups that were dropped.
     pub dropped: Vec<Backup>,
     /// The filesystem that held the dropped backups, measured after the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// What an interrupted earlier run left on the host, and how it was recovered.
+    /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<String>,
-    /// What went wrong.
+    /// The problem that occurred, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
     /// Wall-clock time on the host, in milliseconds.
@@ -125,7 +125,7 @@ pub struct DropReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Content {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// The backup whose content follows.
     pub backup: Backup,

@@ -14,7 +14,7 @@ use crate::values::{Word, word};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fleet {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// The Git revision of the flake, with `-dirty` if the tree has changes; `None` without Git.
     #[serde(default)]
@@ -64,8 +64,8 @@ fn by_word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tag {
-    /// How many of the tag's hosts may be down or changing at once. A percentage is rounded down, but is at
-    /// least one host.
+    /// Maximum number of the tag's hosts that may be down or changing at once. A percentage is rounded down,
+    /// but to at least one host.
     pub max_down: Option<Amount>,
     /// The tags whose hosts are changed after the hosts of this tag.
     #[serde(deserialize_with = "word::tags")]
@@ -91,7 +91,7 @@ pub struct Host {
     pub addr: String,
     /// SSH settings of the host.
     pub ssh: Ssh,
-    /// How changes are applied to the host.
+    /// Settings for applying changes to the host.
     #[serde(default)]
     pub rollout: Rollout,
     /// Time limits for waiting for the host.
@@ -103,7 +103,7 @@ pub struct Host {
     /// The roles of the host.
     #[serde(default, deserialize_with = "word::labels")]
     pub roles: Vec<String>,
-    /// Why applies skip the host; `None` if they do not.
+    /// The reason why applies skip the host; `None` if they do not.
     #[serde(default)]
     pub maintenance: Option<String>,
     /// The generation or revision that the host is pinned to, if any.
@@ -121,7 +121,7 @@ pub struct Pin {
     /// The revision of the fleet to keep.
     #[serde(default)]
     pub rev: Option<String>,
-    /// Why the host is pinned.
+    /// The reason why the host is pinned.
     pub reason: String,
     /// The last day of the pin, such as `2027-01-31`; `None` if the pin does not expire.
     #[serde(default)]
@@ -138,7 +138,7 @@ pub enum Base {
     Nixos,
 }
 
-/// How changes are applied to a host.
+/// Settings for applying changes to a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {

@@ -68,7 +68,7 @@ impl FromStr for Passage {
     }
 }
 
-/// Why a generation is kept.
+/// The reason why a generation is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -138,7 +138,7 @@ impl Judged {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcPlan {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// A digest of the set of generations to drop. An approval that was given for another set is refused.
     pub fingerprint: String,
@@ -152,7 +152,7 @@ pub struct GcPlan {
     /// The filesystem of the Nix store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// Why no generation can be dropped at present.
+    /// The reason why no generation can be dropped at present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
@@ -161,9 +161,9 @@ pub struct GcPlan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcReport {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// How the run ended.
+    /// The outcome of the run.
     pub outcome: Outcome,
     /// The generations that were dropped.
     pub dropped: Vec<GenerationInfo>,
@@ -173,10 +173,10 @@ pub struct GcReport {
     /// The filesystem of the Nix store, measured after the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// What an interrupted earlier run left on the host, and how it was recovered.
+    /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<String>,
-    /// What went wrong.
+    /// The problem that occurred, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
     /// Wall-clock time on the host, in milliseconds.

@@ -20,9 +20,9 @@ pub struct GenerationInfo {
     /// The number and the closure of the generation.
     #[serde(flatten)]
     pub generation: Generation,
-    /// When the generation was made, in seconds since 1970-01-01 UTC.
+    /// The time at which the generation was made, in seconds since 1970-01-01 UTC.
     pub created: u64,
-    /// Who made the generation, and from which revision.
+    /// The creator and the source revision of the generation.
     #[serde(flatten)]
     pub made: Made,
 }

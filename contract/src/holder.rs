@@ -14,7 +14,7 @@ pub struct Holder {
     pub command: String,
     /// The process id of the run on the host.
     pub pid: u32,
-    /// When the run started, in seconds since 1970-01-01 UTC.
+    /// The time at which the run started, in seconds since 1970-01-01 UTC.
     pub since: u64,
     /// The id of the run, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

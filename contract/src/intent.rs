@@ -17,7 +17,7 @@ use crate::manifest::{OnConflict, Package, UserField};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Intent {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// The name of the host.
     pub host: String,
@@ -133,7 +133,7 @@ pub struct File {
     /// A command that must accept the new content before it is installed; `%s` is replaced by the path of the
     /// staged file.
     pub validate: Option<Vec<String>>,
-    /// What to do if an unmanaged file exists at the path.
+    /// How to handle an unmanaged file that exists at the path.
     pub on_conflict: OnConflict,
 }
 
@@ -145,7 +145,7 @@ pub struct Link {
     pub path: String,
     /// The target of the link: an absolute path, or a path relative to the directory of the link.
     pub target: String,
-    /// What to do if something unmanaged exists at the path.
+    /// How to handle something unmanaged that exists at the path.
     pub on_conflict: OnConflict,
 }
 
@@ -161,7 +161,7 @@ pub struct Absent {
     pub restart_units: Vec<String>,
     /// Units to reload when something is removed from the path or put back.
     pub reload_units: Vec<String>,
-    /// What to do if something unmanaged exists at the path.
+    /// How to handle something unmanaged that exists at the path.
     pub on_conflict: OnConflict,
 }
 
@@ -194,7 +194,7 @@ pub struct Unit {
     /// Whether to refuse the unit if systemd finds a mistake in it.
     #[serde(default = "yes")]
     pub verify: bool,
-    /// What to do if an unmanaged unit file exists at the path.
+    /// How to handle an unmanaged unit file that exists at the path.
     pub on_conflict: OnConflict,
 }
 
@@ -236,7 +236,7 @@ pub struct HealthCheck {
     pub timeout: u64,
     /// Time to wait before the first attempt.
     pub start_delay: u64,
-    /// Where the check runs.
+    /// The place where the check runs.
     pub from: Side,
     /// The effect of a failed check on the change.
     pub on_failure: OnCheckFailure,
@@ -250,7 +250,7 @@ pub struct HttpCheck {
     pub url: String,
     /// The request method.
     pub method: Method,
-    /// Headers to send.
+    /// HTTP headers to send with the request.
     pub request_headers: BTreeMap<String, String>,
     /// The expected status code; any code from 200 to 299 if `None`.
     pub status: Option<u16>,

@@ -15,7 +15,7 @@ use crate::values::{AbsPath, AccountName, ManagedPath, Mode, Owner, Source, Unit
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// The name of the host.
     pub host: String,
@@ -375,7 +375,7 @@ pub struct FileEntry {
     /// A command that must accept the staged file; `%s` is replaced by the path of that file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate: Option<Vec<String>>,
-    /// What to do if an unmanaged file exists at the path.
+    /// How to handle an unmanaged file that exists at the path.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
@@ -386,7 +386,7 @@ pub struct FileEntry {
 pub struct LinkEntry {
     /// The target, as written in the link.
     pub target: String,
-    /// What to do if something unmanaged exists at the path.
+    /// How to handle something unmanaged that exists at the path.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
@@ -404,12 +404,12 @@ pub struct AbsentEntry {
     /// Units to reload when something is removed from the path or put back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
-    /// What to do if something unmanaged exists at the path.
+    /// How to handle something unmanaged that exists at the path.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
 
-/// What to do if something that NixFleet does not own exists at a managed path.
+/// How to handle something that exists at a managed path and that NixFleet does not own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnConflict {
@@ -436,7 +436,7 @@ pub struct Unit {
     pub instance: Option<UnitName>,
     /// Whether the unit is enabled; `None` for a unit of the distribution.
     pub enabled: Option<bool>,
-    /// What to do with the unit if it is running and its files changed.
+    /// The action for the unit if it is running and its files changed.
     pub on_change: OnChange,
     /// Whether to stop the unit when its management ends.
     pub stop_if_removed: bool,
@@ -526,7 +526,7 @@ const fn is_yes(value: &bool) -> bool {
     *value
 }
 
-/// What to do with a running unit when its files changed.
+/// The action for a running unit whose files changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnChange {

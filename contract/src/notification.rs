@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
-    /// How the message is sent.
+    /// The format and transport of the message.
     pub kind: MessageFormat,
     /// The URL of the recipient.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ use crate::step::Step;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
@@ -42,8 +42,7 @@ pub struct Plan {
     /// request for a plan must include these contents, so that the plan can be validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
-    /// Whether the tools on the host still have to check the plan. They do so when the plan is requested
-    /// again.
+    /// Whether the tools on the host must still check the plan. They do so when the plan is requested again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unvalidated: bool,
     /// Results of the health checks, if they were requested and the host needs no change.

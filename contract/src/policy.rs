@@ -30,7 +30,7 @@ pub struct Policy {
     /// The dimension of tags over which each wave is spread evenly, such as `rack` for the tags `rack:a` and
     /// `rack:b`.
     pub spread: Option<String>,
-    /// How a host that does not answer is counted.
+    /// The treatment of a host that does not answer.
     pub unreachable: Unreachable,
 }
 
@@ -80,7 +80,7 @@ impl Policy {
         }
     }
 
-    /// Returns the policy, with each option that `options` sets replaced.
+    /// Returns this policy, with all options that are set in `options` replaced by their values there.
     #[must_use]
     pub fn with(self, options: PolicyOptions) -> Self {
         Self {
@@ -213,7 +213,7 @@ pub enum OnFailure {
     RollbackAll,
 }
 
-/// How a host that does not answer is counted.
+/// The treatment of a host that does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

@@ -12,11 +12,11 @@ use crate::problem::Problem;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// How the change ended.
+    /// The outcome of the change.
     pub outcome: Outcome,
     /// The reason, if the outcome is [`Outcome::Partial`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,9 +33,9 @@ pub struct Report {
     /// Remarks on what the tools of the host could not check, and on findings that the change did not cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// What went wrong.
+    /// The problem that occurred, if any.
     pub problem: Option<Problem>,
-    /// What an interrupted earlier run left, and how it was recovered.
+    /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
     pub recovered: Option<String>,
     /// Results of the health checks of the generation, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -52,8 +52,8 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// Why the activator could not start.
+    /// The reason why the activator could not start.
     pub problem: Problem,
 }

@@ -14,14 +14,14 @@ use crate::run_id::RunId;
 /// A line that a run prints before its report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// Always [`SCHEMA`].
+    /// The schema version, always [`SCHEMA`].
     pub schema: u32,
     /// The content of the notice.
     #[serde(flatten)]
     pub news: News,
 }
 
-/// What a run is waiting for.
+/// The content of a notice: the kind of event that the run is waiting for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum News {
@@ -60,12 +60,12 @@ impl Notice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Confirmation {
-    /// Always [`SCHEMA`].
+    /// The schema version, always [`SCHEMA`].
     pub schema: u32,
     /// Results of the health checks that do not run on the host.
     #[serde(default)]
     pub health_checks: Vec<CheckResult>,
-    /// Why health checks without a result were not tried.
+    /// The reason why health checks without a result were not tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untried: Option<String>,
 }
@@ -88,11 +88,11 @@ impl Confirmation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastRun {
-    /// Always [`SCHEMA`].
+    /// The schema version, always [`SCHEMA`].
     pub schema: u32,
     /// The operator, the command and the start of the run.
     pub holder: Holder,
-    /// When the run ended, in seconds since 1970-01-01 UTC.
+    /// The time at which the run ended, in seconds since 1970-01-01 UTC.
     pub ended: u64,
     /// The result of the run.
     pub report: Report,
@@ -109,13 +109,13 @@ pub struct EarlierRun {
     pub who: String,
     /// The command of the run, `apply` or `rollback`.
     pub command: String,
-    /// When the run ended, in seconds since 1970-01-01 UTC.
+    /// The time at which the run ended, in seconds since 1970-01-01 UTC.
     pub ended: u64,
     /// The number of the generation in force before the run.
     pub before: Option<u64>,
     /// The number of the generation in force after the run.
     pub after: Option<u64>,
-    /// How the run ended.
+    /// The outcome of the run.
     pub outcome: Outcome,
     /// The code of the problem, if the run had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

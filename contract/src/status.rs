@@ -12,7 +12,7 @@ use crate::values::UnitName;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// The name of the host in the manifest in force; `None` if the host is not managed yet.
     pub host: Option<String>,

@@ -19,7 +19,7 @@ pub struct SelectionArgs {
     #[arg(value_name = "SELECTOR", help_heading = None::<&str>)]
     pub selector: Vec<String>,
 
-    /// Select hosts by name; a list or a pattern such as 'web-*' selects several
+    /// Select hosts by name; a list or a pattern such as 'web-*' selects several hosts
     #[arg(long, value_name = "NAME")]
     pub host: Vec<String>,
 

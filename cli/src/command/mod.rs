@@ -40,7 +40,7 @@ pub struct Context {
     output: OutputArgs,
     /// The display of progress.
     progress: Progress,
-    /// When the command started.
+    /// The time at which the command started.
     began: Instant,
     /// Whether deferred hosts, and hosts that are partial without a failure, count as failures.
     strict: bool,

@@ -94,7 +94,8 @@ fn find_all(value: &Value, is_such: &dyn Fn(&Value) -> bool, place: &mut String,
     }
 }
 
-/// Returns documents with extreme numbers: first one number of each, then all numbers at once.
+/// Returns documents in which one number has an extreme value, and documents in which several or all numbers
+/// have one.
 fn enormous<T: DeserializeOwned>(document: &Value) -> Vec<T> {
     let mut places = Vec::new();
     find_all(document, &Value::is_number, &mut String::new(), &mut places);

@@ -30,7 +30,7 @@ pub struct Check {
     /// Time to wait before the first attempt, in seconds.
     #[serde(deserialize_with = "seconds")]
     pub start_delay: u64,
-    /// Where the check runs.
+    /// The place where the check runs.
     pub from: Side,
     /// The effect of a failed check on the change.
     pub on_failure: OnCheckFailure,
@@ -118,7 +118,7 @@ impl CheckName {
 pub enum Probe {
     /// A unit is active, and has been active for some time without interruption.
     Unit {
-        /// The unit.
+        /// The unit to check.
         unit: UnitName,
         /// How long the unit must have been active, in seconds.
         #[serde(deserialize_with = "seconds")]
@@ -130,12 +130,12 @@ pub enum Probe {
     Tcp {
         /// The name or address of the server.
         host: String,
-        /// The port.
+        /// The TCP port to connect to.
         port: u16,
     },
     /// A command ends with exit code 0.
     Command {
-        /// The command line of the command. The first word is an absolute path.
+        /// The absolute path of a program, followed by its arguments.
         command: Vec<String>,
     },
 }
@@ -173,7 +173,7 @@ pub struct Http {
     pub url: Url,
     /// The request method.
     pub method: Method,
-    /// Headers to send.
+    /// HTTP headers to send with the request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub request_headers: BTreeMap<String, String>,
     /// The expected status code; any code from 200 to 299 if `None`.
@@ -224,7 +224,7 @@ impl Method {
     }
 }
 
-/// Where a check runs.
+/// The place where a check runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {

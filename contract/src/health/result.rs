@@ -14,7 +14,7 @@ pub struct CheckResult {
     pub name: CheckName,
     /// The kind of the check: `unit`, `http`, `tcp` or `command`.
     pub kind: String,
-    /// Where the check ran.
+    /// The place where the check ran.
     pub from: Side,
     /// The effect of a failed check on the change.
     pub on_failure: OnCheckFailure,
@@ -59,11 +59,11 @@ impl CheckResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checked {
-    /// Always [`SCHEMA`].
+    /// The schema version, always [`SCHEMA`].
     pub schema: u32,
     /// The generation in force.
     pub generation: Generation,
-    /// When the checks ran, in seconds since 1970-01-01 UTC.
+    /// The time at which the checks ran, in seconds since 1970-01-01 UTC.
     pub at: u64,
     /// The results of the checks that run on the host, sorted by name.
     pub results: Vec<CheckResult>,

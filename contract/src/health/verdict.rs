@@ -1,11 +1,11 @@
-//! The consequence of health check results for a host.
+//! The verdict on a host, computed from its health check results.
 
 use super::check::OnCheckFailure;
 use super::result::CheckResult;
 use crate::outcome::{Outcome, ReasonCode};
 use crate::problem::{Code, Problem};
 
-/// The consequence of the health check results of a host.
+/// The verdict on a host, computed from its health check results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthVerdict {
     /// The most severe effect of the failed checks; `None` if all passed.

@@ -164,7 +164,7 @@ pub struct RemoveDirectory {
 pub struct Release {
     /// Path.
     pub path: ManagedPath,
-    /// Why the path is left unchanged, for people.
+    /// The reason why the path is left unchanged, for people.
     pub why: String,
 }
 

@@ -17,9 +17,9 @@ use crate::problem::{Code, Problem};
 pub struct Reserved {
     /// The paths. Everything below them is reserved too. A `*` at the end matches the rest of a name.
     paths: Vec<String>,
-    /// Why nothing can be declared at these paths, in one clause.
+    /// The reason why nothing can be declared at these paths, in one clause.
     pub why: String,
-    /// What to do instead.
+    /// Advice on what to do instead.
     pub help: String,
 }
 

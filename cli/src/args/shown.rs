@@ -6,8 +6,8 @@ use nixfleet_operator::flake::shown::{HIDDEN, reference};
 
 /// Flags that take a flake reference.
 const FLAKES: [&str; 1] = ["--flake"];
-/// Returns the words after the subcommand, without secrets. Of a command to run, only the program is
-/// included, since its arguments may contain a password. Values of Nix options, such as access tokens, and
+/// Returns the command line without the subcommand and without secrets. Of a command to run, only the program
+/// is included, since its arguments may contain a password. Values of Nix options, such as access tokens, and
 /// secrets in flake references are hidden too.
 pub fn shown(words: &[OsString]) -> Vec<String> {
     let mut words = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned());

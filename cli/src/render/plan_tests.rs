@@ -362,7 +362,7 @@ fn content_that_others_may_not_read_is_told_by_size_and_digest() {
 
     "#]]
     .assert_eq(&shown(&[&plan]));
-    // An older NixFleet on a host sends private content anyway.
+    // A host with an older NixFleet sends private content, which `hide_private` removes.
     let mut bare = plan;
     bare.hide_private();
     assert!(!serde_json::to_string(&bare).unwrap().contains("\"text\""));

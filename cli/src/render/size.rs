@@ -1,4 +1,4 @@
-//! Sizes and dates for people.
+//! Formats of sizes and times for people.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -2,7 +2,7 @@
 //!
 //! - [`check`]: the declaration of a check in a manifest
 //! - [`result`]: the result of a check
-//! - [`verdict`]: the consequence of the results for a host
+//! - [`verdict`]: the verdict on a host
 
 pub mod check;
 pub mod result;

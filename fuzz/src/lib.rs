@@ -1,4 +1,4 @@
-//! What the fuzz targets hold the parsers to.
+//! Checks for the fuzz targets.
 
 pub mod answer;
 #[path = "../../activator/tests/it/harmless.rs"]

@@ -1,4 +1,4 @@
-//! What a host answers, and what of it reaches a terminal.
+//! Fuzzes the parser of answers from hosts, and the output of text from these answers on a terminal.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Intents, and the manifests that the builder makes of them.
+//! Fuzzes the parser of intents, and the builder that makes manifests from them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

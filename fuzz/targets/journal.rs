@@ -1,4 +1,4 @@
-//! Journals, which a disk may have damaged.
+//! Fuzzes the parser of journals, which may be damaged on disk.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

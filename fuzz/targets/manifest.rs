@@ -1,4 +1,4 @@
-//! Manifests, which a host takes from whoever deploys.
+//! Fuzzes the parser of manifests, which operators send to hosts.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

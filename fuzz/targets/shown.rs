@@ -1,4 +1,4 @@
-//! What a host answers, as every command shows it.
+//! Fuzzes the output of each command for answers from hosts.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! States, which a disk may have damaged.
+//! Fuzzes the parser of recorded states, which may be damaged on disk.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

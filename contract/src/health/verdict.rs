@@ -1,21 +1,21 @@
-//! Judges the results of health checks for a host.
+//! The verdict on a host, computed from its health check results.
 
 use super::check::OnCheckFailure;
 use super::result::CheckResult;
 use crate::outcome::{Outcome, ReasonCode};
 use crate::problem::{Code, Problem};
 
-/// The verdict on a host, from the results of its health checks.
+/// The verdict on a host, computed from its health check results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthVerdict {
-    /// The most severe effect among the failed checks; `None` if all passed.
+    /// The most severe effect of the failed checks; `None` if all passed.
     worst: Option<OnCheckFailure>,
-    /// The problem to report.
+    /// The problem to report; `None` if all checks passed.
     problem: Option<Problem>,
 }
 
 impl HealthVerdict {
-    /// Judges some results.
+    /// Computes the verdict for the results of a host.
     #[must_use]
     pub fn on(results: &[CheckResult]) -> Self {
         let failed: Vec<&CheckResult> = results.iter().filter(|result| !result.passed).collect();
@@ -23,13 +23,13 @@ impl HealthVerdict {
         Self { worst, problem: worst.map(|_| problem(&failed)) }
     }
 
-    /// Whether the change must be undone.
+    /// Returns whether the change must be undone.
     #[must_use]
     pub fn is_to_undo(&self) -> bool {
         self.worst == Some(OnCheckFailure::Rollback)
     }
 
-    /// The outcome of a host on which nothing is undone. `good`: the outcome if all checks passed.
+    /// Returns the outcome of a host on which nothing is undone. `good` is the outcome if all checks passed.
     #[must_use]
     pub const fn outcome(&self, good: Outcome) -> Outcome {
         match self.worst {
@@ -39,7 +39,7 @@ impl HealthVerdict {
         }
     }
 
-    /// The reason for [`Outcome::Partial`], if [`Self::outcome`] says so.
+    /// Returns the reason code, if [`Self::outcome`] returns [`Outcome::Partial`].
     #[must_use]
     pub const fn reason_code(&self) -> Option<ReasonCode> {
         match self.worst {
@@ -48,7 +48,7 @@ impl HealthVerdict {
         }
     }
 
-    /// The problem that tells which checks failed, and why.
+    /// Returns the problem that lists the failed checks and what each found.
     #[must_use]
     pub fn into_problem(self) -> Option<Problem> {
         self.problem

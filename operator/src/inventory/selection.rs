@@ -16,7 +16,7 @@ pub struct Selection {
     pub roles: Vec<String>,
     /// Bases of hosts.
     pub bases: Vec<Base>,
-    /// Expressions such as `web-* and @prod and not @canary`.
+    /// Selector expressions such as `web-* and @prod and not @canary`.
     pub expressions: Vec<String>,
 }
 

@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    /// Selects with flags written as on the command line.
+    /// Selects hosts by words such as `tag=prod`, each for a command-line flag. Returns their names or the error.
     fn on(line: &str) -> String {
         let mut selection = Selection::default();
         for word in shlex::split(line).unwrap() {
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(on("on=web-1 on=db-1"), "db-1 web-1");
         assert_eq!(on("on='web-* and @prod'"), "web-1 web-2");
         assert_eq!(on("on='@canary' on=db-1"), "db-1 web-1");
-        // Without quotes the shell makes several arguments of it.
+        // Without quotes, the shell splits an expression into several arguments.
         assert_eq!(on("on=web-1 on=role:backup tag=prod"), "db-1 web-1");
     }
 

@@ -38,7 +38,7 @@ pub type Show = Arc<dyn Fn(&str) + Send + Sync>;
 /// The configuration for running Nix on one flake.
 #[derive(Clone)]
 pub struct Nix {
-    /// The flake of the fleet.
+    /// The flake that describes the fleet.
     pub flake: Flake,
     /// Flags passed to Nix unchanged, such as overridden inputs and options.
     passed: Vec<String>,

@@ -24,7 +24,7 @@ pub const OURS: Limit = Limit { of: "output", bytes: 64 * MIB };
 /// texts, which quoting enlarges by a fifth, and some 250 bytes for each of up to 150,000 steps.
 pub const DOCUMENT: Limit = Limit { of: "an answer", bytes: 64 * MIB };
 /// One line in the output of a run. The longest line is the report, with some 100 bytes for the path of each
-/// copy that was made.
+/// backup that was made.
 pub const LINE: Limit = Limit { of: "one line", bytes: 32 * MIB };
 /// The whole output of a run: the report, a few notices, and any output of the login shell before them.
 pub const RUN: Limit = Limit { of: "the answer of a change", bytes: LINE.bytes + 4 * MIB };

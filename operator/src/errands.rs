@@ -36,7 +36,7 @@ impl Errands {
     }
 
     /// Whether this set contains the errand of a health check. Also true for a check that runs on the host,
-    /// because such a check is no errand.
+    /// because it is not an errand.
     #[must_use]
     pub fn have(&self, host: &str, check: &Check) -> bool {
         tried(host, check).is_none_or(|errand| self.0.contains(&errand))

@@ -21,9 +21,9 @@ use crate::plan_text::PlanText;
 pub struct HostResult {
     /// The name of the host.
     pub host: String,
-    /// How work on the host ended.
+    /// The outcome of the command on the host.
     pub outcome: Outcome,
-    /// What is left to do on a host with the outcome `partial`.
+    /// The kind of work that is left on a host with the outcome `partial`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReasonCode>,
     /// `plan`, `apply`: the planned changes.
@@ -47,7 +47,7 @@ pub struct HostResult {
     /// `backups`: the backups that are listed, shown or dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backups: Option<Box<BackupsView>>,
-    /// Why the host is or would be excluded, or why work on it was not started.
+    /// The reason why the host is or would be excluded, or why work on it was not started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The problem that occurred on the host.
@@ -59,9 +59,9 @@ pub struct HostResult {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcView {
-    /// What the garbage collection would remove.
+    /// The plan of the garbage collection.
     pub plan: GcPlan,
-    /// What the garbage collection removed.
+    /// The report of the garbage collection, if it took place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<GcReport>,
 }
@@ -161,7 +161,7 @@ impl HostResult {
     pub fn may_have_changed(&self) -> bool {
         let failed_late = || match (&self.report, &self.problem) {
             (Some(report), _) => report.steps_done > 0 || report.before != report.after,
-            // If the closure could not be copied before the host's turn, there is no plan.
+            // If the closure could not be copied before the host's turn, the result has no plan.
             (None, Some(problem)) => self.plan.is_some() && problem.code != Code::Copy,
             (None, None) => true,
         };
@@ -176,7 +176,7 @@ impl HostResult {
     #[must_use]
     pub fn end(&self, took: Duration) -> HostEnd {
         let (report, plan) = (self.report.as_ref(), self.plan.as_ref());
-        // Without a report, either nothing was done on the host, or the result is unknown.
+        // Without a report, either nothing was done on the host, or what was done is unknown.
         let planned = || plan.and_then(|plan| plan.current.clone());
         let stayed = matches!(
             self.outcome,

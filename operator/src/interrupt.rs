@@ -79,15 +79,15 @@ impl Interrupt {
     /// Waits until the program must end at once and abandon all work.
     pub async fn leave(&self) {
         let Ok(mut signals) = Signals::listen() else { return std::future::pending().await };
-        // The handler stays registered after this wait, because a terminal may send SIGHUP more than once
-        // when it closes.
+        // The signal handler stays registered after this wait, because a terminal may send SIGHUP more than
+        // once when it closes.
         let mut closed = terminal_closed();
         tokio::select! {
             () = signals.next() => {}
             () = hears(closed.as_mut()) => {}
         }
         self.request();
-        // Either started changes must finish first, or the results of hosts must still be shown.
+        // Started changes must finish first, or the results of the hosts must still be shown.
         if self.hosts() != ChangeProgress::Untouched {
             signals.next().await;
         }

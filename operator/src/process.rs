@@ -155,8 +155,9 @@ impl Invocation {
         self.attend(running).await
     }
 
-    /// Runs a program to its end that leaves a background process. This process may keep standard error open,
-    /// so standard error is written to a file instead of a pipe. Standard output is discarded.
+    /// Runs a program that leaves a background process, and waits for the end of the program itself. The
+    /// background process may keep standard error open, so standard error is written to a file instead of a
+    /// pipe. Standard output is discarded.
     ///
     /// # Errors
     /// As for [`Self::run`].
@@ -229,7 +230,7 @@ async fn within<T>(
 async fn feed(stdin: Option<impl AsyncWrite + Unpin>, pieces: &[Arc<[u8]>]) {
     let Some(mut pipe) = stdin else { return };
     for piece in pieces {
-        // A program that does not want its input closes the pipe. Its exit code explains the reason.
+        // A program that does not read its input closes the pipe. Its exit code explains the reason.
         let _ = pipe.write_all(piece).await;
     }
 }

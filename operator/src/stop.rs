@@ -5,8 +5,8 @@ use tokio::task::JoinError;
 
 use crate::host_result::HostResult;
 
-/// An error that ends an operation as a whole. An error on one host, while work on others goes on, is part of
-/// the result of that host.
+/// An error that ends an operation as a whole. An error on one host, while work on other hosts continues, is
+/// part of that host's result.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
     /// A problem that the user must solve.

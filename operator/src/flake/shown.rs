@@ -25,7 +25,7 @@ pub fn reference(text: &str) -> String {
         Some((scheme, rest)) => {
             let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
             match host.rsplit_once('@') {
-                // The user of an SSH URL is no secret, such as `git` in git+ssh://git@….
+                // A plain SSH user is no secret, such as `git` in git+ssh://git@….
                 Some((user, _)) if scheme.ends_with("ssh") && !user.contains(':') => place.to_owned(),
                 Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}{path}"),
                 None => place.to_owned(),

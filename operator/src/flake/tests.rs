@@ -1,7 +1,7 @@
 use super::*;
 
-/// Creates a Git checkout `top` and a directory `plain` outside of Git, each with one flake in it and one
-/// below.
+/// Creates a Git checkout `top` and a directory `plain` outside of Git. Each has one flake at its root and
+/// another one below.
 fn trees() -> (tempfile::TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
     for directory in ["top/.git", "top/sub/roles", "plain/sub/roles", "top/odd?#dir"] {

@@ -23,8 +23,8 @@ struct Aim {
 }
 
 /// Returns a problem for each health check that cannot reach the address of the host from this machine.
-/// Checks of names outside of the inventory are not tested: the user manages these names, and the change
-/// itself may create them.
+/// Checks of other addresses are not tested: the user manages these addresses, and the change itself may
+/// create them.
 pub async fn obstacles(session: &Session, checks: &[Check]) -> Vec<Problem> {
     let addr = &session.host().addr;
     let aims: Vec<Aim> = checks

@@ -149,7 +149,8 @@ impl Matcher {
             Property::Host if !fleet.hosts.contains_key(pattern) => {}
             Property::Host | Property::Role | Property::Base => return Ok(None),
         }
-        // The evaluation of a fleet refuses such a tag, but older versions of NixFleet did not.
+        // The evaluation of a fleet refuses such a tag, but that of an older NixFleet may not have refused
+        // it.
         if let Some(host) = fleet.hosts.values().find(|host| host.tags.contains(pattern)) {
             return Err(Problem::new(Code::Selection, format!("the tag `{pattern}` is reserved"))
                 .at(format!("hosts.{}.tags", host.name))

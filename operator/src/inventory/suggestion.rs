@@ -13,8 +13,8 @@ const LISTED: usize = 8;
 /// Returns a help text for an unknown word: similar words of the same kind, or else a list of the known
 /// words.
 pub fn suggestion(kind: impl Display, unknown: &str, known: &BTreeSet<&str>) -> String {
-    // A single typing error, such as two swapped letters, always counts as similar, because the Jaro-Winkler
-    // scale rates it low in a short word.
+    // A single typing error, such as two swapped letters, always counts as similar. The Jaro-Winkler scale
+    // rates short words with such an error too low.
     let likeness = |word: &str| {
         if strsim::osa_distance(unknown, word) == 1 { 1.0 } else { strsim::jaro_winkler(unknown, word) }
     };

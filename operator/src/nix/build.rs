@@ -11,7 +11,7 @@ use super::{ClosureSender, Nix, failure, no_result, stored};
 
 /// The maximum number of closures built by one call of Nix. The time of a call grows with the square of this
 /// number: on a busy machine with Nix 2.26, each closure took 220 ms among a thousand and 35 to 55 ms among a
-/// hundred. Dependencies of several closures are built by the first call that needs them.
+/// hundred. A dependency that several closures share is built by the first call that needs it.
 const AT_ONCE: usize = 64;
 
 /// The built closure of a host.
@@ -96,7 +96,7 @@ impl Closure {
     /// Reads the manifest of the closure, as its builder wrote it.
     ///
     /// # Errors
-    /// The closure does not exist any more, or was not made by NixFleet.
+    /// The closure was removed from the store, or was not made by NixFleet.
     pub fn manifest(&self) -> Result<Vec<u8>, Problem> {
         let path = PathBuf::from(&self.path).join("manifest.json");
         stored::read(&path).map_err(|error| self.unreadable(&path, &error))
@@ -106,7 +106,7 @@ impl Closure {
     /// machine.
     ///
     /// # Errors
-    /// The closure does not exist any more, or was not made by NixFleet.
+    /// The closure was removed from the store, or was not made by NixFleet.
     pub fn activator(&self) -> Result<PathBuf, Problem> {
         let path = PathBuf::from(&self.path).join("activate");
         std::fs::read_link(&path).map_err(|error| self.unreadable(&path, &error))

@@ -75,8 +75,8 @@ fn wait_until_valid(
     sent: usize,
 ) -> io::Result<()> {
     serve.taken(sent)?;
-    // The closure is valid now and is locked once more: a garbage collection that began in the meantime
-    // learns of this lock. A later one finds the root that was created before the copy.
+    // The closure is locked once more, because only now it is valid. A garbage collection that began in the
+    // meantime learns of this lock. A later one finds the root that was created before the copy.
     let Some(closure) = transfer.paths.last() else { return Ok(()) };
     match serve.lock([closure.path.as_str()].into_iter(), false)?.first() {
         Some(valid) if *valid == closure.path => Ok(()),

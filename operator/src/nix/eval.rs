@@ -78,7 +78,7 @@ impl Nix {
 }
 
 /// Checks that all paths are derivations in the store. The flake can return any text here, and Nix would
-/// fetch what it names, for example copy a directory of the user into the store.
+/// fetch whatever the text names. For example, Nix would copy a directory of the user into the store.
 fn only_derivations(derivations: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
     match derivations.iter().find(|(_, path)| !path.strip_suffix(".drv").is_some_and(stored::is_path)) {
         None => Ok(derivations),

@@ -62,7 +62,7 @@ fn problem(derivation: &str, errors: &[&NixFailure]) -> Problem {
         .help(help(errors).unwrap_or_else(|| format!("see the whole log: nix log {log_of}")))
 }
 
-/// Returns what to do about an error that has no log of a builder.
+/// Returns what to do about an error without a builder's log.
 fn help(errors: &[&NixFailure]) -> Option<String> {
     let error = errors.iter().find(|error| error.log.is_empty())?;
     let says = |words: &str| error.text().contains(words);
@@ -162,8 +162,8 @@ fn is_about_the_log(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// The standard error of `nix build --keep-going` (Nix 2.26.3) if one host fails itself and another one
-    /// because of a dependency.
+    /// The standard error of `nix build --keep-going` (Nix 2.26.3) for two hosts: one fails to build, and the
+    /// other has a dependency that fails to build.
     const TWO_FAIL: &str = include_str!("../../tests/nix/build-two-fail.txt");
 
     fn derivations() -> BTreeMap<String, String> {

@@ -17,7 +17,7 @@ use crate::process::Invocation;
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// The delay after which the closures of a rollout are protected even if the command is killed. Most rollouts
-/// end before it, and Nix need not be called for them.
+/// end earlier, so Nix need not be called for them.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The garbage collection roots of a rollout, which protect its closures as long as work may remain.
@@ -40,7 +40,7 @@ impl RolloutRoots {
         Self { directory, closures, laid }
     }
 
-    /// Settles the roots of a rollout that ends. With `is_final`, no further roots are created, and the
+    /// Finishes the roots of a rollout that ends. With `is_final`, no further roots are created, and the
     /// directory can be removed. Otherwise work remains, so all closures stay protected.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl RolloutRoots {
             }
         } else {
             self.laid.abort();
-            // The task and its Nix process are dropped before this wait ends.
+            // When this wait ends, the task and its Nix process have been dropped.
             let _ = self.laid.await;
         }
         if is_final { Ok(()) } else { lay_roots(&self.directory, &self.closures).await }

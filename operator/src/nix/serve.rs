@@ -62,7 +62,7 @@ impl<R: Read, W: Write> Serve<R, W> {
         wire::number(&mut self.output, substitute.into())?;
         wire::strings(&mut self.output, paths)?;
         self.output.flush()?;
-        // The answer is a subset of these paths, so neither its length nor its longest path can be larger.
+        // The answer is a subset of these paths, which limits the number and the length of its paths.
         wire::read_strings(&mut self.input, count, longest)
     }
 

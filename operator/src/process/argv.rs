@@ -67,7 +67,7 @@ fn ssh(arguments: &[OsString]) -> Vec<Cow<'_, str>> {
     shown.chain((destination < arguments.len()).then_some(HIDDEN.into())).collect()
 }
 
-/// Quotes a word if its beginning and end would not be visible otherwise.
+/// Quotes a word whose beginning and end would otherwise not be visible.
 fn quoted<'a>(word: &'a Cow<'a, str>) -> Cow<'a, str> {
     let is_plain = |letter: char| !letter.is_whitespace() && !matches!(letter, '\'' | '"' | '\\');
     if !word.is_empty() && word.chars().all(is_plain) {

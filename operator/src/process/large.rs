@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Failure, limits};
 
-/// The places for large answers in this command.
+/// The places for large answers, which all hosts of this command share.
 pub static LARGE: Large = Large::of(limits::LARGE, limits::GRACE);
 /// The memory that this command may use for large answers.
 pub static HELD: Held = Held::of(limits::HELD);
@@ -22,8 +22,8 @@ pub struct Large {
     grace: Duration,
 }
 
-/// The intake of one host's answer. It takes a place when the answer becomes large, and returns the place
-/// when it is dropped.
+/// A reader that limits the answer of one host. It takes a place when the answer becomes large, and returns
+/// the place when it is dropped.
 #[derive(Debug)]
 pub struct Intake<'a> {
     large: &'a Large,

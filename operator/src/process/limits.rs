@@ -17,16 +17,17 @@ pub struct Limit {
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// The output of a local program on one stream. The program is trusted, but a bug may make it write
-/// endlessly.
+/// The limit for the output of a local program on one stream. The program is trusted, but a bug may make it
+/// write endlessly.
 pub const OURS: Limit = Limit { of: "output", bytes: 64 * MIB };
-/// One document: a plan, a status, or a list of backups. Plans are the largest. They carry up to 16 MiB of
-/// texts, which quoting enlarges by a fifth, and some 250 bytes for each of up to 150,000 steps.
+/// The limit for one document: a plan, a status, or a list of backups. Plans are the largest. They carry up
+/// to 16 MiB of texts, which quoting enlarges by a fifth, and some 250 bytes for each of up to 150,000 steps.
 pub const DOCUMENT: Limit = Limit { of: "an answer", bytes: 64 * MIB };
-/// One line in the output of a run. The longest line is the report, with some 100 bytes for the path of each
-/// backup that was made.
+/// The limit for one line in the output of a run. The longest line is the report, with some 100 bytes for the
+/// path of each backup that was made.
 pub const LINE: Limit = Limit { of: "one line", bytes: 32 * MIB };
-/// The whole output of a run: the report, a few notices, and any output of the login shell before them.
+/// The limit for the whole output of a run: the report, a few notices, and any output of the login shell
+/// before them.
 pub const RUN: Limit = Limit { of: "the answer of a change", bytes: LINE.bytes + 4 * MIB };
 /// The number of bytes kept from the lines of a run before the last one.
 pub const BEFORE: usize = MIB;
@@ -34,9 +35,9 @@ pub const BEFORE: usize = MIB;
 pub const NOTICE: usize = 4 * KIB;
 /// The maximum number of notices in the queue. A run sends two, and any further ones are dropped.
 pub const NOTICES: usize = 16;
-/// The output of a login shell before a script of NixFleet starts.
+/// The limit for the output of a login shell before a script of NixFleet starts.
 pub const NOISE: Limit = Limit { of: "noise of the login shell", bytes: MIB };
-/// The standard error of a host. Only its beginning and its end are kept.
+/// The limit for the standard error of a host. Only its beginning and its end are kept.
 pub const ERRORS: Limit = Limit { of: "standard error", bytes: 16 * MIB };
 /// The number of bytes kept from the beginning of standard error, and also from its end. The beginning
 /// contains the errors of `ssh` and `sudo`. At the end, programs report why they failed.
@@ -44,7 +45,7 @@ pub const END_OF_ERRORS: usize = 32 * KIB;
 /// The maximum size of each text in a problem that a host reports, in bytes. Such texts are shown, sent in
 /// notifications, and written into the history.
 pub const TEXT: usize = 8 * KIB;
-/// The output of a command of the user, if the output is kept.
+/// The limit for the output of a user's command, if the output is stored.
 pub const COMMAND: Limit = Limit { of: "output", bytes: 64 * MIB };
 
 /// The size up to which the answer of a host is small, in bytes. All hosts may send small answers at once, so

@@ -121,11 +121,11 @@ impl Answer {
         let answer = self.document.trim_ascii_end();
         let begin = answer.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         self.document.drain(..begin);
-        // Only a short line can be a notice. To parse a long report as a notice would take many times its
-        // size in memory.
+        // Only a short line can be a notice. Parsing a long report as a notice would take many times its size
+        // in memory.
         let is_short = self.document.len() <= limits::NOTICE;
         match is_short.then(|| serde_json::from_slice::<Notice>(self.document.trim_ascii())) {
-            // The activator that forwards the output of the run ended early. The run itself goes on.
+            // The activator that forwards the output of the run ended early. The run itself continues.
             Some(Ok(_)) => {
                 Err(Problem::new(Code::Unreachable, "the host stopped talking while it was changing")
                     .at(&self.host.name)

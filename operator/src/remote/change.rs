@@ -27,7 +27,7 @@ use crate::ssh::{Session, failure};
 
 /// The pause between two attempts to confirm, because sshd may be restarting.
 const AGAIN: Duration = Duration::from_millis(250);
-/// An attempt to confirm whose time limit is at most this long counts as cut short.
+/// The time limit up to which an attempt to confirm counts as cut short.
 const CUT_SHORT: Duration = Duration::from_secs(2);
 /// The longest pause between two attempts to reconnect to a host.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -248,7 +248,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Runs the health checks of this machine, and returns the confirmation that contains their results.
+    /// Runs the health checks that this machine performs, and returns the confirmation with their results.
     async fn found_from_here(&self) -> Confirmation {
         match self.terms.checks {
             None => Confirmation::without(health::UNKNOWN),

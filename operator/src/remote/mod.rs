@@ -47,7 +47,7 @@ use typed::{short, typed};
 const PRELUDE: &str = include_str!("scripts/prelude.sh");
 const FACTS: &str = include_str!("scripts/facts.sh");
 
-/// Runs a script after the prelude and the facts, and reads the answer.
+/// Runs a script, preceded by the prelude and the script that prints the facts, and reads the answer.
 async fn ask(
     session: &Session,
     script: &str,

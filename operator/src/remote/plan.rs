@@ -77,7 +77,7 @@ impl PlanTerms<'_> {
         force_flags(self.force).chain(self.options.flags()).chain(trying).collect()
     }
 
-    /// Returns the time limit of the host for its answer.
+    /// Returns the time limit for the host's answer.
     fn limit(self, session: &Session, manifest: &[u8]) -> Duration {
         let tools = if self.options.no_validate {
             Duration::ZERO

@@ -132,7 +132,7 @@ async fn give_up(
         }
         None => false,
     };
-    // The end of `ssh` closes the input and the output of the command.
+    // Killing `ssh` closes the input and the output of the command.
     let _ = child.start_kill();
     let seconds = limit.as_secs();
     let s = if seconds == 1 { "" } else { "s" };

@@ -15,7 +15,8 @@ enum Cause {
     OpenFile,
     /// `sudo` finds a syntax error in a file of rules.
     Syntax,
-    /// The program `sudo` does not have the privileges of root, or loses them at its start.
+    /// The program `sudo` lacks the privileges of root, because of its file mode or of the environment in
+    /// which it runs.
     Powerless,
     /// The account is locked or has expired.
     Account,

@@ -28,7 +28,7 @@ impl Session {
     ) -> Result<Output, Problem> {
         let door = call::call(door, &[], false)?;
         let (options, destination) = (self.arguments("ControlMaster=no", Shared::Yes), self.destination());
-        // Without a shared connection, `ssh` would otherwise make an ordinary login.
+        // If the shared connection is missing, `ssh` fails instead of making an ordinary login.
         let alone = ["-o", "ProxyCommand=false", "-T", "--", &destination, &door];
         let through = ["ssh"].into_iter().chain(options.iter().map(String::as_str)).chain(alone);
         let through = shlex::try_join(through).map_err(|error| {

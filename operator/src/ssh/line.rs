@@ -2,8 +2,8 @@
 //!
 //! sshd drops connections if too many logins are in progress (`MaxStartups`, ten by default), and each host
 //! behind a jump host needs a separate login there. `ssh` does not show the messages of the jump host when it
-//! opens a shared connection. Another attempt therefore finds out the reason. Each jump host has a queue in
-//! which one host at a time makes this attempt.
+//! opens a shared connection, so one more attempt over a separate connection determines the reason. Each jump
+//! host has a queue in which one host at a time makes this attempt.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,7 +92,7 @@ impl Session {
             return Err(first.because(why));
         }
         let (name, mut last) = (&self.host().name, first);
-        // The time is limited, because the other hosts in the queue wait meanwhile.
+        // The time is limited, because the other hosts in the queue must wait.
         let until = Instant::now() + self.to_connect() + self.to_be_silent();
         for attempt in 1..=TRIES {
             last = match self.open_aloud().await {

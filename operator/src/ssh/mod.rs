@@ -38,7 +38,7 @@ pub use sockets::Sockets;
 
 /// The time that an idle master connection stays open for the next command, in seconds.
 const PERSIST: u64 = 60;
-/// The same time for a large fleet, whose many idle connections would burden this machine, in seconds.
+/// The same time in a large fleet, whose many idle connections would burden this machine, in seconds.
 const PERSIST_OF_MANY: u64 = 5;
 /// The number of hosts above which a fleet is large.
 const MANY: usize = 64;
@@ -246,7 +246,7 @@ impl Session {
     /// # Errors
     /// `ssh` failed or was killed, or the input of the script did not arrive.
     pub fn judge(&self, output: Output) -> Result<Output, Problem> {
-        // A signal as the cause of the end was sent to `ssh` on this machine.
+        // If a signal ended the process, the signal was sent to `ssh` on this machine.
         if output.status.code().is_none_or(|code| code == SSH_FAILED) {
             let stderr = output.stderr_text();
             return Err(failure::classify(&stderr, &self.host)

@@ -30,8 +30,7 @@ impl Resolved {
         }
     }
 
-    /// Returns the first host that a connection is made to. If the connection is made through a command, the
-    /// command takes the place of that host's name.
+    /// Returns the first host that a connection is made to, or the command through which it is made.
     #[must_use]
     pub fn gate(&self) -> &str {
         let first = self.through.as_deref().unwrap_or(&self.hostname);

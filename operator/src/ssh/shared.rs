@@ -51,8 +51,8 @@ pub async fn run(
     // The master has its own copies of the streams. Ours must be closed, so that the streams end when the
     // master closes its copies.
     drop(streams);
-    // The exit code may arrive before the last output. Whoever reads the code closes the session and loses
-    // the rest of the output.
+    // The exit code may arrive before the last output. Receiving it closes the session, so the rest of the
+    // output would be lost.
     let _ = drained.await;
     Ok(match opened.wait().await {
         Ok(SessionStatus::Exited { exit_value }) => ended(exit_value),

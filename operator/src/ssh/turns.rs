@@ -96,8 +96,8 @@ impl Session {
         tokio::join!(self.turns.wait(gate, turn), sleep(least));
     }
 
-    /// Waits as [`Self::pause`] does, but not too long for another attempt within the time `left`. The last
-    /// attempt begins `reserve` before the end of that time.
+    /// Waits as [`Self::pause`] does, but leaves time for another attempt within `left`. The last attempt
+    /// begins `reserve` before the end of that time.
     pub async fn pause_within(&self, problem: &Problem, least: Duration, left: Duration, reserve: Duration) {
         let longest = left.saturating_sub(reserve).max(least);
         // If the wait is cut short, one attempt is made too early, which sshd tolerates.

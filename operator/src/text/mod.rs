@@ -35,7 +35,7 @@ pub fn many_lines(text: &str) -> String {
     escaped(text, Keep::Lines)
 }
 
-/// Formats a problem. Only its first line begins at the first column.
+/// Formats and escapes a problem. Only its first line begins at the first column.
 #[must_use]
 pub fn problem_text(problem: &Problem) -> String {
     many_lines(&problem.to_string())
@@ -50,7 +50,7 @@ pub fn steady(rendered: &str) -> String {
 
 fn escaped(text: &str, keep: Keep) -> String {
     let mut escaped = String::with_capacity(text.len());
-    // At the beginning, a mark would combine with a character of NixFleet before it.
+    // At the beginning of the text, a mark would combine with the character printed before the text.
     let mut marks = MARKS;
     let mut rest = text;
     while let Some(c) = rest.chars().next() {

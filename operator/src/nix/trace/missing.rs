@@ -103,7 +103,7 @@ fn shell(word: &str) -> String {
 }
 
 /// Finds the first line below a directory that has a relative path to the missing file. Returns the file that
-/// has this line, and the line's number, column and text.
+/// contains the line, and the line's number, column and text.
 fn search(
     tree: &Tree,
     directory: &Path,

@@ -17,7 +17,7 @@ pub struct NixError<'a> {
 enum TraceStep<'a> {
     /// A description of what Nix was doing.
     Doing(&'a str),
-    /// The place in the code where Nix did it.
+    /// A place in the source code.
     At(SourceLocation<'a>),
 }
 
@@ -86,8 +86,9 @@ impl<'a> NixError<'a> {
         Some((argument, doing.split('"').nth(1)?))
     }
 
-    /// Returns the option that Nix was evaluating: the last option in the trace, and the entries of it that
-    /// follow at once. Entries after a place in the user's files belong to another value that is used there.
+    /// Returns the option that Nix was evaluating: the last option in the trace, with the entries that
+    /// directly follow it. Entries after a place in the user's files belong to another value that is used
+    /// there.
     pub fn option(&self, source: &FlakeSource) -> Option<String> {
         let mut option: Option<String> = None;
         let mut open = false;

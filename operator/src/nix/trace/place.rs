@@ -88,13 +88,13 @@ impl<'a> FlakeSource<'a> {
         }
     }
 
-    /// Whether a name in a message of Nix means the tree of the flake. Nix writes the flake reference with
-    /// the details that it has resolved.
+    /// Whether a name in a message of Nix means the tree of the flake. The name is the flake reference with
+    /// the details that Nix has resolved.
     fn is_the_flake(&self, named: &str) -> bool {
         let place = |reference: &str| -> String {
             let place = reference.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned();
             let forge = ["github:", "gitlab:", "sourcehut:"].iter().any(|forge| place.starts_with(forge));
-            // Nix replaces the branch by a commit, so it is not compared.
+            // Nix replaces a branch by a commit, so the branch is not compared.
             if forge { place.splitn(3, '/').take(2).collect::<Vec<_>>().join("/") } else { place }
         };
         let path = |named: &str| {

@@ -3,8 +3,7 @@
 //! activator on a host changes that host.
 //!
 //! - [`flake`][], [`nix`][], [`inventory`][]: the flake of a fleet, its closures, and the selection of hosts
-//! - [`process`][], [`ssh`][], [`remote`][]: local programs, connections to hosts, and commands of the
-//!   activator
+//! - [`process`][], [`ssh`][], [`remote`][]: local programs, connections to hosts, and activator commands
 //! - [`rollout`][]: the rollout of a change through many hosts
 //! - [`operation`][]: the operations on a fleet, such as apply, and their requests
 //! - [`event`][], [`history`][], [`notify`][]: events, their record, and notifications

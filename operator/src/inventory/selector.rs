@@ -240,7 +240,7 @@ mod tests {
         }
     }
 
-    /// Selects hosts by words such as `tag=prod`, each for a command-line flag. Returns host names or the error.
+    /// Selects hosts by words such as `tag=prod`, each for a flag. Returns the host names or the error.
     fn on(line: &str) -> String {
         let mut selection = Selection::default();
         for word in shlex::split(line).unwrap() {

@@ -1,4 +1,4 @@
-//! Which hosts a failed build belongs to, and the words of the builder.
+//! Attributes a failed build to hosts, and extracts the messages of the builder.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use nixfleet_contract::problem::{Code, Problem};
 
 use super::{Built, Closure};
 
-/// How many lines of a builder's log are shown.
+/// The maximum number of lines shown from the log of a builder.
 const LOG_LINES: usize = 15;
 
-/// Splits the hosts into those whose derivation Nix names in an error, and the others.
+/// Splits hosts into those whose derivation is named in an error of Nix, and all others.
 ///
 /// # Errors
-/// No host is named: the failure is not one of a host.
+/// No error names the derivation of a host, so the failure belongs to no host.
 pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result<Built, Problem> {
     let errors = errors(stderr);
     let is_of_a_host = |error: &&NixFailure| derivations.values().any(|path| error.names(path));
@@ -22,12 +22,13 @@ pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result
     for (host, derivation) in derivations {
         let named: Vec<&NixFailure> = errors.iter().filter(|error| error.names(derivation)).collect();
         if named.is_empty() {
-            // Nix does not say what it finished; the next build will find it in the store.
+            // Nix does not report the closures that it finished. The next build will find this one in the
+            // store.
             built.closures.insert(host.clone(), Closure { path: String::new() });
             continue;
         }
         let own: Vec<&NixFailure> = named.iter().copied().filter(|error| error.is_cause()).collect();
-        // Its last error sums all others up.
+        // The last error of Nix only summarises the others.
         let single = named.iter().copied().filter(|error| !error.head.starts_with("build of ")).collect();
         let shown = [&own, &shared].into_iter().find(|errors| !errors.is_empty()).unwrap_or(&single);
         built.failed.insert(host.clone(), problem(derivation, shown));
@@ -61,7 +62,7 @@ fn problem(derivation: &str, errors: &[&NixFailure]) -> Problem {
         .help(help(errors).unwrap_or_else(|| format!("see the whole log: nix log {log_of}")))
 }
 
-/// What to do where no log would say it.
+/// Returns what to do about an error without a builder's log.
 fn help(errors: &[&NixFailure]) -> Option<String> {
     let error = errors.iter().find(|error| error.log.is_empty())?;
     let says = |words: &str| error.text().contains(words);
@@ -80,12 +81,12 @@ fn help(errors: &[&NixFailure]) -> Option<String> {
     }
 }
 
-/// The first thing in single quotes.
+/// Returns the first text in single quotes.
 fn quoted(text: &str) -> Option<&str> {
     text.split('\'').nth(1)
 }
 
-/// One error of Nix: its first line, what it says of it below, and the lines of the builder's log.
+/// An error of Nix: its first line, the details below, and the lines of the builder's log.
 #[derive(Debug, Default)]
 struct NixFailure {
     head: String,
@@ -94,14 +95,14 @@ struct NixFailure {
 }
 
 impl NixFailure {
-    /// Whether it says that of this derivation.
+    /// Whether the error is about this derivation.
     fn names(&self, derivation: &str) -> bool {
         self.head.contains(derivation)
     }
 
-    /// Whether it is more than a consequence of other errors.
+    /// Whether the error is more than a consequence of other errors.
     fn is_cause(&self) -> bool {
-        // Nix 2.26 says the first, Nix 2.34 the others.
+        // Nix 2.26 writes the first phrase, Nix 2.34 the other two.
         let of_others = self.head.contains("dependencies of derivation")
             || self
                 .details
@@ -110,7 +111,7 @@ impl NixFailure {
         !of_others && !self.head.starts_with("build of ")
     }
 
-    /// All but the log.
+    /// Returns the error without the builder's log.
     fn text(&self) -> String {
         let mut text = self.head.clone();
         for line in &self.details {
@@ -148,7 +149,7 @@ fn errors(stderr: &str) -> Vec<NixFailure> {
     errors
 }
 
-/// What Nix says around a log, and of outputs that there are not.
+/// Whether a line only introduces a log or lists outputs that were not built.
 fn is_about_the_log(line: &str) -> bool {
     line.ends_with("log lines:")
         || line == "For full logs, run:"
@@ -161,7 +162,8 @@ fn is_about_the_log(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What Nix 2.26.3 says to `nix build --keep-going` where one host fails by itself, one by a dependency.
+    /// The standard error of `nix build --keep-going` (Nix 2.26.3) for two hosts: one fails to build, and the
+    /// other has a dependency that fails to build.
     const TWO_FAIL: &str = include_str!("../../tests/nix/build-two-fail.txt");
 
     fn derivations() -> BTreeMap<String, String> {
@@ -192,8 +194,8 @@ mod tests {
         .assert_eq(&built.failed["c"].to_string());
     }
 
-    /// What both versions of Nix say to five hosts: `a` fails, `b` does not, `c` and `l` need what fails, `h`
-    /// needs what has another hash.
+    /// The standard error of both versions of Nix for five hosts: `a` fails, `b` is built, `c` and `l` need a
+    /// failed derivation, and `h` needs a source whose hash differs.
     const FIVE: [&str; 2] =
         [include_str!("../../tests/nix/2.26/build.txt"), include_str!("../../tests/nix/2.34/build.txt")];
 
@@ -255,7 +257,7 @@ mod tests {
                      Required system: 'aarch64-linux'
                      Current system: 'x86_64-linux'
               help: give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
-        // This one ends the whole build at once, and names no host.
+        // This error ends the whole build at once and names no host.
         let older = attribute(include_str!("../../tests/nix/2.26/foreign.txt"), &derivations).unwrap_err();
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures

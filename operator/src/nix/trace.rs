@@ -1,5 +1,5 @@
-//! What a person needs of an evaluation error of Nix: the message, and the place, option and host that led to
-//! it.
+//! Reduces an evaluation error of Nix to what the user needs: the message, and the place, the option and the
+//! host that led to it.
 
 mod missing;
 mod nix_error;
@@ -12,11 +12,11 @@ use place::{FlakeSource, UserLocation};
 
 use crate::flake::Flake;
 
-/// The beginning of the message in which `mkFleet` reports all mistakes of a fleet, each with its place and
-/// its correction.
+/// The beginning of the message in which `mkFleet` reports all mistakes of a fleet, each with its place and a
+/// correction.
 const MISTAKES: &str = "[NF-201] ";
 
-/// Turns what Nix wrote on standard error into a problem.
+/// Converts the standard error of Nix into a problem.
 pub fn distil(stderr: &str, flake: &Flake) -> Problem {
     let nix_error = NixError::parse(stderr);
     let source = FlakeSource::new(flake, nix_error.root());
@@ -75,7 +75,7 @@ fn with_excerpt(why: &str, place: Option<&UserLocation>) -> String {
     }
 }
 
-/// File and line, option, host: as much of it as Nix says.
+/// Returns the file and line, the option and the host of an error, as far as Nix names them.
 fn location(place: Option<UserLocation>, nix_error: &NixError, source: &FlakeSource) -> String {
     let place = place.map(|place| place.location);
     let input = nix_error.input().map(|input| format!("flake.nix, inputs.{input}"));

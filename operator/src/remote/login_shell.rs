@@ -1,12 +1,12 @@
-//! Why a host did not run the script it was sent: what `sshd` starts is the login shell of the user, and that
-//! may run nothing.
+//! Explains why a host did not run a script. `sshd` starts the login shell of the user, which may refuse to
+//! run commands.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::answer::excerpt;
 
-/// Says so, with what came in the place of an answer.
+/// Returns the problem to report, given the output and the exit code in place of an answer.
 pub fn ran_nothing(host: &Host, said: &str, exit: Option<i32>) -> Problem {
     let user = &host.ssh.user;
     let has = |word: &str| said.contains(word);

@@ -1,28 +1,31 @@
-//! Why the SSH user did not become root, as `sudo` says it, and what to type against it.
+//! Explains why the SSH user could not become root, from the messages of `sudo`, and suggests what to type to
+//! correct it.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 
-/// A cause that `sudo` has words for.
+/// A cause that the messages of `sudo` reveal.
 #[derive(Clone, Copy)]
 enum Cause {
-    /// There is no `sudo`.
+    /// `sudo` is not installed.
     Missing,
-    /// It wants a terminal: `requiretty`.
+    /// `sudo` requires a terminal, because of the setting `requiretty`.
     Terminal,
-    /// It does not read a file of rules that others may write to.
+    /// `sudo` does not read a file of rules that other users may write to.
     OpenFile,
-    /// It does not understand a file of rules.
+    /// `sudo` finds a syntax error in a file of rules.
     Syntax,
-    /// Its own file gives no rights, or those are taken from it.
+    /// The program `sudo` lacks the privileges of root, because of its file mode or of the environment in
+    /// which it runs.
     Powerless,
     /// The account is locked or has expired.
     Account,
-    /// There is no rule for the user, or one that asks for a password or allows something else.
+    /// There is no rule for the user, or the rule asks for a password or allows only other commands.
     Rule,
 }
 
-/// The causes with the words of `sudo` and of sudo-rs. One that comes first explains those behind it.
+/// The causes and their messages in `sudo` and sudo-rs. If several causes match, the first one explains the
+/// others.
 const CAUSES: [(Cause, &[&str]); 7] = [
     (Cause::Missing, &["sudo: not found", ": sudo: command not found"]),
     (Cause::OpenFile, &["is world writable", "is writable by", "is owned by uid", "is owned by gid"]),
@@ -44,11 +47,11 @@ const CAUSES: [(Cause, &[&str]); 7] = [
     ),
 ];
 
-/// Words of `sudo` that accompany what it does all the same.
+/// Messages of `sudo` that do not prevent it from running a command.
 const NOISE: [&str; 4] =
     ["unable to resolve host", "setrlimit", "unable to send audit message", "unable to get time of day"];
 
-/// The problem that these words describe, if `sudo` has refused.
+/// Returns the problem that the messages in `stderr` describe, if `sudo` refused.
 pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
     let user = &host.ssh.user;
     let said: Vec<&str> = stderr
@@ -62,7 +65,7 @@ pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
     let (line, help) = if let Some((cause, line)) = known.filter(|_| of_sudo) {
         (line, help(cause, line, host))
     } else {
-        // Where a program is not found, sudo did its own work.
+        // If a program is not found, `sudo` itself succeeded.
         let line = said.iter().find(|line| line.starts_with("sudo: ") && !line.ends_with("not found"))?;
         (*line, format!("try it: ssh {user}@{} sudo -n true", host.addr))
     };
@@ -84,7 +87,7 @@ fn help(cause: Cause, line: &str, host: &Host) -> String {
         ),
         Cause::Terminal => format!("{root}echo 'Defaults:{user} !requiretty' > /etc/sudoers.d/nixfleet-tty"),
         Cause::OpenFile => {
-            // sudo 1.9.16 leaves the name of an included file out.
+            // sudo 1.9.16 omits the name of an included file.
             let named = line.split_whitespace().find(|word| word.starts_with('/')).map(str::to_owned);
             let files = named.unwrap_or_else(|| "/etc/sudoers /etc/sudoers.d/*".to_owned());
             format!(

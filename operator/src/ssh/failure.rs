@@ -1,4 +1,4 @@
-//! What `ssh` says when it cannot do its work, sorted into what a person can do about it.
+//! Classifies the error messages of `ssh` by what the user can do about them.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
@@ -6,13 +6,13 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::call::INPUT_READ;
 use super::options::USUAL_PORT;
 
-/// Words of OpenSSH that mean the host key is not the one expected.
+/// Messages of OpenSSH if the host key is not the expected one.
 const HOST_KEY: [&str; 3] =
     ["Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED", "host key is known for"];
-/// Words of OpenSSH that mean the host refuses us.
+/// Messages of OpenSSH if the host refuses the user or the key.
 const AUTH: [&str; 3] =
     ["Permission denied (", "Too many authentication failures", "no mutual signature algorithm"];
-/// Words of OpenSSH that mean there is no connection, or no longer one.
+/// Messages of OpenSSH if a connection cannot be opened, or has broken.
 const GONE: [&str; 16] = [
     "ssh: connect to host",
     "ssh: Could not resolve hostname",
@@ -32,7 +32,7 @@ const GONE: [&str; 16] = [
     "Unable to negotiate",
 ];
 
-/// Words of OpenSSH that mean the host has ended the connection before anything was said.
+/// Messages of OpenSSH if the host closed the connection before the login.
 const TURNED_AWAY: [&str; 5] = [
     "kex_exchange_identification:",
     "ssh_exchange_identification:",
@@ -41,7 +41,7 @@ const TURNED_AWAY: [&str; 5] = [
     "Exceeded MaxStartups",
 ];
 
-/// The problem that these words of `ssh` describe, if they are words of `ssh`.
+/// Returns the problem that the messages in `stderr` describe, if they are messages of `ssh`.
 pub fn classify(stderr: &str, host: &Host) -> Option<Problem> {
     let line_with = |words: &[&str]| {
         stderr.lines().map(str::trim).find(|line| words.iter().any(|word| line.contains(word)))
@@ -58,7 +58,7 @@ pub fn classify(stderr: &str, host: &Host) -> Option<Problem> {
         );
     }
     let line = line_with(&GONE)?;
-    // Before it hangs up, a host may say why: in /etc/nologin, say.
+    // Before a host closes the connection, it may print the reason, such as the text of /etc/nologin.
     let before: Vec<&str> = stderr.lines().map(str::trim).take_while(|said| *said != line).collect();
     let said = before.into_iter().rfind(|said| !said.is_empty());
     match said.filter(|_| line.starts_with("Connection closed by")) {
@@ -94,7 +94,7 @@ fn host_key(stderr: &str, host: &Host) -> Problem {
     problem.because(why.unwrap_or_else(|| "Host key verification failed.".to_owned()))
 }
 
-/// The host does not answer.
+/// Returns the problem to report for a host that does not answer.
 #[must_use]
 pub fn unreachable(host: &Host, why: &str) -> Problem {
     Problem::new(Code::Unreachable, "the host cannot be reached")
@@ -103,15 +103,15 @@ pub fn unreachable(host: &Host, why: &str) -> Problem {
         .help(format!("try it: {}", attempt(host)))
 }
 
-/// Whether the host took a connection and ended it before it knew who was there: so does an sshd that has too
-/// many of them.
+/// Whether the host accepted a connection and closed it before the login. This is how an sshd with too many
+/// connections behaves.
 #[must_use]
 pub fn is_turned_away(problem: &Problem) -> bool {
     let why = problem.why.as_deref().unwrap_or_default();
     problem.code == Code::Unreachable && TURNED_AWAY.iter().any(|words| why.contains(words))
 }
 
-/// The connection ended in the middle of something.
+/// Returns the problem to report for a connection that ended in the middle of its work.
 #[must_use]
 pub fn broken(host: &Host, why: &str) -> Problem {
     let why = why.trim();
@@ -121,7 +121,7 @@ pub fn broken(host: &Host, why: &str) -> Problem {
         .help(format!("see how it stands: nixfleet status --host {}", host.name))
 }
 
-/// The host says more than is read of it, or says much and too slowly.
+/// Returns the problem to report for a host that sends too much, or a large answer too slowly.
 #[must_use]
 pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
     Problem::new(Code::BadAnswer, what).at(&host.name).because(why).help(format!(
@@ -130,13 +130,13 @@ pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
     ))
 }
 
-/// Whether a script says that its input was read before it.
+/// Whether a script reports that its input was read before it started.
 #[must_use]
 pub fn is_input_read(stderr: &str) -> bool {
     stderr.contains(INPUT_READ)
 }
 
-/// Less arrived on the standard input of a script than was sent to it.
+/// Returns the problem to report if the input of a script did not arrive completely.
 #[must_use]
 pub fn input_read(host: &Host) -> Problem {
     let user = &host.ssh.user;
@@ -149,7 +149,7 @@ pub fn input_read(host: &Host) -> Problem {
         ))
 }
 
-/// The command with which a person sees for themselves.
+/// Returns the command with which the user can try the connection.
 fn attempt(host: &Host) -> String {
     let Host { ssh, addr, .. } = host;
     let port = if ssh.port == USUAL_PORT { String::new() } else { format!("-p {} ", ssh.port) };

@@ -66,7 +66,7 @@ fn a_host_that_refuses_the_key_is_told_apart() {
     assert_eq!(classify(line, &host(None)).unwrap().code, Code::SshAuth);
 }
 
-/// What OpenSSH 10.0 writes where the key in `known_hosts` is another one.
+/// The output of OpenSSH 10.0 if the host key differs from the one in `known_hosts`.
 const CHANGED: &str = "\
 @@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\r
 @    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r

@@ -1,4 +1,4 @@
-//! The private directory where control sockets and pinned host keys live.
+//! The private directory for control sockets and pinned host keys.
 
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
@@ -15,11 +15,12 @@ use sha2::{Digest, Sha256};
 use super::line::Lines;
 use super::turns::Turns;
 
-/// The longest directory in which `ssh` can still bind its sockets: 108 bytes of a socket address with its
-/// final zero, less a slash, our 32 digits, and the dot with 16 characters that `ssh` appends while it binds.
+/// The length of the longest directory in which `ssh` can bind its sockets, in bytes. A socket address has
+/// 108 bytes, including its final zero. A slash, our 32 digits, and the dot with 16 characters that `ssh`
+/// appends while it binds must also fit.
 const LONGEST: usize = 108 - 1 - 1 - 32 - 17;
 
-/// The directory, known to be ours alone.
+/// The private directory, to which only its owner has access.
 #[derive(Clone, Debug)]
 pub struct Sockets {
     directory: PathBuf,
@@ -28,10 +29,11 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Opens the directory below `XDG_RUNTIME_DIR`, or below `/tmp` where that is missing or too long.
+    /// Opens the directory below `XDG_RUNTIME_DIR`, or below `/tmp` if that variable is not set or its
+    /// directory is missing or unsuitable.
     ///
     /// # Errors
-    /// It cannot be made, or belongs to somebody else.
+    /// The directory cannot be created, or is not private to the user.
     pub fn open() -> Result<Self, Problem> {
         let uid = rustix::process::geteuid().as_raw();
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(|path| PathBuf::from(path).join("nixfleet"));
@@ -42,10 +44,10 @@ impl Sockets {
         Self::at(directory, uid)
     }
 
-    /// Uses a directory that the caller chooses, and makes it if it is missing.
+    /// Opens a directory that the caller chooses, and creates it if it is missing.
     ///
     /// # Errors
-    /// It cannot be made, or belongs to somebody else.
+    /// The directory cannot be created, or is not private to the user.
     pub fn within(directory: PathBuf) -> Result<Self, Problem> {
         Self::at(directory, rustix::process::geteuid().as_raw())
     }
@@ -72,18 +74,18 @@ impl Sockets {
         Ok(Self { directory, turns: Turns::default(), lines: Lines::default() })
     }
 
-    /// When the hosts whose connections are here may be tried again.
+    /// Returns the schedule of repeated attempts to log in, which all sessions share.
     pub(super) fn turns(&self) -> Turns {
         self.turns.clone()
     }
 
-    /// The lines before jump hosts, which all sessions share.
+    /// Returns the queues at jump hosts, which all sessions share.
     pub(super) fn lines(&self) -> Lines {
         self.lines.clone()
     }
 
-    /// The control socket of a host. Another user, address or pinned key means another connection, so a
-    /// connection that was made under other terms is never reused.
+    /// Returns the path of the control socket for a host. It depends on the user, address, port and pinned
+    /// key, so a connection that was opened with other settings is never reused.
     #[must_use]
     pub fn socket(&self, host: &Host) -> PathBuf {
         let key = host.ssh.host_key.as_deref().unwrap_or_default();
@@ -91,7 +93,8 @@ impl Sockets {
         self.directory.join(short_digest(&identity))
     }
 
-    /// Writes the pinned key of a host as a file of known hosts. Returns it and the name the key has in it.
+    /// Writes the pinned key of a host as a file of known hosts. Returns the path of the file, and the name
+    /// of the host in it.
     pub(super) fn pin(&self, host: &Host, key: &str) -> Result<(PathBuf, String), Problem> {
         let words: Vec<&str> = key.split_whitespace().collect();
         if key.lines().count() != 1 || words.len() < 2 || key.starts_with(['#', '@', '|']) {
@@ -117,13 +120,13 @@ impl Sockets {
     }
 }
 
-/// Whether sockets in the directory can be bound, and named in `NIX_SSHOPTS`.
+/// Whether `ssh` can bind sockets in the directory, and `NIX_SSHOPTS` can name them.
 fn fits(directory: &Path) -> bool {
     let text = directory.as_os_str().as_encoded_bytes();
     text.len() <= LONGEST && !text.iter().any(u8::is_ascii_whitespace) && !text.contains(&b'%')
 }
 
-/// The first 128 bits of SHA-256, hexadecimal.
+/// Returns the first 128 bits of the SHA-256 digest, in hexadecimal.
 fn short_digest(text: &str) -> String {
     Sha256::digest(text).iter().take(16).fold(String::new(), |mut digits, byte| {
         let _ = write!(digits, "{byte:02x}");
@@ -131,8 +134,9 @@ fn short_digest(text: &str) -> String {
     })
 }
 
-/// Waits until nobody else opens this connection, and keeps others from it while the lock is held. Nothing
-/// where locks do not work; then the worst is a connection that is not shared.
+/// Waits for the lock of a connection, which keeps other processes from opening the connection. Returns
+/// `None` if locks do not work or the wait takes too long. In the worst case the connection is then not
+/// shared.
 pub(super) async fn lock(socket: &Path) -> Option<File> {
     let file = File::create(socket.with_extension("lock")).ok()?;
     for _ in 0..600 {

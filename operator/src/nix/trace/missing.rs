@@ -1,4 +1,4 @@
-//! Files that Nix does not find in the tree of a flake.
+//! Files that Nix does not find in the source tree of a flake.
 
 use std::borrow::Cow;
 use std::fs;
@@ -9,23 +9,23 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::place::{FlakeSource, UserLocation};
 use crate::flake::{Tree, normal};
 
-/// How many files and directories are looked through for the line that names a missing file.
+/// The maximum number of files and directories searched for the line that names a missing file.
 const ENTRIES: usize = 20_000;
 
-/// A file that the flake names and Nix does not find.
+/// A file that the flake names but that Nix does not find.
 pub struct MissingFile<'a> {
-    /// Relative to the root of the tree.
+    /// The path of the file, relative to the root of the tree.
     file: String,
     source: &'a FlakeSource<'a>,
 }
 
 impl<'a> MissingFile<'a> {
-    /// The file that a message says is missing, where it would be one of the user's.
+    /// Returns the file that a message of Nix reports as missing, if it would be a file of the user's flake.
     pub fn find(message: &str, source: &'a FlakeSource<'a>) -> Option<Self> {
         let first = message.lines().next()?;
         let mut quoted = first.split(['\'', '"']).skip(1).step_by(2);
         let named = quoted.next()?;
-        // Nix 2.34 of a file in a Git checkout.
+        // Nix 2.34 writes this message for a file in a Git checkout.
         let in_git = first.starts_with("Path ")
             && ["does not exist in Git repository", "is not tracked by Git"]
                 .iter()
@@ -33,7 +33,7 @@ impl<'a> MissingFile<'a> {
         let file = if in_git {
             let repository = Path::new(quoted.next()?);
             let tree = source.flake.tree.as_ref()?;
-            // Of a file in a submodule, Nix names the repository of the submodule.
+            // For a file in a submodule, Nix names the repository of the submodule.
             repository.strip_prefix(&tree.root).ok()?.join(named).to_str()?.to_owned()
         } else if first.contains("does not exist") || first.contains("No such file") {
             source.relative(named)?.to_owned()
@@ -43,7 +43,7 @@ impl<'a> MissingFile<'a> {
         Some(Self { file, source })
     }
 
-    /// What is wrong, and what to do.
+    /// Explains why Nix does not find the file and what to do about it.
     pub fn problem(&self) -> Problem {
         let shown = self.source.shown(&self.file);
         let absent = || {
@@ -88,7 +88,7 @@ impl<'a> MissingFile<'a> {
         }
     }
 
-    /// The line that names it.
+    /// Returns the line of the flake that names the file.
     pub fn named(&self) -> Option<UserLocation> {
         let tree = self.source.flake.tree.as_ref()?;
         let mut left = ENTRIES;
@@ -97,13 +97,13 @@ impl<'a> MissingFile<'a> {
     }
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for a shell.
 fn shell(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), Cow::into_owned)
 }
 
-/// The first line below a directory in which a relative path stands for this file: its own file, number,
-/// column and text.
+/// Finds the first line below a directory that has a relative path to the missing file. Returns the file that
+/// contains the line, and the line's number, column and text.
 fn search(
     tree: &Tree,
     directory: &Path,
@@ -138,7 +138,8 @@ fn search(
     None
 }
 
-/// Where a line has a relative path that leads from a directory to a file.
+/// Returns the column at which a line has a relative path that leads from the directory `here` to the missing
+/// file.
 fn column_of(line: &str, here: &Path, missing: &Path) -> Option<usize> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/');
     let mut begin = 0;

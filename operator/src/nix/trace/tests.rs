@@ -3,8 +3,8 @@ use expect_test::expect;
 use super::*;
 use crate::flake::Tree;
 
-/// What both versions of Nix say of a mistake, without the steps in between that name neither a file of the
-/// user nor anything of NixFleet. They were asked for everything with `--show-trace`.
+/// The errors that both versions of Nix print for a mistake with `--show-trace`. Steps that name neither a
+/// file of the user nor anything of NixFleet are left out.
 macro_rules! both {
     ($name:literal) => {
         [
@@ -14,7 +14,8 @@ macro_rules! both {
     };
 }
 
-/// What a user is told in both cases, where the flake in Git at `/home/ada/fleet` has these files.
+/// Returns the problem that the user sees, which must be the same for both versions of Nix. `files` are files
+/// of the flake, which is in Git at `/home/ada/fleet`.
 #[track_caller]
 fn distilled_from_both(nix_error: [&str; 2], files: &[(&str, &str)]) -> String {
     let root = tempfile::tempdir().unwrap();
@@ -145,7 +146,7 @@ fn files_of_a_flake_that_is_elsewhere_are_told_too() {
     }
 }
 
-/// What a user is told, where a file of their flake has this content and Nix 2.26.3 says this.
+/// Returns the problem that the user sees for an error of Nix 2.26.3 if a file of the flake has this content.
 fn distilled(file: &str, content: &str, stderr: &str) -> String {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join(file), content).unwrap();
@@ -276,7 +277,7 @@ fn what_is_secret_in_a_reference_is_not_told() {
     }
 }
 
-/// Code of the flake can put any words into the trace.
+/// Code of the flake can put any text into the trace.
 #[test]
 fn no_line_is_quoted_of_a_file_outside_of_the_flake() {
     let root = tempfile::tempdir().unwrap();

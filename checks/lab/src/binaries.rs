@@ -1,18 +1,18 @@
 //! Builds the programs under test. The activator is always the release build that users receive. The command
-//! line is a release build only for benchmarks and the demo. Tests run a debug build of it, with overflow
-//! checks and debug assertions, because it reuses the libraries that the unit tests have compiled, whereas a
-//! release build takes as long to compile as the rest of the workspace. Both programs are linked statically,
-//! so they do not depend on libraries of the machine.
+//! line is a release build only for benchmarks and the demo. Tests on hosts run the debug build that the unit
+//! tests have compiled, with overflow checks and debug assertions, because a release build takes as long to
+//! compile as the rest of the workspace.
 
 use std::env;
 use std::env::consts::ARCH;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
 use crate::command::Program;
-use crate::place;
+use crate::place::{self, Lock};
 
 const ACTIVATOR: &str = "nixfleet-activate";
 const COMMAND_LINE: &str = "nixfleet";
@@ -21,10 +21,16 @@ const COMMAND_LINE: &str = "nixfleet";
 /// would let cargo check whether they are up to date, and would wait for any other build.
 pub const BUILT: &str = "NIXFLEET_LAB_BUILT";
 
+/// The example that uses the operator's library.
+const EXAMPLE: &str = "examples/apply";
+
+/// The integration tests that run both programs, so that cargo builds the programs with these tests.
+const PROGRAMS: [&str; 4] = ["--test", "command_line", "--test", "it"];
+
 /// Set when this process has built the programs for tests.
 static HERE: OnceLock<()> = OnceLock::new();
 
-/// The static builds of both programs.
+/// Builds of both programs.
 #[derive(Clone, Debug)]
 pub struct Binaries {
     nixfleet: PathBuf,
@@ -39,10 +45,10 @@ impl Binaries {
         if HERE.get().is_none() && !are_built() {
             let built = release(ACTIVATOR).arg("--quiet").run()?;
             built.success().context("Failed to build the activator")?;
-            quick(COMMAND_LINE, &[]).run()?.success().context("Failed to build the command line")?;
+            of_unit_tests(COMMAND_LINE, &PROGRAMS)?;
             HERE.get_or_init(|| ());
         }
-        Ok(Self { nixfleet: quickly_built().join(COMMAND_LINE) })
+        Ok(Self { nixfleet: stripped(COMMAND_LINE) })
     }
 
     /// Builds the releases of both programs for benchmarks, unless they are up to date.
@@ -76,10 +82,9 @@ impl Binaries {
     /// The program does not compile.
     pub fn build_faulty() -> Result<PathBuf> {
         if !are_built() {
-            let built = quick(ACTIVATOR, &["--features", "fault-injection"]).run()?;
-            built.success().context("Failed to build the activator that can be made to fail")?;
+            of_unit_tests(ACTIVATOR, &PROGRAMS)?;
         }
-        Ok(quickly_built().join(ACTIVATOR))
+        Ok(stripped(ACTIVATOR))
     }
 
     /// Builds `operator/examples/apply.rs`, which uses the library without the command line. Returns its
@@ -89,17 +94,9 @@ impl Binaries {
     /// The program does not compile.
     pub fn build_example() -> Result<PathBuf> {
         if !are_built() {
-            // The whole workspace is selected, so that cargo reuses the libraries that the unit tests have
-            // compiled.
-            let built = Program::new("cargo")
-                .args(["build", "--quiet", "--locked", "--workspace", "--example", "apply"])
-                .env("CARGO_TARGET_DIR", place::target())
-                .dir(place::checkout())
-                .unlimited()
-                .run()?;
-            built.success().context("Failed to build the example of the operator's library")?;
+            of_unit_tests(EXAMPLE, &[])?;
         }
-        Ok(place::target().join("debug/examples/apply"))
+        Ok(stripped(EXAMPLE))
     }
 
     fn shipped() -> Self {
@@ -129,12 +126,13 @@ fn target() -> String {
     format!("{ARCH}-unknown-linux-gnu")
 }
 
-fn released() -> PathBuf {
-    place::target().join(target()).join("release")
+/// Returns the path of a program of the unit tests without its symbols.
+fn stripped(program: &str) -> PathBuf {
+    place::lab().join("programs").join(program)
 }
 
-fn quickly_built() -> PathBuf {
-    place::lab().join("programs/debug")
+fn released() -> PathBuf {
+    place::target().join(target()).join("release")
 }
 
 /// Returns the cargo command that builds the release of one program. Each program is built alone, because
@@ -155,15 +153,32 @@ fn release(package: &str) -> Program {
         .unlimited()
 }
 
-/// Returns the cargo command that builds a program with the libraries of the unit tests. Only the program
-/// itself is linked statically, and it is written to another directory.
-fn quick(package: &str, features: &[&str]) -> Program {
-    Program::new("cargo")
-        .args(["rustc", "--quiet", "--locked", "--package", package, "--bin", package])
-        .args(features)
-        .args(["--", "-C", "target-feature=+crt-static", "-C", "strip=symbols"])
-        .env("CARGO_BUILD_BUILD_DIR", place::target())
-        .env("CARGO_TARGET_DIR", place::lab().join("programs"))
+/// Compiles unit tests, all of them or those that `tests` selects, and strips a program that is built with
+/// them. Only with the same command as the unit tests does cargo choose the same features of all libraries:
+/// with any other command, it would compile most of them again.
+fn of_unit_tests(program: &str, tests: &[&str]) -> Result<()> {
+    let built = Program::new("cargo")
+        .args(["test", "--quiet", "--locked", "--workspace", "--no-run"])
+        .args(tests)
+        .env("CARGO_TARGET_DIR", place::target())
         .dir(place::checkout())
         .unlimited()
+        .run()?;
+    built.success().with_context(|| format!("Failed to build {program}"))?;
+    strip(&place::target().join("debug").join(program), &stripped(program))
+}
+
+/// Copies a program without its symbols, which are most of it, unless the copy is up to date.
+pub(crate) fn strip(from: &Path, to: &Path) -> Result<()> {
+    let parent = to.parent().unwrap_or(to);
+    fs::create_dir_all(parent).with_context(|| format!("Failed to create {}", parent.display()))?;
+    let _lock = Lock::wait(&to.with_extension("lock"))?;
+    let built = |path: &Path| fs::metadata(path).and_then(|found| found.modified());
+    let built_at = built(from).with_context(|| format!("Failed to find {}", from.display()))?;
+    if built(to).is_ok_and(|stripped_at| stripped_at > built_at) {
+        return Ok(());
+    }
+    let unfinished = to.with_extension("unfinished");
+    Program::new("strip").arg("-o").arg(&unfinished).arg(from).run()?.success()?;
+    fs::rename(&unfinished, to).with_context(|| format!("Failed to rename to {}", to.display()))
 }

@@ -19,6 +19,7 @@ use crate::reaper;
 use crate::recipe::Recipe;
 use crate::rootfs::{Root, RootFs, remove_tree};
 use crate::seed::Seed;
+use crate::shared_layer;
 use crate::spec::{GuestDir, GuestSpec, Spec};
 
 /// The time limit for booting a guest. On two busy cores, the slowest of sixteen guests took eleven seconds.
@@ -189,24 +190,29 @@ impl Lab {
 
     fn prepare(plan: &Plan, alone: &Lock) -> Result<Self> {
         let dir = place::of_lab(&plan.name);
-        if reaper::reap(alone)?.iter().any(|lab| lab.name == plan.name) {
+        let running = reaper::reap(alone)?;
+        if running.iter().any(|lab| lab.name == plan.name) {
             bail!("A lab called `{}` is up already", plan.name);
         }
         remove_tree(&dir)?;
         let root = RootFs::of(&Recipe::host())?.path().to_path_buf();
         let operator_root = plan.operator.make()?.path().to_path_buf();
-        let mut guests =
-            vec![GuestSpec { name: OPERATOR.into(), addr: "10.0.1.2".into(), root: operator_root }];
+        let programs = if plan.shipped { Binaries::build_shipped() } else { Binaries::build() }?;
+        let shared = shared_layer::above(&operator_root, &programs, &running, alone)?;
+        let mut guests = vec![GuestSpec {
+            name: OPERATOR.into(),
+            addr: "10.0.1.2".into(),
+            below: vec![shared, operator_root],
+        }];
         for (name, addr) in &plan.hosts {
-            guests.push(GuestSpec { name: name.clone(), addr: addr.clone(), root: root.clone() });
+            guests.push(GuestSpec { name: name.clone(), addr: addr.clone(), below: vec![root.clone()] });
         }
         let spec = Spec { name: plan.name.clone(), id: fresh_id()?, guests };
         fs::create_dir_all(&dir).with_context(|| format!("Failed to create {}", dir.display()))?;
         // The directory contains the private keys of the guests.
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
             .context("Failed to close the lab's directory")?;
-        let programs = if plan.shipped { Binaries::build_shipped() } else { Binaries::build() }?;
-        Seed::new(&dir, &spec)?.sow(&programs)?;
+        Seed::new(&dir, &spec)?.sow()?;
         Control::new(&dir).create()?;
         spec.write(&dir)?;
         let guests = guests_of(&dir, &spec);

@@ -28,6 +28,7 @@ pub mod reaper;
 pub mod recipe;
 pub mod rootfs;
 pub mod seed;
+pub mod shared_layer;
 pub mod simulation;
 pub mod snapshot;
 pub mod spec;

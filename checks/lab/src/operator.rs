@@ -1,6 +1,7 @@
 //! The operator's machine: a guest of the lab that has the SSH key for the hosts, the command line, and a
 //! fleet in `~/fleet`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -18,13 +19,13 @@ const UID: u32 = 1001;
 /// The time limit for one command, including the first evaluation of a fleet.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// Places the files that the operator's machine has in addition to those of a host: the user `ada` with the
-/// key to the hosts, the programs under test, and in `/srv` the flakes to which the inputs of the fleet
-/// refer.
+/// Places the files that an operator's machine has in addition to those of a host, and that are the same in
+/// all labs: the user `ada`, the programs under test, the fleet, and in `/srv` the flakes to which the inputs
+/// of the fleet refer.
 ///
 /// # Errors
 /// A file cannot be written, or the replacement for nixpkgs cannot be made.
-pub fn sow(layer: &Layer, binaries: &Binaries, key: &[u8], known_hosts: &str) -> Result<()> {
+pub fn place_shared(layer: &Layer, binaries: &Binaries) -> Result<()> {
     let lines = [
         ("etc/passwd", 0o644, format!("ada:x:{UID}:{UID}:Ada:/home/ada:/bin/bash\n")),
         ("etc/group", 0o644, format!("ada:x:{UID}:\n")),
@@ -36,17 +37,24 @@ pub fn sow(layer: &Layer, binaries: &Binaries, key: &[u8], known_hosts: &str) ->
         let text = layer.text_below(path)?.replace(":deploy\n", ":deploy,ada\n");
         layer.place(path, (text + &line).as_bytes(), mode, 0)?;
     }
-    layer.place("home/ada/.ssh/id_ed25519", key, 0o600, UID)?;
-    layer.place("home/ada/.ssh/known_hosts", known_hosts.as_bytes(), 0o600, UID)?;
     programs(layer, binaries)?;
     checkout::copy(layer, "", "srv/nixfleet", 0)?;
     checkout::copy(layer, "checks/fixtures/demo-fleet/", "home/ada/fleet", UID)?;
     Program::new(checkout::path("checks/fixtures/provide-nixpkgs"))
         .arg(layer.path("srv/nixpkgs", 0)?)
-        .arg(layer.root().join("usr/bin/busybox"))
+        .arg(layer.below(Path::new("usr/bin/busybox")).context("The root filesystem has no busybox")?)
         .run()?
         .success()?;
     Ok(())
+}
+
+/// Places the files that differ between labs: the key to the hosts, and the host keys.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
+    layer.place("home/ada/.ssh/id_ed25519", key, 0o600, UID)?;
+    layer.place("home/ada/.ssh/known_hosts", known_hosts.as_bytes(), 0o600, UID)
 }
 
 /// Places the programs in `/srv/prebuilt`, which the demo's fleet uses as NixFleet's own packages, and the

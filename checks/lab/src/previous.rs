@@ -54,17 +54,19 @@ impl Previous {
                 .success()?;
             fs::rename(&unfinished, &source).context("Failed to rename the unpacked source")?;
         }
+        // Both at once, so that the libraries have the same features and are compiled once.
+        let built = Program::new("cargo")
+            .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
+            .args(AS_TODAY)
+            .env("CARGO_BUILD_BUILD_DIR", place::target())
+            .env("CARGO_TARGET_DIR", previous.dir.join("target"))
+            .dir(&source)
+            .unlimited()
+            .run()?;
+        built.success().context("Failed to build the first NixFleet")?;
         for program in PROGRAMS {
-            let built = Program::new("cargo")
-                .args(["rustc", "--quiet", "--locked", "--package", program, "--bin", program])
-                .args(AS_TODAY)
-                .args(["--", "-C", "target-feature=+crt-static", "-C", "strip=symbols"])
-                .env("CARGO_BUILD_BUILD_DIR", place::target())
-                .env("CARGO_TARGET_DIR", previous.dir.join("target"))
-                .dir(&source)
-                .unlimited()
-                .run()?;
-            built.success().context("Failed to build the first NixFleet")?;
+            let unstripped = previous.dir.join("target/debug").join(program);
+            binaries::strip(&unstripped, &previous.program(program))?;
         }
         Ok(previous)
     }
@@ -78,6 +80,6 @@ impl Previous {
     /// Returns the path of one of the programs.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
-        self.dir.join("target/debug").join(name)
+        self.dir.join("programs").join(name)
     }
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::binaries::Binaries;
 use crate::command::Program;
 use crate::lab::OPERATOR;
 use crate::operator;
@@ -38,11 +37,11 @@ impl<'a> Seed<'a> {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn sow(&self, programs: &Binaries) -> Result<()> {
+    pub fn sow(&self) -> Result<()> {
         let public = read(&self.key.with_extension("pub"))?;
         let mut known_hosts = String::new();
         for guest in &self.spec.guests {
-            let layer = Layer::create(&GuestDir::new(self.dir, &guest.name), &guest.root)?;
+            let layer = self.layer(guest)?;
             self.network(&layer, guest)?;
             let host_key = self.host_key(&layer, guest)?;
             writeln!(known_hosts, "{},{} {host_key}", guest.name, guest.addr)?;
@@ -51,10 +50,18 @@ impl<'a> Seed<'a> {
             }
         }
         for guest in self.spec.guests.iter().filter(|guest| guest.name == OPERATOR) {
-            let layer = Layer::create(&GuestDir::new(self.dir, &guest.name), &guest.root)?;
-            operator::sow(&layer, programs, &read(&self.key)?, &known_hosts)?;
+            operator::sow(&self.layer(guest)?, &read(&self.key)?, &known_hosts)?;
         }
         Ok(())
+    }
+
+    /// Creates the directories of a guest, and returns its layer.
+    fn layer(&self, guest: &GuestSpec) -> Result<Layer> {
+        let dir = GuestDir::new(self.dir, &guest.name);
+        for path in [dir.work(), dir.merged()] {
+            fs::create_dir_all(&path).with_context(|| format!("Failed to create {}", path.display()))?;
+        }
+        Layer::create(dir.upper(), guest.below.clone())
     }
 
     fn network(&self, layer: &Layer, guest: &GuestSpec) -> Result<()> {
@@ -92,23 +99,22 @@ fn make_key(path: &Path, comment: &str) -> Result<()> {
     Ok(())
 }
 
-/// The upper layer of the overlay of a guest that is not booted yet.
+/// A layer of an overlay that is not mounted yet.
 #[derive(Debug)]
 pub struct Layer {
     upper: PathBuf,
-    root: PathBuf,
+    /// The layers below, the topmost first.
+    below: Vec<PathBuf>,
 }
 
 impl Layer {
-    /// Creates the layer of the guest in `dir` on top of `root`.
+    /// Creates the layer at `upper` on top of the layers `below`, the topmost first.
     ///
     /// # Errors
-    /// A directory cannot be created.
-    pub fn create(dir: &GuestDir, root: &Path) -> Result<Self> {
-        for path in [dir.upper(), dir.work(), dir.merged()] {
-            fs::create_dir_all(&path).with_context(|| format!("Failed to create {}", path.display()))?;
-        }
-        Ok(Self { upper: dir.upper(), root: root.to_path_buf() })
+    /// The directory cannot be created.
+    pub fn create(upper: PathBuf, below: Vec<PathBuf>) -> Result<Self> {
+        fs::create_dir_all(&upper).with_context(|| format!("Failed to create {}", upper.display()))?;
+        Ok(Self { upper, below })
     }
 
     /// Returns the location of `path`, which has no leading slash, in this layer. The parent directories are
@@ -146,32 +152,31 @@ impl Layer {
         symlink(target, &path).with_context(|| format!("Failed to link {}", path.display()))
     }
 
-    /// Returns the root filesystem below this layer.
+    /// Returns the location of an existing `path` in the layers below.
     #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
+    pub fn below(&self, path: &Path) -> Option<PathBuf> {
+        self.below.iter().map(|layer| layer.join(path)).find(|path| path.exists())
     }
 
-    /// Reads a text file of the root filesystem below this layer.
+    /// Reads a text file of the layers below.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn text_below(&self, path: &str) -> Result<String> {
-        let path = self.root.join(path);
+        let path = self.below(Path::new(path)).with_context(|| format!("The layers have no {path}"))?;
         fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))
     }
 
     /// Creates a directory in this layer. The overlay shows the mode and owner of the upper directory, so
     /// they are copied from the lower one.
     fn directory(&self, path: &Path, owner: u32) -> Result<()> {
-        let (upper, lower) = (self.upper.join(path), self.root.join(path));
+        let upper = self.upper.join(path);
         if upper.exists() {
             return Ok(());
         }
-        let (mode, owner, group) = match fs::metadata(&lower) {
-            Ok(lower) => (lower.mode(), lower.uid(), lower.gid()),
-            Err(_) => (0o755, owner, owner),
-        };
+        let lower = self.below(path).and_then(|lower| fs::metadata(lower).ok());
+        let (mode, owner, group) =
+            lower.map_or((0o755, owner, owner), |lower| (lower.mode(), lower.uid(), lower.gid()));
         let created = fs::create_dir(&upper)
             .and_then(|()| fs::set_permissions(&upper, fs::Permissions::from_mode(mode)))
             .and_then(|()| chown(&upper, Some(owner), Some(group)));

@@ -26,8 +26,8 @@ pub struct GuestSpec {
     pub name: String,
     /// The address in the lab's network, 10.0.1.0/24.
     pub addr: String,
-    /// The root filesystem below the layer of the guest.
-    pub root: PathBuf,
+    /// The layers below the layer of the guest, the topmost first. The last one is a root filesystem.
+    pub below: Vec<PathBuf>,
 }
 
 impl Spec {

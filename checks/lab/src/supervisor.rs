@@ -146,7 +146,7 @@ impl Boot {
     fn mount_root(&self) -> Result<()> {
         let options = format!(
             "lowerdir={},upperdir={},workdir={}",
-            escaped(&self.guest.root),
+            self.guest.below.iter().map(|layer| escaped(layer)).collect::<Vec<_>>().join(":"),
             escaped(&self.dir.upper()),
             escaped(&self.dir.work())
         );

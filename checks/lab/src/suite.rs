@@ -3,19 +3,22 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::checkout;
-use crate::command::PATIENTLY;
+use crate::command::{PATIENTLY, Program};
 use crate::fuzz;
 use crate::host_tests::{self, HostTests};
 use crate::nix_linters::NixLinters;
 use crate::nix_tests;
 use crate::place;
+use crate::recipe::Recipe;
+use crate::rootfs::RootFs;
 use crate::tally::Tally;
+use crate::upgrade::Upgrade;
 
 /// A part of the suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,10 +53,11 @@ impl FromStr for Part {
     }
 }
 
-/// Runs the parts and prints the tally at the end. A failed part does not stop the others. The unit tests run
-/// first, because they find the most mistakes in the least time. Then come the tests on hosts. These leave
-/// the processors idle for a third of the time, so lint and fuzzing run beside them. All programs that the
-/// hosts need are compiled before, because cargo runs only one build at a time.
+/// Runs the parts and prints the tally at the end. A failed part does not stop the others. Work that keeps
+/// only one processor busy runs beside other work: root filesystems are made while cargo compiles the unit
+/// tests, and these run while cargo links the activator. Tests on hosts often wait, so lint and the tests of
+/// the Nix code run beside them. All programs that the hosts need are compiled before, because cargo runs only
+/// one build at a time.
 ///
 /// # Errors
 /// A program cannot be started. A failed check is not an error.
@@ -61,9 +65,15 @@ pub fn run(parts: &[Part]) -> Result<Tally> {
     let asked = |part: &Part, name: &str, check: fn() -> Result<Tally>| {
         if parts.contains(part) { timed(name, check) } else { Ok(Tally::default()) }
     };
-    let mut total = asked(&Part::Unit, "unit tests", unit)?;
-    let hosts = hosts(parts);
+    let mut total = Tally::default();
     thread::scope(|scope| {
+        let roots = scope.spawn(|| root_filesystems(parts));
+        if parts.contains(&Part::Unit) {
+            compile()?;
+        }
+        let unit = scope.spawn(|| asked(&Part::Unit, "unit tests", unit));
+        let hosts = hosts(parts);
+        joined(roots)?;
         let nix = scope.spawn(|| asked(&Part::Nix, "tests of the Nix code", nix_tests::run));
         let rest = scope.spawn(|| {
             let mut total = asked(&Part::Lint, "lint", lint)?;
@@ -73,12 +83,27 @@ pub fn run(parts: &[Part]) -> Result<Tally> {
         if let Some(hosts) = hosts {
             total += timed("tests on real hosts", || lab(hosts))?;
         }
-        for beside in [nix, rest] {
-            total += beside.join().map_err(|_| anyhow!("a part of the suite panicked"))??;
+        for beside in [unit, nix, rest] {
+            total += joined(beside)?;
         }
         println!("{total}");
         Ok(total)
     })
+}
+
+fn joined<T>(part: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    part.join().map_err(|_| anyhow!("a part of the suite panicked"))?
+}
+
+/// Makes the root filesystems that tests of the Nix code and tests on hosts need.
+fn root_filesystems(parts: &[Part]) -> Result<()> {
+    if parts.iter().any(|part| matches!(part, Part::Nix | Part::Lab | Part::Hosts(_))) {
+        RootFs::of(&Recipe::host())?;
+    }
+    if parts.iter().any(|part| matches!(part, Part::Nix | Part::Lab)) {
+        RootFs::upgraded(&Upgrade::newer_nix())?;
+    }
+    Ok(())
 }
 
 /// Compiles the tests on real hosts that these parts include. Returns nothing if they include none.
@@ -174,6 +199,18 @@ fn lint_by(name: &str, command: &[&str]) -> Result<Tally> {
     let (passed, _) = show(&[&PATIENTLY, command].concat())?;
     println!("lint: {name} … {}", if passed { "ok" } else { "FAILED" });
     Ok(Tally::one(passed))
+}
+
+/// Compiles the unit tests. A failure is left to [`unit`], which repeats it.
+fn compile() -> Result<()> {
+    let begun = Instant::now();
+    Program::new("cargo")
+        .args(["test", "--quiet", "--locked", "--workspace", "--no-run"])
+        .dir(place::checkout())
+        .unlimited()
+        .run()?;
+    println!("compiled the unit tests in {:.0} s\n", begun.elapsed().as_secs_f64());
+    Ok(())
 }
 
 fn unit() -> Result<Tally> {

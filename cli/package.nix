@@ -15,6 +15,7 @@ rustPlatform.buildRustPackage {
       ../Cargo.lock
       ../Cargo.toml
       ../activator
+      ../checks/fuzz-targets
       ../checks/lab
       ../checks/ledger
       ../cli

@@ -43,7 +43,8 @@ pub fn picture() -> Result<String> {
     let Workspace { packages } = serde_json::from_str(&said).context("Failed to understand cargo")?;
     // The other crates only test the product.
     let is_ours = |name: &str| {
-        name.starts_with("nixfleet") && !matches!(name, "nixfleet-lab" | "nixfleet-ledger" | "nixfleet-fuzz")
+        name.starts_with("nixfleet")
+            && !matches!(name, "nixfleet-fuzz-targets" | "nixfleet-lab" | "nixfleet-ledger")
     };
     let mut lines: Vec<(usize, String)> = packages
         .into_iter()

@@ -13,9 +13,6 @@ use crate::command::{PATIENCE, Program};
 use crate::place::{self, Lock};
 use crate::tally::Tally;
 
-/// The fuzz targets, named after the input that they read, in the order in which they run.
-const TARGETS: [&str; 6] = ["manifest", "intent", "state", "journal", "answer", "shown"];
-
 /// The flags that `cargo fuzz --sanitizer none` passes, except those that a stable compiler does not support.
 const FLAGS: [&str; 6] = [
     "--cfg=fuzzing",
@@ -30,71 +27,49 @@ const FLAGS: [&str; 6] = [
 /// limit is higher for busy machines.
 const INPUT: u32 = 10 * PATIENCE;
 
-/// The way in which the targets are built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Build {
-    /// For runs of seconds: not optimized, and with counters in the project's own crates only. All other
-    /// crates are those of the unit tests.
-    Quick,
-    /// For runs of minutes or hours: optimized, and with counters in all crates.
-    Thorough,
-}
-
 /// Runs every target for `seconds` seconds. Each starts with the committed seeds and the inputs that earlier
 /// runs have found.
 ///
 /// # Errors
 /// The targets do not compile, or a target cannot be started.
-pub fn run(build: Build, seconds: u32) -> Result<Tally> {
-    let programs = match build {
-        Build::Quick => quick()?,
-        Build::Thorough => thorough()?,
-    };
+pub fn run(seconds: u32) -> Result<Tally> {
+    let programs = build()?;
     let mut tally = Tally::default();
-    for target in TARGETS {
-        tally += one(&programs, target, seconds)?;
+    for target in targets()? {
+        tally += one(&programs, &target, seconds)?;
     }
     Ok(tally)
 }
 
-/// Makes the quick build and returns its directory.
-fn quick() -> Result<PathBuf> {
-    let directory = place::target().join("fuzz");
-    let sources = place::checkout().join("fuzz");
-    built(
-        cargo(&directory, &["build"])
-            .env("CARGO_BUILD_BUILD_DIR", place::target())
-            .env("RUSTC_WRAPPER", sources.join("instrument"))
-            .env("NIXFLEET_FUZZ_FLAGS", FLAGS.join(" ")),
-    )?;
-    Ok(directory.join("debug"))
+/// Returns the names of the fuzz targets. Each has a folder of seeds.
+fn targets() -> Result<Vec<String>> {
+    let seeds = place::checkout().join("fuzz/seeds");
+    let read = || -> std::io::Result<Vec<String>> {
+        std::fs::read_dir(&seeds)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect()
+    };
+    let mut names = read().with_context(|| format!("Failed to read {}", seeds.display()))?;
+    names.sort();
+    Ok(names)
 }
 
-/// Makes the thorough build and returns its directory.
-fn thorough() -> Result<PathBuf> {
+/// Builds the programs, optimized and with counters in all crates, and returns their directory.
+fn build() -> Result<PathBuf> {
     let directory = place::target().join("fuzz");
     let host = Program::new("rustc").args(["--print", "host-tuple"]).run()?.success()?;
+    let _lock = Lock::wait(&directory.join("build.lock"))?;
     // With an explicit `--target`, the flags do not apply to build scripts and procedural macros.
-    built(
-        cargo(&directory, &["build", "--release", "--target", host.line()])
-            .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}")),
-    )?;
-    Ok(directory.join(host.line()).join("release"))
-}
-
-fn cargo(directory: &Path, arguments: &[&str]) -> Program {
     Program::patient("cargo")
-        .args(arguments)
-        .args(["--quiet", "--locked"])
+        .args(["build", "--release", "--target", host.line(), "--quiet", "--locked"])
         .dir(place::checkout().join("fuzz"))
-        .env("CARGO_TARGET_DIR", directory)
+        .env("CARGO_TARGET_DIR", &directory)
+        .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
         .unlimited()
-}
-
-fn built(cargo: Program) -> Result<()> {
-    let _lock = Lock::wait(&place::target().join("fuzz/build.lock"))?;
-    cargo.run()?.success().context("Failed to build the fuzz targets")?;
-    Ok(())
+        .run()?
+        .success()
+        .context("Failed to build the fuzz targets")?;
+    Ok(directory.join(host.line()).join("release"))
 }
 
 fn one(programs: &Path, target: &str, seconds: u32) -> Result<Tally> {

@@ -10,7 +10,6 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::checkout;
 use crate::command::{PATIENTLY, Program};
-use crate::fuzz;
 use crate::host_tests::{self, HostTests};
 use crate::nix_linters::NixLinters;
 use crate::nix_tests;
@@ -27,8 +26,6 @@ pub enum Part {
     Lint,
     /// The tests of the Rust crates that use nothing except temporary files.
     Unit,
-    /// A run of each fuzz target for a few seconds, starting with the seeds.
-    Fuzz,
     /// The tests of the Nix code, which run in the lab.
     Nix,
     /// All tests on real hosts.
@@ -44,11 +41,13 @@ impl FromStr for Part {
         Ok(match word {
             "lint" => Self::Lint,
             "unit" => Self::Unit,
-            "fuzz" => Self::Fuzz,
+            "fuzz" => bail!(
+                "the unit tests try the fuzz targets: use `make test ONLY=unit`, or `make fuzz` for longer"
+            ),
             "nix" => Self::Nix,
             "lab" => Self::Lab,
             name if host_tests::names()?.iter().any(|known| known == name) => Self::Hosts(name.to_owned()),
-            _ => bail!("expected lint, unit, fuzz, nix, lab or one of {}", host_tests::names()?.join(", ")),
+            _ => bail!("expected lint, unit, nix, lab or one of {}", host_tests::names()?.join(", ")),
         })
     }
 }
@@ -75,15 +74,11 @@ pub fn run(parts: &[Part]) -> Result<Tally> {
         let hosts = hosts(parts);
         joined(roots)?;
         let nix = scope.spawn(|| asked(&Part::Nix, "tests of the Nix code", nix_tests::run));
-        let rest = scope.spawn(|| {
-            let mut total = asked(&Part::Lint, "lint", lint)?;
-            total += asked(&Part::Fuzz, "fuzzing", fuzz)?;
-            Ok(total)
-        });
+        let lint = scope.spawn(|| asked(&Part::Lint, "lint", lint));
         if let Some(hosts) = hosts {
             total += timed("tests on real hosts", || lab(hosts))?;
         }
-        for beside in [unit, nix, rest] {
+        for beside in [unit, nix, lint] {
             total += joined(beside)?;
         }
         println!("{total}");
@@ -178,6 +173,19 @@ fn lint() -> Result<Tally> {
                 "--document-private-items",
             ],
         ),
+        // Reads the manifests alone, and fails if the lock file is not what they ask for.
+        (
+            "lock file of the fuzz programs",
+            vec![
+                "cargo",
+                "update",
+                "--quiet",
+                "--locked",
+                "--workspace",
+                "--manifest-path",
+                "fuzz/Cargo.toml",
+            ],
+        ),
     ] {
         tally += lint_by(name, &command)?;
     }
@@ -215,18 +223,6 @@ fn compile() -> Result<()> {
 
 fn unit() -> Result<Tally> {
     cargo_test(&["--workspace"])
-}
-
-/// The time for which each target is fuzzed, in seconds. It is enough to try every seed, and after them tens
-/// of thousands of inputs for most targets. The slowest targets (`shown`, `answer`) try only a few. A longer
-/// run is `make fuzz`.
-const FUZZED: u32 = 5;
-
-fn fuzz() -> Result<Tally> {
-    fuzz::run(fuzz::Build::Quick, FUZZED).or_else(|error| {
-        println!("{error:#}");
-        Ok(Tally::one(false))
-    })
 }
 
 fn lab(hosts: Result<HostTests>) -> Result<Tally> {

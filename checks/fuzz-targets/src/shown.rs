@@ -8,9 +8,9 @@ use nixfleet::{backups, dropped, drops, gc_plans, gc_reports, health_table, plan
 use nixfleet_contract::backup::{Backups, DropReport};
 use nixfleet_contract::gc::{GcPlan, GcReport};
 use nixfleet_contract::health::Checked;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::report::Report;
 use nixfleet_contract::status::Status;
 use nixfleet_operator::host_result::{BackupsView, GcView, HostResult};

@@ -19,7 +19,7 @@ pub use reach::obstacles;
 
 /// Why checks of a generation are not tried from here.
 pub const UNKNOWN: &str =
-    "it is not known here: the closure of the generation is not in the store of the operator's machine";
+    "it is unknown: the closure of the generation is not in the store of the operator's machine";
 
 /// The checks of a manifest that are tried from here, and how long those may take that the host tries.
 ///
@@ -91,8 +91,9 @@ async fn attempt_here(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     let trying = tokio::task::spawn_blocking(move || {
         span.in_scope(|| run(&owned.iter().collect::<Vec<_>>(), &from, &call))
     });
-    let failed =
-        |_| checks.iter().map(|check| CheckResult::untried(check, "trying it ended in a bug")).collect();
+    let failed = |_| {
+        checks.iter().map(|check| CheckResult::untried(check, "the check failed because of a bug")).collect()
+    };
     trying.await.unwrap_or_else(failed)
 }
 

@@ -42,9 +42,9 @@ impl Input {
             (true, 2..) => whole(stdin.lock()).map(Self::Whole).map_err(unreadable),
             (false, 2..) if waits() => Err(Problem::new(
                 Code::Usage,
-                format!("there is something on standard input, and {hosts} hosts that could read it"),
+                format!("the standard input has data, and {hosts} hosts could read it"),
             )
-            .help("give each of them all of it with --stdin, or nothing with < /dev/null")),
+            .help("send all of it to each host with --stdin, or send nothing with < /dev/null")),
             // Nobody at a terminal expects that what they type next goes to a host.
             (false, 1) if !stdin.is_terminal() && is_open() => Ok(Self::Stream(Mutex::new(false))),
             (true, _) if is_open() => Ok(Self::Stream(Mutex::new(false))),

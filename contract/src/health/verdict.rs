@@ -58,7 +58,7 @@ impl HealthVerdict {
 fn problem(failed: &[&CheckResult]) -> Problem {
     let names: Vec<&str> = failed.iter().map(|result| &*result.name).collect();
     let what = match names.as_slice() {
-        [only] => format!("Health check {only} failed"),
+        [only] => format!("health check {only} failed"),
         several => format!("{} health checks failed: {}", several.len(), several.join(", ")),
     };
     let why = |result: &&CheckResult| {
@@ -73,7 +73,7 @@ fn problem(failed: &[&CheckResult]) -> Problem {
     let why: Vec<String> = failed.iter().map(why).collect();
     Problem::new(Code::HealthCheck, what)
         .because(why.join("\n"))
-        .help("correct what is wrong, then apply again; see it as it is now: nixfleet check")
+        .help("run `nixfleet check` to show the present results, fix the cause, then apply again")
 }
 
 #[cfg(test)]

@@ -21,12 +21,12 @@ impl Url {
         }
         match uri.authority() {
             // Everybody can read a manifest, so it must not contain a password.
-            Some(authority) if authority.as_str().contains('@') => invalid("has a user name in it"),
+            Some(authority) if authority.as_str().contains('@') => invalid("contains a user name"),
             // An invalid port would be read as the default one.
             Some(authority)
                 if authority.as_str() != authority.host() && !matches!(authority.port_u16(), Some(1..)) =>
             {
-                invalid("has a port that is none from 1 to 65535")
+                invalid("has a port that is not from 1 to 65535")
             }
             Some(authority) if !authority.host().is_empty() => Ok(()),
             _ => invalid("names no host"),

@@ -50,7 +50,7 @@ pub fn select(fleet: &Fleet, selection: &Selection) -> Result<Vec<Host>, Problem
         return Err(Problem::new(Code::Selection, "the selection is empty")
             .at(written_out(&kinds))
             .because(format!("none of the {} hosts of the fleet matches", fleet.hosts.len()))
-            .help("see all hosts with their tags and roles: nixfleet hosts"));
+            .help("list all hosts with their tags and roles: nixfleet hosts"));
     }
     selected.sort_by_cached_key(|host| Natural::of(&host.name));
     Ok(selected.into_iter().cloned().collect())
@@ -78,10 +78,10 @@ pub fn matching(fleet: &Fleet, expressions: &[String], hosts: &[Host]) -> Result
         if fleet.hosts.values().any(|host| matcher.matches(host)) {
             return Ok(matcher);
         }
-        Err(Problem::new(Code::Selection, "an expression selects no host")
+        Err(Problem::new(Code::Selection, "the expression selects no host")
             .at(text)
             .because(format!("none of the {} hosts of the fleet matches", fleet.hosts.len()))
-            .help("see all hosts with their tags and roles: nixfleet hosts"))
+            .help("list all hosts with their tags and roles: nixfleet hosts"))
     };
     let matchers = expressions.iter().map(matcher).collect::<Result<Vec<_>, _>>()?;
     let matching = hosts.iter().filter(|host| matchers.iter().any(|matcher| matcher.matches(host)));
@@ -152,8 +152,8 @@ impl Matcher {
         if let Some(host) = fleet.hosts.values().find(|host| host.tags.contains(pattern)) {
             return Err(Problem::new(Code::Selection, format!("the tag `{pattern}` is reserved"))
                 .at(format!("hosts.{}.tags", host.name))
-                .because("a group of that name exists always, and may have other hosts")
-                .help("give the tag another name"));
+                .because("a group of this name always exists and may contain other hosts")
+                .help("rename the tag"));
         }
         Ok(Some(group))
     }
@@ -188,9 +188,9 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
     };
     let group = || fleet.hosts.values().any(|host| host.tags.contains(pattern));
     let help = if *kind == Property::Host && group() {
-        format!("there is a tag of that name: @{pattern}")
+        format!("use the tag of this name: @{pattern}")
     } else if let Some(word) = pattern.strip_prefix('!') {
-        format!("to leave out what a word means, write an expression: --on 'not {word}'")
+        format!("exclude hosts with an expression: --on 'not {word}'")
     } else {
         suggestion(kind, pattern, &known)
     };
@@ -198,10 +198,10 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
 }
 
 fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {
-    Problem::new(Code::Selection, "a selector cannot be read")
+    Problem::new(Code::Selection, "the selector is not valid")
         .at(text)
         .because(why)
-        .help("for example: --on 'web-* and @prod and not @canary'")
+        .help("write, for example: --on 'web-* and @prod and not @canary'")
 }
 
 #[cfg(test)]

@@ -36,7 +36,9 @@ pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result
         let why = causes.first().map_or(stderr.trim().to_owned(), |error| error.text());
         return Err(Problem::new(Code::Build, "Nix could not build the host closures")
             .because(why)
-            .help(help(&causes).unwrap_or_else(|| "see all that Nix says with -v".to_owned())));
+            .help(help(&causes).unwrap_or_else(|| {
+                "run the command again with -v to see the whole output of Nix".to_owned()
+            })));
     }
     Ok(built)
 }
@@ -58,7 +60,7 @@ fn problem(derivation: &str, errors: &[&NixFailure]) -> Problem {
         } else {
             why.join("\n")
         })
-        .help(help(errors).unwrap_or_else(|| format!("see the whole log: nix log {log_of}")))
+        .help(help(errors).unwrap_or_else(|| format!("show the whole log: nix log {log_of}")))
 }
 
 /// What to do where no log would say it.
@@ -67,14 +69,11 @@ fn help(errors: &[&NixFailure]) -> Option<String> {
     let says = |words: &str| error.text().contains(words);
     if says("is required to build") || says("platform mismatch") || says("missing system features") {
         Some(
-            "give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"
+            "configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"
                 .to_owned(),
         )
     } else if says("hash mismatch") {
-        Some(
-            "write the hash that Nix got into the package, if its source is meant to be the new one"
-                .to_owned(),
-        )
+        Some("if the new source is correct, write the hash that Nix got into the package".to_owned())
     } else {
         None
     }

@@ -73,7 +73,7 @@ fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
             .at(host)
             .because("this flake was not applied from this machine since they were added or changed")
             .help(format!(
-                "see what they run: nixfleet plan --host {host}; if you trust them: nixfleet apply --yes --host {host}"
+                "show what they run: nixfleet plan --host {host}; if you trust them, run: nixfleet apply --yes --host {host}"
             ))
     })
 }

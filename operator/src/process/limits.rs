@@ -34,7 +34,7 @@ pub const NOTICE: usize = 4 * KIB;
 /// How many notices may wait to be heard. A run has two; more are not heard.
 pub const NOTICES: usize = 16;
 /// What a login shell says before a script of ours begins.
-pub const NOISE: Limit = Limit { of: "noise of the login shell", bytes: MIB };
+pub const NOISE: Limit = Limit { of: "output of the login shell", bytes: MIB };
 /// What is read of standard error. Only both ends of it are kept.
 pub const ERRORS: Limit = Limit { of: "standard error", bytes: 16 * MIB };
 /// How many bytes are kept of the beginning of standard error, and as many of its end. The beginning has the

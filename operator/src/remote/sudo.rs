@@ -64,10 +64,10 @@ pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
     } else {
         // Where a program is not found, sudo did its own work.
         let line = said.iter().find(|line| line.starts_with("sudo: ") && !line.ends_with("not found"))?;
-        (*line, format!("try it: ssh {user}@{} sudo -n true", host.addr))
+        (*line, format!("test the access: ssh {user}@{} sudo -n true", host.addr))
     };
     Some(
-        Problem::new(Code::NoSudo, "the SSH user may not become root")
+        Problem::new(Code::NoSudo, "the SSH user cannot become root")
             .at(format!("{} (user {user})", host.name))
             .because(line)
             .help(help),
@@ -76,7 +76,7 @@ pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
 
 fn help(cause: Cause, line: &str, host: &Host) -> String {
     let user = &host.ssh.user;
-    let root = "on the host, as root: ";
+    let root = "run on the host, as root: ";
     match cause {
         Cause::Missing => format!(
             "{root}apt-get install sudo; or let NixFleet log in as root: hosts.{}.ssh.user = \"root\";",
@@ -88,24 +88,25 @@ fn help(cause: Cause, line: &str, host: &Host) -> String {
             let named = line.split_whitespace().find(|word| word.starts_with('/')).map(str::to_owned);
             let files = named.unwrap_or_else(|| "/etc/sudoers /etc/sudoers.d/*".to_owned());
             format!(
-                "sudo reads no rules that others may write; {root}chown root:root {files} && chmod 0440 {files}"
+                "{root}chown root:root {files} && chmod 0440 {files}; sudo ignores rules that other users can write"
             )
         }
         Cause::Syntax => format!("{root}visudo -c"),
         Cause::Powerless if line.contains("no new privileges") => {
             format!(
-                "sshd runs with NoNewPrivileges=; {root}systemctl show --property NoNewPrivileges ssh.service"
+                "remove NoNewPrivileges= from the unit of sshd; to check it, {root}systemctl show --property NoNewPrivileges ssh.service"
             )
         }
         Cause::Powerless => format!(
-            "{root}chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo; its file system may not be mounted with nosuid"
+            "{root}chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo; mount its filesystem without nosuid"
         ),
         Cause::Account => {
-            format!("see what has expired; {root}chage --list {user} && passwd --status {user}")
+            format!(
+                "check whether the account or its password has expired; {root}chage --list {user} && passwd --status {user}"
+            )
         }
         Cause::Rule => format!(
-            "{root}echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; of several rules the last \
-             counts: sudo -l -U {user}"
+            "{root}echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; if several rules match, the last one applies: sudo -l -U {user}"
         ),
     }
 }

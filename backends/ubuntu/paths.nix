@@ -171,7 +171,7 @@ let
         if one.as == other.as then "each time ${one.as}" else "${one.as} and ${other.as}"
       }";
       why = "${says named "it"}, and one place can be one thing";
-      help = if named ? reason then "remove it" else "remove one of the two";
+      help = if named ? reason then "remove it" else "remove one of the two declarations";
     });
 
   # The paths that two families share.
@@ -246,7 +246,7 @@ in
         clash (whose (all ++ [ homes ]) path) declared (named: {
           what = "${path} cannot stand in ${directory}, which is declared ${family.as}";
           why = says named (if named.loc or null == declared.loc or null then directory else path);
-          help = "remove one of the two, or declare it elsewhere";
+          help = "remove one of the two declarations, or declare it elsewhere";
         });
 
       open =

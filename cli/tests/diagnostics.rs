@@ -86,7 +86,7 @@ fn a_filter_that_cannot_be_read_is_refused_with_one_that_can() {
     };
     expect_test::expect![[r#"
         error: [NF-101] NIXFLEET_LOG cannot be read
-          why: `dbug` is no level
+          why: `dbug` is not a level
           help: set it to off, error, warn, info, debug or trace, or to a list of TARGET=LEVEL: NIXFLEET_LOG=debug, NIXFLEET_LOG=nixfleet::ssh=trace,info
     "#]]
     .assert_eq(&with("NIXFLEET_LOG", "dbug"));

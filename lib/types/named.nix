@@ -46,7 +46,7 @@ let
         else if !isVisible value then
           {
             why = "it holds a character that cannot be seen, or that changes how others read";
-            help = "write the path without it";
+            help = "remove the character from the path";
           }
         else
           reserved.at value;
@@ -82,7 +82,7 @@ in
       else
         {
           why = whyNeeded value;
-          help = "name what is in it, one by one";
+          help = "declare paths in it as absent instead, one by one";
         };
   };
 

@@ -40,7 +40,8 @@ impl Install {
         });
         if unit.is_template() && instance.is_none() && mistakes.is_empty() {
             mistakes.push(format!(
-                "template {unit} cannot be enabled without an instance: add DefaultInstance= to its [Install] section, or define an instance of the template"
+                "template {unit} cannot be enabled without an instance: add DefaultInstance= to its \
+                 [Install] section, or define an instance of the template"
             ));
         }
         let linked = instance.as_ref().unwrap_or(unit);

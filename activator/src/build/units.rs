@@ -69,7 +69,8 @@ impl<'a> Compiler<'a> {
             self.reject(
                 format!("{option}.reloadIfChanged"),
                 format!("unit {name} has no ExecReload=, so it cannot be reloaded"),
-                "add ExecReload= to its [Service] section, or remove `reloadIfChanged` to restart the unit instead",
+                "add ExecReload= to its [Service] section, or remove `reloadIfChanged` to restart the unit \
+                 instead",
             );
         }
         let links = install.links.iter().filter_map(|(path, target)| {
@@ -128,8 +129,12 @@ impl<'a> Compiler<'a> {
                 if install.links.is_empty() {
                     self.reject(
                         format!("{option}.enabled"),
-                        format!("unit {name} is enabled, but its [Install] section names no unit that starts it"),
-                        "add `WantedBy=multi-user.target` to its [Install] section (timers: timers.target, sockets: sockets.target), or set `enabled = false`",
+                        format!(
+                            "unit {name} is enabled, but its [Install] section names no unit that \
+                                 starts it"
+                        ),
+                        "add `WantedBy=multi-user.target` to its [Install] section (timers: timers.target, \
+                         sockets: sockets.target), or set `enabled = false`",
                     );
                 }
                 install

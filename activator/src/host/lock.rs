@@ -127,5 +127,8 @@ fn held(holder: &str) -> Problem {
     Problem::new(Code::Locked, "another run holds the lock of the host")
         .at(format!("{HOME}/lock"))
         .because(holder)
-        .help("wait until that run has ended, then run the command again; the lock is released when its process ends")
+        .help(
+            "wait until that run has ended, then run the command again; the lock is released when its \
+               process ends",
+        )
 }

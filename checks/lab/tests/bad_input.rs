@@ -104,8 +104,8 @@ fn all_mistakes_of_a_fleet_are_told_at_once() {
 #[test]
 fn a_failed_build_is_told_with_the_end_of_its_log() {
     let lab = fresh();
-    let broken = "(derivation { name = \"broken-1.0\"; system = \"x86_64-linux\"; \
-                  builder = \"${pkgs.busybox}/bin/sh\"; args = [ \"-c\" \"echo no such header >&2; exit 3\" ]; })";
+    let broken = "(derivation { name = \"broken-1.0\"; system = \"x86_64-linux\"; builder = \
+                  \"${pkgs.busybox}/bin/sh\"; args = [ \"-c\" \"echo no such header >&2; exit 3\" ]; })";
     let with = format!("nixfleet.packages = [ {broken} ");
     lab.operator().unwrap().edits("roles/web.nix", "nixfleet.packages = [ ", &with).unwrap();
     assert_refused_at_home(&lab, "nixfleet apply --yes", &["NF-202", "broken-1.0", "no such header"]);
@@ -182,7 +182,7 @@ fn a_host_that_hangs_is_waited_for_as_long_as_the_inventory_says() {
     let (finished, document) = apply_web_1(&lab);
     assert_refused(&finished, &document, "unreachable", "NF-301");
     let problem = &document["hosts"][0]["problem"];
-    assert_eq!(problem["why"], "no end after 2 seconds");
+    assert_eq!(problem["why"], "it did not end within 2 seconds");
     assert!(problem["help"].as_str().unwrap().contains("hosts.web-1.timeouts"), "{problem:#}");
     assert_as_before(&before);
 }

@@ -203,7 +203,7 @@ const FORESEEN: [(&str, &[&str]); 5] = [
     ),
     (
         r#"nixfleet.files."/etc/app.conf" = { text = "v=1\n"; validate = [ "/bin/sh" "-c" "cat %s; exit 1" ]; };"#,
-        &["[NF-408] The command `/bin/sh` refused the new content", "/etc/app.conf", "v=1"],
+        &["[NF-408] the command `/bin/sh` refused the new content", "/etc/app.conf", "v=1"],
     ),
     (r#"nixfleet.users.one.uid = 1;"#, &["[NF-407] The id 1 of `one` is taken", "`daemon` has it"]),
 ];

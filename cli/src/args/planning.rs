@@ -44,7 +44,10 @@ impl PlanningArgs {
             "--show-private works only on a terminal: it shows what others on a host may not read",
         )
         .because(why)
-        .help("run the command without --show-private: the plan still shows that such a file changes, with its size and digest"))
+        .help(
+            "run the command without --show-private: the plan still shows that such a file changes, with \
+               its size and digest",
+        ))
     }
 
     /// The options of a plan.

@@ -106,7 +106,8 @@ impl CheckName {
         }
         let shown = text.escape_debug();
         Err(Invalid(format!(
-            "health check name `{shown}` is not valid: use up to 64 letters, digits, `.`, `_` and `-`, and start with a letter or digit"
+            "health check name `{shown}` is not valid: use up to 64 letters, digits, `.`, `_` and `-`, and \
+             start with a letter or digit"
         )))
     }
 }

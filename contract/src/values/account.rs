@@ -23,7 +23,8 @@ impl AccountName {
             return Ok(());
         }
         Err(Invalid(format!(
-            "`{}` is not a valid name for a new account: use at most 32 lower-case letters, digits, `_` and `-`, and start with a lower-case letter or `_`",
+            "`{}` is not a valid name for a new account: use at most 32 lower-case letters, digits, `_` \
+             and `-`, and start with a lower-case letter or `_`",
             text.escape_debug()
         )))
     }
@@ -70,7 +71,8 @@ impl Owner {
             return Ok(());
         }
         Err(Invalid(format!(
-            "`{}` is neither a number nor a valid account name: use at most 32 letters, digits, `_`, `-` and `.`, and do not start with `-` or `.`",
+            "`{}` is neither a number nor a valid account name: use at most 32 letters, digits, `_`, `-` \
+             and `.`, and do not start with `-` or `.`",
             text.escape_debug()
         )))
     }

@@ -72,7 +72,8 @@ fn problem(host: &str, check: &Check, why: &str) -> Problem {
         .at(format!("{host}: {option}.from"))
         .because(why)
         .help(format!(
-            "let the host try the check: {option}.from = \"host\"; or set an address that this machine reaches without ssh: {instead}"
+            "let the host try the check: {option}.from = \"host\"; or set an address that this machine \
+             reaches without ssh: {instead}"
         ))
 }
 

@@ -254,9 +254,9 @@ mod tests {
         assert_eq!(shown("a,,b"), "error: expected a host before `,`");
         let list = "a list has plain words, as in: web-1,@db and not web-2";
         assert_eq!(shown("a,!b"), format!("error: {expected} `!`; {list}"));
-        assert_eq!(shown("env:prod"), "error: `env:` is none of role: and base:");
-        assert_eq!(shown(&"(".repeat(5000)), "error: it nests deeper than 100 levels");
-        assert_eq!(shown(&"not ".repeat(5000)), "error: it nests deeper than 100 levels");
+        assert_eq!(shown("env:prod"), "error: `env:` is not one of role: and base:");
+        assert_eq!(shown(&"(".repeat(5000)), "error: it is nested deeper than 100 levels");
+        assert_eq!(shown(&"not ".repeat(5000)), "error: it is nested deeper than 100 levels");
     }
 
     fn expressions() -> impl Strategy<Value = Expression> {

@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(on("on='!web-1,web-2'"), "db-1 web-3");
         expect_test::expect![[r"
             [NF-103] unknown host `!web-1`
-              help: to leave out what a word means, write an expression: --on 'not web-1'"]]
+              help: exclude hosts with an expression: --on 'not web-1'"]]
         .assert_eq(&on("host='!web-1'"));
     }
 
@@ -313,7 +313,7 @@ mod tests {
         assert!(on("tag='ubunt*'").contains("no tag matches `ubunt*`"));
         expect_test::expect![[r"
             [NF-103] unknown host `prod`
-              help: there is a tag of that name: @prod"]]
+              help: use the tag of this name: @prod"]]
         .assert_eq(&on("on=prod"));
 
         let mut fleet = fleet();
@@ -353,19 +353,19 @@ mod tests {
     fn an_unknown_word_is_refused_with_what_it_may_have_meant() {
         expect_test::expect![[r"
             [NF-103] unknown host `wbe-1`
-              help: did you mean web-1 or web-2 or web-3?"]]
+              help: check the name: did you mean web-1 or web-2 or web-3?"]]
         .assert_eq(&on("host=wbe-1"));
         expect_test::expect![[r"
             [NF-103] unknown tag `europe`
-              help: the fleet has: canary, prod, staging; see all: nixfleet hosts"]]
+              help: choose one of: canary, prod, staging; list them with: nixfleet hosts"]]
         .assert_eq(&on("on='web-* and not @europe'"));
         expect_test::expect![[r"
             [NF-103] no host matches `mail-*`
-              help: the fleet has: db-1, web-1, web-2, web-3; see all: nixfleet hosts"]]
+              help: choose one of: db-1, web-1, web-2, web-3; list them with: nixfleet hosts"]]
         .assert_eq(&on("host=web-1 host='mail-*'"));
         expect_test::expect![[r"
             [NF-103] unknown tag `rpod`
-              help: did you mean prod?"]]
+              help: check the name: did you mean prod?"]]
         .assert_eq(&on("tag=rpod"));
     }
 
@@ -375,19 +375,19 @@ mod tests {
             [NF-103] the selection is empty
               where: db-1 and @staging
               why: none of the 4 hosts of the fleet matches
-              help: see all hosts with their tags and roles: nixfleet hosts"]]
+              help: list all hosts with their tags and roles: nixfleet hosts"]]
         .assert_eq(&on("host=db-1 tag=staging"));
         expect_test::expect![[r"
-            [NF-103] a selector cannot be read
+            [NF-103] the selector is not valid
               where: web-1 and
               why: expected a host, @tag, role:NAME or base:NAME, found the end
-              help: for example: --on 'web-* and @prod and not @canary'"]]
+              help: write, for example: --on 'web-* and @prod and not @canary'"]]
         .assert_eq(&on("on='web-1 and'"));
         expect_test::expect![[r"
-            [NF-103] a selector cannot be read
+            [NF-103] the selector is not valid
               where: web-[1
               why: unclosed character class; missing ']'
-              help: for example: --on 'web-* and @prod and not @canary'"]]
+              help: write, for example: --on 'web-* and @prod and not @canary'"]]
         .assert_eq(&on("host='web-[1'"));
     }
 

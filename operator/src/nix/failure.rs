@@ -180,14 +180,14 @@ mod tests {
               where: /nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv
               why: builder for '/nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv' failed with exit code 3
                      > bad
-              help: see the whole log: nix log /nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv"]]
+              help: show the whole log: nix log /nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv"]]
         .assert_eq(&built.failed["a"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
               where: /nix/store/fdlhj3zsni6h20cc2s5bcyf1dg82y2qz-nixfleet-c.drv
               why: builder for '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv' failed with exit code 1
                      > no such file
-              help: see the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]]
+              help: show the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]]
         .assert_eq(&built.failed["c"].to_string());
     }
 
@@ -218,7 +218,7 @@ mod tests {
               where: /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv
               why: Cannot build '/nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv': builder failed with exit code 3
                      > bad
-              help: see the whole log: nix log /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv"#]]
+              help: show the whole log: nix log /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv"#]]
         .assert_eq(&newer.failed["a"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
@@ -228,7 +228,7 @@ mod tests {
                      got:    sha256-w33sRkpMEJwC/1RRAbM0DAA3IkknutTj/QGFZ8rJi4U=
                      Cannot build '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv': builder failed with exit code 1
                      > no such file
-              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]]
+              help: if the new source is correct, write the hash that Nix got into the package"#]]
         .assert_eq(&newer.failed["c"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
@@ -238,7 +238,7 @@ mod tests {
                      got:    sha256-w33sRkpMEJwC/1RRAbM0DAA3IkknutTj/QGFZ8rJi4U=
                      builder for '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv' failed with exit code 1
                      > no such file
-              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]]
+              help: if the new source is correct, write the hash that Nix got into the package"#]]
         .assert_eq(&older.failed["c"].to_string());
     }
 
@@ -253,13 +253,13 @@ mod tests {
               why: Cannot build '/nix/store/m7msj3w6v1mq8a4y8x04n46b1lfsvcyz-foreign-1.0.drv': platform mismatch
                      Required system: 'aarch64-linux'
                      Current system: 'x86_64-linux'
-              help: give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
+              help: configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
         // This one ends the whole build at once, and names no host.
         let older = attribute(include_str!("../../tests/nix/2.26/foreign.txt"), &derivations).unwrap_err();
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures
               why: a 'aarch64-linux' with features {} is required to build '/nix/store/m7msj3w6v1mq8a4y8x04n46b1lfsvcyz-foreign-1.0.drv', but I am a 'x86_64-linux' with features {benchmark, big-parallel, kvm, nixos-test, uid-range}
-              help: give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&older.to_string());
+              help: configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&older.to_string());
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures
               why: opening pseudoterminal master: No such device
-              help: see all that Nix says with -v"#]]
+              help: run the command again with -v to see the whole output of Nix"#]]
         .assert_eq(&problem.to_string());
     }
 }

@@ -55,7 +55,8 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         ));
     }
     let help = if message.starts_with("infinite recursion") {
-        "remove the dependency of the value on itself: use `config` in the values of options, not in `imports` or in conditions that decide which options are set"
+        "remove the dependency of the value on itself: use `config` in the values of options, not in \
+         `imports` or in conditions that decide which options are set"
     } else if message.contains("forbidden in pure evaluation mode") {
         "move the file into the flake: Nix reads no files outside it"
     } else {

@@ -67,6 +67,7 @@ pub fn unknown(session: &Session, names: &[CheckName]) -> Problem {
         .at(name)
         .because("the closure of the host is not in the store of this machine")
         .help(format!(
-            "run the check on the machine that applied the host, or build its closure here: nixfleet plan --host {name}"
+            "run the check on the machine that applied the host, or build its closure here: nixfleet plan \
+             --host {name}"
         ))
 }

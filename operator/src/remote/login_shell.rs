@@ -12,7 +12,8 @@ pub fn ran_nothing(host: &Host, said: &str, exit: Option<i32>) -> Problem {
     let has = |word: &str| said.contains(word);
     let exit = exit.map_or_else(|| "was killed".to_owned(), |code| format!("ended with exit code {code}"));
     let shell = format!(
-        "check its login shell: getent passwd {user}; to set another one, run on the host as root: usermod --shell /bin/bash {user}"
+        "check its login shell: getent passwd {user}; to set another one, run on the host as root: usermod \
+         --shell /bin/bash {user}"
     );
     let (why, help) = if said.trim().is_empty() {
         let why = format!("it printed nothing and {exit}, like the login shell /bin/false");
@@ -28,7 +29,8 @@ pub fn ran_nothing(host: &Host, said: &str, exit: Option<i32>) -> Problem {
         (excerpt(said), help)
     } else {
         let help = format!(
-            "let the login shell of {user} run sh -c, and remove any ForceCommand of sshd or command= of the key; {shell}"
+            "let the login shell of {user} run sh -c, and remove any ForceCommand of sshd or command= of \
+             the key; {shell}"
         );
         (excerpt(said), help)
     };

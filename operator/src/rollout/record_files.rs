@@ -67,5 +67,8 @@ pub fn missing(state: &StateDir, rollout: &RolloutId, error: &std::io::Error) ->
         } else {
             format!("the last rollouts on this machine are {}", known.join(", "))
         })
-        .help("run the command on the machine that started the rollout, with the name that `nixfleet apply` printed there")
+        .help(
+            "run the command on the machine that started the rollout, with the name that `nixfleet \
+               apply` printed there",
+        )
 }

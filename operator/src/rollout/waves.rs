@@ -100,7 +100,10 @@ pub fn check_growth(amounts: &[Amount]) -> Result<(), Problem> {
                 .because(
                     "each amount counts from the first host, so it must be larger than the amount before it",
                 )
-                .help("write increasing amounts: 1,2,3 means three waves of one host each, then all other hosts"));
+                .help(
+                    "write increasing amounts: 1,2,3 means three waves of one host each, then all other \
+                       hosts",
+                ));
         }
     }
     Ok(())

@@ -128,7 +128,8 @@ pub fn broken(host: &Host, why: &str) -> Problem {
 #[must_use]
 pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
     Problem::new(Code::BadAnswer, what).at(&host.name).because(why).help(format!(
-        "check what the host runs instead of the commands of NixFleet: {}, and the start-up files of the shell",
+        "check what the host runs instead of the commands of NixFleet: {}, and the start-up files of the \
+         shell",
         attempt(host)
     ))
 }
@@ -147,7 +148,8 @@ pub fn input_read(host: &Host) -> Problem {
         .at(format!("{} (user {user})", host.name))
         .because("the start of the input is missing: a command such as `read` in that file consumes it")
         .help(format!(
-            "end the start-up file of {user} on the host early in non-interactive shells; for bash, with this first line of ~/.bashrc: case $- in *i*) ;; *) return;; esac"
+            "end the start-up file of {user} on the host early in non-interactive shells; for bash, with \
+             this first line of ~/.bashrc: case $- in *i*) ;; *) return;; esac"
         ))
 }
 

@@ -301,7 +301,8 @@ impl Session {
                 .at(&self.host.name)
                 .because(why)
                 .help(format!(
-                    "inspect the host: ssh {}; if it is only slow, increase hosts.{}.timeouts in the inventory",
+                    "inspect the host: ssh {}; if it is only slow, increase hosts.{}.timeouts in the \
+                     inventory",
                     self.destination(),
                     self.host.name
                 )),

@@ -141,7 +141,8 @@ impl ReadOnly {
                 .at(path)
                 .because("Read-only file system: the kernel refuses all writes, also those of root")
                 .help(format!(
-                    "find the filesystem with `findmnt --target {path}` and remount it with `mount -o remount,rw`; if it should be writable already, check `dmesg` for errors of its disk"
+                    "find the filesystem with `findmnt --target {path}` and remount it with `mount -o \
+                     remount,rw`; if it should be writable already, check `dmesg` for errors of its disk"
                 )),
         )
     }

@@ -319,7 +319,8 @@ struct StateHead {
 
 fn unreadable(at: &str, why: &str) -> Problem {
     Problem::new(Code::State, "the state of the host cannot be read").at(at).because(why).help(
-        "restore the file from a backup; without a backup, move the file away and apply once with onConflict = \"adopt\" for each managed path; nothing was changed",
+        "restore the file from a backup; without a backup, move the file away and apply once with \
+         onConflict = \"adopt\" for each managed path; nothing was changed",
     )
 }
 

@@ -48,9 +48,13 @@ impl Window<'_> {
     pub fn unconfirmed(&self, patience: Duration) -> Problem {
         let seconds = (self.limit + patience).as_secs();
         Problem::new(Code::Unconfirmed, "the change was not confirmed over a new connection")
-            .because(format!("no confirmation arrived within {seconds} seconds; the change may have made the host unreachable"))
+            .because(format!(
+                "no confirmation arrived within {seconds} seconds; the change may have made \
+                              the host unreachable"
+            ))
             .help(
-                "check what the change does to sshd, its keys, sudo and the network; if the host is only slow, allow more time: --confirm-timeout SECONDS",
+                "check what the change does to sshd, its keys, sudo and the network; if the host is only \
+                 slow, allow more time: --confirm-timeout SECONDS",
             )
     }
 }

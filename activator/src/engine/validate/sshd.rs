@@ -78,7 +78,8 @@ impl Settings {
         if !self.listens_on(connection) {
             let Connection { server, port, .. } = connection;
             found.push(format!(
-                "sshd, Port and ListenAddress: it no longer listens on {server} port {port}, which this connection uses"
+                "sshd, Port and ListenAddress: it no longer listens on {server} port {port}, which this \
+                 connection uses"
             ));
         }
         found.extend(self.lists(user, connection.client, accounts));

@@ -77,10 +77,12 @@ pub(super) fn late(
     let option = format!("nixfleet.systemd.units.\"{unit}\".startTimeout");
     problem.help(match verb {
         Verb::Stop => format!(
-            "inspect `journalctl -n 50 -u {unit}` on the host, then correct the unit or set a shorter TimeoutStopSec= in its [Service] section"
+            "inspect `journalctl -n 50 -u {unit}` on the host, then correct the unit or set a shorter \
+             TimeoutStopSec= in its [Service] section"
         ),
         _ => format!(
-            "inspect `journalctl -n 50 -u {unit}` on the host; if the unit needs that long, allow more time: {option} = {};",
+            "inspect `journalctl -n 50 -u {unit}` on the host; if the unit needs that long, allow more \
+             time: {option} = {};",
             (limit.as_secs() * 2).max(60)
         ),
     })

@@ -96,7 +96,8 @@ pub(super) fn open_to_others(host: &Host, stat: &Stat, path: &str) -> Problem {
         .at(path)
         .because(format!("its mode is {mode:04o}, its owner is `{owner}` and its group `{group}`"))
         .help(
-            "manage another path, or remove the write access of others: only the owner may have it, and a system group if the directory belongs to root",
+            "manage another path, or remove the write access of others: only the owner may have it, and a \
+             system group if the directory belongs to root",
         )
 }
 

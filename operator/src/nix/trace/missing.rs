@@ -72,18 +72,22 @@ impl<'a> MissingFile<'a> {
             Some(reference) => problem
                 .because(format!("{of_submodule}, and Nix ignores submodules by default"))
                 .help(format!(
-                    "include submodules in the flake reference: --flake {}; or, with Nix 2.27 or later, set `inputs.self.submodules = true;` in flake.nix",
+                    "include submodules in the flake reference: --flake {}; or, with Nix 2.27 or later, \
+                     set `inputs.self.submodules = true;` in flake.nix",
                     shell(&reference)
                 )),
             None if exists => {
                 let below = self.file[submodule.len()..].trim_start_matches('/');
-                problem
-                    .because(format!("{of_submodule}, whose Git does not track it"))
-                    .help(format!("add the file to Git: git -C {} add {}", shell(&self.source.shown(submodule)), shell(below)))
+                problem.because(format!("{of_submodule}, whose Git does not track it")).help(format!(
+                    "add the file to Git: git -C {} add {}",
+                    shell(&self.source.shown(submodule)),
+                    shell(below)
+                ))
             }
-            None => problem
-                .because(format!("{of_submodule}, which is not checked out"))
-                .help(format!("check the submodule out: git submodule update --init {}", shell(&format!(":/{submodule}")))),
+            None => problem.because(format!("{of_submodule}, which is not checked out")).help(format!(
+                "check the submodule out: git submodule update --init {}",
+                shell(&format!(":/{submodule}"))
+            )),
         }
     }
 

@@ -134,7 +134,8 @@ impl Differ<'_> {
         for group in missing {
             let help = match group.parse::<AccountName>() {
                 Ok(group) => format!("define nixfleet.groups.{group}, or remove the group from extraGroups"),
-                Err(_) => "correct the name, install the package that creates the group, or remove the group from extraGroups"
+                Err(_) => "correct the name, install the package that creates the group, or remove the \
+                           group from extraGroups"
                     .to_owned(),
             };
             let problem = Problem::new(Code::Account, format!("group `{group}` does not exist on the host"))
@@ -253,13 +254,15 @@ impl Differ<'_> {
             (true, Some(process)) => (
                 process,
                 format!(
-                    "stop the processes of the user (list them on the host with `pgrep -u {name} -a`), then apply again"
+                    "stop the processes of the user (list them on the host with `pgrep -u {name} -a`), \
+                     then apply again"
                 ),
             ),
             (false, _) => (
                 units.join(", "),
                 format!(
-                    "run `systemctl stop {}` on the host, then apply again; the apply starts the enabled units",
+                    "run `systemctl stop {}` on the host, then apply again; the apply starts the enabled \
+                     units",
                     units.join(" ")
                 ),
             ),
@@ -284,7 +287,8 @@ impl Differ<'_> {
                 .at(format!("nixfleet.{option}.{}", quoted(name)))
                 .because(format!("its id on the host is {id}"))
                 .help(format!(
-                    "remove the id, or set it to {id}: NixFleet never changes the id of an account that exists"
+                    "remove the id, or set it to {id}: NixFleet never changes the id of an account that \
+                     exists"
                 )),
         );
     }

@@ -81,12 +81,14 @@ impl Differ<'_> {
             let group = self.access_of_home(user).group;
             let (mode, path) = (self.observed.homes.mode.unwrap_or(Mode::DIRECTORY), &*path);
             help.push(format!(
-                "give the directory, without its content, to the user: nixfleet.directories.{path:?} = {{ mode = \"{mode}\"; owner = \"{name}\"; group = \"{group}\"; }};"
+                "give the directory, without its content, to the user: nixfleet.directories.{path:?} = {{ \
+                 mode = \"{mode}\"; owner = \"{name}\"; group = \"{group}\"; }};"
             ));
         }
         if account.is_none() && what.starts_with("belongs to") {
             help.push(format!(
-                "if it belonged to an earlier account of the user, set the id of that account: nixfleet.users.{}.uid",
+                "if it belonged to an earlier account of the user, set the id of that account: \
+                 nixfleet.users.{}.uid",
                 quoted(name)
             ));
         }

@@ -48,7 +48,10 @@ pub fn run(
         Problem::new(Code::Command, "the onChange command of a changed file failed")
             .at(command_line(argv))
             .because(why)
-            .help("run the command on the host to see its whole output, correct the command or the file, then apply again")
+            .help(
+                "run the command on the host to see its whole output, correct the command or the file, \
+                   then apply again",
+            )
     };
     let program = argv.first().map_or("", String::as_str);
     let finished = command::run_from(&path, argv, limit, || false)
@@ -178,17 +181,17 @@ mod tests {
         let words = ["/bin/sh", "-c", "echo no room >&2; exit 3"].map(str::to_owned);
         let problem = run(&machine(), &words, &BTreeSet::new(), LIMIT).unwrap_err();
         expect_test::expect![[r#"
-            [NF-422] The command of a changed file failed
+            [NF-422] the onChange command of a changed file failed
               where: /bin/sh -c "echo no room >&2; exit 3"
               why: exit code 3: no room
-              help: run it on the host to see its whole output; correct the command or the file, then apply again"#]]
+              help: run the command on the host to see its whole output, correct the command or the file, then apply again"#]]
         .assert_eq(&problem.to_string());
         let words = ["/nonexistent/tool".to_owned()];
         expect_test::expect![[r#"
-            [NF-422] The command of a changed file failed
+            [NF-422] the onChange command of a changed file failed
               where: /nonexistent/tool
               why: /nonexistent/tool cannot be run: No such file or directory (os error 2)
-              help: run it on the host to see its whole output; correct the command or the file, then apply again"#]]
+              help: run the command on the host to see its whole output, correct the command or the file, then apply again"#]]
         .assert_eq(&run(&machine(), &words, &BTreeSet::new(), LIMIT).unwrap_err().to_string());
     }
 }

@@ -148,7 +148,8 @@ impl Differ<'_> {
                 .at(path)
                 .because("an earlier apply removed this directory and backed up its content")
                 .help(format!(
-                    "apply once without nixfleet.absent.{:?} and without anything declared in the directory, then apply again; or roll back to a generation without them first",
+                    "apply once without nixfleet.absent.{:?} and without anything declared in the \
+                     directory, then apply again; or roll back to a generation without them first",
                     &*moved
                 )),
         )

@@ -52,9 +52,13 @@ impl Differ<'_> {
         (!others.is_empty()).then(|| {
             Problem::new(Code::UnsafePath, "other users could rename a file that has a setuid or setgid bit")
                 .at(path)
-                .because(format!("{} could rename it, or keep a link to it under another name", others.join(" and ")))
+                .because(format!(
+                    "{} could rename it, or keep a link to it under another name",
+                    others.join(" and ")
+                ))
                 .help(format!(
-                    "remove the bit from its mode ({}), or declare the file in a directory where only root can rename files, not in {directory}",
+                    "remove the bit from its mode ({}), or declare the file in a directory where only root \
+                     can rename files, not in {directory}",
                     file.access.mode
                 ))
         })
@@ -111,7 +115,8 @@ pub(in crate::engine) fn changes_hands(
     Problem::new(Code::UnsafePath, "the owner of a directory that other users can rename cannot be changed")
         .at(path)
         .because(format!(
-            "it is {} and should be {}, but the owner of a directory above can replace it at any time; NixFleet replaces only an empty directory, and this one contains {}",
+            "it is {} and should be {}, but the owner of a directory above can replace it at any time; \
+             NixFleet replaces only an empty directory, and this one contains {}",
             shown(found),
             shown(declared),
             holds.escape_debug()

@@ -205,7 +205,10 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
     Err(Problem::new(Code::HostFile, "a file of the closure does not match the checksum in the manifest")
         .at(source.display())
         .because(format!("its SHA-256 is {digest}"))
-        .help("repair the store of the host with `nix-store --verify --check-contents --repair`, then apply again"))
+        .help(
+            "repair the store of the host with `nix-store --verify --check-contents --repair`, then \
+               apply again",
+        ))
 }
 
 /// Returns the problem for an original that someone has removed.

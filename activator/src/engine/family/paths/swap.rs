@@ -379,5 +379,8 @@ pub(in crate::engine) fn outdated(path: &str) -> Problem {
     Problem::new(Code::PlanOutdated, "the host changed while the apply ran")
         .at(path)
         .because("another process changed or moved the path")
-        .help(format!("plan again, then apply the new plan; if the path changes again, apply the rest without it: --force {path}"))
+        .help(format!(
+            "plan again, then apply the new plan; if the path changes again, apply the rest \
+                       without it: --force {path}"
+        ))
 }

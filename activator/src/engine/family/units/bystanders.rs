@@ -91,7 +91,8 @@ impl Missing {
                 .at(unit)
                 .because(format!("it ran before, and the change stopped it: {why}"))
                 .help(format!(
-                    "run `systemctl list-dependencies --all {unit}` on the host and correct the dependency, or declare {unit} with `enabled = false`, then apply again"
+                    "run `systemctl list-dependencies --all {unit}` on the host and correct the \
+                     dependency, or declare {unit} with `enabled = false`, then apply again"
                 ))
         })
     }

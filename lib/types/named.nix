@@ -45,7 +45,7 @@ let
           null
         else if !isVisible value then
           {
-            why = "it holds a character that cannot be seen, or that changes how others read";
+            why = "it contains a character that is invisible, or that changes how other characters are shown";
             help = "remove the character from the path";
           }
         else
@@ -59,9 +59,9 @@ let
       place = reserved.below path;
     in
     if place != null then
-      "it holds ${place}"
+      "it contains ${place}"
     else if dirOf path == "/" then
-      "it stands directly below /"
+      "it is directly below /"
     else
       null;
 in

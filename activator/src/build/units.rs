@@ -131,7 +131,7 @@ impl<'a> Compiler<'a> {
                         format!("{option}.enabled"),
                         format!(
                             "unit {name} is enabled, but its [Install] section names no unit that \
-                                 starts it"
+                             starts it"
                         ),
                         "add `WantedBy=multi-user.target` to its [Install] section (timers: timers.target, \
                          sockets: sockets.target), or set `enabled = false`",

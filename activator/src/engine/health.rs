@@ -196,7 +196,7 @@ pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
             .because("it requests an https address, which requires `curl`, but the host has no `curl`")
             .help(
                 "add pkgs.curl to nixfleet.packages, install curl on the host, or set `from = \
-                   \"operator\"` in the check",
+                 \"operator\"` in the check",
             )
     };
     checks.map(objection).collect()

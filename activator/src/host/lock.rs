@@ -129,6 +129,6 @@ fn held(holder: &str) -> Problem {
         .because(holder)
         .help(
             "wait until that run has ended, then run the command again; the lock is released when its \
-               process ends",
+             process ends",
         )
 }

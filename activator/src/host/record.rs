@@ -50,8 +50,8 @@ impl Host {
         let opened = Walk::of_root_alone(self).parent(&format!("{directory}/any")).map(drop);
         opened.map_err(|problem| {
             problem.help(format!(
-                "{directory} and all directories above it must be real directories that only root can \
-                 write to"
+                "let {directory} and all directories above it be real directories that only root can write \
+                 to"
             ))
         })
     }

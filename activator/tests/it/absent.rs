@@ -310,7 +310,7 @@ fn a_declared_directory_that_was_there_before_comes_back_with_its_content() {
     room.applied(&without(&room, "2", &[recursive("/srv/data")]), "ok");
     assert_eq!(room.tree("/srv"), "");
     let plan = room.plan(&first);
-    assert!(plan["problems"][0]["what"].as_str().unwrap().contains("has to come back first"), "{plan}");
+    assert!(plan["problems"][0]["what"].as_str().unwrap().contains("must be restored first"), "{plan}");
     room.applied(&nothing(&room), "ok");
     assert_eq!(room.tree("/srv"), before.replace("40700", "40755"));
 }
@@ -337,7 +337,7 @@ fn a_pipe_has_no_backup_and_stays() {
     assert!(Command::new("mkfifo").arg(room.path("/srv/pipe")).status().unwrap().success());
     let report = room.applied(&without(&room, "1", &[recursive("/srv/pipe")]), "blocked");
     assert_eq!(report["problem"]["code"], "NF-402");
-    assert!(report["problem"]["why"].as_str().unwrap().contains("which has no backup"), "{report}");
+    assert!(report["problem"]["why"].as_str().unwrap().contains("which cannot be backed up"), "{report}");
 }
 
 #[test]
@@ -355,7 +355,7 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
         let before = stand.tree();
         for (name, path, why) in [
             ("1", "/srv/app", "not on the filesystem of /var/lib/nixfleet"),
-            ("2", "/opt/app", "something is mounted in it"),
+            ("2", "/opt/app", "a filesystem is mounted in it"),
         ] {
             let closure = closure(name, &[recursive(path)]);
             let output = stand.run(&["apply", "--closure", &closure], None);
@@ -434,8 +434,8 @@ fn the_build_refuses_what_the_host_could_never_do_without() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     for (path, why) in [
-        ("/etc", "/etc cannot be declared as absent: It holds /etc/passwd"),
-        ("/etc/ssh", "/etc/ssh cannot be declared as absent: It holds /etc/ssh/ssh_host_dsa_key"),
+        ("/etc", "/etc cannot be declared as absent: it contains /etc/passwd"),
+        ("/etc/ssh", "/etc/ssh cannot be declared as absent: it contains /etc/ssh/ssh_host_dsa_key"),
         ("/etc/shadow", "/etc/shadow cannot be managed"),
         ("/bin", "/bin cannot be declared as absent: it is directly below /"),
         ("/nix/store", "lies under /nix"),

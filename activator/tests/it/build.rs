@@ -159,34 +159,34 @@ fn everything_a_host_would_reject_is_named_at_once() {
           where: nixfleet.users.W b.extraGroups
         error: [NF-203] `27` is a number, but an account name is required
           where: nixfleet.users.W b.extraGroups
-        error: [NF-203] Path `var` is not absolute
+        error: [NF-203] path `var` is not absolute
           where: nixfleet.users.W b.home
-        error: [NF-203] Path `/nix/var` lies under /nix, where nothing may be managed
+        error: [NF-203] path `/nix/var` is below /nix, where nothing can be managed
           where: nixfleet.directories."/nix/var"
         error: [NF-203] /var/lib/dpkg/info cannot be managed
           where: nixfleet.directories."/var/lib/dpkg/info"
-          why: only dpkg, apt and their kind may write there: it is their record of what is installed
-          help: let apt install, hold or remove the package on the host; its sources are yours to declare: nixfleet.files."/etc/apt/sources.list.d/app.sources".text = "…";
+          why: only dpkg, apt and similar tools may write there: it is their record of the installed packages
+          help: let apt install, hold or remove the package on the host; declare its sources: nixfleet.files."/etc/apt/sources.list.d/app.sources".text = "…";
         error: [NF-203] the path contains the invisible character \u{202e}
           where: nixfleet.directories."/srv/a\u{202e}b"
           help: remove the character from the path
-        error: [NF-203] Mode `u=rw` is not three or four octal digits, such as 0644
+        error: [NF-203] mode `u=rw` is not three or four octal digits, such as 0644
           where: nixfleet.files."/srv/open/a".mode
         error: [NF-203] exactly one of `text` and `source` must be set
           where: nixfleet.files."/srv/open/a"
-        error: [NF-203] Unit name `web` has no suffix, such as .service or .timer
+        error: [NF-203] unit name `web` has no suffix, such as .service or .timer
           where: nixfleet.files."/srv/open/a".restartUnits
         error: [NF-203] the validation command has no program, or has no %s for the path of the staged file
           where: nixfleet.files."/srv/open/a".validate
           help: write the command in the form [ "visudo" "-cf" "%s" ]
-        error: [NF-203] Path `/etc/../passwd` is not normal: it has an empty, `.` or `..` component
+        error: [NF-203] path `/etc/../passwd` is not normal: it has an empty, `.` or `..` component
           where: nixfleet.files."/etc/../passwd"
         error: [NF-203] /etc/a is declared twice
           where: nixfleet.files."/etc/a", nixfleet.files."/etc/a"
           help: remove one of the two declarations
         error: [NF-203] /etc/shadow cannot be managed
           where: nixfleet.files."/etc/shadow"
-          why: only useradd, passwd and their kind may write it, under a lock: a fixed content would take accounts and passwords away
+          why: only useradd, passwd and similar tools may write it, under a lock: a fixed content would delete accounts and passwords
           help: declare the users: nixfleet.users.ada = { system = false; };
         error: [NF-203] source /nonexistent/source cannot be used: No such file or directory (os error 2)
           where: nixfleet.files."/etc/missing".source
@@ -199,7 +199,7 @@ fn everything_a_host_would_reject_is_named_at_once() {
         error: [NF-203] drop-in name `limits` is not valid
           where: nixfleet.systemd.units."nowhere.service".dropIns."limits"
           help: use a plain file name that ends in .conf, such as 10-limits.conf
-        error: [NF-203] Unit name `web.servce` has no suffix that systemd knows, such as .service or .timer
+        error: [NF-203] unit name `web.servce` has no suffix that systemd knows, such as .service or .timer
           where: nixfleet.systemd.units."web.servce"
         error: [NF-203] unit ssh.service has no text, so the distribution decides whether it is enabled
           where: nixfleet.systemd.units."ssh.service".enabled

@@ -252,18 +252,18 @@ fn a_conflict_is_refused_with_the_line_to_add() {
         web-1: no generation → /1/out
           + /etc/owner  0644 nobody-here:root
           ~ generation none → 1
-        [NF-402] The path should become a file or link, but cannot
+        [NF-402] /etc/dir cannot become a file or link
           where: /etc/dir
-it is           why: a directory of `root`
+          why: a directory of `root` stands there
           help: move it away by hand, manage another path, or apply the rest without it: --force /etc/dir
-        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
+        [NF-402] /etc/motd already exists, is not managed by NixFleet, and differs from its declaration
           where: /etc/motd
           help: add the line: nixfleet.files."/etc/motd".onConflict = "backup";  # or "adopt"
         [NF-410] other users can write to a parent directory of a managed path
           where: /etc/open
           why: its mode is 0777, its owner is `root` and its group `root`
           help: manage another path, or remove the write access of others: only the owner may have it, and a system group if the directory belongs to root; apply the rest without it: --force /etc/open
-        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
+        [NF-402] /etc/systemd/system/web.service.d/a.conf already exists, is not managed by NixFleet, and differs from its declaration
           where: /etc/systemd/system/web.service.d/a.conf
           help: add the line: nixfleet.systemd.units."web.service".onConflict = "backup";  # or "adopt"
         [NF-407] User `nobody-here` is the owner or group of a managed path, but does not exist on the host

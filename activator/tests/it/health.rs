@@ -278,12 +278,12 @@ fn what_could_not_be_tried_cannot_be_built() {
     expect_test::expect![[r#"
         error: [NF-203] exactly one of `unit`, `http`, `tcp` and `command` must be set
           where: nixfleet.healthChecks.both
-        error: [NF-203] Path `true` is not absolute
+        error: [NF-203] path `true` is not absolute
           where: nixfleet.healthChecks.bare.command
         error: [NF-203] `-x` port 80 is not a valid address
           where: nixfleet.healthChecks.port.tcp
           help: set a host and a port from 1 to 65535
-        error: [NF-203] Regular expression `(` is not valid: found open group without closing ')'
+        error: [NF-203] regular expression `(` is not valid: found open group without closing ')'
           where: nixfleet.healthChecks.regex.http.bodyMatches
         error: [NF-203] URL `ftp://a/` does not begin with http:// or https://
           where: nixfleet.healthChecks.url.http.url

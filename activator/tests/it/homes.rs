@@ -132,9 +132,11 @@ fn a_home_that_goes_to_somebody_else_later_is_drift_and_holds_nothing_up() {
 
 #[test]
 fn homes_that_cannot_be_are_refused() {
-    for (name, what) in
-        [("file", "is no directory"), ("dangling", "is no directory"), ("linked/ada", "cannot be created")]
-    {
+    for (name, what) in [
+        ("file", "is not a directory"),
+        ("dangling", "is not a directory"),
+        ("linked/ada", "cannot be created"),
+    ] {
         let room = room();
         room.write("/home/file", "a file\n");
         symlink("/nowhere", room.path("/home/dangling")).unwrap();

@@ -34,7 +34,7 @@ fn an_account_that_was_there_before_comes_back_as_it_was() {
     stage.fails("blocked", "NF-407", &["Debian-nothing"]);
     let sayings = [
         "user `no.body` does not exist on the host",
-        "is no name for a new account",
+        "is not a valid name for a new account",
         "group `Debian-nothing` does not exist on the host",
     ];
     assert_says(&stage.types("nixfleet plan --host web-1"), 2, &sayings);

@@ -104,8 +104,8 @@ fn all_mistakes_of_a_fleet_are_told_at_once() {
 #[test]
 fn a_failed_build_is_told_with_the_end_of_its_log() {
     let lab = fresh();
-    let broken = "(derivation { name = \"broken-1.0\"; system = \"x86_64-linux\"; builder = \
-                  \"${pkgs.busybox}/bin/sh\"; args = [ \"-c\" \"echo no such header >&2; exit 3\" ]; })";
+    let broken = "(derivation { name = \"broken-1.0\"; system = \"x86_64-linux\"; \
+                  builder = \"${pkgs.busybox}/bin/sh\"; args = [ \"-c\" \"echo no such header >&2; exit 3\" ]; })";
     let with = format!("nixfleet.packages = [ {broken} ");
     lab.operator().unwrap().edits("roles/web.nix", "nixfleet.packages = [ ", &with).unwrap();
     assert_refused_at_home(&lab, "nixfleet apply --yes", &["NF-202", "broken-1.0", "no such header"]);

@@ -68,7 +68,7 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "web-02",
         "plan) exec cat /dev/zero ;;",
         "failed",
-        &["NF-307", "does not stop talking", "64 MiB of an answer"],
+        &["NF-307", "sends too much output", "64 MiB of an answer"],
     ),
     ("web-03", "change) serves \"$@\"; exec cat /dev/zero ;;", "failed", &["NF-307", "32 MiB of one line"]),
     (
@@ -112,7 +112,7 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "web-11",
         "change) serves \"$@\"; report web-11 \"$8\"; exit ;;",
         "failed",
-        &["NF-307", "never asked for the confirmation"],
+        &["NF-307", "never requested it"],
     ),
     // It hangs up after four refusals, so that each time it is found again and asks again. It ends when
     // nobody confirms any more.

@@ -124,7 +124,7 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
       "while evaluating the module argument `word' in \"/nix/store/x-source/../key\":" ({ }).word; }; }"#;
     operator.guest().files().unwrap().write("/home/ada/fleet/flake.nix", trace).unwrap();
     let plan = operator.types("nixfleet plan").unwrap();
-    assert_says(&plan, 1, &["a module takes the argument `word`"]);
+    assert_says(&plan, 1, &["a module has the argument `word`"]);
     assert!(!plan.stderr.contains(PRIVATE), "{plan}");
 }
 
@@ -326,7 +326,7 @@ const STOPS: [(&str, &[&str]); 8] = [
     ("change) exec sleep 600 ;;", &["NF-301", "did not answer in time"]),
     ("change) exec head -c 100000 /dev/urandom ;;", &["NF-306"]),
     ("change) exit 0 ;;", &["NF-306"]),
-    ("change) exec perl /opt/claims.pl \"$name\" \"$8\" ;;", &["NF-307", "never asked for the confirmation"]),
+    ("change) exec perl /opt/claims.pl \"$name\" \"$8\" ;;", &["NF-307", "never requested it"]),
     ("change) serves \"$@\"; printf '{\"schema\":1,\"host\"'; exec sleep 600 ;;", &["NF-301"]),
     // The report of an earlier change is answered to who follows this one.
     (
@@ -334,10 +334,7 @@ const STOPS: [(&str, &[&str]); 8] = [
         &["NF-307", "says /nix/store/old"],
     ),
     ("change) serves \"$@\"; hangs_up ;; follow) exec sleep 600 ;;", &["NF-307", "is not known"]),
-    (
-        "change) serves \"$@\"; report \"$8\"; report \"$8\"; exit 1 ;;",
-        &["NF-307", "never asked for the confirmation"],
-    ),
+    ("change) serves \"$@\"; report \"$8\"; report \"$8\"; exit 1 ;;", &["NF-307", "never requested it"]),
 ];
 
 /// In the place of `sudo` on all of them.

@@ -133,7 +133,7 @@ fn a_program_that_is_nowhere_is_known_before() {
     let cases = [
         ("/usr/sbin/newaliasess", json!({}), "No such file"),
         ("/etc", json!({}), "is not a file"),
-        ("/etc/passwd", json!({}), "nobody may execute it"),
+        ("/etc/passwd", json!({}), "is not executable"),
         ("/srv/make", json!({ "/srv/make": { "text": "#!/bin/sh\n" } }), "gets mode 0644"),
     ];
     for (program, more, saying) in cases {

@@ -91,7 +91,7 @@ fn a_resumed_rollout_does_what_was_planned_then(fleet: &Fleet16) {
     assert_eq!(outcomes(&document)["web-01"], "rolled-back", "{finished}");
     assert_eq!(fleet.versions(), [("1".to_owned(), 16)]);
     let unknown = fleet.types("apply --yes --resume 20200101-000000-bbbb");
-    assert_says(&unknown, 1, &["NF-104", "the last ones that this machine remembers are"]);
+    assert_says(&unknown, 1, &["NF-104", "the last rollouts on this machine are"]);
 }
 
 /// One host of the second wave cannot start the service. Returns the rollout.

@@ -62,7 +62,7 @@ fn generations_go_as_they_were_shown(stage: &Stage) {
     assert_says(
         &stage.types("nixfleet gc --host web-1 --keep 1"),
         1,
-        &["NF-101", "add --yes to this command", "with --dry-run in its place"],
+        &["NF-101", "add --yes to this command", "use --dry-run instead"],
     );
     let difference = before.difference(&Snapshot::take(stage.web()).unwrap());
     assert!(difference.is_empty(), "a plan changes nothing:\n{difference}");

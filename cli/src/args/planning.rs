@@ -46,7 +46,7 @@ impl PlanningArgs {
         .because(why)
         .help(
             "run the command without --show-private: the plan still shows that such a file changes, with \
-               its size and digest",
+             its size and digest",
         ))
     }
 

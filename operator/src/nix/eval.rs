@@ -147,9 +147,8 @@ fn derivations_of(hosts: &[&Host]) -> String {
         chosen.map(|host| nix_string(&host.name)).collect::<Vec<_>>().join(" ")
     };
     format!(
-        "hosts: let of = closure: names: map (name: {{ inherit name; value = (closure \
-         hosts.${{name}}).drvPath; }}) names; in builtins.listToAttrs (of (host: host.toplevel) [ {} ] ++ \
-         of (host: host.toplevelFor.{}) [ {} ])",
+        "hosts: let of = closure: names: map (name: {{ inherit name; value = (closure hosts.${{name}}).drvPath; }}) \
+         names; in builtins.listToAttrs (of (host: host.toplevel) [ {} ] ++ of (host: host.toplevelFor.{}) [ {} ])",
         names(true),
         nix_string(&here),
         names(false),

@@ -77,7 +77,7 @@ fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
         .because("this flake was not applied from this machine since they were added or changed")
         .help(format!(
             "show what they run: nixfleet plan --host {host}; if you trust them, run: nixfleet apply \
-                 --yes --host {host}"
+             --yes --host {host}"
         ))
     })
 }

@@ -152,7 +152,7 @@ impl Answer {
                 .help(format!("update it: nixfleet apply --host {}", host.name));
         }
         let exit = self.exit.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
-        bad_answer(host, &format!("the host sent no answer, but {exit}"), &self.stderr)
+        bad_answer(host, &format!("the host ended with {exit} and sent no answer"), &self.stderr)
     }
 }
 

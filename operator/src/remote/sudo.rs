@@ -146,13 +146,13 @@ mod tests {
             ),
             (
                 "sudo: /etc/sudoers.d/deploy is world writable\nsudo: a password is required",
-                "sudo reads no rules that others may write; run on the host, as root: chown root:root \
-                 /etc/sudoers.d/deploy && chmod 0440 /etc/sudoers.d/deploy",
+                "run on the host, as root: chown root:root /etc/sudoers.d/deploy && \
+                 chmod 0440 /etc/sudoers.d/deploy; sudo ignores rules that other users can write",
             ),
             (
                 "sudo:  is world writable",
-                "sudo reads no rules that others may write; run on the host, as root: chown root:root \
-                 /etc/sudoers /etc/sudoers.d/* && chmod 0440 /etc/sudoers /etc/sudoers.d/*",
+                "run on the host, as root: chown root:root /etc/sudoers /etc/sudoers.d/* && \
+                 chmod 0440 /etc/sudoers /etc/sudoers.d/*; sudo ignores rules that other users can write",
             ),
             (
                 "sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set",

@@ -69,6 +69,6 @@ pub fn missing(state: &StateDir, rollout: &RolloutId, error: &std::io::Error) ->
         })
         .help(
             "run the command on the machine that started the rollout, with the name that `nixfleet \
-               apply` printed there",
+             apply` printed there",
         )
 }

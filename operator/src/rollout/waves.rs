@@ -102,7 +102,7 @@ pub fn check_growth(amounts: &[Amount]) -> Result<(), Problem> {
                 )
                 .help(
                     "write increasing amounts: 1,2,3 means three waves of one host each, then all other \
-                       hosts",
+                     hosts",
                 ));
         }
     }

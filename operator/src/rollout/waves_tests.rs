@@ -118,7 +118,7 @@ fn an_order_that_cannot_be_kept_is_refused() {
     let hosts = [host("a", &["x2", "y1"]), host("b", &["y2", "z1"]), host("c", &["z2", "x1"])];
     let tags = [("x1", before(&["x2"])), ("y1", before(&["y2"])), ("z1", before(&["z2"]))];
     let problem = Outline::of(&fleet(&hosts, &tags), &hosts, Policy::plain()).unwrap_err();
-    assert!(problem.why.unwrap().contains("both ends of several orders"));
+    assert!(problem.why.unwrap().contains("contradict each other"));
 }
 
 #[test]

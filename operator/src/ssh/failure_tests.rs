@@ -21,7 +21,7 @@ fn a_host_that_does_not_answer_is_unreachable() {
         [NF-301] the host cannot be reached
           where: web-1 (10.0.1.11 port 22)
           why: ssh: connect to host 10.0.1.11 port 22: Connection refused
-          help: try it: ssh deploy@10.0.1.11 true"#]]
+          help: test the connection: ssh deploy@10.0.1.11 true"#]]
     .assert_eq(&told("ssh: connect to host 10.0.1.11 port 22: Connection refused\r\n"));
     for line in [
         "ssh: connect to host 10.0.1.11 port 22: No route to host",

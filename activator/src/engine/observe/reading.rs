@@ -50,7 +50,7 @@ impl Obstacle {
             Self::Large(limit) => problem("the file is too large to be read")
                 .because(format!(
                     "it belongs to `{owner}` and has {} bytes, {} on the disk; NixFleet reads at most \
-                     {limit} of a file that does not belong to root or that other users could replace",
+                     {limit} bytes of a file that does not belong to root or that other users could replace",
                     stat.st_size,
                     stat.st_blocks * 512
                 ))
@@ -59,12 +59,10 @@ impl Obstacle {
                 )),
             Self::Changing => problem("the file changed each time it was read")
                 .because(format!(
-                    "it belongs to `{owner}` and changed during each of {ATTEMPTS} attempts \
-                                  to read it"
+                    "it belongs to `{owner}` and changed during each of {ATTEMPTS} attempts to read it"
                 ))
                 .help(format!(
-                    "stop the process that writes to it (find it with `fuser -v {path}`), \
-                               {exclude}"
+                    "stop the process that writes to it (find it with `fuser -v {path}`), {exclude}"
                 )),
             Self::Leased => problem("a process prevents the file from being opened")
                 .because(format!("it belongs to `{owner}` and {}", holder(stat)))

@@ -50,7 +50,7 @@ impl Window<'_> {
         Problem::new(Code::Unconfirmed, "the change was not confirmed over a new connection")
             .because(format!(
                 "no confirmation arrived within {seconds} seconds; the change may have made \
-                              the host unreachable"
+                 the host unreachable"
             ))
             .help(
                 "check what the change does to sshd, its keys, sudo and the network; if the host is only \

@@ -233,9 +233,9 @@ mod tests {
 
     #[test]
     fn lines_of_rules_that_visudo_quotes_are_omitted() {
-        let said = "/etc/sudoers.d/web:1:13: syntax error\nweb ALL=(ALL NOPASSWD: ALL\n            \
-                    ^~~~~~~~\n/etc/sudoers.d/b: bad permissions, should be mode 0440\n>>> /etc/sudoers: \
-                    syntax error near line 3 <<<\n    /usr/bin/true, \\\n/etc/sudoers: parsed OK\n";
+        let said = "/etc/sudoers.d/web:1:13: syntax error\nweb ALL=(ALL NOPASSWD: ALL\n            ^~~~~~~~\n\
+                    /etc/sudoers.d/b: bad permissions, should be mode 0440\n\
+                    >>> /etc/sudoers: syntax error near line 3 <<<\n    /usr/bin/true, \\\n/etc/sudoers: parsed OK\n";
         let finished = command::run(&["printf", "%s", said], LIMIT).unwrap();
         assert_eq!(
             words(&finished, SUDO),

@@ -197,8 +197,8 @@ fn locked_out(login: &Login, obstacles: &[String]) -> Problem {
 fn refused(finding: &ToolFinding) -> Problem {
     let help = match finding.tool.as_str() {
         judge::SYSTEMD => {
-            "correct the unit, or apply it without this check: nixfleet.systemd.units.<name>.verify = \
-             false; nothing was changed"
+            "correct the unit, or apply it without this check: \
+             `nixfleet.systemd.units.<name>.verify = false`; nothing was changed"
         }
         _ => "correct the file, then apply again; nothing was changed",
     };

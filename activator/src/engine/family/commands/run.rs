@@ -50,7 +50,7 @@ pub fn run(
             .because(why)
             .help(
                 "run the command on the host to see its whole output, correct the command or the file, \
-                   then apply again",
+                 then apply again",
             )
     };
     let program = argv.first().map_or("", String::as_str);

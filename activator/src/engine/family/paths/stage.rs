@@ -207,7 +207,7 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
         .because(format!("its SHA-256 is {digest}"))
         .help(
             "repair the store of the host with `nix-store --verify --check-contents --repair`, then \
-               apply again",
+             apply again",
         ))
 }
 

@@ -381,6 +381,6 @@ pub(in crate::engine) fn outdated(path: &str) -> Problem {
         .because("another process changed or moved the path")
         .help(format!(
             "plan again, then apply the new plan; if the path changes again, apply the rest \
-                       without it: --force {path}"
+             without it: --force {path}"
         ))
 }

@@ -188,7 +188,7 @@ fn newer(schema: u32) -> Problem {
         .because(format!(
             "the schema of its journal is {schema}, but this activator reads {oldest} to {newest}"
         ))
-        .help("apply with the newer NixFleet; nothing was touched")
+        .help("apply with the newer NixFleet; nothing was changed")
 }
 
 fn unreadable(why: &str) -> Problem {

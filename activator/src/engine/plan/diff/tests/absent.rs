@@ -109,18 +109,18 @@ fn what_cannot_go_is_refused_with_a_reason() {
     host.expect(
         &target_without("/one", &entries, &[], &[]),
         &expect![[r#"
-        ~ generation none → 1
-        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
-          where: /etc/differs
-          help: add the line: nixfleet.absent."/etc/differs".onConflict = "backup";  # or "adopt"
-        [NF-402] Nothing should stand at the path, but what does cannot be taken away
-          where: /etc/full
-          why: the directory is not empty: /etc/full/a\u{202e} is not ours
-          help: remove the directory with its content: nixfleet.absent."/etc/full".recursive = true
-        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
-          where: /srv/kept
-          help: add the line: nixfleet.absent."/srv/kept".onConflict = "backup";  # or "adopt"
-    "#]],
+            ~ generation none → 1
+            [NF-402] /etc/differs already exists, is not managed by NixFleet, and differs from its declaration
+              where: /etc/differs
+              help: add the line: nixfleet.absent."/etc/differs".onConflict = "backup";  # or "adopt"
+            [NF-402] /etc/full is declared as absent, but cannot be removed
+              where: /etc/full
+              why: the directory is not empty: /etc/full/a\u{202e} is not ours
+              help: remove the directory with its content: nixfleet.absent."/etc/full".recursive = true
+            [NF-402] /srv/kept already exists, is not managed by NixFleet, and differs from its declaration
+              where: /srv/kept
+              help: add the line: nixfleet.absent."/srv/kept".onConflict = "backup";  # or "adopt"
+        "#]],
     );
 }
 

@@ -13,7 +13,7 @@ let
 
   ofNixos = example: value: {
     what = name: "the option ${name} is one of NixOS, and does not exist here";
-    why = "an Ubuntu or Debian host keeps its distribution; what a module adds to it stands under nixfleet";
+    why = "an Ubuntu or Debian host keeps its distribution; modules set options under nixfleet only";
     example = example value;
   };
 
@@ -91,7 +91,7 @@ let
 
   # An option family without its prefix `nixfleet`.
   bare = name: _: {
-    why = "what a host has stands under nixfleet";
+    why = "the options of a host are set under nixfleet";
     example = "nixfleet.${name} = …;";
   };
   families = [
@@ -104,12 +104,12 @@ let
   ];
 
   inventory = name: _: {
-    why = "it is an option of the inventory, and this is a module of a host or role";
+    why = "it is an option of the inventory, but this is a module of a host or role";
     example = "${name} = …;  # in fleet.nix, one of the modules of mkFleet";
   };
 
   intent = name: {
-    why = "it says what a host has, and this is a module of the inventory";
+    why = "it is an option of hosts, but this is a module of the inventory";
     example = "hosts.web-1.modules = [ { ${name} = …; } ];  # or in a role";
   };
 in

@@ -63,19 +63,19 @@ let
       )
     )
     ++ lib.optional (value.unit != null && value.from == "operator") (
-      mistake "${here} looks at a unit from the operator's side" "units are known on the host alone"
+      mistake "${here} checks a unit from the operator's machine" "units can be checked only on the host"
         "${here}.from = \"host\";"
     )
     ++ lib.optional (value.command != null && !types.namesProgram value.command) (
       types.problem.about [ "command" ] (
-        mistake "${here}.command names no program by its path"
-          "it runs without a shell, and says nothing of where programs are looked for"
+        mistake "${here}.command does not start with the absolute path of a program"
+          "it runs without a shell and without a search path for programs"
           "${here}.command = [ \"/usr/bin/pg_isready\" ];"
       )
     )
     ++ lib.optional (total > longest) (
-      mistake "${here} may take ${toString total} s until it has failed"
-        "a change waits for it, and waits ${toString longest} s at most"
+      mistake "${here} could take ${toString total} s to fail"
+        "a change waits for it at most ${toString longest} s"
         "${here}.retries = 3;"
     );
 

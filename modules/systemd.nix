@@ -142,7 +142,7 @@ let
     ++ lib.optional (value.enabled == true && value.sections != { } && !isWanted value.sections) (
       types.problem.about [ "sections" "enabled" ] (
         types.problem.at (given // { loc = loc ++ [ "enabled" ]; })
-          "${here} is to start at boot, but nothing wants it"
+          "${here} is enabled, but no unit starts it at boot"
           "its section [Install] has none of ${lib.concatStringsSep ", " wants}"
           "${here}.sections.Install.WantedBy = \"${
             {
@@ -163,8 +163,8 @@ let
     ++ lib.optional (!own && value.enabled != null) (
       types.problem.about [ "text" "sections" ] (
         types.problem.at (given // { loc = loc ++ [ "enabled" ]; })
-          "${here}.enabled is given for a unit of the distribution"
-          "this unit has drop-ins only, so whether it is enabled is the distribution's matter"
+          "${here}.enabled is set for a unit of the distribution"
+          "this unit has drop-ins only, so the distribution decides whether it is enabled"
           "${here} = { dropIns = { … }; };"
       )
     );

@@ -71,10 +71,10 @@ pub fn follow(host: &Host, run: &RunId, hand_on: impl FnMut(&TranscriptLine)) ->
     // A reboot removes the transcript, but the record of the last run remains.
     let last = last_run(host).filter(|last| last.holder.run.as_ref() == Some(run));
     last.map(|last| last.report).ok_or_else(|| {
-        Problem::new(Code::NoRun, "The host knows nothing of this run")
+        Problem::new(Code::NoRun, "the host has no record of this run")
             .at(run)
-            .because("it never began here, or others have run since")
-            .help("see how the host stands: nixfleet status")
+            .because("it never started on this host, or a later run replaced its record")
+            .help("check the state of the host: nixfleet status")
     })
 }
 
@@ -87,5 +87,5 @@ pub fn confirm(host: &Host, run: &RunId, confirmation: &Confirmation) -> Result<
     if transcript.exists() {
         return transcript.confirm(confirmation);
     }
-    Err(Problem::new(Code::NoRun, "There is no run here that could be confirmed").at(run))
+    Err(Problem::new(Code::NoRun, "the host has no run that waits for a confirmation").at(run))
 }

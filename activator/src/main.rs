@@ -191,11 +191,11 @@ struct PlanRequest<'a> {
 /// Returns the closure of a manifest, which may be on another machine. `parts`: the lengths of the manifest
 /// and of the file contents after it in `bytes`; empty if `bytes` is only a manifest.
 fn target_closure(bytes: &[u8], parts: &[usize], target: &str) -> Result<TargetClosure, Problem> {
-    let failed = |why: String| Problem::new(Code::Usage, "The manifest cannot be read").because(why);
+    let failed = |why: String| Problem::new(Code::Usage, "the manifest cannot be read").because(why);
     let Some((manifest, parts)) = parts.split_first() else {
         return TargetClosure::of_manifest(bytes.to_vec(), target);
     };
-    let short = || failed("standard input ends before it has all parts".to_owned());
+    let short = || failed("standard input ended before all parts were read".to_owned());
     let (manifest, mut rest) = bytes.split_at_checked(*manifest).ok_or_else(short)?;
     let mut contents = Vec::new();
     for length in parts {
@@ -253,7 +253,7 @@ fn try_health(common: &Common) -> Result<ExitCode, Problem> {
 
 /// Reads a confirmation from a JSON file.
 fn confirmation(file: &Path) -> Result<Confirmation, Problem> {
-    let unreadable = |error| Problem::new(Code::Usage, "The confirmation cannot be read").because(error);
+    let unreadable = |error| Problem::new(Code::Usage, "the confirmation cannot be read").because(error);
     serde_json::from_slice(&read(file)?).map_err(|error: serde_json::Error| unreadable(error.to_string()))
 }
 
@@ -267,11 +267,9 @@ fn change(
     let host = Host::open(&common.root)?;
     let units = attend::has_units(&host);
     if !units && args.confirm_timeout.is_some() {
-        return Err(Problem::new(Code::Usage, "Nobody could confirm this change")
-            .because(
-                "systemd does not run here, so it would not survive the connection it was asked for over",
-            )
-            .help("leave out --confirm-timeout"));
+        return Err(Problem::new(Code::Usage, "this change could not be confirmed")
+            .because("systemd does not run on this host, so the change would not outlive its connection")
+            .help("run the command without --confirm-timeout"));
     }
     let run = args.run.clone().unwrap_or_else(random::run_id);
     if units && !args.in_unit {
@@ -312,7 +310,7 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
 /// Validates the generation that standard input describes, for the process that started this one.
 fn preview() -> Result<(), Problem> {
     let failed =
-        |why: String| Problem::new(Code::HostFile, "The new generation cannot be previewed").because(why);
+        |why: String| Problem::new(Code::HostFile, "the new generation cannot be previewed").because(why);
     let subject: Subject =
         serde_json::from_slice(&read(Path::new("-"))?).map_err(|error| failed(error.to_string()))?;
     let verdict = validate::preview(&Host::open(Path::new("/"))?, &subject);
@@ -343,7 +341,7 @@ fn finish(report: &Report, json: bool) -> Result<ExitCode, Problem> {
 
 fn print<T: Serialize>(document: &T, json: bool, show: impl Fn(&T) -> String) -> Result<(), Problem> {
     let failed =
-        |error: io::Error| Problem::new(Code::Usage, "The answer could not be printed").because(error);
+        |error: io::Error| Problem::new(Code::Usage, "the result could not be printed").because(error);
     let mut output = io::stdout().lock();
     if json {
         let mut bytes = serde_json::to_vec(document).map_err(|error| failed(error.into()))?;
@@ -356,7 +354,7 @@ fn print<T: Serialize>(document: &T, json: bool, show: impl Fn(&T) -> String) ->
 
 fn read(file: &Path) -> Result<Vec<u8>, Problem> {
     let failed =
-        |why: String| Problem::new(Code::Usage, "A file cannot be read").at(file.display()).because(why);
+        |why: String| Problem::new(Code::Usage, "the file cannot be read").at(file.display()).because(why);
     if file == Path::new("-") {
         let mut bytes = Vec::new();
         // The same size limit as for documents in files.
@@ -365,7 +363,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Problem> {
     }
     match read_limited(file) {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(failed("there is no such file".to_owned())),
+        Ok(None) => Err(failed("the file does not exist".to_owned())),
         Err(error) => Err(failed(error.to_string())),
     }
 }

@@ -160,13 +160,13 @@ pub fn of_backups(command: BackupsCommand) -> Result<ExitCode, Problem> {
             print(&head, common.json, |_| String::new())?;
             let written = io::stdout().lock().write_all(&bytes);
             written.map_err(|error| {
-                Problem::new(Code::Usage, "The backup could not be printed").because(error)
+                Problem::new(Code::Usage, "the backup could not be printed").because(error)
             })?;
             Ok(ExitCode::SUCCESS)
         }
         BackupsCommand::Drop { common, request, by } => {
             let unreadable = |error: serde_json::Error| {
-                Problem::new(Code::Usage, "The request cannot be read").because(error)
+                Problem::new(Code::Usage, "the request cannot be read").because(error)
             };
             let request: DropRequest = serde_json::from_slice(&read(&request)?).map_err(unreadable)?;
             let holder = lock::this_process(&by, "backups drop");

@@ -78,7 +78,7 @@ let
           ];
           def = types.definitionOf options.nixfleet.users name;
           what = "user ${name} is to be in the group ${group}, which does not exist";
-          why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has; a declared group is taken as it is where the host has it, and created where not";
+          why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has; NixFleet creates a declared group only if the host does not have it";
           example = "nixfleet.groups.${group} = { };";
         };
     in
@@ -103,8 +103,8 @@ let
           parent = def.value;
           attr = "root";
         };
-        what = "nixfleet.users.root says more than SSH keys";
-        why = "the account root belongs to the distribution, and a mistake in it locks everybody out";
+        what = "nixfleet.users.root sets more than SSH keys";
+        why = "the account root belongs to the distribution, and a mistake in it could lock out every user";
         example = "nixfleet.users.root.openssh.authorizedKeys = [ \"ssh-ed25519 AAAA…\" ];";
       }
     ) (lib.filter says option.definitionsWithLocations);

@@ -174,8 +174,8 @@ let
       what = "${path} is declared twice, ${
         if one.as == other.as then "each time ${one.as}" else "${one.as} and ${other.as}"
       }";
-      why = "${says named "it"}, and one place can be one thing";
-      help = if named ? reason then "remove it" else "remove one of the two";
+      why = "${says named "it"}, and a path can be declared only once";
+      help = if named ? reason then "remove it" else "remove one of the two declarations";
     });
 
   # The problems of all paths that two families have in common.
@@ -249,9 +249,9 @@ in
           declared = family.declared directory;
         in
         clash (whose (all ++ [ homes ]) path) declared (named: {
-          what = "${path} cannot stand in ${directory}, which is declared ${family.as}";
+          what = "${path} cannot exist in ${directory}, which is declared ${family.as}";
           why = says named (if named.loc or null == declared.loc or null then directory else path);
-          help = "remove one of the two, or declare it elsewhere";
+          help = "remove one of the two declarations, or declare it elsewhere";
         });
 
       open =
@@ -263,8 +263,8 @@ in
         in
         problem.make {
           inherit (declared) loc def;
-          what = "others could replace ${path}, since its directory ${directory} has the mode ${mode}";
-          why = "${says (whose all path) path}, and no host takes a path that others can replace";
+          what = "other users could replace ${path}, since its directory ${directory} has the mode ${mode}";
+          why = "${says (whose all path) path}, and a host refuses a path that other users can replace";
           example = "${lib.showOption declared.loc}.mode = \"0755\";";
         };
     in

@@ -8,7 +8,7 @@ let
   own = name: addedFile (builtins.readFile (../../activator/src/engine/recovery_unit + "/${name}"));
 in
 {
-  reason = "to put the host right at boot";
+  reason = "to recover the host at boot";
   directories = { };
   files = {
     "/etc/systemd/system/nixfleet-recover.service" = own "nixfleet-recover.service";

@@ -35,7 +35,7 @@ let
     problem.make {
       inherit loc;
       def = types.definitionOf option name;
-      what = "${lib.showOption loc} names ${path}, which the host would not get";
+      what = "${lib.showOption loc} names ${path}, which would not be copied to the host";
       why = "after toString, or in a plain string, Nix does not know that this is a file of the store";
       example = example loc;
     };

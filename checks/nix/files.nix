@@ -212,7 +212,7 @@
       };
     expected = {
       declarable = [ ];
-      help = "write the path without it";
+      help = "remove the character from the path";
       refused = [ ];
     };
   };

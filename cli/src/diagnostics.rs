@@ -90,7 +90,7 @@ fn variable(name: &str) -> Result<Option<String>, Problem> {
 fn parse(filter: &str) -> Result<EnvFilter, Problem> {
     for word in filter.split(',').map(str::trim).filter(|word| !word.contains(['=', '['])) {
         if word.parse::<LevelFilter>().is_err() && !word.starts_with(OURS) {
-            return Err(wrong(FILTER, format!("`{word}` is no level")));
+            return Err(wrong(FILTER, format!("`{word}` is not a level")));
         }
     }
     EnvFilter::try_new(filter).map_err(|error| wrong(FILTER, format!("`{filter}`: {error}")))
@@ -104,7 +104,7 @@ fn wrong(name: &str, why: String) -> Problem {
              {FILTER}=debug, {FILTER}={OURS}::ssh=trace,info"
         ),
     };
-    Problem::new(Code::Usage, format!("{name} cannot be read")).because(why).help(help)
+    Problem::new(Code::Usage, format!("the value of {name} is not valid")).because(why).help(help)
 }
 
 /// A writer that prints each event as a line. Events contain text from hosts, so invisible characters are

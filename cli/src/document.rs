@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn a_command_that_came_to_no_host_says_why() {
-        let problem = Problem::new(Code::Selection, "unknown tag `europe`").help("did you mean `eu`?");
+        let problem =
+            Problem::new(Code::Selection, "unknown tag `europe`").help("check the name: did you mean `eu`?");
         expect_test::expect![[r#"
             {
               "schema": 1,
@@ -88,7 +89,7 @@ mod tests {
               "problem": {
                 "code": "NF-103",
                 "what": "unknown tag `europe`",
-                "help": "did you mean `eu`?"
+                "help": "check the name: did you mean `eu`?"
               }
             }"#]]
         .assert_eq(&pretty(&Document::<HostResult>::failed("plan", problem)));

@@ -167,14 +167,14 @@ fn interrupted(name: &str, interrupt: &Interrupt) -> Stop {
     match interrupt.hosts() {
         ChangeProgress::Untouched => problem.because("no host was changed"),
         ChangeProgress::Changing if name == "run" => problem
-            .because("the command goes on on the hosts where it had begun")
-            .help("look for it there: nixfleet run -- pgrep -af WORD"),
+            .because("the command continues on the hosts where it had started")
+            .help("find it on the hosts: nixfleet run -- pgrep -af WORD"),
         ChangeProgress::Changing => problem
-            .because("hosts that were being changed go on by themselves; all others are as they were")
-            .help("see how hosts stand: nixfleet status"),
+            .because("hosts that had started to change continue by themselves; no other host was changed")
+            .help("check the state of the hosts: nixfleet status"),
         ChangeProgress::Done => problem
-            .because("every host that was begun had ended; only the rest of the output is missing")
-            .help("see how they ended: nixfleet history show last"),
+            .because("every host that had started has ended; only the rest of the output is missing")
+            .help("show how they ended: nixfleet history show last"),
     }
     .into()
 }

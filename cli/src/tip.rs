@@ -12,7 +12,7 @@ pub fn with(mut error: Error) -> Error {
         && nothing_is_like_it
         && usage.contains("nixfleet history")
     {
-        let tip = "a host is selected with --host, such as: nixfleet history --host web-1";
+        let tip = "select a host with --host, such as: nixfleet history --host web-1";
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
         return error;
     }
@@ -20,7 +20,7 @@ pub fn with(mut error: Error) -> Error {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => of_flag(word),
         // Words before `--` select hosts.
         (ErrorKind::MissingRequiredArgument, _) if usage.contains("nixfleet run") => {
-            Some("the command stands after `--`, such as: nixfleet run web-1 -- uptime")
+            Some("write the command after `--`, such as: nixfleet run web-1 -- uptime")
         }
         _ => return error,
     };
@@ -34,6 +34,6 @@ pub fn with(mut error: Error) -> Error {
 fn of_flag(word: &str) -> Option<&'static str> {
     let is_limit = matches!(word, "-l" | "--limit" | "--hosts");
     is_limit.then_some(
-        "hosts are selected by a bare word, or with --host NAME, --tag TAG, --role ROLE or --on EXPRESSION",
+        "select hosts by a bare word, or with --host NAME, --tag TAG, --role ROLE or --on EXPRESSION",
     )
 }

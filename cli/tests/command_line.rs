@@ -30,9 +30,9 @@ fn stderr(line: &str) -> String {
 #[test]
 fn a_directory_without_a_flake_is_refused() {
     expect_test::expect![[r#"
-        error: [NF-102] no flake.nix here or in any directory above
+        error: [NF-102] neither this directory nor a directory above it has a flake.nix
           where: /here
-          help: go to your fleet, or name it: --flake PATH, or NIXFLEET_FLAKE=PATH
+          help: change to the directory of the fleet, or set --flake PATH or NIXFLEET_FLAKE=PATH
     "#]]
     .assert_eq(&stderr("plan"));
     expect_test::expect![[r#"
@@ -46,9 +46,9 @@ fn a_directory_without_a_flake_is_refused() {
 #[test]
 fn without_a_terminal_hosts_change_only_with_yes() {
     expect_test::expect![[r#"
-        error: [NF-101] the change has to be confirmed, and nobody can be asked
+        error: [NF-101] the change must be approved, but the command cannot ask
           why: standard input is not a terminal
-          help: add --yes to this command; or look first: nixfleet plan
+          help: add --yes to this command; or inspect the plan first: nixfleet plan
     "#]]
     .assert_eq(&stderr("apply"));
     assert!(stderr("rollback").contains("NF-101"));
@@ -62,7 +62,7 @@ fn a_mistyped_command_line_is_refused_with_the_right_one() {
     assert!(stderr("apply --limit web-1").contains("a bare word, or with --host NAME, --tag TAG"));
     assert!(
         stderr("run uptime")
-            .contains("tip: the command stands after `--`, such as: nixfleet run web-1 -- uptime")
+            .contains("tip: write the command after `--`, such as: nixfleet run web-1 -- uptime")
     );
     assert!(stderr("run --host web-1").contains("<CMD>"));
     assert!(stderr("plan --parallel 0").contains("--parallel"));

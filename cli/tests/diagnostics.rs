@@ -85,13 +85,13 @@ fn a_filter_that_cannot_be_read_is_refused_with_one_that_can() {
         said(command).1
     };
     expect_test::expect![[r#"
-        error: [NF-101] NIXFLEET_LOG cannot be read
-          why: `dbug` is no level
+        error: [NF-101] the value of NIXFLEET_LOG is not valid
+          why: `dbug` is not a level
           help: set it to off, error, warn, info, debug or trace, or to a list of TARGET=LEVEL: NIXFLEET_LOG=debug, NIXFLEET_LOG=nixfleet::ssh=trace,info
     "#]]
     .assert_eq(&with("NIXFLEET_LOG", "dbug"));
     expect_test::expect![[r#"
-        error: [NF-101] NIXFLEET_LOG_FORMAT cannot be read
+        error: [NF-101] the value of NIXFLEET_LOG_FORMAT is not valid
           why: `xml` is neither text nor json
           help: set it to text or json: NIXFLEET_LOG_FORMAT=json
     "#]]

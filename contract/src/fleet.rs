@@ -37,9 +37,11 @@ pub struct Fleet {
 fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Host>, D::Error> {
     let hosts = BTreeMap::<String, Host>::deserialize(deserializer)?;
     match hosts.iter().find(|(key, host)| **key != host.name) {
-        Some((key, host)) => {
-            Err(D::Error::custom(format!("the host `{}` stands under `{}`", host.name, key.escape_debug())))
-        }
+        Some((key, host)) => Err(D::Error::custom(format!(
+            "the host `{}` is listed under the name `{}`",
+            host.name,
+            key.escape_debug()
+        ))),
         None => Ok(hosts),
     }
 }

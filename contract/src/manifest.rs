@@ -55,7 +55,7 @@ impl Manifest {
     /// [`Code::InvalidManifest`] if the manifest has another schema, another shape, or an invalid value.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let invalid = |error: serde_json::Error| {
-            Problem::new(Code::InvalidManifest, "The manifest cannot be read").because(error)
+            Problem::new(Code::InvalidManifest, "the manifest cannot be read").because(error)
         };
         // The manifest is parsed in one pass, since it may be large. Only if that fails, it is parsed again
         // to find its schema.
@@ -67,10 +67,10 @@ impl Manifest {
         if schema != SCHEMA {
             return Err(Problem::new(
                 Code::InvalidManifest,
-                "The manifest has a schema this activator cannot read",
+                "the manifest has a schema that this activator cannot read",
             )
-            .because(format!("it is {schema}, and {SCHEMA} is expected"))
-            .help("use the activator of the closure itself"));
+            .because(format!("its schema is {schema}, but this activator reads {SCHEMA}"))
+            .help("use the activator that is part of the closure"));
         }
         manifest.map_err(invalid)
     }

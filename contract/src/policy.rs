@@ -136,7 +136,7 @@ impl FromStr for Amount {
             Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
             None => text.parse().ok().map(Self::Count),
         };
-        amount.ok_or_else(|| format!("`{text}` is neither a number of hosts nor a part such as 10%"))
+        amount.ok_or_else(|| format!("`{text}` is neither a number of hosts nor a percentage such as 10%"))
     }
 }
 

@@ -24,7 +24,7 @@ impl RunId {
         if text.len() == 32 && text.bytes().all(digit) {
             return Ok(());
         }
-        Err(Invalid(format!("run `{}` is not valid: it is 32 hexadecimal digits", text.escape_debug())))
+        Err(Invalid(format!("run `{}` is not valid: expected 32 hexadecimal digits", text.escape_debug())))
     }
 }
 

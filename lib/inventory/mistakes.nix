@@ -100,7 +100,7 @@ let
         ofHosts having "base" (noBackend (who having) base "hosts.${(lib.head having).name}.base");
     in
     lib.optional (!(backends ? ${ofAll})) (
-      ofDefaults "base" (noBackend "every host that names none has" ofAll "defaults.base")
+      ofDefaults "base" (noBackend "every host without a base of its own has" ofAll "defaults.base")
     )
     ++ lib.attrValues (lib.mapAttrs told (lib.groupBy (host: host.base) unbuilt));
 
@@ -111,7 +111,7 @@ let
     in
     ofHosts [ last ] "addr" {
       what = "the hosts ${namesOf group} have the same address, ${place}";
-      why = "what is meant for one of them would be done to another";
+      why = "a change for one of them would be made on the other";
       example = "hosts.${last.name}.addr = \"…\";";
     };
   sameAddresses =

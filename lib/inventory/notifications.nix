@@ -158,22 +158,22 @@ let
       ++ lib.optional (!isCommand && lib.length (given addresses) != 1) (problem {
         about = addresses ++ [ "kind" ];
         what = "${at} must have one of ${types.problem.names addresses}";
-        why = "that is where it is sent";
+        why = "it is the address that receives the notification";
         example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
       })
       ++ lib.optional isSecret (problem {
         what = "${at}.url is a secret, and would get into the Nix store";
-        why = "whoever knows such an address of ${value.kind} can write there";
+        why = "anybody who knows such an address of ${value.kind} can send messages to it";
         example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
       })
       ++ lib.optional (hasUser && !isSecret) (problem {
         what = "${at}.url holds a user or a password, and would get into the Nix store";
-        why = "everybody on a machine can read what is there";
+        why = "every user of a machine can read the Nix store";
         example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
       })
       ++ lib.optional (lib.length (given tokens) == 2) (problem {
         what = "${at} has two tokens";
-        why = "one is sent";
+        why = "only one token is sent";
         example = "${at}.tokenFile = null;";
       })
       ++ lib.optional (needless != [ ]) (problem {

@@ -20,7 +20,7 @@ let
 
   reservedTag = who: option: tag: {
     what = "${who} the tag ${builtins.toJSON tag}, which is reserved";
-    why = "a group of that name exists always: ${
+    why = "a group of that name always exists and contains ${
       if tag == "all" then "every host" else "every host with the base ${tag}"
     }";
     example = "${option} = [ ${builtins.toJSON "my-${tag}"} ];";
@@ -40,7 +40,7 @@ let
     tag:
     ofTag tag [ ] {
       what = "the tag ${builtins.toJSON tag} is reserved";
-      why = "it is a group that exists always, and what holds for every host stands in defaults";
+      why = "it is a group that always exists; options of all hosts are set in defaults";
       example = problem.rename [ "tags" tag ] "my-${tag}";
     };
 
@@ -119,8 +119,8 @@ let
   circle =
     way:
     ofTag (lib.head way) [ "before" ] {
-      what = "the tags come before each other in a circle: ${lib.concatStringsSep " before " way}";
-      why = "no host of them could ever be the first";
+      what = "the tags come before each other in a cycle: ${lib.concatStringsSep " before " way}";
+      why = "none of their hosts could be changed first";
       example = "${before (lib.head way)} = [ ];";
     };
 in

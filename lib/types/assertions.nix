@@ -23,7 +23,7 @@ let
         problem.make {
           inherit (option) loc;
           inherit def what;
-          help = "the module in this file demands it with an assertion";
+          help = "change the fleet so that the assertion of the module in this file holds";
         };
     in
     if !builtins.isBool (inFile assertion) then

@@ -46,8 +46,8 @@ let
           null
         else if !isVisible value then
           {
-            why = "it holds a character that cannot be seen, or that changes how others read";
-            help = "write the path without it";
+            why = "it contains a character that is invisible, or that changes how other characters are shown";
+            help = "remove the character from the path";
           }
         else
           reserved.at value;
@@ -61,9 +61,9 @@ let
       place = reserved.below path;
     in
     if place != null then
-      "it holds ${place}"
+      "it contains ${place}"
     else if dirOf path == "/" then
-      "it stands directly below /"
+      "it is directly below /"
     else
       null;
 in
@@ -84,7 +84,7 @@ in
       else
         {
           why = whyNeeded value;
-          help = "name what is in it, one by one";
+          help = "declare paths in it as absent instead, one by one";
         };
   };
 

@@ -28,7 +28,7 @@ let
       what = "a wave of ${lib.showOption loc} would have no hosts: it is ${
         lib.concatMapStringsSep ", " toString def.value
       }";
-      why = "amounts count from the first host on, so each has to be larger than the one before it; [ 1 2 3 ] is one host after the other, then all others";
+      why = "each amount counts from the first host, so it must be larger than the amount before it; [ 1 2 3 ] is one host after the other, then all others";
     };
 in
 {

@@ -32,16 +32,16 @@ impl Flake {
         if let Some((place, fragment)) = named.split_once('#')
             && !fragment.is_empty()
         {
-            return Err(Problem::new(Code::Usage, "the flake reference carries a fragment")
+            return Err(Problem::new(Code::Usage, "the flake reference contains a fragment")
                 .at(shown::reference(named))
                 .because("a fleet is the whole `nixfleet` output of a flake")
-                .help(format!("leave it out: --flake {}", shown::reference(place))));
+                .help(format!("remove the fragment: --flake {}", shown::reference(place))));
         }
         if named.starts_with('-') {
-            return Err(Problem::new(Code::Usage, "the flake reference begins with a hyphen")
+            return Err(Problem::new(Code::Usage, "the flake reference starts with a hyphen")
                 .at(shown::reference(named))
-                .because("Nix would take it for an option")
-                .help(format!("if it is a path: --flake ./{}", shown::reference(named))));
+                .because("Nix would treat it as an option")
+                .help(format!("write a path with `./`: --flake ./{}", shown::reference(named))));
         }
         let reference = Reference::parse(named.trim_end_matches('#'));
         match reference.kind(from) {
@@ -55,9 +55,12 @@ impl Flake {
     fn upwards(from: &Path) -> Result<Self, Problem> {
         match from.ancestors().find(|directory| directory.join("flake.nix").exists()) {
             Some(directory) => Ok(Self::local(directory, &Reference::parse("."))),
-            None => Err(Problem::new(Code::NoFleet, "no flake.nix here or in any directory above")
-                .at(from.display())
-                .help("go to your fleet, or name it: --flake PATH, or NIXFLEET_FLAKE=PATH")),
+            None => Err(Problem::new(
+                Code::NoFleet,
+                "neither this directory nor a directory above it has a flake.nix",
+            )
+            .at(from.display())
+            .help("change to the directory of the fleet, or set --flake PATH or NIXFLEET_FLAKE=PATH")),
         }
     }
 
@@ -142,7 +145,7 @@ fn existing(path: &Path, reference: &Reference) -> Result<PathBuf, Problem> {
             .at(shown::reference(&reference.to_string()))
             .because(error);
         if reference.place.starts_with('~') {
-            problem.help("write $HOME: the shell leaves ~ as it is in quotes and after =")
+            problem.help("write $HOME instead of ~: the shell does not expand ~ in quotes or after =")
         } else {
             problem
         }
@@ -153,9 +156,9 @@ fn flake_in(directory: PathBuf) -> Result<PathBuf, Problem> {
     if directory.join("flake.nix").exists() {
         return Ok(directory);
     }
-    Err(Problem::new(Code::NoFleet, "there is no flake.nix")
+    Err(Problem::new(Code::NoFleet, "the directory has no flake.nix")
         .at(directory.display())
-        .help("create one: nix flake init -t github:nixfleet/nixfleet"))
+        .help("create a flake: nix flake init -t github:nixfleet/nixfleet"))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub use reach::obstacles;
 
 /// The reason why the health checks of a generation cannot run on this machine.
 pub const UNKNOWN: &str =
-    "it is not known here: the closure of the generation is not in the store of the operator's machine";
+    "it is unknown: the closure of the generation is not in the store of the operator's machine";
 
 /// Returns the health checks of a manifest that run on this machine, and the longest time limit of those that
 /// run on the host.
@@ -93,8 +93,9 @@ async fn attempt_here(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     let trying = tokio::task::spawn_blocking(move || {
         span.in_scope(|| run(&owned.iter().collect::<Vec<_>>(), &from, &call))
     });
-    let failed =
-        |_| checks.iter().map(|check| CheckResult::untried(check, "trying it ended in a bug")).collect();
+    let failed = |_| {
+        checks.iter().map(|check| CheckResult::untried(check, "the check failed because of a bug")).collect()
+    };
     trying.await.unwrap_or_else(failed)
 }
 

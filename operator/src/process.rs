@@ -270,15 +270,15 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Start(error) => write!(f, "{error}"),
             Self::TimedOut { limit, last_line: None } => {
-                write!(f, "no end after {} seconds", limit.as_secs())
+                write!(f, "it did not end within {} seconds", limit.as_secs())
             }
             Self::TimedOut { limit, last_line: Some(line) } => {
-                write!(f, "no end after {} seconds; its last line was: {line}", limit.as_secs())
+                write!(f, "it did not end within {} seconds; its last line was: {line}", limit.as_secs())
             }
             Self::TooMuch(Limit { of, bytes }) => write!(f, "more than {} MiB of {of}", bytes >> 20),
             Self::TooSlow => write!(
                 f,
-                "more than {} MiB came, slower than {} KiB a second, while other hosts had as much to say",
+                "more than {} MiB arrived at less than {} KiB per second, while other hosts waited",
                 limits::SMALL >> 20,
                 limits::RATE >> 10
             ),

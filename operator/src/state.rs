@@ -29,9 +29,9 @@ impl StateDir {
             .filter(|path| path.is_absolute())
             .map(Self)
             .ok_or_else(|| {
-                Problem::new(Code::Usage, "there is no place to remember rollouts in")
+                Problem::new(Code::Usage, "there is no directory for the records of rollouts")
                     .because(format!("neither {VARIABLE} nor XDG_STATE_HOME nor HOME names an absolute path"))
-                    .help(format!("set {VARIABLE} to a directory of yours"))
+                    .help(format!("set {VARIABLE} to a directory that you own"))
             })
     }
 
@@ -71,8 +71,8 @@ pub fn file_of(reference: &str) -> String {
 /// Returns the problem to report for a path in the state directory that cannot be used.
 #[must_use]
 pub fn unusable(path: &Path, error: &std::io::Error) -> Problem {
-    Problem::new(Code::Usage, "what was done cannot be remembered")
+    Problem::new(Code::Usage, "the records of nixfleet cannot be read or written")
         .at(path.display())
         .because(error)
-        .help(format!("make room there, or set {VARIABLE} to another directory"))
+        .help(format!("make the path writable and free space there, or set {VARIABLE} to another directory"))
 }

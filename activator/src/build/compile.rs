@@ -88,7 +88,7 @@ impl Compiler<'_> {
         match text.parse() {
             Ok(value) => Some(value),
             Err(Invalid(why)) => {
-                self.reject(option, capitalised(&why), "");
+                self.reject(option, why, "");
                 None
             }
         }
@@ -96,23 +96,27 @@ impl Compiler<'_> {
 
     fn head(&mut self, intent: &Intent) {
         if intent.base != "ubuntu" {
-            self.reject("base", format!("Base `{}` has no host closure", intent.base), "use base \"ubuntu\"");
+            self.reject("base", format!("base `{}` has no host closure", intent.base), "use base \"ubuntu\"");
         }
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         if intent.host.is_empty() || !intent.host.bytes().all(allowed) {
-            let what = format!("Host name `{}` is not valid", intent.host.escape_debug());
-            self.reject("hosts", what, "use letters, digits, `-`, `_` and `.`");
+            let what = format!("host name `{}` is not valid", intent.host.escape_debug());
+            self.reject("hosts", what, "use only letters, digits, `-`, `_` and `.`");
         }
         if !Path::new(&intent.activator).is_file() {
-            let what = format!("The activator {} is no file", intent.activator);
-            self.reject("activator", what, "name the program itself, `${package}/bin/nixfleet-activate`");
+            let what = format!("the activator {} is not a file", intent.activator);
+            self.reject(
+                "activator",
+                what,
+                "set it to the program itself: `${package}/bin/nixfleet-activate`",
+            );
         }
         if let Some(profile) = intent.profile.as_ref().filter(|profile| !Path::new(profile).is_dir()) {
-            self.reject("nixfleet.packages", format!("The package profile {profile} is no directory"), "");
+            self.reject("nixfleet.packages", format!("the package profile {profile} is not a directory"), "");
         }
         for package in &intent.packages {
             if !package.path.starts_with('/') {
-                let what = format!("Package `{}` has no absolute path", package.name);
+                let what = format!("package `{}` has no absolute path", package.name);
                 self.reject("nixfleet.packages", what, "");
             }
         }
@@ -146,7 +150,8 @@ impl Compiler<'_> {
 
     fn user(&mut self, option: &str, user: &intent::User) -> Option<User> {
         if user.description.contains(|c: char| c == ':' || c.is_control()) {
-            let what = "The description has a `:` or a control character, which /etc/passwd cannot hold";
+            let what =
+                "the description contains a `:` or a control character, which /etc/passwd cannot store";
             self.reject(format!("{option}.description"), what, "");
         }
         let name = self.account(option, &user.name);
@@ -178,7 +183,7 @@ impl Compiler<'_> {
     /// Parses the name of a user or group. A number is rejected.
     fn account(&mut self, option: &str, text: &str) -> Option<Owner> {
         if text.bytes().all(|b| b.is_ascii_digit()) {
-            self.reject(option, format!("`{text}` is a number, and the name of an account is needed"), "");
+            self.reject(option, format!("`{text}` is a number, but an account name is required"), "");
             return None;
         }
         self.parse(option, text)
@@ -186,7 +191,7 @@ impl Compiler<'_> {
 
     fn account_path<T: FromStr<Err = Invalid>>(&mut self, option: &str, text: &str) -> Option<T> {
         if text.contains(':') {
-            self.reject(option, format!("Path `{text}` has a `:`, which /etc/passwd cannot hold"), "");
+            self.reject(option, format!("path `{text}` contains a `:`, which /etc/passwd cannot store"), "");
         }
         self.visible(option, text);
         self.parse(option, text)
@@ -204,14 +209,18 @@ impl Compiler<'_> {
                 let what = match entry {
                     Entry::Directory(access) if access.is_closed() => continue,
                     Entry::Directory(access) => format!(
-                        "Directory {above} has mode {}, so others could replace {path} inside it",
+                        "directory {above} has mode {}, so other users could replace {path} in it",
                         access.mode
                     ),
-                    Entry::File(_) => format!("File {above} cannot also be the directory of {path}"),
-                    Entry::Absent(_) => {
-                        format!("Nothing may stand at {above}, so {path} cannot be declared in it")
+                    Entry::File(_) => {
+                        format!("{above} is declared as a file, so it cannot be the directory of {path}")
                     }
-                    Entry::Link(_) => format!("Link {above} cannot also be the directory of {path}"),
+                    Entry::Absent(_) => {
+                        format!("{above} is declared as absent, so {path} cannot be declared in it")
+                    }
+                    Entry::Link(_) => {
+                        format!("{above} is declared as a link, so it cannot be the directory of {path}")
+                    }
                 };
                 clashes.push((format!("{option}, {}", self.origins[path]), what));
             }
@@ -240,16 +249,11 @@ impl<'a> Unique<'a> {
             compiler.reject(
                 option,
                 format!("`{name}` cannot have the id {id}"),
-                "leave the id out, or choose another",
+                "remove the id, or choose another one",
             );
         }
         if let Some(other) = self.ids.insert(id, name) {
-            compiler.reject(option, format!("`{name}` has the id {id}, which `{other}` has too"), "");
+            compiler.reject(option, format!("`{name}` and `{other}` have the same id {id}"), "");
         }
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

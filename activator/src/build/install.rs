@@ -32,7 +32,7 @@ impl Install {
         let mut mistakes = Vec::new();
         let instance = section.last("DefaultInstance").map(|instance| {
             unit.instance(&instance)
-                .ok_or_else(|| format!("DefaultInstance={instance} makes no instance of {unit}"))
+                .ok_or_else(|| format!("DefaultInstance={instance} is not a valid instance name for {unit}"))
         });
         let instance = instance.transpose().unwrap_or_else(|mistake| {
             mistakes.push(mistake);
@@ -40,8 +40,8 @@ impl Install {
         });
         if unit.is_template() && instance.is_none() && mistakes.is_empty() {
             mistakes.push(format!(
-                "Template {unit} cannot be enabled itself: give its [Install] section a DefaultInstance=, or define \
-                 an instance of it"
+                "template {unit} cannot be enabled without an instance: add DefaultInstance= to its \
+                 [Install] section, or define an instance of the template"
             ));
         }
         let linked = instance.as_ref().unwrap_or(unit);
@@ -55,13 +55,13 @@ impl Install {
             if alias.suffix() == unit.suffix() {
                 links.insert(alias.into(), unit.to_string());
             } else {
-                mistakes.push(format!("Alias={alias} does not have the suffix of {unit}"));
+                mistakes.push(format!("Alias={alias} must have the same suffix as {unit}"));
             }
         }
         for also in section.units("Also", &mut mistakes) {
             if !is_enabled(&also) {
                 mistakes.push(format!(
-                    "Also={also} names a unit that is not enabled: set `enabled = true` on it"
+                    "Also={also} names a unit that is not enabled: set `enabled = true` on that unit"
                 ));
             }
         }
@@ -101,10 +101,10 @@ impl UnitSection {
         let parsed = words.into_iter().map(|word| {
             if word.contains('%') {
                 return Err(format!(
-                    "{key}={word} has a specifier: write the name out, it is not known to a build"
+                    "{key}={word} contains a specifier, which a build cannot resolve: write the full name"
                 ));
             }
-            word.parse().map_err(|invalid| format!("{key}= is wrong: {invalid}"))
+            word.parse().map_err(|invalid| format!("{key}= is not valid: {invalid}"))
         });
         parsed.filter_map(|unit| unit.map_err(|mistake| mistakes.push(mistake)).ok()).collect()
     }

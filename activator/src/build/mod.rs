@@ -41,7 +41,7 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(attributes).map_err(|error| vec![cannot("read", attributes, &error)])?;
     let attributes: Attributes = serde_json::from_slice(&bytes).map_err(|error| {
         vec![
-            Problem::new(Code::InvalidManifest, "The attributes of the derivation are invalid")
+            Problem::new(Code::InvalidManifest, "the attributes of the derivation are not valid")
                 .at(attributes.display())
                 .because(error),
         ]
@@ -49,7 +49,7 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
     let intent = parse::intent(attributes.intent)?;
     let closure = compile(&intent)?;
     let Some(out) = attributes.outputs.get("out") else {
-        return Err(vec![Problem::new(Code::InvalidManifest, "The derivation has no output `out`")]);
+        return Err(vec![Problem::new(Code::InvalidManifest, "the derivation has no output `out`")]);
     };
     write(out, &intent, &closure).map_err(|problem| vec![problem])
 }
@@ -61,7 +61,11 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
 pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(file).map_err(|error| vec![cannot("read", file, &error)])?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
-        vec![Problem::new(Code::InvalidManifest, "The file is no JSON").at(file.display()).because(error)]
+        vec![
+            Problem::new(Code::InvalidManifest, "the file is not valid JSON")
+                .at(file.display())
+                .because(error),
+        ]
     })?;
     if value.get("entries").is_some() {
         return Manifest::parse(&bytes).map(drop).map_err(|problem| vec![problem.at(file.display())]);
@@ -85,8 +89,9 @@ fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Probl
         fs::write(&file, text).map_err(|error| cannot("write", &file, &error))?;
     }
     let manifest = out.join("manifest.json");
-    let mut json = serde_json::to_vec(&closure.manifest)
-        .map_err(|error| Problem::new(Code::InvalidManifest, "The manifest is no JSON").because(error))?;
+    let mut json = serde_json::to_vec(&closure.manifest).map_err(|error| {
+        Problem::new(Code::InvalidManifest, "the manifest cannot be written as JSON").because(error)
+    })?;
     json.push(b'\n');
     fs::write(&manifest, json).map_err(|error| cannot("write", &manifest, &error))?;
     let links = [("sw", intent.profile.as_ref()), ("activate", Some(&intent.activator))];
@@ -100,5 +105,5 @@ fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Probl
 }
 
 fn cannot(verb: &str, path: &Path, error: &std::io::Error) -> Problem {
-    Problem::new(Code::InvalidManifest, format!("Failed to {verb} {}", path.display())).because(error)
+    Problem::new(Code::InvalidManifest, format!("failed to {verb} {}", path.display())).because(error)
 }

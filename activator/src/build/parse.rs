@@ -35,11 +35,11 @@ pub fn intent(value: Value) -> Result<Intent, Vec<Problem>> {
 pub fn wrong_schema(document: &str, found: &Value) -> Problem {
     Problem::new(
         Code::InvalidManifest,
-        format!("The {document} has a schema that this activator cannot read"),
+        format!("the {document} has a schema that this activator cannot read"),
     )
     .at("schema")
-    .because(format!("it is {found}, and {SCHEMA} is expected"))
-    .help("use the NixFleet modules and the activator of one and the same release")
+    .because(format!("its schema is {found}, but this activator reads {SCHEMA}"))
+    .help("use the NixFleet modules and the activator of the same release")
 }
 
 fn elements<T: DeserializeOwned>(value: &Value, list: &str, key: &str, problems: &mut Vec<Problem>) {
@@ -55,5 +55,5 @@ fn elements<T: DeserializeOwned>(value: &Value, list: &str, key: &str, problems:
 }
 
 fn misshapen(at: &str, error: serde_json::Error) -> Problem {
-    Problem::new(Code::InvalidManifest, "The intent does not have the right shape").at(at).because(error)
+    Problem::new(Code::InvalidManifest, "the structure of the intent is not valid").at(at).because(error)
 }

@@ -159,9 +159,9 @@ fn run(
     let mut planned = planner::plan(host, &target)?;
     planned.plan.overrule(request.force);
     if request.expect.is_some_and(|expect| expect != planned.plan.fingerprint) {
-        return Err(Problem::new(Code::PlanOutdated, "The host changed between plan and apply")
-            .because("planning again gives another plan")
-            .help("look at the new plan, then apply that"));
+        return Err(Problem::new(Code::PlanOutdated, "the host changed between plan and apply")
+            .because("a new plan differs from the plan to apply")
+            .help("inspect the new plan (`nixfleet plan`), then apply it"));
     }
     if let Some(problem) = first_of(&planned.plan.problems) {
         return Err(problem);
@@ -209,7 +209,11 @@ fn first_of(problems: &[Problem]) -> Option<Problem> {
         return Some(first.clone());
     }
     let help = first.help.as_deref().unwrap_or_default();
-    Some(first.clone().help(format!("{help}\n({} more: see the plan)", more.len()).trim_start().to_owned()))
+    Some(
+        first.clone().help(
+            format!("{help}\n({} more problems: run `nixfleet plan`)", more.len()).trim_start().to_owned(),
+        ),
+    )
 }
 
 /// A validated plan, with everything that is needed to carry it out.
@@ -253,7 +257,7 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
                 }
                 Err(undo) => {
                     let why = undo.why.clone().unwrap_or_default();
-                    undo.because(format!("{problem}\nand then it could not be undone: {why}"))
+                    undo.because(format!("{problem}\nand the change could not be undone: {why}"))
                 }
             });
         }

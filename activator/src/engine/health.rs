@@ -93,7 +93,7 @@ impl<'a> Health<'a> {
                     }
                     trying.join().unwrap_or_else(|_| self.untried("a bug"))
                 }
-                Err(error) => self.untried(&format!("the machine has no thread for it: {error}")),
+                Err(error) => self.untried(&format!("no thread could be started for it: {error}")),
             };
             Ok((done, found))
         })
@@ -107,7 +107,7 @@ impl<'a> Health<'a> {
     /// manifest, and a check without a result counts as failed.
     #[must_use]
     pub fn found_elsewhere(&self, said: &Confirmation) -> Vec<CheckResult> {
-        let untried = said.untried.as_deref().unwrap_or("nobody tried it");
+        let untried = said.untried.as_deref().unwrap_or("it was not tried");
         let of = |check: &&Check| match said.health_checks.iter().find(|result| result.name == check.name) {
             Some(result) => {
                 CheckResult::of(check, result.passed, result.attempts, result.duration_ms, &result.detail)
@@ -176,7 +176,7 @@ pub fn of_unchanged(host: &Host, current: Option<&Generation>, checks: &[Check])
 pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     let (state, _) = State::read(host)?;
     let Some((number, closure)) = state.generation.zip(state.closure) else {
-        return Err(Problem::new(Code::NoGeneration, "The host is not managed yet"));
+        return Err(Problem::new(Code::NoGeneration, "the host is not managed yet"));
     };
     let checks = Check::of_manifest(&TargetClosure::of_closure(&closure)?.manifest)?;
     let generation = Generation { number, closure };
@@ -196,10 +196,13 @@ pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
         return Vec::new();
     }
     let objection = |check: &Check| {
-        Problem::new(Code::HealthCheck, format!("Health check {} cannot be tried on this host", check.name))
+        Problem::new(Code::HealthCheck, format!("health check {} cannot be tried on this host", check.name))
             .at(format!("nixfleet.healthChecks.{}", check.name))
-            .because("it asks for an https address, for which there is no `curl` here")
-            .help("add pkgs.curl to nixfleet.packages, install it, or check from = \"operator\"")
+            .because("it requests an https address, which requires `curl`, but the host has no `curl`")
+            .help(
+                "add pkgs.curl to nixfleet.packages, install curl on the host, or set `from = \
+                 \"operator\"` in the check",
+            )
     };
     checks.map(objection).collect()
 }

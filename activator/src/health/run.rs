@@ -61,7 +61,7 @@ pub fn run(checks: &[&Check], from: &Vantage, call: &Call) -> Vec<CheckResult> {
         let span = Span::current();
         let trying = move || span.in_scope(|| own.send((place, one(&check, &from, &call))));
         if let Err(error) = thread::Builder::new().spawn(trying) {
-            let why = format!("the machine has no thread for it: {error}");
+            let why = format!("no thread could be started for it: {error}");
             // Sending cannot fail: the receiver lives until the end of this function.
             let _ = sender.send((place, CheckResult::untried(checks[place], &why)));
         }
@@ -69,7 +69,7 @@ pub fn run(checks: &[&Check], from: &Vantage, call: &Call) -> Vec<CheckResult> {
     drop(sender);
     let mut found: Vec<Option<CheckResult>> = vec![None; checks.len()];
     collect(&results, &mut found, call);
-    let why = if call.is_off() { CALLED_OFF } else { "trying it ended in a bug" };
+    let why = if call.is_off() { CALLED_OFF } else { "the check failed because of a bug" };
     let all = checks.iter().zip(found);
     all.map(|(check, found)| found.unwrap_or_else(|| CheckResult::untried(check, why))).collect()
 }
@@ -93,7 +93,7 @@ fn collect(results: &Receiver<(usize, CheckResult)>, found: &mut [Option<CheckRe
 }
 
 /// The result detail of a cancelled check.
-const CALLED_OFF: &str = "it was called off";
+const CALLED_OFF: &str = "it was cancelled";
 
 fn one(check: &Check, from: &Vantage, call: &Call) -> CheckResult {
     let began = Instant::now();

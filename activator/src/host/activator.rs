@@ -96,7 +96,7 @@ pub fn tidy(host: &Host, is_managed: bool) -> Result<(), Problem> {
         .iter()
         .flatten()
         .try_for_each(|link| profile::remove(link))
-        .map_err(|error| host_file("tidy the activator in", DIRECTORY, &error))?;
+        .map_err(|error| host_file("clean up the activator links in", DIRECTORY, &error))?;
     if !is_managed && directory.is_dir() {
         // Ignore errors: the directory may contain files that NixFleet does not own.
         let _ = disk::remove_directory(CWD, &directory);

@@ -70,7 +70,7 @@ impl Finished {
         let short = |line: &str| line.chars().take(300).collect::<String>();
         let words: Vec<String> = spoken.trim().lines().rev().take(10).map(short).collect();
         match self.status {
-            None => "it took too long and was ended".to_owned(),
+            None => "it took too long and was killed".to_owned(),
             Some(status) if words.is_empty() => format!("it ended with {status} and no message"),
             Some(_) => words.into_iter().rev().collect::<Vec<_>>().join("\n"),
         }
@@ -239,7 +239,7 @@ mod tests {
     fn a_tool_that_takes_too_long_is_ended() {
         let finished = run(&["sleep", "60"], Duration::from_millis(50)).unwrap();
         assert!(!finished.success());
-        assert_eq!(finished.why(), "it took too long and was ended");
+        assert_eq!(finished.why(), "it took too long and was killed");
     }
 
     #[test]

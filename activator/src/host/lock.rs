@@ -120,12 +120,15 @@ fn read_holder(file: &mut File) -> String {
     let holder = file.rewind().and_then(|()| file.take(64 * 1024).read_to_end(&mut bytes)).ok();
     holder
         .and_then(|_| serde_json::from_slice::<Holder>(&bytes).ok())
-        .map_or_else(|| "a run that has not said who it is".to_owned(), |holder| describe(&holder))
+        .map_or_else(|| "a run that has not identified itself".to_owned(), |holder| describe(&holder))
 }
 
 fn held(holder: &str) -> Problem {
-    Problem::new(Code::Locked, "Another run holds the lock of the host")
+    Problem::new(Code::Locked, "another run holds the lock of the host")
         .at(format!("{HOME}/lock"))
         .because(holder)
-        .help("wait until it has ended; the lock frees itself with the process")
+        .help(
+            "wait until that run has ended, then run the command again; the lock is released when its \
+             process ends",
+        )
 }

@@ -93,9 +93,8 @@ impl Host {
 /// code.
 pub fn host_file(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Problem {
     let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    let problem =
-        Problem::new(if full { Code::DiskFull } else { Code::HostFile }, format!("Failed to {verb}"));
-    let problem = problem.at(path.as_ref().display()).because(error);
+    let (code, path) = (if full { Code::DiskFull } else { Code::HostFile }, path.as_ref().display());
+    let problem = Problem::new(code, format!("failed to {verb} {path}")).at(path).because(error);
     if full { problem.help("free some space on the host, then apply again") } else { problem }
 }
 

@@ -100,7 +100,7 @@ impl std::error::Error for Foreign {}
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "user id {} has mounted a filesystem there that is a program (FUSE)", self.0)
+        write!(f, "user id {} has mounted a FUSE filesystem there", self.0)
     }
 }
 

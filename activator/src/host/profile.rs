@@ -124,7 +124,7 @@ pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
         }
         disk::sync_directory(&directory)
     };
-    switch().map_err(|error| host_file("switch the profile", DIRECTORY, &error))
+    switch().map_err(|error| host_file("switch the profile in", DIRECTORY, &error))
 }
 
 /// Makes the previous generation the current one again, and removes the generation that the transaction
@@ -157,7 +157,7 @@ pub fn switch_back(host: &Host, before: Option<&Generation>, created: Option<u64
         }
         disk::sync_directory(&directory)
     };
-    switch().map_err(|error| host_file("switch the profile back", DIRECTORY, &error))
+    switch().map_err(|error| host_file("switch back the profile in", DIRECTORY, &error))
 }
 
 /// Removes the previous link that [`switch`] has kept.
@@ -166,7 +166,7 @@ pub fn switch_back(host: &Host, before: Option<&Generation>, created: Option<u64
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn tidy(host: &Host) -> Result<(), Problem> {
     remove(&beside(&host.path(DIRECTORY), CURRENT))
-        .map_err(|error| host_file("tidy the profile", DIRECTORY, &error))
+        .map_err(|error| host_file("clean up the profile in", DIRECTORY, &error))
 }
 
 /// Removes the link of a generation, so that Nix can collect its closure. The caller must call [`sync`] after
@@ -176,7 +176,7 @@ pub fn tidy(host: &Host) -> Result<(), Problem> {
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn forget(host: &Host, number: u64) -> Result<(), Problem> {
     let link = format!("{DIRECTORY}/{}", link_name(number));
-    remove(&host.path(&link)).map_err(|error| host_file("drop the generation", link, &error))
+    remove(&host.path(&link)).map_err(|error| host_file("remove the generation link", link, &error))
 }
 
 /// Flushes the links of generations to disk.
@@ -201,7 +201,7 @@ pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
     replace(&roots, PINNED, Path::new(closure)).map_err(|error| {
         // Ignore errors of the cleanup. The next run removes any leftovers.
         let _ = unpin(host);
-        host_file("pin the closure in", ROOTS, &error)
+        host_file("create the garbage collector root in", ROOTS, &error)
     })
 }
 
@@ -214,7 +214,7 @@ pub fn unpin(host: &Host) -> Result<(), Problem> {
     [roots.join(PINNED), beside(&roots, PINNED)]
         .iter()
         .try_for_each(|link| remove(link))
-        .map_err(|error| host_file("unpin the closure in", ROOTS, &error))
+        .map_err(|error| host_file("remove the garbage collector root from", ROOTS, &error))
 }
 
 /// Atomically replaces the target of a link.

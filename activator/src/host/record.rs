@@ -50,7 +50,8 @@ impl Host {
         let opened = Walk::of_root_alone(self).parent(&format!("{directory}/any")).map(drop);
         opened.map_err(|problem| {
             problem.help(format!(
-                "{directory} and all above must be real directories that root alone may write to"
+                "let {directory} and all directories above it be real directories that only root can write \
+                 to"
             ))
         })
     }
@@ -100,7 +101,7 @@ impl Host {
             }
             Ok(())
         };
-        remove().map_err(|error: io::Error| host_file("clear away unfinished documents in", HOME, &error))
+        remove().map_err(|error: io::Error| host_file("remove unfinished documents in", HOME, &error))
     }
 
     /// Removes a document in [`HOME`] and flushes the removal to disk.

@@ -81,7 +81,7 @@ impl Transcript {
         };
         // An existing directory may have been created by another user.
         host.is_of_root_alone(DIRECTORY)?;
-        begin().map_err(|error| host_file("begin the transcript of a run in", DIRECTORY, &error))
+        begin().map_err(|error| host_file("start the transcript of a run in", DIRECTORY, &error))
     }
 
     /// Whether the run has started since this machine booted.

@@ -80,11 +80,11 @@ impl Transient {
         if matches!(shown.stdout.trim(), "active" | "activating" | "deactivating" | "reloading") {
             return Ok(());
         }
-        Err(Problem::new(Code::Interrupted, "The run ended without a report")
+        Err(Problem::new(Code::Interrupted, "the run ended without a report")
             .at(&self.name)
             .because(format!("its unit is {}", shown.stdout.trim()))
             .help(format!(
-                "look at `journalctl -n 50 -u {}` on the host, then apply again: that puts the host right",
+                "inspect `journalctl -n 50 -u {}` on the host, then apply again to recover the host",
                 self.name
             )))
     }
@@ -100,7 +100,7 @@ fn escaped(word: &std::ffi::OsStr) -> OsString {
 }
 
 fn not_started(unit: &str) -> Problem {
-    Problem::new(Code::Unit, "The run could not be started in a unit of its own")
+    Problem::new(Code::Unit, "the run could not be started in its own systemd unit")
         .at(unit)
-        .help("nothing was touched; look at `journalctl -n 20` on the host")
+        .help("inspect `journalctl -n 20` on the host, then apply again; nothing was changed")
 }

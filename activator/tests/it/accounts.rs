@@ -305,12 +305,12 @@ fn a_name_that_no_new_account_may_have_is_that_of_one_that_exists() {
     let mut lists = json!({ "users": [with(ada(&[]), "name", "joe.l")] });
     let report = room.applied(&room.closure("1", &lists), "blocked");
     assert_eq!(report["problem"]["code"], "NF-407");
-    expect!["User `joe.l` does not exist on the host"].assert_eq(report["problem"]["what"].as_str().unwrap());
+    expect!["user `joe.l` does not exist on the host"].assert_eq(report["problem"]["what"].as_str().unwrap());
     assert_eq!(report["problem"]["where"], "nixfleet.users.\"joe.l\"");
-    assert!(report["problem"]["why"].as_str().unwrap().contains("is no name for a new account"));
+    assert!(report["problem"]["why"].as_str().unwrap().contains("is not a valid name for a new account"));
     lists["users"] = json!([with(ada(&[]), "extraGroups", json!(["Debian-snmp"]))]);
     let report = room.applied(&room.closure("2", &lists), "blocked");
-    expect!["Group `Debian-snmp` does not exist on the host"]
+    expect!["group `Debian-snmp` does not exist on the host"]
         .assert_eq(report["problem"]["what"].as_str().unwrap());
 }
 

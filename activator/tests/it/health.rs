@@ -276,23 +276,24 @@ fn what_could_not_be_tried_cannot_be_built() {
     let refused = build(&intent, &room.path("/"));
     assert_eq!(refused.status.code(), Some(1));
     expect_test::expect![[r#"
-        error: [NF-203] Exactly one of `unit`, `http`, `tcp` and `command` must be given
+        error: [NF-203] exactly one of `unit`, `http`, `tcp` and `command` must be set
           where: nixfleet.healthChecks.both
-        error: [NF-203] Path `true` is not absolute
+        error: [NF-203] path `true` is not absolute
           where: nixfleet.healthChecks.bare.command
-        error: [NF-203] Nothing can listen at `-x` port 80
+        error: [NF-203] `-x` port 80 is not a valid address
           where: nixfleet.healthChecks.port.tcp
-          help: name a host and a port from 1 to 65535
-        error: [NF-203] Regular expression `(` is not valid: found open group without closing ')'
+          help: set a host and a port from 1 to 65535
+        error: [NF-203] regular expression `(` is not valid: found open group without closing ')'
           where: nixfleet.healthChecks.regex.http.bodyMatches
         error: [NF-203] URL `ftp://a/` does not begin with http:// or https://
           where: nixfleet.healthChecks.url.http.url
-        error: [NF-203] `A b: c` is no header of HTTP
+        error: [NF-203] `A b: c` is not a valid HTTP header
           where: nixfleet.healthChecks.header.http.requestHeaders
-        error: [NF-203] It could take 600005 s until this check has failed, which is more than the 1800 s a change may wait for one
+        error: [NF-203] this check could take 600005 s to fail, but a change waits for a check at most 1800 s
           where: nixfleet.healthChecks.long
-          help: lower timeout, interval or retries
+          help: reduce `timeout`, `interval` or `retries`
         error: [NF-203] `twice` is defined twice
           where: nixfleet.healthChecks.twice
-    "#]].assert_eq(&String::from_utf8(refused.stderr).unwrap());
+    "#]]
+    .assert_eq(&String::from_utf8(refused.stderr).unwrap());
 }

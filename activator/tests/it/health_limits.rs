@@ -121,8 +121,8 @@ fn a_server_that_misbehaves_is_not_waited_for_and_told_from_one_that_is_down() {
         c-dripping-body: no answer within 2 s
         d-endless-body: the body does not contain `ready`, but begins: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
         e-endless-head: response header is too big: … > 65536
-        f-no-http: its answer is no valid HTTP: http parse fail: invalid HTTP version
-        g-bad-header: its answer is no valid HTTP: http parse fail: invalid header name
+        f-no-http: its answer is not valid HTTP: http parse fail: invalid HTTP version
+        g-bad-header: its answer is not valid HTTP: http parse fail: invalid header name
         h-nothing: Peer disconnected
         i-circle: too many redirects
     "#]].assert_eq(&without_size(&found(&checks, LIMIT)));

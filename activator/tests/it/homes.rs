@@ -87,12 +87,12 @@ fn a_home_that_is_somebody_elses_is_refused_with_a_way_to_give_it() {
     let before = room.tree("/");
     let report = room.applied(&one, "blocked");
     assert_eq!(report["problem"]["code"], "NF-407");
-    expect!["The home /home/ada of `ada` belongs to root"]
+    expect!["the home /home/ada of `ada` belongs to root"]
         .assert_eq(report["problem"]["what"].as_str().unwrap());
     expect![[r#"
-        to give it to the user, but not what stands in it: nixfleet.directories."/home/ada" = { mode = "0750"; owner = "ada"; group = "ada"; };
-        if it is left from an account of before, state its id: nixfleet.users.ada.uid
-        to leave it as it is: nixfleet.users.ada.createHome = false;"#]]
+        give the directory, without its content, to the user: nixfleet.directories."/home/ada" = { mode = "0750"; owner = "ada"; group = "ada"; };
+        if it belonged to an earlier account of the user, set the id of that account: nixfleet.users.ada.uid
+        leave the directory as it is: nixfleet.users.ada.createHome = false;"#]]
     .assert_eq(report["problem"]["help"].as_str().unwrap());
     assert_eq!(room.tree("/").replace("/var/lib/nixfleet 40700\n", ""), before);
 
@@ -132,9 +132,11 @@ fn a_home_that_goes_to_somebody_else_later_is_drift_and_holds_nothing_up() {
 
 #[test]
 fn homes_that_cannot_be_are_refused() {
-    for (name, what) in
-        [("file", "is no directory"), ("dangling", "is no directory"), ("linked/ada", "cannot be created")]
-    {
+    for (name, what) in [
+        ("file", "is not a directory"),
+        ("dangling", "is not a directory"),
+        ("linked/ada", "cannot be created"),
+    ] {
         let room = room();
         room.write("/home/file", "a file\n");
         symlink("/nowhere", room.path("/home/dangling")).unwrap();
@@ -143,7 +145,7 @@ fn homes_that_cannot_be_are_refused() {
         let user = with(ada(), "home", format!("/home/{name}"));
         let report = room.applied(&room.closure("1", &lists(&json!([user]), &[])), "blocked");
         let said = report["problem"]["what"].as_str().unwrap();
-        assert_eq!(said, format!("The home /home/{name} of `ada` {what}"));
+        assert_eq!(said, format!("the home /home/{name} of `ada` {what}"));
     }
 }
 

@@ -114,7 +114,7 @@ fn wherever_a_run_dies_the_next_one_ends_in_the_old_or_the_new_generation() {
         run_until(&room, &closure, death);
         assert!(room.status()["interrupted"].is_string());
         let words = recovered(&room);
-        assert!(words.ends_with("was taken back to generation 1"), "{death:?}: {words}");
+        assert!(words.ends_with("was rolled back to generation 1"), "{death:?}: {words}");
         assert_eq!(room.tree("/"), before, "{death:?}");
         assert_eq!(room.plan(&closure)["fingerprint"], fingerprint, "{death:?}");
         assert_clean(&room);

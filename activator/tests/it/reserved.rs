@@ -43,7 +43,7 @@ fn a_manifest_made_by_hand_brings_no_new_one() {
           help: run `update-alternatives --set NAME PATH` on the host
         [NF-203] /etc/group cannot be managed
           where: /etc/group
-          why: only groupadd, gpasswd and their kind may write it, under a lock: a fixed content would take groups and memberships away
+          why: only groupadd, gpasswd and similar tools may write it, under a lock: a fixed content would delete groups and memberships
           help: declare the groups: nixfleet.groups.app = { }; and memberships: nixfleet.users.ada.extraGroups = [ "app" ];
     "#]]
     .assert_eq(&room.plan_text(&one));

@@ -188,7 +188,7 @@ fn backups_are_listed_shown_and_dropped_and_a_needed_original_only_by_name() {
     assert_eq!(show(&["--path", "/etc/restored", "--original"]).1, "stood there\n");
     assert_eq!(show(&["--path", "/var/lib/nixfleet/kept/2/etc/version"]).1, "by hand 2\n");
     let (refusal, _) = show(&["--path", "/etc/version", "--original"]);
-    assert_eq!(refusal["problem"]["why"], "it has other backups of this path");
+    assert_eq!(refusal["problem"]["why"], "the host has other backups of this path");
 
     let all = list["backups"].as_array().unwrap();
     let mut forged = all[3].clone();

@@ -265,7 +265,7 @@ impl<'s> Walker<'s> {
         let old_at_once = self.differs(transaction, kind).is_empty();
         let made_again = differences(&self.stand.tree(), &transaction.before).is_empty();
         let notes = report["notes"].to_string();
-        if old_at_once && !made_again && !notes.contains("failed with the files as they were before") {
+        if old_at_once && !made_again && !notes.contains("failed after the files were restored") {
             self.failures.push(format!("{trial}: nobody says what was not made again {notes}"));
         }
         let promised = match outcome.as_str() {

@@ -33,9 +33,9 @@ fn an_account_that_was_there_before_comes_back_as_it_was() {
     declares(&stage, &json!({ "no.body": {}, "games": { "extraGroups": ["Debian-nothing"] } }));
     stage.fails("blocked", "NF-407", &["Debian-nothing"]);
     let sayings = [
-        "User `no.body` does not exist on the host",
-        "is no name for a new account",
-        "Group `Debian-nothing` does not exist on the host",
+        "user `no.body` does not exist on the host",
+        "is not a valid name for a new account",
+        "group `Debian-nothing` does not exist on the host",
     ];
     assert_says(&stage.types("nixfleet plan --host web-1"), 2, &sayings);
 
@@ -114,7 +114,7 @@ fn a_home_stays_while_its_user_runs_something() {
     host.ask("useradd --create-home ada").unwrap();
     let runs = "systemd-run --quiet --unit hers --property User=ada sleep infinity";
     let refused = || {
-        let sayings = ["The home of `ada` cannot change while it runs process", "(sleep)"];
+        let sayings = ["the home of `ada` cannot change while the user runs process", "(sleep)"];
         assert_says(&stage.types("nixfleet plan --host web-1"), 2, &sayings);
         stage.fails("blocked", "NF-407", &sayings);
     };

@@ -181,7 +181,7 @@ fn what_others_could_exchange_is_neither_used_nor_made() {
         for (opens, closes) in ways {
             stage.web().ask(&opens).unwrap();
             assert_says(&stage.types("nixfleet plan --host web-1"), 2, &["NF-410", path]);
-            stage.fails("blocked", "NF-410", &[path, "root alone"]);
+            stage.fails("blocked", "NF-410", &[path, "only root can write"]);
             stage.web().ask(&closes).unwrap();
         }
     }

@@ -182,7 +182,7 @@ fn a_host_that_hangs_is_waited_for_as_long_as_the_inventory_says() {
     let (finished, document) = apply_web_1(&lab);
     assert_refused(&finished, &document, "unreachable", "NF-301");
     let problem = &document["hosts"][0]["problem"];
-    assert_eq!(problem["why"], "no end after 2 seconds");
+    assert_eq!(problem["why"], "it did not end within 2 seconds");
     assert!(problem["help"].as_str().unwrap().contains("hosts.web-1.timeouts"), "{problem:#}");
     assert_as_before(&before);
 }

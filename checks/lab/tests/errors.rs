@@ -196,7 +196,7 @@ fn assert_needs_a_builder(operator: Operator) {
     let foreign = "{ nixfleet.packages = [ (derivation { name = \"foreign-1.0\"; system = \"riscv64-linux\"; builder = \"/bin/sh\"; }) ]; }";
     operator.guest().files().unwrap().write("/home/ada/fleet/roles/db.nix", foreign).unwrap();
     let finished = operator.types("nixfleet plan --host db-1").unwrap();
-    let sayings = ["NF-202", "-foreign-1.0.drv'", "'riscv64-linux'", "give Nix a builder of that system"];
+    let sayings = ["NF-202", "-foreign-1.0.drv'", "'riscv64-linux'", "configure a builder for that system"];
     assert_says(&finished, 1, &sayings);
 }
 

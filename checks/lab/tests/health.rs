@@ -156,7 +156,7 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
     let sessions = web(&lab).ssh_sessions().unwrap();
     let (finished, host) = apply(&lab, "");
     assert_eq!((finished.code, &host["outcome"]), (2, &"failed".into()), "{host:#}");
-    assert_says(&finished, 2, &["NF-418", "Health check page failed"]);
+    assert_says(&finished, 2, &["NF-418", "health check page failed"]);
     assert_eq!(web(&lab).ssh_sessions().unwrap(), sessions + 1);
     let (_, history) = operator.types_for_json("nixfleet history --limit 1 --json").unwrap();
     let told = &history["entries"][0]["hosts"][0];

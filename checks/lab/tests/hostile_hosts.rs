@@ -71,7 +71,7 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "web-02",
         "plan) exec cat /dev/zero ;;",
         "failed",
-        &["NF-307", "does not stop talking", "64 MiB of an answer"],
+        &["NF-307", "sends too much output", "64 MiB of an answer"],
     ),
     ("web-03", "change) serves \"$@\"; exec cat /dev/zero ;;", "failed", &["NF-307", "32 MiB of one line"]),
     (
@@ -115,7 +115,7 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "web-11",
         "change) serves \"$@\"; report web-11 \"$8\"; exit ;;",
         "failed",
-        &["NF-307", "never asked for the confirmation"],
+        &["NF-307", "never requested it"],
     ),
     // This host closes the connection after four refusals, so that the command reconnects and is asked again.
     // It ends when there are no more attempts to confirm.

@@ -126,7 +126,7 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
       "while evaluating the module argument `word' in \"/nix/store/x-source/../key\":" ({ }).word; }; }"#;
     operator.guest().files().unwrap().write("/home/ada/fleet/flake.nix", trace).unwrap();
     let plan = operator.types("nixfleet plan").unwrap();
-    assert_says(&plan, 1, &["a module takes the argument `word`"]);
+    assert_says(&plan, 1, &["a module has the argument `word`"]);
     assert!(!plan.stderr.contains(PRIVATE), "{plan}");
 }
 
@@ -330,7 +330,7 @@ const STOPS: [(&str, &[&str]); 8] = [
     ("change) exec sleep 600 ;;", &["NF-301", "did not answer in time"]),
     ("change) exec head -c 100000 /dev/urandom ;;", &["NF-306"]),
     ("change) exit 0 ;;", &["NF-306"]),
-    ("change) exec perl /opt/claims.pl \"$name\" \"$8\" ;;", &["NF-307", "never asked for the confirmation"]),
+    ("change) exec perl /opt/claims.pl \"$name\" \"$8\" ;;", &["NF-307", "never requested it"]),
     ("change) serves \"$@\"; printf '{\"schema\":1,\"host\"'; exec sleep 600 ;;", &["NF-301"]),
     // This host sends the report of an earlier change when it is asked about the current one.
     (
@@ -338,10 +338,7 @@ const STOPS: [(&str, &[&str]); 8] = [
         &["NF-307", "says /nix/store/old"],
     ),
     ("change) serves \"$@\"; hangs_up ;; follow) exec sleep 600 ;;", &["NF-307", "is not known"]),
-    (
-        "change) serves \"$@\"; report \"$8\"; report \"$8\"; exit 1 ;;",
-        &["NF-307", "never asked for the confirmation"],
-    ),
+    ("change) serves \"$@\"; report \"$8\"; report \"$8\"; exit 1 ;;", &["NF-307", "never requested it"]),
 ];
 
 /// Returns the program that replaces `sudo` on all of these hosts.

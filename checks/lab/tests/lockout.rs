@@ -59,7 +59,7 @@ fn a_change_that_takes_the_way_in_is_refused() {
     let lab = web_1();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let cases: [(String, &str); 14] = [
-        (NO_RULE.to_owned(), "cannot be root without a password"),
+        (NO_RULE.to_owned(), "can no longer become root without a password"),
         (keys("deploy"), "the key that opened the account"),
         (sshd("AllowUsers ada root"), "AllowUsers"),
         (sshd("DenyGroups deploy"), "DenyGroups"),
@@ -71,8 +71,8 @@ fn a_change_that_takes_the_way_in_is_refused() {
         (sshd("ChrootDirectory /srv"), "ChrootDirectory"),
         (absent("/home/deploy/.ssh/authorized_keys"), "the key that opened the account"),
         (absent("/home/deploy/.ssh"), "the key that opened the account"),
-        (absent("/etc/sudoers.d/deploy"), "cannot be root without a password"),
-        (absent("/etc/sudoers.d"), "cannot be root without a password"),
+        (absent("/etc/sudoers.d/deploy"), "can no longer become root without a password"),
+        (absent("/etc/sudoers.d"), "can no longer become root without a password"),
     ];
     for (nix, saying) in &cases {
         adds(&lab, nix);
@@ -185,5 +185,5 @@ fn a_rollback_that_takes_the_way_in_is_refused() {
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     // The sudo rule that existed before NixFleet is removed, so only the managed rule is left.
     web.ask("rm /etc/sudoers.d/deploy").unwrap();
-    assert_refuses(&lab, "rollback", "NF-416", &["cannot be root without a password"]);
+    assert_refuses(&lab, "rollback", "NF-416", &["can no longer become root without a password"]);
 }

@@ -92,7 +92,7 @@ fn a_resumed_rollout_does_what_was_planned_then(fleet: &Fleet16) {
     assert_eq!(outcomes(&document)["web-01"], "rolled-back", "{finished}");
     assert_eq!(fleet.versions(), [("1".to_owned(), 16)]);
     let unknown = fleet.types("apply --yes --resume 20200101-000000-bbbb");
-    assert_says(&unknown, 1, &["NF-104", "the last ones that this machine remembers are"]);
+    assert_says(&unknown, 1, &["NF-104", "the last rollouts on this machine are"]);
 }
 
 /// One host of the second wave cannot start the service. Returns the id of the rollout.
@@ -129,7 +129,7 @@ fn a_paused_rollout_goes_on_where_it_stopped(fleet: &Fleet16, rollout: &str) {
     assert_eq!(fleet.versions(), [("3".to_owned(), 16)]);
     assert_eq!(fleet.host("web-01").unit("app.service").unwrap(), canary, "the canary was done");
     let again = fleet.types(&format!("apply --yes --resume {rollout}"));
-    assert_says(&again, 1, &["NF-104", "nothing is left to do in the rollout", "it is complete"]);
+    assert_says(&again, 1, &["NF-104", "the rollout has nothing left to do", "it is complete"]);
 }
 
 /// One host has been rolled back individually before.

@@ -62,7 +62,7 @@ fn generations_go_as_they_were_shown(stage: &Stage) {
     assert_says(
         &stage.types("nixfleet gc --host web-1 --keep 1"),
         1,
-        &["NF-101", "add --yes to this command", "with --dry-run in its place"],
+        &["NF-101", "add --yes to this command", "use --dry-run instead"],
     );
     let difference = before.difference(&Snapshot::take(stage.web()).unwrap());
     assert!(difference.is_empty(), "a plan changes nothing:\n{difference}");
@@ -96,7 +96,7 @@ fn backups_are_looked_at_and_dropped(stage: &Stage) {
     assert!(newest.stderr.contains("--generation 3") && newest.stderr.contains("--original"), "{newest}");
     assert_eq!(show("--generation 3").stdout, "by hand before 3\n");
     assert_eq!(show("--original").stdout, "stood there\n");
-    assert_says(&show("--generation 4"), 2, &["NF-405", "it has other backups of this path"]);
+    assert_says(&show("--generation 4"), 2, &["NF-405", "the host has other backups of this path"]);
 
     let drop = |flags: &str| stage.types(&format!("nixfleet backups drop --host web-1 {flags}"));
     assert_says(&drop(""), 1, &["--all", "--older-than"]);

@@ -203,9 +203,12 @@ const FORESEEN: [(&str, &[&str]); 5] = [
     ),
     (
         r#"nixfleet.files."/etc/app.conf" = { text = "v=1\n"; validate = [ "/bin/sh" "-c" "cat %s; exit 1" ]; };"#,
-        &["[NF-408] The command `/bin/sh` refused the new content", "/etc/app.conf", "v=1"],
+        &["[NF-408] the command `/bin/sh` refused the new content", "/etc/app.conf", "v=1"],
     ),
-    (r#"nixfleet.users.one.uid = 1;"#, &["[NF-407] The id 1 of `one` is taken", "`daemon` has it"]),
+    (
+        r#"nixfleet.users.one.uid = 1;"#,
+        &["[NF-407] the id 1 of `one` is already in use", "it is the id of `daemon`"],
+    ),
 ];
 
 #[test]
@@ -327,7 +330,7 @@ fn a_file_that_its_own_command_refuses_leaves_no_account_behind() {
         assert!(!web.files().unwrap().exists("/var/lib/nixfleet/journal.json"));
         operator.resets_fleet().unwrap();
     };
-    refuses("one", "echo I will not >&2; exit 1", &["/etc/one.conf", "I will not", "nothing was touched"]);
+    refuses("one", "echo I will not >&2; exit 1", &["/etc/one.conf", "I will not", "nothing was changed"]);
 
     // The command sees the account before it is created.
     let closed = r#"test $(stat -c %u:%g:%a $1) = 0:0:600 && grep -q for $1"#;

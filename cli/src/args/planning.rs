@@ -44,7 +44,10 @@ impl PlanningArgs {
             "--show-private works only on a terminal: it shows what others on a host may not read",
         )
         .because(why)
-        .help("leave out --show-private: the plan says that such a file changes, with its size and digest"))
+        .help(
+            "run the command without --show-private: the plan still shows that such a file changes, with \
+             its size and digest",
+        ))
     }
 
     /// Returns the options for planning.

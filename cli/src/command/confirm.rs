@@ -17,10 +17,10 @@ pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
         // or do something else.
         let look = match context.operation.command {
             "rollback" => "run it on a terminal, where it shows the plan and asks",
-            "apply" => "look first: nixfleet plan",
-            _ => "look first, with --dry-run in its place",
+            "apply" => "inspect the plan first: nixfleet plan",
+            _ => "inspect the plan first: use --dry-run instead",
         };
-        Err(Problem::new(Code::Usage, "the change has to be confirmed, and nobody can be asked")
+        Err(Problem::new(Code::Usage, "the change must be approved, but the command cannot ask")
             .because(why)
             .help(format!("add --yes to this command; or {look}")))
     };

@@ -41,9 +41,9 @@ impl Input {
             (true, 2..) => whole(stdin.lock()).map(Self::Whole).map_err(unreadable),
             (false, 2..) if waits() => Err(Problem::new(
                 Code::Usage,
-                format!("there is something on standard input, and {hosts} hosts that could read it"),
+                format!("the standard input has data, and {hosts} hosts could read it"),
             )
-            .help("give each of them all of it with --stdin, or nothing with < /dev/null")),
+            .help("send all of it to each host with --stdin, or send nothing with < /dev/null")),
             // A terminal is excluded, since users do not expect that the next words they type are sent to a
             // host.
             (false, 1) if !stdin.is_terminal() && is_open() => Ok(Self::Stream(Mutex::new(false))),

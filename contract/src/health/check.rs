@@ -46,7 +46,7 @@ impl Check {
     /// [`Code::InvalidManifest`] if the health checks cannot be read.
     pub fn of_manifest(manifest: &[u8]) -> Result<Vec<Self>, Problem> {
         let part: Part = serde_json::from_slice(manifest).map_err(|error| {
-            Problem::new(Code::InvalidManifest, "The health checks of the manifest cannot be read")
+            Problem::new(Code::InvalidManifest, "the health checks of the manifest cannot be read")
                 .because(error)
         })?;
         Ok(part.health_checks)
@@ -106,8 +106,8 @@ impl CheckName {
         }
         let shown = text.escape_debug();
         Err(Invalid(format!(
-            "health check name `{shown}` is not valid: it is up to 64 letters, digits and any of `._-`, of which none comes \
-             first"
+            "health check name `{shown}` is not valid: use up to 64 letters, digits, `.`, `_` and `-`, and \
+             start with a letter or digit"
         )))
     }
 }

@@ -58,7 +58,7 @@ impl HealthVerdict {
 fn problem(failed: &[&CheckResult]) -> Problem {
     let names: Vec<&str> = failed.iter().map(|result| &*result.name).collect();
     let what = match names.as_slice() {
-        [only] => format!("Health check {only} failed"),
+        [only] => format!("health check {only} failed"),
         several => format!("{} health checks failed: {}", several.len(), several.join(", ")),
     };
     let why = |result: &&CheckResult| {
@@ -73,7 +73,7 @@ fn problem(failed: &[&CheckResult]) -> Problem {
     let why: Vec<String> = failed.iter().map(why).collect();
     Problem::new(Code::HealthCheck, what)
         .because(why.join("\n"))
-        .help("correct what is wrong, then apply again; see it as it is now: nixfleet check")
+        .help("run `nixfleet check` to show the present results, fix the cause, then apply again")
 }
 
 #[cfg(test)]
@@ -115,9 +115,9 @@ mod tests {
     fn the_problem_says_what_each_check_found() {
         let one = HealthVerdict::on(&[result("web", false, OnCheckFailure::Stop)]).into_problem().unwrap();
         expect_test::expect![[r#"
-            [NF-418] Health check web failed
+            [NF-418] health check web failed
               why: Connection refused (tcp from the host, 2 attempts)
-              help: correct what is wrong, then apply again; see it as it is now: nixfleet check"#]]
+              help: run `nixfleet check` to show the present results, fix the cause, then apply again"#]]
         .assert_eq(&one.to_string());
         let results =
             [result("web", false, OnCheckFailure::Stop), result("db", false, OnCheckFailure::Continue)];
@@ -125,7 +125,7 @@ mod tests {
             [NF-418] 2 health checks failed: web, db
               why: web: Connection refused (tcp from the host, 2 attempts)
                      db: Connection refused (tcp from the host, 2 attempts)
-              help: correct what is wrong, then apply again; see it as it is now: nixfleet check"#]]
+              help: run `nixfleet check` to show the present results, fix the cause, then apply again"#]]
         .assert_eq(&HealthVerdict::on(&results).into_problem().unwrap().to_string());
         assert_eq!(HealthVerdict::on(&[]).into_problem(), None);
     }

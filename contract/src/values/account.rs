@@ -23,8 +23,8 @@ impl AccountName {
             return Ok(());
         }
         Err(Invalid(format!(
-            "`{}` is no name for a new account: it starts with a lower-case letter or `_`, goes on with lower-case \
-             letters, digits, `_` or `-`, and has at most 32 characters",
+            "`{}` is not a valid name for a new account: use at most 32 lower-case letters, digits, `_` \
+             and `-`, and start with a lower-case letter or `_`",
             text.escape_debug()
         )))
     }
@@ -71,8 +71,8 @@ impl Owner {
             return Ok(());
         }
         Err(Invalid(format!(
-            "`{}` is neither a number nor the name of an account: at most 32 letters, digits, `_`, `-` or `.`, of which \
-             `-` and `.` do not come first",
+            "`{}` is neither a number nor a valid account name: use at most 32 letters, digits, `_`, `-` \
+             and `.`, and do not start with `-` or `.`",
             text.escape_debug()
         )))
     }

@@ -54,9 +54,7 @@ impl ManagedPath {
                 rest.is_empty() || rest.starts_with('/') || (tree == "/run/nixfleet" && rest.starts_with('-'))
             });
             if inside {
-                return Err(Invalid(format!(
-                    "path `{text}` lies under {tree}, where nothing may be managed"
-                )));
+                return Err(Invalid(format!("path `{text}` is below {tree}, where nothing can be managed")));
             }
         }
         Ok(())

@@ -21,12 +21,12 @@ impl Url {
         }
         match uri.authority() {
             // A manifest is readable by everyone, so it must not contain a password.
-            Some(authority) if authority.as_str().contains('@') => invalid("has a user name in it"),
+            Some(authority) if authority.as_str().contains('@') => invalid("contains a user name"),
             // Without this check, an invalid port would be treated as the default port.
             Some(authority)
                 if authority.as_str() != authority.host() && !matches!(authority.port_u16(), Some(1..)) =>
             {
-                invalid("has a port that is none from 1 to 65535")
+                invalid("has a port that is not from 1 to 65535")
             }
             Some(authority) if !authority.host().is_empty() => Ok(()),
             _ => invalid("names no host"),

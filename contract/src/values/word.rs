@@ -41,7 +41,11 @@ impl Word {
             Self::Tag => ("tag", text.split_once(':').map_or_else(|| is_label(text), is_value)),
         };
         // Letters of other scripts are escaped, since they may look like ASCII letters.
-        if is_right { Ok(()) } else { Err(Invalid(format!("`{}` is no {noun}", text.escape_default()))) }
+        if is_right {
+            Ok(())
+        } else {
+            Err(Invalid(format!("`{}` is not a valid {noun}", text.escape_default())))
+        }
     }
 }
 

@@ -59,7 +59,8 @@ impl FromStr for RolloutId {
             return Ok(Self(text.to_owned()));
         }
         Err(format!(
-            "`{}` is not the name of a rollout, such as 20261120-140322-kbzq; see them: nixfleet history",
+            "`{}` is not the name of a rollout, such as 20261120-140322-kbzq; list the rollouts: nixfleet \
+             history",
             text.escape_debug()
         ))
     }

@@ -58,7 +58,7 @@ fn obstacle(addr: &str, port: u16, through: Option<&str>, from: &Vantage) -> Opt
         // The host refused the connection, so it can be reached. The change may start a service on this port.
         Err(why) if why.contains("refused") => None,
         Err(why) => {
-            Some(format!("ssh reaches the host through {through}, and directly it is not reached: {why}"))
+            Some(format!("ssh reaches the host through {through}, but a direct connection fails: {why}"))
         }
     }
 }
@@ -69,11 +69,12 @@ fn problem(host: &str, check: &Check, why: &str) -> Problem {
         Probe::Http(_) => format!("{option}.http.url = \"http://…\";"),
         _ => format!("{option}.tcp.host = \"…\";"),
     };
-    Problem::new(Code::HealthCheck, format!("Health check {} cannot be tried from this machine", check.name))
+    Problem::new(Code::HealthCheck, format!("health check {} cannot be tried from this machine", check.name))
         .at(format!("{host}: {option}.from"))
         .because(why)
         .help(format!(
-            "let the host try it: {option}.from = \"host\"; or name an address that this machine reaches without ssh: {instead}"
+            "let the host try the check: {option}.from = \"host\"; or set an address that this machine \
+             reaches without ssh: {instead}"
         ))
 }
 

@@ -188,21 +188,21 @@ impl Store {
 
 fn unknown(name: &str, known: &[String]) -> Problem {
     let why = if known.is_empty() {
-        "no command is remembered yet".to_owned()
+        "the history has no commands yet".to_owned()
     } else {
-        format!("the last ones are {}", few(known))
+        format!("the last commands are {}", few(known))
     };
     Problem::new(Code::History, "this command is not in the history")
         .at(name.escape_debug())
         .because(why)
-        .help("list what is: nixfleet history --limit 100")
+        .help("list the commands: nixfleet history --limit 100")
 }
 
 fn ambiguous(name: &str, ids: &[String]) -> Problem {
     Problem::new(Code::History, "several commands in the history match this name")
         .at(name.escape_debug())
-        .because(format!("it could be {}", few(ids)))
-        .help("write more of the name; `last` means the newest command")
+        .because(format!("the matching commands are {}", few(ids)))
+        .help("write more of the name, or use `last` for the newest command")
 }
 
 fn few(ids: &[String]) -> String {

@@ -77,8 +77,11 @@ impl Store {
             newer if newer > schema::VERSION => {
                 Err(Problem::new(Code::History, "the history cannot be used")
                     .at(store.path.display())
-                    .because(format!("it has schema {newer}, this nixfleet reads up to {}", schema::VERSION))
-                    .help("use the nixfleet that wrote it, or a newer one"))
+                    .because(format!(
+                        "its schema is {newer}, but this nixfleet reads up to {}",
+                        schema::VERSION
+                    ))
+                    .help("use the nixfleet that wrote the history, or a newer one"))
             }
             _ => Ok(store),
         }
@@ -112,15 +115,15 @@ fn problem(path: &Path, error: &rusqlite::Error) -> Problem {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             let path = path.display();
-            problem.help(format!("move it away, and a new, empty one is begun: mv {path} {path}.damaged"))
+            problem
+                .help(format!("move the file away to start a new, empty history: mv {path} {path}.damaged"))
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            problem.help("another program is writing to it; try again when that has ended")
-        }
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            problem.help(format!("make it yours, or set {} to a directory of yours", crate::state::VARIABLE))
-        }
-        Some(ErrorCode::DiskFull) => problem.help("make room there"),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => problem
+            .help("wait until the other program has finished writing to it, then run the command again"),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => problem.help(
+            format!("make yourself its owner, or set {} to a directory that you own", crate::state::VARIABLE),
+        ),
+        Some(ErrorCode::DiskFull) => problem.help("free disk space there"),
         _ => problem,
     }
 }

@@ -210,14 +210,14 @@ fn a_command_is_found_by_a_part_of_its_name() {
     expect_test::expect![[r#"
         [NF-105] several commands in the history match this name
           where: kbzq
-          why: it could be 20261120-140002-kbzq, 20261120-140001-kbzq
-          help: write more of the name; `last` means the newest command"#]]
+          why: the matching commands are 20261120-140002-kbzq, 20261120-140001-kbzq
+          help: write more of the name, or use `last` for the newest command"#]]
     .assert_eq(&store.find("kbzq").unwrap_err().to_string());
     expect_test::expect![[r#"
         [NF-105] this command is not in the history
           where: 2020
-          why: the last ones are 20261121-090000-xxxx, 20261120-140002-kbzq, 20261120-140001-kbzq
-          help: list what is: nixfleet history --limit 100"#]]
+          why: the last commands are 20261121-090000-xxxx, 20261120-140002-kbzq, 20261120-140001-kbzq
+          help: list the commands: nixfleet history --limit 100"#]]
     .assert_eq(&store.find("2020").unwrap_err().to_string());
     assert!(store.find("").unwrap_err().to_string().contains("several"));
     assert_eq!(store.find("%").unwrap_err().code, Code::History);

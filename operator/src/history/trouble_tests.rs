@@ -74,7 +74,7 @@ fn a_damaged_database_is_named_with_its_repair() {
         [NF-105] the history cannot be used
           where: HISTORY
           why: file is not a database
-          help: move it away, and a new, empty one is begun: mv HISTORY HISTORY.damaged"#]]
+          help: move the file away to start a new, empty history: mv HISTORY HISTORY.damaged"#]]
     .assert_eq(&said_of(&place));
 }
 
@@ -106,8 +106,8 @@ fn a_database_of_a_newer_nixfleet_is_left_alone() {
     expect_test::expect![[r#"
         [NF-105] the history cannot be used
           where: HISTORY
-          why: it has schema 7, this nixfleet reads up to 1
-          help: use the nixfleet that wrote it, or a newer one"#]]
+          why: its schema is 7, but this nixfleet reads up to 1
+          help: use the nixfleet that wrote the history, or a newer one"#]]
     .assert_eq(&said_of(&place));
     assert_eq!(std::fs::read(place.database()).unwrap(), before);
 }

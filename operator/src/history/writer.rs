@@ -66,7 +66,7 @@ impl Listener for Writer {
         Box::pin(async move {
             drop(self.events);
             let written = tokio::time::timeout(PATIENCE, self.result).await;
-            written.context("it takes too long to write")?.context("the thread that writes has died")?
+            written.context("writing takes too long")?.context("the thread that writes it has ended")?
         })
     }
 }

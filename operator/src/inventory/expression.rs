@@ -145,7 +145,7 @@ impl<'a> Parser<'a> {
 
     fn not(&mut self) -> Result<Expression, String> {
         if self.depth >= DEPTH_LIMIT {
-            return Err(format!("it nests deeper than {DEPTH_LIMIT} levels"));
+            return Err(format!("it is nested deeper than {DEPTH_LIMIT} levels"));
         }
         self.depth += 1;
         let inner = if self.take("not") || self.take("!") {
@@ -179,7 +179,7 @@ impl<'a> Parser<'a> {
             }
             ["!" | "not" | "(", ..] => {
                 return Err(format!(
-                    "{}; a list has plain words, as in: web-1,@db and not web-2",
+                    "{}; a list contains only plain words, such as: web-1,@db and not web-2",
                     expected()
                 ));
             }
@@ -191,7 +191,7 @@ impl<'a> Parser<'a> {
             (None, Some(("base", base))) => (Property::Base, base),
             (Some(tag), _) | (None, Some(("tag" | "group", tag))) => (Property::Tag, tag),
             (None, Some(("host", host))) => (Property::Host, host),
-            (None, Some((unknown, _))) => return Err(format!("`{unknown}:` is none of role: and base:")),
+            (None, Some((unknown, _))) => return Err(format!("`{unknown}:` is not one of role: and base:")),
             (None, None) => (Property::Host, word),
         };
         if pattern.is_empty() {
@@ -254,9 +254,9 @@ mod tests {
         assert_eq!(shown("a,,b"), "error: expected a host before `,`");
         let list = "a list has plain words, as in: web-1,@db and not web-2";
         assert_eq!(shown("a,!b"), format!("error: {expected} `!`; {list}"));
-        assert_eq!(shown("env:prod"), "error: `env:` is none of role: and base:");
-        assert_eq!(shown(&"(".repeat(5000)), "error: it nests deeper than 100 levels");
-        assert_eq!(shown(&"not ".repeat(5000)), "error: it nests deeper than 100 levels");
+        assert_eq!(shown("env:prod"), "error: `env:` is not one of role: and base:");
+        assert_eq!(shown(&"(".repeat(5000)), "error: it is nested deeper than 100 levels");
+        assert_eq!(shown(&"not ".repeat(5000)), "error: it is nested deeper than 100 levels");
     }
 
     fn expressions() -> impl Strategy<Value = Expression> {

@@ -50,7 +50,7 @@ pub fn select(fleet: &Fleet, selection: &Selection) -> Result<Vec<Host>, Problem
         return Err(Problem::new(Code::Selection, "the selection is empty")
             .at(written_out(&kinds))
             .because(format!("none of the {} hosts of the fleet matches", fleet.hosts.len()))
-            .help("see all hosts with their tags and roles: nixfleet hosts"));
+            .help("list all hosts with their tags and roles: nixfleet hosts"));
     }
     selected.sort_by_cached_key(|host| Natural::of(&host.name));
     Ok(selected.into_iter().cloned().collect())
@@ -79,10 +79,10 @@ pub fn matching(fleet: &Fleet, expressions: &[String], hosts: &[Host]) -> Result
         if fleet.hosts.values().any(|host| matcher.matches(host)) {
             return Ok(matcher);
         }
-        Err(Problem::new(Code::Selection, "an expression selects no host")
+        Err(Problem::new(Code::Selection, "the expression selects no host")
             .at(text)
             .because(format!("none of the {} hosts of the fleet matches", fleet.hosts.len()))
-            .help("see all hosts with their tags and roles: nixfleet hosts"))
+            .help("list all hosts with their tags and roles: nixfleet hosts"))
     };
     let matchers = expressions.iter().map(matcher).collect::<Result<Vec<_>, _>>()?;
     let matching = hosts.iter().filter(|host| matchers.iter().any(|matcher| matcher.matches(host)));
@@ -154,8 +154,8 @@ impl Matcher {
         if let Some(host) = fleet.hosts.values().find(|host| host.tags.contains(pattern)) {
             return Err(Problem::new(Code::Selection, format!("the tag `{pattern}` is reserved"))
                 .at(format!("hosts.{}.tags", host.name))
-                .because("a group of that name exists always, and may have other hosts")
-                .help("give the tag another name"));
+                .because("a group of this name always exists and may contain other hosts")
+                .help("rename the tag"));
         }
         Ok(Some(group))
     }
@@ -191,9 +191,9 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
     };
     let group = || fleet.hosts.values().any(|host| host.tags.contains(pattern));
     let help = if *kind == Property::Host && group() {
-        format!("there is a tag of that name: @{pattern}")
+        format!("use the tag of this name: @{pattern}")
     } else if let Some(word) = pattern.strip_prefix('!') {
-        format!("to leave out what a word means, write an expression: --on 'not {word}'")
+        format!("exclude hosts with an expression: --on 'not {word}'")
     } else {
         suggestion(kind, pattern, &known)
     };
@@ -201,10 +201,10 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
 }
 
 fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {
-    Problem::new(Code::Selection, "a selector cannot be read")
+    Problem::new(Code::Selection, "the selector is not valid")
         .at(text)
         .because(why)
-        .help("for example: --on 'web-* and @prod and not @canary'")
+        .help("write, for example: --on 'web-* and @prod and not @canary'")
 }
 
 #[cfg(test)]
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(on("on='!web-1,web-2'"), "db-1 web-3");
         expect_test::expect![[r"
             [NF-103] unknown host `!web-1`
-              help: to leave out what a word means, write an expression: --on 'not web-1'"]]
+              help: exclude hosts with an expression: --on 'not web-1'"]]
         .assert_eq(&on("host='!web-1'"));
     }
 
@@ -316,7 +316,7 @@ mod tests {
         assert!(on("tag='ubunt*'").contains("no tag matches `ubunt*`"));
         expect_test::expect![[r"
             [NF-103] unknown host `prod`
-              help: there is a tag of that name: @prod"]]
+              help: use the tag of this name: @prod"]]
         .assert_eq(&on("on=prod"));
 
         let mut fleet = fleet();
@@ -356,19 +356,19 @@ mod tests {
     fn an_unknown_word_is_refused_with_what_it_may_have_meant() {
         expect_test::expect![[r"
             [NF-103] unknown host `wbe-1`
-              help: did you mean web-1 or web-2 or web-3?"]]
+              help: check the name: did you mean web-1 or web-2 or web-3?"]]
         .assert_eq(&on("host=wbe-1"));
         expect_test::expect![[r"
             [NF-103] unknown tag `europe`
-              help: the fleet has: canary, prod, staging; see all: nixfleet hosts"]]
+              help: choose one of: canary, prod, staging; list them with: nixfleet hosts"]]
         .assert_eq(&on("on='web-* and not @europe'"));
         expect_test::expect![[r"
             [NF-103] no host matches `mail-*`
-              help: the fleet has: db-1, web-1, web-2, web-3; see all: nixfleet hosts"]]
+              help: choose one of: db-1, web-1, web-2, web-3; list them with: nixfleet hosts"]]
         .assert_eq(&on("host=web-1 host='mail-*'"));
         expect_test::expect![[r"
             [NF-103] unknown tag `rpod`
-              help: did you mean prod?"]]
+              help: check the name: did you mean prod?"]]
         .assert_eq(&on("tag=rpod"));
     }
 
@@ -378,19 +378,19 @@ mod tests {
             [NF-103] the selection is empty
               where: db-1 and @staging
               why: none of the 4 hosts of the fleet matches
-              help: see all hosts with their tags and roles: nixfleet hosts"]]
+              help: list all hosts with their tags and roles: nixfleet hosts"]]
         .assert_eq(&on("host=db-1 tag=staging"));
         expect_test::expect![[r"
-            [NF-103] a selector cannot be read
+            [NF-103] the selector is not valid
               where: web-1 and
               why: expected a host, @tag, role:NAME or base:NAME, found the end
-              help: for example: --on 'web-* and @prod and not @canary'"]]
+              help: write, for example: --on 'web-* and @prod and not @canary'"]]
         .assert_eq(&on("on='web-1 and'"));
         expect_test::expect![[r"
-            [NF-103] a selector cannot be read
+            [NF-103] the selector is not valid
               where: web-[1
               why: unclosed character class; missing ']'
-              help: for example: --on 'web-* and @prod and not @canary'"]]
+              help: write, for example: --on 'web-* and @prod and not @canary'"]]
         .assert_eq(&on("host='web-[1'"));
     }
 

@@ -22,15 +22,15 @@ pub fn suggestion(kind: impl Display, unknown: &str, known: &BTreeSet<&str>) -> 
     near.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
     near.truncate(3);
     if !near.is_empty() {
-        return format!("did you mean {}?", near.join(" or "));
+        return format!("check the name: did you mean {}?", near.join(" or "));
     }
     if known.is_empty() {
-        return format!("no host of the fleet has a {kind}");
+        return format!("add a {kind} to a host: no host of the fleet has one");
     }
     let mut listed: Vec<&str> = known.iter().copied().collect();
     listed.sort_by_cached_key(|word| Natural::of(word));
     listed.truncate(LISTED);
     let more =
         if known.len() > LISTED { format!(" and {} more", known.len() - LISTED) } else { String::new() };
-    format!("the fleet has: {}{more}; see all: nixfleet hosts", listed.join(", "))
+    format!("choose one of: {}{more}; list them with: nixfleet hosts", listed.join(", "))
 }

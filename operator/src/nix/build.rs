@@ -73,7 +73,7 @@ impl Nix {
             return failure::attribute(&stderr, derivations);
         }
         let realised: Vec<Realised> = serde_json::from_slice(&output.stdout).map_err(|error| {
-            Problem::new(Code::Build, "`nix build` did not say what it built").because(error)
+            Problem::new(Code::Build, "`nix build` did not print what it built").because(error)
         })?;
         let outputs: BTreeMap<&str, &str> = realised
             .iter()
@@ -116,6 +116,6 @@ impl Closure {
         Problem::new(Code::Build, "the host closure cannot be read on this machine")
             .at(path.display())
             .because(error)
-            .help(format!("build it again: nix-store --realise {}", self.path))
+            .help(format!("build the closure again: nix-store --realise {}", self.path))
     }
 }

@@ -84,12 +84,12 @@ async fn ask(closures: &BTreeSet<String>) -> Result<Paths, Problem> {
     if !output.status.success() {
         let stderr = output.stderr_text();
         let why = stderr.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(stderr.trim());
-        return Err(Problem::new(Code::Build, "a closure is gone from the store of this machine")
+        return Err(Problem::new(Code::Build, "a closure is no longer in the store of this machine")
             .because(why)
-            .help("apply again: that builds it again"));
+            .help("apply again to rebuild the closure"));
     }
     read(&output.stdout).map_err(|error| {
-        Problem::new(Code::Build, "`nix path-info` did not say what a closure consists of").because(error)
+        Problem::new(Code::Build, "`nix path-info` did not list the paths of the closure").because(error)
     })
 }
 

@@ -80,7 +80,10 @@ fn wait_until_valid(
     let Some(closure) = transfer.paths.last() else { return Ok(()) };
     match serve.lock([closure.path.as_str()].into_iter(), false)?.first() {
         Some(valid) if *valid == closure.path => Ok(()),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "it does not have what it took")),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the closure is not valid in its store after the copy",
+        )),
     }
 }
 
@@ -91,7 +94,7 @@ fn send(path: &StorePath, out: &mut impl Write) -> Result<(), CopyFailure> {
     let written = archive::write(Path::new(&path.path), &mut counted);
     let changed = |why: &str| {
         let problem = Problem::new(Code::Build, "a path in the store of this machine has been modified");
-        let help = format!("have Nix repair it, then apply again: nix-store --repair-path {}", path.path);
+        let help = format!("repair the path, then apply again: nix-store --repair-path {}", path.path);
         CopyFailure::Here(problem.at(&path.path).because(why).help(help))
     };
     match written {

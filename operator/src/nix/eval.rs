@@ -83,7 +83,7 @@ fn only_derivations(derivations: BTreeMap<String, String>) -> Result<BTreeMap<St
     match derivations.iter().find(|(_, path)| !path.strip_suffix(".drv").is_some_and(stored::is_path)) {
         None => Ok(derivations),
         Some((host, path)) => {
-            Err(Problem::new(Code::Evaluation, "what the flake gives as a closure is no derivation")
+            Err(Problem::new(Code::Evaluation, "the closure of a host in the flake is not a derivation")
                 .at(format!("nixfleet.hosts.{host}"))
                 .because(path))
         }
@@ -91,7 +91,7 @@ fn only_derivations(derivations: BTreeMap<String, String>) -> Result<BTreeMap<St
 }
 
 fn unreadable(error: serde_json::Error) -> Problem {
-    Problem::new(Code::Evaluation, "Nix named no derivations").at("nixfleet.hosts").because(error)
+    Problem::new(Code::Evaluation, "Nix printed no derivations").at("nixfleet.hosts").because(error)
 }
 
 /// The inventory, and the derivations of closures by host.
@@ -103,17 +103,17 @@ struct Both {
 
 fn read_fleet(json: &[u8]) -> Result<Fleet, Problem> {
     let read = |why: serde_json::Error| {
-        Problem::new(Code::Evaluation, "the inventory is not what this nixfleet reads")
+        Problem::new(Code::Evaluation, "this nixfleet cannot read the inventory of the flake")
             .at("nixfleet.fleet")
             .because(why)
-            .help("use the nixfleet of the flake's own input: nix run .#plan")
+            .help("use the nixfleet from the inputs of the flake: nix run .#plan")
     };
     let Schema { schema } = serde_json::from_slice(json).map_err(read)?;
     if schema != SCHEMA {
-        return Err(Problem::new(Code::Evaluation, "the inventory has another schema")
+        return Err(Problem::new(Code::Evaluation, "the inventory has a different schema")
             .at("nixfleet.fleet")
-            .because(format!("the flake writes schema {schema}, this nixfleet reads {SCHEMA}"))
-            .help("use the nixfleet of the flake's own input: nix run .#plan"));
+            .because(format!("the flake writes schema {schema}, but this nixfleet reads {SCHEMA}"))
+            .help("use the nixfleet from the inputs of the flake: nix run .#plan"));
     }
     serde_json::from_slice(json).map_err(read)
 }

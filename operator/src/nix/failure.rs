@@ -37,7 +37,9 @@ pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result
         let why = causes.first().map_or(stderr.trim().to_owned(), |error| error.text());
         return Err(Problem::new(Code::Build, "Nix could not build the host closures")
             .because(why)
-            .help(help(&causes).unwrap_or_else(|| "see all that Nix says with -v".to_owned())));
+            .help(help(&causes).unwrap_or_else(|| {
+                "run the command again with -v to see the whole output of Nix".to_owned()
+            })));
     }
     Ok(built)
 }
@@ -59,7 +61,7 @@ fn problem(derivation: &str, errors: &[&NixFailure]) -> Problem {
         } else {
             why.join("\n")
         })
-        .help(help(errors).unwrap_or_else(|| format!("see the whole log: nix log {log_of}")))
+        .help(help(errors).unwrap_or_else(|| format!("show the whole log: nix log {log_of}")))
 }
 
 /// Returns what to do about an error without a builder's log.
@@ -68,14 +70,11 @@ fn help(errors: &[&NixFailure]) -> Option<String> {
     let says = |words: &str| error.text().contains(words);
     if says("is required to build") || says("platform mismatch") || says("missing system features") {
         Some(
-            "give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"
+            "configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"
                 .to_owned(),
         )
     } else if says("hash mismatch") {
-        Some(
-            "write the hash that Nix got into the package, if its source is meant to be the new one"
-                .to_owned(),
-        )
+        Some("if the new source is correct, write the hash that Nix got into the package".to_owned())
     } else {
         None
     }
@@ -183,14 +182,14 @@ mod tests {
               where: /nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv
               why: builder for '/nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv' failed with exit code 3
                      > bad
-              help: see the whole log: nix log /nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv"]]
+              help: show the whole log: nix log /nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv"]]
         .assert_eq(&built.failed["a"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
               where: /nix/store/fdlhj3zsni6h20cc2s5bcyf1dg82y2qz-nixfleet-c.drv
               why: builder for '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv' failed with exit code 1
                      > no such file
-              help: see the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]]
+              help: show the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]]
         .assert_eq(&built.failed["c"].to_string());
     }
 
@@ -221,7 +220,7 @@ mod tests {
               where: /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv
               why: Cannot build '/nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv': builder failed with exit code 3
                      > bad
-              help: see the whole log: nix log /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv"#]]
+              help: show the whole log: nix log /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv"#]]
         .assert_eq(&newer.failed["a"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
@@ -231,7 +230,7 @@ mod tests {
                      got:    sha256-w33sRkpMEJwC/1RRAbM0DAA3IkknutTj/QGFZ8rJi4U=
                      Cannot build '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv': builder failed with exit code 1
                      > no such file
-              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]]
+              help: if the new source is correct, write the hash that Nix got into the package"#]]
         .assert_eq(&newer.failed["c"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
@@ -241,7 +240,7 @@ mod tests {
                      got:    sha256-w33sRkpMEJwC/1RRAbM0DAA3IkknutTj/QGFZ8rJi4U=
                      builder for '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv' failed with exit code 1
                      > no such file
-              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]]
+              help: if the new source is correct, write the hash that Nix got into the package"#]]
         .assert_eq(&older.failed["c"].to_string());
     }
 
@@ -256,13 +255,13 @@ mod tests {
               why: Cannot build '/nix/store/m7msj3w6v1mq8a4y8x04n46b1lfsvcyz-foreign-1.0.drv': platform mismatch
                      Required system: 'aarch64-linux'
                      Current system: 'x86_64-linux'
-              help: give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
+              help: configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
         // This error ends the whole build at once and names no host.
         let older = attribute(include_str!("../../tests/nix/2.26/foreign.txt"), &derivations).unwrap_err();
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures
               why: a 'aarch64-linux' with features {} is required to build '/nix/store/m7msj3w6v1mq8a4y8x04n46b1lfsvcyz-foreign-1.0.drv', but I am a 'x86_64-linux' with features {benchmark, big-parallel, kvm, nixos-test, uid-range}
-              help: give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&older.to_string());
+              help: configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&older.to_string());
     }
 
     #[test]
@@ -280,7 +279,7 @@ mod tests {
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures
               why: opening pseudoterminal master: No such device
-              help: see all that Nix says with -v"#]]
+              help: run the command again with -v to see the whole output of Nix"#]]
         .assert_eq(&problem.to_string());
     }
 }

@@ -114,8 +114,8 @@ fn no_result(code: Code, failure: &process::Failure) -> Problem {
     match failure {
         process::Failure::Start(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Problem::new(Code::Usage, "this machine has no `nix`")
-                .help("install it: https://nixos.org/download")
+                .help("install Nix: https://nixos.org/download")
         }
-        failure => Problem::new(code, "`nix` did not come to an end").because(failure),
+        failure => Problem::new(code, "`nix` did not end").because(failure),
     }
 }

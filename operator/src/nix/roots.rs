@@ -69,7 +69,7 @@ async fn lay_roots(directory: &Path, closures: &BTreeSet<String>) -> Result<(), 
         return Ok(());
     }
     let failed = || {
-        Problem::new(Code::Build, "closures are not kept from being collected as garbage")
+        Problem::new(Code::Build, "the closures cannot be protected from garbage collection")
             .at(directory.display())
     };
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);

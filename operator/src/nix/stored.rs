@@ -36,11 +36,11 @@ pub fn read_below(directory: &Path, path: &Path) -> io::Result<Vec<u8>> {
     // The directory itself may be reached through a link, such as `/nix`.
     let real = path.canonicalize()?;
     if !real.starts_with(directory.canonicalize()?) {
-        return refused(format!("it leads out of {}, to {}", directory.display(), real.display()));
+        return refused(format!("it points outside {}, to {}", directory.display(), real.display()));
     }
     // The repository of a fleet cannot replace the file between this check and the read.
     if !fs::symlink_metadata(&real)?.is_file() {
-        return refused("it is no regular file".to_owned());
+        return refused("it is not a regular file".to_owned());
     }
     fs::read(real)
 }

@@ -25,7 +25,7 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         return Problem::new(Code::NoFleet, "the flake has no `nixfleet` output")
             .at(flake.shown())
             .because(message)
-            .help("let its outputs come from nixfleet.lib.mkFleet { … }");
+            .help("create its outputs with nixfleet.lib.mkFleet { … }");
     }
     if let Some(mistakes) = message.strip_prefix(MISTAKES) {
         let (what, list) = mistakes.split_once('\n').unwrap_or((mistakes, ""));
@@ -46,21 +46,21 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         let given = if nix_error.host().is_some() { of_a_host } else { "config, inputs, lib and options" };
         return Problem::new(
             Code::Evaluation,
-            format!("a module takes the argument `{argument}`, which modules are not passed"),
+            format!("a module has the argument `{argument}`, which NixFleet does not pass to modules"),
         )
-        .because(with_excerpt(&format!("modules are passed {given}"), place.as_ref()))
+        .because(with_excerpt(&format!("NixFleet passes the arguments {given}"), place.as_ref()))
         .at(location(place, &nix_error, &source))
         .help(format!(
             "remove `{argument}` from the arguments of the module; for values of the flake, use `inputs`"
         ));
     }
     let help = if message.starts_with("infinite recursion") {
-        "a value must not depend on itself: `config` may be read in what an option is set to, not in `imports` or in what \
-         decides which options are set"
+        "remove the dependency of the value on itself: use `config` in the values of options, not in \
+         `imports` or in conditions that decide which options are set"
     } else if message.contains("forbidden in pure evaluation mode") {
-        "keep the file in the flake: Nix reads nothing outside of it"
+        "move the file into the flake: Nix reads no files outside it"
     } else {
-        "see the whole trace of Nix with -v"
+        "run the command again with -v to see the whole trace of Nix"
     };
     Problem::new(Code::Evaluation, "Nix could not evaluate the fleet")
         .because(with_excerpt(&message, place.as_ref()))

@@ -27,7 +27,7 @@ pub async fn post(
         .stdin(vec![config.into_bytes().into()]);
     let output = invocation.run().await.map_err(|failure| match failure {
         Failure::Start(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            "this machine has no `curl`, which sends it".to_owned()
+            "this machine has no `curl`, which sends notifications".to_owned()
         }
         failure => format!("curl: {failure}"),
     })?;

@@ -173,5 +173,5 @@ fn not_tried(host: &str, checks: &[Check]) -> EventKind {
 }
 
 fn not_built(host: &str) -> Problem {
-    Problem::new(Code::Build, "its closure is not there").at(host).because("a build failed before it")
+    Problem::new(Code::Build, "its closure does not exist").at(host).because("a build failed before it")
 }

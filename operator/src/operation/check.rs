@@ -69,11 +69,15 @@ fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
     let names: Vec<&str> = new.map(|check| &*check.name).collect();
     (!names.is_empty()).then(|| {
         let names = names.join(", ");
-        Problem::new(Code::HealthCheck, format!("new or changed health checks would run programs on this machine: {names}"))
-            .at(host)
-            .because("this flake was not applied from this machine since they were added or changed")
-            .help(format!(
-                "see what they run: nixfleet plan --host {host}; if you trust them: nixfleet apply --yes --host {host}"
-            ))
+        Problem::new(
+            Code::HealthCheck,
+            format!("new or changed health checks would run programs on this machine: {names}"),
+        )
+        .at(host)
+        .because("this flake was not applied from this machine since they were added or changed")
+        .help(format!(
+            "show what they run: nixfleet plan --host {host}; if you trust them, run: nixfleet apply \
+             --yes --host {host}"
+        ))
     })
 }

@@ -150,7 +150,7 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
         Problem::new(Code::OtherHost, format!("this host was last applied as {last}, not as {name}"))
             .at(format!("{name} ({addr})"))
             .because("the addresses of two hosts may have been swapped in the inventory")
-            .help(format!("correct hosts.{name}.addr; where the host has a new name: --force host-name")),
+            .help(format!("correct hosts.{name}.addr; or, if the host was renamed, add --force host-name")),
     )
 }
 
@@ -168,7 +168,7 @@ pub async fn plan_behind(
 ) -> Result<PlannedChange<TargetGeneration>, Problem> {
     let name = &session.host().name;
     let Some(before) = before else {
-        return Err(Problem::new(Code::NoGeneration, "there is nothing to go back to")
+        return Err(Problem::new(Code::NoGeneration, "there is no earlier generation to roll back to")
             .at(name)
             .because("the host was not managed before the rollout"));
     };
@@ -181,10 +181,13 @@ pub async fn plan_behind(
         plan.steps.clear();
     } else if plan.current.as_ref() != Some(made) || plan.target != before.closure {
         let now = plan.current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
-        return Err(Problem::new(Code::PlanOutdated, "the host no longer stands where the rollout put it")
-            .at(name)
-            .because(format!("it is at generation {now}, the rollout made {}", made.number))
-            .help(format!("look at it: nixfleet status --host {name}")));
+        return Err(Problem::new(
+            Code::PlanOutdated,
+            "the host is no longer at the generation of the rollout",
+        )
+        .at(name)
+        .because(format!("it is at generation {now}, but the rollout made generation {}", made.number))
+        .help(format!("check the state of the host: nixfleet status --host {name}")));
     }
     let checks = health::of_closure(&plan.target);
     PlannedChange::of(plan, TargetGeneration { to, activator }, checks)

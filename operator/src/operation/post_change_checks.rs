@@ -55,7 +55,7 @@ fn add(problem: Option<Problem>, second: Option<Problem>) -> Option<Problem> {
     let problem = problem?;
     let Some(second) = second else { return Some(problem) };
     let why = problem.why.clone().unwrap_or_default();
-    Some(problem.because(format!("{why}\nand then the host could not be taken back: {second}")))
+    Some(problem.because(format!("{why}\nand the host could not be rolled back: {second}")))
 }
 
 /// Returns the problem that the named checks cannot be tried from this machine.
@@ -63,10 +63,11 @@ fn add(problem: Option<Problem>, second: Option<Problem>) -> Option<Problem> {
 pub fn unknown(session: &Session, names: &[CheckName]) -> Problem {
     let name = &session.host().name;
     let names = names.iter().map(|name| &**name).collect::<Vec<&str>>().join(", ");
-    Problem::new(Code::HealthCheck, format!("health checks that are tried from here are not known: {names}"))
+    Problem::new(Code::HealthCheck, format!("health checks of this machine are unknown: {names}"))
         .at(name)
         .because("the closure of the host is not in the store of this machine")
         .help(format!(
-            "check from where the host was applied, or build its closure: nixfleet plan --host {name}"
+            "run the check on the machine that applied the host, or build its closure here: nixfleet plan \
+             --host {name}"
         ))
 }

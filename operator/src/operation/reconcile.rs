@@ -45,10 +45,10 @@ pub async fn ask(
 }
 
 fn busy(host: &str, holder: &str) -> Problem {
-    Problem::new(Code::Locked, "the host is still being changed")
+    Problem::new(Code::Locked, "another run is still changing the host")
         .at(host)
         .because(holder)
-        .help("wait until that has ended, then say it again")
+        .help("wait until that run has ended, then run the command again")
 }
 
 fn of(host: &str, target: &str, status: Status) -> Option<HostEnd> {

@@ -126,10 +126,13 @@ fn moved_on(
     let now = current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
     let name = plan.name();
     Some(
-        Problem::new(Code::PlanOutdated, "the host no longer stands where the rollout found it")
-            .at(name)
-            .because(format!("it was at generation {}, and is at {now}", before.number))
-            .help(format!("to apply what the flake describes now: nixfleet apply --host {name}")),
+        Problem::new(
+            Code::PlanOutdated,
+            "the host is no longer at the generation that it had before the rollout",
+        )
+        .at(name)
+        .because(format!("it was at generation {}, but is now at {now}", before.number))
+        .help(format!("apply the present flake: nixfleet apply --host {name}")),
     )
 }
 
@@ -158,10 +161,10 @@ fn closures(targets: &BTreeMap<String, RolloutTarget>) -> Result<BTreeMap<String
     match closures.values().find(|closure| !Path::new(&closure.path).exists()) {
         None => Ok(closures),
         Some(gone) => {
-            Err(Problem::new(Code::PlanOutdated, "a closure of the rollout is gone from the store")
+            Err(Problem::new(Code::PlanOutdated, "a closure of the rollout is no longer in the store")
                 .at(&gone.path)
-                .because("it was collected as garbage since the rollout was planned")
-                .help("begin anew: nixfleet apply"))
+                .because("it was collected as garbage after the rollout was planned")
+                .help("start a new rollout: nixfleet apply"))
         }
     }
 }
@@ -169,9 +172,9 @@ fn closures(targets: &BTreeMap<String, RolloutTarget>) -> Result<BTreeMap<String
 /// Returns the last rollout, if it can be resumed.
 fn last(state: &StateDir) -> Result<RolloutId, Problem> {
     let all = Record::all(state)?;
-    let nothing = |why: String| Problem::new(Code::NoRollout, "nothing is paused").because(why);
+    let nothing = |why: String| Problem::new(Code::NoRollout, "no rollout is paused").because(why);
     let Some(last) = all.first() else {
-        return Err(nothing("no rollout was begun on this machine".to_owned()));
+        return Err(nothing("no rollout was started on this machine".to_owned()));
     };
     let progress = Record::look(state, last)?.1;
     if progress.can_go_on() {
@@ -180,16 +183,16 @@ fn last(state: &StateDir) -> Result<RolloutId, Problem> {
     let can_go_on = |id: &&RolloutId| Record::look(state, id).is_ok_and(|(_, progress)| progress.can_go_on());
     let problem = nothing(format!("the last rollout, {last}, is {}", word(progress.end)));
     Err(match all.iter().skip(1).find(can_go_on) {
-        Some(older) => problem.help(format!("an older one is: nixfleet apply --resume {older}")),
+        Some(older) => problem.help(format!("resume an older rollout: nixfleet apply --resume {older}")),
         None => problem,
     })
 }
 
 fn over(id: &RolloutId, end: Option<End>) -> Problem {
-    Problem::new(Code::NoRollout, "nothing is left to do in the rollout")
+    Problem::new(Code::NoRollout, "the rollout has nothing left to do")
         .at(id)
         .because(format!("it is {}", word(end)))
-        .help("to apply what the flake describes now: nixfleet apply")
+        .help("apply the present flake: nixfleet apply")
 }
 
 fn word(end: Option<End>) -> &'static str {

@@ -93,7 +93,10 @@ impl Operation for Rollback {
                 plan_behind(session, before.as_ref(), made, &self.terms.force).await
             }
             Some(Back::Unknown(problem)) => Err(problem.clone()),
-            None => Err(Problem::new(Code::NoGeneration, "there is nothing to go back to").at(host)),
+            None => {
+                Err(Problem::new(Code::NoGeneration, "there is no earlier generation to roll back to")
+                    .at(host))
+            }
         }
     }
 
@@ -196,9 +199,9 @@ fn plan_backs(
     let mut hosts: WaysBack = hosts.collect();
     hosts.sort_by_cached_key(|(host, _)| Natural::of(&host.name));
     if hosts.is_empty() {
-        return Err(Problem::new(Code::NoRollout, "there is nothing to take back")
+        return Err(Problem::new(Code::NoRollout, "there is nothing to roll back")
             .at(head.rollout)
-            .because("no host stands where this rollout put it"));
+            .because("no host is at the generation of this rollout"));
     }
     let names: BTreeSet<&str> = hosts.iter().map(|(host, _)| host.name.as_str()).collect();
     let wave = hosts.iter().map(|(host, _)| host.name.clone()).collect();

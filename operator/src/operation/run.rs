@@ -115,7 +115,7 @@ async fn one(
     told: &Sender<EventKind>,
 ) -> Result<Finished, Problem> {
     let input = input.open().map_err(|error| {
-        Problem::new(Code::Usage, "the standard input cannot be handed on").because(error)
+        Problem::new(Code::Usage, "the standard input cannot be passed to the hosts").because(error)
     })?;
     remote::run(session, command, input, told).await
 }

@@ -90,7 +90,7 @@ impl SavedPlan {
             None => Err(Problem::new(Code::Usage, "the plan is not saved")
                 .at(each.name())
                 .because("there is no plan for this host")
-                .help("leave the host out with --on, or mend it first")),
+                .help("exclude the host with --on, or fix the host first")),
         });
         Ok(Self { schema: SCHEMA, origin, outline, hosts: hosts.collect::<Result<_, Problem>>()? })
     }
@@ -133,21 +133,21 @@ impl SavedPlan {
             Problem::new(Code::Usage, "the saved plan cannot be read")
                 .at(path.display())
                 .because(why)
-                .help("make a new one: nixfleet plan --out FILE")
+                .help("create a new plan: nixfleet plan --out FILE")
         };
         let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
         let saved: Self = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
         if saved.schema != SCHEMA {
-            return Err(failed(format!("it has schema {}, this nixfleet reads {SCHEMA}", saved.schema)));
+            return Err(failed(format!("its schema is {}, but this nixfleet reads {SCHEMA}", saved.schema)));
         }
         if let Some(host) = saved.hosts.iter().find(|host| !stored::is_path(&host.closure)) {
-            return Err(failed(format!("the closure of {} is no path of the store", host.host.name)));
+            return Err(failed(format!("the closure of {} is not a store path", host.host.name)));
         }
         match saved.hosts.iter().find(|host| !Path::new(&host.closure).exists()) {
             Some(gone) => {
-                Err(Problem::new(Code::PlanOutdated, "a closure of the saved plan is gone from the store")
+                Err(Problem::new(Code::PlanOutdated, "a closure of the saved plan is no longer in the store")
                     .at(&gone.closure)
-                    .help("make a new one: nixfleet plan --out FILE"))
+                    .help("create a new plan: nixfleet plan --out FILE"))
             }
             None => Ok(saved),
         }
@@ -171,10 +171,10 @@ impl SavedPlan {
     pub fn objection(&self, host: &str, now: &PlanText) -> Option<Problem> {
         let saved = self.hosts.iter().find(|saved| saved.host.name == host)?;
         (saved.plan.fingerprint() != now.fingerprint).then(|| {
-            Problem::new(Code::PlanOutdated, "the host has changed since the plan was saved")
+            Problem::new(Code::PlanOutdated, "the host changed after the plan was saved")
                 .at(host)
-                .because("its plan now is another one than the saved one")
-                .help("look at the difference and save a new one: nixfleet plan --out FILE")
+                .because("its present plan differs from the saved plan")
+                .help("inspect the difference and save a new plan: nixfleet plan --out FILE")
         })
     }
 }

@@ -67,7 +67,7 @@ pub trait Operation: Send + Sync + 'static {
     ) -> impl Future<Output = HostResult> + Send {
         let name = session.host().name.clone();
         async move {
-            let problem = Problem::new(Code::NoGeneration, "this cannot be taken back").at(&name);
+            let problem = Problem::new(Code::NoGeneration, "this change cannot be rolled back").at(&name);
             HostResult::failed(name, problem)
         }
     }

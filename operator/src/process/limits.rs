@@ -36,7 +36,7 @@ pub const NOTICE: usize = 4 * KIB;
 /// The maximum number of notices in the queue. A run sends two, and any further ones are dropped.
 pub const NOTICES: usize = 16;
 /// The limit for the output of a login shell before a script of NixFleet starts.
-pub const NOISE: Limit = Limit { of: "noise of the login shell", bytes: MIB };
+pub const NOISE: Limit = Limit { of: "output of the login shell", bytes: MIB };
 /// The limit for the standard error of a host. Only its beginning and its end are kept.
 pub const ERRORS: Limit = Limit { of: "standard error", bytes: 16 * MIB };
 /// The number of bytes kept from the beginning of standard error, and also from its end. The beginning

@@ -79,7 +79,7 @@ impl Answer {
         if document.is_empty() {
             return Err(self.refusal());
         }
-        let unreadable = |why: &str| bad_answer(&self.host, "the host answered something unexpected", why);
+        let unreadable = |why: &str| bad_answer(&self.host, "the host sent an unexpected answer", why);
         shape::check(document).map_err(|why| unreadable(&why))?;
         let schema = serde_json::from_slice(document).map(|Schema { schema }| schema);
         let why = match serde_json::from_slice(document) {
@@ -93,8 +93,8 @@ impl Answer {
         }
         match (schema, why) {
             (Ok(schema), _) if schema != SCHEMA => {
-                Err(unreadable(&format!("schema {schema}, where this nixfleet reads {SCHEMA}"))
-                    .help("another nixfleet manages this host; use that one, or apply with this one"))
+                Err(unreadable(&format!("its schema is {schema}, but this nixfleet reads {SCHEMA}"))
+                    .help("use the nixfleet version that manages this host, or apply with this one"))
             }
             (Ok(_), Some(why)) => Err(unreadable(&why.to_string())),
             (Ok(_), None) => Err(unreadable("")),
@@ -107,10 +107,9 @@ impl Answer {
 
     /// Returns the problem to report if the answers of other hosts use up the memory for large answers.
     fn no_room(&self) -> Problem {
-        let why =
-            format!("the large answers of all hosts together have more than {} MiB", limits::HELD >> 20);
-        let help = "name fewer hosts at a time: --on, --host";
-        bad_answer(&self.host, "there is no room for the answer of the host", &why).help(help)
+        let why = format!("the large answers of all hosts together exceed {} MiB", limits::HELD >> 20);
+        let help = "select fewer hosts at a time: --on, --host";
+        bad_answer(&self.host, "the answer of the host does not fit in memory", &why).help(help)
     }
 
     /// Parses the report, which is the last line in the output of a run.
@@ -127,7 +126,7 @@ impl Answer {
         match is_short.then(|| serde_json::from_slice::<Notice>(self.document.trim_ascii())) {
             // The activator that forwards the output of the run ended early. The run itself continues.
             Some(Ok(_)) => {
-                Err(Problem::new(Code::Unreachable, "the host stopped talking while it was changing")
+                Err(Problem::new(Code::Unreachable, "the host stopped answering during the change")
                     .at(&self.host.name)
                     .because(excerpt(&self.stderr)))
             }
@@ -145,14 +144,17 @@ impl Answer {
             return Problem::new(Code::DiskFull, "the disk of the host is full")
                 .at(&host.name)
                 .because(excerpt(&self.stderr))
-                .help(format!("see what fills it: nixfleet run --host {} -- df -h", host.name));
+                .help(format!(
+                    "free space on the host; show its filesystems with: nixfleet run --host {} -- df -h",
+                    host.name
+                ));
         }
         if self.stderr.contains("unrecognized subcommand") {
             return bad_answer(host, "the NixFleet on the host is older than this command", &self.stderr)
-                .help(format!("bring it up to date: nixfleet apply --host {}", host.name));
+                .help(format!("update it: nixfleet apply --host {}", host.name));
         }
         let exit = self.exit.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
-        bad_answer(host, &format!("the host gave no answer, but {exit}"), &self.stderr)
+        bad_answer(host, &format!("the host ended with {exit} and sent no answer"), &self.stderr)
     }
 }
 

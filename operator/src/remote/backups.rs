@@ -77,9 +77,9 @@ pub async fn show_backup(session: &Session, shown: Shown<'_>) -> Result<(Content
     if head.bytes == length {
         return Ok((head, bytes));
     }
-    Err(Problem::new(Code::BadAnswer, "the backup did not arrive as it is")
+    Err(Problem::new(Code::BadAnswer, "the backup arrived incomplete")
         .at(name)
-        .because(format!("it has {} bytes, and {length} came", head.bytes)))
+        .because(format!("it has {} bytes, but {length} arrived", head.bytes)))
 }
 
 /// Removes the bytes after the document from an answer, and returns them. They need not be text.

@@ -299,12 +299,12 @@ impl<'a> Change<'a> {
     fn unknown_truth(&self, last: Problem) -> Problem {
         let name = &self.session.host().name;
         let why = last.why.unwrap_or(last.what);
-        let what = "the connection broke while the host was changing; how it ended is not known";
+        let what = "the connection broke during the change, and its outcome is unknown";
         let goes_back = match self.terms.confirm {
-            Some(_) => "; a host that was cut off goes back by itself",
-            None => "; nobody had to confirm the change, so it may stand",
+            Some(_) => "; an unreachable host rolls back by itself",
+            None => "; the change needed no confirmation, so it may be in force",
         };
-        let help = format!("see how it stands: nixfleet status --host {name}{goes_back}");
+        let help = format!("check the state of the host: nixfleet status --host {name}{goes_back}");
         Problem::new(Code::BadAnswer, what).at(name).because(why).help(help)
     }
 }

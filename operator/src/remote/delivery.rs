@@ -44,7 +44,7 @@ pub async fn deliver(
     match (copied, session.judge(output)) {
         (Err(CopyFailure::Here(problem)), _) => Err(problem),
         (Err(CopyFailure::There { error, .. }), _) if is_noise(&error) => {
-            Err(failure::bad_size(session.host(), "the host does not stop talking", &error.to_string()))
+            Err(failure::bad_size(session.host(), "the host sends too much output", &error.to_string()))
         }
         (Err(CopyFailure::There { error, .. }), Ok(output)) => Err(refused(session, output, &error)),
         (Err(CopyFailure::There { all_sent: false, .. }), Err(broke)) => Err(broke),
@@ -89,9 +89,9 @@ fn refused(session: &Session, output: Output, error: &io::Error) -> Problem {
     }
     let name = &session.host().name;
     let help = if said.contains("No space left on device") {
-        format!("make room: nixfleet run --sudo --host {name} -- nix-collect-garbage")
+        format!("free space on the host: nixfleet run --sudo --host {name} -- nix-collect-garbage")
     } else {
-        format!("try the host's Nix: nixfleet run --sudo --host {name} -- nix-store --verify")
+        format!("check the Nix store of the host: nixfleet run --sudo --host {name} -- nix-store --verify")
     };
     let problem = Problem::new(Code::Copy, "the closure could not be copied to the host").at(name).help(help);
     if said.is_empty() { problem.because(error) } else { problem.because(said) }

@@ -38,26 +38,26 @@ impl Expected<'_> {
             return Ok(());
         };
         let name = &host.name;
-        Err(Problem::new(Code::BadAnswer, "the host reports another change than the one that was ordered")
+        Err(Problem::new(Code::BadAnswer, "the host reports a different change than the requested one")
             .at(name)
             .because(why)
-            .help(format!("see how it stands: nixfleet status --host {name}")))
+            .help(format!("check the state of the host: nixfleet status --host {name}")))
     }
 
     fn objection(self, report: &Report, host: &Host, is_confirmed: bool) -> Option<String> {
         if self.is_named && report.host != host.name {
-            return Some(format!("the report is one of {}", report.host));
+            return Some(format!("the report is about {}", report.host));
         }
         let Some(after) = &report.after else { return Some("it names no generation".to_owned()) };
         if after.closure != self.closure {
-            return Some(format!("it should be at {}, and says {}", self.closure, after.closure));
+            return Some(format!("it should be at {}, but reports {}", self.closure, after.closure));
         }
         if let Some(number) = self.number.filter(|number| *number != after.number) {
-            return Some(format!("it should be at generation {number}, and says {}", after.number));
+            return Some(format!("it should be at generation {number}, but reports {}", after.number));
         }
         let is_changed = report.outcome.has_changed() && report.steps_done > 0;
         (is_changed && !is_confirmed)
-            .then(|| "it had to be confirmed, and never asked for the confirmation".to_owned())
+            .then(|| "the change required a confirmation, but the host never requested it".to_owned())
     }
 }
 

@@ -20,5 +20,5 @@ pub async fn health(session: &Session) -> Result<Checked, Problem> {
     let name = &session.host().name;
     Err(Problem::new(Code::NoGeneration, "the host is not managed yet")
         .at(name)
-        .help(format!("bring it under management: nixfleet apply --host {name}")))
+        .help(format!("apply to the host first: nixfleet apply --host {name}")))
 }

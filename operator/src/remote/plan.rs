@@ -173,8 +173,11 @@ fn ours(plan: Plan, session: &Session, target: &HostTarget) -> Result<Plan, Prob
     if plan.target == target.closure.path {
         return Ok(named(plan, session));
     }
-    let why = format!("asked about {}, it answered about {}", target.closure.path, plan.target);
-    Err(Problem::new(Code::BadAnswer, "the host answered with another plan").at(name).because(why))
+    let why = format!(
+        "the plan for {} was requested, but the answer is about {}",
+        target.closure.path, plan.target
+    );
+    Err(Problem::new(Code::BadAnswer, "the host sent the plan of a different closure").at(name).because(why))
 }
 
 /// Adapts a plan to this machine: sets the name of the host to its name in the inventory, and rewrites
@@ -189,5 +192,5 @@ fn no_nix(session: &Session) -> Problem {
     Problem::new(Code::NoNix, "the host has no Nix")
         .at(&session.host().name)
         .because("there is no nix-store in PATH or in /nix/var/nix/profiles/default/bin")
-        .help("install it: apt-get install nix-setup-systemd, or https://nixos.org/download")
+        .help("install Nix: apt-get install nix-setup-systemd, or https://nixos.org/download")
 }

@@ -40,7 +40,7 @@ pub async fn plan_rollback(
         let name = &session.host().name;
         return Err(Problem::new(Code::NoGeneration, "the host is not managed yet")
             .at(name)
-            .help(format!("bring it under management: nixfleet apply --host {name}")));
+            .help(format!("apply to the host first: nixfleet apply --host {name}")));
     };
     let mut plan: Plan = answer.document()?;
     if !options.show_private {

@@ -136,11 +136,11 @@ async fn give_up(
     let _ = child.start_kill();
     let seconds = limit.as_secs();
     let s = if seconds == 1 { "" } else { "s" };
-    let fate = if ended { "it was ended on the host" } else { "it may still be running on the host" };
+    let fate = if ended { "it was killed on the host" } else { "it may still run on the host" };
     Problem::new(Code::TimedOut, "the command did not end in time")
         .at(&session.host().name)
-        .because(format!("{seconds} second{s} are over; {fate}"))
-        .help("allow it more with --timeout SECONDS")
+        .because(format!("the limit is {seconds} second{s}; {fate}"))
+        .help("allow more time: --timeout SECONDS")
 }
 
 /// Returns the reason why the command was not started.

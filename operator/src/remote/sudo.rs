@@ -67,10 +67,10 @@ pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
     } else {
         // If a program is not found, `sudo` itself succeeded.
         let line = said.iter().find(|line| line.starts_with("sudo: ") && !line.ends_with("not found"))?;
-        (*line, format!("try it: ssh {user}@{} sudo -n true", host.addr))
+        (*line, format!("test the access: ssh {user}@{} sudo -n true", host.addr))
     };
     Some(
-        Problem::new(Code::NoSudo, "the SSH user may not become root")
+        Problem::new(Code::NoSudo, "the SSH user cannot become root")
             .at(format!("{} (user {user})", host.name))
             .because(line)
             .help(help),
@@ -79,7 +79,7 @@ pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
 
 fn help(cause: Cause, line: &str, host: &Host) -> String {
     let user = &host.ssh.user;
-    let root = "on the host, as root: ";
+    let root = "run on the host, as root: ";
     match cause {
         Cause::Missing => format!(
             "{root}apt-get install sudo; or let NixFleet log in as root: hosts.{}.ssh.user = \"root\";",
@@ -91,24 +91,30 @@ fn help(cause: Cause, line: &str, host: &Host) -> String {
             let named = line.split_whitespace().find(|word| word.starts_with('/')).map(str::to_owned);
             let files = named.unwrap_or_else(|| "/etc/sudoers /etc/sudoers.d/*".to_owned());
             format!(
-                "sudo reads no rules that others may write; {root}chown root:root {files} && chmod 0440 {files}"
+                "{root}chown root:root {files} && chmod 0440 {files}; sudo ignores rules that other users \
+                 can write"
             )
         }
         Cause::Syntax => format!("{root}visudo -c"),
         Cause::Powerless if line.contains("no new privileges") => {
             format!(
-                "sshd runs with NoNewPrivileges=; {root}systemctl show --property NoNewPrivileges ssh.service"
+                "remove NoNewPrivileges= from the unit of sshd; to check it, {root}systemctl show \
+                 --property NoNewPrivileges ssh.service"
             )
         }
         Cause::Powerless => format!(
-            "{root}chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo; its file system may not be mounted with nosuid"
+            "{root}chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo; mount its filesystem without \
+             nosuid"
         ),
         Cause::Account => {
-            format!("see what has expired; {root}chage --list {user} && passwd --status {user}")
+            format!(
+                "check whether the account or its password has expired; {root}chage --list {user} && \
+                 passwd --status {user}"
+            )
         }
         Cause::Rule => format!(
-            "{root}echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; of several rules the last \
-             counts: sudo -l -U {user}"
+            "{root}echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; if several rules \
+             match, the last one applies: sudo -l -U {user}"
         ),
     }
 }
@@ -124,8 +130,9 @@ mod tests {
             refused(stderr, &host())
                 .map_or_else(|| "not refused".to_owned(), |problem| problem.help.unwrap_or_default())
         };
-        let rule = "on the host, as root: echo 'deploy ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; of \
-                    several rules the last counts: sudo -l -U deploy";
+        let rule = "run on the host, as root: echo 'deploy ALL=(ALL) NOPASSWD: ALL' > \
+                    /etc/sudoers.d/nixfleet; if several rules match, the last one applies: sudo -l -U \
+                    deploy";
         let cases = [
             ("sudo: a password is required", rule),
             ("sudo: interactive authentication is required", rule),
@@ -133,32 +140,33 @@ mod tests {
             ("Sorry, user deploy is not allowed to execute '/bin/true' as root on web-1.\nsudo: x", rule),
             (
                 "sudo: sorry, you must have a tty to run sudo",
-                "on the host, as root: echo 'Defaults:deploy !requiretty' > /etc/sudoers.d/nixfleet-tty",
+                "run on the host, as root: echo 'Defaults:deploy !requiretty' > /etc/sudoers.d/nixfleet-tty",
             ),
             (
                 "nixfleet: 12: eval: sudo: not found",
-                "on the host, as root: apt-get install sudo; or let NixFleet log in as root: hosts.web-1.ssh.user = \"root\";",
+                "run on the host, as root: apt-get install sudo; or let NixFleet log in as root: \
+                 hosts.web-1.ssh.user = \"root\";",
             ),
             (
                 "sudo: /etc/sudoers.d/deploy is world writable\nsudo: a password is required",
-                "sudo reads no rules that others may write; on the host, as root: chown root:root \
-                 /etc/sudoers.d/deploy && chmod 0440 /etc/sudoers.d/deploy",
+                "run on the host, as root: chown root:root /etc/sudoers.d/deploy && \
+                 chmod 0440 /etc/sudoers.d/deploy; sudo ignores rules that other users can write",
             ),
             (
                 "sudo:  is world writable",
-                "sudo reads no rules that others may write; on the host, as root: chown root:root /etc/sudoers \
-                 /etc/sudoers.d/* && chmod 0440 /etc/sudoers /etc/sudoers.d/*",
+                "run on the host, as root: chown root:root /etc/sudoers /etc/sudoers.d/* && \
+                 chmod 0440 /etc/sudoers /etc/sudoers.d/*; sudo ignores rules that other users can write",
             ),
             (
                 "sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set",
-                "on the host, as root: chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo; its file system may \
-                 not be mounted with nosuid",
+                "run on the host, as root: chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo; \
+                 mount its filesystem without nosuid",
             ),
             (
                 "/etc/sudoers.d/x:1:7: syntax error\nsudo: a password is required",
-                "on the host, as root: visudo -c",
+                "run on the host, as root: visudo -c",
             ),
-            ("sudo: something new", "try it: ssh deploy@10.0.1.11 sudo -n true"),
+            ("sudo: something new", "test the access: ssh deploy@10.0.1.11 sudo -n true"),
         ];
         for (stderr, help) in cases {
             assert_eq!(told(stderr), help, "{stderr}");

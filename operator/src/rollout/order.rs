@@ -52,7 +52,7 @@ pub fn groups(tags: &BTreeMap<String, Tag>, hosts: &[Host]) -> Result<Vec<HostGr
         None => Ok(groups),
         Some(stuck) => {
             let hosts = groups[stuck].hosts.join(", ");
-            Err(circle(&format!("hosts carry both ends of several orders, among them {hosts}")))
+            Err(circle(&format!("several orders contradict each other for the hosts {hosts}")))
         }
     }
 }
@@ -114,8 +114,8 @@ fn later(tags: &BTreeMap<String, Tag>) -> Later {
 }
 
 fn circle(why: &str) -> Problem {
-    Problem::new(Code::Selection, "the order of the tags is a circle")
+    Problem::new(Code::Selection, "the order of the tags is a cycle")
         .at("tags.<tag>.before")
         .because(why)
-        .help("take one of the orders away, or one of the tags from a host")
+        .help("remove one of the orders, or remove one of the tags from a host")
 }

@@ -131,10 +131,10 @@ impl Record {
         let opened = OpenOptions::new().read(true).append(true).open(&path);
         let mut file = opened.map_err(|error| missing(state, rollout, &error))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            Problem::new(Code::Usage, "the rollout is being carried out")
+            Problem::new(Code::Usage, "the rollout is still running")
                 .at(rollout)
-                .because("another nixfleet on this machine is at it")
-                .help("wait for it to end, or interrupt it there")
+                .because("another nixfleet on this machine runs it")
+                .help("wait until it has ended, or interrupt the other nixfleet")
         })?;
         let (head, progress, is_torn) = read(&path, &mut file)?;
         if is_torn {
@@ -242,9 +242,10 @@ fn read(path: &Path, file: &mut File) -> Result<(RolloutHead, RolloutProgress, b
     let first = lines.next().unwrap_or_default();
     let head: RolloutHead = serde_json::from_slice(first).map_err(|error| unreadable(error.to_string()))?;
     if head.schema != SCHEMA {
-        let why = format!("it has schema {}, this nixfleet reads {SCHEMA}", head.schema);
-        return Err(unreadable(why)
-            .help("go on with the nixfleet that began the rollout, or begin a new one: nixfleet apply"));
+        let why = format!("its schema is {}, but this nixfleet reads {SCHEMA}", head.schema);
+        return Err(unreadable(why).help(
+            "resume with the nixfleet that started the rollout, or start a new rollout: nixfleet apply",
+        ));
     }
     let mut progress = RolloutProgress::default();
     // Lines that were cut off, or that only a newer version can read, are ignored.

@@ -55,7 +55,7 @@ pub fn forget_old(folder: &Path) {
 
 /// Returns the problem that the record of a rollout cannot be opened.
 pub fn missing(state: &StateDir, rollout: &RolloutId, error: &std::io::Error) -> Problem {
-    let problem = Problem::new(Code::NoRollout, "nothing is known of this rollout").at(rollout);
+    let problem = Problem::new(Code::NoRollout, "this machine has no record of this rollout").at(rollout);
     if error.kind() != std::io::ErrorKind::NotFound {
         return problem.because(error);
     }
@@ -63,9 +63,12 @@ pub fn missing(state: &StateDir, rollout: &RolloutId, error: &std::io::Error) ->
     let known: Vec<String> = known.iter().take(5).map(ToString::to_string).collect();
     problem
         .because(if known.is_empty() {
-            "this machine remembers none".to_owned()
+            "this machine has no record of any rollout".to_owned()
         } else {
-            format!("the last ones that this machine remembers are {}", known.join(", "))
+            format!("the last rollouts on this machine are {}", known.join(", "))
         })
-        .help("it is known where it was begun; see the name that apply printed there")
+        .help(
+            "run the command on the machine that started the rollout, with the name that `nixfleet \
+             apply` printed there",
+        )
 }

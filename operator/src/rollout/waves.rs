@@ -95,12 +95,15 @@ pub fn check_growth(amounts: &[Amount]) -> Result<(), Problem> {
         };
         if !grows || place > 0 && amounts[place - 1] == Amount::Percent(100) {
             let shown: Vec<String> = amounts.iter().map(ToString::to_string).collect();
-            return Err(Problem::new(Code::Usage, format!("The wave {amount} would have no hosts"))
+            return Err(Problem::new(Code::Usage, format!("the wave {amount} would have no hosts"))
                 .at(format!("rollout.waves: {}", shown.join(",")))
                 .because(
-                    "amounts count from the first host on, so each has to be larger than the one before it",
+                    "each amount counts from the first host, so it must be larger than the amount before it",
                 )
-                .help("1,2,3 is one host after the other, then all others"));
+                .help(
+                    "write increasing amounts: 1,2,3 means three waves of one host each, then all other \
+                     hosts",
+                ));
         }
     }
     Ok(())

@@ -54,7 +54,10 @@ pub fn classify(stderr: &str, host: &Host) -> Option<Problem> {
             Problem::new(Code::SshAuth, "the host refused the SSH user or key")
                 .at(&host.name)
                 .because(line)
-                .help(format!("try it: {}; is the key loaded (ssh-add -l)?", attempt(host))),
+                .help(format!(
+                    "check that the key is loaded (ssh-add -l), then test the connection: {}",
+                    attempt(host)
+                )),
         );
     }
     let line = line_with(&GONE)?;
@@ -74,21 +77,21 @@ fn host_key(stderr: &str, host: &Host) -> Problem {
     let changed = line_with("IDENTIFICATION HAS CHANGED").is_some();
     let (what, help) = match (changed, host.ssh.host_key.is_some()) {
         (true, true) => (
-            "the host shows another key than the pinned one",
-            format!("only if the host was installed anew, pin its new key in {option}: {scan}"),
+            "the key of the host differs from the pinned key",
+            format!("only if the host was reinstalled, pin its new key in {option}: {scan}"),
         ),
         (true, false) => (
-            "the host shows another key than the one in known_hosts",
-            format!("only if the host was installed anew, forget the old key: ssh-keygen -R {}", host.addr),
+            "the key of the host differs from the key in known_hosts",
+            format!("only if the host was reinstalled, remove the old key: ssh-keygen -R {}", host.addr),
         ),
         (false, _) => (
-            "the host key is not known",
-            format!("compare it with the key of the host itself, then pin it in {option}: {scan}"),
+            "the host key is unknown",
+            format!("compare the key with the one on the host itself, then pin it in {option}: {scan}"),
         ),
     };
     let shown = line_with("SHA256:")
         .filter(|_| changed)
-        .map(|line| format!("it shows {}", line.trim_end_matches('.')));
+        .map(|line| format!("the host offers {}", line.trim_end_matches('.')));
     let why = shown.or_else(|| line_with("host key is known for").map(ToOwned::to_owned));
     let problem = Problem::new(Code::HostKey, what).at(&host.name).help(help);
     problem.because(why.unwrap_or_else(|| "Host key verification failed.".to_owned()))
@@ -100,7 +103,7 @@ pub fn unreachable(host: &Host, why: &str) -> Problem {
     Problem::new(Code::Unreachable, "the host cannot be reached")
         .at(format!("{} ({} port {})", host.name, host.addr, host.ssh.port))
         .because(why.trim())
-        .help(format!("try it: {}", attempt(host)))
+        .help(format!("test the connection: {}", attempt(host)))
 }
 
 /// Whether the host accepted a connection and closed it before the login. This is how an sshd with too many
@@ -118,14 +121,15 @@ pub fn broken(host: &Host, why: &str) -> Problem {
     Problem::new(Code::Unreachable, "the connection to the host broke")
         .at(&host.name)
         .because(if why.is_empty() { "ssh gave no reason" } else { why })
-        .help(format!("see how it stands: nixfleet status --host {}", host.name))
+        .help(format!("check the state of the host: nixfleet status --host {}", host.name))
 }
 
 /// Returns the problem to report for a host that sends too much, or a large answer too slowly.
 #[must_use]
 pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
     Problem::new(Code::BadAnswer, what).at(&host.name).because(why).help(format!(
-        "no command of NixFleet says as much; see what the host runs in its place: {}, and its start-up files",
+        "check what the host runs instead of the commands of NixFleet: {}, and the start-up files of the \
+         shell",
         attempt(host)
     ))
 }
@@ -140,12 +144,12 @@ pub fn is_input_read(stderr: &str) -> bool {
 #[must_use]
 pub fn input_read(host: &Host) -> Problem {
     let user = &host.ssh.user;
-    Problem::new(Code::BadAnswer, "a start-up file of the login shell read what was sent to the host")
+    Problem::new(Code::BadAnswer, "a start-up file of the login shell read the input of the command")
         .at(format!("{} (user {user})", host.name))
-        .because("the beginning of the input is missing: a command such as `read` takes it, even if nobody types there")
+        .because("the start of the input is missing: a command such as `read` in that file consumes it")
         .help(format!(
-            "on the host, end the start-up file of {user} early for such shells; for bash, by this first line of ~/.bashrc: \
-             case $- in *i*) ;; *) return;; esac"
+            "end the start-up file of {user} on the host early in non-interactive shells; for bash, with \
+             this first line of ~/.bashrc: case $- in *i*) ;; *) return;; esac"
         ))
 }
 

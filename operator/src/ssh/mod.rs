@@ -304,11 +304,12 @@ impl Session {
                 .at(&self.host.name)
                 .because(why)
                 .help(format!(
-                    "look at the host: ssh {}; where it is only slow, allow it more: hosts.{}.timeouts in the inventory",
+                    "inspect the host: ssh {}; if it is only slow, increase hosts.{}.timeouts in the \
+                     inventory",
                     self.destination(),
                     self.host.name
                 )),
-            Failure::TooMuch(_) => failure::bad_size(&self.host, "the host does not stop talking", &why),
+            Failure::TooMuch(_) => failure::bad_size(&self.host, "the host sends too much output", &why),
             Failure::TooSlow => failure::bad_size(&self.host, "the host answers too slowly", &why),
         }
     }

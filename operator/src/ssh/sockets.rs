@@ -57,7 +57,7 @@ impl Sockets {
             Problem::new(Code::Usage, "there is no private directory for SSH connections")
                 .at(directory.display())
                 .because(why)
-                .help("remove it, or set XDG_RUNTIME_DIR to a directory that is yours alone")
+                .help("remove it, or set XDG_RUNTIME_DIR to a directory that only you can access")
         };
         match DirBuilder::new().mode(0o700).create(&directory) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -67,9 +67,7 @@ impl Sockets {
         }
         let metadata = fs::symlink_metadata(&directory).map_err(|error| refuse(error.to_string()))?;
         if !metadata.is_dir() || metadata.uid() != uid || metadata.mode() & 0o077 != 0 {
-            return Err(refuse(
-                "it is no directory of yours that is closed to others (mode 0700)".to_owned(),
-            ));
+            return Err(refuse("it is not a directory that you own with mode 0700".to_owned()));
         }
         Ok(Self { directory, turns: Turns::default(), lines: Lines::default() })
     }
@@ -98,10 +96,10 @@ impl Sockets {
     pub(super) fn pin(&self, host: &Host, key: &str) -> Result<(PathBuf, String), Problem> {
         let words: Vec<&str> = key.split_whitespace().collect();
         if key.lines().count() != 1 || words.len() < 2 || key.starts_with(['#', '@', '|']) {
-            return Err(Problem::new(Code::HostKey, "the pinned host key is not one")
+            return Err(Problem::new(Code::HostKey, "the pinned host key is not valid")
                 .at(format!("hosts.{}.ssh.hostKey", host.name))
                 .because("expected a type and a key, as in `ssh-ed25519 AAAA…`")
-                .help(format!("print it: ssh-keyscan -t ed25519 {}", host.addr)));
+                .help(format!("print the key of the host: ssh-keyscan -t ed25519 {}", host.addr)));
         }
         let alias = format!("nixfleet-{}", host.name);
         let line = format!("{alias} {} {}\n", words[0], words[1]);

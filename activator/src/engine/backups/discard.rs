@@ -58,10 +58,10 @@ fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropRep
     }
     let standing = found(host)?;
     if let Some(other) = request.backups.iter().find(|requested| !standing.contains(requested)) {
-        return Err(Problem::new(Code::PlanOutdated, "A backup changed since it was shown")
+        return Err(Problem::new(Code::PlanOutdated, "the backup changed after it was listed")
             .at(&other.place)
-            .because("it is gone, it is another one, or it is needed now and was not then")
-            .help("list the backups again, then run the command again"));
+            .because("it was deleted or replaced, or it is needed now but was not needed then")
+            .help("run `nixfleet backups list`, then run the command again"));
     }
     report.outcome = Outcome::Failed;
     let (needed, free): (Vec<&Backup>, Vec<&Backup>) =
@@ -86,9 +86,12 @@ fn remove(host: &Host, backup: &Backup) -> Result<(), Problem> {
     let file = host.path(&backup.place);
     let failed = |error: &io::Error| host_file("remove the backup", &backup.place, error);
     if let Some(mount) = mounts::mounted_below(&file) {
-        return Err(Problem::new(Code::HostFile, "A backup cannot be dropped: something is mounted in it")
-            .at(mount.display())
-            .help("unmount it, then run the command again"));
+        return Err(Problem::new(
+            Code::HostFile,
+            "the backup cannot be dropped: a filesystem is mounted in it",
+        )
+        .at(mount.display())
+        .help("unmount the filesystem, then run the command again"));
     }
     let removed = if backup.directory { disk::remove_tree(&file) } else { unlink(&file) };
     removed.map_err(|error| failed(&error))?;
@@ -134,7 +137,7 @@ fn tidy(host: &Host) -> Result<(), Problem> {
         }
         Ok(())
     };
-    copies().map_err(|error| host_file("tidy", format!("{HOME}/{BACKUPS}"), &error))?;
+    copies().map_err(|error| host_file("clean up", format!("{HOME}/{BACKUPS}"), &error))?;
     let referred = State::read(host)?.0;
     let is_needed = |place: &str| {
         let mut origins = referred.paths.values().map(|owned| &owned.origin);
@@ -151,7 +154,7 @@ fn tidy(host: &Host) -> Result<(), Problem> {
         }
         Ok(())
     };
-    originals().map_err(|error| host_file("tidy", format!("{HOME}/{ORIGINALS}"), &error))
+    originals().map_err(|error| host_file("clean up", format!("{HOME}/{ORIGINALS}"), &error))
 }
 
 /// Removes a directory and its subdirectories, except those that contain files.

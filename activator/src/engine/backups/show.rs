@@ -43,20 +43,20 @@ pub fn show(host: &Host, selector: &BackupSelector) -> Result<(Content, Vec<u8>)
     let backup = meant.pop().ok_or_else(|| none(selector, !of_path.is_empty()))?;
     meant.reverse();
     if backup.directory {
-        return Err(Problem::new(Code::HostFile, "The backup is a directory, which cannot be shown")
+        return Err(Problem::new(Code::HostFile, "the backup is a directory, which cannot be shown")
             .at(&backup.place)
             .help(format!(
-                "look at it as root: nixfleet run --host HOST --sudo -- ls -la {}",
+                "list the directory as root: nixfleet run --host HOST --sudo -- ls -la {}",
                 backup.place
             )));
     }
     let bytes = read(host, &backup).map_err(|error| host_file("read the backup", &backup.place, &error))?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if length > LIMIT {
-        return Err(Problem::new(Code::HostFile, "The backup is too large to be shown")
+        return Err(Problem::new(Code::HostFile, "the backup is too large to be shown")
             .at(&backup.place)
-            .because(format!("it has more than {} MiB", LIMIT >> 20))
-            .help("copy it from the host, as root: nixfleet run --sudo, or scp"));
+            .because(format!("it is larger than {} MiB", LIMIT >> 20))
+            .help("copy it from the host as root, with `nixfleet run --sudo` or scp"));
     }
     Ok((Content { schema: SCHEMA, backup, others: meant, bytes: length }, bytes))
 }
@@ -78,11 +78,11 @@ fn read(host: &Host, backup: &Backup) -> io::Result<Vec<u8>> {
 }
 
 fn none(selector: &BackupSelector, has_others: bool) -> Problem {
-    let problem = Problem::new(Code::HostFile, "The host has no such backup").at(&selector.path);
+    let problem = Problem::new(Code::HostFile, "the host has no such backup").at(&selector.path);
     let problem = if has_others {
-        problem.because("it has other backups of this path")
+        problem.because("the host has other backups of this path")
     } else {
-        problem.because("it has none of this path")
+        problem.because("the host has no backup of this path")
     };
-    problem.help("see which there are: nixfleet backups list")
+    problem.help("list the backups: nixfleet backups list")
 }

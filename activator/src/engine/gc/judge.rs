@@ -41,10 +41,10 @@ impl References {
         let in_force = profile.current.iter().map(|generation| generation.number);
         let current: BTreeSet<u64> = in_force.chain(state.generation).collect();
         if current.is_empty() && journal.is_none() && !profile.generations.is_empty() {
-            return Err(Problem::new(Code::NoGeneration, "No generation is in force on the host")
+            return Err(Problem::new(Code::NoGeneration, "no generation is in force on the host")
                 .at(profile::DIRECTORY)
-                .because("so nothing says which of them are needed")
-                .help("apply first"));
+                .because("without one, NixFleet cannot tell which generations are needed")
+                .help("apply a generation first: nixfleet apply"));
         }
         let open = journal.iter().flat_map(|journal| journal.before.iter().chain([&journal.after]));
         let last = last.iter().flat_map(|report| report.before.iter().chain(&report.after));

@@ -108,9 +108,9 @@ fn drop_generations(
     }
     let generations = judged(host, options.request, options.at)?;
     if options.expect.is_some_and(|expect| expect != fingerprint(&generations)) {
-        return Err(Problem::new(Code::PlanOutdated, "The generations changed since they were shown")
-            .because("others would be deleted now")
-            .help("look at the new plan, then run the command again"));
+        return Err(Problem::new(Code::PlanOutdated, "the generations changed after they were listed")
+            .because("the command would now delete different generations")
+            .help("inspect the new list (`nixfleet gc --dry-run`), then run the command again"));
     }
     report.outcome = Outcome::Unchanged;
     for Judged { info, .. } in generations.into_iter().filter(Judged::goes) {

@@ -16,10 +16,10 @@ const LIMIT: Duration = Duration::from_secs(24 * 3600);
 /// [`Code::HostFile`] if Nix cannot be started or fails.
 pub fn collect(program: &str) -> Result<Collected, Problem> {
     let failed = |why: String| {
-        Problem::new(Code::HostFile, "The store could not be collected")
+        Problem::new(Code::HostFile, "the garbage in the Nix store could not be collected")
             .at(program)
             .because(why)
-            .help("the generations are dropped; run nix-store --gc on the host")
+            .help("run `nix-store --gc` on the host; the generations are already dropped")
     };
     let finished = command::run(&[program, "--gc"], LIMIT).map_err(|error| failed(error.to_string()))?;
     if !finished.success() {

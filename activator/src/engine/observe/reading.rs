@@ -45,25 +45,29 @@ impl Obstacle {
     pub fn problem(&self, path: &str, stat: &Stat, accounts: &Accounts) -> Problem {
         let owner = accounts.user_of(stat.st_uid);
         let problem = |what: &str| Problem::new(Code::HostFile, what).at(path);
-        let exclude = format!("or leave it as it is for this once: --force {path}");
+        let exclude = format!("or apply the rest without it: --force {path}");
         match self {
-            Self::Large(limit) => problem("A file is too large to be looked into")
+            Self::Large(limit) => problem("the file is too large to be read")
                 .because(format!(
-                    "it belongs to `{owner}` and has {} bytes, {} on the disk; of a file that is not root's, or that somebody \
-                     else could put there, no more than {limit} are read",
+                    "it belongs to `{owner}` and has {} bytes, {} on the disk; NixFleet reads at most \
+                     {limit} bytes of a file that does not belong to root or that other users could replace",
                     stat.st_size,
                     stat.st_blocks * 512
                 ))
                 .help(format!(
-                    "move it away; where it is what it should be, raise nixfleet.maxFileSize; {exclude}"
+                    "move it away; or, if its size is correct, increase nixfleet.maxFileSize; {exclude}"
                 )),
-            Self::Changing => problem("A file changes all the time")
-                .because(format!("it belongs to `{owner}`, and changed while it was read, {ATTEMPTS} times"))
-                .help(format!("find out who writes to it (`fuser -v {path}`) and end that, {exclude}")),
-            Self::Leased => problem("A process keeps a file from being opened")
-                .because(format!("it belongs to `{owner}`, and {}", holder(stat)))
-                .help(format!("end that process, {exclude}")),
-            Self::Refused(error) => problem("Failed to read").because(error),
+            Self::Changing => problem("the file changed each time it was read")
+                .because(format!(
+                    "it belongs to `{owner}` and changed during each of {ATTEMPTS} attempts to read it"
+                ))
+                .help(format!(
+                    "stop the process that writes to it (find it with `fuser -v {path}`), {exclude}"
+                )),
+            Self::Leased => problem("a process prevents the file from being opened")
+                .because(format!("it belongs to `{owner}` and {}", holder(stat)))
+                .help(format!("stop that process, {exclude}")),
+            Self::Refused(error) => problem(&format!("failed to read {path}")).because(error),
         }
     }
 }
@@ -119,7 +123,7 @@ pub fn open(directory: Directory<'_>, name: &str) -> Result<File, Errno> {
 /// Describes the process that holds a lease on a file, for people. `/proc/locks` identifies a file by its
 /// inode number; see proc_locks(5).
 fn holder(stat: &Stat) -> String {
-    let unknown = || "some process holds a lease on it".to_owned();
+    let unknown = || "a process holds a lease on it".to_owned();
     let Ok(locks) = fs::read_to_string("/proc/locks") else { return unknown() };
     let pid = locks.lines().find_map(|line| {
         let mut words = line.split_ascii_whitespace();

@@ -87,10 +87,10 @@ fn other_host(state: &State, target: &Target) -> Option<Problem> {
         return None;
     }
     Some(
-        Problem::new(Code::OtherHost, format!("This host was last applied as {last}, not as {now}"))
+        Problem::new(Code::OtherHost, format!("this host was last applied as {last}, not as {now}"))
             .at(format!("{HOME}/state.json"))
             .because("the addresses of two hosts may have been swapped in the inventory")
-            .help(format!("correct hosts.{now}.addr; where the host has a new name: --force host-name")),
+            .help(format!("correct hosts.{now}.addr; or, if the host was renamed, add --force host-name")),
     )
 }
 
@@ -131,7 +131,7 @@ pub(in crate::engine) fn fingerprint(
     steps: &[Step],
 ) -> Result<String, Problem> {
     let steps = serde_json::to_vec(steps).map_err(|error| {
-        Problem::new(Code::BadAnswer, "The plan cannot be written as JSON").because(error)
+        Problem::new(Code::BadAnswer, "the plan cannot be written as JSON").because(error)
     })?;
     let mut hasher = Sha256::new();
     for part in [manifest.as_bytes(), state, &steps] {

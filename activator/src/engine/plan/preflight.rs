@@ -102,7 +102,8 @@ impl Preflight<'_> {
         if here.is_some() && home.is_some() && here != home {
             self.found.push(immovable(path, &format!("it is not on the filesystem of {HOME}")));
         } else if let Some(mount) = mounts::mounted_below(&host.path(path)) {
-            self.found.push(immovable(path, &format!("something is mounted in it, at {}", mount.display())));
+            self.found
+                .push(immovable(path, &format!("a filesystem is mounted in it, at {}", mount.display())));
         }
     }
 
@@ -139,12 +140,12 @@ impl ReadOnly {
         }
         self.0.push(place);
         Some(
-            Problem::new(Code::HostFile, "The change would write to a filesystem that is read-only")
+            Problem::new(Code::HostFile, format!("{path} is on a read-only filesystem"))
                 .at(path)
-                .because("Read-only file system: the kernel lets nobody write there, nor root")
+                .because("Read-only file system: the kernel refuses all writes, also those of root")
                 .help(format!(
-                    "`findmnt --target {path}` shows which it is. Mounted so on purpose: `mount -o remount,rw` it for \
-                     the change. If not, its disk may be failing: see `dmesg`"
+                    "find the filesystem with `findmnt --target {path}` and remount it with `mount -o \
+                     remount,rw`; if it should be writable already, check `dmesg` for errors of its disk"
                 )),
         )
     }
@@ -178,24 +179,26 @@ fn is_frozen(attributes: StatxAttributes) -> bool {
 }
 
 fn frozen(path: &str) -> Problem {
-    Problem::new(Code::HostFile, "An attribute forbids any change of a file or directory")
+    Problem::new(Code::HostFile, format!("{path} has an attribute that forbids changes"))
         .at(path)
-        .because("it is immutable or can only be appended to; somebody set that on purpose")
-        .help(format!("`lsattr -d {path}` shows the attribute, `chattr -i -a {path}` takes it away"))
+        .because("it is immutable or append-only")
+        .help(format!(
+            "check the attributes with `lsattr -d {path}`, then remove them with `chattr -i -a {path}`"
+        ))
 }
 
 fn mounted(path: &str) -> Problem {
-    Problem::new(Code::HostFile, "Something is mounted right where a file should be replaced")
+    Problem::new(Code::HostFile, format!("{path} is a mount point, which cannot be replaced"))
         .at(path)
-        .because("what is mounted cannot be exchanged for something else")
-        .help(format!("`findmnt {path}` shows what it is: unmount it, or manage another path"))
+        .because("the kernel does not let a mount point be replaced")
+        .help(format!("inspect the mount with `findmnt {path}`, then unmount it, or manage another path"))
 }
 
 fn immovable(path: &str, why: &str) -> Problem {
-    Problem::new(Code::HostFile, "A directory cannot be moved into the backup, or out of it")
+    Problem::new(Code::HostFile, format!("{path} cannot be moved into the backup, or out of it"))
         .at(path)
         .because(why)
-        .help(format!("move it by hand; to apply the rest without it: --force {path}"))
+        .help(format!("move it by hand, or apply the rest without it: --force {path}"))
 }
 
 /// Returns the problem for an error of the kernel, with advice for known causes. `verb`: the failed

@@ -57,12 +57,12 @@ pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) ->
     match manifest.entries.iter().find(|(path, _)| ***path == *program).map(|(_, entry)| entry) {
         Some(Entry::File(file)) if file.access.mode.bits() & 0o111 != 0 => None,
         Some(Entry::File(file)) => {
-            Some(format!("{program} gets mode {}: nobody may execute it", file.access.mode))
+            Some(format!("{program} gets mode {}, so it cannot be executed", file.access.mode))
         }
         Some(Entry::Link(_)) => None,
         Some(Entry::Directory(_)) => Some(format!("{program} is a directory")),
-        Some(Entry::Absent(_)) => Some(format!("{program} goes with the change")),
-        None if steps.iter().any(goes) => Some(format!("{program} goes with the change")),
+        Some(Entry::Absent(_)) => Some(format!("{program} is removed by the change")),
+        None if steps.iter().any(goes) => Some(format!("{program} is removed by the change")),
         None => not_there(&host.path(program), program),
     }
 }
@@ -71,7 +71,7 @@ fn not_there(at: &Path, program: &str) -> Option<String> {
     match at.metadata() {
         Err(error) => Some(format!("{program}: {error}")),
         Ok(found) if !found.is_file() => Some(format!("{program} is not a file")),
-        Ok(found) if !is_executable(&found) => Some(format!("{program}: nobody may execute it")),
+        Ok(found) if !is_executable(&found) => Some(format!("{program} is not executable")),
         Ok(_) => None,
     }
 }

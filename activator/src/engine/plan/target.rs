@@ -63,15 +63,15 @@ impl TargetClosure {
         check_absolute(closure)?;
         let path = Path::new(closure).join("manifest.json");
         let absent = |why: String| {
-            Problem::new(Code::InvalidManifest, "The closure has no manifest that can be read")
+            Problem::new(Code::InvalidManifest, "the manifest of the closure cannot be read")
                 .at(path.display())
                 .because(why)
-                .help("copy the closure to the host first, `nixfleet apply` does")
+                .help("run `nixfleet apply`, which copies the closure to the host")
         };
         match read_limited(&path) {
             Ok(Some(bytes)) => Self::of_manifest(bytes, closure)
                 .map(|target_closure| Self { location: Some(path), ..target_closure }),
-            Ok(None) => Err(absent("there is no such file".to_owned())),
+            Ok(None) => Err(absent("the file does not exist".to_owned())),
             Err(error) => Err(absent(error.to_string())),
         }
     }
@@ -177,7 +177,7 @@ fn check_absolute(closure: &str) -> Result<(), Problem> {
     match closure.parse::<AbsPath>() {
         Ok(_) => Ok(()),
         Err(invalid) => {
-            Err(Problem::new(Code::Usage, "The closure is not named by its store path").because(invalid))
+            Err(Problem::new(Code::Usage, "the closure must be given as a store path").because(invalid))
         }
     }
 }
@@ -198,7 +198,7 @@ impl std::str::FromStr for GenerationRef {
         match text {
             "previous" => Ok(Self::Previous),
             number => {
-                number.parse().map(Self::Number).map_err(|_| "a number or `previous` is expected".to_owned())
+                number.parse().map(Self::Number).map_err(|_| "expected a number or `previous`".to_owned())
             }
         }
     }
@@ -208,13 +208,13 @@ fn no_generation(profile: &Profile, reference: GenerationRef) -> Problem {
     let numbers: Vec<String> =
         profile.generations.iter().map(|info| info.generation.number.to_string()).collect();
     let what = match reference {
-        GenerationRef::Number(number) => format!("Generation {number} does not exist on the host"),
-        GenerationRef::Previous => "There is no generation before the one in force".to_owned(),
+        GenerationRef::Number(number) => format!("generation {number} does not exist on the host"),
+        GenerationRef::Previous => "there is no generation before the one in force".to_owned(),
     };
     let problem = Problem::new(Code::NoGeneration, what).at(crate::host::profile::DIRECTORY);
     match numbers.as_slice() {
-        [] => problem.help("apply a first generation"),
-        [only] => problem.help(format!("generation {only} is the only one: there is nothing to go back to")),
-        several => problem.help(format!("name one that exists: {}", several.join(", "))),
+        [] => problem.help("apply a first generation: nixfleet apply"),
+        [only] => problem.help(format!("apply another generation first: generation {only} is the only one")),
+        several => problem.help(format!("choose an existing generation: {}", several.join(", "))),
     }
 }

@@ -300,14 +300,14 @@ impl State {
             Err(_) => serde_json::from_slice::<StateHead>(bytes).map_err(refused)?.schema,
         };
         if schema > Self::SCHEMA {
-            return Err(Problem::new(Code::State, "A newer NixFleet wrote the state of the host")
+            return Err(Problem::new(Code::State, "a newer NixFleet wrote the state of the host")
                 .at(at)
                 .because(format!(
-                    "its schema is {schema}, and this activator reads {} to {}",
+                    "its schema is {schema}, but this activator reads {} to {}",
                     Self::OLDEST,
                     Self::SCHEMA
                 ))
-                .help("apply with the newer NixFleet; nothing was touched"));
+                .help("apply with the newer NixFleet; nothing was changed"));
         }
         if schema < Self::OLDEST {
             return Err(unreadable(&at, &format!("its schema is {schema}")));
@@ -323,9 +323,9 @@ struct StateHead {
 }
 
 fn unreadable(at: &str, why: &str) -> Problem {
-    Problem::new(Code::State, "The state of the host cannot be read").at(at).because(why).help(
-        "nothing was touched. Put the file back from a backup. Without one, move it away: everything managed then \
-         counts as foreign, and needs onConflict = \"adopt\" in one apply",
+    Problem::new(Code::State, "the state of the host cannot be read").at(at).because(why).help(
+        "restore the file from a backup; without a backup, move the file away and apply once with \
+         onConflict = \"adopt\" for each managed path; nothing was changed",
     )
 }
 

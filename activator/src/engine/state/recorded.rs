@@ -157,7 +157,7 @@ impl TryFrom<RecordedPath<'_>> for Owned {
         if let Some(backup) = origin.backup()
             && !is_original(backup)
         {
-            return Err(format!("no original is kept at `{backup}`"));
+            return Err(format!("there is no original at `{backup}`"));
         }
         Ok(Self { thing, origin, restart_units, reload_units, on_change })
     }

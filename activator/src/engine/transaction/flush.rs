@@ -30,7 +30,7 @@ pub fn flush(host: &Host, directories: &BTreeSet<String>, at_once: bool) -> Resu
         }
     };
     for directory in directories {
-        write(directory).map_err(|error| host_file("write to the disk", directory, &error))?;
+        write(directory).map_err(|error| host_file("sync", directory, &error))?;
     }
     Ok(())
 }
@@ -46,7 +46,7 @@ pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(
             let Some(opened) = walk.way_to(&format!("{directory}/"))? else { return Ok(()) };
             let failed = |errno: Errno| {
                 let error = errno.into();
-                WalkRefusal::within(opened, &error, host_file("write to the disk", directory, &error))
+                WalkRefusal::within(opened, &error, host_file("sync", directory, &error))
             };
             disk::sync(opened.fd).map_err(failed)
         };

@@ -50,7 +50,7 @@ pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> 
 }
 
 fn no_account(step: &AccountStep) -> Problem {
-    Problem::new(Code::PlanOutdated, "The host changed while the apply began")
-        .because(format!("there is no such account: {}", step.line()))
-        .help("plan again")
+    Problem::new(Code::PlanOutdated, "the host changed while the apply started")
+        .because(format!("account {} does not exist", step.line()))
+        .help("plan again, then apply the new plan")
 }

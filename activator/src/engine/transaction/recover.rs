@@ -38,17 +38,14 @@ impl Recovered {
             || "no generation".to_owned(),
             |generation| format!("generation {}", generation.number),
         );
-        let ended = if self.committed { "had reached" } else { "was taken back to" };
+        let ended = if self.committed { "had reached" } else { "was rolled back to" };
         let words = format!("an interrupted run ({}) {ended} {name}", lock::describe(&self.journal.holder));
         [words].iter().chain(&self.notes).map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 
     fn report(&self, host: &Host) -> Report {
-        let why = if self.committed {
-            "it had done its work, but for clearing away"
-        } else {
-            "its change is undone"
-        };
+        let why =
+            if self.committed { "it was complete except for the cleanup" } else { "its change is undone" };
         Report {
             schema: SCHEMA,
             host: State::read(host).map(|(state, _)| state.host).unwrap_or_default(),
@@ -135,7 +132,7 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
         Ok(Some(report)) => report,
         Ok(None) => match noted() {
             Some(last) => last.report,
-            None => unfinished(host, Outcome::Blocked, interrupted("it had not touched anything yet"))?,
+            None => unfinished(host, Outcome::Blocked, interrupted("it had not changed anything yet"))?,
         },
         Err(problem) => unfinished(host, Outcome::Failed, problem)?,
     };
@@ -164,7 +161,7 @@ fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report,
 }
 
 fn interrupted(why: &str) -> Problem {
-    Problem::new(Code::Interrupted, "The run ended before it had done its work")
+    Problem::new(Code::Interrupted, "the run ended before it was complete")
         .because(format!("its process was killed or the host went down; {why}"))
         .help("apply again")
 }

@@ -64,12 +64,10 @@ pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<Stri
             info!(transaction = journal.transaction, "the change is undone");
             Ok(undoer.notes)
         }
-        Some(problem) => {
-            Err(Problem::new(Code::Recovery, "The host could not be brought back to how it was")
-                .at(problem.location.clone().unwrap_or_default())
-                .because(&problem)
-                .help("mend the cause, then apply again: recovery goes on where it stopped"))
-        }
+        Some(problem) => Err(Problem::new(Code::Recovery, "the change could not be undone completely")
+            .at(problem.location.clone().unwrap_or_default())
+            .because(&problem)
+            .help("fix the cause, then apply again: the recovery continues where it stopped")),
     }
 }
 

@@ -47,11 +47,14 @@ impl Window<'_> {
     #[must_use]
     pub fn unconfirmed(&self, patience: Duration) -> Problem {
         let seconds = (self.limit + patience).as_secs();
-        Problem::new(Code::Unconfirmed, "Nobody confirmed the change over a new connection")
-            .because(format!("{seconds} seconds are over; the change may have cut the host off"))
+        Problem::new(Code::Unconfirmed, "the change was not confirmed over a new connection")
+            .because(format!(
+                "no confirmation arrived within {seconds} seconds; the change may have made \
+                 the host unreachable"
+            ))
             .help(
-                "look for what the change does to sshd, its keys, sudo and the network. Where it is only slow, allow \
-                 it more: --confirm-timeout SECONDS",
+                "check what the change does to sshd, its keys, sudo and the network; if the host is only \
+                 slow, allow more time: --confirm-timeout SECONDS",
             )
     }
 }

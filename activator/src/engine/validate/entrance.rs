@@ -74,7 +74,7 @@ impl Entrance {
             } else {
                 format!("none of the {} keys", before.len())
             };
-            let gone = if before.len() == 1 { "opens it no longer" } else { "opens it any more" };
+            let gone = if before.len() == 1 { "opens it no longer" } else { "opens it now" };
             new.push(format!("authorized keys: {which} that opened the account before {gone}"));
         }
         new
@@ -86,7 +86,7 @@ fn shell(host: &Host, user: &str, account: &Account, changes: &Changes) -> Optio
     let shell = if account.shell.is_empty() { "/bin/sh" } else { account.shell.as_str() };
     let name = shell.rsplit('/').next().unwrap_or_default();
     if NO_SHELLS.contains(&name) {
-        return Some(format!("the shell of {user}: {shell} lets nobody in"));
+        return Some(format!("the shell of {user}: {shell} allows no login"));
     }
     let runs = match preview::change_at(changes, shell) {
         Some(PathChange::File { access, .. } | PathChange::Access { access }) => access.mode & 0o111 != 0,
@@ -95,7 +95,7 @@ fn shell(host: &Host, user: &str, account: &Account, changes: &Changes) -> Optio
         None => fs::metadata(host.path(shell))
             .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0),
     };
-    (!runs).then(|| format!("the shell of {user}: there is no program {shell}"))
+    (!runs).then(|| format!("the shell of {user}: the program {shell} does not exist"))
 }
 
 /// Returns the obstacle if the account has expired. The expiry date in shadow(5) is a number of days.
@@ -117,7 +117,7 @@ fn sudo(user: &str, account: &Account, program: &Path) -> Option<String> {
     if finished.success() {
         return None;
     }
-    Some(format!("sudo: {user} cannot be root without a password any more ({})", finished.why()))
+    Some(format!("sudo: {user} can no longer become root without a password ({})", finished.why()))
 }
 
 #[cfg(test)]

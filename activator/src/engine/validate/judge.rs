@@ -127,14 +127,14 @@ impl Judgement {
 /// Returns the problem for a tool that is needed for the validation but cannot be started.
 #[must_use]
 pub fn unstarted(silent: &ToolFinding) -> Problem {
-    Problem::new(Code::Validation, format!("{} could not be asked about the new generation", silent.tool))
+    Problem::new(Code::Validation, format!("{} could not check the new generation", silent.tool))
         .at(silent.place.join(", "))
         .because(silent.words.join("\n"))
-        .help("nothing was touched; repair that program on the host: it is installed, but cannot be started")
+        .help("repair the program on the host: it is installed, but cannot be started; nothing was changed")
 }
 
 fn unheard(tool: &str, why: &str) -> String {
-    format!("{tool} could not be asked about the new generation: {why}")
+    format!("{tool} could not check the new generation: {why}")
 }
 
 fn words(finished: &Finished, tool: &str) -> Vec<String> {
@@ -187,8 +187,8 @@ fn places(subject: &Subject, prefix: &str) -> Vec<String> {
 pub fn one_by_one(subject: &Subject, why: &str) -> Findings {
     let mut found = Findings::default();
     found.notes.push(format!(
-        "the new generation could not be looked at as a whole ({why}): files for sudo and sshd were checked one by one, \
-         units and the way in were not"
+        "the new generation could not be checked as a whole ({why}): files for sudo and sshd were checked \
+         one by one, units and the login of the user were not checked"
     ));
     for (path, change) in &subject.changes {
         let PathChange::File { source, .. } = change else { continue };
@@ -203,10 +203,10 @@ pub fn one_by_one(subject: &Subject, why: &str) -> Findings {
         let mut judgement = Judgement::default();
         judgement.ask(tool, &argv, || vec![path.to_string()]);
         let refused = judgement.findings.into_iter().map(|finding| {
-            Problem::new(Code::Validation, format!("{tool} refused what it would get"))
+            Problem::new(Code::Validation, format!("{tool} refused the new configuration"))
                 .at(path)
                 .because(discreet(finding, subject).words.join("\n"))
-                .help("nothing was touched; correct the file")
+                .help("correct the file, then apply again; nothing was changed")
         });
         found.problems.extend(refused.chain(judgement.silent.iter().map(unstarted)));
         found.notes.extend(judgement.notes);

@@ -101,7 +101,7 @@ fn previewed(subject: &Subject) -> Result<PreviewResult, String> {
     }
     let verdict: PreviewResult =
         serde_json::from_slice(finished.stdout.as_bytes()).map_err(|error| error.to_string())?;
-    if verdict.schema == SCHEMA { Ok(verdict) } else { Err("it speaks another language".to_owned()) }
+    if verdict.schema == SCHEMA { Ok(verdict) } else { Err("its result has a different schema".to_owned()) }
 }
 
 /// Validates a generation inside the mount namespace of this process.
@@ -166,7 +166,10 @@ fn settle(subject: &Subject, verdict: PreviewResult) -> Findings {
                 found.problems.push(refused(&judge::discreet(new, subject)));
             } else {
                 let ToolFinding { tool, words, .. } = judge::discreet(finding, subject);
-                found.notes.push(format!("{tool} complains of the host as it is: {}", words.join("; ")));
+                found.notes.push(format!(
+                    "{tool} also reports about the present state of the host: {}",
+                    words.join("; ")
+                ));
             }
         }
     }
@@ -180,25 +183,26 @@ fn settle(subject: &Subject, verdict: PreviewResult) -> Findings {
 fn locked_out(login: &Login, obstacles: &[String]) -> Problem {
     Problem::new(
         Code::LockedOut,
-        format!("The change would lock out {}, the user who applies it", login.user),
+        format!("the change would lock out {}, the user who applies it", login.user),
     )
     .at(obstacles.iter().filter_map(|words| words.split(": ").next()).collect::<Vec<_>>().join(", "))
     .because(obstacles.join("\n"))
     .help(
-        "keep the access of this user (SSH and sudo), or apply as a user who keeps theirs. To try it anyway: \
-             --force lockout; if no new connection confirms the change, the host goes back by itself",
+        "keep the SSH and sudo access of this user, or apply as a user who keeps it; to try the change \
+         anyway, add --force lockout: if no new connection confirms the change, the host rolls back by \
+         itself",
     )
 }
 
 fn refused(finding: &ToolFinding) -> Problem {
     let help = match finding.tool.as_str() {
         judge::SYSTEMD => {
-            "nothing was touched; correct the unit, or have it applied as it is: \
-             nixfleet.systemd.units.<name>.verify = false"
+            "correct the unit, or apply it without this check: \
+             `nixfleet.systemd.units.<name>.verify = false`; nothing was changed"
         }
-        _ => "nothing was touched; correct the file",
+        _ => "correct the file, then apply again; nothing was changed",
     };
-    Problem::new(Code::Validation, format!("{} refused what it would get", finding.tool))
+    Problem::new(Code::Validation, format!("{} refused the new configuration", finding.tool))
         .at(finding.place.join(", "))
         .because(finding.words.join("\n"))
         .help(help)

@@ -49,17 +49,17 @@ impl Question {
     fn refusal(&self) -> Option<Problem> {
         let argv = self.argv();
         let name = argv.first().map_or("", String::as_str);
-        let refused = Problem::new(Code::Validation, format!("The command `{name}` refused the new content"))
+        let refused = Problem::new(Code::Validation, format!("the command `{name}` refused the new content"))
             .at(&self.path);
         match command::run(&argv, COMMAND) {
             Ok(finished) if finished.success() => None,
             Ok(finished) => {
                 let why = finished.why();
                 let why = if self.private { Secrecy::of([&*self.content]).hide(&why) } else { why };
-                Some(refused.because(why).help("nothing was touched; correct the file"))
+                Some(refused.because(why).help("correct the file, then apply again; nothing was changed"))
             }
             Err(error) => {
-                let help = "nothing was touched; install the command on the host, or change `validate`";
+                let help = "install the command on the host, or change `validate`; nothing was changed";
                 Some(refused.because(error).help(help))
             }
         }

@@ -58,17 +58,17 @@ impl Settings {
         let user = login.user.as_str();
         let mut found = Vec::new();
         if self.value("pubkeyauthentication") == Some("no") {
-            found.push("sshd, PubkeyAuthentication: no key opens any more".to_owned());
+            found.push("sshd, PubkeyAuthentication: keys are no longer accepted".to_owned());
         }
         let alone = |method: &str| method == "any" || method == "publickey";
         if self.words("authenticationmethods").next().is_some()
             && !self.words("authenticationmethods").any(alone)
         {
-            found.push("sshd, AuthenticationMethods: a key alone does not open any more".to_owned());
+            found.push("sshd, AuthenticationMethods: a key alone is no longer sufficient".to_owned());
         }
         let root_without_key = matches!(self.value("permitrootlogin"), Some("no" | "forced-commands-only"));
         if user == "root" && root_without_key {
-            found.push("sshd, PermitRootLogin: root may not log in any more".to_owned());
+            found.push("sshd, PermitRootLogin: root can no longer log in".to_owned());
         }
         for (setting, name) in [("forcecommand", "ForceCommand"), ("chrootdirectory", "ChrootDirectory")] {
             if let Some(value) = self.value(setting) {
@@ -78,8 +78,8 @@ impl Settings {
         if !self.listens_on(connection) {
             let Connection { server, port, .. } = connection;
             found.push(format!(
-                "sshd, Port and ListenAddress: it does not listen on {server} port {port} any more, where this \
-                 connection came in"
+                "sshd, Port and ListenAddress: it no longer listens on {server} port {port}, which this \
+                 connection uses"
             ));
         }
         found.extend(self.lists(user, connection.client, accounts));

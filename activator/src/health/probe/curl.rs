@@ -35,7 +35,7 @@ pub fn attempt(http: &Http, from: &Vantage, limit: Duration, call: &Call) -> Att
     }
     let (status, headers) = written.split_once(' ').unwrap_or((written.trim(), ""));
     let answer = HttpAnswer {
-        status: status.parse().map_err(|_| format!("curl said `{written}` in place of a status"))?,
+        status: status.parse().map_err(|_| format!("curl printed `{written}` instead of a status"))?,
         headers: if http.response_headers.is_empty() { Vec::new() } else { parse(headers)? },
         // The same limit as for plain HTTP.
         body: String::from_utf8_lossy(&finished.stdout.as_bytes()[..finished.stdout.len().min(BODY_LIMIT)])
@@ -82,7 +82,7 @@ fn words(http: &Http, from: &Vantage, limit: Duration) -> Vec<String> {
 
 fn parse(json: &str) -> Result<Vec<(String, String)>, String> {
     let headers: BTreeMap<String, Vec<String>> = serde_json::from_str(json.trim())
-        .map_err(|_| "this curl does not tell headers; at least 7.83 is needed for that".to_owned())?;
+        .map_err(|_| "this curl does not report headers; version 7.83 or later is required".to_owned())?;
     let each = |(name, values): (String, Vec<String>)| {
         let name = name.to_ascii_lowercase();
         values.into_iter().map(move |value| (name.clone(), value))

@@ -48,8 +48,8 @@ pub fn attempt(http: &Http, from: &Vantage, limit: Duration) -> Attempt {
     match ask() {
         Ok(answer) => judge(http, &answer),
         Err(Error::Timeout(_)) => Err(format!("no answer within {} s", limit.as_secs())),
-        Err(Error::TlsRequired) => Err("it redirects to https: check that address itself".to_owned()),
-        Err(Error::Protocol(why)) => Err(format!("its answer is no valid HTTP: {why}")),
+        Err(Error::TlsRequired) => Err("it redirects to https: check the https address instead".to_owned()),
+        Err(Error::Protocol(why)) => Err(format!("its answer is not valid HTTP: {why}")),
         Err(Error::Io(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),
     }

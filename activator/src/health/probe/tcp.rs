@@ -24,7 +24,7 @@ fn connect(addresses: &[SocketAddr], deadline: Instant) -> Attempt {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left.checked_div(u32::try_from(behind + 1).unwrap_or(u32::MAX)).unwrap_or_default();
         if share.is_zero() {
-            why.push(format!("{address}: no time was left for it"));
+            why.push(format!("{address}: no time was left to try it"));
             break;
         }
         #[expect(clippy::disallowed_methods, reason = "a health check may connect")]

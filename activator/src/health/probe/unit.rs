@@ -59,7 +59,7 @@ pub fn attempt(unit: &UnitName, stable_for: Duration, limit: Duration, call: &Ca
             first.get_or_insert(now);
         }
         if call.off_within(wait.min(LOOK_AGAIN * 5)) {
-            return Err("called off".to_owned());
+            return Err("cancelled".to_owned());
         }
     }
 }

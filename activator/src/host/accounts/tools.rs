@@ -155,7 +155,8 @@ fn run(host: &Host, tool: &str, arguments: Vec<OsString>, name: &str) -> Result<
             let problem = what().because(finished.why());
             let busy = finished.stderr.contains("currently used by process");
             let help = format!(
-                "`pgrep -u {name} -a` on the host shows what runs as it; stop that, then apply again"
+                "stop the processes of the user (list them on the host with `pgrep -u {name} -a`), then \
+                 apply again"
             );
             Err(if busy { problem.help(help) } else { problem })
         }

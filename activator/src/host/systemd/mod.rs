@@ -65,7 +65,7 @@ impl Systemd {
         if finished.success() {
             return Ok(());
         }
-        Err(Problem::new(Code::Unit, "systemd could not read its unit files again").because(finished.why()))
+        Err(Problem::new(Code::Unit, "systemd could not reload its unit files").because(finished.why()))
     }
 
     /// Queues the same action on several units, without waiting for the result.

@@ -69,20 +69,20 @@ pub(super) fn late(
         fault(verb, state).or_else(|| state.is_moving().then(|| standing(state))).map(|why| (*unit, why))
     });
     let Some((unit, why)) = faulty.or_else(|| phase.units.first().map(|unit| (*unit, String::new()))) else {
-        return Problem::new(Code::Unit, "systemd took too long");
+        return Problem::new(Code::Unit, "systemd did not finish its jobs in time");
     };
-    let problem = Problem::new(Code::Unit, format!("Unit {unit} did not {} in time", verb.as_str()))
+    let problem = Problem::new(Code::Unit, format!("unit {unit} did not {} in time", verb.as_str()))
         .at(unit)
         .because(format!("{why} after {} seconds{}", limit.as_secs(), last_messages(unit, since)));
     let option = format!("nixfleet.systemd.units.\"{unit}\".startTimeout");
     problem.help(match verb {
         Verb::Stop => format!(
-            "look at `journalctl -n 50 -u {unit}` on the host for what keeps it; TimeoutStopSec= in its [Service] section \
-             says when systemd kills it"
+            "inspect `journalctl -n 50 -u {unit}` on the host, then correct the unit or set a shorter \
+             TimeoutStopSec= in its [Service] section"
         ),
         _ => format!(
-            "look at `journalctl -n 50 -u {unit}` on the host for what keeps it. Where it needs that long, allow it more: \
-             {option} = {};",
+            "inspect `journalctl -n 50 -u {unit}` on the host; if the unit needs that long, allow more \
+             time: {option} = {};",
             (limit.as_secs() * 2).max(60)
         ),
     })
@@ -127,24 +127,22 @@ fn blame(verb: Verb, unit: &UnitName, state: &UnitState, why: &str, started: boo
         return failed(verb, unit, why);
     }
     let times = match state.restarts {
-        0 => "it ended and is about to be started again".to_owned(),
-        1 => "it ended and was started again".to_owned(),
-        times => format!("it ended and was started again {times} times"),
+        0 => "it ended and is about to be restarted".to_owned(),
+        1 => "it ended and was restarted".to_owned(),
+        times => format!("it ended and was restarted {times} times"),
     };
-    let end = if state.is_failed() { ", until systemd gave it up (StartLimitBurst=)" } else { "" };
-    Problem::new(Code::RestartStorm, format!("Unit {unit} does not stay up"))
+    let end = if state.is_failed() { ", until systemd stopped restarting it (StartLimitBurst=)" } else { "" };
+    Problem::new(Code::RestartStorm, format!("unit {unit} does not keep running"))
         .at(unit)
         .because(format!("{times}{end}; {why}"))
-        .help(format!(
-            "look at `journalctl -n 50 -u {unit}` on the host for why it ends, correct it, then apply again"
-        ))
+        .help(format!("inspect `journalctl -n 50 -u {unit}` on the host, correct the unit, then apply again"))
 }
 
 fn failed(verb: Verb, unit: &str, why: &str) -> Problem {
-    Problem::new(Code::Unit, format!("Unit {unit} did not {}", verb.as_str()))
+    Problem::new(Code::Unit, format!("unit {unit} did not {}", verb.as_str()))
         .at(unit)
         .because(why)
-        .help(format!("look at `journalctl -n 50 -u {unit}` on the host, correct the unit, then apply again"))
+        .help(format!("inspect `journalctl -n 50 -u {unit}` on the host, correct the unit, then apply again"))
 }
 
 /// Returns the last log messages of a unit since a time, each preceded by a line break. Empty if there are

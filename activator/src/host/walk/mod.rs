@@ -169,7 +169,7 @@ impl<'h> Walk<'h> {
                 }
                 Err(errno) => return Err(failed("open the directory", errno)),
             };
-            let stat = rustix::fs::fstat(&fd).map_err(|errno| failed("look at", errno))?;
+            let stat = rustix::fs::fstat(&fd).map_err(|errno| failed("inspect", errno))?;
             let is_safe = match self.trusted {
                 // Even sticky directories are unsafe here, since any user can create new names in them.
                 Groups::None => stat.st_mode & 0o022 == 0 && is_ours(&stat),

@@ -71,18 +71,18 @@ pub(super) fn no_directory(host: &Host, directory: BorrowedFd<'_>, name: &str, p
     let found = look(directory, name).ok().flatten();
     let kind = found.as_ref().map(|stat| FileType::from_raw_mode(stat.st_mode));
     let problem = if kind == Some(FileType::Symlink) {
-        Problem::new(Code::UnsafePath, "A directory on the way to a managed path is a symbolic link")
+        Problem::new(Code::UnsafePath, "a parent directory of a managed path is a symbolic link")
             .at(path)
-            .help("name the real path instead: no link is followed where NixFleet writes")
+            .help("declare the real path instead: NixFleet follows no link when it writes")
     } else {
-        Problem::new(Code::UnsafePath, "Something on the way to a managed path is no directory")
+        Problem::new(Code::UnsafePath, "a parent of a managed path is not a directory")
             .at(path)
             .help("move it away, or manage another path")
     };
     match (found, kind) {
         (Some(stat), Some(kind)) => {
             let (owner, _) = names_of(host, &stat);
-            problem.because(format!("{} of `{owner}` stands there", name_of(kind)))
+            problem.because(format!("it is {} of `{owner}`", name_of(kind)))
         }
         _ => problem,
     }
@@ -92,12 +92,12 @@ pub(super) fn no_directory(host: &Host, directory: BorrowedFd<'_>, name: &str, p
 pub(super) fn open_to_others(host: &Host, stat: &Stat, path: &str) -> Problem {
     let (owner, group) = names_of(host, stat);
     let mode = stat.st_mode & 0o7777;
-    Problem::new(Code::UnsafePath, "Others may write to a directory on the way to a managed path")
+    Problem::new(Code::UnsafePath, "other users can write to a parent directory of a managed path")
         .at(path)
         .because(format!("its mode is {mode:04o}, its owner is `{owner}` and its group `{group}`"))
         .help(
-            "manage a path elsewhere, or find out who needs that right before it is taken away: only the owner may \
-             write there, and to a directory of root's a group of the system",
+            "manage another path, or remove the write access of others: only the owner may have it, and a \
+             system group if the directory belongs to root",
         )
 }
 

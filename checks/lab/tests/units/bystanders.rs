@@ -47,7 +47,7 @@ fn what_comes_back_and_ends_at_once_is_no_success_and_is_named() {
     // A unit that NixFleet does not manage is reported.
     stage.declares_units([("dep.service", dep("touch")), ("top.service", stat(&runs(1)))]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
-    assert_says(&finished, 0, &["own.service ran before and does not any more"]);
+    assert_says(&finished, 0, &["own.service ran before and no longer runs"]);
 
     // A failed unit that is declared rolls the change back. It is reported as stopped only if it does not run
     // after the rollback.
@@ -56,7 +56,7 @@ fn what_comes_back_and_ends_at_once_is_no_success_and_is_named() {
     stage.declares_units([("dep.service", dep("touch")), ("top.service", enabled(&hangs))]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
     assert_says(&finished, 2, &["rolled-back", "NF-406", "top.service"]);
-    assert!(!finished.stdout.contains("ran before and does not any more"), "{finished}");
+    assert!(!finished.stdout.contains("ran before and no longer runs"), "{finished}");
     assert_active(&stage, &["dep.service", "top.service"]);
 }
 
@@ -108,7 +108,7 @@ fn what_goes_down_with_a_unit_comes_back_with_it() {
     // A unit that NixFleet does not manage, and that one of NixFleet's units replaces, is reported.
     declares(good, &[("new.service", enabled(&tied("Conflicts=old.service", 1)))]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
-    assert_says(&finished, 0, &["old.service ran before and does not any more", "new.service"]);
+    assert_says(&finished, 0, &["old.service ran before and no longer runs", "new.service"]);
     assert_active(&stage, &["new.service", "dep.service", "top.service", "own.service", "bound.service"]);
     stage.rolls_back();
     assert_active(&stage, &["dep.service", "top.service", "own.service", "bound.service", "far.service"]);
@@ -123,5 +123,5 @@ fn what_goes_down_with_a_unit_comes_back_with_it() {
     let plan = stage.types("nixfleet plan --host web-1");
     assert_says(&plan, 0, &["own.service", "bound.service", "depends on dep.service"]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
-    assert_says(&finished, 0, &["own.service ran before and does not any more"]);
+    assert_says(&finished, 0, &["own.service ran before and no longer runs"]);
 }

@@ -278,7 +278,7 @@ fn what_comes_back_may_take_as_long_as_it_was_said_to() {
     stage.declares_units([slow("true"), ("z-bad.service", bad)]);
     let line = "nixfleet apply --yes --host web-1";
     let finished = stage.types(line);
-    assert_says(&finished, 2, &["NF-412", "Unit slow.service did not restart in time", "startTimeout"]);
+    assert_says(&finished, 2, &["NF-412", "unit slow.service did not restart in time", "startTimeout"]);
     assert!(finished.took < UNLIMITED, "{finished}");
     stage.web().ask("rm /run/slow").unwrap();
     stage.declares_units([old()]);

@@ -53,7 +53,7 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> Result<Exit, 
 fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<String>, Problem> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     let binary = || {
-        Problem::new(Code::Usage, "the backup is no text")
+        Problem::new(Code::Usage, "the backup is not text")
             .at(&head.backup.path)
             .because("a terminal or a JSON document cannot show it")
             .help("write it to a file: nixfleet backups show HOST PATH >FILE")

@@ -48,8 +48,8 @@ impl<'a> MissingFile<'a> {
         let shown = self.source.shown(&self.file);
         let absent = || {
             Problem::new(Code::Evaluation, format!("the file {shown} does not exist"))
-                .because("the flake names a file that is not there")
-                .help("create it, or correct its name")
+                .because("the flake refers to a file that does not exist")
+                .help("create the file, or correct its name")
         };
         let Some(tree) = self.source.flake.tree.as_ref().filter(|tree| tree.git) else { return absent() };
         let exists = fs::symlink_metadata(tree.root.join(&self.file)).is_ok();
@@ -58,8 +58,8 @@ impl<'a> MissingFile<'a> {
                 self.in_submodule(&submodule, exists)
             }
             None if exists => Problem::new(Code::Evaluation, format!("Nix does not see the file {shown}"))
-                .because("in a Git checkout Nix sees only the files that Git knows")
-                .help(format!("git add {}", shell(&format!(":/{}", self.file)))),
+                .because("in a Git checkout, Nix sees only the files that Git tracks")
+                .help(format!("add the file to Git: git add {}", shell(&format!(":/{}", self.file)))),
             Some(_) | None => absent(),
         }
     }
@@ -70,21 +70,24 @@ impl<'a> MissingFile<'a> {
         let of_submodule = format!("it belongs to the submodule {submodule}");
         match self.source.flake.with_submodules() {
             Some(reference) => problem
-                .because(format!("{of_submodule}, and Nix leaves submodules out unless it is told to take them"))
+                .because(format!("{of_submodule}, and Nix ignores submodules by default"))
                 .help(format!(
-                    "name the flake with them: --flake {}; with Nix 2.27 or later `inputs.self.submodules = true;` in flake.nix \
-                     does the same",
+                    "include submodules in the flake reference: --flake {}; or, with Nix 2.27 or later, \
+                     set `inputs.self.submodules = true;` in flake.nix",
                     shell(&reference)
                 )),
             None if exists => {
                 let below = self.file[submodule.len()..].trim_start_matches('/');
-                problem
-                    .because(format!("{of_submodule}, whose Git does not know it"))
-                    .help(format!("git -C {} add {}", shell(&self.source.shown(submodule)), shell(below)))
+                problem.because(format!("{of_submodule}, whose Git does not track it")).help(format!(
+                    "add the file to Git: git -C {} add {}",
+                    shell(&self.source.shown(submodule)),
+                    shell(below)
+                ))
             }
-            None => problem
-                .because(format!("{of_submodule}, which is not checked out"))
-                .help(format!("git submodule update --init {}", shell(&format!(":/{submodule}")))),
+            None => problem.because(format!("{of_submodule}, which is not checked out")).help(format!(
+                "check the submodule out: git submodule update --init {}",
+                shell(&format!(":/{submodule}"))
+            )),
         }
     }
 

@@ -18,14 +18,14 @@ impl BackupPaths {
     /// Fails if a pattern is malformed, or is not an absolute path.
     pub fn of(patterns: &[String]) -> Result<Self, Problem> {
         let malformed = |pattern: &String, why: String| {
-            Problem::new(Code::Usage, "the path of a backup cannot be read")
+            Problem::new(Code::Usage, "the path of the backup is not valid")
                 .at(pattern)
                 .because(why)
-                .help("an absolute path, or a pattern such as '/etc/nginx/*.conf'")
+                .help("write an absolute path, or a pattern such as '/etc/nginx/*.conf'")
         };
         let matcher = |pattern: &String| {
             if !pattern.starts_with('/') {
-                return Err(malformed(pattern, "it does not begin with a slash".to_owned()));
+                return Err(malformed(pattern, "it does not start with a slash".to_owned()));
             }
             let plain = pattern.trim_end_matches('/');
             let glob = GlobBuilder::new(plain).literal_separator(true).build();

@@ -54,10 +54,13 @@ impl ShowBackupRequest {
         };
         let (_, mut sessions) = targets.connect(context).await?;
         let (Some(session), true) = (sessions.pop(), sessions.is_empty()) else {
-            return Err(Problem::new(Code::Selection, "a backup is shown of one host, not of several")
-                .at(&self.host)
-                .help("name one host: nixfleet hosts lists them")
-                .into());
+            return Err(Problem::new(
+                Code::Selection,
+                "a backup can be shown from one host only, not from several",
+            )
+            .at(&self.host)
+            .help("select one host; list the hosts with: nixfleet hosts")
+            .into());
         };
         let host = session.host().name.clone();
         context.events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Looking });

@@ -117,10 +117,13 @@ impl Differ<'_> {
             // separately.
             Err(_) if **group == *user.name => {}
             Err(invalid) => self.problems.push(
-                Problem::new(Code::Account, "A primary group does not exist and cannot be created")
-                    .at(format!("nixfleet.users.{}.group", quoted(&user.name)))
-                    .because(invalid)
-                    .help("correct the name, or create the group on the host by hand: then it is taken as it is"),
+                Problem::new(
+                    Code::Account,
+                    format!("the primary group `{group}` does not exist and cannot be created"),
+                )
+                .at(format!("nixfleet.users.{}.group", quoted(&user.name)))
+                .because(invalid)
+                .help("correct the name, or create the group on the host by hand"),
             ),
         }
     }
@@ -130,12 +133,12 @@ impl Differ<'_> {
             user.extra_groups.iter().filter(|group| !self.group_will_exist(group)).collect();
         for group in missing {
             let help = match group.parse::<AccountName>() {
-                Ok(group) => format!("define nixfleet.groups.{group}, or leave it out"),
-                Err(_) => "correct the name, install what brings the group, or leave it out: a group of such a name \
-                           is taken where it exists, and never created"
+                Ok(group) => format!("define nixfleet.groups.{group}, or remove the group from extraGroups"),
+                Err(_) => "correct the name, install the package that creates the group, or remove the \
+                           group from extraGroups"
                     .to_owned(),
             };
-            let problem = Problem::new(Code::Account, format!("Group `{group}` does not exist on the host"))
+            let problem = Problem::new(Code::Account, format!("group `{group}` does not exist on the host"))
                 .at(format!("nixfleet.users.{}.extraGroups", quoted(&user.name)))
                 .help(help);
             self.problems.push(problem);
@@ -172,10 +175,10 @@ impl Differ<'_> {
     fn new_user(&mut self, user: &User, steps: &mut AccountSteps) {
         if let Err(invalid) = user.name.parse::<AccountName>() {
             self.problems.push(
-                Problem::new(Code::Account, format!("User `{}` does not exist on the host", user.name))
+                Problem::new(Code::Account, format!("user `{}` does not exist on the host", user.name))
                     .at(format!("nixfleet.users.{}", quoted(&user.name)))
-                    .because(format!("{invalid}; an account that exists already may have any name"))
-                    .help("correct the name, or create the account on the host by hand: then it is managed"),
+                    .because(format!("{invalid}; only an account that already exists may have such a name"))
+                    .help("correct the name, or create the account on the host by hand"),
             );
             return;
         }
@@ -248,31 +251,45 @@ impl Differ<'_> {
         let process = processes.filter(|process| !goes(process)).map(ToString::to_string).next();
         let (what, help) = match (units.is_empty(), process) {
             (true, None) => return,
-            (true, Some(process)) => {
-                (process, format!("`pgrep -u {name} -a` on the host shows all; stop them, then apply again"))
-            }
+            (true, Some(process)) => (
+                process,
+                format!(
+                    "stop the processes of the user (list them on the host with `pgrep -u {name} -a`), \
+                     then apply again"
+                ),
+            ),
             (false, _) => (
                 units.join(", "),
                 format!(
-                    "`systemctl stop {}` on the host, then apply again: that starts what is enabled",
+                    "run `systemctl stop {}` on the host, then apply again; the apply starts the enabled \
+                     units",
                     units.join(" ")
                 ),
             ),
         };
         self.problems.push(
-            Problem::new(Code::Account, format!("The home of `{name}` cannot change while it runs {what}"))
-                .at(format!("nixfleet.users.{}.home", quoted(name)))
-                .because(format!("home: {} → {home}; usermod(8) refuses it until then", account.home))
-                .help(help),
+            Problem::new(
+                Code::Account,
+                format!("the home of `{name}` cannot change while the user runs {what}"),
+            )
+            .at(format!("nixfleet.users.{}.home", quoted(name)))
+            .because(format!(
+                "home: {} → {home}; usermod(8) refuses to change the home of a user with running processes",
+                account.home
+            ))
+            .help(help),
         );
     }
 
     fn other_id(&mut self, option: &str, name: &str, id: u32) {
         self.problems.push(
-            Problem::new(Code::Account, format!("`{name}` exists on the host with another id"))
+            Problem::new(Code::Account, format!("`{name}` exists on the host with a different id"))
                 .at(format!("nixfleet.{option}.{}", quoted(name)))
-                .because(format!("its id is {id}"))
-                .help("leave the id out, or set it to that number: ids are never changed, files would lose their owner"),
+                .because(format!("its id on the host is {id}"))
+                .help(format!(
+                    "remove the id, or set it to {id}: NixFleet never changes the id of an account that \
+                     exists"
+                )),
         );
     }
 
@@ -297,10 +314,10 @@ impl Differ<'_> {
             self.problems.push(
                 Problem::new(
                     Code::Account,
-                    format!("{who} owns a managed path, but does not exist on the host"),
+                    format!("{who} is the owner or group of a managed path, but does not exist on the host"),
                 )
                 .at(path)
-                .help("define it under nixfleet.users or nixfleet.groups, or name one that exists"),
+                .help("define it in nixfleet.users or nixfleet.groups, or choose one that exists"),
             );
         }
     }

@@ -125,10 +125,10 @@ pub fn check<'e>(host: &Host, entries: impl Iterator<Item = &'e AccountEntry>) -
         (!same).then_some(name)
     });
     changed.map_or(Ok(()), |name| {
-        Err(Problem::new(Code::PlanOutdated, "The host changed while the apply began")
+        Err(Problem::new(Code::PlanOutdated, "the host changed while the apply started")
             .at("/etc/passwd, /etc/group")
-            .because(format!("somebody else made or changed `{name}`"))
-            .help("plan again"))
+            .because(format!("another process created or changed `{name}`"))
+            .help("plan again, then apply the new plan"))
     })
 }
 

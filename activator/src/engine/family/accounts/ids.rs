@@ -29,8 +29,8 @@ impl Differ<'_> {
 }
 
 fn taken(option: &str, field: &str, name: &str, id: u32, owner: &str) -> Problem {
-    Problem::new(Code::Account, format!("The id {id} of `{name}` is taken on the host"))
+    Problem::new(Code::Account, format!("the id {id} of `{name}` is already in use on the host"))
         .at(format!("nixfleet.{option}.{name}.{field}"))
-        .because(format!("`{owner}` has it"))
-        .help("choose another, or leave it out: the host finds a free one")
+        .because(format!("it is the id of `{owner}`"))
+        .help("choose another id, or remove it to let the host assign a free one")
 }

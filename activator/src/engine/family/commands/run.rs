@@ -45,10 +45,13 @@ pub fn run(
     }
     let path = profile::search_path();
     let failed = |why: String| {
-        Problem::new(Code::Command, "The command of a changed file failed")
+        Problem::new(Code::Command, "the onChange command of a changed file failed")
             .at(command_line(argv))
             .because(why)
-            .help("run it on the host to see its whole output; correct the command or the file, then apply again")
+            .help(
+                "run the command on the host to see its whole output, correct the command or the file, \
+                 then apply again",
+            )
     };
     let program = argv.first().map_or("", String::as_str);
     let finished = command::run_from(&path, argv, limit, || false)
@@ -61,7 +64,7 @@ pub fn run(
         let secret: Vec<PathBuf> = secret.collect();
         Secrecy::of(secret.iter().map(PathBuf::as_path)).hide(&words)
     };
-    let late = || format!("it did not end within {} s, and was ended", limit.as_secs());
+    let late = || format!("it did not end within {} s and was killed", limit.as_secs());
     Err(failed(finished.failure(discreet).unwrap_or_else(late)))
 }
 
@@ -91,7 +94,7 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
             }
         });
         written.or_else(|error| {
-            let problem = host_file("write to the disk", &directory, &error);
+            let problem = host_file("sync", &directory, &error);
             WalkRefusal::within(opened, &error, problem).unless_of_others()
         })?;
     }
@@ -128,7 +131,7 @@ pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
             let mut declared = paths.iter().filter(|path| target.manifest.entries.contains_key(*path));
             let Some(path) = declared.next().filter(|_| target.number.is_none()) else {
                 let subject = paths.first().map(ToString::to_string).unwrap_or_default();
-                let what = format!("{} is not run, since it cannot be: {why}", command_line(command));
+                let what = format!("{} cannot be run: {why}", command_line(command));
                 foreseen.warnings.push(Warning { subject, what });
                 continue;
             };
@@ -140,10 +143,10 @@ pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
 }
 
 fn cannot_run(path: &ManagedPath, why: &str) -> Problem {
-    Problem::new(Code::Command, "A command that a changed file names cannot be run on the host")
+    Problem::new(Code::Command, "the onChange command of a changed file cannot be run on the host")
         .at(format!("nixfleet.files.{:?}.onChange", &**path))
         .because(why)
-        .help("correct its path, install what it belongs to, or bring the program along")
+        .help("correct its path, install the program on the host, or use a program from a Nix package")
 }
 
 /// Whether other users cannot read a file, because of its mode or the mode of a directory above it.
@@ -178,17 +181,17 @@ mod tests {
         let words = ["/bin/sh", "-c", "echo no room >&2; exit 3"].map(str::to_owned);
         let problem = run(&machine(), &words, &BTreeSet::new(), LIMIT).unwrap_err();
         expect_test::expect![[r#"
-            [NF-422] The command of a changed file failed
+            [NF-422] the onChange command of a changed file failed
               where: /bin/sh -c "echo no room >&2; exit 3"
               why: exit code 3: no room
-              help: run it on the host to see its whole output; correct the command or the file, then apply again"#]]
+              help: run the command on the host to see its whole output, correct the command or the file, then apply again"#]]
         .assert_eq(&problem.to_string());
         let words = ["/nonexistent/tool".to_owned()];
         expect_test::expect![[r#"
-            [NF-422] The command of a changed file failed
+            [NF-422] the onChange command of a changed file failed
               where: /nonexistent/tool
               why: /nonexistent/tool cannot be run: No such file or directory (os error 2)
-              help: run it on the host to see its whole output; correct the command or the file, then apply again"#]]
+              help: run the command on the host to see its whole output, correct the command or the file, then apply again"#]]
         .assert_eq(&run(&machine(), &words, &BTreeSet::new(), LIMIT).unwrap_err().to_string());
     }
 }

@@ -32,7 +32,7 @@ pub fn undo<'e>(
         };
         let problem = run::run(host, command, &paths, limit).err()?;
         let (command, why) = (command_line(command), problem.why.unwrap_or_default());
-        Some(format!("{command} failed with the files as they were before: {why}"))
+        Some(format!("{command} failed after the files were restored: {why}"))
     };
     back.into_iter().filter_map(failed).collect()
 }

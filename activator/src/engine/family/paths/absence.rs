@@ -38,7 +38,7 @@ impl Differ<'_> {
                 }
             }
             Found::Other(special) => {
-                self.problems.push(cannot_go(path, format!("{special} stands there, which has no backup")));
+                self.problems.push(cannot_go(path, format!("it is {special}, which cannot be backed up")));
             }
             Found::Directory { .. } => self.absent_directory(path, (entry, absent), steps),
             Found::File { .. } | Found::Link { .. } | Found::Unreachable(_) => {
@@ -82,14 +82,21 @@ impl Differ<'_> {
             })));
         }
         if let Some(place) = Reserved::below(path) {
-            return self.problems.push(cannot_go(path, format!("the directory holds {place}")));
+            return self.problems.push(cannot_go(
+                path,
+                format!("the directory contains {place}, which NixFleet does not manage"),
+            ));
         }
         if self.is_above_excluded(path) {
-            return self.problems.push(cannot_go(path, "something in it is left as it is".to_owned()));
+            return self
+                .problems
+                .push(cannot_go(path, "a path in the directory is excluded from this apply".to_owned()));
         }
         if let Some(what) = stays.as_ref().filter(|_| !absent.recursive) {
-            let help =
-                format!("to take it away with its content: nixfleet.absent.{:?}.recursive = true", &**path);
+            let help = format!(
+                "remove the directory with its content: nixfleet.absent.{:?}.recursive = true",
+                &**path
+            );
             let why = format!("the directory is not empty: {what}");
             return self.problems.push(cannot_go(path, why).help(help));
         }
@@ -137,12 +144,12 @@ impl Differ<'_> {
             if is_directory && is_moved(path) { Some(path.clone()) } else { path.ancestors().find(is_moved) };
         let moved = moved?;
         Some(
-            Problem::new(Code::Conflict, format!("{moved} has to come back first"))
+            Problem::new(Code::Conflict, format!("{moved} must be restored first"))
                 .at(path)
-                .because("that directory was taken away with its content, which is kept until it comes back")
+                .because("an earlier apply removed this directory and backed up its content")
                 .help(format!(
-                    "apply once with neither nixfleet.absent.{:?} nor anything in that directory, then again; or roll \
-                     back to a generation like that first",
+                    "apply once without nixfleet.absent.{:?} and without anything declared in the \
+                     directory, then apply again; or roll back to a generation without them first",
                     &*moved
                 )),
         )
@@ -150,8 +157,8 @@ impl Differ<'_> {
 }
 
 fn cannot_go(path: &ManagedPath, why: String) -> Problem {
-    Problem::new(Code::Conflict, "Nothing should stand at the path, but what does cannot be taken away")
+    Problem::new(Code::Conflict, format!("{path} is declared as absent, but cannot be removed"))
         .at(path)
         .because(why)
-        .help(format!("remove it by hand; to apply the rest without it: --force {path}"))
+        .help(format!("remove it by hand, or apply the rest without it: --force {path}"))
 }

@@ -85,7 +85,7 @@ pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -
     }
     let opened = rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty());
     let opened = opened.map_err(|errno| host_file("open the directory", &**path, &errno.into()))?;
-    let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;
+    let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("inspect", &**path, &errno.into()))?;
     if !before.are_those_of(&stat) || before.inode.is_some_and(|inode| inode != Inode::of(&stat)) {
         return Err(outdated(path));
     }
@@ -121,7 +121,7 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
             return refusal.unless_of_others().map(|()| Some(said));
         }
     };
-    let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;
+    let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("inspect", &**path, &errno.into()))?;
     if before.are_those_of(&stat) {
         return Ok(None);
     }
@@ -129,7 +129,7 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
     // If only root can create names in the parent directory, it is still the same directory.
     let is_same = before.inode.is_some_and(|inode| inode.number == stat.st_ino);
     if !is_same && !directory.is_roots {
-        let what = "somebody has put something else there meanwhile, which keeps its mode and owner";
+        let what = "another process replaced it meanwhile, so its mode and owner stay as they are";
         return Ok(Some(format!("{path}: {what}")));
     }
     give(&opened, path, &stat, (before.uid, before.gid, before.mode)).map(|()| None)

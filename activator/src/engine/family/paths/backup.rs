@@ -134,7 +134,8 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
 fn too_large(name: &[u8], length: usize) -> io::Error {
     let name = String::from_utf8_lossy(name);
     io::Error::other(format!(
-        "its extended attribute {} of {length} bytes is too large for the filesystem of the backup, or that is full",
+        "its extended attribute {} of {length} bytes is too large for the filesystem of the backup, or \
+         that filesystem is full",
         name.escape_debug()
     ))
 }

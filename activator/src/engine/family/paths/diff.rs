@@ -244,7 +244,7 @@ impl Differ<'_> {
     }
 
     fn no_directory(&mut self, path: &ManagedPath, what: &str) {
-        let why = format!("{what}, which NixFleet does not manage, stands there");
+        let why = format!("{what} that NixFleet does not manage exists there");
         self.problems.push(wrong_type(path, "a directory", &why));
     }
 
@@ -263,7 +263,7 @@ impl Differ<'_> {
         let backup = match (found, owned) {
             (Found::Unreachable(problem), _) => return self.problems.push(problem.clone()),
             (Found::Other(special), _) => {
-                let why = format!("{special} stands there");
+                let why = format!("{special} exists there");
                 return self.problems.push(wrong_type(path, "a file or link", &why));
             }
             (Found::Missing, None) => BackupKind::Nothing,
@@ -379,7 +379,7 @@ const fn on_conflict(entry: &Entry) -> OnConflict {
 pub(in crate::engine) fn conflict(path: &ManagedPath, entry: &Entry, unit: Option<&UnitName>) -> Problem {
     let problem = Problem::new(
         Code::Conflict,
-        "Something that NixFleet does not own stands at a managed path, and it differs",
+        format!("{path} already exists, is not managed by NixFleet, and differs from its declaration"),
     )
     .at(path);
     if let Some(reserved) = Reserved::at(path) {
@@ -395,10 +395,7 @@ pub(in crate::engine) fn conflict(path: &ManagedPath, entry: &Entry, unit: Optio
 }
 
 fn wrong_type(path: &ManagedPath, declared: &str, why: &str) -> Problem {
-    Problem::new(Code::Conflict, format!("The path should become {declared}, but cannot"))
-        .at(path)
-        .because(why)
-        .help(format!(
-            "move it away by hand, or manage another path; to apply the rest without it: --force {path}"
-        ))
+    Problem::new(Code::Conflict, format!("{path} cannot become {declared}")).at(path).because(why).help(
+        format!("move it away by hand, manage another path, or apply the rest without it: --force {path}"),
+    )
 }

@@ -15,8 +15,8 @@ pub(in crate::engine) fn suggest_force(problem: &mut Problem) {
         return;
     };
     if help.as_ref().is_none_or(|help| !help.contains("--force")) {
-        let instead = help.take().map(|help| format!("{help}; ")).unwrap_or_default();
-        *help = Some(format!("{instead}to apply the rest without it: --force {path}"));
+        let instead = help.take().map(|help| format!("{help}; or ")).unwrap_or_default();
+        *help = Some(format!("{instead}apply the rest without it: --force {path}"));
     }
 }
 

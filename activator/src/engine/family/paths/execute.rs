@@ -250,7 +250,7 @@ pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String
     let place = location.iter().filter(|place| **place != *path).map(|place| format!(" ({place})"));
     let why = why.iter().map(|why| format!(": {why}"));
     let words: String = std::iter::once(what.clone()).chain(place).chain(why).collect();
-    format!("{path} did not go back to what it was: {words}")
+    format!("{path} was not restored: {words}")
 }
 
 /// Cleans up after a committed transaction: removes its slots and the originals that it restored. After an

@@ -50,12 +50,15 @@ impl Differ<'_> {
             self.others_on_the_way(path, found).iter().map(|other| format!("`{other}`")).collect();
         let directory = path.parent().as_deref().unwrap_or("/").to_owned();
         (!others.is_empty()).then(|| {
-            Problem::new(Code::UnsafePath, "A file with a set-id bit would stand where others may rename files")
+            Problem::new(Code::UnsafePath, "other users could rename a file that has a setuid or setgid bit")
                 .at(path)
-                .because(format!("{} could rename it, or keep it under another name", others.join(" and ")))
+                .because(format!(
+                    "{} could rename it, or keep a link to it under another name",
+                    others.join(" and ")
+                ))
                 .help(format!(
-                    "take the bit away (its mode is {}), or put the file where nobody but root may rename anything: not \
-                     in {directory}",
+                    "remove the bit from its mode ({}), or declare the file in a directory where only root \
+                     can rename files, not in {directory}",
                     file.access.mode
                 ))
         })
@@ -109,17 +112,17 @@ pub(in crate::engine) fn changes_hands(
     holds: &str,
 ) -> Problem {
     let shown = |access: &Access| format!("{} {}:{}", access.mode, access.owner, access.group);
-    Problem::new(Code::UnsafePath, "A directory cannot get another owner where others may rename it")
+    Problem::new(Code::UnsafePath, "the owner of a directory that other users can rename cannot be changed")
         .at(path)
         .because(format!(
-            "it is {} and should be {}, but whoever owns a directory above may exchange it for another one at any time. An \
-             empty one would be replaced; this one holds {}",
+            "it is {} and should be {}, but the owner of a directory above can replace it at any time; \
+             NixFleet replaces only an empty directory, and this one contains {}",
             shown(found),
             shown(declared),
             holds.escape_debug()
         ))
         .help(format!(
-            "look at what it is, then do on the host: chown -h {}:{} {path} && chmod {} {path}",
+            "inspect the directory, then run on the host: chown -h {}:{} {path} && chmod {} {path}",
             declared.owner, declared.group, declared.mode
         ))
 }

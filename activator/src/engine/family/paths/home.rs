@@ -90,7 +90,7 @@ impl Homes {
 fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> HomeState {
     let path = host.path(home);
     if let Some(user) = mounts::mounted_on_the_way(&path) {
-        return HomeState::Unreachable(host_file("look at", home, &mounts::foreign(user)));
+        return HomeState::Unreachable(host_file("inspect", home, &mounts::foreign(user)));
     }
     match fs::metadata(&path) {
         Ok(found) if found.is_dir() => HomeState::Directory { uid: found.uid() },
@@ -99,7 +99,7 @@ fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> HomeState {
             Ok(_) => HomeState::Other,
             Err(_) => walk.nearest(home).map_or_else(HomeState::Unreachable, |_| HomeState::Nothing),
         },
-        Err(error) => HomeState::Unreachable(host_file("look at", home, &error)),
+        Err(error) => HomeState::Unreachable(host_file("inspect", home, &error)),
     }
 }
 

@@ -138,7 +138,7 @@ impl<'a> PathOpener<'a> {
         else {
             return Err(outdated(&step.path));
         };
-        let failed = |error: io::Error| host_file("look at", &**original, &error);
+        let failed = |error: io::Error| host_file("inspect", &**original, &error);
         let directory = self.walk.parent(original)?.ok_or_else(|| lost(original))?;
         let stat = walk::look(directory.fd, CONTENT).map_err(failed)?;
         let staged = stat.filter(is_directory).ok_or_else(|| lost(original))?.st_ino;
@@ -226,7 +226,7 @@ impl<'a> PathOpener<'a> {
             return Ok(None);
         }
         let Some(directory) = self.walk.parent(path)? else { return Ok(None) };
-        walk::look(directory.fd, path.name()).map_err(|error| host_file("look at", &**path, &error))
+        walk::look(directory.fd, path.name()).map_err(|error| host_file("inspect", &**path, &error))
     }
 }
 
@@ -235,10 +235,11 @@ fn is_directory(stat: &Stat) -> bool {
 }
 
 fn place(path: &str, directory: Directory<'_>) -> Result<MountPoint, Problem> {
-    directory.place().map_err(|error| host_file("look at the filesystem of", path, &error))
+    directory.place().map_err(|error| host_file("inspect the filesystem of", path, &error))
 }
 
 fn own_path(path: String) -> Result<AbsPath, Problem> {
-    path.try_into()
-        .map_err(|invalid| Problem::new(Code::UnsafePath, "A path is too long to be kept").because(invalid))
+    path.try_into().map_err(|invalid| {
+        Problem::new(Code::UnsafePath, "the path of a backup is too long").because(invalid)
+    })
 }

@@ -90,8 +90,8 @@ pub fn ids(accounts: &Accounts, access: &Access) -> Result<(u32, u32), Problem> 
     let missing = |what: &str, owner: &Owner| {
         Problem::new(Code::Account, format!("{what} `{owner}` does not exist on the host"))
     };
-    let uid = accounts.uid(&access.owner).ok_or_else(|| missing("User", &access.owner))?;
-    let gid = accounts.gid(&access.group).ok_or_else(|| missing("Group", &access.group))?;
+    let uid = accounts.uid(&access.owner).ok_or_else(|| missing("user", &access.owner))?;
+    let gid = accounts.gid(&access.group).ok_or_else(|| missing("group", &access.group))?;
     Ok((uid, gid))
 }
 
@@ -117,7 +117,7 @@ pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut walk = Walk::new(host);
     let mut directories = BTreeSet::new();
     for it in &waiting {
-        let failed = |error: io::Error| host_file("hand over the new content", it.slot, &error);
+        let failed = |error: io::Error| host_file("set the owner of", it.slot, &error);
         let (uid, gid) = ids(&accounts, it.access)?;
         let file = it.open(&mut walk)?;
         if it.is_home {
@@ -153,8 +153,8 @@ impl<'j> Waiting<'j> {
     /// which must not get these rights. An inode number can be reused, but only NixFleet creates things in
     /// slots that root owns.
     fn open(&self, walk: &mut Walk<'_>) -> Result<OwnedFd, Problem> {
-        let failed = |error: io::Error| host_file("hand over the new content", self.slot, &error);
-        let replaced = || failed(io::Error::other("somebody else has put something else there"));
+        let failed = |error: io::Error| host_file("set the owner of", self.slot, &error);
+        let replaced = || failed(io::Error::other("another process replaced the file"));
         let directory = walk.parent(self.slot)?.ok_or_else(replaced)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(directory.fd, name_of(self.slot), flags, Bits::empty())

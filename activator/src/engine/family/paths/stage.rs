@@ -69,7 +69,7 @@ impl Stager<'_> {
         self.make_directory(&slot)?;
         let Some(directory) = self.slots.parent(&slot)? else { return Ok(()) };
         let name = name_of(&slot);
-        let failed = |error: io::Error| host_file("stage the new content", &*slot, &error);
+        let failed = |error: io::Error| host_file("write the new content to", &*slot, &error);
         match entry {
             PathEntry::WriteFile { step: WriteFile { path, .. }, .. }
             | PathEntry::ReplaceFile { step: ChangeAccess { path, .. }, .. } => {
@@ -192,7 +192,7 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
                 hasher.update(&chunk[..count]);
                 Writer(to)
                     .write_all(&chunk[..count])
-                    .map_err(|error| host_file("stage the content of", &**path, &error))?;
+                    .map_err(|error| host_file("write the new content of", &**path, &error))?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(host_file("read", &source, &error)),
@@ -202,17 +202,20 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
     if digest == file.sha256 {
         return Ok(());
     }
-    Err(Problem::new(Code::HostFile, "A file of the closure does not match the checksum in its manifest")
+    Err(Problem::new(Code::HostFile, "a file of the closure does not match the checksum in the manifest")
         .at(source.display())
         .because(format!("its SHA-256 is {digest}"))
-        .help("the store of the host is damaged: run `nix-store --verify --check-contents --repair` there, then apply again"))
+        .help(
+            "repair the store of the host with `nix-store --verify --check-contents --repair`, then \
+             apply again",
+        ))
 }
 
 /// Returns the problem for an original that someone has removed.
 pub(in crate::engine) fn lost(original: &str) -> Problem {
-    Problem::new(Code::HostFile, "The original that should be put back is gone")
+    Problem::new(Code::HostFile, "the original to restore does not exist")
         .at(original)
-        .help("put it back from a backup, or leave the path under management")
+        .help("restore the original from another backup, or keep the path managed")
 }
 
 /// Moves leftover slots to the backups. There must be no open transaction. Such a slot contains, for example,

@@ -281,13 +281,13 @@ struct Pair<'a> {
 impl Pair<'_> {
     fn at_destination(&self) -> Result<Option<Stat>, WalkRefusal> {
         walk::look(self.destination.fd, self.name).map_err(|error| {
-            WalkRefusal::within(self.destination, &error, host_file("look at", self.places.path, &error))
+            WalkRefusal::within(self.destination, &error, host_file("inspect", self.places.path, &error))
         })
     }
 
     fn in_slot(&self) -> Result<Option<Stat>, WalkRefusal> {
         walk::look_in_ours(self.slot.fd, self.slot_name).map_err(|error| {
-            WalkRefusal::within(self.slot, &error, host_file("look at", self.places.slot, &error))
+            WalkRefusal::within(self.slot, &error, host_file("inspect", self.places.slot, &error))
         })
     }
 
@@ -348,7 +348,7 @@ fn inode(directory: Option<Directory<'_>>, path: &str) -> Result<Option<u64>, Wa
     let Some(directory) = directory else { return Ok(None) };
     match walk::look(directory.fd, name_of(path)) {
         Ok(found) => Ok(found.map(|stat| stat.st_ino)),
-        Err(error) => Err(WalkRefusal::within(directory, &error, host_file("look at", path, &error))),
+        Err(error) => Err(WalkRefusal::within(directory, &error, host_file("inspect", path, &error))),
     }
 }
 
@@ -358,7 +358,7 @@ const fn is_directory(stat: &Stat) -> bool {
 
 fn is_empty(directory: Directory<'_>, name: &str, path: &str) -> Result<bool, Problem> {
     let names = names_in(directory, name);
-    Ok(names.map_err(|error| host_file("look into the directory", path, &error))?.is_empty())
+    Ok(names.map_err(|error| host_file("list the directory", path, &error))?.is_empty())
 }
 
 /// Removes a directory. Does nothing if it is not empty or does not exist.
@@ -376,8 +376,11 @@ pub(in crate::engine) fn name_of(path: &str) -> &str {
 
 /// Returns the problem for a path that someone else has changed since it was planned.
 pub(in crate::engine) fn outdated(path: &str) -> Problem {
-    Problem::new(Code::PlanOutdated, "The host changed while the apply ran")
+    Problem::new(Code::PlanOutdated, "the host changed while the apply ran")
         .at(path)
-        .because("somebody else changed or moved what stands there")
-        .help(format!("plan again; where somebody keeps changing it: leave it out with --force {path}"))
+        .because("another process changed or moved the path")
+        .help(format!(
+            "plan again, then apply the new plan; if the path changes again, apply the rest \
+             without it: --force {path}"
+        ))
 }

@@ -78,7 +78,7 @@ impl Missing {
     /// Returns the note about the unit for the report.
     #[must_use]
     pub fn note(&self) -> String {
-        format!("{} ran before and does not any more: {}", self.unit, self.why)
+        format!("{} ran before and no longer runs: {}", self.unit, self.why)
     }
 
     /// Returns the problem because of which the change is undone, or `None` if NixFleet does not manage the
@@ -87,12 +87,12 @@ impl Missing {
     pub fn problem(&self) -> Option<Problem> {
         let Self { unit, is_ours, why } = self;
         is_ours.then(|| {
-            Problem::new(Code::Unit, format!("Unit {unit} does not run after the change"))
+            Problem::new(Code::Unit, format!("unit {unit} does not run after the change"))
                 .at(unit)
                 .because(format!("it ran before, and the change stopped it: {why}"))
                 .help(format!(
-                    "`systemctl list-dependencies --all {unit}` on the host shows what it depends on: correct that, or \
-                     declare {unit} with `enabled = false`, then apply again"
+                    "run `systemctl list-dependencies --all {unit}` on the host and correct the \
+                     dependency, or declare {unit} with `enabled = false`, then apply again"
                 ))
         })
     }
@@ -230,16 +230,16 @@ impl<'a> Bystanders<'a> {
     fn hindrance(state: &UnitState, now: &Running) -> Option<String> {
         let rival = || state.conflicts.iter().find(|unit| now.contains_key(*unit));
         if state.absent {
-            Some("its unit file is gone".to_owned())
+            Some("its unit file does not exist".to_owned())
         } else if state.masked {
             Some("it is masked".to_owned())
         } else if let Some(rival) = rival() {
-            Some(format!("{rival} runs, and only one of the two can (Conflicts=)"))
+            Some(format!("{rival} runs and conflicts with it (Conflicts=)"))
         } else {
             state
                 .refuses
                 .start
-                .then(|| "systemd refuses to start it when asked (RefuseManualStart=)".to_owned())
+                .then(|| "systemd refuses to start it manually (RefuseManualStart=)".to_owned())
         }
     }
 

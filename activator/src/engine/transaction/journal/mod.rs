@@ -117,7 +117,7 @@ impl Journal {
         match strange {
             None => Ok(journal),
             Some(place) => Err(unreadable(&format!(
-                "it names {place}, where no run keeps anything: somebody wrote to the journal"
+                "it names {place}, which no run uses: another program changed the journal"
             ))),
         }
     }
@@ -183,20 +183,20 @@ struct JournalHead {
 
 fn newer(schema: u32) -> Problem {
     let (oldest, newest) = (Journal::OLDEST, Journal::SCHEMA);
-    Problem::new(Code::Recovery, "A newer NixFleet was interrupted on the host")
+    Problem::new(Code::Recovery, "a run of a newer NixFleet was interrupted on the host")
         .at(format!("{HOME}/{RECORD}"))
         .because(format!(
-            "the schema of its journal is {schema}, and this activator reads {oldest} to {newest}"
+            "the schema of its journal is {schema}, but this activator reads {oldest} to {newest}"
         ))
-        .help("apply with the newer NixFleet; nothing was touched")
+        .help("apply with the newer NixFleet; nothing was changed")
 }
 
 fn unreadable(why: &str) -> Problem {
     let copies = format!("{HOME}/{SLOTS}");
-    Problem::new(Code::Recovery, "The journal of an interrupted run cannot be read")
+    Problem::new(Code::Recovery, "the journal of an interrupted run cannot be read")
         .at(format!("{HOME}/{RECORD}"))
         .because(why)
-        .help(format!("nothing was touched; what the run replaced stands under {copies}"))
+        .help(format!("restore the files that the run replaced by hand from {copies}; nothing was changed"))
 }
 
 /// Describes the interrupted run that the next apply will recover from, or returns `None` if there is none.

@@ -52,7 +52,7 @@ impl Differ<'_> {
 }
 
 fn masked(unit: &UnitName) -> Problem {
-    Problem::new(Code::Masked, format!("Unit {unit} is masked on the host")).at(unit).help(format!(
-        "`systemctl unmask {unit}` on the host if it should run; else leave it out of what this host has"
+    Problem::new(Code::Masked, format!("unit {unit} is masked on the host")).at(unit).help(format!(
+        "run `systemctl unmask {unit}` on the host, or remove the unit from the configuration of the host"
     ))
 }

@@ -16,10 +16,12 @@ impl Differ<'_> {
             let setting = match action {
                 UnitAction::Reload if reload => {
                     self.problems.push(
-                        Problem::new(Code::Unit, format!("Unit {unit} cannot be reloaded"))
+                        Problem::new(Code::Unit, format!("unit {unit} cannot be reloaded"))
                             .at(&unit)
                             .because(format!("the change would reload it: {why}; it has no ExecReload="))
-                            .help("restart it instead: name it in `restartUnits`, or leave `reloadIfChanged` out"),
+                            .help(
+                                "restart it instead: list it in `restartUnits`, or remove `reloadIfChanged`",
+                            ),
                     );
                     continue;
                 }

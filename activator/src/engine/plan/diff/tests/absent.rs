@@ -109,18 +109,18 @@ fn what_cannot_go_is_refused_with_a_reason() {
     host.expect(
         &target_without("/one", &entries, &[], &[]),
         &expect![[r#"
-        ~ generation none → 1
-        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
-          where: /etc/differs
-          help: add the line: nixfleet.absent."/etc/differs".onConflict = "backup";  # or "adopt"
-        [NF-402] Nothing should stand at the path, but what does cannot be taken away
-          where: /etc/full
-          why: the directory is not empty: /etc/full/a\u{202e} is not ours
-          help: to take it away with its content: nixfleet.absent."/etc/full".recursive = true
-        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
-          where: /srv/kept
-          help: add the line: nixfleet.absent."/srv/kept".onConflict = "backup";  # or "adopt"
-    "#]],
+            ~ generation none → 1
+            [NF-402] /etc/differs already exists, is not managed by NixFleet, and differs from its declaration
+              where: /etc/differs
+              help: add the line: nixfleet.absent."/etc/differs".onConflict = "backup";  # or "adopt"
+            [NF-402] /etc/full is declared as absent, but cannot be removed
+              where: /etc/full
+              why: the directory is not empty: /etc/full/a\u{202e} is not ours
+              help: remove the directory with its content: nixfleet.absent."/etc/full".recursive = true
+            [NF-402] /srv/kept already exists, is not managed by NixFleet, and differs from its declaration
+              where: /srv/kept
+              help: add the line: nixfleet.absent."/srv/kept".onConflict = "backup";  # or "adopt"
+        "#]],
     );
 }
 
@@ -135,10 +135,10 @@ fn nothing_comes_into_a_directory_that_is_still_away() {
         + /srv/app/  0755 root:root, needed by what stands in it
         + /srv/app/deep/  0755 root:root, needed by what stands in it
         ~ generation none → 1
-        [NF-402] /srv/app has to come back first
+        [NF-402] /srv/app must be restored first
           where: /srv/app/deep/a
-          why: that directory was taken away with its content, which is kept until it comes back
-          help: apply once with neither nixfleet.absent."/srv/app" nor anything in that directory, then again; or roll back to a generation like that first
+          why: an earlier apply removed this directory and backed up its content
+          help: apply once without nixfleet.absent."/srv/app" and without anything declared in the directory, then apply again; or roll back to a generation without them first
     "#]]);
     // The directory can be put back, or a file can take its place.
     host.expect(

@@ -166,10 +166,10 @@ fn a_reload_that_systemd_cannot_do_is_a_problem() {
         ~ /etc/web
         ~ generation 1 → 2
         ~ reload  web.service  /etc/web changed
-        [NF-406] Unit web.service cannot be reloaded
+        [NF-406] unit web.service cannot be reloaded
           where: web.service
           why: the change would reload it: /etc/web changed; it has no ExecReload=
-          help: restart it instead: name it in `restartUnits`, or leave `reloadIfChanged` out
+          help: restart it instead: list it in `restartUnits`, or remove `reloadIfChanged`
     "#]],
     );
 }

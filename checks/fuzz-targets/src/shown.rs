@@ -59,12 +59,13 @@ pub fn check(stdout: &[u8]) {
     }
     for one in all.chunks(1).chain([all.as_slice()]) {
         for verbose in [false, true] {
-            [statuses(one, verbose), health_table(one, verbose), gc_plans(one, verbose)]
-                .iter()
-                .for_each(|text| hold(text));
+            for text in [statuses(one, verbose), health_table(one, verbose), gc_plans(one, verbose)] {
+                hold(&text);
+            }
         }
-        let texts = [results(one), gc_reports(one), backups(one), drops(one), dropped(one)];
-        texts.iter().for_each(|text| hold(text));
+        for text in [results(one), gc_reports(one), backups(one), drops(one), dropped(one)] {
+            hold(&text);
+        }
     }
 }
 

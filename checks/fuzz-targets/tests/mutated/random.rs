@@ -1,4 +1,4 @@
-//! A small generator of random numbers (SplitMix64), the same on every machine.
+//! A small generator of random numbers (`SplitMix64`), the same on every machine.
 
 /// The state of the generator.
 pub struct Random(pub u64);

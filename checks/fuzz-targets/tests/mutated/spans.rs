@@ -13,7 +13,6 @@ pub fn spans(bytes: &[u8]) -> Vec<Range<usize>> {
             b'{' | b'[' => {
                 open.push(start);
                 at += 1;
-                continue;
             }
             b'}' | b']' => {
                 at += 1;

@@ -438,7 +438,7 @@ fn the_build_refuses_what_the_host_could_never_do_without() {
         ("/etc/ssh", "/etc/ssh cannot be declared as absent: it contains /etc/ssh/ssh_host_dsa_key"),
         ("/etc/shadow", "/etc/shadow cannot be managed"),
         ("/bin", "/bin cannot be declared as absent: it is directly below /"),
-        ("/nix/store", "lies under /nix"),
+        ("/nix/store", "is below /nix"),
     ] {
         let said = refusal(&json!({ "absent": [recursive(path)] }));
         assert!(said.contains(why), "{said}");

@@ -223,7 +223,7 @@ fn one_path_that_somebody_holds_is_excluded_and_nothing_else() {
     let problem = &report["problem"];
     assert_eq!(
         (&problem["where"], &problem["why"]),
-        (&json!(path), &json!("it is a pipe of `root`")),
+        (&json!(path), &json!("a pipe of `root` exists there")),
         "{report}"
     );
     assert!(problem["help"].as_str().unwrap().contains(&format!("--force {path}")), "{report}");

@@ -254,7 +254,7 @@ fn a_conflict_is_refused_with_the_line_to_add() {
           ~ generation none → 1
         [NF-402] /etc/dir cannot become a file or link
           where: /etc/dir
-          why: a directory of `root` stands there
+          why: a directory of `root` exists there
           help: move it away by hand, manage another path, or apply the rest without it: --force /etc/dir
         [NF-402] /etc/motd already exists, is not managed by NixFleet, and differs from its declaration
           where: /etc/motd
@@ -266,7 +266,7 @@ fn a_conflict_is_refused_with_the_line_to_add() {
         [NF-402] /etc/systemd/system/web.service.d/a.conf already exists, is not managed by NixFleet, and differs from its declaration
           where: /etc/systemd/system/web.service.d/a.conf
           help: add the line: nixfleet.systemd.units."web.service".onConflict = "backup";  # or "adopt"
-        [NF-407] User `nobody-here` is the owner or group of a managed path, but does not exist on the host
+        [NF-407] user `nobody-here` is the owner or group of a managed path, but does not exist on the host
           where: /etc/owner
           help: define it in nixfleet.users or nixfleet.groups, or choose one that exists
     "#]]

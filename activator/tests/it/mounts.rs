@@ -49,7 +49,7 @@ fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_be
                 assert!(listed.contains(&*mounted.to_string_lossy()), "{place}{options}: {report:#}");
                 assert_eq!(room.read("/etc/fix"), "one\n", "{place}{options}");
                 assert!(!room.path("/var/lib/nixfleet/journal.json").exists(), "{place}{options}");
-                assert!(report.to_string().contains(&format!("{place} did not go back")), "{report:#}");
+                assert!(report.to_string().contains(&format!("{place} was not restored")), "{report:#}");
                 // Unmount repeatedly: the command also ran when its file was restored, and mounted the
                 // filesystem again.
                 let ends = "while umount --lazy \"$0\"; do :; done 2>/dev/null";

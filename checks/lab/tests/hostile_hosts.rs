@@ -80,7 +80,7 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "unreachable",
         &["NF-301", "did not answer in time"],
     ),
-    ("web-05", "plan) exit 0 ;;", "failed", &["NF-307", "gave no answer"]),
+    ("web-05", "plan) exit 0 ;;", "failed", &["NF-307", "sent no answer"]),
     (
         "web-06",
         "change) serves \"$@\"\n\

@@ -24,7 +24,7 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Sto
         yes: args.yes,
     };
     let Some(rollout) = request.plan(&context.operation).await? else {
-        context.show("No host stands where this rollout put it. It has ended.\n");
+        context.show("No host is at the generation of this rollout. It has ended.\n");
         return context.finish(Vec::new(), None);
     };
     change::execute(rollout, "Roll back", context).await

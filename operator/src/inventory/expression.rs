@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(shown("a )"), "error: expected `and` or `or`, found `)`");
         assert_eq!(shown("a,"), format!("error: {expected} the end"));
         assert_eq!(shown("a,,b"), "error: expected a host before `,`");
-        let list = "a list has plain words, as in: web-1,@db and not web-2";
+        let list = "a list contains only plain words, such as: web-1,@db and not web-2";
         assert_eq!(shown("a,!b"), format!("error: {expected} `!`; {list}"));
         assert_eq!(shown("env:prod"), "error: `env:` is not one of role: and base:");
         assert_eq!(shown(&"(".repeat(5000)), "error: it is nested deeper than 100 levels");

@@ -86,10 +86,10 @@ mod tests {
         };
         assert_eq!(objection("web-1", 2, "/nix/store/x", true), Ok(()));
         for (name, number, closure, is_confirmed, saying) in [
-            ("web-2", 2, "/nix/store/x", true, "one of web-2"),
-            ("web-1", 2, "/nix/store/y", true, "says /nix/store/y"),
-            ("web-1", 9, "/nix/store/x", true, "says 9"),
-            ("web-1", 2, "/nix/store/x", false, "never asked"),
+            ("web-2", 2, "/nix/store/x", true, "about web-2"),
+            ("web-1", 2, "/nix/store/y", true, "reports /nix/store/y"),
+            ("web-1", 9, "/nix/store/x", true, "reports 9"),
+            ("web-1", 2, "/nix/store/x", false, "never requested"),
         ] {
             let why = objection(name, number, closure, is_confirmed).unwrap_err();
             assert!(why.contains(saying), "{why}");

@@ -56,7 +56,7 @@ mod tests {
             ("This account is currently not available.", "nologin"),
             ("rbash: line 1: sh: command not found", "restricted"),
             ("This service allows sftp connections only.", "ForceCommand"),
-            ("rc: line 1: syntax error", "must be able to run sh -c"),
+            ("rc: line 1: syntax error", "run sh -c"),
         ] {
             assert!(told(said).contains(saying), "{}", told(said));
         }

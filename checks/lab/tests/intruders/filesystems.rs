@@ -127,7 +127,7 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
             assert!(!stage.web().files().unwrap().exists(gone), "{place}: {gone}: {recovered}");
         }
         let status = stage.types("timeout 20 nixfleet status --host web-1");
-        assert_says(&status, 0, &[&format!("{app}/conf did not go back")]);
+        assert_says(&status, 0, &[&format!("{app}/conf was not restored")]);
         unmounts(place);
         stage.declares(&wanted("7", json!({})));
         stage.applies();

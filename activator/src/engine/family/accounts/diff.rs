@@ -304,10 +304,10 @@ impl Differ<'_> {
         for (path, entry) in &self.manifest.entries {
             let Some(access) = entry.access() else { continue };
             if !self.user_will_exist(&access.owner) {
-                missing.entry(format!("User `{}`", access.owner)).or_insert_with(|| path.clone());
+                missing.entry(format!("user `{}`", access.owner)).or_insert_with(|| path.clone());
             }
             if !self.group_will_exist(&access.group) {
-                missing.entry(format!("Group `{}`", access.group)).or_insert_with(|| path.clone());
+                missing.entry(format!("group `{}`", access.group)).or_insert_with(|| path.clone());
             }
         }
         for (who, path) in missing {

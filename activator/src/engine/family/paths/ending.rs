@@ -122,7 +122,7 @@ impl Differ<'_> {
     pub(in crate::engine) fn must_stay(&self, directory: &ManagedPath) -> Option<String> {
         match self.state.paths.get(directory) {
             Some(Owned { thing: Thing::Directory { .. }, origin: Origin::Existed { .. }, .. }) => {
-                Some("a directory stands there that was there before it was managed".to_owned())
+                Some("the directory was there before it was managed".to_owned())
             }
             Some(Owned { thing: Thing::Directory { .. }, .. }) => {
                 let what = self.stays_in(directory)?;
@@ -131,7 +131,7 @@ impl Differ<'_> {
             _ => {
                 let view = self.observed.found(directory).view();
                 let whose = view.map(|view| format!(" of `{}`", view.access.owner)).unwrap_or_default();
-                Some(format!("a directory{whose} stands there"))
+                Some(format!("a directory{whose} exists there"))
             }
         }
     }

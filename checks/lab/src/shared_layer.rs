@@ -20,8 +20,8 @@ use crate::recipe::digest;
 use crate::rootfs::remove_tree;
 use crate::seed::Layer;
 
-/// The time after which a layer that no running lab uses is removed. A run of all tests takes half an hour and
-/// has one layer for each root filesystem.
+/// The time after which a layer that no running lab uses is removed. A run of all tests takes less, and uses
+/// one layer for each root filesystem.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Returns the layer above `root` for these programs, which is made if it does not exist yet. Layers that no

@@ -55,8 +55,8 @@ impl FromStr for Part {
 /// Runs the parts and prints the tally at the end. A failed part does not stop the others. Work that keeps
 /// only one processor busy runs beside other work: root filesystems are made while cargo compiles the unit
 /// tests, and these run while cargo links the activator. Tests on hosts often wait, so lint and the tests of
-/// the Nix code run beside them. All programs that the hosts need are compiled before, because cargo runs only
-/// one build at a time.
+/// the Nix code run beside them. All programs that the hosts need are compiled before, because cargo runs
+/// only one build at a time.
 ///
 /// # Errors
 /// A program cannot be started. A failed check is not an error.

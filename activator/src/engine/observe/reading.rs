@@ -121,7 +121,7 @@ pub fn open(directory: Directory<'_>, name: &str) -> Result<File, Errno> {
 }
 
 /// Describes the process that holds a lease on a file, for people. `/proc/locks` identifies a file by its
-/// inode number; see proc_locks(5).
+/// inode number; see `proc_locks(5)`.
 fn holder(stat: &Stat) -> String {
     let unknown = || "a process holds a lease on it".to_owned();
     let Ok(locks) = fs::read_to_string("/proc/locks") else { return unknown() };

@@ -209,7 +209,7 @@ fn lint_by(name: &str, command: &[&str]) -> Result<Tally> {
     Ok(Tally::one(passed))
 }
 
-/// Compiles the unit tests. A failure is left to [`unit`], which repeats it.
+/// Compiles the unit tests. A failure is left to [`unit()`], which repeats it.
 fn compile() -> Result<()> {
     let begun = Instant::now();
     Program::new("cargo")

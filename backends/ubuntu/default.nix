@@ -4,13 +4,13 @@
 let
   accounts = import ./accounts.nix { inherit known lib types; };
   authorizedKeys = import ./authorized-keys.nix { inherit lib; };
-  healthChecks = import ./health-checks.nix { inherit known lib types; };
-  known = import ./known.nix { inherit lib; };
+  healthChecks = import ../../lib/document/health-checks.nix { inherit known lib types; };
+  known = import ../../lib/document/known.nix { inherit lib; };
   loginPath = import ./login-path.nix { inherit lib; };
   packageProfile = import ./package-profile.nix { inherit lib; };
-  paths = import ./paths.nix { inherit lib types; };
+  paths = import ../../lib/document/paths.nix { inherit lib types; };
   recovery = import ./recovery.nix;
-  references = import ./references.nix { inherit lib types; };
+  references = import ../../lib/document/references.nix { inherit lib types; };
 
   # Files and directories that the backend adds to the declared ones.
   additions = intent: [

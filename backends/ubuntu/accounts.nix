@@ -1,11 +1,12 @@
 # Users and groups, as Debian's tools will create them.
 {
+  accountMistakes,
   known,
   lib,
   types,
 }:
 let
-  inherit (types) problem;
+  inherit (accountMistakes) managed;
 
   # The groups of every Debian and Ubuntu: group.master of the package base-passwd, and those of systemd.
   distribution = lib.genAttrs [
@@ -51,83 +52,16 @@ let
     "systemd-network"
   ] (_: { });
 
-  # root belongs to the distribution; only its SSH keys can be declared.
-  managed = users: removeAttrs users [ "root" ];
-
   # A new user whose group has the same name creates the group as well.
   own = users: lib.filterAttrs (name: user: user.group == name) (managed users);
 
   declared = intent: own intent.users // intent.groups;
 
-  unknownGroups =
-    intent: options: name: user:
-    let
-      # A name that no new group may have must be that of an existing group. Only the host can check it.
-      exists =
-        group: distribution ? ${group} || declared intent ? ${group} || !types.accountName.accepts group;
-      ofField =
-        field: group:
-        problem.make {
-          loc = [
-            "nixfleet"
-            "users"
-            name
-            field
-          ];
-          def = types.definitionOf options.nixfleet.users name;
-          what = "user ${name} is to be in the group ${group}, which does not exist";
-          why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has; a declared group is taken as it is where the host has it, and created where not";
-          example = "nixfleet.groups.${group} = { };";
-        };
-    in
-    lib.optional (!exists user.group) (ofField "group" user.group)
-    ++ map (ofField "extraGroups") (lib.filter (group: !exists group) user.extraGroups);
+  # A name that no new group may have must be that of an existing group. Only the host can check it.
+  exists =
+    intent: group:
+    distribution ? ${group} || declared intent ? ${group} || !types.accountName.accepts group;
 
-  rootChanged =
-    option:
-    let
-      says =
-        def:
-        let
-          root = def.value.root or { };
-        in
-        !(root ? _type) && removeAttrs root [ "openssh" ] != { };
-    in
-    map (
-      def:
-      problem.make {
-        loc = option.loc ++ [ "root" ];
-        def = def // {
-          parent = def.value;
-          attr = "root";
-        };
-        what = "nixfleet.users.root says more than SSH keys";
-        why = "the account root belongs to the distribution, and a mistake in it locks everybody out";
-        example = "nixfleet.users.root.openssh.authorizedKeys = [ \"ssh-ed25519 AAAA…\" ];";
-      }
-    ) (lib.filter says option.definitionsWithLocations);
-
-  # Two names with one id are one account for the kernel.
-  sameId =
-    option: field: accounts:
-    let
-      numbered = lib.filterAttrs (_: account: account.${field} != null) accounts;
-      groups = lib.groupBy (name: toString numbered.${name}.${field}) (lib.attrNames numbered);
-      twice = lib.filterAttrs (_: names: lib.length names > 1) groups;
-    in
-    lib.mapAttrsToList (
-      id: names:
-      problem.make {
-        loc = option.loc ++ [
-          (lib.last names)
-          field
-        ];
-        def = types.definitionOf option (lib.last names);
-        what = "${lib.concatStringsSep " and " names} have the same ${field}, ${id}";
-        why = "they would be one account";
-        example = "${lib.showOption (option.loc ++ [ (lib.last names) ])} = { };";
-      }
-    ) twice;
   userFields = known [
     "createHome"
     "description"
@@ -143,10 +77,13 @@ in
 {
   problems =
     { intent, options }:
-    lib.concatLists (lib.mapAttrsToList (unknownGroups intent options) (managed intent.users))
-    ++ lib.optionals (intent.users ? root) (rootChanged options.nixfleet.users)
-    ++ sameId options.nixfleet.users "uid" intent.users
-    ++ sameId options.nixfleet.groups "gid" intent.groups;
+    accountMistakes.unknownGroups {
+      inherit intent options;
+      exists = exists intent;
+      why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has; a declared group is taken as it is where the host has it, and created where not";
+      instead = group: "nixfleet.groups.${group} = { };";
+    }
+    ++ accountMistakes.always { inherit intent options; };
 
   groups =
     intent:

@@ -3,7 +3,11 @@
 #
 # A family is { as; entries; declared; }: how it declares, its declarations by path, and the origin of each,
 # which is { loc; def; } for a definition, or { reason; } if NixFleet adds the path.
-{ lib, types }:
+{
+  install,
+  lib,
+  types,
+}:
 let
   inherit (builtins)
     attrNames
@@ -16,7 +20,7 @@ let
     ;
   inherit (types) problem;
 
-  installLinks = import ./install-links.nix { inherit lib types; };
+  installLinks = import ./install-links.nix { inherit install lib types; };
 
   unitDirectory = "${types.shared.unitDirectory}/";
 

@@ -98,13 +98,13 @@ let
       ++ fleet.moduleArguments { inherit inputs; } options
       ++ import ./inventory/mistakes.nix {
         inherit
-          backends
           config
           hosts
           lib
           options
           types
           ;
+        inherit (fleet) backends nixpkgs;
         wrong = map (problem: problem.option) fieldProblems;
       }
       ++ lib.optionals (fieldProblems == [ ]) (types.failedAssertions options.assertions);
@@ -115,10 +115,12 @@ let
     intentModules = lib.mapAttrs (
       _: backend:
       let
-        all = lib.attrValues (families {
-          inherit lib types;
-          inherit (backend) newAccount;
-        });
+        all = lib.attrValues (
+          removeAttrs (families {
+            inherit lib types;
+            inherit (backend) newAccount;
+          }) backend.native
+        );
         onlyDeclares =
           family:
           lib.isAttrs family
@@ -132,7 +134,7 @@ let
       [
         {
           _file = ../modules;
-          config._module.freeformType = types.strangers;
+          inherit (backend) config;
           options = lib.foldl' lib.recursiveUpdate { } (lib.catAttrs "options" sorted.right);
         }
       ]

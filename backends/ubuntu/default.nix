@@ -94,9 +94,11 @@ let
       inherit (intent) maxFileSize;
     };
 in
-{
+import ../../lib/plain-host.nix {
   class = "nixfleetHost";
-
+  inherit lib types;
+}
+// {
   families = known: known;
 
   newAccount = import ./new-account.nix;
@@ -106,6 +108,7 @@ in
       intent,
       options,
       inputs,
+      ...
     }:
     accounts.problems { inherit intent options; }
     ++ paths.problems {

@@ -30,9 +30,12 @@ let
 
   # A backend for something else, which has no users and closes over what it was given.
   paper =
-    { lib, ... }:
-    {
+    { lib, types }:
+    import ../../lib/plain-host.nix {
       class = "paper";
+      inherit lib types;
+    }
+    // {
       families = lib.subtractLists [ "users" ];
       newAccount =
         { name, ... }:
@@ -51,7 +54,6 @@ let
     };
 
   evalFleet = import ../../lib/eval-fleet.nix {
-    # In the place of one that there is no other yet.
     backends.nixos = paper;
     inherit families;
     inherit (nixfleet) checked evalHost;

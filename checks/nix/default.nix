@@ -18,6 +18,7 @@ let
     accounts = import ./accounts.nix world;
     authors = import ./authors.nix world;
     backends = import ./backends.nix world;
+    bases = import ./bases.nix world;
     examples = import ./examples.nix world;
     files = import ./files.nix world;
     health-checks = import ./health-checks.nix world;
@@ -25,6 +26,8 @@ let
     laziness = import ./laziness.nix world;
     merging = import ./merging.nix world;
     mistakes = mistakes.tests;
+    nixos = import ./nixos.nix world;
+
     options = import ./options.nix world;
     outputs = import ./outputs.nix world;
     packages = import ./packages.nix world;

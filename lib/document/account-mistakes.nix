@@ -55,8 +55,8 @@ in
 {
   inherit managed;
 
-  # Groups of users that nobody declares. `exists` says whether a group does, `why` is the reason of the mistake,
-  # `instead` returns what to write.
+  # Groups of users that nobody declares. `exists` says whether a group does, `why` is the reason of the
+  # mistake, `instead` returns what to write.
   unknownGroups =
     {
       intent,

@@ -1,4 +1,4 @@
-# Mistakes that involve several options of the inventory: unknown roles and bases, duplicate addresses.
+# Mistakes that involve several options of the inventory: unknown roles, unusable bases, duplicate addresses.
 #
 # Each is reported once, with all hosts that have it: in a fleet of thousands, many hosts usually share a
 # mistake.
@@ -8,6 +8,7 @@
   # Hosts with the defaults filled in.
   hosts,
   lib,
+  nixpkgs,
   options,
   types,
   # The option paths of wrong values, which have placeholders.
@@ -84,23 +85,24 @@ let
     map (role: ofDefaults "roles" (unknownRole "every host has" "defaults.roles" role)) ofAll
     ++ lib.attrValues (lib.mapAttrs told (lib.groupBy (each: each.role) (lib.concatMap ofOne all)));
 
-  noBackend = who: base: option: {
-    what = "${who} the base ${builtins.toJSON base}, which NixFleet cannot build yet";
-    why = "this version has a backend for: ${problem.names (lib.attrNames backends)}";
-    example = "${option} = \"ubuntu\";";
+  # Bases whose hosts this nixpkgs cannot evaluate.
+  objections = lib.filterAttrs (_: objection: objection != null) (
+    lib.mapAttrs (_: backend: backend.objection nixpkgs) backends
+  );
+  cannotEvaluate = who: base: {
+    what = "${who} the base ${builtins.toJSON base}, but ${objections.${base}.what}";
+    inherit (objections.${base}) why example;
   };
-  noBackends =
+  unevaluated =
     let
       ofAll = config.defaults.base;
-      unbuilt = lib.filter (host: !(backends ? ${host.base}) && host.base != ofAll) all;
-      told =
-        base: having:
-        ofHosts having "base" (noBackend (who having) base "hosts.${(lib.head having).name}.base");
+      unable = lib.filter (host: objections ? ${host.base} && host.base != ofAll) all;
+      told = base: having: ofHosts having "base" (cannotEvaluate (who having) base);
     in
-    lib.optional (!(backends ? ${ofAll})) (
-      ofDefaults "base" (noBackend "every host that names none has" ofAll "defaults.base")
+    lib.optional (objections ? ${ofAll}) (
+      ofDefaults "base" (cannotEvaluate "every host that names none has" ofAll)
     )
-    ++ lib.attrValues (lib.mapAttrs told (lib.groupBy (host: host.base) unbuilt));
+    ++ lib.attrValues (lib.mapAttrs told (lib.groupBy (host: host.base) unable));
 
   sameAddress =
     place: group:
@@ -148,7 +150,7 @@ let
 in
 reservedName
 ++ unknownRoles
-++ noBackends
+++ unevaluated
 ++ import ./tag-mistakes.nix {
   inherit
     config

@@ -1,0 +1,83 @@
+# Declared paths that are NixOS's own, or that nothing on NixOS reads.
+{
+  declarations,
+  etc,
+  lib,
+  types,
+  ...
+}:
+let
+  inherit (types) problem;
+
+  flat =
+    list:
+    lib.concatMap (
+      { paths, ... }@place:
+      map (path: {
+        inherit path;
+        inherit (place) why help;
+      }) paths
+    ) list;
+  places = lib.mapAttrs (_: flat) (import ./nixos-places.nix);
+
+  covers = path: place: path == place.path || lib.hasPrefix "${place.path}/" path;
+
+  mistake =
+    option: path: rest:
+    problem.make (
+      {
+        loc = option.loc ++ [ path ];
+        def = types.definitionOf option path;
+      }
+      // rest
+    );
+
+  refused =
+    list: option: path:
+    let
+      place = lib.findFirst (covers path) null list;
+    in
+    lib.optional (place != null) (
+      mistake option path {
+        what = "${path} cannot be declared on a NixOS host";
+        inherit (place) why help;
+      }
+    );
+
+  # NixOS makes something below /etc at the path itself or, if it is to be absent, in it.
+  made =
+    option: path: found:
+    mistake option path {
+      what = "NixOS makes /etc/${found} itself";
+      why = "environment.etc.${builtins.toJSON found} is declared, and one place can be one thing";
+      example = "environment.etc.${builtins.toJSON found}.enable = lib.mkForce false;";
+    };
+  madeAt =
+    names: option: path:
+    map (made option path) (lib.filter (name: path == "/etc/${name}") names);
+  madeIn =
+    names: option: path:
+    map (made option path) (lib.filter (name: covers "/etc/${name}" { inherit path; }) names);
+in
+{
+  config = _: { };
+
+  problems =
+    { intent, options, ... }:
+    let
+      inherit (options) nixfleet;
+      each =
+        option: check: entries:
+        lib.concatMap (check option) (lib.attrNames entries);
+      directories = etc.within intent.directories;
+      absent = etc.within intent.absent;
+      # Few hosts need the names, and each costs the evaluation of what declares it.
+      names = lib.optionals (directories // absent != { }) (declarations options.environment.etc).names;
+    in
+    each nixfleet.files (refused (places.made ++ places.unread)) intent.files
+    ++ each nixfleet.links (refused (places.made ++ places.unread)) intent.links
+    ++ each nixfleet.directories (refused places.made) intent.directories
+    ++ each nixfleet.absent (refused places.made) intent.absent
+    ++ each nixfleet.directories (madeAt names) directories
+    ++ each nixfleet.absent (madeIn names) absent;
+}

@@ -102,7 +102,8 @@
     {
       paths = [
         "/etc/apt"
-        "/etc/default"
+        "/etc/default/grub"
+        "/etc/default/locale"
       ];
       why = "it belongs to tools of Debian or Ubuntu that NixOS does not have";
       help = "leave it to other hosts: lib.mkIf (host.base == \"ubuntu\") { … }";

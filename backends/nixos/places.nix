@@ -58,6 +58,24 @@ let
   madeIn =
     names: option: path:
     map (made option path) (lib.filter (name: covers "/etc/${name}" { inherit path; }) names);
+
+  # A directory above the path that NixOS makes as a whole.
+  above = path: if dirOf path == "/etc" then [ ] else [ (dirOf path) ] ++ above (dirOf path);
+  madeAbove =
+    declared: option: path:
+    let
+      isMade =
+        directory:
+        declared.definitionOf (etc.name directory) (value: value ? text || value ? source) != null;
+    in
+    map (
+      directory:
+      mistake option path {
+        what = "${path} cannot be declared on a NixOS host";
+        why = "NixOS makes ${directory} as a whole: environment.etc.${builtins.toJSON (etc.name directory)} is declared";
+        help = "say it by the options of NixOS that make ${directory}";
+      }
+    ) (lib.filter isMade (lib.optionals (etc.isIn path) (above path)));
 in
 {
   config = _: { };
@@ -66,18 +84,25 @@ in
     { intent, options, ... }:
     let
       inherit (options) nixfleet;
+      declared = declarations options.environment.etc;
       each =
         option: check: entries:
         lib.concatMap (check option) (lib.attrNames entries);
+      standing =
+        list: option: path:
+        let
+          known = refused list option path;
+        in
+        if known != [ ] then known else madeAbove declared option path;
       directories = etc.within intent.directories;
       absent = etc.within intent.absent;
       # Few hosts need the names, and each costs the evaluation of what declares it.
-      names = lib.optionals (directories // absent != { }) (declarations options.environment.etc).names;
+      names = lib.optionals (directories // absent != { }) declared.names;
     in
-    each nixfleet.files (refused (places.made ++ places.unread)) intent.files
-    ++ each nixfleet.links (refused (places.made ++ places.unread)) intent.links
-    ++ each nixfleet.directories (refused places.made) intent.directories
-    ++ each nixfleet.absent (refused places.made) intent.absent
+    each nixfleet.files (standing (places.made ++ places.unread)) intent.files
+    ++ each nixfleet.links (standing (places.made ++ places.unread)) intent.links
+    ++ each nixfleet.directories (standing places.made) intent.directories
+    ++ each nixfleet.absent (standing places.made) intent.absent
     ++ each nixfleet.directories (madeAt names) directories
     ++ each nixfleet.absent (madeIn names) absent;
 }

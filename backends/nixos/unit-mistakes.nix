@@ -27,8 +27,8 @@ let
     option: name: unit:
     lib.optional (unit.startTimeout != null) (
       mistake option name [ "startTimeout" ] {
-        what = "NixOS waits for ${name} as long as the unit says";
-        why = "it starts the units itself, and knows no other limit";
+        what = "NixOS has no limit of its own for the start of ${name}";
+        why = "it starts the units itself, and waits as long as their TimeoutStartSec= says";
         example = "${here option name}.sections.Service.TimeoutStartSec = ${toString unit.startTimeout};";
       }
     )
@@ -45,7 +45,7 @@ let
     lib.optional (unit.reloadIfChanged && !isService name) (
       mistake option name [ "reloadIfChanged" ] {
         what = "NixOS reloads no unit such as ${name} when it changes";
-        why = "of all units it asks services alone";
+        why = "it reloads services only";
         example = "${here option name}.reloadIfChanged = false;";
       }
     );

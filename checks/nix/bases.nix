@@ -90,11 +90,11 @@ let
         { config, engine, ... }:
         {
           inherit (engine) files;
-          etc = lib.attrNames config.environment.etc;
+          etc = lib.filter (lib.hasSuffix "app.conf") (lib.attrNames config.environment.etc);
         };
       onNixos = {
         files = [ elsewhere ];
-        etc = [ "hosts" ];
+        etc = [ ];
       };
     };
 
@@ -170,7 +170,7 @@ let
       nixos =
         { config, engine, ... }:
         {
-          system = map lib.getName config.environment.systemPackages;
+          system = lib.filter (lib.hasPrefix "hello") (map lib.getName config.environment.systemPackages);
           inherit (engine) packages profile;
         };
       onNixos = {
@@ -418,7 +418,7 @@ let
         { config, dropIns, ... }:
         {
           inherit dropIns;
-          packages = map lib.getName config.systemd.packages;
+          packages = lib.filter (lib.hasPrefix "nixfleet") (map lib.getName config.systemd.packages);
           hasUnit = config.systemd.units ? "cron.service";
         };
       onNixos = {

@@ -48,7 +48,7 @@ in
         mistakes = host.problems;
         inherit (host.config.users.users.nginx) isSystemUser group extraGroups;
         hello = host.config.environment.etc.hello.text;
-        isSystem = lib.hasSuffix "-nixos-system-host.drv" (toplevelOf host);
+        isSystem = lib.hasInfix "-nixos-system-host" (toplevelOf host);
       };
     expected = {
       mistakes = [ ];
@@ -137,7 +137,7 @@ in
       in
       [
         host.config.networking.hostName
-        host.config.nixpkgs.hostPlatform
+        (host.config.nixpkgs.hostPlatform.system or host.config.nixpkgs.hostPlatform)
       ];
     expected = [
       "other"

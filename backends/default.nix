@@ -6,8 +6,8 @@
 #   config       what is set once for all hosts, beside the options of the families
 #   newAccount   { name, system } → { home, shell }: the values of a new account, if they are not stated
 #   arguments    { host, nixpkgs } → arguments of the host's modules, beside those of every base
-#   evaluate     { host, nixpkgs, specialArgs, modules, ours, intentOf } → the evaluated modules. `ours` declare
-#                the families, `intentOf` returns the intent in an evaluation and its mistakes
+#   evaluate     { host, nixpkgs, specialArgs, modules, ours, intentOf } → the evaluated modules. `ours`
+#                declare the families, `intentOf` returns the intent in an evaluation and its mistakes
 #   resolved     all options of an evaluated host → those whose mistakes are collected
 #   problems     { config, intent, options, inputs } → mistakes that only the whole configuration shows
 #   toplevelFor  { host, config, intent, activator } → { buildSystem, builder } → the closure of the host, a

@@ -115,9 +115,9 @@ in
       exists = group: config.users.groups ? ${group};
       why = "no module declares it, and NixOS would leave it out";
       instead =
-        group:
+        name: group:
         if otherwise ? ${group} then
-          "nixfleet.users.<name>.extraGroups = [ \"${otherwise.${group}}\" ];  # as NixOS calls it"
+          "nixfleet.users.${name}.extraGroups = [ \"${otherwise.${group}}\" ];  # as NixOS calls it"
         else
           "nixfleet.groups.${group} = { };";
     }

@@ -100,6 +100,17 @@ let
       }
     );
 
+  # NixOS takes such a source for a pattern.
+  starred =
+    option: path: value:
+    lib.optional (lib.hasInfix "*" (types.storeText value.target)) (
+      mistake option path [ "target" ] {
+        what = "the target of the link ${path} contains \"*\"";
+        why = "NixOS makes the links below /etc itself, and would link all files that the pattern matches";
+        help = "declare the link outside of /etc";
+      }
+    );
+
   elsewhere =
     declared: option: path: _:
     let
@@ -149,6 +160,7 @@ in
     ++ all links [
       conflict
       relative
+      starred
       elsewhere'
     ] (etc.within intent.links);
 }

@@ -166,6 +166,8 @@ let
     "ssh.service" = "sshd.service";
     "ssh.socket" = "sshd.socket";
   };
+  # The one unit of a health check, or a list.
+  asValue = within: word: if within == [ "unit" ] then word else "[ ${word} ]";
   debian =
     units:
     {
@@ -182,7 +184,7 @@ let
           if within == [ ] then
             "nixfleet.systemd.units.\"${otherwise.${unit}}\" = { … };"
           else
-            "${here option name}.${lib.head within} = [ (if host.base == \"nixos\" then \"${otherwise.${unit}}\" else \"${unit}\") ];";
+            "${here option name}.${lib.head within} = ${asValue within "(if host.base == \"nixos\" then \"${otherwise.${unit}}\" else \"${unit}\")"};";
       }
     );
 

@@ -81,7 +81,7 @@ in
       inherit intent options;
       exists = exists intent;
       why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has; a declared group is taken as it is where the host has it, and created where not";
-      instead = group: "nixfleet.groups.${group} = { };";
+      instead = _: group: "nixfleet.groups.${group} = { };";
     }
     ++ accountMistakes.always { inherit intent options; };
 

@@ -56,7 +56,7 @@ in
   inherit managed;
 
   # Groups of users that nobody declares. `exists` says whether a group does, `why` is the reason of the
-  # mistake, `instead` returns what to write.
+  # mistake, `instead` returns what to write, from the names of the user and the group.
   unknownGroups =
     {
       intent,
@@ -78,7 +78,7 @@ in
           def = types.definitionOf options.nixfleet.users name;
           what = "user ${name} is to be in the group ${group}, which does not exist";
           inherit why;
-          example = instead group;
+          example = instead name group;
         };
       ofUser =
         name: user:

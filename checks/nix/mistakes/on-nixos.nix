@@ -48,6 +48,7 @@
       };
       nixfleet.links = {
         "/etc/relative".target = "app.conf";
+        "/etc/starred".target = "/opt/*.conf";
         "/etc/adopted" = {
           target = "/opt/app";
           onConflict = "adopt";

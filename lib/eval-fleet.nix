@@ -51,7 +51,9 @@ let
         user = or' host.ssh.user defaults.ssh.user;
         port = or' host.ssh.port defaults.ssh.port;
         inherit (host.ssh) hostKey;
+        authorizedKeys = lib.unique (defaults.ssh.authorizedKeys ++ host.ssh.authorizedKeys);
       };
+      facts = defaults.facts // host.facts;
       rollout.confirmTimeout =
         let
           timeout = or' host.rollout.confirmTimeout defaults.rollout.confirmTimeout;

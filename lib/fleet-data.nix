@@ -24,7 +24,9 @@ fleet.types.context.inFleet fleet.inputs (
     schema = 1;
     # Nix sets `dirtyRev` if the tree has changes, and neither attribute without Git.
     revision = fleet.inputs.self.rev or fleet.inputs.self.dirtyRev or null;
-    hosts = lib.mapAttrs (_: builtins.intersectAttrs known) fleet.hosts;
+    hosts = lib.mapAttrs (
+      _: host: builtins.intersectAttrs known host // { ssh = removeAttrs host.ssh [ "authorizedKeys" ]; }
+    ) fleet.hosts;
     # Unset values are left out.
     rollout = said (removeAttrs fleet.config.defaults.rollout [ "confirmTimeout" ]);
     notifications = lib.mapAttrs (_: said) fleet.config.notifications;

@@ -82,11 +82,17 @@ let
     "console"
     "documentation"
     "fonts"
+    "gtk"
     "hardware"
     "home-manager"
+    "location"
+    "powerManagement"
+    "qt"
+    "specialisation"
     "system"
     "virtualisation"
     "xdg"
+    "zramSwap"
   ] (_: _: "nixfleet.files.\"/etc/…\".text = \"…\";");
 
   # An option family without its prefix `nixfleet`.

@@ -166,6 +166,7 @@ let
     "ssh.service" = "sshd.service";
     "ssh.socket" = "sshd.socket";
   };
+  quoted = builtins.toJSON;
   # The one unit of a health check, or a list.
   asValue = within: word: if within == [ "unit" ] then word else "[ ${word} ]";
   debian =
@@ -184,7 +185,7 @@ let
           if within == [ ] then
             "nixfleet.systemd.units.\"${otherwise.${unit}}\" = { … };"
           else
-            "${here option name}.${lib.head within} = ${asValue within "(if host.base == \"nixos\" then \"${otherwise.${unit}}\" else \"${unit}\")"};";
+            "${here option name}.${lib.head within} = ${asValue within "(if host.base == \"nixos\" then ${quoted otherwise.${unit}} else ${quoted unit})"};";
       }
     );
 

@@ -33,6 +33,7 @@ let
     packages = import ./packages.nix world;
     references = import ./references.nix world;
     rollouts = import ./rollouts.nix world;
+    short-form = import ./short-form.nix world;
     systemd = import ./systemd.nix world;
     values = import ./values.nix world;
   }

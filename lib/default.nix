@@ -41,6 +41,21 @@ rec {
   # The host closures.
   hosts = import ./hosts.nix;
 
+  # The NixOS hosts as plain NixOS systems.
+  nixosSystems = import ./nixos-systems.nix;
+
+  # The modules of a host, and their arguments.
+  hostModules = import ./host-modules.nix;
+
+  # The NixOS hosts as a hive of colmena.
+  generateColmena = import ./generate-colmena.nix { inherit hostModules; };
+
+  # The names of all hosts by their address.
+  generateHosts = import ./generate-hosts.nix;
+
+  # Modules that hosts may import.
+  fleetModules = import ./fleet-modules { inherit generateHosts; };
+
   # `nix run .#plan` and so on.
   apps = import ./apps.nix;
 
@@ -53,8 +68,11 @@ rec {
       apps
       checks
       fleetData
+      fleetModules
       fleetOf
+      generateColmena
       hosts
+      nixosSystems
       ;
   };
 }

@@ -88,7 +88,7 @@ in
     { nixpkgs, specialArgs, ... }@given:
     nixpkgs.lib.nixosSystem {
       inherit specialArgs;
-      modules = modulesOf given;
+      modules = modulesOf given ++ [ (import ./deployment.nix { inherit lib; }) ];
     };
 
   # Options in users' own modules throw their mistakes when they are used.

@@ -22,6 +22,7 @@ let
     examples = import ./examples.nix world;
     files = import ./files.nix world;
     health-checks = import ./health-checks.nix world;
+    hive = import ./hive.nix world;
     inventory = import ./inventory.nix world;
     laziness = import ./laziness.nix world;
     merging = import ./merging.nix world;

@@ -2,9 +2,11 @@
 #
 # Gives { text; failed; texts; reference; built; }: the report, the names of failed tests, the error texts and
 # the option reference as they are now, and the closure that an `activator` builds. The suite that looks into
-# that closure runs where it is given.
+# that closure runs where it is given. Those about NixOS hosts run on the stand-in for NixOS, and again on a
+# `whole` nixpkgs.
 {
   nixpkgs,
+  whole ? null,
   activator ? null,
   closure ? null,
 }:
@@ -14,33 +16,43 @@ let
   world = import ./world.nix { inherit nixpkgs; };
   mistakes = import ./mistakes.nix world;
 
-  suites = {
-    accounts = import ./accounts.nix world;
-    authors = import ./authors.nix world;
-    backends = import ./backends.nix world;
+  ofNixos = world: {
     bases = import ./bases.nix world;
-    examples = import ./examples.nix world;
-    files = import ./files.nix world;
-    health-checks = import ./health-checks.nix world;
     hive = import ./hive.nix world;
-    inventory = import ./inventory.nix world;
-    laziness = import ./laziness.nix world;
-    merging = import ./merging.nix world;
-    mistakes = mistakes.tests;
     nixos = import ./nixos.nix world;
-
-    options = import ./options.nix world;
-    outputs = import ./outputs.nix world;
-    packages = import ./packages.nix world;
-    references = import ./references.nix world;
-    rollouts = import ./rollouts.nix world;
-    short-form = import ./short-form.nix world;
-    systemd = import ./systemd.nix world;
-    values = import ./values.nix world;
-  }
-  // lib.optionalAttrs (closure != null) {
-    closures = import ./closures.nix (world // { inherit closure; });
   };
+
+  suites =
+    ofNixos world
+    // {
+      accounts = import ./accounts.nix world;
+      authors = import ./authors.nix world;
+      backends = import ./backends.nix world;
+      examples = import ./examples.nix world;
+      files = import ./files.nix world;
+      health-checks = import ./health-checks.nix world;
+      inventory = import ./inventory.nix world;
+      laziness = import ./laziness.nix world;
+      merging = import ./merging.nix world;
+      mistakes = mistakes.tests;
+
+      options = import ./options.nix world;
+      outputs = import ./outputs.nix world;
+      packages = import ./packages.nix world;
+      references = import ./references.nix world;
+      rollouts = import ./rollouts.nix world;
+      short-form = import ./short-form.nix world;
+      systemd = import ./systemd.nix world;
+      values = import ./values.nix world;
+    }
+    // lib.optionalAttrs (whole != null) (
+      lib.mapAttrs' (name: lib.nameValuePair "whole ${name}") (
+        ofNixos (import ./world.nix { nixpkgs = whole; })
+      )
+    )
+    // lib.optionalAttrs (closure != null) {
+      closures = import ./closures.nix (world // { inherit closure; });
+    };
 
   tests = lib.concatLists (
     lib.mapAttrsToList (

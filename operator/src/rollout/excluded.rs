@@ -48,7 +48,9 @@ pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
 #[must_use]
 pub fn reason(host: &Host, today: &str) -> Option<String> {
     let maintenance = host.maintenance.as_ref().map(|why| format!("maintenance: {why}"));
-    maintenance.or_else(|| pin(host, today).map(described)).or_else(|| unsupported(host.base).map(str::to_owned))
+    maintenance
+        .or_else(|| pin(host, today).map(described))
+        .or_else(|| unsupported(host.base).map(str::to_owned))
 }
 
 /// Why NixFleet cannot change hosts of a base, if it cannot. Evaluation knows of no closure for these.
